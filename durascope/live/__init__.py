@@ -1,0 +1,1 @@
+"""The real engines: started, run, recorded and compared with what was predicted."""

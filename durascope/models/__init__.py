@@ -1,0 +1,1 @@
+"""What things are: scenarios, traces and records, as plain data and pure functions."""

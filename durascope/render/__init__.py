@@ -1,0 +1,1 @@
+"""Traces and scenarios as pictures, text and files."""

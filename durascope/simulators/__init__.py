@@ -1,0 +1,1 @@
+"""How engines behave: one SimPy model per engine, on a common kernel."""

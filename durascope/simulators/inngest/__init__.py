@@ -1,0 +1,1 @@
+"""Inngest: events, queue, executor, state, pauses."""

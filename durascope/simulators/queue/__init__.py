@@ -1,0 +1,1 @@
+"""The baseline without durable execution: a message-queue consumer."""

@@ -1,0 +1,1 @@
+"""Restate: log, partition, journal, invoker, objects."""

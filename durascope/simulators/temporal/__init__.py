@@ -1,0 +1,1 @@
+"""Temporal: history, matching, workers."""
