@@ -1,0 +1,129 @@
+"""The step with a side effect: what it calls, how long its attempts take, how they fail and how they are retried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from durascope.models.fields import Flag, Model, Name, Number, Whole
+from durascope.models.units import Duration, DurationOrNever, Misread, Share, ShareOrNever, Size, Spread
+
+if TYPE_CHECKING:
+    from durascope.models.steps import Step
+
+
+class Retry(Model):
+    """A retry policy; what is left out is the engine's own default."""
+
+    initial: Duration | None = None
+    factor: Number | None = Field(default=None, ge=1)
+    max_interval: Duration | None = None
+    max_attempts: Whole | None = Field(default=None, ge=1)
+    local_threshold: Duration | None = None
+    """Temporal, local activities: a longer backoff becomes a timer in the history (default 60 s)."""
+
+
+class Fails(Model):
+    """How a step's attempts fail."""
+
+    times: Whole | None = Field(default=None, ge=0)
+    always: Flag = False
+    error: str = "Error"
+    retryable: Flag = True
+    moment: Literal["before-effect", "after-effect"] = "before-effect"
+    retry_after: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_count(self) -> Fails:
+        if (self.times is None) != self.always:
+            raise Misread("a step that fails needs a count", "write either `times: N` or `always: true`")
+        return self
+
+    def fails(self, attempt: int) -> bool:
+        """Whether that attempt (from 1) fails."""
+        return self.always or attempt <= (self.times or 0)
+
+
+class Heartbeat(Model):
+    """How a step reports that it is alive, and for how long it may be silent."""
+
+    timeout: Duration
+    every: DurationOrNever = None
+    """How often the step reports life; left out: as often as the SDK lets it."""
+
+
+class StepModel(Model):
+    """What all kinds of steps have in common."""
+
+    @property
+    def kind(self) -> str:
+        """The step's key, which says what kind it is."""
+        return next(iter(type(self).model_fields))
+
+    @property
+    def label(self) -> str:
+        """The name that faults, events and diagrams use for the step."""
+        return str(getattr(self, "name", None) or getattr(self, self.kind))
+
+    def blocks(self) -> Iterator[tuple[Step, ...]]:
+        """The lists of steps inside this one, in the order in which they are written."""
+        return iter(())
+
+
+def _fails(value: object) -> object:
+    return {"times": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _undo(value: object) -> object:
+    return {"run": value} if isinstance(value, str) else value
+
+
+def _takes(value: object) -> object:
+    """Time spreads, one per attempt, or one for all."""
+    if not isinstance(value, list) or not value:
+        return None if value is None else Spread.parse(value)
+    spreads: list[Spread] = []
+    for index, each in enumerate(cast("list[object]", value)):
+        try:
+            spreads.append(Spread.parse(each))
+        except Misread as misread:
+            raise misread.inside(index) from None
+    return tuple(spreads)
+
+
+class Run(StepModel):
+    """One durable step with a side effect."""
+
+    run: Name
+    on: Name | None = None
+    via: str | None = None
+    takes: Annotated[tuple[Spread, ...] | Spread | None, BeforeValidator(_takes)] = None
+    effect_at: ShareOrNever = 1.0
+    fails: Annotated[Fails | None, BeforeValidator(_fails)] = None
+    retry: Retry | None = None
+    timeout: Duration | None = None
+    queue_timeout: Duration | None = None
+    total_timeout: Duration | None = None
+    heartbeat: Heartbeat | None = None
+    cancellation: Literal["try", "wait", "abandon"] = "try"
+    undo: Annotated[Run | None, BeforeValidator(_undo)] = None
+    idempotency_key: Name | None = None
+    result: dict[str, Share] | None = None
+    size: Size | None = None
+    local: Flag = False
+    queue: Name | None = None
+
+    def takes_on(self, attempt: int) -> Spread | None:
+        """The time spread of an attempt (from 1); None: the service's latency."""
+        takes = self.takes
+        return takes[min(attempt, len(takes)) - 1] if isinstance(takes, tuple) else takes
+
+    @property
+    def undo_step(self) -> Run | None:
+        """The step that undoes this one; unless it says otherwise it calls the same service."""
+        undo = self.undo
+        if undo is not None and undo.on is None and self.on is not None:
+            return undo.model_copy(update={"on": self.on})
+        return undo

@@ -1,0 +1,114 @@
+"""Workload: who starts runs and sends events, and when."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from durascope.models.fields import Model, Name, Reference, Scalar, Whole
+from durascope.models.units import Duration, Misread, Rate
+
+Moment = Literal["scheduled", "started", "before-effect", "after-effect", "reported", "recorded"]
+MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
+
+
+class Trigger(Model):
+    """A moment to count from: a step's, or a trace event's (`{event: SleepStarted}`)."""
+
+    step: Name | None = None
+    attempt: Whole | None = Field(default=None, ge=1)
+    moment: Moment | None = None
+    event: Literal["SleepStarted", "WaitStarted"] | None = None
+    after: Duration = 0
+
+    @model_validator(mode="after")
+    def _one_moment(self) -> Trigger:
+        if (self.step is None) == (self.event is None):
+            raise Misread("this is not a moment", "write {step: NAME, moment: started} or {event: SleepStarted}")
+        if self.step is not None and self.moment is None:
+            raise Misread("a step has several moments", f"add moment: one of {', '.join(MOMENTS)}")
+        return self
+
+
+class Arrivals(Model):
+    """When runs start: exactly one of the forms."""
+
+    poisson: Rate | None = None
+    every: Duration | None = None
+    at: tuple[Duration, ...] | None = None
+    together: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Arrivals:
+        if sum(each is not None for each in (self.poisson, self.every, self.at, self.together)) != 1:
+            raise Misread(
+                "runs arrive in one way",
+                "write one of {poisson: 5/s}, {every: 200ms}, {at: [0s, 1s]}, {together: true}",
+            )
+        return self
+
+
+class WorkloadEvent(Model):
+    """Something sent from outside: an event, an update, a query or an operator's command."""
+
+    send: Name | None = None
+    update: Name | None = None
+    query: Name | None = None
+    operator: Literal["cancel", "kill", "pause", "resume", "restart"] | None = None
+    to: Reference | None = None
+    with_: dict[Name, Any] = Field(default={}, alias="with")
+    at: Duration | None = None
+    when: Trigger | None = None
+    from_: Whole | None = Field(default=None, alias="from", ge=0)
+    deployment: Whole | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_kind_one_time(self) -> WorkloadEvent:
+        if sum(each is not None for each in (self.send, self.update, self.query, self.operator)) != 1:
+            raise Misread("an event is one thing", "write exactly one of send, update, query, operator")
+        if self.at is not None and self.when is not None:
+            raise Misread("an event has one time", "write either `at` or `when`")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """send · update · query · operator"""
+        return next(each for each in ("send", "update", "query", "operator") if getattr(self, each) is not None)
+
+    @property
+    def name(self) -> str:
+        """What is sent, asked or ordered."""
+        return str(getattr(self, self.kind))
+
+
+class StartWith(Model):
+    """What comes with the start request: a signal (signal-with-start) or an update (update-with-start)."""
+
+    send: Name | None = None
+    update: Name | None = None
+    with_: dict[Name, Any] = Field(default={}, alias="with")
+
+    @model_validator(mode="after")
+    def _one(self) -> StartWith:
+        if (self.send is None) == (self.update is None):
+            raise Misread("this cannot come with a start", "write {send: EVENT} or {update: NAME}")
+        return self
+
+
+def _one_or_many(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class Workload(Model):
+    """Who starts runs and sends events, and when."""
+
+    runs: Whole = Field(default=1, ge=0, le=10_000_000)
+    arrivals: Arrivals = Arrivals.model_construct(at=(0,))
+    of: Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_many)] = None
+    keys: tuple[Scalar, ...] | None = None
+    inputs: tuple[dict[Name, Any], ...] | None = None
+    after: Duration | None = None
+    idempotency_keys: tuple[str, ...] | None = None
+    start_with: StartWith | None = None
+    events: tuple[WorkloadEvent, ...] = ()
