@@ -1,1 +1,1 @@
-"""How engines behave: one SimPy model per engine, on a common kernel."""
+"""How the engines behave: a SimPy world, and a model of each engine in it."""

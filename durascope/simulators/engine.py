@@ -1,0 +1,123 @@
+"""What every engine model offers to the world around it: the workload drives it, faults hit it, the trace is read off it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from durascope.models.scenario import Scenario, StartWith, Workflow
+from durascope.models.steps import Bug, Compute, Fail
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Network
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """A request from outside to start a run."""
+
+    run: RunInfo
+    """Named `run N`, N being the number of the start."""
+    after: int = 0
+    """A delayed start, asked of the engine, in microseconds."""
+    idempotency_key: str | None = None
+    start_with: StartWith | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideEvent:
+    """Something sent from outside to a run, or to whoever it may concern."""
+
+    number: int
+    """Its place among the scenario's events of its kind, from 1 (`event 1`, `query 1`)."""
+    kind: str
+    """send · update · query · operator"""
+    name: str
+    """Of the event, update, query or operator's command."""
+    run: RunInfo | None
+    """The start it is addressed to; None: addressed to a key, or to nobody."""
+    key: str | None
+    """The entity it is addressed to."""
+    payload: Mapping[str, Any]
+    from_entry: int | None = None
+    """operator restart: the journal entry to start from."""
+    deployment: int | None = None
+    """operator resume: the deployment to resume on, from 1."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What an engine's model has to tell at the end of a simulation; see `models.trace.Trace` for each."""
+
+    records: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    status: dict[str, str] = field(default_factory=dict[str, str])
+    counters: dict[str, float] = field(default_factory=dict[str, float])
+    facts: dict[str, object] = field(default_factory=dict[str, object])
+    notes: list[str] = field(default_factory=list[str])
+
+
+class Engine(ABC):
+    """One engine with the apps that it runs, built for one scenario in one world.
+
+    Its parts are components on the network; a request from outside reaches it over the network too, from the
+    component `client`, which lives as long as the world and repeats a request that is refused.
+    """
+
+    name: str
+
+    def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.records = records
+        """Whether the runs' records are to be kept (they are not for a load of many runs)."""
+        self.network = Network(world)
+        self.services = Services(world, scenario)
+        self.client = Component(world, "client")
+        self.code: dict[str, Workflow] = dict(scenario.workflows)
+        """The latest code of each workflow."""
+        self._bugs: dict[tuple[str, str], int] = {}
+
+    # ---- for the workload ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        """Takes the starts of one instant; called in the client."""
+
+    @abstractmethod
+    def send(self, event: OutsideEvent) -> None:
+        """Takes an event, update, query or operator's command; called in the client."""
+
+    # ---- for faults ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def replicas(self, name: str) -> Sequence[Sequence[Component]]:
+        """The processes of that name (`app`, `engine`, a worker's name), each as the components that die with it."""
+
+    @abstractmethod
+    def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
+        """New code of the workflow `name` (already in `self.code`) goes live."""
+
+    # ---- for the trace -------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def findings(self) -> Findings:
+        """Read when the simulation is over."""
+
+    # ---- what the apps of every engine have in common ------------------------------------------------------
+
+    def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
+        """How long the workflow's own code is busy there, in microseconds: the same on every replay."""
+        return self.world.luck.sample(step.compute, "compute", run.luck, key)
+
+    def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
+        """Whether the bug shows; one with `times` goes away after so many."""
+        times = step.times if isinstance(step, Fail) else None
+        shown = self._bugs.get((run.name, key), 0)
+        if times is not None and shown >= times:
+            return False
+        self._bugs[run.name, key] = shown + 1
+        return True

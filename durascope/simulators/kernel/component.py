@@ -1,0 +1,129 @@
+"""A component: something that runs, can die, and comes back with nothing but what is in its stores.
+
+    alive ── crash() ──▶ dead ── restart() ──▶ alive, a new incarnation
+      └───── hang() ───▶ hung ── resume() ───▶ alive, the same incarnation, late
+
+What a component must not lose is in *store* objects that are handed to it (they survive); everything else it sets up
+in `reset`, which is called when it is made and again when it dies. Its callbacks belong to one incarnation: they are
+gone with it. Nothing else anywhere handles a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import Call, Killed, World
+
+if TYPE_CHECKING:
+    from durascope.simulators.kernel.network import Connection
+
+Process = Generator[int, None, None]
+"""A piece of a component's behaviour that takes time: it yields the microseconds to wait."""
+
+
+class Component:
+    """Base of everything that can be killed."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        """Its lane in the trace; unique in its world."""
+        self.alive = True
+        self.incarnation = 1
+        self.connections: dict[Connection, None] = {}
+        self._hung: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
+        world.components[name] = self
+        self.reset()
+
+    # ---- for the engine's parts to fill in -------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Sets up everything volatile, as at the start of the process."""
+
+    def started(self) -> None:
+        """What the process does when it comes up again, beginning from its stores."""
+
+    # ---- time ------------------------------------------------------------------------------------------------
+
+    def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
+        """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
+        return self.world.after(delay, self._guarded, self.incarnation, fn, args, daemon=daemon)
+
+    def cancel(self, call: Call | None) -> None:
+        self.world.cancel(call)
+
+    def process(self, steps: Process) -> None:
+        """Runs a generator that yields the microseconds to wait; it dies with this incarnation."""
+        self._advance(steps)
+
+    def _advance(self, steps: Process) -> None:
+        try:
+            delay = next(steps)
+        except StopIteration:
+            return
+        self.after(delay, self._advance, steps)
+
+    def _guarded(self, incarnation: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if incarnation == self.incarnation and self.alive:
+            self.execute(fn, *args)
+
+    def execute(self, fn: Callable[..., Any], *args: Any) -> None:
+        """Runs code of this component now: the one place where a fault can unwind it."""
+        if self._hung is not None:
+            self._hung.append((fn, args))
+            return
+        world = self.world
+        before = world.running
+        world.running = self
+        try:
+            fn(*args)
+        except Killed:
+            if before is not None and not before.alive:
+                raise
+        finally:
+            world.running = before
+
+    # ---- faults ----------------------------------------------------------------------------------------------
+
+    def crash(self) -> None:
+        """SIGKILL: its callbacks, connections and everything volatile are gone; its stores are not."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.incarnation += 1
+        self._hung = None
+        self.world.emit(self.name, Kind.CRASHED)
+        for connection in tuple(self.connections):
+            connection.broken_by(self)
+        self.connections.clear()
+        self.reset()
+
+    def restart(self) -> None:
+        """A new process with the same stores."""
+        if self.alive:
+            return
+        self.alive = True
+        self.world.emit(self.name, Kind.RESTARTED)
+        self.execute(self.started)
+
+    def stop(self) -> None:
+        """SIGTERM: a graceful stop. A component that has something to hand over first overrides this."""
+        self.crash()
+
+    def hang(self) -> None:
+        """Stop the world: nothing of it runs, though its peers see it as connected."""
+        if self.alive and self._hung is None:
+            self.world.emit(self.name, Kind.HUNG)
+            self._hung = []
+
+    def resume(self) -> None:
+        """Goes on as if nothing had happened, late."""
+        held, self._hung = self._hung, None
+        if held is None or not self.alive:
+            return
+        self.world.emit(self.name, Kind.RESUMED)
+        incarnation = self.incarnation
+        for fn, args in held:
+            self._guarded(incarnation, fn, args)

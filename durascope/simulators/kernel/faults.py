@@ -1,0 +1,198 @@
+"""Faults: what breaks, and exactly when.
+
+`Moments` is told of every moment that passes and fires what waits for it, on the spot. `FaultInjector` turns a
+scenario's faults into such waiters, or into callbacks at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.changes import changed
+from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
+from durascope.models.trace import Kind
+from durascope.models.units import FOREVER
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import Killed, World
+
+if TYPE_CHECKING:
+    from durascope.simulators.engine import Engine
+
+Action = Callable[[RunInfo | None], Any]
+
+
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    attempt: int | None
+    numbers: frozenset[int] | None
+    """Only these runs' moments count; None: any run's."""
+    every: bool
+    """Fires once for each run, instead of once."""
+    after: int
+    action: Action
+    fired: set[str] = field(default_factory=set[str])
+
+    def takes(self, run: RunInfo, attempt: int | None) -> bool:
+        if self.numbers is not None and run.number not in self.numbers:
+            return False
+        if self.attempt is not None and attempt is not None and attempt != self.attempt:
+            return False
+        return not self.fired if not self.every else run.name not in self.fired
+
+
+class Moments:
+    """What waits for which moment.
+
+    Things that wait for the same moment happen in the order in which they were registered.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._steps: dict[tuple[str, str], list[_Waiter]] = {}
+        self._marks: dict[str, list[_Waiter]] = {}
+        self._did: dict[tuple[str, str], Component] = {}
+
+    def wait(
+        self, trigger: Trigger, action: Action, *, numbers: frozenset[int] | None = None, every: bool = False
+    ) -> None:
+        """Has `action(run)` done when the trigger's moment has passed (and its `after` is over)."""
+        waiter = _Waiter(trigger.attempt, numbers, every, trigger.after, action)
+        if trigger.event is not None:
+            self._marks.setdefault(trigger.event, []).append(waiter)
+        else:
+            self._steps.setdefault((trigger.step or "", trigger.moment or ""), []).append(waiter)
+
+    def doer(self, run: RunInfo | None, step: str | None) -> Component | None:
+        """The component that last began that step."""
+        return None if run is None or step is None else self._did.get((run.name, step))
+
+    def passed(self, moment: str, run: RunInfo, step: str, attempt: int | None, running: Component | None) -> None:
+        if moment == "started" and running is not None:
+            self._did[run.name, step] = running
+        waiters = self._steps.get((step, moment))
+        if waiters is not None:
+            self._fire(waiters, run, attempt, running)
+
+    def marked(self, event: str, run: RunInfo, running: Component | None) -> None:
+        waiters = self._marks.get(event)
+        if waiters is not None:
+            self._fire(waiters, run, None, running)
+
+    def _fire(self, waiters: Sequence[_Waiter], run: RunInfo, attempt: int | None, running: Component | None) -> None:
+        incarnation = None if running is None else running.incarnation
+        for waiter in waiters:
+            if not waiter.takes(run, attempt):
+                continue
+            waiter.fired.add(run.name)
+            if waiter.after:
+                self.world.after(waiter.after, waiter.action, run)
+            else:
+                waiter.action(run)
+        if running is not None and running.incarnation != incarnation:
+            raise Killed
+
+
+class FaultInjector:
+    """Arms a scenario's faults against an engine."""
+
+    def __init__(self, world: World, scenario: Scenario, engine: Engine, moments: Moments) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.engine = engine
+        self.moments = moments
+
+    def arm(self) -> None:
+        for number, fault in enumerate(self.scenario.faults):
+            if isinstance(fault, RandomFault):
+                self._next_random(fault, number, 1)
+                continue
+            action = self._action(fault)
+            if fault.when is not None:
+                self.moments.wait(fault.when, action)
+            else:
+                self.world.after(fault.at or 0, action, None)
+
+    def _action(self, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
+        step = None if fault.when is None else fault.when.step
+
+        def act(run: RunInfo | None) -> None:
+            match fault:
+                case Crash():
+                    replica = self._replica(fault.crash, fault.replica, run, step)
+                    self._crash(replica, fault.down_for, graceful=fault.graceful)
+                case Hang():
+                    replica = self._replica(fault.hang, fault.replica, run, step)
+                    for component in replica:
+                        component.hang()
+                        self.world.after(fault.for_, component.resume)
+                case Outage():
+                    self.engine.services.outage(fault.outage, fault.for_)
+                case Cut():
+                    self._cut(*fault.cut, fault.for_)
+                case Deploy():
+                    self._deploy(fault)
+
+        return act
+
+    def _replica(self, name: str, number: int | None, run: RunInfo | None, step: str | None) -> Sequence[Component]:
+        """The components that die together: the replica that is named, or does the step, or the first."""
+        replicas = self.engine.replicas(name)
+        if number is None:
+            doer = self.moments.doer(run, step)
+            for replica in replicas:
+                if doer in replica:
+                    return replica
+            number = 1
+        return replicas[min(number, len(replicas)) - 1]
+
+    def _crash(self, replica: Sequence[Component], down_for: int, *, graceful: bool = False) -> None:
+        for component in replica:
+            if graceful:
+                component.stop()
+            else:
+                component.crash()
+        if down_for < FOREVER:
+            self.world.after(down_for, self._restart, replica)
+
+    def _restart(self, replica: Sequence[Component]) -> None:
+        for component in replica:
+            component.restart()
+
+    def _cut(self, one: str, other: str, duration: int) -> None:
+        services = self.scenario.services
+        if one in services or other in services:
+            self.engine.services.outage(one if one in services else other, duration)
+            return
+        network = self.engine.network
+        pairs = [
+            (a, b)
+            for left in self.engine.replicas(one)
+            for right in self.engine.replicas(other)
+            for a in left
+            for b in right
+        ]
+        for a, b in pairs:
+            network.cut(a, b)
+            if duration < FOREVER:
+                self.world.after(duration, network.heal, a, b)
+        self.world.emit("network", Kind.CUT, detail=(one, other))
+        if duration < FOREVER:
+            self.world.after(duration, self.world.emit, "network", Kind.HEALED)
+
+    def _deploy(self, fault: Deploy) -> None:
+        workflow = changed(self.engine.code[fault.deploy], fault.change)
+        self.engine.code[fault.deploy] = workflow
+        self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
+
+    def _next_random(self, fault: RandomFault, number: int, count: int) -> None:
+        delay = self.world.luck.sample(fault.random.every, "random fault", number, count)
+        self.world.after(delay, self._random_crash, fault, number, count, daemon=True)
+
+    def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
+        replicas = self.engine.replicas(fault.random.crash)
+        chosen = int(self.world.luck("random replica", number, count) * len(replicas))
+        self._crash(replicas[chosen], fault.random.down_for)
+        self._next_random(fault, number, count + 1)

@@ -1,0 +1,215 @@
+"""The network: the only way in which components talk.
+
+A message takes time. To a dead peer it is refused; to one that is cut off it is lost, and the sender learns nothing
+until its own timeout. A `Connection` keeps the order of its messages and breaks when either end dies, which the other
+end then notices, as with TCP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+
+Handler = Callable[..., Any]
+
+
+class Network:
+    """Carries messages between components, and knows who cannot reach whom."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._cuts: dict[frozenset[str], int] = {}
+
+    # ---- cuts ------------------------------------------------------------------------------------------------
+
+    def cut(self, a: Component, b: Component) -> None:
+        pair = frozenset((a.name, b.name))
+        self._cuts[pair] = self._cuts.get(pair, 0) + 1
+
+    def heal(self, a: Component, b: Component) -> None:
+        pair = frozenset((a.name, b.name))
+        self._cuts[pair] -= 1
+        if not self._cuts[pair]:
+            del self._cuts[pair]
+
+    def reachable(self, a: Component, b: Component) -> bool:
+        return not self._cuts or frozenset((a.name, b.name)) not in self._cuts
+
+    # ---- single messages -------------------------------------------------------------------------------------
+
+    def send(
+        self,
+        sender: Component,
+        receiver: Component,
+        delay: int,
+        handler: Handler,
+        *args: Any,
+        what: str = "",
+        run: RunInfo | None = None,
+        on_refused: Handler | None = None,
+    ) -> None:
+        """Has `receiver` run `handler(*args)` after `delay` µs.
+
+        If it is dead by then, `sender` runs `on_refused()` another `delay` later (unless it has died itself); if the
+        two are cut off from each other, nobody hears anything.
+        """
+        world = self.world
+        if world.full:
+            world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
+        world.after(
+            delay, self._deliver, sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused
+        )
+
+    def _deliver(
+        self,
+        sender: Component,
+        incarnation: int,
+        receiver: Component,
+        delay: int,
+        handler: Handler,
+        args: tuple[Any, ...],
+        what: str,
+        run: RunInfo | None,
+        on_refused: Handler | None,
+    ) -> None:
+        world = self.world
+        if self._cuts and not self.reachable(sender, receiver):
+            world.emit(receiver.name, Kind.MESSAGE_LOST, run, detail=(sender.name, what))
+        elif not receiver.alive:
+            world.emit(receiver.name, Kind.MESSAGE_REFUSED, run, detail=(sender.name, what))
+            if on_refused is not None and sender.alive and sender.incarnation == incarnation:
+                sender.after(delay, on_refused)
+        else:
+            if world.full:
+                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
+            receiver.execute(handler, *args)
+
+    # ---- connections -----------------------------------------------------------------------------------------
+
+    def connect(
+        self,
+        client: Component,
+        server: Component,
+        delay: int,
+        on_accepted: Callable[[Connection], Any],
+        *,
+        on_refused: Handler,
+        what: str = "",
+        run: RunInfo | None = None,
+    ) -> Connection:
+        """Opens a connection; after `delay` µs `server` runs `on_accepted(connection)` or `client` `on_refused()`.
+
+        To a peer that is cut off the attempt hangs: the client's own connect timeout has to end it (`close`).
+        """
+        connection = Connection(self, client, server, delay, what, run)
+        world = self.world
+        if world.full:
+            world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
+        world.after(delay, self._accept, connection, on_accepted, on_refused)
+        return connection
+
+    def _accept(self, connection: Connection, on_accepted: Handler, on_refused: Handler) -> None:
+        world, client, server = self.world, connection.client, connection.server
+        if connection.closed:
+            return
+        if not self.reachable(client, server):
+            world.emit(server.name, Kind.MESSAGE_LOST, connection.run, detail=(client.name, connection.what))
+        elif not server.alive:
+            world.emit(server.name, Kind.MESSAGE_REFUSED, connection.run, detail=(client.name, connection.what))
+            connection.close()
+            client.after(connection.delay, on_refused)
+        else:
+            if world.full:
+                world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            connection.open = True
+            server.connections[connection] = None
+            server.execute(on_accepted, connection)
+
+
+class Connection:
+    """An ordered two-way stream between two components.
+
+    Each end may set `on_lost[end]`, which it runs when the other end dies. Messages under way to an end that is still
+    alive when the other dies are delivered first.
+    """
+
+    __slots__ = ("_arrives", "client", "closed", "delay", "network", "on_lost", "open", "run", "server", "what")
+
+    def __init__(
+        self, network: Network, client: Component, server: Component, delay: int, what: str, run: RunInfo | None
+    ) -> None:
+        self.network = network
+        self.client = client
+        self.server = server
+        self.delay = delay
+        self.what = what
+        self.run = run
+        self.open = False
+        self.closed = False
+        self.on_lost: dict[Component, Handler] = {}
+        self._arrives: dict[Component, int] = {}
+        client.connections[self] = None
+
+    def peer(self, end: Component) -> Component:
+        return self.server if end is self.client else self.client
+
+    def send(self, sender: Component, handler: Handler, *args: Any, what: str = "", delay: int | None = None) -> None:
+        """Has the other end run `handler(*args)`, after everything that was sent to it before."""
+        if self.closed:
+            return
+        world, receiver = self.network.world, self.peer(sender)
+        arrives = max(world.now + (self.delay if delay is None else delay), self._arrives.get(receiver, 0))
+        self._arrives[receiver] = arrives
+        if world.full and what:
+            world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
+        world.after(arrives - world.now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
+
+    def _deliver(
+        self,
+        sender: Component,
+        receiver: Component,
+        incarnation: int,
+        handler: Handler,
+        args: tuple[Any, ...],
+        what: str,
+    ) -> None:
+        world = self.network.world
+        if (
+            not receiver.alive
+            or receiver.incarnation != incarnation
+            or self not in receiver.connections
+            or not self.network.reachable(sender, receiver)
+        ):
+            world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
+            return
+        if world.full and what:
+            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
+        receiver.execute(handler, *args)
+
+    def close(self) -> None:
+        """Ends the connection on both sides; nobody is told, what is under way is dropped."""
+        self.closed = True
+        self.client.connections.pop(self, None)
+        self.server.connections.pop(self, None)
+
+    def broken_by(self, dead: Component) -> None:
+        """One end has died: the other hears of it after what was already on its way."""
+        if self.closed:
+            return
+        peer = self.peer(dead)
+        handler = self.on_lost.get(peer)
+        world = self.network.world
+        delay = max(self.delay, self._arrives.get(peer, 0) - world.now)
+        world.after(delay, self._lost, peer, peer.incarnation, handler)
+
+    def _lost(self, peer: Component, incarnation: int, handler: Handler | None) -> None:
+        if self.closed:
+            return
+        self.close()
+        if handler is not None and peer.alive and peer.incarnation == incarnation:
+            peer.execute(handler)

@@ -1,0 +1,53 @@
+"""The recorder: numbers what happens, links it to its cause, and keeps as much of it as was asked for."""
+
+from __future__ import annotations
+
+from durascope.models.trace import Event, Kind, RunSummary
+from durascope.simulators.kernel.runs import RunInfo
+
+
+class Recorder:
+    """Full detail for a few runs, only what metrics need for a million.
+
+    `cause` is the number of the event that the code now running was led to by; the world restores it whenever a
+    callback fires, so every event is linked without anybody passing numbers around.
+    """
+
+    __slots__ = ("cause", "count", "events", "full", "runs")
+
+    def __init__(self, *, full: bool) -> None:
+        self.full = full
+        self.events: list[Event] = []
+        self.count = 0
+        self.cause: int | None = None
+        self.runs: dict[str, RunSummary] = {}
+
+    def emit(
+        self,
+        at: int,
+        lane: str,
+        kind: Kind,
+        run: RunInfo | None = None,
+        step: str | None = None,
+        attempt: int | None = None,
+        detail: object = None,
+    ) -> int | None:
+        """Appends an event; what the same code does next is caused by it."""
+        number = self.count
+        self.count = number + 1
+        if not self.full:
+            return None
+        workflow, name = (None, None) if run is None else (run.workflow, run.name)
+        self.events.append(Event(at, lane, kind, workflow, name, step, attempt, self.cause, detail))
+        self.cause = number
+        return number
+
+    def run_started(self, at: int, lane: str, run: RunInfo) -> None:
+        self.emit(at, lane, Kind.RUN_STARTED, run)
+        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running")
+
+    def run_ended(self, at: int, lane: str, run: RunInfo, status: str) -> None:
+        self.emit(at, lane, Kind.RUN_ENDED, run, detail=status)
+        begun = self.runs.get(run.name)
+        started_at = at if begun is None else begun.started_at
+        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status)

@@ -1,0 +1,21 @@
+"""What everybody in a simulation knows about a run: its name, its workflow, its key and its input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunInfo:
+    """The identity of one run of a workflow."""
+
+    name: str
+    """As records name it: `run 1`, `run 1/shipment`, `mail run 2`, …"""
+    workflow: str
+    number: int
+    """The number of the start that it goes back to, from 1; events and faults address runs by it. 0: none."""
+    key: str | None
+    input: Mapping[str, object]
+    luck: str
+    """Its address for luck: the same on every engine, so that all get the same latencies and failures."""

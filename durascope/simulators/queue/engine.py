@@ -1,0 +1,281 @@
+"""The baseline without durable execution: a message per run, and consumers that run all of its steps in one go.
+
+A consumer that dies says nothing; the broker gives the message out again when its visibility timeout is over, and the
+whole workflow begins anew: every effect that had happened happens again.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Bug, Call, Clear, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
+from durascope.models.trace import Kind
+from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.defaults import latencies
+from durascope.simulators.kernel.network import Network
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import World
+from durascope.simulators.program import TIMED_OUT, Block, Coroutine, Loop, Program, Sdk, WorkflowFailure
+from durascope.simulators.services import Outcome
+
+QUEUE: Final = "jobs"
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A job in the broker's store."""
+
+    run: RunInfo
+    received: int = 0
+    """How often it has been given out."""
+    visible: Callback | None = None
+    """When it is given out again unless it has been acknowledged by then."""
+
+
+@dataclass(slots=True)
+class BrokerStore:
+    """What the broker keeps on disk."""
+
+    messages: dict[str, Message]
+    record: dict[str, list[str]]
+    status: dict[str, str]
+
+
+class Broker(Component):
+    """Keeps messages until somebody acknowledges them."""
+
+    def __init__(self, world: World, network: Network, store: BrokerStore, scenario: Scenario) -> None:
+        self.network = network
+        self.store = store
+        self.options = scenario.deployments.queue
+        self.delays = latencies(__package__ or "", {} if self.options is None else self.options.latencies)
+        self.visibility_timeout = 30_000_000 if self.options is None else self.options.visibility_timeout
+        self.max_receives = 5 if self.options is None else self.options.max_receives
+        super().__init__(world, "broker")
+
+    def reset(self) -> None:
+        self.ready: deque[Message] = deque()
+        self.idle: deque[Consumer] = deque()
+
+    def started(self) -> None:
+        for message in self.store.messages.values():
+            self.put(message)
+
+    def publish(self, run: RunInfo) -> None:
+        if run.name in self.store.status:
+            return
+        self.store.status[run.name] = "running"
+        self.store.record[run.name] = ["message published"]
+        self.world.run_started(self.name, run)
+        message = self.store.messages[run.name] = Message(run)
+        self.put(message)
+
+    def put(self, message: Message) -> None:
+        self.world.emit(self.name, Kind.TASK_QUEUED, message.run, detail=QUEUE)
+        self.ready.append(message)
+        self._hand_out()
+
+    def poll(self, consumer: Consumer) -> None:
+        self.idle.append(consumer)
+        self._hand_out()
+
+    def _hand_out(self) -> None:
+        while self.ready and self.idle:
+            consumer = self.idle.popleft()
+            if not consumer.alive:
+                continue
+            message = self.ready.popleft()
+            message.received += 1
+            self.store.record[message.run.name].append(f"message received #{message.received}")
+            message.visible = self.after(self.visibility_timeout, self._reappear, message)
+            self.network.send(
+                self,
+                consumer,
+                self.delays["receive"].values[0],
+                consumer.take,
+                message,
+                what="message",
+                run=message.run,
+            )
+
+    def _reappear(self, message: Message) -> None:
+        if message.received >= self.max_receives:
+            self.done(message, "failed", "message moved to the dead-letter queue")
+        else:
+            self.put(message)
+
+    def done(self, message: Message, status: str, line: str) -> None:
+        run = message.run
+        if self.store.messages.pop(run.name, None) is None:
+            return
+        self.cancel(message.visible)
+        self.store.status[run.name] = status
+        self.store.record[run.name].append(line)
+        self.world.run_ended(self.name, run, status)
+
+
+class Consumer(Component):
+    """Takes one message at a time and runs its workflow from the top."""
+
+    def __init__(self, world: World, name: str, engine: Queue) -> None:
+        self.engine = engine
+        super().__init__(world, name)
+
+    def started(self) -> None:
+        engine = self.engine
+        engine.network.send(self, engine.broker, engine.broker.delays["poll"].values[0], engine.broker.poll, self)
+
+    def take(self, message: Message) -> None:
+        self.world.emit(self.name, Kind.TASK_PICKED_UP, message.run, detail=QUEUE)
+        run = message.run
+        sdk = PlainCode(self, run)
+        program = Program(
+            self.engine.code[run.workflow], run, sdk, compute_time=lambda s, key: self.engine.compute_time(run, s, key)
+        )
+        task = sdk.loop.task(program.main())
+        task.then(lambda _: self._ended(message, task.exception))
+        sdk.go_on()
+
+    def _ended(self, message: Message, failure: BaseException | None) -> None:
+        broker = self.engine.broker
+        delay = broker.delays["acknowledge"].values[0]
+        if failure is None:
+            self.engine.network.send(self, broker, delay, broker.done, message, "completed", "message acknowledged")
+        elif isinstance(failure, WorkflowFailure):
+            self.engine.network.send(self, broker, delay, broker.done, message, "failed", "message rejected")
+        self.started()
+
+
+class PlainCode(Sdk):
+    """No SDK at all: steps are plain calls, sleeps block the consumer, nothing is recorded."""
+
+    def __init__(self, consumer: Consumer, run: RunInfo) -> None:
+        self.loop = Loop()
+        self.consumer = consumer
+        self.info = run
+
+    def go_on(self) -> None:
+        block = self.loop.run()
+        if block is not None:
+            self.consumer.after(block.us, self._unblock)
+
+    def _unblock(self) -> None:
+        self.loop.unblock()
+        self.go_on()
+
+    def run(self, step: Run, name: str, key: str) -> Coroutine:
+        for number in range(1, (step.retry.max_attempts if step.retry and step.retry.max_attempts else 3) + 1):
+            future = self.loop.future()
+
+            def report(outcome: Outcome, future=future) -> None:  # pyright: ignore[reportMissingParameterType]
+                future.resolve(outcome)
+                self.go_on()
+
+            engine = self.consumer.engine
+            engine.services.execute(self.consumer, self.info, step, name, key, report)
+            outcome: Outcome = yield future
+            if outcome.ok:
+                return outcome.values
+            if not outcome.retryable:
+                break
+            yield from self._pause(1_000_000 * 2 ** (number - 1))
+        raise WorkflowFailure(f"{name} failed", step=name)
+
+    def _pause(self, us: int) -> Coroutine:
+        future = self.loop.future()
+
+        def over() -> None:
+            future.resolve()
+            self.go_on()
+
+        self.consumer.after(us, over)
+        yield future
+
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        yield from self._pause(step.sleep)
+
+    def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
+        """A plain consumer has no way to be found by an event: it can only wait its timeout out."""
+        yield from self._pause(step.timeout or 0)
+        return TIMED_OUT
+
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        yield from self.start(Start(start=step.call, key=step.key), name, key)
+
+    def start(self, step: Start, name: str, key: str) -> Coroutine:
+        engine, run = self.consumer.engine, self.info
+        child = RunInfo(f"{run.name}/{name}", step.start, run.number, None, run.input, f"{run.luck}/{key}")
+        engine.network.send(self.consumer, engine.broker, 1_000, engine.broker.publish, child)
+        yield Block(0, name)
+
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        yield Block(0, name)
+
+    def state(self, step: Get | Set | Clear) -> Coroutine:
+        return None
+        yield
+
+    def patched(self, step: Patched) -> Coroutine:
+        return True
+        yield
+
+    def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
+        return self.consumer.engine.code_fails(self.info, step, key)
+
+
+class Queue(Engine):
+    """The broker and its consumers."""
+
+    name = "queue"
+
+    def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
+        super().__init__(world, scenario, records=records)
+        self.store = BrokerStore({}, {}, {})
+        self.broker = Broker(world, self.network, self.store, scenario)
+        count = 1 if scenario.deployments.queue is None else scenario.deployments.queue.workers
+        self.consumers = [
+            Consumer(world, f"consumer-{n}" if count > 1 else "consumer", self) for n in range(1, count + 1)
+        ]
+        for consumer in self.consumers:
+            consumer.execute(consumer.started)
+
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        for request in requests:
+            self._publish(request)
+
+    def _publish(self, request: StartRequest) -> None:
+        def again() -> None:
+            self.client.after(1_000_000, self._publish, request)
+
+        delay = self.broker.delays["publish"].values[0] + request.after
+        self.network.send(
+            self.client,
+            self.broker,
+            delay,
+            self.broker.publish,
+            request.run,
+            what="publish",
+            run=request.run,
+            on_refused=again,
+        )
+
+    def send(self, event: OutsideEvent) -> None:
+        """Nobody listens for events: a job once taken runs to its end."""
+        self.world.emit(self.broker.name, Kind.EVENT_RECEIVED, event.run, detail=event.name)
+
+    def replicas(self, name: str) -> Sequence[Sequence[Component]]:
+        return [[self.broker]] if name == "engine" else [[consumer] for consumer in self.consumers]
+
+    def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
+        for consumer in self.consumers:
+            consumer.crash()
+            self.world.after(down_for or 0, consumer.restart)
+
+    def findings(self) -> Findings:
+        return Findings(records=self.store.record, status=self.store.status)

@@ -1,0 +1,71 @@
+"""One simulation: a scenario on one engine's model, from the first start to the last event that matters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Final
+
+from durascope import __version__
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.simulators.engine import Engine
+from durascope.simulators.kernel.faults import FaultInjector, Moments
+from durascope.simulators.kernel.world import World
+from durascope.simulators.workload import WorkloadDriver
+
+MODELS: Final = {
+    "temporal": "durascope.simulators.temporal.engine:Temporal",
+    "inngest": "durascope.simulators.inngest.engine:Inngest",
+    "restate": "durascope.simulators.restate.engine:Restate",
+    "queue": "durascope.simulators.queue.engine:Queue",
+}
+"""The models by engine; imported only when one is asked for."""
+
+FULL_UP_TO: Final = 100
+"""Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
+
+
+def model(engine: str) -> Callable[..., Engine]:
+    """The engine's model; KeyError for one that there is not."""
+    module, name = MODELS[engine].split(":")
+    return getattr(import_module(module), name)
+
+
+def simulate(
+    scenario: Scenario, engine: str, *, seed: int = 0, full: bool | None = None, records: bool | None = None
+) -> Trace:
+    """Simulates the scenario on an engine's model.
+
+    `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
+    most `FULL_UP_TO` runs. The same arguments give the same trace, byte for byte.
+    """
+    few = scenario.workload.runs <= FULL_UP_TO
+    full = few if full is None else full
+    world = World(seed, full=full)
+    built = model(engine)(world, scenario, records=few if records is None else records)
+    if scenario.faults or any(event.when for event in scenario.workload.events):
+        world.moments = Moments(world)
+    moments = world.moments or Moments(world)
+    FaultInjector(world, scenario, built, moments).arm()
+    WorkloadDriver(world, scenario, built, moments).arm()
+    world.run()
+    findings = built.findings()
+    recorder, services = world.recorder, built.services
+    return Trace(
+        scenario=scenario.scenario,
+        engine=engine,
+        seed=seed,
+        version=__version__,
+        events=recorder.events,
+        event_count=recorder.count,
+        ended_at=world.now,
+        runs=list(recorder.runs.values()),
+        records=findings.records,
+        ledger=services.ledger,
+        effects=services.effects,
+        status=findings.status,
+        counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
+        facts=findings.facts | {"executions": dict(services.executions)},
+        notes=findings.notes,
+    )

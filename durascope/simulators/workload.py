@@ -1,0 +1,183 @@
+"""The workload: who starts runs and sends events, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from durascope.models.scenario import InputPool, InputShare, InputUniform, Scenario, WorkloadEvent
+from durascope.models.units import SECOND, Spread
+from durascope.simulators.engine import Engine, OutsideEvent, StartRequest
+from durascope.simulators.kernel.faults import Moments
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+
+
+class WorkloadDriver:
+    """Starts runs and sends events in time order; a million runs are never in memory at once."""
+
+    def __init__(self, world: World, scenario: Scenario, engine: Engine, moments: Moments) -> None:
+        self.world = world
+        self.scenario = scenario
+        self.engine = engine
+        self.moments = moments
+        self._addressed = {each.to for each in scenario.workload.events if isinstance(each.to, int)}
+        self._runs: dict[int, RunInfo] = {}
+        """The starts that an event is addressed to by number."""
+
+    def arm(self) -> None:
+        starts = self._starts()
+        self._schedule_next(starts, next(starts, None))
+        numbers: dict[str, int] = {}
+        for event in self.scenario.workload.events:
+            number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
+            self._arm_event(event, number)
+
+    # ---- starts --------------------------------------------------------------------------------------------
+
+    def _schedule_next(self, starts: Iterator[tuple[int, int]], first: tuple[int, int] | None) -> None:
+        """Schedules the starts of the next instant, all in one request."""
+        if first is None:
+            return
+        at, number = first
+        together = [number]
+        following = next(starts, None)
+        while following is not None and following[0] == at:
+            together.append(following[1])
+            following = next(starts, None)
+        self.world.after(at - self.world.now, self._start, together, starts, following)
+
+    def _start(self, numbers: list[int], starts: Iterator[tuple[int, int]], following: tuple[int, int] | None) -> None:
+        self.world.recorder.cause = None
+        self.engine.client.execute(self.engine.start, [self._request(number) for number in numbers])
+        self._schedule_next(starts, following)
+
+    def _starts(self) -> Iterator[tuple[int, int]]:
+        """(time, number) of every start, in time order."""
+        workload = self.scenario.workload
+        arrivals, luck = workload.arrivals, self.world.luck
+        if arrivals.poisson is not None:
+            at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
+            for number in range(1, workload.runs + 1):
+                at += luck.sample(gap, "arrival", number)
+                yield at, number
+        elif arrivals.every is not None:
+            for number in range(1, workload.runs + 1):
+                yield (number - 1) * arrivals.every, number
+        elif arrivals.at is not None:
+            times = arrivals.at
+            numbered = [(times[min(n, len(times)) - 1], n) for n in range(1, workload.runs + 1)]
+            yield from sorted(numbered)
+        else:
+            for number in range(1, workload.runs + 1):
+                yield 0, number
+
+    def _request(self, number: int) -> StartRequest:
+        workload = self.scenario.workload
+        started = self.scenario.started
+        workflow = started[min(number, len(started)) - 1] if len(started) > 1 else started[0]
+        run = run_info(self.world, self.scenario, workflow, f"run {number}", number)
+        if number in self._addressed:
+            self._runs[number] = run
+        keys = workload.idempotency_keys
+        return StartRequest(
+            run=run,
+            after=workload.after or 0,
+            idempotency_key=keys[number - 1] if keys is not None and number <= len(keys) else None,
+            start_with=workload.start_with,
+        )
+
+    # ---- events --------------------------------------------------------------------------------------------
+
+    def _arm_event(self, event: WorkloadEvent, number: int) -> None:
+        share = _share(event.to)
+        if event.when is None:
+            for target in self._targets(event, share):
+                self.world.after(event.at or 0, self._send, event, number, target, None)
+            return
+        numbers = frozenset((event.to,)) if isinstance(event.to, int) else None
+        if share is not None:
+            numbers = frozenset(self._chosen(share))
+        every = share is not None or event.to == "each"
+        self.moments.wait(
+            event.when,
+            lambda run: self._send(event, number, run.number if every and run is not None else event.to, run),
+            numbers=numbers,
+            every=every,
+        )
+
+    def _targets(self, event: WorkloadEvent, share: float | None) -> list[int | str | None]:
+        if share is not None:
+            return list(self._chosen(share))
+        if event.to == "each":
+            return list(range(1, self.scenario.workload.runs + 1))
+        return [event.to]
+
+    def _chosen(self, share: float) -> list[int]:
+        runs = range(1, self.scenario.workload.runs + 1)
+        return [number for number in runs if self.world.luck("addressed", number) < share]
+
+    def _send(self, event: WorkloadEvent, number: int, to: int | str | None, seen: RunInfo | None) -> None:
+        run = key = None
+        if isinstance(to, int):
+            run = self._runs.get(to)
+            if run is None and seen is not None and seen.name == f"run {to}":
+                run = seen
+            if run is None:
+                run = self._request(to).run
+        elif to is not None:
+            key = to
+        outside = OutsideEvent(
+            number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
+        )
+        self.engine.client.execute(self.engine.send, outside)
+
+
+def run_info(
+    world: World,
+    scenario: Scenario,
+    workflow: str,
+    name: str,
+    number: int,
+    *,
+    key: str | None = None,
+    given: Mapping[str, object] | None = None,
+) -> RunInfo:
+    """The identity of a run: its input fields are drawn from luck unless the workload or `given` names them.
+
+    `number` is the workload's start (its `keys` and `inputs` apply to `run N` itself); other runs pass theirs.
+    """
+    program, workload = scenario.workflows[workflow], scenario.workload
+    fields: dict[str, object] = {}
+    for field, spec in program.input.items():
+        fields[field] = _input(world, field, spec, name)
+    listed = workload.keys if name == f"run {number}" else None
+    if listed is not None and number <= len(listed):
+        key = str(listed[number - 1])
+    if name == f"run {number}" and workload.inputs is not None and number <= len(workload.inputs):
+        fields.update(workload.inputs[number - 1])
+    if given:
+        fields.update(given)
+    if program.key is not None:
+        if key is None:
+            value = fields.get(program.key)
+            key = str(value) if value is not None else f"{program.key}-{number}"
+        fields[program.key] = key
+    return RunInfo(name, workflow, number, key, fields, name)
+
+
+def _input(world: World, field: str, spec: object, name: str) -> object:
+    match spec:
+        case "unique":
+            return f"{field}-{name.removeprefix('run ')}"
+        case InputPool(pool=pool):
+            return f"{field}-{int(world.luck('input', name, field) * pool) + 1}"
+        case InputUniform(uniform=(low, high)):
+            return round(low + world.luck("input", name, field) * (high - low), 2)
+        case InputShare(share=share):
+            return world.luck("input", name, field) < share
+        case value:
+            return value
+
+
+def _share(to: int | str | None) -> float | None:
+    return float(to[:-1]) / 100 if isinstance(to, str) and to.endswith("%") else None
