@@ -1,0 +1,41 @@
+"""Luck is addressed (law 5): the same question has the same answer, whoever asks and whenever."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durascope.models.units import Spread
+from durascope.simulators.kernel.luck import Luck
+
+
+def test_the_order_of_questions_does_not_matter() -> None:
+    one, other = Luck(7), Luck(7)
+    first, second = one("latency", "run 1"), one("latency", "run 2")
+    assert (other("latency", "run 2"), other("latency", "run 1")) == (second, first)
+
+
+def test_another_seed_has_other_luck() -> None:
+    assert Luck(1)("a") != Luck(2)("a")
+
+
+def test_addresses_do_not_run_into_each_other() -> None:
+    luck = Luck(0)
+    assert luck("ab", "c") != luck("a", "bc")
+
+
+@given(st.integers(), st.text(), st.integers())
+def test_luck_is_a_share(seed: int, word: str, number: int) -> None:
+    assert 0 <= Luck(seed)(word, number) < 1
+
+
+def test_a_log_normal_spread_has_the_percentiles_that_it_names() -> None:
+    luck, spread = Luck(0), Spread("log-normal", (180_000, 900_000))
+    samples = sorted(luck.sample(spread, "latency", number) for number in range(20_000))
+    assert abs(samples[10_000] / 180_000 - 1) < 0.05
+    assert abs(samples[19_800] / 900_000 - 1) < 0.1
+
+
+def test_a_random_order_is_a_permutation() -> None:
+    luck = Luck(3)
+    assert sorted(luck.order(list(range(10)), "start order")) == list(range(10))
