@@ -59,8 +59,7 @@ class Network:
         two are cut off from each other, nobody hears anything.
         """
         world = self.world
-        if world.full:
-            world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
+        world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
         world.after(
             delay, self._deliver, sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused
         )
@@ -85,8 +84,7 @@ class Network:
             if on_refused is not None and sender.alive and sender.incarnation == incarnation:
                 sender.after(delay, on_refused)
         else:
-            if world.full:
-                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
+            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
             receiver.execute(handler, *args)
 
     # ---- connections -----------------------------------------------------------------------------------------
@@ -108,8 +106,7 @@ class Network:
         """
         connection = Connection(self, client, server, delay, what, run)
         world = self.world
-        if world.full:
-            world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
+        world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
         world.after(delay, self._accept, connection, on_accepted, on_refused)
         return connection
 
@@ -124,8 +121,7 @@ class Network:
             connection.close()
             client.after(connection.delay, on_refused)
         else:
-            if world.full:
-                world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
             connection.open = True
             server.connections[connection] = None
             server.execute(on_accepted, connection)
@@ -165,7 +161,7 @@ class Connection:
         world, receiver = self.network.world, self.peer(sender)
         arrives = max(world.now + (self.delay if delay is None else delay), self._arrives.get(receiver, 0))
         self._arrives[receiver] = arrives
-        if world.full and what:
+        if what:
             world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
         world.after(arrives - world.now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
 
@@ -187,7 +183,7 @@ class Connection:
         ):
             world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
             return
-        if world.full and what:
+        if what:
             world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
         receiver.execute(handler, *args)
 

@@ -58,6 +58,8 @@ class World:
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
         self.full = full
+        self.emit: Callable[..., None] = self._record if full else self._count
+        """`emit(lane, kind, run, step, attempt, detail)` puts an event into the trace, or only counts it."""
         self.running: Component | None = None
         """The component whose code is being executed."""
         self.components: dict[str, Component] = {}
@@ -107,7 +109,7 @@ class World:
 
     # ---- what happens --------------------------------------------------------------------------------------
 
-    def emit(
+    def _record(
         self,
         lane: str,
         kind: Kind,
@@ -116,12 +118,10 @@ class World:
         attempt: int | None = None,
         detail: object = None,
     ) -> None:
-        """Puts an event into the trace."""
-        recorder = self.recorder
-        if recorder.full:
-            recorder.emit(self.env._now, lane, kind, run, step, attempt, detail)  # pyright: ignore[reportPrivateUsage, reportArgumentType]
-        else:
-            recorder.count += 1
+        self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
+
+    def _count(self, *_event: object, **_fields: object) -> None:
+        self.recorder.count += 1
 
     def moment(
         self, lane: str, kind: Kind, run: RunInfo, step: str, attempt: int | None = None, detail: object = None
