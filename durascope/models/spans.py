@@ -1,0 +1,313 @@
+"""A trace read as spans: what each lane did for each run, from when to when.
+
+    spans(trace) -> list[Span]      what lasts, in order of its start
+    effects(trace) -> list[EffectMark]   what changed outside, and which of it happened before
+
+Every view of a trace is made of these two; neither knows an engine. A span ends by its own event (a report, a pick-up,
+a timer that fires). One that has none ends where the first of these happens: its lane dies, the work that it belongs
+to ends, its run ends, the trace ends; `ended` tells which. Where only the scenario can tell a sleep from a wait with a
+timeout, it can be handed in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from durascope.models.scenario import Scenario
+from durascope.models.steps import WaitFor
+from durascope.models.trace import Event, Kind, Trace
+
+SpanKind = Literal["queued", "running", "replaying", "backing-off", "sleeping", "waiting", "down", "working"]
+SPAN_KINDS: Final[tuple[SpanKind, ...]] = get_args(SpanKind)
+"""queued: a task waits in a queue · running: a step's attempt runs in an app · replaying: workflow code passes what is
+recorded · backing-off: a retry waits for its time · sleeping: a durable timer · waiting: for an event · down: a
+component is dead or hung, a service away, a connection cut · working: an app runs workflow code."""
+
+Ending = Literal["done", "failed", "crashed", "dropped", "cancelled", "abandoned", "run-ended", "open"]
+"""done: by its own event · abandoned: the work around it ended first · open: the trace ends before it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Something that lasts; times are microseconds since the start of the simulation."""
+
+    kind: SpanKind
+    lane: str
+    """Where: for a queued task the queue's owner, for a backoff or a timer whoever keeps it."""
+    run: str | None
+    workflow: str | None
+    step: str | None
+    attempt: int | None
+    start: int
+    end: int
+    ended: Ending
+    events: tuple[int, ...]
+    """The numbers of the trace's events it is made of, its first one first."""
+    detail: str = ""
+    """The queue, the error, what kind of work, or why it is down (`crash`, `hang`, `outage`, `cut`)."""
+
+    @property
+    def lasts(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class EffectMark:
+    """A change of the outside."""
+
+    at: int
+    lane: str
+    """The app that had it done."""
+    service: str | None
+    run: str | None
+    step: str | None
+    attempt: int | None
+    event: int
+    """The number of its `after-effect`."""
+    duplicate: bool
+    """It had happened before: the same step of the same run, once more."""
+    deduplicated: bool = False
+    """The service knew the call's key: there was no second effect."""
+    price: float = 0.0
+
+
+def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
+    """The trace's spans, in order of their start (and, among equals, of the event that begins them)."""
+    reader = _Reader(trace, _waits(scenario))
+    for number, event in enumerate(trace.events):
+        reader.read(number, event)
+    return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
+
+
+def effects(trace: Trace) -> list[EffectMark]:
+    """Every change of the outside, in order; a step that is used again after its result was recorded is a new one."""
+    recording = Kind.STEP_RECORDED if any(trace.of_kind(Kind.STEP_RECORDED)) else Kind.STEP_REPORTED
+    ledger = iter(trace.ledger)
+    recorded: set[tuple[str | None, str | None]] = set()
+    had: set[tuple[str | None, str | None]] = set()
+    marks: list[EffectMark] = []
+    for number, event in enumerate(trace.events):
+        key = (event.run, event.step)
+        if event.kind is recording:
+            recorded.add(key)
+        elif event.kind is Kind.STEP_STARTED and event.attempt in (None, 1) and key in recorded:
+            recorded.discard(key)
+            had.discard(key)
+        elif event.kind is Kind.STEP_AFTER_EFFECT:
+            entry = next(ledger, None)
+            known = entry is not None and entry.deduplicated
+            marks.append(
+                EffectMark(
+                    event.at,
+                    event.lane,
+                    None if entry is None else entry.service,
+                    event.run,
+                    event.step,
+                    event.attempt,
+                    number,
+                    key in had and not known,
+                    known,
+                    0.0 if entry is None else entry.price,
+                )
+            )
+            had.add(key)
+    return marks
+
+
+# ---- reading -------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, eq=False)
+class _Open:
+    """A span that has begun."""
+
+    kind: SpanKind
+    begun: Event
+    events: list[int]
+    detail: str = ""
+    end: int | None = None
+    ended: Ending = "open"
+    inside: _Open | None = None
+    """The work it was begun in."""
+    due: int | None = None
+    """When it ends by itself."""
+
+
+class _Lists:
+    """The open spans of one kind, by what tells them apart; the oldest ends first."""
+
+    def __init__(self) -> None:
+        self.open: dict[tuple[object, ...], list[_Open]] = defaultdict(list)
+
+    def add(self, span: _Open, *key: object) -> None:
+        self.open[key].append(span)
+
+    def take(self, *key: object) -> _Open | None:
+        waiting = self.open.get(key)
+        return waiting.pop(0) if waiting else None
+
+    def last(self, *key: object) -> _Open | None:
+        waiting = self.open.get(key)
+        return waiting[-1] if waiting else None
+
+
+def _waits(scenario: Scenario | None) -> frozenset[str]:
+    if scenario is None:
+        return frozenset()
+    steps = (step for workflow in scenario.workflows.values() for step in workflow.walk())
+    return frozenset(step.label for step in steps if isinstance(step, WaitFor))
+
+
+_DOWN: Final[dict[Kind, str]] = {
+    Kind.CRASHED: "crash", Kind.HUNG: "hang", Kind.OUTAGE_STARTED: "outage", Kind.CUT: "cut",
+}  # fmt: skip
+_UP: Final[dict[Kind, str]] = {
+    Kind.RESTARTED: "crash", Kind.RESUMED: "hang", Kind.OUTAGE_ENDED: "outage", Kind.HEALED: "cut",
+}  # fmt: skip
+_MOMENTS: Final = frozenset({Kind.STEP_BEFORE_EFFECT, Kind.STEP_AFTER_EFFECT})
+_OVER: Final[dict[Kind, Ending]] = {
+    Kind.STEP_REPORTED: "done", Kind.STEP_FAILED: "failed", Kind.STEP_DROPPED: "dropped",
+}  # fmt: skip
+
+
+class _Reader:
+    """Goes through the events once and keeps what is open."""
+
+    def __init__(self, trace: Trace, waits: frozenset[str]) -> None:
+        self.trace = trace
+        self.waits = waits
+        self.all: list[_Open] = []
+        self.queued, self.running, self.working = _Lists(), _Lists(), _Lists()
+        self.replaying, self.timers, self.down, self.asked = _Lists(), _Lists(), _Lists(), _Lists()
+        self.backoffs = _Lists()
+        self.crashes: dict[str, list[int]] = defaultdict(list)
+        self.run_ends: dict[str, int] = {}
+
+    def read(self, number: int, event: Event) -> None:
+        kind, run, step, attempt, lane = event.kind, event.run, event.step, event.attempt, event.lane
+        match kind:
+            case Kind.TASK_QUEUED:
+                self.queued.add(self._begin("queued", number, event, _word(event.detail)), run)
+            case Kind.TASK_PICKED_UP:
+                self._pick_up(number, event)
+            case Kind.STEP_SCHEDULED:
+                self._end(self.backoffs.take(run, step), number, event.at)
+                if step in self.waits:
+                    self.asked.add(self._begin("waiting", number, event), run, step)
+            case Kind.STEP_STARTED:
+                self._end(self.backoffs.take(run, step), number, event.at)
+                begun = self._begin("running", number, event)
+                begun.inside = self.working.last(lane, run)
+                self.running.add(begun, lane, run, step, attempt)
+            case Kind.STEP_BEFORE_EFFECT | Kind.STEP_AFTER_EFFECT:
+                self._note(self.running.last(lane, run, step, attempt), number)
+            case Kind.STEP_REPORTED | Kind.STEP_FAILED | Kind.STEP_DROPPED:
+                over = self.running.take(lane, run, step, attempt)
+                self._end(over, number, event.at, _OVER[kind], "" if event.detail is None else _word(event.detail))
+            case Kind.STEP_RECORDED:
+                self._end(self.asked.take(run, step), number, event.at)
+            case Kind.STEP_RETRIED:
+                begun = self._begin("backing-off", number, event)
+                begun.due = event.at + event.detail if isinstance(event.detail, int) else event.at
+                self.backoffs.add(begun, run, step)
+            case Kind.WORK_STARTED:
+                self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
+            case Kind.WORK_ENDED:
+                self._end(self.working.take(lane, run), number, event.at, detail=_word(event.detail))
+            case Kind.REPLAY_STARTED:
+                begun = self._begin("replaying", number, event)
+                begun.inside = self.working.last(lane, run)
+                self.replaying.add(begun, lane, run)
+            case Kind.REPLAY_STEP:
+                self._note(self.replaying.last(lane, run), number)
+            case Kind.REPLAY_ENDED:
+                self._end(self.replaying.take(lane, run), number, event.at)
+            case Kind.TIMER_SET:
+                waiting = step in self.waits and self.asked.last(run, step) is None
+                begun = self._begin("waiting" if waiting else "sleeping", number, event)
+                if step in self.waits and not waiting:
+                    self.all.remove(begun)
+                self.timers.add(begun, run, step)
+            case Kind.TIMER_FIRED | Kind.TIMER_CANCELLED:
+                ended: Ending = "done" if kind is Kind.TIMER_FIRED else "cancelled"
+                self._end(self.timers.take(run, step), number, event.at, ended)
+                self._end(self.asked.take(run, step), number, event.at)
+            case Kind.CRASHED | Kind.HUNG | Kind.OUTAGE_STARTED | Kind.CUT:
+                if kind is Kind.CRASHED:
+                    self.crashes[lane].append(event.at)
+                detail = _DOWN[kind] if kind is not Kind.CUT else f"cut {_word(event.detail)}"
+                self.down.add(self._begin("down", number, event, detail), lane, _DOWN[kind])
+            case Kind.RESTARTED | Kind.RESUMED | Kind.OUTAGE_ENDED | Kind.HEALED:
+                self._end(self.down.take(lane, _UP[kind]), number, event.at)
+            case Kind.RUN_ENDED if run is not None:
+                self.run_ends[run] = event.at
+            case _:
+                pass
+
+    def _pick_up(self, number: int, event: Event) -> None:
+        """The oldest task of the run in that queue (of that step, where the event names one), or just the oldest."""
+        waiting = self.queued.open[event.run,]
+        queue = _word(event.detail)
+        best = min(
+            waiting,
+            key=lambda each: (each.detail != queue, event.step is not None and each.begun.step != event.step),
+            default=None,
+        )
+        if best is not None:
+            waiting.remove(best)
+            self._end(best, number, event.at)
+
+    def _begin(self, kind: SpanKind, number: int, event: Event, detail: str = "") -> _Open:
+        begun = _Open(kind, event, [number], detail)
+        self.all.append(begun)
+        return begun
+
+    def _note(self, span: _Open | None, number: int) -> None:
+        if span is not None:
+            span.events.append(number)
+
+    def _end(self, span: _Open | None, number: int, at: int, ended: Ending = "done", detail: str = "") -> None:
+        if span is not None:
+            span.events.append(number)
+            span.end, span.ended = (at if span.due is None else min(at, span.due)), ended
+            span.detail = " → ".join(filter(None, (span.detail, detail)))
+
+    # ---- what has no end of its own -------------------------------------------------------------------------
+
+    def close(self) -> Iterable[Span]:
+        for each in self.all:
+            end, ended = (each.end, each.ended) if each.end is not None else self._fate(each)
+            begun = each.begun
+            yield Span(
+                each.kind, begun.lane, begun.run, begun.workflow, begun.step, begun.attempt,
+                begun.at, max(end, begun.at), ended, tuple(each.events), each.detail,
+            )  # fmt: skip
+
+    def _fate(self, span: _Open) -> tuple[int, Ending]:
+        begun = span.begun
+        fates: list[tuple[int, Ending]] = [(self.trace.ended_at, "open")]
+        if span.due is not None:
+            fates.append((span.due, "done"))
+        if begun.run is not None and begun.run in self.run_ends:
+            fates.append((self.run_ends[begun.run], "run-ended"))
+        if span.kind in ("running", "working", "replaying"):
+            died = next((at for at in self.crashes[begun.lane] if at >= begun.at), None)
+            if died is not None:
+                fates.append((died, "crashed"))
+            if span.inside is not None and span.inside.end is not None:
+                fates.append((span.inside.end, "abandoned"))
+        rank: tuple[Ending, ...] = ("crashed", "abandoned", "done", "run-ended", "open")
+        return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
+
+
+def _word(detail: object) -> str:
+    if detail is None:
+        return ""
+    if isinstance(detail, str):
+        return detail
+    if isinstance(detail, Sequence):
+        return " ".join(map(str, detail))
+    return str(detail)
