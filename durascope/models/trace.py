@@ -141,6 +141,7 @@ class RunSummary:
     started_at: int
     ended_at: int | None
     status: str
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,8 @@ class Trace:
     """Empty where only metrics were asked for; the counts below are always there."""
     effects: Mapping[str, int]
     """Side effects by step, over all runs; a step that began and had none counts 0."""
+    effect_counts: Mapping[str, Mapping[int, int]]
+    """By step: how many runs had how many of its effects; runs that had none are not in it."""
     status: Mapping[str, str]
     counters: Mapping[str, float] = field(default_factory=dict[str, float])
     """What the engine counted: tasks, requests, bytes, commits, billable units, …"""

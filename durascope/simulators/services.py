@@ -55,7 +55,7 @@ class Services:
         """Effects beyond the first of the same step of the same run."""
         self.spent = 0.0
         self._begun: dict[tuple[str, str], int] = {}
-        self._had: dict[tuple[str, str], int] = {}
+        self._had: dict[tuple[str, str, str], int] = {}
         self._keys: set[tuple[str, str, str]] = set()
         self._down: dict[str, int] = {}
 
@@ -73,6 +73,17 @@ class Services:
     def begun(self, run: RunInfo, key: str) -> int:
         """How often the body of that step of that run has begun, over all crashes."""
         return self._begun.get((run.name, key), 0)
+
+    def effect_counts(self) -> dict[str, dict[int, int]]:
+        """By step: how many runs had how many of its effects (runs that had none are not in it)."""
+        per_run: dict[tuple[str, str], int] = {}
+        for (run, name, _key), count in self._had.items():
+            per_run[run, name] = per_run.get((run, name), 0) + count
+        counts: dict[str, dict[int, int]] = {}
+        for (_run, name), count in per_run.items():
+            runs = counts.setdefault(name, {})
+            runs[count] = runs.get(count, 0) + 1
+        return counts
 
     def execute(
         self,
@@ -116,8 +127,8 @@ class Services:
             self._keys.add((lane, name, handed))
         if not known:
             self.effects[name] = self.effects.get(name, 0) + 1
-            had = self._had.get((run.name, key), 0)
-            self._had[run.name, key] = had + 1
+            had = self._had.get((run.name, name, key), 0)
+            self._had[run.name, name, key] = had + 1
             self.duplicates += had > 0
             self.spent += service.price
         if self.world.full:

@@ -64,6 +64,7 @@ def simulate(
         records=findings.records,
         ledger=services.ledger,
         effects=services.effects,
+        effect_counts=services.effect_counts(),
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},

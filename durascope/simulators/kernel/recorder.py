@@ -44,10 +44,10 @@ class Recorder:
 
     def run_started(self, at: int, lane: str, run: RunInfo) -> None:
         self.emit(at, lane, Kind.RUN_STARTED, run)
-        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running")
+        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key)
 
     def run_ended(self, at: int, lane: str, run: RunInfo, status: str) -> None:
         self.emit(at, lane, Kind.RUN_ENDED, run, detail=status)
         begun = self.runs.get(run.name)
         started_at = at if begun is None else begun.started_at
-        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status)
+        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key)
