@@ -1,0 +1,105 @@
+"""Expectations: what a scenario says must hold at the end, held against what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from durascope.experiments.metrics import durations, percentile
+from durascope.models.scenario import Count, Scenario
+from durascope.models.trace import Kind, Trace
+from durascope.models.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One expectation, whether it held, and what was found."""
+
+    expected: str
+    held: bool
+    found: str
+
+
+def verdicts(scenario: Scenario, trace: Trace) -> list[Verdict]:
+    """Every expectation of the scenario with its verdict, in the order of the language."""
+    return [
+        *_shares(scenario, trace),
+        *_effects(scenario, trace),
+        *_latency(scenario, trace),
+        *_one_at_a_time(scenario, trace),
+    ]
+
+
+def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    total = len(trace.runs)
+    for status in ("completed", "failed", "cancelled"):
+        share = getattr(scenario.expect, status)
+        if share is not None:
+            count = sum(1 for run in trace.runs if run.status == status)
+            found = count / total if total else 0.0
+            held = found >= share if status == "completed" else found <= share
+            bound = "at least" if status == "completed" else "at most"
+            yield Verdict(f"{status}: {bound} {share:.4%}".replace(".0000", ""), held, f"{found:.1%}")
+
+
+def _effects(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    for step, wanted in scenario.expect.effects.items():
+        homes = {name for name, run in scenario.runs() if run.run == step}
+        runs = sum(1 for run in trace.runs if run.workflow in homes)
+        counts = dict(trace.effect_counts.get(step, {}))
+        none = runs - sum(counts.values())
+        if none > 0:
+            counts[0] = none
+        low, high = (wanted.at_least, wanted.at_most) if isinstance(wanted, Count) else (wanted, wanted)
+        wrong = {n: c for n, c in counts.items() if (low is not None and n < low) or (high is not None and n > high)}
+        found = ", ".join(f"{n} in {c} run{'s' * (c != 1)}" for n, c in sorted((wrong or counts).items())) or "no runs"
+        yield Verdict(f"{step}: {_bounds(low, high)} per run", not wrong, found)
+
+
+def _bounds(low: int | None, high: int | None) -> str:
+    if low == high:
+        return f"exactly {low}"
+    parts = [f"at least {low}" if low is not None else "", f"at most {high}" if high is not None else ""]
+    return " and ".join(part for part in parts if part)
+
+
+def _latency(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    limits = scenario.expect.latency
+    if limits is None:
+        return
+    ordered = durations(trace)
+    for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("max", 1.0)):
+        limit = getattr(limits, name)
+        if limit is not None:
+            found = percentile(ordered, share) if ordered else None
+            text = "no run has ended" if found is None else format_duration(found)
+            yield Verdict(
+                f"latency {name}: at most {format_duration(limit)}", found is not None and found <= limit, text
+            )
+
+
+def _one_at_a_time(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    """Runs of one key must not have been between their first step's begin and their end at the same time."""
+    if not scenario.expect.one_at_a_time:
+        return
+    begun: dict[str, int] = {}
+    for event in trace.events:
+        if event.kind is Kind.STEP_STARTED and event.run is not None:
+            begun.setdefault(event.run, event.at)
+    by_key: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
+    for run in trace.runs:
+        if run.key is not None and run.name in begun:
+            ended = trace.ended_at if run.ended_at is None else run.ended_at
+            by_key.setdefault((run.workflow, run.key), []).append((begun[run.name], ended, run.name))
+    clashes = [
+        f"{earlier[2]} and {later[2]}"
+        for spans in by_key.values()
+        for earlier, later in zip(sorted(spans), sorted(spans)[1:], strict=False)
+        if later[0] < earlier[1]
+    ]
+    if not trace.events:
+        yield Verdict("one at a time per key", False, "only known with --records")
+        return
+    yield Verdict(
+        "one at a time per key", not clashes, f"overlap: {', '.join(clashes[:3])}" if clashes else "no overlap"
+    )
