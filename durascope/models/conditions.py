@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +16,11 @@ from typing import Any, Final
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from durascope.models.durations import Misread, shown
+
 MAX_LENGTH: Final = 500
+_PARTS: Final = "names, numbers, text, comparisons, `and`, `or`, `not`"
+_FORM: Final = "write `in_stock` or `amount > 100 and not vip`"
 _COMPARE: Final[dict[type[ast.cmpop], Callable[[Any, Any], bool]]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -44,19 +49,16 @@ class Condition:
 
     @classmethod
     def parse(cls, value: object) -> Condition:
-        """Raises ValueError with what is allowed where the text is not a condition."""
+        """Raises `Misread` with what is allowed where the text is not a condition."""
         if isinstance(value, Condition):
             return value
         if isinstance(value, bool):
             value = "true" if value else "false"
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("expected a condition such as `in_stock` or `amount > 100`")
+            raise Misread("expected a condition", _FORM)
         if len(value) > MAX_LENGTH:
-            raise ValueError(f"a condition has at most {MAX_LENGTH} characters")
-        try:
-            tree = ast.parse(value.strip(), mode="eval").body
-        except (SyntaxError, ValueError, MemoryError, RecursionError):
-            raise ValueError(f"{value!r} is not a condition; write `amount > 100 and not vip`") from None
+            raise Misread(f"a condition has at most {MAX_LENGTH} characters", _FORM)
+        tree = _parsed(value.strip())
         names: set[str] = set()
         _check(tree, names)
         return cls(value.strip(), frozenset(names), tree)
@@ -65,7 +67,7 @@ class Condition:
     def __get_pydantic_core_schema__(cls, _source: object, _handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(
             cls.parse,
-            serialization=core_schema.plain_serializer_function_ser_schema(lambda condition: condition.text),
+            serialization=core_schema.plain_serializer_function_ser_schema(str),
         )
 
     @classmethod
@@ -75,6 +77,15 @@ class Condition:
             "maxLength": MAX_LENGTH,
             "examples": ["in_stock", "amount > 100 and not vip"],
         }
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's advice on text that is not meant for it
+            return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise Misread(f"{shown(text)} is not a condition", _FORM) from None
 
 
 def _check(node: ast.expr, names: set[str]) -> None:
@@ -93,7 +104,7 @@ def _check(node: ast.expr, names: set[str]) -> None:
         case ast.Constant(value=bool() | int() | float() | str()):
             pass
         case _:
-            raise ValueError("a condition has only names, numbers, text, comparisons, `and`, `or`, `not`")
+            raise Misread(f"a condition cannot hold `{ast.unparse(node)[:60]}`", f"it has only {_PARTS}")
 
 
 def _value(node: ast.expr, values: Mapping[str, object]) -> Any:
