@@ -1,12 +1,11 @@
 """A trace read as spans: what each lane did for each run, from when to when.
 
-    spans(trace) -> list[Span]      what lasts, in order of its start
-    effects(trace) -> list[EffectMark]   what changed outside, and which of it happened before
+    spans(trace) -> list[Span]      in order of their start
 
-Every view of a trace is made of these two; neither knows an engine. A span ends by its own event (a report, a pick-up,
-a timer that fires). One that has none ends where the first of these happens: its lane dies, the work that it belongs
-to ends, its run ends, the trace ends; `ended` tells which. Where only the scenario can tell a sleep from a wait with a
-timeout, it can be handed in.
+Every view of a trace is made of these (and of its `models.effects`); they know no engine. A span ends by its own event
+(a report, a pick-up, a timer that fires). One that has none ends where the first of these happens: its lane dies, the
+work that it belongs to ends, its run ends, the trace ends; `ended` tells which. Where only the scenario can tell a
+sleep from a wait with a timeout, it can be handed in.
 """
 
 from __future__ import annotations
@@ -54,67 +53,12 @@ class Span:
         return self.end - self.start
 
 
-@dataclass(frozen=True, slots=True)
-class EffectMark:
-    """A change of the outside."""
-
-    at: int
-    lane: str
-    """The app that had it done."""
-    service: str | None
-    run: str | None
-    step: str | None
-    attempt: int | None
-    event: int
-    """The number of its `after-effect`."""
-    duplicate: bool
-    """It had happened before: the same step of the same run, once more."""
-    deduplicated: bool = False
-    """The service knew the call's key: there was no second effect."""
-    price: float = 0.0
-
-
 def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
     """The trace's spans, in order of their start (and, among equals, of the event that begins them)."""
     reader = _Reader(trace, _waits(scenario))
     for number, event in enumerate(trace.events):
         reader.read(number, event)
     return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
-
-
-def effects(trace: Trace) -> list[EffectMark]:
-    """Every change of the outside, in order; a step that is used again after its result was recorded is a new one."""
-    recording = Kind.STEP_RECORDED if any(trace.of_kind(Kind.STEP_RECORDED)) else Kind.STEP_REPORTED
-    ledger = iter(trace.ledger)
-    recorded: set[tuple[str | None, str | None]] = set()
-    had: set[tuple[str | None, str | None]] = set()
-    marks: list[EffectMark] = []
-    for number, event in enumerate(trace.events):
-        key = (event.run, event.step)
-        if event.kind is recording:
-            recorded.add(key)
-        elif event.kind is Kind.STEP_STARTED and event.attempt in (None, 1) and key in recorded:
-            recorded.discard(key)
-            had.discard(key)
-        elif event.kind is Kind.STEP_AFTER_EFFECT:
-            entry = next(ledger, None)
-            known = entry is not None and entry.deduplicated
-            marks.append(
-                EffectMark(
-                    event.at,
-                    event.lane,
-                    None if entry is None else entry.service,
-                    event.run,
-                    event.step,
-                    event.attempt,
-                    number,
-                    key in had and not known,
-                    known,
-                    0.0 if entry is None else entry.price,
-                )
-            )
-            had.add(key)
-    return marks
 
 
 # ---- reading -------------------------------------------------------------------------------------------------
