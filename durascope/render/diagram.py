@@ -1,0 +1,157 @@
+"""A diagram of boxes and arrows before it is laid out: what is in it, what is joined to what, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from durascope.render.theme import Paint, Role, State
+
+Shape = Literal["box", "stack", "store", "queue", "log", "pill", "choice"]
+Icon = Literal[
+    "api", "database", "email", "llm", "storage", "queue", "client", "clock", "event", "code", "proxy", "workflow", ""
+]
+Style = Literal["call", "poll", "result", "store", "signal", "undo", "next", "otherwise"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """How arrows of one kind look, and what the legend says of them."""
+
+    colour: str
+    dash: tuple[float, ...]
+    word: str
+
+
+STROKES: Final[dict[Style, Stroke]] = {
+    "call": Stroke("#3d4757", (), "call"),
+    "poll": Stroke("#b7791f", (), "long poll, answered with a task"),
+    "result": Stroke("#2f7d46", (), "result, reported and recorded"),
+    "store": Stroke("#2077ad", (), "written durably"),
+    "signal": Stroke("#8136a8", (7, 4), "signal, query or event to a run in flight"),
+    "undo": Stroke("#b42318", (3, 3), "undo, only if the run fails or is cancelled"),
+    "next": Stroke("#3d4757", (), "then"),
+    "otherwise": Stroke("#a86a0b", (7, 4), "if the time is over"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line inside a node that arrows can start from or end at."""
+
+    text: str
+    hint: str = ""
+    mark: str = ""
+    """A number or letter in a badge before it."""
+    key: str = ""
+    dashed: bool = False
+    """Only done to undo something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    rows: tuple[Row, ...]
+    caption: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A box. `copies` above 1 draws a stack of boxes with the number beside it."""
+
+    key: str
+    title: str
+    lines: tuple[str, ...] = ()
+    shape: Shape = "box"
+    role: Role = "part"
+    icon: Icon = ""
+    sections: tuple[Section, ...] = ()
+    copies: int = 1
+    state: State | None = None
+    group: str = ""
+    paint: Paint | None = None
+    """Its own colours, in place of its role's."""
+
+    @property
+    def rows(self) -> Iterator[Row]:
+        return (row for section in self.sections for row in section.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An arrow from `tail` to `head`: keys of nodes, or `node/row` for a row of one.
+
+    `number` is its place in the order of what happens. `back` lays it out the other way round, so that the answer
+    to a call does not turn the picture over.
+    """
+
+    tail: str
+    head: str
+    label: str = ""
+    style: Style = "call"
+    number: str = ""
+    both: bool = False
+    back: bool = False
+    weight: int = 1
+    loose: bool = False
+    """Does not decide which column its ends stand in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A frame around nodes and other groups."""
+
+    key: str
+    title: str
+    subtitle: str = ""
+    role: Role = "engine"
+    parent: str = ""
+    paint: Paint | None = None
+
+
+@dataclass
+class Diagram:
+    """Everything of a diagram. Order matters: it is the order in which things are laid out and written."""
+
+    title: str
+    subtitle: str = ""
+    description: str = ""
+    direction: Literal["LR", "TB"] = "LR"
+    groups: list[Group] = field(default_factory=list[Group])
+    nodes: list[Node] = field(default_factory=list[Node])
+    edges: list[Edge] = field(default_factory=list[Edge])
+    level: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    """Nodes that stand in one column (LR) or row (TB)."""
+    notes: list[str] = field(default_factory=list[str])
+    """Where the picture simplifies reality, and what to know when reading it."""
+    words: dict[Style, str] = field(default_factory=dict[Style, str])
+    """What the legend says of a kind of arrow, where it differs from the usual."""
+
+    def node(self, key: str) -> Node:
+        """Raises KeyError where there is none of that key."""
+        for node in self.nodes:
+            if node.key == key:
+                return node
+        raise KeyError(key)
+
+    def name(self, end: str) -> str:
+        """What the end of an edge is called: a node's title, or a row's text."""
+        key, _, row = end.partition("/")
+        node = self.node(key)
+        return next((each.text for each in node.rows if row and each.key == row), node.title)
+
+    def check(self) -> None:
+        """Raises KeyError or ValueError where an edge or a group points at nothing, or a key is used twice."""
+        keys = [node.key for node in self.nodes]
+        if len(set(keys)) != len(keys):
+            raise ValueError(f"a key is used twice: {keys}")
+        groups = {group.key for group in self.groups}
+        for node in self.nodes:
+            if node.group and node.group not in groups:
+                raise KeyError(node.group)
+        for edge in self.edges:
+            for end in (edge.tail, edge.head):
+                key, _, row = end.partition("/")
+                if row and row != "@head" and all(each.key != row for each in self.node(key).rows):
+                    raise KeyError(end)
+                self.node(key)

@@ -1,0 +1,149 @@
+"""A diagram that is laid out, drawn: frames, arrows, nodes, labels, and below them the legend and the notes."""
+
+from __future__ import annotations
+
+from math import ceil, hypot
+
+from durascope.render import measure, shapes
+from durascope.render.canvas import Canvas, Point
+from durascope.render.diagram import STROKES, Diagram, Edge, Group
+from durascope.render.graphviz_layout import BADGE, LABEL_LINE, Curve, Layout, Rect, label_lines, lay_out
+from durascope.render.legend import draw_legend, legend_height
+from durascope.render.picture import Picture
+from durascope.render.sources import d2, dot, mermaid
+from durascope.render.theme import BODY, INK, MUTED, PAPER, ROLES, SMALL, TITLE
+
+MARGIN = 24.0
+LEAST_WIDTH = 760.0
+NOTE_LINE = 16.0
+
+
+def picture(diagram: Diagram) -> Picture:
+    """Lays the diagram out and draws it."""
+    return Picture(
+        title=diagram.title,
+        description=describe(diagram),
+        canvas=paint(diagram, lay_out(diagram)),
+        sources={
+            "dot": lambda: dot(diagram),
+            "mermaid": lambda: mermaid(diagram),
+            "d2": lambda: d2(diagram),
+        },
+    )
+
+
+def describe(diagram: Diagram) -> str:
+    """The diagram in words, for those who hear it: what is joined to what, then the notes."""
+    joints = [
+        f"{diagram.name(edge.tail)} {'↔' if edge.both else '→'} {diagram.name(edge.head)}"
+        + (f" ({' '.join(edge.label.split())})" if edge.label else "")
+        for edge in diagram.edges
+    ]
+    return " ".join([diagram.description, "; ".join(joints) + ".", *diagram.notes]).strip()
+
+
+def paint(diagram: Diagram, layout: Layout) -> Canvas:
+    """The whole picture: title, graph, legend, notes."""
+    title_width = measure.width(diagram.title, TITLE, bold=True)
+    inner = ceil(max(layout.width, LEAST_WIDTH, title_width, measure.width(diagram.subtitle, BODY)))
+    notes = _note_lines(diagram, inner)
+    top = MARGIN + 26 + (22 if diagram.subtitle else 0) + 12
+    legend_y = top + layout.height + 22
+    notes_y = legend_y + legend_height(diagram, inner) + 8
+    height = notes_y + NOTE_LINE * len(notes) + (10 if notes else 0) + MARGIN - 8
+    canvas = Canvas(inner + 2 * MARGIN, ceil(height))
+    canvas.text(MARGIN, MARGIN + 16, diagram.title, TITLE, bold=True)
+    canvas.text(MARGIN, MARGIN + 38, diagram.subtitle, BODY, ink=MUTED)
+    _graph(canvas, diagram, layout, MARGIN + (inner - layout.width) / 2, top)
+    draw_legend(canvas, diagram, MARGIN, legend_y, inner)
+    _notes(canvas, notes, notes_y)
+    return canvas
+
+
+def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float) -> None:
+    for group in diagram.groups:
+        if group.key in layout.groups:
+            _frame(canvas, group, layout.groups[group.key], x, y)
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        _arrow(canvas, diagram, edge, curve, x, y)
+    for node in diagram.nodes:
+        place = layout.nodes[node.key]
+        with canvas.group("node", key=node.key, role=node.role):
+            shapes.draw(canvas, node, x + place.x, y + place.y)
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if curve.label is not None:
+            _label(canvas, edge, curve.label, x, y, _under(diagram, layout, curve.label))
+
+
+def _frame(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> None:
+    paint = group.paint or ROLES[group.role]
+    left, top = x + place.x, y + place.y
+    with canvas.group("frame", key=group.key):
+        canvas.box(left, top, place.width, place.height, fill=paint.fill, stroke=paint.stroke, line=1.2, radius=10)
+        canvas.text(left + 14, top + 21, group.title, BODY + 1, bold=True, ink=paint.ink)
+        canvas.text(left + 14, top + 37, group.subtitle, SMALL, ink=paint.muted)
+
+
+def _arrow(canvas: Canvas, diagram: Diagram, edge: Edge, curve: Curve, x: float, y: float) -> None:
+    stroke = STROKES[edge.style]
+    points = [(x + across, y + down) for across, down in curve.points]
+    joint = "↔" if edge.both else "→"
+    words = " ".join(edge.label.split())
+    title = f"{diagram.name(edge.tail)} {joint} {diagram.name(edge.head)}" + (f": {words}" if words else "")
+    with canvas.group("edge", title, tail=edge.tail, head=edge.head, style=edge.style, label=words):
+        steps: list[tuple[str | float, ...]] = [("M", *points[0])]
+        for at in range(1, len(points) - 2, 3):
+            steps.append(("C", *points[at], *points[at + 1], *points[at + 2]))
+        canvas.path(*steps, stroke=stroke.colour, line=1.5, dash=stroke.dash)
+        if curve.start_tip is not None:
+            _head(canvas, points[0], (x + curve.start_tip[0], y + curve.start_tip[1]), stroke.colour)
+        if curve.end_tip is not None:
+            _head(canvas, points[-1], (x + curve.end_tip[0], y + curve.end_tip[1]), stroke.colour)
+
+
+def _head(canvas: Canvas, base: Point, tip: Point, colour: str) -> None:
+    across, down = tip[0] - base[0], tip[1] - base[1]
+    length = hypot(across, down) or 1.0
+    side = (-down / length * 4.2, across / length * 4.2)
+    canvas.polygon((base[0] + side[0], base[1] + side[1]), tip, (base[0] - side[0], base[1] - side[1]), fill=colour)
+
+
+def _under(diagram: Diagram, layout: Layout, place: Rect) -> str:
+    """The colour of the innermost frame that the rectangle lies in; the paper's where it lies in none."""
+    fill = PAPER
+    for group in diagram.groups:
+        frame = layout.groups.get(group.key)
+        if frame is not None and frame.holds(place):
+            fill = (group.paint or ROLES[group.role]).fill
+    return fill
+
+
+def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: str) -> None:
+    left, top = x + place.x, y + place.y
+    lines = label_lines(edge)
+    with canvas.group("label", tail=edge.tail, head=edge.head):
+        canvas.box(left, top, place.width, place.height, fill=fill, radius=4)
+        text_x = left + 4
+        if edge.number:
+            middle = top + place.height / 2
+            canvas.circle(left + BADGE / 2 + 1, middle, BADGE / 2 - 1, fill=STROKES[edge.style].colour)
+            canvas.text(left + BADGE / 2 + 1, middle + 3.7, edge.number, 10, bold=True, ink=PAPER, anchor="middle")
+            text_x += BADGE + 3
+        first = top + (place.height - LABEL_LINE * len(lines)) / 2 + 10.6
+        for at, line in enumerate(lines):
+            canvas.text(text_x, first + LABEL_LINE * at, line, SMALL, ink=INK)
+
+
+def _note_lines(diagram: Diagram, room: float) -> list[str]:
+    lines: list[str] = []
+    for note in diagram.notes:
+        first, *more = measure.wrap(note, room - 14, SMALL)
+        lines += [f"•  {first}", *(f"    {line}" for line in more)]
+    return lines
+
+
+def _notes(canvas: Canvas, lines: list[str], y: float) -> None:
+    with canvas.group("notes"):
+        for at, line in enumerate(lines):
+            indent = 12.0 if line.startswith("    ") else 0.0
+            canvas.text(MARGIN + indent, y + 12 + NOTE_LINE * at, line.strip(), SMALL, ink=MUTED)

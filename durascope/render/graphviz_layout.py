@@ -1,0 +1,251 @@
+"""Where everything of a diagram stands: Graphviz' `dot` lays out boxes whose sizes are known beforehand.
+
+Graphviz never sees a font: each label is handed over as a box of its measured size. So the layout is the same on
+every machine, whatever fonts it has.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from durascope.render import measure, shapes
+from durascope.render.canvas import Point
+from durascope.render.diagram import Diagram, Edge, Group, Node
+from durascope.render.theme import BODY, SMALL
+
+HEAD = "@head"
+"""The row that stands for what a node with rows has above them."""
+BADGE = 18.0
+LABEL_LINE = 14.0
+LABEL_ROOM = 132.0
+"""How wide a label of an edge may become before it goes on in another line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rect:
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def holds(self, other: Rect) -> bool:
+        """Whether the other lies within."""
+        return (
+            self.x <= other.x
+            and self.y <= other.y
+            and other.x + other.width <= self.x + self.width
+            and other.y + other.height <= self.y + self.height
+        )
+
+    def meets(self, other: Rect) -> bool:
+        """Whether the two overlap."""
+        return (
+            self.x < other.x + other.width
+            and other.x < self.x + self.width
+            and self.y < other.y + other.height
+            and other.y < self.y + self.height
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """An edge: its Bézier points, the tips of its arrowheads, and the box of its label."""
+
+    points: tuple[Point, ...]
+    start_tip: Point | None
+    end_tip: Point | None
+    label: Rect | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    width: float
+    height: float
+    nodes: dict[str, Rect]
+    groups: dict[str, Rect]
+    edges: tuple[Curve, ...]
+
+
+def label_lines(edge: Edge) -> tuple[str, ...]:
+    """The lines of an edge's label; what stands on lines of its own stays there."""
+    return tuple(line for part in edge.label.split("\n") for line in measure.wrap(part, LABEL_ROOM, SMALL))
+
+
+def label_size(edge: Edge) -> tuple[int, int]:
+    """Width and height of an edge's label with its number; (0, 0) without one."""
+    lines = label_lines(edge)
+    badge = BADGE + 3 if edge.number else 0
+    if not lines and not badge:
+        return 0, 0
+    height = max(LABEL_LINE * len(lines) + 4, BADGE + 2 if badge else 0)
+    return ceil(measure.widest(lines, SMALL) + badge + 8), ceil(height)
+
+
+def group_label_size(group: Group) -> tuple[int, int]:
+    wide = max(measure.width(group.title, BODY, bold=True), measure.width(group.subtitle, SMALL))
+    return ceil(wide) + 8, 36 if group.subtitle else 20
+
+
+def lay_out(diagram: Diagram) -> Layout:
+    """Asks Graphviz. The same diagram gives the same layout."""
+    from pygraphviz import AGraph  # pyright: ignore[reportAttributeAccessIssue]
+
+    diagram.check()
+    graph: Any = AGraph(string=_dot(diagram))
+    found: dict[str, Any] = json.loads(graph.draw(format="json0", prog="dot"))
+    return _read(diagram, found)
+
+
+# ---- what Graphviz is asked ----------------------------------------------------------------------------------
+
+
+def _dot(diagram: Diagram) -> str:
+    lines = [
+        "digraph {",
+        f"graph [rankdir={diagram.direction} newrank=true nodesep=0.3 ranksep=0.45 splines=true pad=0 compound=true]",
+        "node [shape=plain]",
+        "edge [arrowsize=0.9]",
+        *_members(diagram, ""),
+    ]
+    for level in diagram.level:
+        lines.append("{rank=same " + " ".join(_quoted(key) for key in level) + "}")
+    lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]
+    return "\n".join([*lines, "}"])
+
+
+def _members(diagram: Diagram, parent: str) -> list[str]:
+    lines = [f"{_quoted(node.key)} [label=<{_table(node)}>]" for node in diagram.nodes if node.group == parent]
+    for at, group in enumerate(diagram.groups):
+        if group.parent == parent:
+            width, height = group_label_size(group)
+            lines.append(f"subgraph cluster_{at} {{ margin=14 labeljust=l label=<{_blank(width, height)}>")
+            lines += _members(diagram, group.key)
+            lines.append("}")
+    return lines
+
+
+def _blank(width: float, height: float, inside: str = "") -> str:
+    return (
+        f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" FIXEDSIZE="TRUE" '
+        f'WIDTH="{width}" HEIGHT="{height}">{inside or "<TR><TD></TD></TR>"}</TABLE>'
+    )
+
+
+def _table(node: Node) -> str:
+    """A table as big as the node, with a cell for each row that edges may end at."""
+    size = shapes.size(node)
+    if not size.rows:
+        return _blank(size.width, size.height)
+    cells: list[str] = []
+    done = 0
+    for key, middle in size.rows:
+        top = round(middle - shapes.ROW / 2)
+        if top > done:
+            cells.append(_cell(size.width, top - done, "" if cells else HEAD))
+        cells.append(_cell(size.width, round(shapes.ROW), key))
+        done = top + round(shapes.ROW)
+    if size.height > done:
+        cells.append(_cell(size.width, size.height - done))
+    return _blank(size.width, size.height, "".join(cells))
+
+
+def _cell(width: int, height: int, port: str = "") -> str:
+    named = f' PORT="{_port(port)}"' if port else ""
+    return f'<TR><TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"{named}></TD></TR>'
+
+
+def _edge(diagram: Diagram, at: int, edge: Edge) -> str:
+    first, last = (edge.head, edge.tail) if edge.back else (edge.tail, edge.head)
+    width, height = label_size(edge)
+    out, into = ("e", "w") if diagram.direction == "LR" else ("s", "n")
+    attributes = [f"id=e{at}", f"weight={edge.weight}"]
+    if width:
+        attributes.append(f"label=<{_blank(width, height)}>")
+    attributes.append("dir=" + ("both" if edge.both else "back" if edge.back else "forward"))
+    if edge.loose or any({_key(first), _key(last)} <= set(level) for level in diagram.level):
+        attributes += ["constraint=false"] if edge.loose else []
+        return f"{_quoted(_key(first))} -> {_quoted(_key(last))} [{' '.join(attributes)}]"
+    return f"{_end(first, out)} -> {_end(last, into)} [{' '.join(attributes)}]"
+
+
+def _end(end: str, side: str = "") -> str:
+    key, _, row = end.partition("/")
+    if row:
+        return f"{_quoted(key)}:{_port(row)}" + (f":{side}" if side else "")
+    return _quoted(key)
+
+
+def _key(end: str) -> str:
+    return end.partition("/")[0]
+
+
+def _port(row: str) -> str:
+    return "r" + "".join(each if each.isalnum() and each.isascii() else f"_{ord(each):x}_" for each in row)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+# ---- what it answers -----------------------------------------------------------------------------------------
+
+
+def _read(diagram: Diagram, found: dict[str, Any]) -> Layout:
+    _, _, width, height = _numbers(found["bb"])
+    nodes: dict[str, Rect] = {}
+    groups: dict[str, Rect] = {}
+    for thing in found.get("objects", ()):
+        name = str(thing["name"])
+        if "pos" in thing:
+            nodes[name] = _node_rect(diagram.node(name), thing, height)
+        elif name.startswith("cluster_") and "bb" in thing:
+            left, low, right, high = _numbers(thing["bb"])
+            key = diagram.groups[int(name.removeprefix("cluster_"))].key
+            groups[key] = Rect(left, _round(height - high), _round(right - left), _round(high - low))
+    curves = {str(edge["id"]): edge for edge in found.get("edges", ())}
+    edges = tuple(_curve(edge, curves[f"e{at}"], height) for at, edge in enumerate(diagram.edges))
+    return Layout(width, height, nodes, groups, edges)
+
+
+def _node_rect(node: Node, thing: dict[str, Any], height: float) -> Rect:
+    x, y = _numbers(thing["pos"])
+    size = shapes.size(node)
+    return Rect(_round(x - size.width / 2), _round(height - y - size.height / 2), size.width, size.height)
+
+
+def _curve(edge: Edge, thing: dict[str, Any], height: float) -> Curve:
+    start_tip = end_tip = None
+    points: list[Point] = []
+    for word in str(thing["pos"]).split(";")[0].split():
+        head, _, rest = word.partition(",")
+        if head in ("s", "e"):
+            x, y = _numbers(rest)
+            tip = (x, _round(height - y))
+            start_tip, end_tip = (tip, end_tip) if head == "s" else (start_tip, tip)
+        else:
+            x, y = _numbers(word)
+            points.append((x, _round(height - y)))
+    if edge.back:
+        points.reverse()
+        start_tip, end_tip = end_tip, start_tip
+    return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, thing, height))
+
+
+def _label_rect(edge: Edge, thing: dict[str, Any], height: float) -> Rect | None:
+    if "lp" not in thing:
+        return None
+    x, y = _numbers(thing["lp"])
+    wide, tall = label_size(edge)
+    return Rect(_round(x - wide / 2), _round(height - y - tall / 2), wide, tall)
+
+
+def _numbers(text: Any) -> list[float]:
+    return [_round(float(each)) for each in str(text).split(",")]
+
+
+def _round(value: float) -> float:
+    return round(value, 1)

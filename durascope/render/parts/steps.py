@@ -1,0 +1,191 @@
+"""A workflow's program as the rows of a box: the steps in order, and which of them call what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from durascope.models import steps as s
+from durascope.models.scenario import Engine, Scenario, Sdk, Workflow
+from durascope.models.units import FOREVER, SECOND, format_duration
+from durascope.render.diagram import Edge, Row, Section
+
+FOLD: Final = 4
+"""So many steps after one another that make the same call become one row."""
+MOST_ROWS: Final = 24
+
+_UNITS: Final = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A step in the order of the program; `inside` says what it is part of ("side by side", "if in_stock")."""
+
+    step: s.Step
+    inside: str = ""
+    undoes: str = ""
+    """The step that this one undoes; empty for the others."""
+
+
+def duration(us: int) -> str:
+    """A duration in words where it is a whole number of a large unit: `7 days`, `30 days`, else `1m30s`."""
+    if us >= FOREVER:
+        return "for ever"
+    for word, seconds in _UNITS[1:]:
+        if us and us % (seconds * SECOND) == 0:
+            count = us // (seconds * SECOND)
+            return f"{count} {word}" + ("s" if count > 1 else "")
+    return format_duration(us)
+
+
+def program(steps: s.Steps, inside: str = "") -> Iterator[Line]:
+    """Every step that does something, in the order in which it is written; undo steps are left out."""
+    for step in steps:
+        match step:
+            case s.Parallel() | s.Race():
+                word = "side by side" if isinstance(step, s.Parallel) else "race"
+                for block in step.blocks():
+                    yield from program(block, word)
+            case s.Repeat() | s.ForEach():
+                count = step.repeat if isinstance(step, s.Repeat) else step.for_each
+                word = f"{count} times" if isinstance(step, s.Repeat) else f"{count} side by side"
+                yield from program(step.do, word)
+            case s.Choose():
+                for choice in step.choose:
+                    yield from program(choice.steps, f"if {choice.when}" if choice.when else "otherwise")
+            case s.WaitFor():
+                yield Line(step, inside)
+                yield from program(step.then, "when it came")
+                yield from program(step.on_timeout, "if the time is over")
+            case s.Patched():
+                yield from program(step.do, f"patched {step.patched}")
+                yield from program(step.otherwise, "old code")
+            case s.Get() | s.Set() | s.Clear() | s.Compute():
+                pass
+            case _:
+                yield Line(step, inside)
+
+
+def undos(steps: s.Steps) -> Iterator[Line]:
+    """The undo steps, in the order of the steps that they undo."""
+    for step in s.walk(steps):
+        if isinstance(step, s.Run) and step.undo_step is not None:
+            yield Line(step.undo_step, undoes=step.run)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A row with the steps it stands for."""
+
+    row: Row
+    lines: tuple[Line, ...]
+
+    @property
+    def service(self) -> str | None:
+        """The service that the row's steps call."""
+        step = self.lines[0].step
+        return step.on if isinstance(step, s.Run) else None
+
+
+def shown(name: str, workflow: Workflow, engine: Engine, sdk: Sdk) -> list[Shown]:
+    """The rows of a workflow's program, then of its undo steps; equal calls in a row are folded."""
+    rows: list[Shown] = []
+    number = 1
+    for lines in _folded([*program(workflow.steps)]):
+        mark = f"{number}" if len(lines) == 1 else f"{number}–{number + len(lines) - 1}"
+        number += len(lines)
+        rows.append(Shown(_row(name, lines, mark, engine, sdk), lines))
+    for line in [*undos(workflow.steps)]:
+        row = _row(name, (line,), "", engine, sdk)
+        rows.append(Shown(replace(row, hint=f"undoes {line.undoes}", dashed=True), (line,)))
+    return rows[:MOST_ROWS]
+
+
+def _folded(lines: list[Line]) -> Iterator[tuple[Line, ...]]:
+    at = 0
+    while at < len(lines):
+        end = at + 1
+        while end < len(lines) and _same_call(lines[at], lines[end]):
+            end += 1
+        if end - at >= FOLD:
+            yield tuple(lines[at:end])
+        else:
+            yield from ((line,) for line in lines[at:end])
+        at = end
+
+
+def _same_call(one: Line, other: Line) -> bool:
+    a, b = one.step, other.step
+    if not (isinstance(a, s.Run) and isinstance(b, s.Run)):
+        return False
+    return a.via is not None and (a.on, a.via, one.inside) == (b.on, b.via, other.inside)
+
+
+def _row(name: str, lines: tuple[Line, ...], mark: str, engine: Engine, sdk: Sdk) -> Row:
+    line = lines[0]
+    text = words(line.step) if len(lines) == 1 else f"{line.step.label} … {lines[-1].step.label}"
+    hint = ", ".join(filter(None, (how(line.step, engine, sdk), line.inside)))
+    return Row(text, hint, mark, key=f"{name}.{line.step.label}.{mark or 'undo'}")
+
+
+def words(step: s.Step) -> str:
+    """A step in a few words."""
+    match step:
+        case s.Sleep():
+            return f"sleep {duration(step.sleep)}"
+        case s.WaitFor():
+            limit = f", up to {duration(step.timeout)}" if step.timeout is not None else ""
+            return f"wait for {step.wait_for}{limit}"
+        case s.Call() | s.Start() | s.Send():
+            return f"{step.kind} {step.label}"
+        case s.Fail():
+            return f"fail: {step.fail}"
+        case _:
+            return step.label
+
+
+_HOW: Final[dict[Engine, dict[str, tuple[str, str]]]] = {
+    "temporal": {
+        "run": ("activity", "activity"), "sleep": ("timer", "timer"), "wait_for": ("signal", "signal"),
+        "call": ("child workflow", "child workflow"), "start": ("child workflow", "child workflow"),
+        "send": ("signal", "signal"),
+    },
+    "inngest": {
+        "run": ("step.run", "step.run"), "sleep": ("step.sleep", "step.sleep"),
+        "wait_for": ("step.waitForEvent", "step.wait_for_event"), "call": ("step.invoke", "step.invoke"),
+        "start": ("step.sendEvent", "step.send_event"), "send": ("step.sendEvent", "step.send_event"),
+    },
+    "restate": {
+        "run": ("ctx.run", "ctx.run"), "sleep": ("ctx.sleep", "ctx.sleep"), "wait_for": ("promise", "promise"),
+        "call": ("call", "call"), "start": ("send", "send"), "send": ("send", "send"),
+    },
+}  # fmt: skip
+
+
+def how(step: s.Step, engine: Engine, sdk: Sdk) -> str:
+    """What the engine's SDK calls such a step."""
+    names = _HOW[engine].get(step.kind)
+    return names[sdk == "python"] if names else ""
+
+
+def section(name: str, workflow: Workflow, rows: list[Shown], kind: Literal["workflow", "function", "handler"]) -> Section:
+    """The rows under the workflow's name and what starts it."""
+    by = workflow.started_by
+    trigger = (by.event or by.request or (f"cron {by.cron}" if by.cron else "")) if by else ""
+    return Section(tuple(each.row for each in rows), f"{kind} {name}" + (f"   ← {trigger}" if trigger else ""))
+
+
+def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iterator[Edge]:
+    """The arrows from rows to the services that they call."""
+    for each in rows:
+        if each.service is not None and each.service in scenario.services:
+            style = "undo" if each.row.dashed else "call"
+            label = _method(each)
+            yield Edge(f"{node}/{each.row.key}", f"service.{each.service}", label, style, number if style == "call" else "")
+
+
+def _method(each: Shown) -> str:
+    """The last part of the name of the code that makes the call: `charge` of `PaymentService.charge`."""
+    step = each.lines[0].step
+    return ((step.via if isinstance(step, s.Run) else None) or each.lines[0].step.label).rpartition(".")[2]

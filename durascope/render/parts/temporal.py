@@ -1,0 +1,187 @@
+"""A scenario on Temporal: server, event history, task queues, pools of workers that poll them."""
+
+from __future__ import annotations
+
+from durascope.models import steps as s
+from durascope.models.scenario import Scenario, TemporalWorker
+from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
+from durascope.render.parts.steps import Shown, calls, section, shown
+from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
+from durascope.render.theme import ENGINE_COLOURS
+
+_HOSTING = {"dev": "development server", "self-hosted": "self-hosted", "cloud": "Temporal Cloud"}
+_FRAME, _PART = ENGINE_COLOURS["temporal"]
+
+
+def architecture(scenario: Scenario) -> Diagram:
+    """The diagram of the scenario's Temporal deployment."""
+    server = scenario.deployments.temporal.server
+    diagram = Diagram(scenario.title or scenario.scenario, direction="LR")
+    diagram.groups.append(Group("server", "Temporal Server", _HOSTING[server.hosting], "engine", paint=_FRAME))
+    diagram.nodes += [
+        Node("frontend", "Frontend", ("gRPC API", "keeps no state"), icon="proxy", group="server", paint=_PART),
+        _history(scenario),
+    ]
+    _start(diagram, scenario)
+    _workers(diagram, scenario)
+    _signals(diagram, scenario)
+    _persistence(diagram, scenario)
+    diagram.level.append(("frontend", "history"))
+    services(diagram, scenario)
+    _notes(diagram, scenario)
+    return diagram
+
+
+def _history(scenario: Scenario) -> Node:
+    shards = scenario.deployments.temporal.server.shards
+    rows = (
+        Row("WorkflowExecutionStarted", mark="1", key="first"),
+        Row("WorkflowTaskScheduled", mark="2"),
+        Row("WorkflowTaskStarted", mark="3"),
+        Row("… appended, never changed", key="last"),
+    )
+    lines = ("append-only log, one for each run", f"history service, {shards} shard{'s' if shards > 1 else ''}")
+    return Node("history", "Event history", lines, "log", "log", group="server", sections=(Section(rows),))
+
+
+def _start(diagram: Diagram, scenario: Scenario) -> None:
+    for _name, _workflow, who, what in starters(scenario):
+        label = "StartWorkflow" + (f"\n{what}" if what else "")
+        diagram.edges.append(Edge(caller(diagram, who), "frontend", label, "call", "1", weight=3))
+    diagram.edges.append(Edge("frontend", "history/first", "append\nthe start", "store", "2", back=True))
+
+
+def _workers(diagram: Diagram, scenario: Scenario) -> None:
+    pools = scenario.deployments.temporal.workers
+    flow = [pool for pool in pools if pool.runs != "activities"]
+    doing = [pool for pool in pools if pool.runs != "workflows"]
+    platforms = list(dict.fromkeys(pool.platform for pool in pools))
+    for at, platform in enumerate(platforms):
+        where = f"Workers on {proper(platform)}" if platform else "Workers"
+        diagram.groups.append(Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform"))
+    programs = {name: shown(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
+    for pool in flow:
+        _queue(diagram, pool, "workflow")
+    for pool in doing:
+        _queue(diagram, pool, "activity")
+    for pool in pools:
+        group = f"platform{platforms.index(pool.platform)}"
+        rows = _activities(scenario, programs, pool, doing)
+        _pool(diagram, scenario, pool, programs, rows, group)
+
+
+def _queue(diagram: Diagram, pool: TemporalWorker, kind: str) -> None:
+    key, name = f"queue.{kind}.{pool.queue or pool.name}", pool.queue or pool.name
+    if any(node.key == key for node in diagram.nodes):
+        return
+    lines = (f"{kind} tasks", "task queue")
+    diagram.nodes.append(Node(key, name, lines, "queue", "queue", group="server"))
+    number = "3" if kind == "workflow" else "6"
+    diagram.edges.append(Edge("history/last", key, f"{kind} task", "call", number, weight=2))
+
+
+def _pool(
+    diagram: Diagram,
+    scenario: Scenario,
+    pool: TemporalWorker,
+    programs: dict[str, list[Shown]],
+    activities: list[Shown],
+    group: str,
+) -> None:
+    key, queue = f"worker.{pool.name}", pool.queue or pool.name
+    lines = [f"{runtime(pool.sdk)}, Temporal SDK"]
+    sections: list[Section] = []
+    if pool.runs != "activities":
+        lines.append(f"keeps up to {pool.cache} runs in memory")
+        for name, rows in programs.items():
+            workflow = scenario.workflows[name]
+            plain = [each for each in rows if not each.row.dashed]
+            sections += [section(name, workflow, plain, "workflow"), *_handlers(scenario, name)]
+        diagram.edges += [
+            Edge(f"queue.workflow.{queue}", f"{key}/@head", "poll\nworkflow tasks", "poll", "4", both=True, weight=2),
+            Edge(key, "history/last", "commands: the next step, a timer, the end", "result", "5", back=True),
+        ]
+    if activities and pool.runs != "workflows":
+        lines.append(f"{pool.slots} slots")
+        sections.append(Section(tuple(each.row for each in activities), "activities"))
+        diagram.edges += [
+            Edge(f"queue.activity.{queue}", f"{key}/@head", "poll\nactivity tasks", "poll", "7", both=True, weight=2),
+            Edge(key, "history/last", "result: appended, and a new workflow task (3)", "result", "9", back=True),
+            *calls(key, activities, scenario, "8"),
+        ]
+    diagram.nodes.append(
+        Node(key, pool.name, tuple(lines), "stack", "app", "code", tuple(sections), pool.replicas, group=group)
+    )
+
+
+def _handlers(scenario: Scenario, name: str) -> list[Section]:
+    workflow = scenario.workflows[name]
+    events = [*workflow.signals, *(event for event in awaited(workflow) if event not in workflow.signals)]
+    rows = [
+        *(Row(event, "signal handler", key=f"signal.{name}.{event}") for event in events),
+        *(Row(update, "update handler", key=f"update.{name}.{update}") for update in workflow.updates),
+        *(Row(query, "query handler", key=f"query.{name}.{query}") for query in workflow.queries),
+    ]
+    return [Section(tuple(rows))] if rows else []
+
+
+def _activities(
+    scenario: Scenario, programs: dict[str, list[Shown]], pool: TemporalWorker, doing: list[TemporalWorker]
+) -> list[Shown]:
+    """The activities that the pool's queue gets, by the name of the code that they run, each once."""
+    found: dict[str, Shown] = {}
+    default = doing[0].queue or doing[0].name
+    for rows in programs.values():
+        for each in rows:
+            step = each.lines[0].step
+            if isinstance(step, s.Run) and (step.queue or default) == (pool.queue or pool.name):
+                name = step.via or step.run
+                hint = each.row.hint if each.row.dashed else each.row.text if step.via else ""
+                row = Row(name, hint, each.row.mark, f"activity.{name}", each.row.dashed)
+                found.setdefault(name, Shown(row, each.lines))
+    order = [*scenario.services]
+    return sorted(found.values(), key=lambda each: order.index(each.service) if each.service in order else -1)
+
+
+def _signals(diagram: Diagram, scenario: Scenario) -> None:
+    pool = next(pool for pool in scenario.deployments.temporal.workers if pool.runs != "activities")
+    worker, queue = f"worker.{pool.name}", f"queue.workflow.{pool.queue or pool.name}"
+    for name, workflow in scenario.workflows.items():
+        for event, signal in workflow.signals.items():
+            who = caller(diagram, signal.from_ or "client")
+            diagram.edges.append(Edge(who, "frontend", f"SignalWorkflow\n{event}", "signal"))
+            diagram.edges.append(Edge(queue, f"{worker}/signal.{name}.{event}", event, "signal"))
+        for event in awaited(workflow):
+            if event not in workflow.signals:
+                diagram.edges.append(Edge(caller(diagram, "your app"), "frontend", f"SignalWorkflow\n{event}", "signal"))
+        starter = next((who for other, _, who, _ in starters(scenario) if other == name), "client")
+        for update in workflow.updates:
+            diagram.edges.append(Edge(caller(diagram, starter), "frontend", f"UpdateWorkflow\n{update}", "signal"))
+        for query in workflow.queries:
+            diagram.edges.append(Edge(caller(diagram, starter), "frontend", f"QueryWorkflow\n{query}", "signal"))
+            diagram.edges.append(Edge(queue, f"{worker}/query.{name}.{query}", query, "signal"))
+
+
+def _persistence(diagram: Diagram, scenario: Scenario) -> None:
+    server = scenario.deployments.temporal.server
+    title = "Cloud storage" if server.hosting == "cloud" else proper(server.persistence)
+    lines = ("histories, task queues, timers", "one transaction for each change")
+    diagram.nodes.append(Node("persistence", title, lines, "store", "store", "database"))
+    diagram.edges.append(Edge("history/last", "persistence", "persist", "store"))
+
+
+def _notes(diagram: Diagram, scenario: Scenario) -> None:
+    timeout = scenario.deployments.temporal
+    diagram.notes += [
+        "The server is drawn as its frontend, one run's history and the task queues; a real one has frontend, history, "
+        "matching and worker services, and all runs' histories.",
+        "After its first task a run's workflow tasks go through a queue of the one worker that has it in memory (sticky "
+        "queue, not drawn); if that worker is gone, another replays the event history.",
+        "A result is recorded once; the effect of an activity happens at least once: it is repeated if its worker dies "
+        "before the report.",
+    ]
+    if timeout.eager_activities and any(pool.runs == "both" for pool in timeout.workers):
+        diagram.notes.append(
+            "Up to three activities of a workflow task start at once on the worker that asked for them (eager start), "
+            "past the queue."
+        )

@@ -1,0 +1,111 @@
+"""A finished picture: what every view hands back, whatever it was drawn with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from durascope.render.canvas import Canvas
+from durascope.render.fonts import BOLD, REGULAR, font
+
+Format = Literal["svg", "png", "pdf", "dot", "mermaid", "d2"]
+FORMATS: Final[tuple[Format, ...]] = get_args(Format)
+SUFFIXES: Final[dict[Format, str]] = {
+    "svg": "svg", "png": "png", "pdf": "pdf", "dot": "dot", "mermaid": "mmd", "d2": "d2",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A canvas with its title and description, and its source in the languages of diagrams where it is a graph.
+
+    `sources` maps a format (`dot`, `mermaid`, `d2`) to a function that writes it: nothing is written unless asked for.
+    """
+
+    title: str
+    description: str
+    canvas: Canvas = field(repr=False)
+    sources: Mapping[Format, Callable[[], str]] = field(default_factory=dict[Format, Callable[[], str]], repr=False)
+
+    @property
+    def width(self) -> float:
+        return self.canvas.width
+
+    @property
+    def height(self) -> float:
+        return self.canvas.height
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """What the picture can be saved as."""
+        return tuple(each for each in FORMATS if each in ("svg", "png", "pdf") or each in self.sources)
+
+    def svg(self) -> str:
+        """The picture as SVG: selectable text, a title and a description for screen readers."""
+        return self._svg
+
+    @cached_property
+    def _svg(self) -> str:
+        from durascope.render.svg import svg
+
+        return svg(self.canvas, self.title, self.description)
+
+    def png(self, scale: float = 2.0) -> bytes:
+        """The picture as PNG, `scale` pixels for one of the SVG's; drawn with the font that comes with durascope."""
+        import resvg_py
+
+        known = all(font(text.bold).covers(text.text) for text in self.canvas.texts)
+        return bytes(
+            resvg_py.svg_to_bytes(
+                svg_string=self._svg,
+                zoom=scale,
+                font_files=[str(REGULAR), str(BOLD)],
+                skip_system_fonts=known,
+                sans_serif_family="Arimo",
+            )
+        )
+
+    def pdf(self) -> bytes:
+        """The picture as a PDF of one page."""
+        from durascope.render.pdf import pdf
+
+        return pdf(self.canvas, self.title)
+
+    def source(self, format: Format) -> str:
+        """The picture's source in `dot`, `mermaid` or `d2`; raises ValueError where it has none in that format."""
+        if format == "svg":
+            return self._svg
+        if format not in self.sources:
+            has = ", ".join(each for each in self.formats if each in self.sources) or "none"
+            raise ValueError(f"this picture has no {format} source (it has: {has})")
+        return self.sources[format]()
+
+    def render(self, format: Format) -> bytes:
+        """The picture in any of its formats; raises ValueError for one that it does not have."""
+        match format:
+            case "png":
+                return self.png()
+            case "pdf":
+                return self.pdf()
+            case _:
+                return self.source(format).encode("utf-8")
+
+    def save(self, path: Path | str, format: Format | None = None) -> Path:
+        """Writes the picture; the format is the one that the name ends in unless it is given. Returns the path.
+
+        Raises ValueError where the name ends in no format that the picture has.
+        """
+        path = Path(path)
+        chosen = format or next((each for each in self.formats if SUFFIXES[each] == path.suffix[1:].lower()), None)
+        if chosen is None:
+            raise ValueError(f"{path.name}: expected a name that ends in {', '.join(SUFFIXES[f] for f in self.formats)}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(self.render(chosen))
+        return path
+
+    def _repr_svg_(self) -> str:
+        """What a notebook shows."""
+        return self._svg

@@ -1,0 +1,95 @@
+"""A canvas as SVG: text stays text, groups carry titles, and the same canvas gives the same bytes.
+
+Every text says how long it is, so that a browser that lacks Helvetica and Arial squeezes its own font into the
+same room.
+"""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape, quoteattr
+
+from durascope.render.canvas import Box, Canvas, Close, Mark, Open, Path, Text
+from durascope.render.theme import FAMILY
+
+
+def number(value: float) -> str:
+    """At most two decimals, no trailing zeros, no minus zero."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def svg(canvas: Canvas, title: str, description: str) -> str:
+    """The whole document."""
+    width, height = number(canvas.width), number(canvas.height)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc" '
+        f"font-family={quoteattr(FAMILY)}>",
+        f'<title id="title">{_safe(title)}</title>',
+        f'<desc id="desc">{_safe(description)}</desc>',
+        *map(_mark, canvas.marks),
+        "</svg>",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _mark(mark: Mark) -> str:
+    match mark:
+        case Box():
+            return _box(mark)
+        case Path():
+            return f'<path d="{path_data(mark)}"{_colours(mark.fill, mark.stroke, mark.line, mark.dash, mark.opacity)}/>'
+        case Text():
+            return _text(mark)
+        case Open(name=name, title=title, data=data):
+            attributes = "".join(f" data-{key.replace('_', '-')}={quoteattr(_clean(value))}" for key, value in data)
+            heading = f"<title>{_safe(title)}</title>" if title else ""
+            return f"<g class={quoteattr(name)}{attributes}>{heading}"
+        case Close():
+            return "</g>"
+
+
+def _box(box: Box) -> str:
+    radius = f' rx="{number(box.radius)}"' if box.radius else ""
+    return (
+        f'<rect x="{number(box.x)}" y="{number(box.y)}" width="{number(box.width)}" height="{number(box.height)}"'
+        f"{radius}{_colours(box.fill, box.stroke, box.line, box.dash)}/>"
+    )
+
+
+def _text(text: Text) -> str:
+    anchor = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
+    weight = ' font-weight="700"' if text.bold else ""
+    return (
+        f'<text x="{number(text.x)}" y="{number(text.y)}" font-size="{number(text.size)}"{weight}{anchor} '
+        f'fill="{text.ink}" textLength="{number(text.width)}" lengthAdjust="spacingAndGlyphs">{_safe(text.text)}</text>'
+    )
+
+
+def path_data(path: Path) -> str:
+    """The `d` attribute."""
+    return " ".join(
+        str(step[0]) + " ".join(number(each) for each in step[1:] if not isinstance(each, str)) for step in path.steps
+    )
+
+
+def _colours(
+    fill: str | None, stroke: str | None, line: float, dash: tuple[float, ...], opacity: float = 1.0
+) -> str:
+    parts = [f' fill="{fill or "none"}"']
+    if stroke:
+        parts.append(f' stroke="{stroke}" stroke-width="{number(line)}"')
+        if dash:
+            parts.append(f' stroke-dasharray="{" ".join(map(number, dash))}"')
+    if opacity != 1.0:
+        parts.append(f' opacity="{number(opacity)}"')
+    return "".join(parts)
+
+
+def _clean(text: str) -> str:
+    """Without the control characters that XML does not allow."""
+    return "".join(each if each >= " " and each not in "\ufffe\uffff" else " " for each in text)
+
+
+def _safe(text: str) -> str:
+    return escape(_clean(text))

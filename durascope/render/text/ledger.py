@@ -1,0 +1,55 @@
+"""The services' ledger: what really happened outside, counted there, with what happened twice marked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from durascope.models.scenario import Scenario
+from durascope.models.spans import effects
+from durascope.models.trace import Trace
+from durascope.render.text.marks import DUPLICATE, engine_title
+
+
+def ledger_table(scenario: Scenario, traces: Iterable[Trace]) -> Table:
+    """A row per step, a column per engine: how often its effect happened, and how often once too often."""
+    listed = list(traces)
+    table = Table(
+        title="Side effects, counted outside the engines",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("step")
+    table.add_column("service", style="dim")
+    for trace in listed:
+        table.add_column(engine_title(trace.engine), justify="right")
+    services = {step.run: step.on for _, step in scenario.runs()}
+    repeated = [Counter(mark.step for mark in effects(trace) if mark.duplicate) for trace in listed]
+    for step in _steps(scenario, listed):
+        service = services.get(step)
+        title = scenario.services[service].title if service in scenario.services else None
+        cells = [_cell(trace.effects, twice[step], step) for trace, twice in zip(listed, repeated, strict=True)]
+        table.add_row(step, title or service or "", *cells)
+    return table
+
+
+def _steps(scenario: Scenario, traces: Iterable[Trace]) -> list[str]:
+    """The steps that began on any engine: those of the scenario in its order, then those that only a run brought."""
+    begun = {step: None for trace in traces for step in trace.effects}
+    named = dict.fromkeys(step.run for _, step in scenario.runs())
+    return [step for step in named if step in begun] + [step for step in begun if step not in named]
+
+
+def _cell(counts: Mapping[str, int], twice: int, step: str) -> Text:
+    if step not in counts:
+        return Text("–", "dim")
+    text = Text(str(counts[step]), "green" if not twice else "red")
+    if twice:
+        text.append(f" {DUPLICATE.character * min(twice, 5)}", DUPLICATE.style)
+    return text

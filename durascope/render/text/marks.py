@@ -1,0 +1,59 @@
+"""The characters and colours of the terminal's views: every kind of span has a pattern of its own, colour aside."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from rich.text import Text
+
+from durascope.models.spans import SpanKind
+
+
+class Mark(NamedTuple):
+    """How a span is drawn."""
+
+    character: str
+    style: str
+    words: str
+    """What the legend calls it."""
+
+
+MARKS: Final[dict[SpanKind, Mark]] = {
+    "queued": Mark("·", "yellow", "queued"),
+    "running": Mark("█", "green", "step runs"),
+    "working": Mark("▄", "blue", "workflow code"),
+    "replaying": Mark("▒", "magenta", "replay"),
+    "backing-off": Mark("╌", "yellow", "backoff"),
+    "sleeping": Mark("─", "cyan", "sleep"),
+    "waiting": Mark("┈", "cyan", "wait"),
+    "down": Mark("╳", "red", "down"),
+}
+EFFECT: Final = Mark("●", "bold green", "effect")
+DUPLICATE: Final = Mark("◆", "bold red", "duplicate effect")
+CRASH: Final = Mark("✖", "bold red", "crash")
+BREAK: Final = Mark("⁄", "dim", "time left out")
+
+ENGINE_STYLES: Final = {"temporal": "bold bright_blue", "inngest": "bold bright_magenta", "restate": "bold bright_green"}
+
+
+def legend() -> Text:
+    """One line that names every mark."""
+    text = Text()
+    for mark in (*MARKS.values(), EFFECT, DUPLICATE, CRASH, BREAK):
+        text.append(mark.character * (1 if mark in (EFFECT, DUPLICATE, CRASH, BREAK) else 2), mark.style)
+        text.append(f" {mark.words}   ", "dim")
+    text.rstrip()
+    return text
+
+
+def engine_title(engine: str) -> Text:
+    return Text(engine.capitalize(), ENGINE_STYLES.get(engine, "bold"))
+
+
+def spell(us: float) -> str:
+    """A duration for people: three digits, in the unit that fits (`12.4 s`, `340 ms`, `7.0 d`)."""
+    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+        if abs(us) >= size:
+            number = us / size
+            return f"{number:.0f} {unit}" if abs(number) >= 100 else f"{number:.3g} {unit}"
+    return f"{us:.0f} µs"

@@ -1,0 +1,91 @@
+"""The numbers of a comparison, one column per engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from durascope.render.text.marks import engine_title, spell
+
+Metrics = Mapping[str, object]
+
+
+def _ms(name: str) -> Callable[[Metrics], str]:
+    def cell(metrics: Metrics) -> str:
+        value = metrics.get(name)
+        return spell(value * 1_000) if isinstance(value, (int, float)) else "–"
+
+    return cell
+
+
+def _latency(percentile: str) -> Callable[[Metrics], str]:
+    def cell(metrics: Metrics) -> str:
+        found = metrics.get("latency_ms")
+        value = found.get(percentile) if isinstance(found, Mapping) else None
+        return spell(value * 1_000) if isinstance(value, (int, float)) else "–"
+
+    return cell
+
+
+def _count(name: str) -> Callable[[Metrics], str]:
+    def cell(metrics: Metrics) -> str:
+        value = metrics.get(name)
+        return f"{value:,.0f}" if isinstance(value, (int, float)) else "–"
+
+    return cell
+
+
+def _statuses(metrics: Metrics) -> str:
+    found = metrics.get("by_status")
+    if not isinstance(found, Mapping) or not found:
+        return "–"
+    if len(found) == 1 and next(iter(found.values())) == 1:
+        return str(next(iter(found)))
+    return ", ".join(f"{count:,} {status}" for status, count in found.items())
+
+
+def _money(metrics: Metrics) -> str:
+    value = metrics.get("spent_usd")
+    return f"{value:.3f} USD" if isinstance(value, float) and value else "–"
+
+
+ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
+    ("how the run ended", _statuses),
+    ("from start to end", _latency("max")),
+    ("later than without the faults", _ms("delay_ms")),
+    ("crash to next result", _ms("crash_to_progress_ms")),
+    ("steps passed in replays", _count("replayed_steps")),
+    ("effects too many", _count("duplicate_effects")),
+    ("spent on services", _money),
+)
+MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
+    ("how the runs ended", _statuses),
+    ("duration, half of the runs", _latency("p50")),
+    ("duration, 90 of 100 runs", _latency("p90")),
+    ("duration, 99 of 100 runs", _latency("p99")),
+    ("later than without the faults, mean", _ms("delay_ms")),
+    ("crash to next result", _ms("crash_to_progress_ms")),
+    ("effects too many", _count("duplicate_effects")),
+    ("spent on services", _money),
+)
+
+
+def summary_table(metrics: Mapping[str, Metrics], *, runs: int) -> Table:
+    """A row per number that any engine has; `metrics` maps an engine to its metrics."""
+    table = Table(title="In numbers", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for engine in metrics:
+        table.add_column(engine_title(engine), justify="right")
+    for words, cell in ONE_RUN if runs <= 1 else MANY_RUNS:
+        cells = [cell(each) for each in metrics.values()]
+        if any(text != "–" for text in cells):
+            table.add_row(words, *_told_apart(cells))
+    return table
+
+
+def _told_apart(cells: Sequence[str]) -> list[Text]:
+    return [Text(cell, "dim" if cell == "–" else "") for cell in cells]

@@ -1,0 +1,106 @@
+"""Colours, type and patterns that all views share.
+
+Every ink is readable on the paper it stands on (contrast at least 4.5 : 1), and what colour tells is told a second
+time by a pattern, a shape or a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from durascope.models.scenario import Engine
+
+PAPER: Final = "#ffffff"
+"""The panel behind every picture, so that it reads the same on light and dark pages."""
+FRAME: Final = "#d4d9e1"
+INK: Final = "#17202e"
+MUTED: Final = "#4d5a6d"
+LINE: Final = "#4a5568"
+UNDO: Final = "#b42318"
+"""The line around and towards what only happens to undo something."""
+
+FAMILY: Final = "Helvetica, Arial, Arimo, 'Liberation Sans', sans-serif"
+
+TITLE: Final = 20.0
+HEAD: Final = 14.0
+BODY: Final = 12.0
+SMALL: Final = 11.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """The colours of one kind of thing."""
+
+    fill: str
+    stroke: str
+    ink: str = INK
+    muted: str = MUTED
+
+
+Role = Literal["client", "engine", "part", "queue", "store", "log", "platform", "app", "service", "flow", "end"]
+
+ROLES: Final[dict[Role, Paint]] = {
+    "client": Paint("#eef1f6", "#64748b"),
+    "engine": Paint("#f5f4ff", "#7c74d9"),
+    "part": Paint("#ffffff", "#5b52c7"),
+    "queue": Paint("#fff6df", "#b7791f"),
+    "store": Paint("#e3f2fb", "#2077ad"),
+    "log": Paint("#e9f4fb", "#2077ad"),
+    "platform": Paint("#f1f8f2", "#6aa57a"),
+    "app": Paint("#ffffff", "#2f7d46"),
+    "service": Paint("#f8f6f3", "#7b6f63"),
+    "flow": Paint("#ffffff", "#4a5568"),
+    "end": Paint("#eef1f6", "#4a5568"),
+}
+
+ENGINE_COLOURS: Final[dict[Engine, tuple[Paint, Paint]]] = {
+    "temporal": (Paint("#f5f4ff", "#8f88de"), Paint("#ffffff", "#5b52c7")),
+    "inngest": (Paint("#fdf3f8", "#cf86ad"), Paint("#ffffff", "#a83a78")),
+    "restate": (Paint("#eff6ff", "#7ba6dd"), Paint("#ffffff", "#2b64b0")),
+}
+"""For each engine the colours of its server and of the parts in it."""
+
+State = Literal["done", "replayed", "retried", "crashed", "undone", "never-reached"]
+Hatch = Literal["none", "rising", "falling", "cross", "dots", "level"]
+
+STATES: Final[dict[State, Paint]] = {
+    "done": Paint("#dff3e4", "#2f7d46"),
+    "replayed": Paint("#e3ecfd", "#2b64b0"),
+    "retried": Paint("#fff0cc", "#a86a0b"),
+    "crashed": Paint("#fde3e0", "#b42318"),
+    "undone": Paint("#f3e6fb", "#8136a8"),
+    "never-reached": Paint("#f6f7f9", "#8b95a5", "#3d4757", "#4d5a6d"),
+}
+
+STATE_HATCHES: Final[dict[State, Hatch]] = {
+    "done": "none",
+    "replayed": "rising",
+    "retried": "dots",
+    "crashed": "cross",
+    "undone": "falling",
+    "never-reached": "level",
+}
+"""What tells the states apart without colour."""
+
+STATE_WORDS: Final[dict[State, str]] = {
+    "done": "done",
+    "replayed": "replayed from the record",
+    "retried": "retried",
+    "crashed": "crashed",
+    "undone": "undone",
+    "never-reached": "never reached",
+}
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of `#rrggbb` (WCAG 2)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(ink: str, paper: str) -> float:
+    """Contrast ratio of two colours (WCAG 2): 1 to 21."""
+    light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)

@@ -1,0 +1,237 @@
+"""Time along an axis: linear, or with marked breaks where nothing happens for long.
+
+A scale is made of pieces. A live piece is linear; a break has a fixed width and says what it leaves out (`… 7 d …`).
+Which gaps are broken is decided by the gaps alone: a gap is left out while it is at least half as long as all that
+would remain, and there are not too many of them. So a picture with steps of milliseconds and waits of days shows both.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Final
+
+from durascope.render import measure
+from durascope.render.theme import SMALL
+
+MAX_BREAKS: Final = 14
+MIN_LIVE_PX: Final = 22.0
+"""A live piece is at least so wide: a replay of a millisecond is seen between two days of sleep."""
+BREAK_PAD_PX: Final = 12.0
+TICK_PX: Final = 78.0
+"""Ticks are at least so far apart."""
+
+_UNITS: Final = (
+    (86_400_000_000, "d"),
+    (3_600_000_000, "h"),
+    (60_000_000, "min"),
+    (1_000_000, "s"),
+    (1_000, "ms"),
+    (1, "µs"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of time and where it lies on the axis."""
+
+    start: int
+    end: int
+    left: float
+    right: float
+    broken: bool
+
+    def x(self, at: float) -> float:
+        if self.end == self.start:
+            return self.left
+        return self.left + (self.right - self.left) * (at - self.start) / (self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    at: int
+    x: float
+    label: str
+    main: bool
+    """It tells the time since the start; the others only what has passed since the last main one."""
+
+
+class TimeScale:
+    """Where on the axis a moment lies."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self.pieces = tuple(pieces)
+        self._starts = [piece.start for piece in self.pieces]
+
+    @property
+    def left(self) -> float:
+        return self.pieces[0].left
+
+    @property
+    def right(self) -> float:
+        return self.pieces[-1].right
+
+    @property
+    def breaks(self) -> tuple[Piece, ...]:
+        return tuple(piece for piece in self.pieces if piece.broken)
+
+    def x(self, at: float) -> float:
+        """The place of a moment; moments outside are put at the ends."""
+        index = max(0, bisect_right(self._starts, at) - 1)
+        piece = self.pieces[index]
+        return piece.x(min(max(at, piece.start), piece.end))
+
+    def ticks(self) -> list[Tick]:
+        """Ticks at round times, none in a break, each with a label that does not touch its neighbour's."""
+        ticks: list[Tick] = []
+        for piece in self.pieces:
+            if not piece.broken:
+                ticks += _ticks(piece, first=piece is self.pieces[0])
+        kept: list[Tick] = []
+        for tick in sorted(ticks, key=lambda each: (not each.main, each.x)):
+            half = measure.width(tick.label, SMALL) / 2 + 5
+            if all(abs(tick.x - other.x) > half + measure.width(other.label, SMALL) / 2 + 5 for other in kept):
+                kept.append(tick)
+        return sorted(kept, key=lambda each: each.x)
+
+
+def linear(start: int, end: int, left: float, right: float) -> TimeScale:
+    """The true axis."""
+    return TimeScale([Piece(start, max(end, start + 1), left, right, broken=False)])
+
+
+def compressed(moments: Iterable[int], left: float, right: float) -> TimeScale:
+    """The axis with breaks; `moments` is every time at which something begins, ends or happens."""
+    times = sorted(set(moments)) or [0]
+    if len(times) < 3:
+        return linear(times[0], times[-1], left, right)
+    gaps = sorted((later - earlier for earlier, later in zip(times, times[1:], strict=False)), reverse=True)
+    limit = _shortest_broken(gaps)
+    bounds = _bounds(times, limit)
+    widths = _widths(bounds, right - left)
+    pieces: list[Piece] = []
+    x = left
+    for (start, end, broken), width in zip(bounds, widths, strict=True):
+        pieces.append(Piece(start, end, x, x + width, broken))
+        x += width
+    return TimeScale(pieces)
+
+
+def _shortest_broken(gaps: Sequence[int]) -> int:
+    """The shortest gap that is broken; longer than any gap when none is."""
+    left = sum(gaps)
+    limit = gaps[0] + 1
+    for count, gap in enumerate(gaps[: min(MAX_BREAKS, max(1, len(gaps) * 2 // 5))], start=1):
+        left -= gap
+        if count < len(gaps) and left > 0 and gap >= left / 2:
+            limit = gap
+    if sum(gap >= limit for gap in gaps) > 2 * MAX_BREAKS:  # a long row of equal gaps
+        return gaps[0] + 1
+    return limit
+
+
+def _bounds(times: Sequence[int], limit: int) -> list[tuple[int, int, bool]]:
+    """Live stretches and breaks in turn; a break leaves a little of its gap on both sides."""
+    live = sum(later - earlier for earlier, later in zip(times, times[1:], strict=False) if later - earlier < limit)
+    margin = max(1, live // 60)
+    bounds: list[tuple[int, int, bool]] = []
+    begun = times[0]
+    for earlier, later in zip(times, times[1:], strict=False):
+        if later - earlier < limit:
+            continue
+        edge = min(margin, (later - earlier) // 8)
+        bounds += [(begun, earlier + edge, False), (earlier + edge, later - edge, True)]
+        begun = later - edge
+    return [*bounds, (begun, times[-1], False)]
+
+
+def _widths(bounds: Sequence[tuple[int, int, bool]], room: float) -> list[float]:
+    fixed = [break_width(end - start) if broken else 0.0 for start, end, broken in bounds]
+    lengths = [0 if broken else max(end - start, 1) for start, end, broken in bounds]
+    free = max(room - sum(fixed), MIN_LIVE_PX * sum(length > 0 for length in lengths))
+    small: set[int] = set()
+    while True:
+        scale = (free - MIN_LIVE_PX * len(small)) / max(1, sum(n for at, n in enumerate(lengths) if at not in small))
+        more = {at for at, n in enumerate(lengths) if n and at not in small and n * scale < MIN_LIVE_PX}
+        if not more:
+            break
+        small |= more
+    return [fixed[at] or (MIN_LIVE_PX if at in small else length * scale) for at, length in enumerate(lengths)]
+
+
+def break_width(us: int) -> float:
+    """The width of a break of that length: its words and a little air."""
+    return measure.width(break_words(us), SMALL) + BREAK_PAD_PX
+
+
+def break_words(us: int) -> str:
+    """`… 7 d …`"""
+    return f"… {spoken(us)} …"
+
+
+def spoken(us: float) -> str:
+    """A duration for people: two or three digits, or two units (`370 ms`, `11.4 s`, `1 h 3 min`, `7 d`)."""
+    us = round(us)
+    if us == 0:
+        return "0 s"
+    if us < 0:
+        return f"-{spoken(-us)}"
+    for at, (size, unit) in enumerate(_UNITS):
+        if us < size * (0.9995 if size <= 1_000_000 else 0.995) and unit != "µs":
+            continue
+        if size > 1_000_000:
+            return _two_units(us, at)
+        value = us / size
+        digits = max(0, 2 - floor(log10(value)))
+        text = f"{value:.{digits}f}"
+        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
+    return f"{us} µs"
+
+
+def _two_units(us: int, at: int) -> str:
+    size, unit = _UNITS[at]
+    smaller, small_unit = _UNITS[at + 1]
+    rest = round(us / smaller)
+    whole, part = divmod(rest, size // smaller)
+    return f"{whole} {unit} {part} {small_unit}" if part and whole < 100 else f"{whole} {unit}"
+
+
+_STEPS: Final = (
+    1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000,
+    1_000_000, 2_000_000, 5_000_000, 10_000_000, 15_000_000, 30_000_000,
+    *(minutes * 60_000_000 for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720)),
+    *(days * 86_400_000_000 for days in (1, 2, 5, 10, 20, 50, 100, 200)),
+)  # fmt: skip
+
+
+def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
+    length, width = max(piece.end - piece.start, 1), piece.right - piece.left
+    wanted = length * TICK_PX / max(width, 1.0)
+    step = next((each for each in _STEPS if each >= wanted), _STEPS[-1])
+    plain = piece.end < 1_000_000_000 and step * 2_000 > piece.start
+    if plain:  # the time since the start, throughout
+        begin = -(-piece.start // step) * step
+        ticks = [Tick(at, piece.x(at), _clock(at, step), main=True) for at in range(begin, piece.end + 1, step)]
+        if ticks:
+            return ticks
+        middle = (piece.start + piece.end) // 2
+        return [Tick(middle, piece.x(middle), spoken(middle), main=True)]
+    at = piece.start if first or width > TICK_PX else (piece.start + piece.end) // 2
+    main = Tick(at, piece.x(at), spoken(at), main=True)
+    return [main, *(Tick(at + n * step, piece.x(at + n * step), f"+{_clock(n * step, step)}", main=False)
+                    for n in range(1, (piece.end - at) // step + 1))]  # fmt: skip
+
+
+def _clock(at: int, step: int) -> str:
+    """A tick's time in the unit that its neighbours have too."""
+    if at == 0:
+        return "0"
+    if step >= 60_000_000 or at >= 600_000_000:
+        return spoken(at)
+    size, unit = (
+        (1_000_000, "s") if at + step >= 1_000_000 or step >= 100_000 else (1_000, "ms") if step >= 1_000 else (1, "µs")
+    )
+    digits = max(0, -floor(log10(step / size)))
+    return f"{at / size:.{digits}f} {unit}"
