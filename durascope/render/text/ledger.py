@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from durascope.models.scenario import Scenario
-from durascope.models.spans import effects
+from durascope.models.effects import effects
 from durascope.models.trace import Trace
 from durascope.render.text.marks import DUPLICATE, engine_title
 
@@ -18,13 +18,7 @@ from durascope.render.text.marks import DUPLICATE, engine_title
 def ledger_table(scenario: Scenario, traces: Iterable[Trace]) -> Table:
     """A row per step, a column per engine: how often its effect happened, and how often once too often."""
     listed = list(traces)
-    table = Table(
-        title="Side effects, counted outside the engines",
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("step")
     table.add_column("service", style="dim")
     for trace in listed:

@@ -33,7 +33,11 @@ DUPLICATE: Final = Mark("◆", "bold red", "duplicate effect")
 CRASH: Final = Mark("✖", "bold red", "crash")
 BREAK: Final = Mark("⁄", "dim", "time left out")
 
-ENGINE_STYLES: Final = {"temporal": "bold bright_blue", "inngest": "bold bright_magenta", "restate": "bold bright_green"}
+ENGINE_STYLES: Final = {
+    "temporal": "bold bright_blue",
+    "inngest": "bold bright_magenta",
+    "restate": "bold bright_green",
+}
 
 
 def legend() -> Text:
@@ -52,7 +56,13 @@ def engine_title(engine: str) -> Text:
 
 def spell(us: float) -> str:
     """A duration for people: three digits, in the unit that fits (`12.4 s`, `340 ms`, `7.0 d`)."""
-    for unit, size in (("d", 86_400_000_000), ("h", 3_600_000_000), ("min", 60_000_000), ("s", 1_000_000), ("ms", 1_000)):
+    for unit, size in (
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("min", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+    ):
         if abs(us) >= size:
             number = us / size
             return f"{number:.0f} {unit}" if abs(number) >= 100 else f"{number:.3g} {unit}"

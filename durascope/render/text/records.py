@@ -14,9 +14,9 @@ MAX_LINES = 60
 """A record that is longer is cut in the middle, and says so."""
 
 
-def records_table(records: Mapping[str, Sequence[str]], title: str) -> Table:
+def records_table(records: Mapping[str, Sequence[str]]) -> Table:
     """A column per engine; `records` maps an engine to the lines of its record."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, title_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = {engine: list(_shortened(lines)) for engine, lines in records.items()}
     for engine in columns:
         table.add_column(engine_title(engine), overflow="fold", ratio=1)

@@ -76,7 +76,7 @@ MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
 
 def summary_table(metrics: Mapping[str, Metrics], *, runs: int) -> Table:
     """A row per number that any engine has; `metrics` maps an engine to its metrics."""
-    table = Table(title="In numbers", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for engine in metrics:
         table.add_column(engine_title(engine), justify="right")

@@ -1,0 +1,1 @@
+"""How fast durascope is: figures and ratios, printed by `make bench`. Nothing here fails a build."""
