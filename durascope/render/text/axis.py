@@ -9,8 +9,8 @@ from typing import Final
 
 from durascope.render.text.marks import spell
 
-TOO_LONG: Final = 0.4
-"""A stretch in which nothing begins or ends is cut where it would take more of the width than this."""
+TOO_LONG: Final = 2.0
+"""A stretch in which nothing begins or ends is cut where it lasts so many times longer than all the rest."""
 CUT_TO: Final = 0.13
 """What a cut stretch takes, as a share of all that is drawn to scale."""
 
@@ -61,7 +61,7 @@ class Axis:
             label = f"⁄ {spell(cut.end - cut.start)} ⁄"
             at = round((cut.left + cut.right - len(label)) / 2)
             if (
-                2 <= at
+                at >= 2
                 and at + len(label) <= self.width - len(end) - 1
                 and not "".join(line[at : at + len(label)]).strip()
             ):
@@ -75,12 +75,13 @@ def _drawn(lengths: list[int]) -> list[float]:
     cut: set[int] = set()
     longest_first = sorted(range(len(lengths)), key=lambda number: -lengths[number])
     for number in longest_first:
-        if drawn[number] <= TOO_LONG * sum(length for other, length in enumerate(drawn) if other not in cut):
+        rest = sum(length for other, length in enumerate(lengths) if other not in cut and other != number)
+        if not rest or lengths[number] <= TOO_LONG * rest:
             break
         cut.add(number)
-        to_scale = sum(length for other, length in enumerate(drawn) if other not in cut)
-        for each in cut:
-            drawn[each] = max(to_scale * CUT_TO, 1.0)
+    to_scale = sum(length for number, length in enumerate(lengths) if number not in cut)
+    for number in cut:
+        drawn[number] = max(to_scale * CUT_TO, 1.0)
     return drawn
 
 

@@ -9,8 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from durascope.models.scenario import Scenario
 from durascope.models.effects import effects
+from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render.text.marks import DUPLICATE, engine_title
 

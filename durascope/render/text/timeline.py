@@ -9,8 +9,8 @@ from typing import Final
 
 from rich.text import Text
 
-from durascope.models.scenario import Scenario
 from durascope.models.effects import EffectMark, effects
+from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.render.text.axis import Axis
