@@ -1,1 +1,1 @@
-"""The real engines: started, run, recorded and compared with what was predicted."""
+"""The real engines: start one, run a scenario on it, kill what the scenario kills, and lay the recording beside the model."""

@@ -1,0 +1,66 @@
+"""A step's body in a real app: takes its time, has its effect at its moment, fails as the scenario says, and reports.
+
+The decisions (how long, whether it fails) are the simulation's own: the same luck, so that the real run and the
+predicted one meet the same outside world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from durascope.live.ledger import count, report
+from durascope.models.scenario import Scenario
+from durascope.models.steps import Run
+from durascope.models.units import SECOND
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.services import Outcome, Services
+
+
+class Bodies:
+    """Runs step bodies in one app process."""
+
+    def __init__(self, scenario: Scenario, seed: int, port: int, process: str) -> None:
+        self.services = Services(World(seed, full=False), scenario)
+        self.port = port
+        self.process = process
+
+    async def execute(self, run: str, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
+        """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger."""
+        number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
+        info = RunInfo(run, "", 0, None, {}, run)
+        takes = self._takes(info, step, key, number) / SECOND
+        outcome = self.services.outcome(info, step, key, number)
+        await self._moment(run, name, number, "started")
+        has_effect = step.effect_at != "never" and (outcome.ok or self._fails_after_its_effect(step, number))
+        if has_effect:
+            share = float(step.effect_at)
+            await asyncio.sleep(takes * share)
+            await self._moment(run, name, number, "before-effect")
+            await self._moment(run, name, number, "after-effect")
+            await asyncio.sleep(takes * (1 - share))
+        else:
+            await asyncio.sleep(takes)
+        if outcome.ok:
+            await self._moment(run, name, number, "reported")
+        return outcome
+
+    def _takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
+        spread = step.takes_on(attempt) or self.services.service(step).latency
+        return self.services.world.luck.sample(spread, "latency", run.luck, key, attempt)
+
+    def _fails_after_its_effect(self, step: Run, attempt: int) -> bool:
+        fails = step.fails
+        return fails is not None and fails.fails(attempt) and fails.moment == "after-effect"
+
+    async def _moment(self, run: str, name: str, attempt: int, moment: str) -> None:
+        await report(self.port, run, name, attempt, moment, self.process)
+
+
+def result_of(step: Run, name: str, outcome: Outcome) -> Any:
+    """What the step returns to the workflow, as JSON: its named outcomes, padded to `size` where the scenario says so."""
+    value: dict[str, object] = {"step": name, "ok": True, **outcome.values}
+    if step.size:
+        value["padding"] = "x" * max(0, step.size - len(str(value)))
+    return value

@@ -1,0 +1,149 @@
+"""The ledger outside: apps report each moment of a step to it over the loopback and wait for its answer.
+
+Because an app goes on only when it has been answered, a fault at a moment strikes exactly there: the answer to a
+process that has been killed meanwhile reaches nobody. Effects are counted here, outside the engine and its apps.
+
+One report is one connection: a line of JSON, `{run, step, attempt, moment, process}`, answered by a line. The moment
+`after-effect` is the effect. `query` reports ask for a number instead: how often that step's body has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from durascope.live.processes import HOST
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One moment that an app has reported."""
+
+    at: float
+    """Seconds since the ledger was opened."""
+    run: str
+    step: str
+    attempt: int
+    moment: str
+    process: str
+    """The name of the process that reported, as the stage calls it."""
+
+
+class Ledger:
+    """Keeps the reports, and tells whoever listens of each one before its app is answered."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.listeners: list[Callable[[Report], None]] = []
+        self._lock = threading.Lock()
+        self._opened = time.monotonic()
+        self._counters: dict[str, int] = {}
+        self._server = _Server((HOST, 0), self)
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def now(self) -> float:
+        """Seconds since it was opened."""
+        return time.monotonic() - self._opened
+
+    def take(self, message: dict[str, object]) -> object:
+        """Handles one message of an app and returns the answer."""
+        if "count" in message:
+            with self._lock:
+                name = str(message["count"])
+                self._counters[name] = self._counters.get(name, 0) + 1
+                return self._counters[name]
+        report = Report(
+            self.now,
+            str(message["run"]),
+            str(message["step"]),
+            int(str(message["attempt"])),
+            str(message["moment"]),
+            str(message.get("process", "")),
+        )
+        with self._lock:
+            self.reports.append(report)
+        for listener in list(self.listeners):
+            listener(report)
+        return True
+
+    def effects(self) -> dict[str, int]:
+        """Side effects by step, over all runs; a step that began and had none counts 0."""
+        counts: dict[str, int] = {}
+        for report in list(self.reports):
+            counts.setdefault(report.step, 0)
+            counts[report.step] += report.moment == "after-effect"
+        return counts
+
+    def begun(self) -> dict[str, int]:
+        """How often each step's body began."""
+        counts: dict[str, int] = {}
+        for report in list(self.reports):
+            if report.moment == "started":
+                counts[report.step] = counts.get(report.step, 0) + 1
+        return counts
+
+    def __enter__(self) -> Ledger:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        line = self.rfile.readline()
+        if not line:
+            return
+        answer = self.server.ledger.take(json.loads(line))
+        try:
+            self.wfile.write(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            return  # the app has been killed: nobody waits for the answer
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+    def __init__(self, address: tuple[str, int], ledger: Ledger) -> None:
+        self.ledger = ledger
+        super().__init__(address, _Handler)
+
+
+# ---- the app's side ----------------------------------------------------------------------------------------
+
+
+async def report(port: int, run: str, step: str, attempt: int, moment: str, process: str) -> None:
+    """Tells the ledger of a moment and waits for its answer; used inside apps."""
+    await ask(port, {"run": run, "step": step, "attempt": attempt, "moment": moment, "process": process})
+
+
+async def count(port: int, name: str) -> int:
+    """Counts something outside of all crashes, and returns the new number."""
+    return int(str(await ask(port, {"count": name})))
+
+
+async def ask(port: int, message: dict[str, object]) -> object:
+    """One question to the ledger."""
+    import asyncio
+
+    reader, writer = await asyncio.open_connection(HOST, port)
+    try:
+        writer.write(json.dumps(message).encode() + b"\n")
+        await writer.drain()
+        return json.loads(await reader.readline())
+    finally:
+        writer.close()
