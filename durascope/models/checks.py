@@ -15,7 +15,7 @@ from durascope.models.source import Path, Value
 from durascope.models.steps import Call, Choose, Run, Send, Sleep, Start, WaitFor
 from durascope.models.workload import Trigger, WorkloadEvent
 
-_TYPO = 0.8
+_TYPO = 0.75
 """How alike a free name must be to a known one to be taken for a slip of the pen."""
 
 

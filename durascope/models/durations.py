@@ -67,8 +67,8 @@ def shown(value: object) -> str:
 
 def parse_duration(value: object) -> int:
     """`"1m30s"` → 90_000_000 µs. Raises `Misread` where the value is not a duration."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        raise Misread("a duration needs a unit", f"write {shown(value)}s or {shown(value)}ms")
+    if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdecimal()):
+        raise Misread("a duration needs a unit", f"write {value!s:.20}s or {value!s:.20}ms")
     if not isinstance(value, str):
         raise Misread("expected a duration", _WRITTEN)
     if not value or len(value) > MAX_LENGTH:

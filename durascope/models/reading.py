@@ -5,7 +5,7 @@ Whatever is wrong is collected and raised at once, as `ScenarioProblems`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -37,11 +37,20 @@ def scenario_of(value: Value, problems: Iterable[Problem] = ()) -> Scenario:
     found = [*problems, *wrong]
     if scenario is not None:
         found += check(scenario, value)
-    elif (rest := salvage(Scenario, value)) is not None:
-        found += check(*rest)
+    else:
+        found += check_what_is_left(value)
     if found or scenario is None:
         raise ScenarioProblems(found)
     return scenario
+
+
+def check_what_is_left(value: Value) -> list[Problem]:
+    """What is wrong with the references of a scenario that is not valid, in the parts of it that are."""
+    if not isinstance(value.inside, Mapping):
+        return []
+    named = value.replaced(("scenario",), Value(value.place, "unnamed"))
+    left = salvage(Scenario, named)
+    return [] if left is None else check(*left)
 
 
 def misnamed(value: Value, field: str, stem: str) -> list[Problem]:

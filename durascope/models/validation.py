@@ -26,8 +26,11 @@ def validate(model: type[Part], value: Value) -> tuple[Part | None, list[Problem
     try:
         return model.model_validate(value.plain, by_alias=True, by_name=False), []
     except ValidationError as error:
-        errors: list[Any] = [each for each in error.errors(include_url=False) if not _follows(each, error)]
-        return None, [_problem(model, value, each) for each in errors]
+        errors = error.errors(include_url=False)
+        inner = {each["loc"][:end] for each in errors for end in range(len(each["loc"]))}
+        # a list is too short, too, when its items are wrong: that is said once
+        told = (each for each in errors if each["type"] != "too_short" or each["loc"] not in inner)
+        return None, [_problem(model, value, each) for each in told]
 
 
 def salvage(model: type[Part], value: Value) -> tuple[Part, Value, frozenset[str]] | None:
@@ -49,15 +52,6 @@ def salvage(model: type[Part], value: Value) -> tuple[Part, Value, frozenset[str
                 lost |= {str(path[-1]), *value.find(path).texts()}
                 value = value.replaced(path, None)
     return None
-
-
-def _follows(error: Any, all_errors: ValidationError) -> bool:
-    """Whether a list is too short only because of what is wrong with its items."""
-    location = error["loc"]
-    others = (other["loc"] for other in all_errors.errors(include_url=False))
-    return error["type"] == "too_short" and any(
-        len(other) > len(location) and other[: len(location)] == location for other in others
-    )
 
 
 def _written(location: tuple[str | int, ...]) -> Path:
