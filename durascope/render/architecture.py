@@ -24,7 +24,7 @@ def diagram(scenario: Scenario, engine: Engine) -> Diagram:
     build: Callable[[Scenario], Diagram] = import_module(f"durascope.render.parts.{engine}").architecture
     drawn = build(scenario)
     title = scenario.title or scenario.scenario
-    drawn.title = f"{title} on {TITLES[engine]}"
+    drawn.title = f"{title} · {TITLES[engine]}"
     drawn.subtitle = "Architecture, drawn from the scenario. The numbers give the order of what happens."
     drawn.description = f"Architecture of the scenario {scenario.scenario} on {TITLES[engine]}: who calls whom."
     return drawn

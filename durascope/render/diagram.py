@@ -36,6 +36,11 @@ STROKES: Final[dict[Style, Stroke]] = {
 }
 
 
+def key(*parts: str) -> str:
+    """A node's key, made of names; a slash in a name becomes another sign, for a slash parts node and row."""
+    return ".".join(part.replace("/", "⁄") for part in parts)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One line inside a node that arrows can start from or end at."""
@@ -122,6 +127,8 @@ class Diagram:
     edges: list[Edge] = field(default_factory=list[Edge])
     level: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Nodes that stand in one column (LR) or row (TB)."""
+    order: tuple[str, ...] = ()
+    """Nodes that stand in one column, from top to bottom in this order."""
     notes: list[str] = field(default_factory=list[str])
     """Where the picture simplifies reality, and what to know when reading it."""
     words: dict[Style, str] = field(default_factory=dict[Style, str])

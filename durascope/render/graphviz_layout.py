@@ -112,6 +112,8 @@ def _dot(diagram: Diagram) -> str:
     ]
     for level in diagram.level:
         lines.append("{rank=same " + " ".join(_quoted(key) for key in level) + "}")
+    if len(diagram.order) > 1:
+        lines.append(f"{{rank=same {' -> '.join(map(_quoted, diagram.order))} [style=invis id=order]}}")
     lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]
     return "\n".join([*lines, "}"])
 

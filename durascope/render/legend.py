@@ -47,7 +47,7 @@ def entries(diagram: Diagram) -> list[Entry]:
     """What the diagram uses, in the order of the lists of kinds."""
     styles: dict[Style, bool] = {}
     for edge in diagram.edges:
-        styles[edge.style] = styles.get(edge.style, False) or edge.both
+        styles[edge.style] = styles.get(edge.style, True) and edge.both
     found = [
         Entry(diagram.words.get(style, STROKES[style].word), _line(style, styles[style]))
         for style in STROKES

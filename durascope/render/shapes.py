@@ -113,9 +113,13 @@ def _lines(node: Node) -> tuple[str, ...]:
 
 
 def _row_width(row: Row) -> float:
-    badge = 2 * BADGE + 6 if row.mark else 0
+    badge = _badge_width(row) + 4 if row.mark else 0
     hint = GAP + measure.width(row.hint, SMALL) if row.hint else 0
     return badge + measure.width(row.text, BODY) + hint
+
+
+def _badge_width(row: Row) -> float:
+    return max(2 * BADGE - 2, measure.width(row.mark, 10, bold=True) + 8)
 
 
 def _head_height(node: Node) -> float:
@@ -173,9 +177,12 @@ def _row(canvas: Canvas, node: Node, row: Row, paint: Paint, x: float, y: float,
     if node.shape == "log":
         canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, fill="#ffffff", stroke=paint.stroke, line=0.8)
     if row.mark:
-        canvas.circle(text_x + BADGE - 2, middle, BADGE - 1, fill="#ffffff", stroke=paint.stroke, line=0.9)
-        canvas.text(text_x + BADGE - 2, middle + 3.6, row.mark, 10, bold=True, ink=paint.muted, anchor="middle")
-        text_x += 2 * BADGE + 4
+        wide, half = _badge_width(row), BADGE - 1
+        canvas.box(
+            text_x, middle - half, wide, 2 * half, fill="#ffffff", stroke=paint.stroke, line=0.9, radius=half
+        )
+        canvas.text(text_x + wide / 2, middle + 3.6, row.mark, 10, bold=True, ink=paint.muted, anchor="middle")
+        text_x += wide + 5
     if row.dashed:
         canvas.box(
             x + 6, y + 1.5, width - 12, ROW - 3, stroke=UNDO, line=0.8, radius=3, dash=(3, 3)

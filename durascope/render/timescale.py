@@ -1,22 +1,28 @@
 """Time along an axis: linear, or with marked breaks where nothing happens for long.
 
 A scale is made of pieces. A live piece is linear; a break has a fixed width and says what it leaves out (`… 7 d …`).
-Which gaps are broken is decided by the gaps alone: a gap is left out while it is at least half as long as all that
-would remain, and there are not too many of them. So a picture with steps of milliseconds and waits of days shows both.
+A gap in which nobody works is broken when it would take more than a third of the axis, one in which somebody works when
+it would take three quarters; and so are many idle gaps that are much longer than all the others. So a picture with
+steps of milliseconds and waits of days shows both.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import floor, log10
-from typing import Final
+from typing import Final, NamedTuple
 
 from durascope.render import measure
 from durascope.render.theme import SMALL
 
 MAX_BREAKS: Final = 14
+IDLE_SHARE: Final = 0.3
+BUSY_SHARE: Final = 0.75
+JUMP: Final = 6
+"""Many idle gaps are broken together when each is so many times as long as the next one."""
 MIN_LIVE_PX: Final = 22.0
 """A live piece is at least so wide: a replay of a millisecond is seen between two days of sleep."""
 BREAK_PAD_PX: Final = 12.0
@@ -102,14 +108,13 @@ def linear(start: int, end: int, left: float, right: float) -> TimeScale:
     return TimeScale([Piece(start, max(end, start + 1), left, right, broken=False)])
 
 
-def compressed(moments: Iterable[int], left: float, right: float) -> TimeScale:
-    """The axis with breaks; `moments` is every time at which something begins, ends or happens."""
+def compressed(moments: Iterable[int], left: float, right: float, busy: Iterable[tuple[int, int]] = ()) -> TimeScale:
+    """The axis with breaks; `moments` is whenever something begins, ends or happens, `busy` when somebody works."""
     times = sorted(set(moments)) or [0]
     if len(times) < 3:
         return linear(times[0], times[-1], left, right)
-    gaps = sorted((later - earlier for earlier, later in zip(times, times[1:], strict=False)), reverse=True)
-    limit = _shortest_broken(gaps)
-    bounds = _bounds(times, limit)
+    gaps = [Gap(start, end, idle) for start, end, idle in _gaps(times, busy)]
+    bounds = _bounds(times, _broken(gaps))
     widths = _widths(bounds, right - left)
     pieces: list[Piece] = []
     x = left
@@ -119,31 +124,61 @@ def compressed(moments: Iterable[int], left: float, right: float) -> TimeScale:
     return TimeScale(pieces)
 
 
-def _shortest_broken(gaps: Sequence[int]) -> int:
-    """The shortest gap that is broken; longer than any gap when none is."""
-    left = sum(gaps)
-    limit = gaps[0] + 1
-    for count, gap in enumerate(gaps[: min(MAX_BREAKS, max(1, len(gaps) * 2 // 5))], start=1):
-        left -= gap
-        if count < len(gaps) and left > 0 and gap >= left / 2:
-            limit = gap
-    if sum(gap >= limit for gap in gaps) > 2 * MAX_BREAKS:  # a long row of equal gaps
-        return gaps[0] + 1
-    return limit
+class Gap(NamedTuple):
+    """Two moments with nothing between them."""
+
+    start: int
+    end: int
+    idle: bool
+    """Nobody works."""
+
+    @property
+    def lasts(self) -> int:
+        return self.end - self.start
 
 
-def _bounds(times: Sequence[int], limit: int) -> list[tuple[int, int, bool]]:
+def _gaps(times: Sequence[int], busy: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, bool]]:
+    changes: dict[int, int] = {}
+    for start, end in busy:
+        changes[start] = changes.get(start, 0) + 1
+        changes[end] = changes.get(end, 0) - 1
+    order, at, working = sorted(changes), 0, 0
+    for start, end in pairwise(times):
+        while at < len(order) and order[at] <= start:
+            working += changes[order[at]]
+            at += 1
+        yield start, end, not working
+
+
+def _broken(gaps: Sequence[Gap]) -> list[Gap]:
+    """The gaps that are left out, in order."""
+    left = sum(gap.lasts for gap in gaps)
+    ranked = sorted(gaps, key=lambda gap: gap.lasts * (1.0 if gap.idle else IDLE_SHARE / BUSY_SHARE), reverse=True)
+    broken: list[Gap] = []
+    for gap in ranked[:MAX_BREAKS]:
+        if gap.lasts <= (IDLE_SHARE if gap.idle else BUSY_SHARE) * left or gap.lasts < 2:
+            break
+        broken.append(gap)
+        left -= gap.lasts
+    idle = [gap for gap in ranked if gap.idle and gap not in broken][: MAX_BREAKS - len(broken) + 1]
+    together = 0
+    for at, (gap, following) in enumerate(pairwise(idle), start=1):
+        together += gap.lasts
+        if gap.lasts >= JUMP * following.lasts and together > left / 2:
+            broken += idle[:at]
+            break
+    return sorted(broken)
+
+
+def _bounds(times: Sequence[int], broken: Sequence[Gap]) -> list[tuple[int, int, bool]]:
     """Live stretches and breaks in turn; a break leaves a little of its gap on both sides."""
-    live = sum(later - earlier for earlier, later in zip(times, times[1:], strict=False) if later - earlier < limit)
-    margin = max(1, live // 60)
+    margin = max(1, (times[-1] - times[0] - sum(gap.lasts for gap in broken)) // 60)
     bounds: list[tuple[int, int, bool]] = []
     begun = times[0]
-    for earlier, later in zip(times, times[1:], strict=False):
-        if later - earlier < limit:
-            continue
-        edge = min(margin, (later - earlier) // 8)
-        bounds += [(begun, earlier + edge, False), (earlier + edge, later - edge, True)]
-        begun = later - edge
+    for gap in broken:
+        edge = min(margin, gap.lasts // 8)
+        bounds += [(begun, gap.start + edge, False), (gap.start + edge, gap.end - edge, True)]
+        begun = gap.end - edge
     return [*bounds, (begun, times[-1], False)]
 
 

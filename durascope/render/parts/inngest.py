@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durascope.models.scenario import Scenario
+from durascope.models.scenario import Scenario, Signal
 from durascope.models.units import format_duration
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
 from durascope.render.parts.steps import Shown, calls, section, shown
@@ -68,10 +68,14 @@ def _events(diagram: Diagram, scenario: Scenario) -> None:
         event = what or f"{name}/start"
         diagram.edges.append(Edge(caller(diagram, who), "events", event, "call", "1", weight=2))
         for signal, how in workflow.signals.items():
-            diagram.edges.append(Edge(caller(diagram, how.from_ or "client"), "events", signal, "signal"))
+            diagram.edges.append(Edge(caller(diagram, how.from_ or "client"), "events", _cancels(signal, how), "signal"))
         for waited in awaited(workflow):
             if waited not in workflow.signals:
                 diagram.edges.append(Edge(caller(diagram, "your app"), "events", waited, "signal"))
+
+
+def _cancels(event: str, how: Signal) -> str:
+    return event if how.then == "ignore" else f"{event}\n(cancelOn)"
 
 
 def _app(diagram: Diagram, scenario: Scenario) -> None:

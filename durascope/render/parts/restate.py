@@ -37,13 +37,19 @@ def architecture(scenario: Scenario) -> Diagram:
     _callers(diagram, scenario)
     _service(diagram, scenario, parent)
     services(diagram, scenario)
-    diagram.level += [("ingress", "log", "store"), ("keys", "invoker")] if _keyed(scenario) else [("ingress", "log", "store")]
+    diagram.level += [("ingress", "log", "store"), ("keys", "invoker")] if _queued(scenario) else [("ingress", "log", "store")]
     _notes(diagram, scenario)
     return diagram
 
 
 def _keyed(scenario: Scenario) -> bool:
+    """Whether invocations have a key: virtual objects and workflows."""
     return scenario.deployments.restate.service.kind != "service"
+
+
+def _queued(scenario: Scenario) -> bool:
+    """Whether invocations wait for their key; a workflow runs only once for a key."""
+    return scenario.deployments.restate.service.kind == "object"
 
 
 def _engine(diagram: Diagram, scenario: Scenario) -> None:
@@ -64,7 +70,7 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
         Edge("ingress", "log/invocation", "append,\nthen go on", "store", "2", back=True),
         Edge("log/last", "store", "stored with", "store", "3", back=True),
     ]
-    if _keyed(scenario):
+    if _queued(scenario):
         diagram.nodes.append(_keys(scenario))
         diagram.edges += [
             Edge("log/invocation", "keys", "enqueue by key", "call", "4"),
@@ -118,7 +124,7 @@ def _service(diagram: Diagram, scenario: Scenario, group: str) -> None:
     diagram.nodes.append(
         Node("service", title, lines, "stack", "app", "code", tuple(sections), service.replicas, group=group)
     )
-    number = "6" if _keyed(scenario) else "5"
+    number = "6" if _queued(scenario) else "5"
     stream = "HTTP/2 stream" if service.mode == "bidirectional" else "HTTP request"
     diagram.edges += [
         Edge("invoker", "service/@head", f"{stream}: invoke;\nafter a crash again, with the journal to replay", "call", number, weight=3),
@@ -154,7 +160,7 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
         "A ctx.run closure happens at least once until its result is stored: a crash between its effect and the log "
         "repeats it.",
     ]
-    if _keyed(scenario) and deployment.service.kind == "object":
+    if _queued(scenario):
         diagram.notes.append(
             "Only exclusive handlers wait for their key, and hold it through sleeps and retries; shared handlers do not wait."
         )

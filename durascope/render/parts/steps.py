@@ -9,7 +9,7 @@ from typing import Final, Literal
 from durascope.models import steps as s
 from durascope.models.scenario import Engine, Scenario, Sdk, Workflow
 from durascope.models.units import FOREVER, SECOND, format_duration
-from durascope.render.diagram import Edge, Row, Section
+from durascope.render.diagram import Edge, Row, Section, key
 
 FOLD: Final = 4
 """So many steps after one another that make the same call become one row."""
@@ -182,7 +182,7 @@ def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iter
         if each.service is not None and each.service in scenario.services:
             style = "undo" if each.row.dashed else "call"
             label = _method(each)
-            yield Edge(f"{node}/{each.row.key}", f"service.{each.service}", label, style, number if style == "call" else "")
+            yield Edge(f"{node}/{each.row.key}", key("service", each.service), label, style, number if style == "call" else "")
 
 
 def _method(each: Shown) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from durascope.models import steps as s
 from durascope.models.scenario import Scenario, TemporalWorker
-from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
-from durascope.render.parts.steps import Shown, calls, section, shown
+from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section, key
+from durascope.render.parts.steps import Shown, calls, program, section, shown
 from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
 from durascope.render.theme import ENGINE_COLOURS
 
@@ -33,14 +33,18 @@ def architecture(scenario: Scenario) -> Diagram:
 
 
 def _history(scenario: Scenario) -> Node:
-    shards = scenario.deployments.temporal.server.shards
+    shards, hosting = scenario.deployments.temporal.server.shards, scenario.deployments.temporal.server.hosting
+    first = next((line.step for each in scenario.workflows.values() for line in program(each.steps)), None)
+    counted = isinstance(first, s.Run) and not first.local
+    names = ["WorkflowExecutionStarted", "WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted"]
+    if any(True for _ in scenario.runs()):
+        names += ["ActivityTaskScheduled", "ActivityTaskStarted", "ActivityTaskCompleted"]
     rows = (
-        Row("WorkflowExecutionStarted", mark="1", key="first"),
-        Row("WorkflowTaskScheduled", mark="2"),
-        Row("WorkflowTaskStarted", mark="3"),
+        *(Row(name, mark=str(at) if at < 5 or counted else "", key=name) for at, name in enumerate(names, 1)),
         Row("… appended, never changed", key="last"),
     )
-    lines = ("append-only log, one for each run", f"history service, {shards} shard{'s' if shards > 1 else ''}")
+    service = "history service" if hosting == "cloud" else f"history service, {shards} shard{'s' if shards > 1 else ''}"
+    lines = ("append-only log, one for each run", service)
     return Node("history", "Event history", lines, "log", "log", group="server", sections=(Section(rows),))
 
 
@@ -48,7 +52,7 @@ def _start(diagram: Diagram, scenario: Scenario) -> None:
     for _name, _workflow, who, what in starters(scenario):
         label = "StartWorkflow" + (f"\n{what}" if what else "")
         diagram.edges.append(Edge(caller(diagram, who), "frontend", label, "call", "1", weight=3))
-    diagram.edges.append(Edge("frontend", "history/first", "append\nthe start", "store", "2", back=True))
+    diagram.edges.append(Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2", back=True))
 
 
 def _workers(diagram: Diagram, scenario: Scenario) -> None:
@@ -71,13 +75,14 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
 
 
 def _queue(diagram: Diagram, pool: TemporalWorker, kind: str) -> None:
-    key, name = f"queue.{kind}.{pool.queue or pool.name}", pool.queue or pool.name
-    if any(node.key == key for node in diagram.nodes):
+    name = pool.queue or pool.name
+    node = key("queue", kind, name)
+    if any(each.key == node for each in diagram.nodes):
         return
     lines = (f"{kind} tasks", "task queue")
-    diagram.nodes.append(Node(key, name, lines, "queue", "queue", group="server"))
-    number = "3" if kind == "workflow" else "6"
-    diagram.edges.append(Edge("history/last", key, f"{kind} task", "call", number, weight=2))
+    diagram.nodes.append(Node(node, name, lines, "queue", "queue", group="server"))
+    number, event = ("3", "WorkflowTaskScheduled") if kind == "workflow" else ("6", "ActivityTaskScheduled")
+    diagram.edges.append(Edge(f"history/{event}", node, f"{kind} task", "call", number, weight=2))
 
 
 def _pool(
@@ -88,7 +93,7 @@ def _pool(
     activities: list[Shown],
     group: str,
 ) -> None:
-    key, queue = f"worker.{pool.name}", pool.queue or pool.name
+    worker, queue = key("worker", pool.name), pool.queue or pool.name
     lines = [f"{runtime(pool.sdk)}, Temporal SDK"]
     sections: list[Section] = []
     if pool.runs != "activities":
@@ -98,19 +103,19 @@ def _pool(
             plain = [each for each in rows if not each.row.dashed]
             sections += [section(name, workflow, plain, "workflow"), *_handlers(scenario, name)]
         diagram.edges += [
-            Edge(f"queue.workflow.{queue}", f"{key}/@head", "poll\nworkflow tasks", "poll", "4", both=True, weight=2),
-            Edge(key, "history/last", "commands: the next step, a timer, the end", "result", "5", back=True),
+            Edge(key("queue", "workflow", queue), f"{worker}/@head", "poll\nworkflow tasks", "poll", "4", both=True, weight=2),
+            Edge(worker, "history/WorkflowTaskCompleted", "commands: the next step, a timer, the end", "result", "5", back=True),
         ]
     if activities and pool.runs != "workflows":
         lines.append(f"{pool.slots} slots")
         sections.append(Section(tuple(each.row for each in activities), "activities"))
         diagram.edges += [
-            Edge(f"queue.activity.{queue}", f"{key}/@head", "poll\nactivity tasks", "poll", "7", both=True, weight=2),
-            Edge(key, "history/last", "result: appended, and a new workflow task (3)", "result", "9", back=True),
-            *calls(key, activities, scenario, "8"),
+            Edge(key("queue", "activity", queue), f"{worker}/@head", "poll\nactivity tasks", "poll", "7", both=True, weight=2),
+            Edge(worker, "history/ActivityTaskCompleted", "result: appended, and a new workflow task (3)", "result", "9", back=True),
+            *calls(worker, activities, scenario, "8"),
         ]
     diagram.nodes.append(
-        Node(key, pool.name, tuple(lines), "stack", "app", "code", tuple(sections), pool.replicas, group=group)
+        Node(worker, pool.name, tuple(lines), "stack", "app", "code", tuple(sections), pool.replicas, group=group)
     )
 
 
@@ -145,7 +150,7 @@ def _activities(
 
 def _signals(diagram: Diagram, scenario: Scenario) -> None:
     pool = next(pool for pool in scenario.deployments.temporal.workers if pool.runs != "activities")
-    worker, queue = f"worker.{pool.name}", f"queue.workflow.{pool.queue or pool.name}"
+    worker, queue = key("worker", pool.name), key("queue", "workflow", pool.queue or pool.name)
     for name, workflow in scenario.workflows.items():
         for event, signal in workflow.signals.items():
             who = caller(diagram, signal.from_ or "client")

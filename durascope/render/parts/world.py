@@ -8,7 +8,7 @@ from typing import Final
 from durascope.models.scenario import Scenario, Sdk, Service, Workflow
 from durascope.models.steps import WaitFor, walk
 from durascope.models.units import SECOND, Spread, format_duration
-from durascope.render.diagram import Diagram, Icon, Node, Shape
+from durascope.render.diagram import Diagram, Icon, Node, Shape, key
 
 _ICONS: Final[dict[str, Icon]] = {
     "api": "api", "database": "database", "email": "email", "llm": "llm", "storage": "storage", "queue": "queue",
@@ -37,10 +37,10 @@ def runtime(sdk: Sdk) -> str:
 
 def caller(diagram: Diagram, name: str) -> str:
     """The key of a caller's node, which is added if it is not there yet."""
-    key = f"caller.{name}"
-    if all(node.key != key for node in diagram.nodes):
-        diagram.nodes.append(Node(key, name, role="client", icon="client"))
-    return key
+    found = key("caller", name)
+    if all(node.key != found for node in diagram.nodes):
+        diagram.nodes.append(Node(found, name, role="client", icon="client"))
+    return found
 
 
 def starters(scenario: Scenario) -> Iterator[tuple[str, Workflow, str, str]]:
@@ -61,11 +61,11 @@ def awaited(workflow: Workflow) -> list[str]:
 
 
 def services(diagram: Diagram, scenario: Scenario) -> None:
-    """Adds the services that arrows point to."""
+    """Adds the services that arrows point to, one below the other."""
     heads = {edge.head for edge in diagram.edges}
-    for name, service in scenario.services.items():
-        if f"service.{name}" in heads:
-            diagram.nodes.append(_service(name, service))
+    used = {key("service", name): name for name in scenario.services if key("service", name) in heads}
+    diagram.nodes += [_service(name, scenario.services[name]) for name in used.values()]
+    diagram.order = tuple(used)
 
 
 def _latency(spread: Spread) -> str:
@@ -84,7 +84,7 @@ def _service(name: str, service: Service) -> Node:
     if service.deduplicates:
         lines.append("honours idempotency keys")
     return Node(
-        f"service.{name}",
+        key("service", name),
         service.title or name,
         tuple(lines),
         shape=_SHAPES.get(service.kind, "box"),

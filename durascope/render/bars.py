@@ -1,0 +1,207 @@
+"""Spans and marks on a time axis: what each kind looks like, told apart by pattern and height as well as by colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from durascope.models.effects import EffectMark
+from durascope.models.spans import Span
+from durascope.render.canvas import Canvas
+from durascope.render.legend import Entry
+from durascope.render.theme import PAPER, Hatch, Paint
+from durascope.render.timescale import TimeScale, spoken
+
+Bar = Literal[
+    "running", "failed", "crashed", "replaying", "working", "queued", "backing-off", "sleeping", "waiting", "down"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a kind of bar is drawn."""
+
+    word: str
+    paint: Paint
+    hatch: Hatch = "none"
+    tall: bool = True
+    """Work is drawn tall, waiting low."""
+    dash: tuple[float, ...] = ()
+
+
+LOOKS: Final[dict[Bar, Look]] = {
+    "running": Look("step runs", Paint("#bfe6c9", "#2f7d46")),
+    "failed": Look("step fails", Paint("#ffe2a8", "#a86a0b"), "dots"),
+    "crashed": Look("dies with its app", Paint("#fbcfc9", "#b42318"), "cross"),
+    "replaying": Look("code is replayed", Paint("#d5e3fd", "#2b64b0"), "rising"),
+    "working": Look("workflow code runs", Paint("#f1f3f6", "#64748b")),
+    "queued": Look("waits in a queue", Paint("#fdf0cd", "#b7791f"), "level", tall=False),
+    "backing-off": Look("backs off", Paint("#ffffff", "#a86a0b"), "none", tall=False, dash=(3, 2.5)),
+    "sleeping": Look("sleeps", Paint("#e6e2fb", "#5b52c7"), "dots", tall=False),
+    "waiting": Look("waits for an event", Paint("#ffffff", "#64748b"), "none", tall=False, dash=(1.5, 2.5)),
+    "down": Look("down", Paint("#fde3e0", "#b42318"), "falling"),
+}
+
+TALL: Final = 13.0
+LOW: Final = 7.0
+NARROWEST: Final = 2.5
+"""A bar is at least so wide, however short its time."""
+EFFECT: Final = "#14532d"
+AGAIN: Final = "#b42318"
+
+
+def bar_of(span: Span) -> Bar:
+    """Which bar a span is drawn as: a running attempt tells how it ended."""
+    if span.kind == "running":
+        if span.ended == "crashed":
+            return "crashed"
+        if span.ended in ("failed", "dropped", "abandoned"):
+            return "failed"
+    return span.kind
+
+
+def draw_bars(canvas: Canvas, scale: TimeScale, spans: Iterable[Span], middle: float) -> None:
+    """Draws a row of spans, low ones behind tall ones; where there are many, neighbours of a kind are joined."""
+    by_bar: dict[Bar, list[Span]] = {}
+    for span in spans:
+        by_bar.setdefault(bar_of(span), []).append(span)
+    for bar in _BEHIND_FIRST:
+        for group, left, right in _joined(scale, by_bar.get(bar, ())):
+            _bar(canvas, LOOKS[bar], group, left, right, middle)
+
+
+_BEHIND_FIRST: Final[tuple[Bar, ...]] = (
+    "down", "queued", "waiting", "sleeping", "backing-off", "working", "replaying", "running", "failed", "crashed",
+)  # fmt: skip
+
+
+def _joined(scale: TimeScale, spans: Sequence[Span]) -> list[tuple[list[Span], float, float]]:
+    found: list[tuple[list[Span], float, float]] = []
+    for span in spans:
+        left, right = scale.x(span.start), scale.x(span.end)
+        right = max(right, left + NARROWEST)
+        if found and len(spans) > 60 and left - found[-1][2] < 1.0:
+            group, begun, ended = found[-1]
+            group.append(span)
+            found[-1] = (group, begun, max(ended, right))
+        else:
+            found.append(([span], left, right))
+    return found
+
+
+def _bar(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right: float, middle: float) -> None:
+    height = TALL if look.tall else LOW
+    top, width = middle - height / 2, right - left
+    with canvas.group("span", told(spans), kind=spans[0].kind, step=spans[0].step or "", run=spans[0].run or ""):
+        radius = min(2.5, width / 2)
+        canvas.box(
+            left, top, width, height, fill=look.paint.fill, stroke=look.paint.stroke, radius=radius, dash=look.dash
+        )
+        if width > 6:
+            canvas.hatch(left + 0.5, top + 0.5, width - 1, height - 1, look.hatch, look.paint.stroke, gap=4.5)
+
+
+def told(spans: Sequence[Span]) -> str:
+    """What a pointer over the bar tells."""
+    first = spans[0]
+    if len(spans) > 1:
+        return f"{len(spans)} × {first.kind}, {spoken(first.start)} to {spoken(spans[-1].end)}"
+    step = f"{first.step} #{first.attempt}" if first.step and first.attempt else first.step or first.run or ""
+    words = f"{step} {first.kind} on {first.lane}".strip()
+    ended = "" if first.ended == "done" else f", {first.ended}"
+    detail = f" ({first.detail})" if first.detail else ""
+    return f"{words}: {spoken(first.start)} to {spoken(first.end)}, {spoken(first.lasts)}{ended}{detail}"
+
+
+# ---- marks ---------------------------------------------------------------------------------------------------
+
+
+def draw_effects(canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark], middle: float) -> None:
+    """A diamond where the outside changed; a red one in a ring where it had changed so before."""
+    drawn: dict[tuple[int, bool], None] = {}
+    for effect in effects:
+        x = scale.x(effect.at)
+        place = (round(x / 2), effect.duplicate)
+        if place in drawn:
+            continue
+        drawn[place] = None
+        word = (
+            "again"
+            if effect.duplicate
+            else "known to the service, nothing happens"
+            if effect.deduplicated
+            else "effect"
+        )
+        with canvas.group(
+            "effect", f"{effect.step} #{effect.attempt}: {word} at {spoken(effect.at)}", step=effect.step or ""
+        ):
+            effect_mark(canvas, x, middle, duplicate=effect.duplicate, known=effect.deduplicated)
+
+
+def effect_mark(canvas: Canvas, x: float, y: float, *, duplicate: bool = False, known: bool = False) -> None:
+    if duplicate:
+        canvas.circle(x, y, 7.5, fill=PAPER, stroke=AGAIN, line=1.6)
+    size = 4.6
+    colour = AGAIN if duplicate else EFFECT
+    canvas.polygon(
+        (x - size, y), (x, y - size), (x + size, y), (x, y + size),
+        fill=PAPER if known else colour, stroke=colour if known else PAPER, line=1.4 if known else 0.8,
+    )  # fmt: skip
+
+
+def crash_mark(canvas: Canvas, x: float, y: float, size: float = 5.0) -> None:
+    """A cross on a white ground."""
+    for colour, line in ((PAPER, 5.0), (AGAIN, 2.4)):
+        canvas.lines((x - size, y - size), (x + size, y + size), stroke=colour, line=line)
+        canvas.lines((x - size, y + size), (x + size, y - size), stroke=colour, line=line)
+
+
+def restart_mark(canvas: Canvas, x: float, y: float) -> None:
+    """A triangle that points on: the component is back."""
+    canvas.polygon((x - 4, y - 6), (x + 6, y), (x - 4, y + 6), fill=EFFECT, stroke=PAPER, line=1.2)
+
+
+# ---- legend --------------------------------------------------------------------------------------------------
+
+
+def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = ()) -> list[Entry]:
+    """The legend of what is drawn, in a fixed order."""
+    used = {bar_of(span) for span in spans}
+    found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
+    marks = list(effects)
+    if any(not each.duplicate and not each.deduplicated for each in marks):
+        found.append(Entry("effect outside", lambda canvas, x, y: effect_mark(canvas, x + 18, y)))
+    if any(each.duplicate for each in marks):
+        found.append(
+            Entry("the same effect again", lambda canvas, x, y: effect_mark(canvas, x + 18, y, duplicate=True))
+        )
+    if any(each.deduplicated for each in marks):
+        found.append(
+            Entry(
+                "again, but the service knew its key", lambda canvas, x, y: effect_mark(canvas, x + 18, y, known=True)
+            )
+        )
+    if {"down", "crashed"} & used:
+        found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
+    if "down" in used:
+        found.append(Entry("back again", lambda canvas, x, y: restart_mark(canvas, x + 18, y)))
+    return found
+
+
+def _swatch(look: Look) -> Callable[[Canvas, float, float], None]:
+    def draw(canvas: Canvas, x: float, y: float) -> None:
+        height = TALL if look.tall else LOW
+        canvas.box(
+            x + 4,
+            y - height / 2,
+            26,
+            height,
+            fill=look.paint.fill,
+            stroke=look.paint.stroke,
+            radius=2.5,
+            dash=look.dash,
+        )
+        canvas.hatch(x + 4.5, y - height / 2 + 0.5, 25, height - 1, look.hatch, look.paint.stroke, gap=4.5)
+
+    return draw

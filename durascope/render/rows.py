@@ -1,0 +1,223 @@
+"""The rows of a timeline: a run and its steps' attempts, the components and queues; and which of them are folded.
+
+A row is a label and what is drawn beside it. A picture has room for some forty. Where a trace has more, rows that are
+alike are drawn on one line, from the finest to the coarsest: attempts of a step, then steps that differ only in a
+number (`subtask-1`, `subtask-2`, …), then runs that went the same way. What was folded is told in `Folded.notes`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from durascope.models.effects import EffectMark
+from durascope.models.spans import Span
+from durascope.models.trace import RunSummary, Trace
+
+MAX_ROWS: Final = 44
+MAX_RUNS: Final = 6
+MAX_COMPONENTS: Final = 10
+MANY_ATTEMPTS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a timeline."""
+
+    label: str
+    spans: tuple[Span, ...] = ()
+    effects: tuple[EffectMark, ...] = ()
+    hint: str = ""
+    """Beside the label, muted: the attempt, or how many are folded into it."""
+    kind: str = "step"
+    """run · step · component · queue"""
+    bounds: tuple[int, int] | None = None
+    """run: from when to when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Rows, and what is not a row of its own."""
+
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = field(default=())
+
+
+def timeline_rows(
+    trace: Trace, spans: Sequence[Span], effects: Sequence[EffectMark], *, limit: int = MAX_ROWS
+) -> Folded:
+    """All rows: each run with its steps, then the components, then the queues."""
+    shown, notes = _chosen_runs(trace, spans)
+    parts = _components(spans)
+    queues = _queues(spans)
+    component_notes = [] if len(parts) <= MAX_COMPONENTS else [
+        f"{len(parts) - MAX_COMPONENTS} components on which little happened have no row."
+    ]  # fmt: skip
+    parts = _busiest(parts)
+    room = max(8, limit - len(parts) - len(queues) - len(shown)) // max(1, len(shown))
+    rows: list[Row] = []
+    for run in shown:
+        folded = run_rows(run, spans, effects, trace.ended_at, limit=room)
+        rows += folded.rows
+        notes += folded.notes
+    return Folded((*rows, *parts, *queues), (*notes, *component_notes))
+
+
+# ---- a run ---------------------------------------------------------------------------------------------------
+
+
+def run_rows(
+    run: RunSummary, spans: Sequence[Span], effects: Sequence[EffectMark], trace_end: int, *, limit: int = MAX_ROWS
+) -> Folded:
+    """The run's own row (workflow code, replays, waiting for it), then a row for each attempt of each step."""
+    mine = [span for span in spans if span.run == run.name]
+    marks = [effect for effect in effects if effect.run == run.name]
+    own = tuple(span for span in mine if span.step is None)
+    end = run.ended_at if run.ended_at is not None else trace_end
+    head = Row(run.name, own, hint=f"{run.workflow} · {run.status}", kind="run", bounds=(run.started_at, end))
+    steps: dict[str, list[Span]] = {}
+    for span in mine:
+        if span.step is not None:
+            steps.setdefault(span.step, []).append(span)
+    notes: list[str] = []
+    by_step = [_attempt_rows(step, theirs, marks) for step, theirs in steps.items()]
+    if sum(map(len, by_step)) > limit or any(len(rows) > 12 for rows in by_step):
+        many = [rows for rows in by_step if len(rows) > MANY_ATTEMPTS]
+        if many:
+            notes.append(_attempts_note(run, many))
+        by_step = [_few_attempts(rows) for rows in by_step]
+    if sum(map(len, by_step)) > limit:
+        by_step = [[_one_row(rows)] for rows in by_step]
+    rows = [row for rows in by_step for row in rows]
+    if len(rows) > limit:
+        rows, note = _alike(run, rows)
+        notes += note
+    if len(rows) > limit:
+        notes.append(f"{run.name}: {len(rows) - limit} more steps have no row.")
+        rows = rows[:limit]
+    return Folded((head, *rows), tuple(notes))
+
+
+def _attempt_rows(step: str, spans: Sequence[Span], marks: Sequence[EffectMark]) -> list[Row]:
+    """What waits goes to the attempt that it waits for."""
+    running = [span for span in spans if span.kind == "running"]
+    rows: list[list[Span]] = [[span] for span in running] or [[]]
+    for span in spans:
+        if span.kind != "running":
+            at = next((n for n, each in enumerate(running) if each.start >= span.end), None)
+            if at is None:
+                at = next((n for n, each in enumerate(running) if each.start >= span.start), len(rows) - 1)
+            rows[at].append(span)
+    theirs = {effect.event: effect for effect in marks if effect.step == step}
+    made: list[Row] = []
+    numbers: list[int | None] = []
+    for at, members in enumerate(rows):
+        number = running[at].attempt if running else None
+        again = " again" if number in numbers else ""
+        numbers.append(number)
+        had = tuple(theirs[event] for event in members[0].events if event in theirs) if running else ()
+        hint = f"#{number}{again}" if number is not None and len(rows) > 1 else ""
+        made.append(Row(step, tuple(members), had, hint))
+    return made
+
+
+def _few_attempts(rows: list[Row]) -> list[Row]:
+    """The first two attempts, the last one, and the others together."""
+    if len(rows) <= MANY_ATTEMPTS:
+        return rows
+    middle = rows[2:-1]
+    hint = f"{middle[0].hint.split()[0]} … {middle[-1].hint.split()[0]}" if middle[0].hint else f"{len(middle)} more"
+    return [*rows[:2], replace(_one_row(middle), hint=hint), rows[-1]]
+
+
+def _one_row(rows: Sequence[Row]) -> Row:
+    spans = tuple(sorted((span for row in rows for span in row.spans), key=lambda span: span.start))
+    hint = f"{len(rows)} attempts" if len(rows) > 1 else rows[0].hint
+    return Row(rows[0].label, spans, tuple(effect for row in rows for effect in row.effects), hint)
+
+
+def _attempts_note(run: RunSummary, many: Sequence[Sequence[Row]]) -> str:
+    words = ", ".join(f"{rows[0].label} ({len(rows)})" for rows in many[:4])
+    more = f" and {len(many) - 4} more steps" if len(many) > 4 else ""
+    return f"{run.name}: of steps with many attempts the first two and the last have a row of their own: {words}{more}."
+
+
+def pattern(name: str) -> str:
+    """The name with its numbers left out: what steps of a loop have in common."""
+    return re.sub(r"\d+", "…", name)
+
+
+def _alike(run: RunSummary, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(pattern(row.label), []).append(row)
+    folded = [
+        members[0] if len(members) == 1 else replace(_one_row(members), label=name, hint=f"{len(members)} steps")
+        for name, members in groups.items()
+    ]
+    count = sum(len(members) for members in groups.values() if len(members) > 1)
+    return folded, [f"{run.name}: {count} steps whose names differ in a number share a row each."] if count else []
+
+
+# ---- which runs ----------------------------------------------------------------------------------------------
+
+
+def _chosen_runs(trace: Trace, spans: Sequence[Span]) -> tuple[list[RunSummary], list[str]]:
+    """All of them, or one for each way in which runs went."""
+    runs = list(trace.runs)
+    if len(runs) <= MAX_RUNS:
+        return runs, []
+    ways: dict[tuple[object, ...], list[RunSummary]] = {}
+    for run in runs:
+        ways.setdefault(_way(run, spans_of(spans, run.name)), []).append(run)
+    eventful = sorted(ways.values(), key=lambda members: (len(members), members[0].started_at))
+    chosen = {members[0].name for members in eventful[: MAX_RUNS - 1]} | {max(ways.values(), key=len)[0].name}
+    notes = [
+        f"{members[0].name} stands for {len(members)} runs that went the same way."
+        for members in ways.values()
+        if members[0].name in chosen and len(members) > 1
+    ]
+    left = sum(len(members) for members in ways.values() if members[0].name not in chosen)
+    if left:
+        notes.append(f"{left} more runs, which went in {len(ways) - len(chosen)} other ways, are not drawn.")
+    return [run for run in runs if run.name in chosen], notes
+
+
+def spans_of(spans: Iterable[Span], run: str) -> list[Span]:
+    return [span for span in spans if span.run == run]
+
+
+def _way(run: RunSummary, spans: Iterable[Span]) -> tuple[object, ...]:
+    """How a run went, without when: its end, and how the attempts of its steps ended."""
+    attempts = sorted((pattern(span.step or ""), span.ended) for span in spans if span.kind == "running")
+    return (run.workflow, run.status, tuple(dict.fromkeys(attempts)))
+
+
+# ---- components and queues -----------------------------------------------------------------------------------
+
+
+def _components(spans: Sequence[Span]) -> list[Row]:
+    lanes: dict[str, list[Span]] = {}
+    for span in spans:
+        if span.kind in ("running", "working", "replaying", "down"):
+            lanes.setdefault(span.lane, []).append(span)
+    return [Row(lane, tuple(theirs), kind="component") for lane, theirs in lanes.items()]
+
+
+def _busiest(rows: list[Row]) -> list[Row]:
+    if len(rows) <= MAX_COMPONENTS:
+        return rows
+    ranked = sorted(rows, key=lambda row: (not any(span.kind == "down" for span in row.spans), -len(row.spans)))
+    kept = {row.label for row in ranked[:MAX_COMPONENTS]}
+    return [row for row in rows if row.label in kept]
+
+
+def _queues(spans: Sequence[Span]) -> list[Row]:
+    queues: dict[str, list[Span]] = {}
+    for span in spans:
+        if span.kind == "queued":
+            queues.setdefault(span.detail or span.lane, []).append(span)
+    rows = [Row(name, tuple(theirs), kind="queue") for name, theirs in queues.items()]
+    return rows[:MAX_COMPONENTS]

@@ -1,0 +1,144 @@
+"""What the views along a time axis have in common: the heading, the axis with its breaks, the legend and the notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.render import measure
+from durascope.render.canvas import Canvas
+from durascope.render.legend import Entry
+from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, TITLE
+from durascope.render.timescale import TimeScale, break_words, spoken
+
+MARGIN: Final = 24.0
+HEADING: Final = 66.0
+AXIS: Final = 40.0
+_LEGEND_LINE: Final = 22.0
+_NOTE_LINE: Final = 15.0
+
+ENGINE_NAMES: Final[dict[str, str]] = {
+    "temporal": "Temporal", "inngest": "Inngest", "restate": "Restate", "queue": "a plain message queue",
+}  # fmt: skip
+
+
+def engine_name(engine: str) -> str:
+    return ENGINE_NAMES.get(engine, engine)
+
+
+def heading_of(scenario: Scenario, trace: Trace | None = None) -> str:
+    """`Order fulfillment on Temporal`"""
+    title = scenario.title or scenario.scenario
+    return title if trace is None else f"{title} · {engine_name(trace.engine)}"
+
+
+def outcome_of(trace: Trace) -> str:
+    """`completed after 11.9 s · 6 effects, 1 of them a duplicate`; many runs are counted by how they ended."""
+    if len(trace.runs) == 1:
+        run = trace.runs[0]
+        ended = run.ended_at if run.ended_at is not None else trace.ended_at
+        words = [
+            f"{run.status} after {spoken(ended - run.started_at)}"
+            if run.ended_at is not None
+            else f"still {run.status}"
+        ]
+    else:
+        statuses: dict[str, int] = {}
+        for run in trace.runs:
+            statuses[run.status] = statuses.get(run.status, 0) + 1
+        words = [f"{len(trace.runs)} runs: " + ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))]
+    duplicates = round(trace.counters.get("duplicate_effects", 0))
+    effects = sum(trace.effects.values())
+    again = (
+        "none a duplicate"
+        if not duplicates
+        else "1 is a duplicate"
+        if duplicates == 1
+        else f"{duplicates} are duplicates"
+    )
+    words.append(f"{effects} effects outside, {again}" if effects > 1 else f"{effects} effect outside")
+    return " · ".join(words)
+
+
+def draw_heading(canvas: Canvas, title: str, lead: str) -> None:
+    room = canvas.width - 2 * MARGIN
+    canvas.text(MARGIN, 33, measure.shorten(title, room, TITLE, bold=True), TITLE, bold=True)
+    canvas.text(MARGIN, 53, measure.shorten(lead, room, BODY), BODY, ink=MUTED)
+
+
+def draw_axis(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> None:
+    """Ticks over the plot, grid lines through it; the words of the breaks stand over the ticks."""
+    with canvas.group("axis"):
+        for tick in scale.ticks():
+            canvas.text(tick.x, top - 8, tick.label, SMALL, ink=INK if tick.main else MUTED, anchor="middle")
+            canvas.lines((tick.x, top - 4), (tick.x, bottom), stroke=FRAME, line=0.7)
+        canvas.lines((scale.left, top), (scale.right, top), stroke=LINE, line=1)
+        for piece in scale.breaks:
+            words = break_words(piece.end - piece.start)
+            canvas.text((piece.left + piece.right) / 2, top - 24, words, SMALL, bold=True, ink=MUTED, anchor="middle")
+
+
+def draw_breaks(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> None:
+    """A tear through the whole plot at each break; drawn last, over the bars."""
+    for piece in scale.breaks:
+        left, right = piece.left + 6, piece.right - 6
+        with canvas.group("break", f"{spoken(piece.end - piece.start)} in which nothing else happens"):
+            middle = (left + right) / 2
+            for x, lean in ((middle - 3, 1), (middle + 3, -1)):
+                points = [(x + (3 if n % 2 else -3), y) for n, y in enumerate(_steps(top - 6, bottom + 4, 6))]
+                if lean > 0:
+                    away = [(px + 6, y) for px, y in reversed(points)]
+                    canvas.polygon(*points, *away, fill=PAPER)
+                canvas.lines(*points, stroke="#8b95a5", line=1)
+
+
+def _steps(start: float, end: float, step: float) -> list[float]:
+    count = max(1, int((end - start) / step))
+    return [start + (end - start) * n / count for n in range(count + 1)]
+
+
+# ---- under the plot ------------------------------------------------------------------------------------------
+
+
+def footer_height(entries: Sequence[Entry], notes: Sequence[str], room: float) -> float:
+    """The room that legend and notes take."""
+    legend = 14 + _LEGEND_LINE * len(_lines(entries, room))
+    return legend + _NOTE_LINE * len(_wrapped(notes, room)) + (8 if notes else 0) + 12
+
+
+def draw_footer(canvas: Canvas, entries: Sequence[Entry], notes: Sequence[str], top: float) -> None:
+    """The legend, then the notes: what was folded, what the engine lacks."""
+    room = canvas.width - 2 * MARGIN
+    canvas.lines((MARGIN, top), (MARGIN + room, top), stroke=FRAME)
+    y = top + 14
+    with canvas.group("legend"):
+        for line in _lines(entries, room):
+            x = MARGIN
+            for entry in line:
+                entry.draw(canvas, x, y + 6)
+                canvas.text(x + 37, y + 9.8, entry.word, SMALL, ink=MUTED)
+                x += entry.width
+            y += _LEGEND_LINE
+    with canvas.group("notes"):
+        y += 8
+        for line in _wrapped(notes, room):
+            canvas.text(MARGIN, y + 4, line, SMALL, ink=MUTED)
+            y += _NOTE_LINE
+
+
+def _lines(entries: Sequence[Entry], room: float) -> list[list[Entry]]:
+    lines: list[list[Entry]] = []
+    used = room
+    for entry in entries:
+        if not lines or used + entry.width > room + 22:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += entry.width
+    return lines
+
+
+def _wrapped(notes: Sequence[str], room: float) -> list[str]:
+    return [line for note in notes for line in measure.wrap(note, room, SMALL)]

@@ -1,0 +1,217 @@
+"""The timeline of a trace: a row for each run, each attempt of each step, each component and each queue.
+
+    draw(trace, scenario) -> Picture
+
+The axis leaves out long stretches in which nothing happens, and marks where; `linear=True` gives the true one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from durascope.models.effects import EffectMark, effects
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span, spans
+from durascope.models.trace import Kind, Trace
+from durascope.render import measure
+from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, restart_mark
+from durascope.render.canvas import Canvas
+from durascope.render.picture import Picture
+from durascope.render.rows import Folded, Row, timeline_rows
+from durascope.render.sheet import (
+    AXIS,
+    HEADING,
+    MARGIN,
+    draw_axis,
+    draw_breaks,
+    draw_footer,
+    draw_heading,
+    engine_name,
+    footer_height,
+    heading_of,
+    outcome_of,
+)
+from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
+from durascope.render.timescale import TimeScale, compressed, linear, spoken
+
+ROW: Final = 21.0
+SECTION: Final = 26.0
+GUTTER_MOST: Final = 270.0
+PLOT: Final = 900.0
+
+_SECTIONS: Final = {"component": "Components", "queue": "Queues"}
+
+
+def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:  # noqa: A002
+    """The picture of one trace."""
+    all_spans, marks = spans(trace, scenario), effects(trace)
+    folded = timeline_rows(trace, all_spans, marks)
+    gutter = gutter_of(folded.rows)
+    scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    drawn = [span for row in folded.rows for span in row.spans]
+    entries = bar_entries(drawn, marks)
+    notes = notes_of(trace, folded)
+    top = HEADING + AXIS
+    tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
+    width = scale.right + MARGIN + 12
+    canvas = Canvas(width, top + tall + 14 + footer_height(entries, notes, width - 2 * MARGIN))
+    draw_heading(canvas, heading_of(scenario, trace), outcome_of(trace))
+    draw_axis(canvas, scale, top, top + tall)
+    draw_rows(canvas, scale, folded.rows, top)
+    draw_breaks(canvas, scale, top, top + tall)
+    draw_footer(canvas, entries, notes, top + tall + 14)
+    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks), canvas)
+
+
+def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float, *, true: bool) -> TimeScale:
+    """The axis of one trace."""
+    moments, busy = moments_of(trace, all_spans)
+    if true:
+        return linear(min(moments, default=0), max(moments, default=1), left, right)
+    return compressed(moments, left, right, busy)
+
+
+def moments_of(trace: Trace, all_spans: Iterable[Span]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Whenever something begins, ends or happens, and when somebody works."""
+    shown = [span for span in all_spans if span.ended != "open" or span.kind != "down"]
+    moments = [at for span in shown for at in (span.start, span.end)]
+    moments += [run.started_at for run in trace.runs] + [run.ended_at for run in trace.runs if run.ended_at is not None]
+    moments += [event.at for _, event in trace.of_kind(Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED, Kind.DEPLOYED)]
+    busy = [(span.start, span.end) for span in shown if span.kind in ("running", "replaying")]
+    return moments, busy
+
+
+def notes_of(trace: Trace, folded: Folded) -> list[str]:
+    return [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
+
+
+# ---- rows ----------------------------------------------------------------------------------------------------
+
+
+def gutter_of(rows: Iterable[Row]) -> float:
+    """The room for the labels."""
+    wide = max((_label_width(row) for row in rows), default=80.0)
+    return min(wide, GUTTER_MOST) + 18
+
+
+def _label_width(row: Row) -> float:
+    hint = measure.width(row.hint, SMALL) + 8 if row.hint else 0.0
+    indent = 0.0 if row.kind == "run" else 14.0
+    return indent + measure.width(row.label, HEAD if row.kind == "run" else BODY, bold=row.kind == "run") + hint
+
+
+def height_of(row: Row, before: Row | None) -> float:
+    """A row that begins a section stands a little lower."""
+    return ROW + (_air(row, before))
+
+
+def _air(row: Row, before: Row | None) -> float:
+    if row.kind == "run":
+        return 8.0
+    if row.kind != "step" and (before is None or before.kind != row.kind):
+        return SECTION
+    return 0.0
+
+
+def draw_rows(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
+    y, before = top, None
+    for row in rows:
+        air = _air(row, before)
+        if row.kind in _SECTIONS and air:
+            canvas.lines((MARGIN, y + 7), (scale.right, y + 7), stroke=FRAME)
+            canvas.text(MARGIN, y + 21, _SECTIONS[row.kind], SMALL, bold=True, ink=MUTED)
+        y += air
+        with canvas.group("row", row=row.label, kind=row.kind):
+            _row(canvas, scale, row, before, y)
+        y += ROW
+        before = row
+
+
+def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: float) -> None:
+    middle = y + ROW / 2
+    _label(canvas, scale, row, before, middle)
+    if row.bounds is not None:
+        left, right = scale.x(row.bounds[0]), scale.x(row.bounds[1])
+        canvas.lines((left, middle), (right, middle), stroke="#8b95a5", line=1)
+        for x in (left, right):
+            canvas.lines((x, middle - 5), (x, middle + 5), stroke="#4a5568", line=1.4)
+    draw_bars(canvas, scale, row.spans, middle)
+    crossed: set[int] = set()
+    for span in row.spans:
+        x = scale.x(span.start if span.kind == "down" else span.end)
+        if (span.kind == "down" or span.ended == "crashed") and round(x) not in crossed:
+            crossed.add(round(x))
+            crash_mark(canvas, x, middle, 4.2)
+        if span.kind == "down" and span.ended == "done":
+            restart_mark(canvas, scale.x(span.end), middle)
+    draw_effects(canvas, scale, row.effects, middle)
+    if row.kind == "step":
+        _outcome(canvas, scale, row, middle)
+
+
+def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middle: float) -> None:
+    room = scale.left - MARGIN - 14
+    x, baseline = MARGIN, middle + 4
+    if row.kind == "run":
+        canvas.text(x, baseline, row.label, HEAD, bold=True)
+        used = measure.width(row.label, HEAD, bold=True) + 8
+        canvas.text(x + used, baseline, measure.shorten(row.hint, room - used, SMALL), SMALL, ink=MUTED)
+        return
+    same = before is not None and before.kind == row.kind and before.label == row.label
+    hint = measure.width(row.hint, SMALL)
+    if not same:
+        canvas.text(x + 14, baseline, measure.shorten(row.label, room - 14 - (hint + 8 if row.hint else 0), BODY), BODY)
+    canvas.text(scale.left - 12, baseline, row.hint, SMALL, ink=MUTED, anchor="end")
+
+
+def _outcome(canvas: Canvas, scale: TimeScale, row: Row, middle: float) -> None:
+    """In words beside its last bar: how an attempt that did not simply succeed ended."""
+    running = [span for span in row.spans if span.kind == "running"]
+    if len(running) != 1 or not row.spans:
+        return
+    words = _ending(running[0], row.effects)
+    if not words:
+        return
+    width = measure.width(words, SMALL)
+    end = max(scale.x(span.end) for span in row.spans) + 13
+    begin = min(scale.x(span.start) for span in row.spans) - 13
+    x, anchor = (end, "start") if end + width <= scale.right + 20 else (begin, "end")
+    if anchor == "end" and begin - width < scale.left:
+        return
+    left = x if anchor == "start" else x - width
+    canvas.box(left - 2, middle - 7, width + 4, 14, fill=PAPER)
+    canvas.text(left, middle + 4, words, SMALL, ink=INK)
+
+
+def _ending(span: Span, marks: Sequence[EffectMark]) -> str:
+    happened = any(not mark.deduplicated for mark in marks)
+    words: list[str] = []
+    match span.ended:
+        case "crashed":
+            words.append("killed after its effect" if happened else "killed before its effect")
+        case "failed":
+            words.append(f"failed: {span.detail}" if span.detail else "failed")
+        case "dropped":
+            words.append("result dropped")
+        case "abandoned":
+            words.append("abandoned")
+        case _:
+            pass
+    if any(mark.duplicate for mark in marks):
+        words.append("the effect happens again")
+    if any(mark.deduplicated for mark in marks):
+        words.append("the service knew the key")
+    return "; ".join(words)
+
+
+def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
+    again = sorted({f"{mark.step} of {mark.run}" for mark in marks if mark.duplicate})
+    crashes = [f"{event.lane} at {spoken(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
+    return " ".join(
+        [
+            f"What happened in the scenario {scenario.scenario} on {engine_name(trace.engine)}, over time: {outcome_of(trace)}.",
+            f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
+            f"Effects that happened again: {', '.join(again[:8])}." if again else "",
+        ]
+    ).strip()
