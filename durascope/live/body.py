@@ -59,7 +59,7 @@ class Bodies:
 
 
 def result_of(step: Run, name: str, outcome: Outcome) -> Any:
-    """What the step returns to the workflow, as JSON: its named outcomes, padded to `size` where the scenario says so."""
+    """What the step returns to the workflow, as JSON: its named outcomes, padded to `size` where that is given."""
     value: dict[str, object] = {"step": name, "ok": True, **outcome.values}
     if step.size:
         value["padding"] = "x" * max(0, step.size - len(str(value)))

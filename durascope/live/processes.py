@@ -1,4 +1,4 @@
-"""Processes of a verification: started on free loopback ports, killed for real, and all gone at the end, whatever happens."""
+"""Processes of a verification: on free loopback ports, killed for real, and all gone at the end, whatever happens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from types import TracebackType
 HOST = "127.0.0.1"
 
 
-class LiveProblem(Exception):
+class LiveProblem(Exception):  # noqa: N818  (what is wrong is outside of this program)
     """Something is missing or does not start; its text is one line that says what to do."""
 
 

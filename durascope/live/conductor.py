@@ -1,0 +1,202 @@
+"""The conductor: carries out a scenario's workload and faults on a real engine, at their times and moments.
+
+Moments that an app reports are answered only when what waits for them has been done: a crash `after-effect` kills the
+process while it waits for the ledger's answer.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from durascope.live.engine import LiveEngine
+from durascope.live.ledger import Report
+from durascope.live.processes import LiveProblem, Managed
+from durascope.models.changes import changed
+from durascope.models.faults import Crash, Deploy, Hang
+from durascope.models.scenario import Scenario
+from durascope.models.units import FOREVER, SECOND
+from durascope.models.workload import Trigger, WorkloadEvent
+from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.kernel.world import World
+from durascope.simulators.workload import run_info
+
+GRACE: Final = 2.0
+"""Seconds that pass after the last run has ended, so that late effects are counted."""
+
+
+class Conductor:
+    """Drives one verification."""
+
+    def __init__(self, scenario: Scenario, engine: LiveEngine) -> None:
+        self.scenario = scenario
+        self.engine = engine
+        self.world = World(engine.seed, full=False)
+        """Only for its luck: the real runs get the inputs of the simulated ones."""
+        self.errors: list[BaseException] = []
+        self._code = dict(scenario.workflows)
+        self._fired: set[int] = set()
+        self._timers: list[threading.Timer] = []
+        self._open = 0
+        self._lock = threading.Lock()
+        self._triggers: list[tuple[Trigger, int | None, Callable[[], None]]] = []
+
+    def conduct(self, *, seconds: float) -> None:
+        """Runs everything; returns when all runs have ended, or after `seconds`."""
+        self.engine.ledger.listeners.append(self._reported)
+        self._arm_faults()
+        self._arm_starts()
+        self._arm_events()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self.errors:
+            if not self._open and self.engine.over():
+                time.sleep(GRACE)
+                break
+            time.sleep(0.05)
+        for timer in self._timers:
+            timer.cancel()
+        if self.errors:
+            raise self.errors[0]
+
+    # ---- what happens when ---------------------------------------------------------------------------------
+
+    def marked(self, event: str, run: int | None) -> None:
+        """The engine's module has seen a named moment of a run: `SleepStarted`, `WaitStarted`."""
+        self._fire(lambda trigger: trigger.event == event, run)
+
+    def moment(self, run: int | None, step: str, attempt: int | None, moment: str) -> None:
+        """A moment of a step has passed (in the ledger, or seen by the engine's module in its record)."""
+
+        def matches(trigger: Trigger) -> bool:
+            wanted = trigger.attempt in (None, attempt) or attempt is None
+            return trigger.step == step and trigger.moment == moment and wanted
+
+        self._fire(matches, run)
+
+    def _reported(self, report: Report) -> None:
+        number = report.run.removeprefix("run ").split("/")[0].split(".")[0]
+        self.moment(int(number) if number.isdigit() else None, report.step, report.attempt, report.moment)
+
+    def _fire(self, matches: Callable[[Trigger], bool], run: int | None) -> None:
+        due: list[tuple[Trigger, Callable[[], None]]] = []
+        with self._lock:
+            for number, (trigger, wanted, action) in enumerate(self._triggers):
+                if number not in self._fired and wanted in (None, run) and matches(trigger):
+                    self._fired.add(number)
+                    due.append((trigger, action))
+        for trigger, action in due:
+            if trigger.after:
+                self._later(trigger.after / SECOND, action)
+            else:
+                self._safely(action)
+
+    def _later(self, seconds: float, action: Callable[[], None]) -> None:
+        with self._lock:
+            self._open += 1
+
+        def act() -> None:
+            try:
+                self._safely(action)
+            finally:
+                with self._lock:
+                    self._open -= 1
+
+        timer = threading.Timer(seconds, act)
+        timer.daemon = True
+        self._timers.append(timer)
+        timer.start()
+
+    def _safely(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except Exception as error:
+            self.errors.append(error)
+
+    # ---- the scenario --------------------------------------------------------------------------------------
+
+    def _arm_starts(self) -> None:
+        workload, started = self.scenario.workload, self.scenario.started
+        arrivals = workload.arrivals
+        by_time: dict[int, list[StartRequest]] = {}
+        for number in range(1, workload.runs + 1):
+            if arrivals.at is not None:
+                at = arrivals.at[min(number, len(arrivals.at)) - 1]
+            else:
+                at = (number - 1) * (arrivals.every or 0)
+            workflow = started[min(number, len(started)) - 1]
+            keys = workload.idempotency_keys
+            request = StartRequest(
+                run_info(self.world, self.scenario, workflow, f"run {number}", number),
+                workload.after or 0,
+                keys[number - 1] if keys is not None and number <= len(keys) else None,
+                workload.start_with,
+            )
+            by_time.setdefault(at, []).append(request)
+        for at, requests in by_time.items():
+            self._later(at / SECOND, lambda requests=requests: self.engine.start(requests))
+
+    def _arm_events(self) -> None:
+        numbers: dict[str, int] = {}
+        for event in self.scenario.workload.events:
+            number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
+            to = event.to if isinstance(event.to, int) else None
+
+            def send(event: WorkloadEvent = event, number: int = number) -> None:
+                self.engine.send(self._outside(event, number))
+
+            if event.when is not None:
+                self._triggers.append((event.when, to, send))
+            else:
+                self._later((event.at or 0) / SECOND, send)
+
+    def _outside(self, event: WorkloadEvent, number: int) -> OutsideEvent:
+        run = key = None
+        if isinstance(event.to, int):
+            started = self.scenario.started
+            workflow = started[min(event.to, len(started)) - 1]
+            run = run_info(self.world, self.scenario, workflow, f"run {event.to}", event.to)
+        elif event.to is not None:
+            key = event.to
+        return OutsideEvent(
+            number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
+        )
+
+    def _arm_faults(self) -> None:
+        for fault in self.scenario.faults:
+            if not isinstance(fault, Crash | Hang | Deploy):
+                raise LiveProblem(
+                    f"only crash, hang and deploy faults can be verified, not {type(fault).__name__.lower()}"
+                )
+
+            def strike(fault: Crash | Hang | Deploy = fault) -> None:
+                self._strike(fault)
+
+            if fault.when is not None:
+                self._triggers.append((fault.when, None, strike))
+            elif not fault.at:
+                strike()
+            else:
+                self._later(fault.at / SECOND, strike)
+
+    def _strike(self, fault: Crash | Hang | Deploy) -> None:
+        match fault:
+            case Crash():
+                process = self._replica(fault.crash, fault.replica)
+                process.terminate() if fault.graceful else process.kill()
+                if fault.down_for < FOREVER:
+                    self._later(fault.down_for / SECOND, lambda: self.engine.restart(process))
+            case Hang():
+                process = self._replica(fault.hang, fault.replica)
+                process.signal(signal.SIGSTOP)
+                self._later(fault.for_ / SECOND, lambda: process.signal(signal.SIGCONT))
+            case Deploy():
+                self._code[fault.deploy] = changed(self._code[fault.deploy], fault.change)
+                down_for = None if fault.down_for is None else fault.down_for / SECOND
+                self.engine.deploy(fault.deploy, self._code[fault.deploy], down_for, in_place=fault.in_place)
+
+    def _replica(self, name: str, number: int | None) -> Managed:
+        replicas = self.engine.replicas(name)
+        return replicas[min(number or 1, len(replicas)) - 1]

@@ -1,0 +1,70 @@
+"""What a real engine offers to a verification; every engine's module has its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from durascope.live.ledger import Ledger
+from durascope.live.processes import Managed, Stage
+from durascope.models.scenario import Scenario, Workflow
+from durascope.simulators.engine import OutsideEvent, StartRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What a real engine recorded of a scenario, in the form of its conformance cases."""
+
+    server: str
+    """Name and version of the server."""
+    sdk: str
+    records: Mapping[str, Sequence[str]]
+    status: Mapping[str, str]
+    effects: Mapping[str, int]
+    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+class LiveEngine(ABC):
+    """A real engine with real apps, on one stage."""
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        self.scenario = scenario
+        self.stage = stage
+        self.ledger = ledger
+        self.seed = seed
+
+    @abstractmethod
+    def open(self) -> None:
+        """Starts the server and the apps, and returns when both are ready. Raises `LiveProblem`."""
+
+    @abstractmethod
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        """Starts the runs of one instant."""
+
+    @abstractmethod
+    def send(self, event: OutsideEvent) -> None:
+        """Sends an event, update, query or operator's command."""
+
+    @abstractmethod
+    def replicas(self, name: str) -> Sequence[Managed]:
+        """The processes of that name: `app`, `engine`, or a worker's."""
+
+    @abstractmethod
+    def restart(self, process: Managed) -> None:
+        """Starts a process again and returns when it works."""
+
+    @abstractmethod
+    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+        """Puts new code live; the apps are away for `down_for` seconds."""
+
+    @abstractmethod
+    def over(self) -> bool:
+        """Whether every run has ended."""
+
+    @abstractmethod
+    def recording(self) -> Recording:
+        """What it recorded; read when all is over."""
+
+    def close(self) -> None:
+        """Lets go of clients; the stage ends the processes."""
