@@ -66,5 +66,5 @@ class LiveEngine(ABC):
     def recording(self) -> Recording:
         """What it recorded; read when all is over."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
         """Lets go of clients; the stage ends the processes."""

@@ -101,9 +101,8 @@ class Ledger:
 
 
 class _Handler(socketserver.StreamRequestHandler):
-    server: _Server
-
     def handle(self) -> None:
+        assert isinstance(self.server, _Server)
         line = self.rfile.readline()
         if not line:
             return

@@ -432,7 +432,7 @@ class Program:
         for step in steps:
             if not self._unwinding:
                 self.sdk.before_step(step)
-            yield from _HOW[type(step)](self, step, scope or {})
+            yield from _HOW[type(step)](self, step, scope or {})  # pyright: ignore[reportArgumentType]
 
     def _steps_left(self) -> Steps:
         """The whole program, or, in a run that another has continued as, what is left from its loop on."""

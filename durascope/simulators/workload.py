@@ -74,7 +74,7 @@ class WorkloadDriver:
     def _request(self, number: int) -> StartRequest:
         workload = self.scenario.workload
         started = self.scenario.started
-        workflow = started[min(number, len(started)) - 1] if len(started) > 1 else started[0]
+        workflow = started[min(number, len(started)) - 1]
         run = run_info(self.world, self.scenario, workflow, f"run {number}", number)
         if number in self._addressed:
             self._runs[number] = run
