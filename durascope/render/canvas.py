@@ -6,7 +6,7 @@ Lengths are pixels (a PDF's points), y grows downwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -129,7 +129,14 @@ class Canvas:
         self.path(*steps, ("Z",), fill=fill, stroke=stroke, line=line)
 
     def circle(
-        self, x: float, y: float, radius: float, *, fill: str | None = None, stroke: str | None = None, line: float = 1.0
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        *,
+        fill: str | None = None,
+        stroke: str | None = None,
+        line: float = 1.0,
     ) -> None:
         self.box(x - radius, y - radius, 2 * radius, 2 * radius, fill=fill, stroke=stroke, line=line, radius=radius)
 
@@ -147,7 +154,9 @@ class Canvas:
         if text:
             self.marks.append(Text(x, y, text, size, bold, ink, anchor))
 
-    def hatch(self, x: float, y: float, width: float, height: float, pattern: Hatch, ink: str, gap: float = 7.0) -> None:
+    def hatch(
+        self, x: float, y: float, width: float, height: float, pattern: Hatch, ink: str, gap: float = 7.0
+    ) -> None:
         """Fills a rectangle with thin lines or dots, behind whatever is drawn on it later."""
         steps: list[tuple[str | float, ...]] = []
         if pattern in ("rising", "cross"):
@@ -164,7 +173,7 @@ class Canvas:
             self.path(*steps, stroke=ink, line=1.4 if pattern == "dots" else 0.8, dash=dash, opacity=0.28)
 
     @contextmanager
-    def group(self, name: str, title: str = "", **data: str) -> Iterator[None]:
+    def group(self, name: str, title: str = "", **data: str) -> Generator[None]:
         """What is drawn inside belongs together: a node, an edge, a lane."""
         self.marks.append(Open(name, title, tuple(data.items())))
         yield

@@ -131,8 +131,8 @@ class Diagram:
     """Nodes that stand in one column, from top to bottom in this order."""
     notes: list[str] = field(default_factory=list[str])
     """Where the picture simplifies reality, and what to know when reading it."""
-    words: dict[Style, str] = field(default_factory=dict[Style, str])
-    """What the legend says of a kind of arrow, where it differs from the usual."""
+    words: dict[Style | Shape, str] = field(default_factory=dict["Style | Shape", str])
+    """What the legend says of a kind of arrow or box, where it differs from the usual."""
 
     def node(self, key: str) -> Node:
         """Raises KeyError where there is none of that key."""

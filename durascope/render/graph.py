@@ -7,7 +7,17 @@ from math import ceil, hypot
 from durascope.render import measure, shapes
 from durascope.render.canvas import Canvas, Point
 from durascope.render.diagram import STROKES, Diagram, Edge, Group
-from durascope.render.graphviz_layout import BADGE, LABEL_LINE, Curve, Layout, Rect, label_lines, lay_out
+from durascope.render.graphviz_layout import (
+    BADGE,
+    GROUP_TITLE,
+    LABEL_LINE,
+    Curve,
+    Layout,
+    Rect,
+    group_label_size,
+    label_lines,
+    lay_out,
+)
 from durascope.render.legend import draw_legend, legend_height
 from durascope.render.picture import Picture
 from durascope.render.sources import d2, dot, mermaid
@@ -66,6 +76,9 @@ def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float)
             _frame(canvas, group, layout.groups[group.key], x, y)
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         _arrow(canvas, diagram, edge, curve, x, y)
+    for group in diagram.groups:
+        if group.key in layout.groups:
+            _frame_title(canvas, group, layout.groups[group.key], x, y)
     for node in diagram.nodes:
         place = layout.nodes[node.key]
         with canvas.group("node", key=node.key, role=node.role):
@@ -80,8 +93,16 @@ def _frame(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> Non
     left, top = x + place.x, y + place.y
     with canvas.group("frame", key=group.key):
         canvas.box(left, top, place.width, place.height, fill=paint.fill, stroke=paint.stroke, line=1.2, radius=10)
-        canvas.text(left + 14, top + 21, group.title, BODY + 1, bold=True, ink=paint.ink)
-        canvas.text(left + 14, top + 37, group.subtitle, SMALL, ink=paint.muted)
+
+
+def _frame_title(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> None:
+    """Drawn after the arrows: one that enters from above goes behind the words."""
+    paint = group.paint or ROLES[group.role]
+    left, top = x + place.x, y + place.y
+    wide, tall = group_label_size(group)
+    canvas.box(left + 8, top + 6, wide - 8, tall - 2, fill=paint.fill)
+    canvas.text(left + 14, top + 21, group.title, GROUP_TITLE, bold=True, ink=paint.ink)
+    canvas.text(left + 14, top + 37, group.subtitle, SMALL, ink=paint.muted)
 
 
 def _arrow(canvas: Canvas, diagram: Diagram, edge: Edge, curve: Curve, x: float, y: float) -> None:
@@ -92,8 +113,7 @@ def _arrow(canvas: Canvas, diagram: Diagram, edge: Edge, curve: Curve, x: float,
     title = f"{diagram.name(edge.tail)} {joint} {diagram.name(edge.head)}" + (f": {words}" if words else "")
     with canvas.group("edge", title, tail=edge.tail, head=edge.head, style=edge.style, label=words):
         steps: list[tuple[str | float, ...]] = [("M", *points[0])]
-        for at in range(1, len(points) - 2, 3):
-            steps.append(("C", *points[at], *points[at + 1], *points[at + 2]))
+        steps += [("C", *points[at], *points[at + 1], *points[at + 2]) for at in range(1, len(points) - 2, 3)]
         canvas.path(*steps, stroke=stroke.colour, line=1.5, dash=stroke.dash)
         if curve.start_tip is not None:
             _head(canvas, points[0], (x + curve.start_tip[0], y + curve.start_tip[1]), stroke.colour)

@@ -18,6 +18,7 @@ from durascope.render.theme import BODY, SMALL
 
 HEAD = "@head"
 """The row that stands for what a node with rows has above them."""
+GROUP_TITLE = BODY + 1
 BADGE = 18.0
 LABEL_LINE = 14.0
 LABEL_ROOM = 132.0
@@ -85,8 +86,8 @@ def label_size(edge: Edge) -> tuple[int, int]:
 
 
 def group_label_size(group: Group) -> tuple[int, int]:
-    wide = max(measure.width(group.title, BODY, bold=True), measure.width(group.subtitle, SMALL))
-    return ceil(wide) + 8, 36 if group.subtitle else 20
+    wide = max(measure.width(group.title, GROUP_TITLE, bold=True), measure.width(group.subtitle, SMALL))
+    return ceil(wide) + 20, 36 if group.subtitle else 20
 
 
 def lay_out(diagram: Diagram) -> Layout:
@@ -110,8 +111,7 @@ def _dot(diagram: Diagram) -> str:
         "edge [arrowsize=0.9]",
         *_members(diagram, ""),
     ]
-    for level in diagram.level:
-        lines.append("{rank=same " + " ".join(_quoted(key) for key in level) + "}")
+    lines += ["{rank=same " + " ".join(map(_quoted, level)) + "}" for level in diagram.level]
     if len(diagram.order) > 1:
         lines.append(f"{{rank=same {' -> '.join(map(_quoted, diagram.order))} [style=invis id=order]}}")
     lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]

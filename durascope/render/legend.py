@@ -54,7 +54,11 @@ def entries(diagram: Diagram) -> list[Entry]:
         if style in styles
     ]
     used = {node.shape for node in diagram.nodes if node.shape != "stack" or node.copies > 1}
-    found += [Entry(word, _shape(shape, _paint_of(diagram, shape))) for shape, word in _SHAPES.items() if shape in used]
+    found += [
+        Entry(diagram.words.get(shape, word), _shape(shape, _paint_of(diagram, shape)))
+        for shape, word in _SHAPES.items()
+        if shape in used
+    ]
     states = {node.state for node in diagram.nodes}
     return found + [Entry(STATE_WORDS[state], _state(state)) for state in STATES if state in states]
 
@@ -96,7 +100,9 @@ def _line(style: Style, both: bool) -> Callable[[Canvas, float, float], None]:
     stroke = STROKES[style]
 
     def draw(canvas: Canvas, x: float, y: float) -> None:
-        canvas.lines((x + (7 if both else 0), y), (x + _SWATCH - 7, y), stroke=stroke.colour, line=1.5, dash=stroke.dash)
+        canvas.lines(
+            (x + (7 if both else 0), y), (x + _SWATCH - 7, y), stroke=stroke.colour, line=1.5, dash=stroke.dash
+        )
         tip = x + _SWATCH
         canvas.polygon((tip - 8, y - 3.8), (tip, y), (tip - 8, y + 3.8), fill=stroke.colour)
         if both:

@@ -74,7 +74,7 @@ class Picture:
 
         return pdf(self.canvas, self.title)
 
-    def source(self, format: Format) -> str:
+    def source(self, format: Format) -> str:  # noqa: A002
         """The picture's source in `dot`, `mermaid` or `d2`; raises ValueError where it has none in that format."""
         if format == "svg":
             return self._svg
@@ -83,7 +83,7 @@ class Picture:
             raise ValueError(f"this picture has no {format} source (it has: {has})")
         return self.sources[format]()
 
-    def render(self, format: Format) -> bytes:
+    def render(self, format: Format) -> bytes:  # noqa: A002
         """The picture in any of its formats; raises ValueError for one that it does not have."""
         match format:
             case "png":
@@ -93,18 +93,23 @@ class Picture:
             case _:
                 return self.source(format).encode("utf-8")
 
-    def save(self, path: Path | str, format: Format | None = None) -> Path:
+    def save(self, path: Path | str, format: Format | None = None) -> Path:  # noqa: A002
         """Writes the picture; the format is the one that the name ends in unless it is given. Returns the path.
 
         Raises ValueError where the name ends in no format that the picture has.
         """
         path = Path(path)
-        chosen = format or next((each for each in self.formats if SUFFIXES[each] == path.suffix[1:].lower()), None)
+        chosen: Format | None = format or self._named(path.suffix[1:].lower())
         if chosen is None:
-            raise ValueError(f"{path.name}: expected a name that ends in {', '.join(SUFFIXES[f] for f in self.formats)}")
+            raise ValueError(
+                f"{path.name}: expected a name that ends in {', '.join(SUFFIXES[f] for f in self.formats)}"
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.render(chosen))
         return path
+
+    def _named(self, suffix: str) -> Format | None:
+        return next((each for each in self.formats if SUFFIXES[each] == suffix), None)
 
     def _repr_svg_(self) -> str:
         """What a notebook shows."""

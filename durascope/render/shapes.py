@@ -65,14 +65,16 @@ def size(node: Node) -> Size:
 def draw(canvas: Canvas, node: Node, x: float, y: float) -> None:
     """Draws the node with its upper left corner there."""
     outer = size(node)
-    left, top, right, bottom = _insets(node)
+    left, top, right, _ = _insets(node)
     paint = paint_of(node)
     _outline(canvas, node, paint, x, y, outer)
     inner_x, inner_y = x + left, y + top
     inner_width = outer.width - left - right
     _head(canvas, node, paint, inner_x, inner_y, inner_width)
     for section_y, caption in _caption_places(node):
-        canvas.lines((inner_x, inner_y + section_y), (inner_x + inner_width, inner_y + section_y), stroke=paint.stroke, line=0.7)
+        canvas.lines(
+            (inner_x, inner_y + section_y), (inner_x + inner_width, inner_y + section_y), stroke=paint.stroke, line=0.7
+        )
         canvas.text(inner_x + PAD, inner_y + section_y + 15, caption, SMALL, bold=True, ink=paint.muted)
     for row, row_y in _row_places(node):
         _row(canvas, node, row, paint, inner_x, inner_y + row_y, inner_width)
@@ -178,15 +180,11 @@ def _row(canvas: Canvas, node: Node, row: Row, paint: Paint, x: float, y: float,
         canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, fill="#ffffff", stroke=paint.stroke, line=0.8)
     if row.mark:
         wide, half = _badge_width(row), BADGE - 1
-        canvas.box(
-            text_x, middle - half, wide, 2 * half, fill="#ffffff", stroke=paint.stroke, line=0.9, radius=half
-        )
+        canvas.box(text_x, middle - half, wide, 2 * half, fill="#ffffff", stroke=paint.stroke, line=0.9, radius=half)
         canvas.text(text_x + wide / 2, middle + 3.6, row.mark, 10, bold=True, ink=paint.muted, anchor="middle")
         text_x += wide + 5
     if row.dashed:
-        canvas.box(
-            x + 6, y + 1.5, width - 12, ROW - 3, stroke=UNDO, line=0.8, radius=3, dash=(3, 3)
-        )
+        canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, stroke=UNDO, line=0.8, radius=3, dash=(3, 3))
     canvas.text(text_x, middle + 4.2, row.text, BODY, ink=paint.ink)
     if row.hint:
         canvas.text(text_x + measure.width(row.text, BODY) + GAP, middle + 4.2, row.hint, SMALL, ink=paint.muted)
@@ -220,7 +218,10 @@ def _outline(canvas: Canvas, node: Node, paint: Paint, x: float, y: float, outer
             radius = 2 if node.shape == "log" else 6
             canvas.box(x, y, width, height, fill=paint.fill, stroke=paint.stroke, line=1.2, radius=radius)
     if node.state is not None:
-        canvas.hatch(x + 1, y + 1, width - 2, height - 2, STATE_HATCHES[node.state], paint.stroke)
+        behind = CARD * _cards(node) if node.shape == "stack" else 0
+        canvas.hatch(
+            x + 1, y + behind + 1, width - behind - 2, height - behind - 2, STATE_HATCHES[node.state], paint.stroke
+        )
 
 
 def _cylinder(canvas: Canvas, paint: Paint, x: float, y: float, width: float, height: float) -> None:

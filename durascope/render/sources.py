@@ -10,7 +10,8 @@ from durascope.render.shapes import paint_of
 from durascope.render.theme import ROLES, STATE_WORDS
 
 _DOT_SHAPES: dict[Shape, str] = {
-    "box": "box", "stack": "box3d", "store": "cylinder", "queue": "cds", "log": "box", "pill": "oval", "choice": "hexagon",
+    "box": "box", "stack": "box3d", "store": "cylinder", "queue": "cds", "log": "box", "pill": "oval",
+    "choice": "hexagon",
 }  # fmt: skip
 _D2_SHAPES: dict[Shape, str] = {
     "box": "rectangle", "stack": "rectangle", "store": "cylinder", "queue": "queue", "log": "page", "pill": "oval",
@@ -29,7 +30,9 @@ def node_lines(node: Node) -> list[str]:
         lines.append(STATE_WORDS[node.state])
     for section in node.sections:
         lines += [f"{section.caption}:"] if section.caption else []
-        lines += [" ".join(filter(None, (f"{row.mark}." if row.mark else "", row.text, row.hint))) for row in section.rows]
+        lines += [
+            " ".join(filter(None, (f"{row.mark}." if row.mark else "", row.text, row.hint))) for row in section.rows
+        ]
     return lines
 
 
@@ -45,8 +48,8 @@ def dot(diagram: Diagram) -> str:
     """For `dot -Tsvg` and every other tool of Graphviz; draws the same graph with Graphviz' own shapes."""
     lines = [
         "digraph {",
-        f"  graph [rankdir={diagram.direction}, newrank=true, fontname=Helvetica, label={_dot_text(_caption(diagram))}, "
-        "labelloc=t, labeljust=l, nodesep=0.35, ranksep=0.7]",
+        f"  graph [rankdir={diagram.direction}, newrank=true, label={_dot_text(_caption(diagram))}, "
+        "fontname=Helvetica, labelloc=t, labeljust=l, nodesep=0.35, ranksep=0.7]",
         "  node [fontname=Helvetica, fontsize=11, style=filled, margin=0.15]",
         "  edge [fontname=Helvetica, fontsize=10]",
         *_dot_members(diagram, "", "  "),
@@ -89,9 +92,9 @@ def _group_lines(group: Group) -> list[str]:
 
 def _dot_edge(diagram: Diagram, edge: Edge) -> str:
     """Rows are no nodes in DOT: an arrow from a row starts at its node and names the row."""
-    (tail, tail_row), (head, head_row) = _split(edge.tail), _split(edge.head)
+    (tail, tail_row), (head, _) = _split(edge.tail), _split(edge.head)
     stroke = STROKES[edge.style]
-    attributes = [f'color="{stroke.colour}"', f'tooltip={json.dumps(_joint(diagram, edge), ensure_ascii=False)}']
+    attributes = [f'color="{stroke.colour}"', f"tooltip={json.dumps(_joint(diagram, edge), ensure_ascii=False)}"]
     label = edge_label(edge) or (diagram.name(edge.tail) if tail_row else "")
     if label:
         attributes.append(f"label={json.dumps(label, ensure_ascii=False)}")
@@ -101,7 +104,6 @@ def _dot_edge(diagram: Diagram, edge: Edge) -> str:
     attributes.append(f"dir={direction}")
     if edge.loose:
         attributes.append("constraint=false")
-    del head_row
     first, last = (head, tail) if edge.back else (tail, head)
     ends = f"{json.dumps(first, ensure_ascii=False)} -> {json.dumps(last, ensure_ascii=False)}"
     return f"{ends} [{', '.join(attributes)}]"
@@ -188,11 +190,12 @@ def _d2_members(diagram: Diagram, paths: dict[str, str], parent: str, path: str,
     for at, node in enumerate(diagram.nodes):
         if node.group == parent:
             paths[node.key] = f"{path}n{at}"
-            paint = paint_of(node)
+            paint, shape = paint_of(node), _D2_SHAPES[node.shape]
             multiple = "; style.multiple: true" if node.copies > 1 else ""
             lines.append(
-                f"{indent}n{at}: {_d2_text(node_lines(node))} {{shape: {_D2_SHAPES[node.shape]}; "
-                f'style.fill: "{paint.fill}"; style.stroke: "{paint.stroke}"; style.font-color: "{paint.ink}"{multiple}}}'
+                f"{indent}n{at}: {_d2_text(node_lines(node))} {{shape: {shape}; "
+                f'style.fill: "{paint.fill}"; style.stroke: "{paint.stroke}"; '
+                f'style.font-color: "{paint.ink}"{multiple}}}'
             )
     for at, group in enumerate(diagram.groups):
         if group.parent == parent:

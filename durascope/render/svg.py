@@ -38,7 +38,9 @@ def _mark(mark: Mark) -> str:
         case Box():
             return _box(mark)
         case Path():
-            return f'<path d="{path_data(mark)}"{_colours(mark.fill, mark.stroke, mark.line, mark.dash, mark.opacity)}/>'
+            return (
+                f'<path d="{path_data(mark)}"{_colours(mark.fill, mark.stroke, mark.line, mark.dash, mark.opacity)}/>'
+            )
         case Text():
             return _text(mark)
         case Open(name=name, title=title, data=data):
@@ -73,9 +75,7 @@ def path_data(path: Path) -> str:
     )
 
 
-def _colours(
-    fill: str | None, stroke: str | None, line: float, dash: tuple[float, ...], opacity: float = 1.0
-) -> str:
+def _colours(fill: str | None, stroke: str | None, line: float, dash: tuple[float, ...], opacity: float = 1.0) -> str:
     parts = [f' fill="{fill or "none"}"']
     if stroke:
         parts.append(f' stroke="{stroke}" stroke-width="{number(line)}"')

@@ -65,7 +65,8 @@ def _advances(file: bytes, tables: dict[str, int]) -> tuple[int, ...]:
 
 def _glyphs(file: bytes, cmap: int) -> dict[str, int]:
     """The characters of the table's Unicode part (format 4: segments of the basic plane)."""
-    for _platform, _encoding, offset in struct.iter_unpack(">HHI", file[cmap + 4 : cmap + 4 + 8 * _u16(file, cmap + 2)]):
+    parts = file[cmap + 4 : cmap + 4 + 8 * _u16(file, cmap + 2)]
+    for _platform, _encoding, offset in struct.iter_unpack(">HHI", parts):
         start = cmap + offset
         if _u16(file, start) == 4:
             return _segments(file, start)

@@ -1,1 +1,1 @@
-"""What the architecture of a scenario consists of, an engine a module: components, queues, stores, and who calls whom."""
+"""What the architecture of a scenario consists of, an engine a module: components, queues, stores, calls."""

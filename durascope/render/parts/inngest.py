@@ -33,15 +33,37 @@ def architecture(scenario: Scenario) -> Diagram:
 
 def _engine(diagram: Diagram, scenario: Scenario) -> None:
     server = scenario.deployments.inngest.server
-    where = "replicated store" if server.hosting == "cloud" else "Redis" if server.survives else "in memory: gone with the process"
+    where = (
+        "replicated store"
+        if server.hosting == "cloud"
+        else "Redis"
+        if server.survives
+        else "in memory: gone with the process"
+    )
     state = (
         Row("results of finished steps", key="results"),
         Row("waits, cancellations", "pauses", key="pauses"),
     )
     diagram.nodes += [
-        Node("events", "Event API", ("takes events in and", "starts and wakes runs"), icon="event", group="server", paint=_PART),
-        Node("queue", "Queue", ("one item: the next step,", "a retry, a sleep's end"), "queue", "queue", group="server"),
-        Node("executor", "Executor", ("orchestrates: one item,", "one request to the app"), icon="proxy", group="server", paint=_PART),
+        Node(
+            "events",
+            "Event API",
+            ("takes events in and", "starts and wakes runs"),
+            icon="event",
+            group="server",
+            paint=_PART,
+        ),
+        Node(
+            "queue", "Queue", ("one item: the next step,", "a retry, a sleep's end"), "queue", "queue", group="server"
+        ),
+        Node(
+            "executor",
+            "Executor",
+            ("orchestrates: one item,", "one request to the app"),
+            icon="proxy",
+            group="server",
+            paint=_PART,
+        ),
         Node("state", "Run state", (where,), "store", "store", "database", (Section(state),), group="server"),
     ]
     flow = _flow_words(scenario)
@@ -56,10 +78,12 @@ def _flow_words(scenario: Scenario) -> str:
     flow = scenario.deployments.inngest.flow
     parts: list[str] = []
     if flow.concurrency:
-        parts.append(f"at most {flow.concurrency.limit} at once" + (f" per {flow.concurrency.key}" if flow.concurrency.key else ""))
-    for name in ("throttle", "rate_limit", "debounce", "batch", "singleton", "idempotency", "priority", "timeouts"):
-        if getattr(flow, name):
-            parts.append(name.replace("_", " "))
+        parts.append(
+            f"at most {flow.concurrency.limit} at once"
+            + (f" per {flow.concurrency.key}" if flow.concurrency.key else "")
+        )
+    others = ("throttle", "rate_limit", "debounce", "batch", "singleton", "idempotency", "priority", "timeouts")
+    parts += [name.replace("_", " ") for name in others if getattr(flow, name)]
     return ", ".join(parts)
 
 
@@ -68,7 +92,9 @@ def _events(diagram: Diagram, scenario: Scenario) -> None:
         event = what or f"{name}/start"
         diagram.edges.append(Edge(caller(diagram, who), "events", event, "call", "1", weight=2))
         for signal, how in workflow.signals.items():
-            diagram.edges.append(Edge(caller(diagram, how.from_ or "client"), "events", _cancels(signal, how), "signal"))
+            diagram.edges.append(
+                Edge(caller(diagram, how.from_ or "client"), "events", _cancels(signal, how), "signal")
+            )
         for waited in awaited(workflow):
             if waited not in workflow.signals:
                 diagram.edges.append(Edge(caller(diagram, "your app"), "events", waited, "signal"))
@@ -123,7 +149,9 @@ def _requests(diagram: Diagram, scenario: Scenario) -> None:
     diagram.edges.append(
         Edge("executor", "app/route", f"{way}\n{once}, with all stored results", "call", "5", weight=3)
     )
-    answer = "checkpoint: POST the result of each step" if checkpoints else "206: the step's result, or what it waits for"
+    answer = (
+        "checkpoint: POST the result of each step" if checkpoints else "206: the step's result, or what it waits for"
+    )
     diagram.edges.append(Edge("app", "executor", answer, "result", "7", back=True))
 
 
@@ -137,12 +165,12 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
         )
     else:
         diagram.notes.append(
-            "n steps take n + 1 requests: the last one only collects the function's return value. A sleep or a wait takes "
-            "one that runs nothing. \"Exits\" means that the handler returns; the process may live on."
+            "n steps take n + 1 requests: the last one only collects the function's return value. A sleep or a "
+            'wait takes one that runs nothing. "Exits" means that the handler returns; the process may live on.'
         )
     diagram.notes += [
-        "Finished steps come back from the stored results, which travel in the body of every request: the function runs "
-        "from the top and skips them.",
+        "Finished steps come back from the stored results, which travel in the body of every request: the function "
+        "runs from the top and skips them.",
         "A result is stored after the step's effect: a crash in between repeats the step, so every effect happens at "
         f"least once. A failed request is retried {deployment.retries} times"
         + ("." if deployment.backoff == "default" else f", {format_duration(int(deployment.backoff))} apart."),

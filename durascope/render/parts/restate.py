@@ -37,7 +37,9 @@ def architecture(scenario: Scenario) -> Diagram:
     _callers(diagram, scenario)
     _service(diagram, scenario, parent)
     services(diagram, scenario)
-    diagram.level += [("ingress", "log", "store"), ("keys", "invoker")] if _queued(scenario) else [("ingress", "log", "store")]
+    diagram.level += (
+        [("ingress", "log", "store"), ("keys", "invoker")] if _queued(scenario) else [("ingress", "log", "store")]
+    )
     _notes(diagram, scenario)
     return diagram
 
@@ -63,8 +65,24 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
     diagram.nodes += [
         Node("ingress", "Ingress", ("HTTP, port 8080",), icon="proxy", group="server", paint=_PART),
         Node("log", "Log", lines, "log", "log", group="server", sections=(Section(rows),)),
-        Node("store", "RocksDB", ("embedded in the server",), "store", "store", "database", (Section(tuple(kept)),), group="server"),
-        Node("invoker", "Invoker", ("pushes work to the service,", "retries with backoff"), icon="proxy", group="server", paint=_PART),
+        Node(
+            "store",
+            "RocksDB",
+            ("embedded in the server",),
+            "store",
+            "store",
+            "database",
+            (Section(tuple(kept)),),
+            group="server",
+        ),
+        Node(
+            "invoker",
+            "Invoker",
+            ("pushes work to the service,", "retries with backoff"),
+            icon="proxy",
+            group="server",
+            paint=_PART,
+        ),
     ]
     diagram.edges += [
         Edge("ingress", "log/invocation", "append,\nthen go on", "store", "2", back=True),
@@ -104,10 +122,13 @@ def _callers(diagram: Diagram, scenario: Scenario) -> None:
             diagram.edges.append(Edge(caller(diagram, signal.from_ or "client"), "ingress", how, "signal"))
         for event in awaited(workflow):
             if event not in workflow.signals:
-                diagram.edges.append(Edge(caller(diagram, "your app"), "ingress", f"resolve promise\n{event}", "signal"))
+                diagram.edges.append(
+                    Edge(caller(diagram, "your app"), "ingress", f"resolve promise\n{event}", "signal")
+                )
         if _keyed(scenario):
             diagram.edges += [
-                Edge(caller(diagram, who), "ingress", f"shared handler\n{query}", "signal") for query in workflow.queries
+                Edge(caller(diagram, who), "ingress", f"shared handler\n{query}", "signal")
+                for query in workflow.queries
             ]
 
 
@@ -127,7 +148,14 @@ def _service(diagram: Diagram, scenario: Scenario, group: str) -> None:
     number = "6" if _queued(scenario) else "5"
     stream = "HTTP/2 stream" if service.mode == "bidirectional" else "HTTP request"
     diagram.edges += [
-        Edge("invoker", "service/@head", f"{stream}: invoke;\nafter a crash again, with the journal to replay", "call", number, weight=3),
+        Edge(
+            "invoker",
+            "service/@head",
+            f"{stream}: invoke;\nafter a crash again, with the journal to replay",
+            "call",
+            number,
+            weight=3,
+        ),
         Edge("service", "log/result", "result of each ctx.run", "result", str(int(number) + 2), back=True),
     ]
     for rows in programs.values():
@@ -151,8 +179,8 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
     deployment = scenario.deployments.restate
     if deployment.server.hosting == "sidecar":
         diagram.notes.append(
-            "Restate documents a single server or a cluster that all services share, not a sidecar; drawn as a sidecar it "
-            "shows what stands in front of what."
+            "Restate documents a single server or a cluster that all services share, not a sidecar; drawn as a sidecar "
+            "it shows what stands in front of what."
         )
     diagram.notes += [
         "The log is the point of no return; RocksDB holds it and what follows from it (each invocation's journal is a "
@@ -162,7 +190,8 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
     ]
     if _queued(scenario):
         diagram.notes.append(
-            "Only exclusive handlers wait for their key, and hold it through sleeps and retries; shared handlers do not wait."
+            "Only exclusive handlers wait for their key, and hold it through sleeps and retries; shared handlers do "
+            "not wait."
         )
     if not _keyed(scenario) and any(each.queries for each in scenario.workflows.values()):
         diagram.notes.append(

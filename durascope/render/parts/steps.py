@@ -169,7 +169,9 @@ def how(step: s.Step, engine: Engine, sdk: Sdk) -> str:
     return names[sdk == "python"] if names else ""
 
 
-def section(name: str, workflow: Workflow, rows: list[Shown], kind: Literal["workflow", "function", "handler"]) -> Section:
+def section(
+    name: str, workflow: Workflow, rows: list[Shown], kind: Literal["workflow", "function", "handler"]
+) -> Section:
     """The rows under the workflow's name and what starts it."""
     by = workflow.started_by
     trigger = (by.event or by.request or (f"cron {by.cron}" if by.cron else "")) if by else ""
@@ -182,7 +184,9 @@ def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iter
         if each.service is not None and each.service in scenario.services:
             style = "undo" if each.row.dashed else "call"
             label = _method(each)
-            yield Edge(f"{node}/{each.row.key}", key("service", each.service), label, style, number if style == "call" else "")
+            yield Edge(
+                f"{node}/{each.row.key}", key("service", each.service), label, style, number if style == "call" else ""
+            )
 
 
 def _method(each: Shown) -> str:

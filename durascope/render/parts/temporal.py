@@ -52,7 +52,9 @@ def _start(diagram: Diagram, scenario: Scenario) -> None:
     for _name, _workflow, who, what in starters(scenario):
         label = "StartWorkflow" + (f"\n{what}" if what else "")
         diagram.edges.append(Edge(caller(diagram, who), "frontend", label, "call", "1", weight=3))
-    diagram.edges.append(Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2", back=True))
+    diagram.edges.append(
+        Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2", back=True)
+    )
 
 
 def _workers(diagram: Diagram, scenario: Scenario) -> None:
@@ -62,7 +64,9 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
     platforms = list(dict.fromkeys(pool.platform for pool in pools))
     for at, platform in enumerate(platforms):
         where = f"Workers on {proper(platform)}" if platform else "Workers"
-        diagram.groups.append(Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform"))
+        diagram.groups.append(
+            Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform")
+        )
     programs = {name: shown(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
     for pool in flow:
         _queue(diagram, pool, "workflow")
@@ -103,15 +107,45 @@ def _pool(
             plain = [each for each in rows if not each.row.dashed]
             sections += [section(name, workflow, plain, "workflow"), *_handlers(scenario, name)]
         diagram.edges += [
-            Edge(key("queue", "workflow", queue), f"{worker}/@head", "poll\nworkflow tasks", "poll", "4", both=True, weight=2),
-            Edge(worker, "history/WorkflowTaskCompleted", "commands: the next step, a timer, the end", "result", "5", back=True),
+            Edge(
+                key("queue", "workflow", queue),
+                f"{worker}/@head",
+                "poll\nworkflow tasks",
+                "poll",
+                "4",
+                both=True,
+                weight=2,
+            ),
+            Edge(
+                worker,
+                "history/WorkflowTaskCompleted",
+                "commands: the next step, a timer, the end",
+                "result",
+                "5",
+                back=True,
+            ),
         ]
     if activities and pool.runs != "workflows":
         lines.append(f"{pool.slots} slots")
         sections.append(Section(tuple(each.row for each in activities), "activities"))
         diagram.edges += [
-            Edge(key("queue", "activity", queue), f"{worker}/@head", "poll\nactivity tasks", "poll", "7", both=True, weight=2),
-            Edge(worker, "history/ActivityTaskCompleted", "result: appended, and a new workflow task (3)", "result", "9", back=True),
+            Edge(
+                key("queue", "activity", queue),
+                f"{worker}/@head",
+                "poll\nactivity tasks",
+                "poll",
+                "7",
+                both=True,
+                weight=2,
+            ),
+            Edge(
+                worker,
+                "history/ActivityTaskCompleted",
+                "result: appended, and a new workflow task (3)",
+                "result",
+                "9",
+                back=True,
+            ),
             *calls(worker, activities, scenario, "8"),
         ]
     diagram.nodes.append(
@@ -158,7 +192,9 @@ def _signals(diagram: Diagram, scenario: Scenario) -> None:
             diagram.edges.append(Edge(queue, f"{worker}/signal.{name}.{event}", event, "signal"))
         for event in awaited(workflow):
             if event not in workflow.signals:
-                diagram.edges.append(Edge(caller(diagram, "your app"), "frontend", f"SignalWorkflow\n{event}", "signal"))
+                diagram.edges.append(
+                    Edge(caller(diagram, "your app"), "frontend", f"SignalWorkflow\n{event}", "signal")
+                )
         starter = next((who for other, _, who, _ in starters(scenario) if other == name), "client")
         for update in workflow.updates:
             diagram.edges.append(Edge(caller(diagram, starter), "frontend", f"UpdateWorkflow\n{update}", "signal"))
@@ -180,8 +216,8 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
     diagram.notes += [
         "The server is drawn as its frontend, one run's history and the task queues; a real one has frontend, history, "
         "matching and worker services, and all runs' histories.",
-        "After its first task a run's workflow tasks go through a queue of the one worker that has it in memory (sticky "
-        "queue, not drawn); if that worker is gone, another replays the event history.",
+        "After its first task a run's workflow tasks go through a queue of the one worker that has it in memory "
+        "(sticky queue, not drawn); if that worker is gone, another replays the event history.",
         "A result is recorded once; the effect of an activity happens at least once: it is repeated if its worker dies "
         "before the report.",
     ]

@@ -1,0 +1,107 @@
+"""A scenario's workflows as graphs of steps: branches, parallel parts, waits with timeouts, and the way back (undo).
+
+With `paint`, what happened in a run colours the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from durascope.models import steps as s
+from durascope.models.scenario import Engine, Scenario, Workflow
+from durascope.render.diagram import Diagram, Edge, Group, Node, key
+from durascope.render.flow import Flow
+from durascope.render.graph import picture
+from durascope.render.picture import Picture
+from durascope.render.theme import State
+
+_TITLES: dict[Engine, str] = {"temporal": "Temporal", "inngest": "Inngest", "restate": "Restate"}
+
+
+def diagram(
+    scenario: Scenario,
+    engine: Engine | None = None,
+    *,
+    workflow: str | None = None,
+    paint: Mapping[str, State] | None = None,
+) -> Diagram:
+    """The graph before it is laid out. Raises ValueError for a workflow that the scenario does not have."""
+    if workflow is not None and workflow not in scenario.workflows:
+        raise ValueError(f"{workflow!r} is not a workflow of {scenario.scenario}: {', '.join(scenario.workflows)}")
+    title = scenario.title or scenario.scenario
+    drawn = Diagram(f"{title} · workflow" + (f" on {_TITLES[engine]}" if engine else ""), direction="TB")
+    drawn.subtitle = (
+        "The steps in their order." if paint is None else "The steps, coloured with what happened in a run."
+    )
+    drawn.description = f"The steps of the workflows of the scenario {scenario.scenario}."
+    drawn.words["stack"] = "many that are alike"
+    for name, each in scenario.workflows.items():
+        if workflow in (None, name):
+            _workflow(drawn, scenario, name, each, paint or {})
+    _notes(drawn, scenario)
+    return drawn
+
+
+def draw(
+    scenario: Scenario,
+    engine: Engine | None = None,
+    *,
+    workflow: str | None = None,
+    paint: Mapping[str, State] | None = None,
+) -> Picture:
+    """The steps of all workflows, or of one.
+
+    `paint` maps a step's label to what happened to it (done, replayed, retried, crashed, undone, never-reached);
+    `engine` names the engine in the title, for a run on it.
+    """
+    return picture(diagram(scenario, engine, workflow=workflow, paint=paint))
+
+
+def _workflow(drawn: Diagram, scenario: Scenario, name: str, workflow: Workflow, paint: Mapping[str, State]) -> None:
+    frame = key("workflow", name)
+    if len(scenario.workflows) > 1:
+        drawn.groups.append(Group(frame, name, workflow.title or "", "engine"))
+    else:
+        frame = ""
+    flow = Flow(drawn, scenario, name, frame, paint)
+    by = workflow.started_by
+    trigger = ((by.event or by.request or by.cron) if by else None) or "start"
+    who = (f"from {by.from_}",) if by and by.from_ else ()
+    start = flow.node("start", Node("", trigger, who, "pill", "end", group=frame))
+    ends = flow.chain(workflow.steps, [(start, "", "next")])
+    if ends:
+        flow.join(ends, flow.node("end", Node("", "completed", (), "pill", "end", group=frame)))
+    for update, each in workflow.updates.items():
+        entry = flow.node(f"update {update}", Node("", update, ("update",), "pill", "end", group=frame))
+        flow.chain(each.steps, [(entry, "", "next")])
+    undone = flow.undo()
+    _failure(drawn, flow, workflow, frame, undone)
+
+
+def _failure(drawn: Diagram, flow: Flow, workflow: Workflow, frame: str, undone: list[str]) -> None:
+    """How the way back begins and ends: signals that cancel, the failed end, and what runs after it."""
+    needed = bool(undone or workflow.on_failure)
+    cancels = {event: each for event, each in workflow.signals.items() if each.then != "ignore"}
+    if not needed and not cancels:
+        return
+    word = "completed, undone" if workflow.after_undo == "complete" else "failed or cancelled"
+    end = flow.node("failed", Node("", word, (), "pill", "end", group=frame))
+    if undone:
+        drawn.edges.append(Edge(undone[0], end, "", "undo"))
+    for event, signal in cancels.items():
+        lines = (f"from {signal.from_}",) if signal.from_ else ()
+        entry = flow.node(f"signal {event}", Node("", event, lines, "pill", "client", "event", group=frame))
+        drawn.edges.append(Edge(entry, undone[-1] if undone else end, "cancel" if undone else "cancels", "signal"))
+    if workflow.on_failure:
+        flow.chain(workflow.on_failure, [(end, "on failure", "undo")])
+
+
+def _notes(drawn: Diagram, scenario: Scenario) -> None:
+    if any(isinstance(step, s.Run) and step.undo for each in scenario.workflows.values() for step in each.walk()):
+        drawn.notes.append(
+            "A step that fails for good, and a cancellation, undo in reverse order every step that has begun: the way "
+            "back is entered at the last of them."
+        )
+    if any(each.queries for each in scenario.workflows.values()):
+        names = ", ".join(dict.fromkeys(query for each in scenario.workflows.values() for query in each.queries))
+        drawn.notes.append(f"Queries ({names}) read the state of a run and change nothing.")
