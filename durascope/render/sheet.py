@@ -91,7 +91,7 @@ def draw_breaks(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> 
                 if lean > 0:
                     away = [(px + 6, y) for px, y in reversed(points)]
                     canvas.polygon(*points, *away, fill=PAPER)
-                canvas.lines(*points, stroke="#8b95a5", line=1)
+                canvas.lines(*points, stroke="#a9b2bf", line=0.9)
 
 
 def _steps(start: float, end: float, step: float) -> list[float]:

@@ -43,7 +43,7 @@ PLOT: Final = 900.0
 _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 
-def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:  # noqa: A002
+def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace."""
     all_spans, marks = spans(trace, scenario), effects(trace)
     folded = timeline_rows(trace, all_spans, marks)
@@ -60,6 +60,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture: 
     draw_axis(canvas, scale, top, top + tall)
     draw_rows(canvas, scale, folded.rows, top)
     draw_breaks(canvas, scale, top, top + tall)
+    draw_outcomes(canvas, scale, folded.rows, top)
     draw_footer(canvas, entries, notes, top + tall + 14)
     return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks), canvas)
 
@@ -142,12 +143,11 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
         x = scale.x(span.start if span.kind == "down" else span.end)
         if (span.kind == "down" or span.ended == "crashed") and round(x) not in crossed:
             crossed.add(round(x))
-            crash_mark(canvas, x, middle, 4.2)
+            beside = any(abs(scale.x(effect.at) - x) < 6 for effect in row.effects)
+            crash_mark(canvas, x + (10 if beside else 0), middle, 4.2)
         if span.kind == "down" and span.ended == "done":
             restart_mark(canvas, scale.x(span.end), middle)
     draw_effects(canvas, scale, row.effects, middle)
-    if row.kind == "step":
-        _outcome(canvas, scale, row, middle)
 
 
 def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middle: float) -> None:
@@ -165,21 +165,23 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
     canvas.text(scale.left - 12, baseline, row.hint, SMALL, ink=MUTED, anchor="end")
 
 
-def _outcome(canvas: Canvas, scale: TimeScale, row: Row, middle: float) -> None:
-    """In words beside its last bar: how an attempt that did not simply succeed ended."""
-    running = [span for span in row.spans if span.kind == "running"]
-    if len(running) != 1 or not row.spans:
-        return
-    words = _ending(running[0], row.effects)
-    if not words:
-        return
+def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
+    """In words beside the last bar of an attempt that did not simply succeed: how it ended; over the tears."""
+    y, before = top, None
+    for row in rows:
+        y += height_of(row, before)
+        running = [span for span in row.spans if span.kind == "running"]
+        if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects)):
+            _beside(canvas, scale, row, words, y - ROW / 2)
+        before = row
+
+
+def _beside(canvas: Canvas, scale: TimeScale, row: Row, words: str, middle: float) -> None:
     width = measure.width(words, SMALL)
-    end = max(scale.x(span.end) for span in row.spans) + 13
-    begin = min(scale.x(span.start) for span in row.spans) - 13
-    x, anchor = (end, "start") if end + width <= scale.right + 20 else (begin, "end")
-    if anchor == "end" and begin - width < scale.left:
+    end = max(scale.x(span.end) for span in row.spans) + (20 if row.spans[0].ended == "crashed" else 12)
+    left = end if end + width <= scale.right + 8 else min(scale.x(span.start) for span in row.spans) - 12 - width
+    if left < scale.left:
         return
-    left = x if anchor == "start" else x - width
     canvas.box(left - 2, middle - 7, width + 4, 14, fill=PAPER)
     canvas.text(left, middle + 4, words, SMALL, ink=INK)
 
@@ -210,7 +212,7 @@ def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
     crashes = [f"{event.lane} at {spoken(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
     return " ".join(
         [
-            f"What happened in the scenario {scenario.scenario} on {engine_name(trace.engine)}, over time: {outcome_of(trace)}.",
+            f"The scenario {scenario.scenario} on {engine_name(trace.engine)} over time: {outcome_of(trace)}.",
             f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
             f"Effects that happened again: {', '.join(again[:8])}." if again else "",
         ]

@@ -152,22 +152,26 @@ def _gaps(times: Sequence[int], busy: Iterable[tuple[int, int]]) -> Iterator[tup
 
 def _broken(gaps: Sequence[Gap]) -> list[Gap]:
     """The gaps that are left out, in order."""
-    left = sum(gap.lasts for gap in gaps)
     ranked = sorted(gaps, key=lambda gap: gap.lasts * (1.0 if gap.idle else IDLE_SHARE / BUSY_SHARE), reverse=True)
     broken: list[Gap] = []
-    for gap in ranked[:MAX_BREAKS]:
-        if gap.lasts <= (IDLE_SHARE if gap.idle else BUSY_SHARE) * left or gap.lasts < 2:
-            break
-        broken.append(gap)
-        left -= gap.lasts
-    idle = [gap for gap in ranked if gap.idle and gap not in broken][: MAX_BREAKS - len(broken) + 1]
+    while len(broken) < MAX_BREAKS and (more := _next_broken(ranked)) and len(broken) + len(more) <= MAX_BREAKS:
+        broken += more
+        ranked = [gap for gap in ranked if gap not in more]
+    return sorted(broken)
+
+
+def _next_broken(ranked: Sequence[Gap]) -> list[Gap]:
+    """The gap that takes too much of what is left, or the idle ones that do so together and are far longer."""
+    left = sum(gap.lasts for gap in ranked)
+    if ranked and ranked[0].lasts > max(1, (IDLE_SHARE if ranked[0].idle else BUSY_SHARE) * left):
+        return [ranked[0]]
+    idle = [gap for gap in ranked if gap.idle]
     together = 0
     for at, (gap, following) in enumerate(pairwise(idle), start=1):
         together += gap.lasts
-        if gap.lasts >= JUMP * following.lasts and together > left / 2:
-            broken += idle[:at]
-            break
-    return sorted(broken)
+        if gap.lasts >= JUMP * following.lasts:
+            return idle[:at] if together > left / 2 else []
+    return []
 
 
 def _bounds(times: Sequence[int], broken: Sequence[Gap]) -> list[tuple[int, int, bool]]:

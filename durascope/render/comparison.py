@@ -1,0 +1,250 @@
+"""One scenario on several engines: their timelines under one another on one axis, and what each cost in numbers.
+
+    draw(traces, scenario) -> Picture
+
+Under each engine's steps stands what the faults did to it: how long until the work went on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span, spans
+from durascope.models.trace import RunSummary, Trace
+from durascope.render import measure
+from durascope.render.bars import AGAIN, bar_entries
+from durascope.render.canvas import Canvas
+from durascope.render.picture import Picture
+from durascope.render.rows import Row, _alike, _one_row, run_rows
+from durascope.render.sheet import (
+    AXIS,
+    HEADING,
+    MARGIN,
+    draw_axis,
+    draw_breaks,
+    draw_footer,
+    draw_heading,
+    engine_name,
+    footer_height,
+    outcome_of,
+)
+from durascope.render.theme import BODY, ENGINE_COLOURS, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint
+from durascope.render.timeline import PLOT, draw_rows, gutter_of, height_of, moments_of
+from durascope.render.timescale import TimeScale, compressed, linear, spoken
+
+MAX_ROWS: Final = 16
+MAX_RUNS: Final = 5
+BAND: Final = 30.0
+RECOVERY: Final = 24.0
+_TABLE_ROW: Final = 22.0
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One engine's part of the picture."""
+
+    trace: Trace
+    spans: tuple[Span, ...]
+    effects: tuple[EffectMark, ...]
+    recoveries: tuple[Recovery, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def height(self) -> float:
+        rows = sum(height_of(row, before) for before, row in zip((None, *self.rows), self.rows, strict=False))
+        return BAND + rows + (RECOVERY if self.worst is not None else 6.0) + 6
+
+    @property
+    def worst(self) -> Recovery | None:
+        """The interruption that lasted longest (one without end before all)."""
+        return max(self.recoveries, key=lambda each: (each.lasts is None, each.lasts or 0), default=None)
+
+
+def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -> Picture:
+    """The picture of the same scenario's traces, one for each engine."""
+    panels = [_panel(trace, scenario) for trace in traces]
+    gutter = max(gutter_of(panel.rows) for panel in panels)
+    scale = _scale(panels, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    entries = bar_entries(
+        (span for each in panels for span in each.spans), (mark for each in panels for mark in each.effects)
+    )
+    notes = [
+        f"{engine_name(each.trace.engine)}: {note}" for each in panels for note in (*each.notes, *each.trace.notes)
+    ]
+    top, tall = HEADING + AXIS, sum(panel.height for panel in panels)
+    table = _TABLE_ROW * (len(panels) + 1) + 26
+    width = scale.right + MARGIN + 12
+    canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
+    names = [engine_name(trace.engine) for trace in traces]
+    title = (
+        f"{scenario.title or scenario.scenario} · {', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
+    )
+    draw_heading(canvas, title, "The same workload, the same luck and the same faults; one axis for all.")
+    draw_axis(canvas, scale, top, top + tall)
+    y = top
+    for panel in panels:
+        with canvas.group("engine", engine=panel.trace.engine):
+            _draw_panel(canvas, scale, panel, y)
+        y += panel.height
+    draw_breaks(canvas, scale, top, top + tall)
+    y = top
+    for panel in panels:
+        _draw_head(canvas, panel, y)
+        _draw_recovery(canvas, scale, panel, y + panel.height - RECOVERY)
+        y += panel.height
+    _draw_table(canvas, panels, y + 10)
+    draw_footer(canvas, entries, notes, y + table)
+    told = " ".join(f"{engine_name(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
+    return Picture(f"Comparison: {title}", f"The scenario {scenario.scenario} on each engine. {told}", canvas)
+
+
+def _panel(trace: Trace, scenario: Scenario) -> Panel:
+    all_spans, marks = spans(trace, scenario), effects(trace)
+    rows, notes = _rows(trace, all_spans, marks)
+    down = [span for span in all_spans if span.kind == "down"]
+    rows += [
+        Row(lane, tuple(span for span in down if span.lane == lane), kind="component", hint="down")
+        for lane in list(dict.fromkeys(span.lane for span in down))[:4]
+    ]
+    return Panel(
+        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)),
+        tuple(replace(row, kind="step") if row.kind == "component" else row for row in rows), tuple(notes),
+    )  # fmt: skip
+
+
+def _rows(trace: Trace, all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> tuple[list[Row], list[str]]:
+    """A row for each step of a single run; of several runs one for each run."""
+    if len(trace.runs) != 1:
+        runs = trace.runs[:MAX_RUNS]
+        left = len(trace.runs) - len(runs)
+        rows = [_whole_run(run, all_spans, marks, trace.ended_at) for run in runs]
+        return rows, [f"{left} more runs are not drawn."] if left else []
+    folded = run_rows(trace.runs[0], all_spans, marks, trace.ended_at, limit=10_000)
+    head, *steps = folded.rows
+    by_step: dict[str, list[Row]] = {}
+    for row in steps:
+        by_step.setdefault(row.label, []).append(row)
+    merged = [_one_row(rows) for rows in by_step.values()]
+    notes: list[str] = []
+    if len(merged) > MAX_ROWS:
+        merged, notes = _alike(trace.runs[0], merged)
+    if len(merged) > MAX_ROWS:
+        notes.append(f"{len(merged) - MAX_ROWS} more steps have no row.")
+    return [head, *merged[:MAX_ROWS]], notes
+
+
+def _whole_run(run: RunSummary, all_spans: Sequence[Span], marks: Sequence[EffectMark], trace_end: int) -> Row:
+    end = run.ended_at if run.ended_at is not None else trace_end
+    mine = tuple(span for span in all_spans if span.run == run.name)
+    theirs = tuple(mark for mark in marks if mark.run == run.name)
+    return Row(run.name, mine, theirs, f"{run.workflow} · {run.status}", kind="run", bounds=(run.started_at, end))
+
+
+def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) -> TimeScale:
+    moments: list[int] = []
+    busy: list[tuple[int, int]] = []
+    for panel in panels:
+        theirs, worked = moments_of(panel.trace, panel.spans)
+        moments += theirs
+        busy += worked
+    if true:
+        return linear(min(moments, default=0), max(moments, default=1), left, right)
+    return compressed(moments, left, right, busy)
+
+
+# ---- drawing -------------------------------------------------------------------------------------------------
+
+
+def paint_of(engine: str) -> Paint:
+    """The colours of the engine's own things."""
+    return next((paints[1] for name, paints in ENGINE_COLOURS.items() if name == engine), Paint("#ffffff", "#4a5568"))
+
+
+def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
+    paint = paint_of(panel.trace.engine)
+    canvas.box(MARGIN - 8, top + 7, 4, panel.height - 12, fill=paint.stroke)
+    draw_rows(canvas, scale, panel.rows, top + BAND)
+
+
+def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
+    paint = paint_of(panel.trace.engine)
+    name = engine_name(panel.trace.engine)
+    name = name[0].upper() + name[1:]
+    canvas.text(MARGIN, top + 22, name, HEAD, bold=True, ink=paint.stroke)
+    used = measure.width(name, HEAD, bold=True) + 12
+    words = outcome_of(panel.trace)
+    canvas.box(MARGIN + used - 3, top + 9, measure.width(words, BODY) + 6, 17, fill=PAPER)
+    canvas.text(MARGIN + used, top + 22, words, BODY, ink=MUTED)
+
+
+def _draw_recovery(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
+    """A bracket from the fault to when the work it interrupted went on."""
+    worst = panel.worst
+    if worst is None:
+        return
+    left = scale.x(worst.at)
+    right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
+    middle = top + 7
+    words = "never at work again" if worst.lasts is None else f"{spoken(worst.lasts)} until its work goes on"
+    with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
+        canvas.lines((left, middle - 5), (left, middle + 5), stroke=AGAIN, line=1.4)
+        canvas.lines((left, middle), (right, middle), stroke=AGAIN, line=1.4)
+        canvas.polygon((right - 7, middle - 4), (right, middle), (right - 7, middle + 4), fill=AGAIN)
+        width = measure.width(words, SMALL)
+        x = right + 8 if right + 8 + width < scale.right + 12 else left - 8 - width
+        if x < MARGIN:
+            x = (left + right) / 2 - width / 2
+        canvas.box(x - 3, middle - 7, width + 6, 14, fill=PAPER)
+        canvas.text(x, middle + 4, words, SMALL, ink=AGAIN)
+
+
+# ---- the table -----------------------------------------------------------------------------------------------
+
+
+def numbers(panel: Panel) -> dict[str, str]:
+    """What the table tells of an engine."""
+    trace = panel.trace
+    lasts = [run.ended_at - run.started_at for run in trace.runs if run.ended_at is not None]
+    attempts = sum(span.kind == "running" for span in panel.spans)
+    replays = sum(span.kind == "replaying" for span in panel.spans)
+    worst = panel.worst
+    spent = trace.counters.get("spent_usd", 0.0)
+    return {
+        "longest run": spoken(max(lasts)) if lasts else "not ended",
+        "step attempts": str(attempts),
+        "replays": str(replays),
+        "effects": str(sum(trace.effects.values())),
+        "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
+        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spoken(worst.lasts),
+        **({"spent outside": f"{spent:.2f} USD"} if spent else {}),
+    }
+
+
+def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
+    rows = [numbers(panel) for panel in panels]
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    first = 150.0
+    step = min(150.0, (canvas.width - 2 * MARGIN - first) / max(1, len(columns)))
+    with canvas.group("table"):
+        for at, column in enumerate(columns):
+            canvas.text(MARGIN + first + step * (at + 1), top + 14, column, SMALL, bold=True, ink=MUTED, anchor="end")
+        for number, (panel, row) in enumerate(zip(panels, rows, strict=True), start=1):
+            y = top + _TABLE_ROW * number
+            canvas.lines((MARGIN, y), (MARGIN + first + step * len(columns), y), stroke=FRAME)
+            name = engine_name(panel.trace.engine)
+            canvas.text(
+                MARGIN, y + 15, name[0].upper() + name[1:], BODY, bold=True, ink=paint_of(panel.trace.engine).stroke
+            )
+            _numbers(canvas, row, columns, MARGIN + first, step, y + 15)
+
+
+def _numbers(canvas: Canvas, row: dict[str, str], columns: Iterable[str], left: float, step: float, y: float) -> None:
+    for at, column in enumerate(columns):
+        value = row.get(column, "–")
+        bad = column == "duplicate effects" and value != "0"
+        canvas.text(left + step * (at + 1), y, value, BODY, bold=bad, ink=AGAIN if bad else INK, anchor="end")

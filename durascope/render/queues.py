@@ -1,0 +1,207 @@
+"""How full each queue was over time, how long its tasks waited, and what had crashed meanwhile.
+
+    draw(trace, scenario) -> Picture
+
+Each queue has two plots on one axis: its depth as steps, and below it one stroke for each task that left it, as high
+as the task had waited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span, spans
+from durascope.models.trace import Trace
+from durascope.render import measure
+from durascope.render.bars import LOOKS, crash_mark, restart_mark
+from durascope.render.canvas import Canvas
+from durascope.render.legend import Entry
+from durascope.render.picture import Picture
+from durascope.render.sheet import (
+    AXIS,
+    HEADING,
+    MARGIN,
+    draw_axis,
+    draw_breaks,
+    draw_footer,
+    draw_heading,
+    engine_name,
+    footer_height,
+    heading_of,
+)
+from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
+from durascope.render.timeline import PLOT, scale_of
+from durascope.render.timescale import TimeScale, spoken
+
+MAX_QUEUES: Final = 10
+DEPTH: Final = 44.0
+WAIT: Final = 34.0
+GAP: Final = 20.0
+_DEPTH: Final = Paint("#fdf0cd", "#b7791f")
+_WAIT: Final = Paint("#d5e3fd", "#2b64b0")
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLoad:
+    """What one queue held."""
+
+    name: str
+    lane: str
+    waits: tuple[Span, ...]
+    depths: tuple[tuple[int, int], ...]
+    """From when on it was how deep."""
+
+    @property
+    def deepest(self) -> int:
+        return max((depth for _, depth in self.depths), default=0)
+
+    @property
+    def longest(self) -> int:
+        return max((span.lasts for span in self.waits), default=0)
+
+
+def loads(all_spans: Sequence[Span]) -> list[QueueLoad]:
+    """Every queue of the trace, in order of their first task."""
+    queues: dict[tuple[str, str], list[Span]] = {}
+    for span in all_spans:
+        if span.kind == "queued":
+            queues.setdefault((span.detail or span.lane, span.lane), []).append(span)
+    return [QueueLoad(name, lane, tuple(waits), _depths(waits)) for (name, lane), waits in queues.items()]
+
+
+def _depths(waits: Sequence[Span]) -> tuple[tuple[int, int], ...]:
+    changes: dict[int, int] = {}
+    for span in waits:
+        changes[span.start] = changes.get(span.start, 0) + 1
+        changes[span.end] = changes.get(span.end, 0) - 1
+    depth, found = 0, list[tuple[int, int]]()
+    for at in sorted(changes):
+        if changes[at]:
+            depth += changes[at]
+            found.append((at, depth))
+    return tuple(found)
+
+
+def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
+    """The picture of one trace's queues."""
+    all_spans = spans(trace, scenario)
+    found = loads(all_spans)
+    chosen = sorted(sorted(found, key=lambda load: -len(load.waits))[:MAX_QUEUES], key=found.index)
+    down = [span for span in all_spans if span.kind == "down"]
+    gutter = max([measure.width(load.name, BODY, bold=True) for load in chosen] + [130.0]) + 56
+    scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    tall = (DEPTH + WAIT + GAP) * max(1, len(chosen)) + 26 * bool(down) + 10
+    notes = (
+        [f"Folded: {len(found) - len(chosen)} queues with fewer tasks are not drawn."]
+        if len(found) > len(chosen)
+        else []
+    )
+    notes += ["In this model no task waits in a queue that could be shown."] if not found else []
+    entries = _entries(down)
+    top, width = HEADING + AXIS, scale.right + MARGIN + 12
+    canvas = Canvas(width, top + tall + footer_height(entries, notes, width - 2 * MARGIN))
+    title = f"{heading_of(scenario, trace)} · queues"
+    tasks = sum(len(load.waits) for load in found)
+    longest = max((load.longest for load in found), default=0)
+    queues = "1 queue" if len(found) == 1 else f"{len(found)} queues"
+    lead = f"{tasks} tasks waited in {queues}, the longest {spoken(longest)}" if found else "no queues"
+    draw_heading(canvas, title, lead)
+    draw_axis(canvas, scale, top, top + tall)
+    _crashes(canvas, scale, down, top, top + tall)
+    y = top + 26 * bool(down)
+    for load in chosen:
+        with canvas.group("queue", queue=load.name):
+            _queue(canvas, scale, load, y)
+        y += DEPTH + WAIT + GAP
+    draw_breaks(canvas, scale, top, top + tall)
+    draw_footer(canvas, entries, notes, top + tall)
+    told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spoken(load.longest)}" for load in chosen)
+    return Picture(f"Queues: {title}", f"Queues of {engine_name(trace.engine)} over time. {told}.", canvas)
+
+
+def _queue(canvas: Canvas, scale: TimeScale, load: QueueLoad, top: float) -> None:
+    left = scale.left - 44
+    canvas.text(MARGIN, top + 18, measure.shorten(load.name, left - MARGIN, BODY, bold=True), BODY, bold=True)
+    canvas.text(MARGIN, top + 33, measure.shorten(f"in {load.lane}", left - MARGIN, SMALL), SMALL, ink=MUTED)
+    tasks = f"{len(load.waits)} tasks" if len(load.waits) != 1 else "1 task"
+    canvas.text(MARGIN, top + 48, tasks, SMALL, ink=MUTED)
+    floor = top + 6 + DEPTH
+    _depth_plot(canvas, scale, load, floor)
+    _wait_plot(canvas, scale, load, floor + 8)
+
+
+def _depth_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, floor: float) -> None:
+    room, most = DEPTH - 8, max(load.deepest, 1)
+    canvas.text(scale.left - 8, floor - room + 4, str(most), SMALL, ink=INK, anchor="end")
+    canvas.text(scale.left - 8, floor + 1, "0", SMALL, ink=MUTED, anchor="end")
+    canvas.lines((scale.left, floor - room), (scale.right, floor - room), stroke=FRAME, line=0.7, dash=(2, 3))
+    steps: list[tuple[str | float, ...]] = [("M", scale.left, floor)]
+    level = floor
+    last_x = scale.left
+    for at, depth in load.depths:
+        x = max(scale.x(at), last_x)
+        if depth == 0 and x - last_x < 2:
+            x = min(last_x + 2, scale.right)
+        steps.append(("L", x, level))
+        level = floor - room * depth / most
+        steps.append(("L", x, level))
+        last_x = x
+    steps += [("L", scale.right, level), ("L", scale.right, floor), ("Z",)]
+    canvas.path(*steps, fill=_DEPTH.fill, stroke=_DEPTH.stroke, line=1.2)
+    canvas.lines((scale.left, floor), (scale.right, floor), stroke="#8b95a5")
+
+
+def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float) -> None:
+    """Hangs from its upper edge: the longer the wait, the deeper the stroke."""
+    room, most = WAIT - 8, max(load.longest, 1)
+    canvas.text(scale.left - 8, ceiling + room + 2, spoken(load.longest), SMALL, ink=INK, anchor="end")
+    canvas.lines((scale.left, ceiling + room), (scale.right, ceiling + room), stroke=FRAME, line=0.7, dash=(2, 3))
+    deepest: dict[int, Span] = {}
+    for span in load.waits:
+        x = round(scale.x(span.end) * 2)
+        if x not in deepest or span.lasts > deepest[x].lasts:
+            deepest[x] = span
+    for x, span in deepest.items():
+        with canvas.group("wait", f"{span.run or 'a task'} waited {spoken(span.lasts)}, until {spoken(span.end)}"):
+            y = ceiling + room * span.lasts / most
+            canvas.lines((x / 2, ceiling), (x / 2, y), stroke=_WAIT.stroke, line=1.6)
+            canvas.circle(x / 2, y, 2.2, fill=_WAIT.stroke)
+
+
+def _crashes(canvas: Canvas, scale: TimeScale, down: Sequence[Span], top: float, bottom: float) -> None:
+    labelled = scale.left
+    for span in down:
+        left, right = scale.x(span.start), max(scale.x(span.end), scale.x(span.start) + 2)
+        with canvas.group("down", f"{span.lane}: {span.detail}, {spoken(span.start)} to {spoken(span.end)}"):
+            canvas.path(
+                ("M", left, top), ("L", right, top), ("L", right, bottom), ("L", left, bottom), ("Z",),
+                fill=LOOKS["down"].paint.fill, opacity=0.45,
+            )  # fmt: skip
+            canvas.hatch(left, top, right - left, bottom - top, "falling", LOOKS["down"].paint.stroke, gap=9)
+            canvas.lines((left, top), (left, bottom), stroke=LOOKS["down"].paint.stroke, dash=(3, 3))
+            crash_mark(canvas, left, top + 11, 4.2)
+            if span.ended == "done":
+                restart_mark(canvas, right, top + 11)
+            words = f"{span.lane}: {span.detail}"
+            if left + 10 > labelled and right - left > measure.width(words, SMALL) + 24:
+                canvas.text(left + 10, top + 15, words, SMALL, ink=LOOKS["down"].paint.stroke)
+                labelled = left + 10 + measure.width(words, SMALL)
+
+
+def _entries(down: Sequence[Span]) -> list[Entry]:
+    def depth(canvas: Canvas, x: float, y: float) -> None:
+        canvas.box(x + 4, y - 5, 26, 11, fill=_DEPTH.fill, stroke=_DEPTH.stroke)
+
+    def wait(canvas: Canvas, x: float, y: float) -> None:
+        canvas.lines((x + 17, y - 7), (x + 17, y + 4), stroke=_WAIT.stroke, line=1.6)
+        canvas.circle(x + 17, y + 4, 2.2, fill=_WAIT.stroke)
+
+    def fault(canvas: Canvas, x: float, y: float) -> None:
+        crash_mark(canvas, x + 8, y, 4.2)
+        restart_mark(canvas, x + 24, y)
+
+    found = [Entry("tasks in the queue", depth), Entry("a task leaves; as long as it had waited", wait)]
+    return [*found, Entry("crash, back again", fault)] if down else found
