@@ -57,7 +57,7 @@ class _Checks:
         names = list(among)
         if name in names or name in self.doubtful:
             return name in names
-        meant = did_you_mean(name, self.doubtful)
+        meant = did_you_mean(name, [*names, *self.doubtful])
         help = suggestion(name, [meant] if meant else names, f"the {plural or what + 's'} here")  # noqa: A001
         self.wrong(_code(what), f"there is no {what} `{name[:60]}`", path, help, key=key)
         return False

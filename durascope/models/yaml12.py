@@ -42,16 +42,19 @@ class CoreSchema(BaseResolver):
     """What a plain word is in YAML 1.2 (core schema, section 10.3)."""
 
 
-_SCALARS: Final[tuple[tuple[str, str, str], ...]] = (
-    ("null", r"~|null|Null|NULL|", "~nN"),
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", "-+."),
+SCALARS: Final = tuple(
+    (f"tag:yaml.org,2002:{tag}", re.compile(rf"^(?:{form})$"), first)
+    for tag, form, first in (
+        ("null", r"~|null|Null|NULL|", ("", *"~nN")),
+        ("bool", r"true|True|TRUE|false|False|FALSE", (*"tTfF",)),
+        ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", (*"-+0123456789",)),
+        ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", (*"-+.0123456789",)),
+        ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", (*"-+.",)),
+    )
 )
-for _tag, _form, _first in _SCALARS:
-    CoreSchema.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_form})$"), list(_first))
-CoreSchema.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"^$"), [""])
+"""The plain words that are no text: their tag, their form, and how they begin (core schema, section 10.3.2)."""
+for _tag, _form, _first in SCALARS:
+    CoreSchema.add_implicit_resolver(_tag, _form, list(_first))
 
 
 class _Composer(Reader, Scanner, Parser, Composer, CoreSchema):

@@ -1,0 +1,62 @@
+"""`durascope check`: are these scenarios right, and what can an engine not do by itself?"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from durascope.cli.options import DEFAULT_ENGINES, EngineOption, JsonOption
+from durascope.cli.terminal import complain, problem_as_json, put, put_json
+
+
+def command(
+    scenarios: Annotated[
+        list[str],
+        typer.Argument(metavar="SCENARIO...", help="Scenario files, conformance cases, or names of those that ship."),
+    ],
+    engine: EngineOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Validate scenarios: all that is wrong with them is said at once, with places. Exit status 2 if anything is."""
+    from durascope.models.problems import ScenarioProblems
+
+    engines = [str(each) for each in engine or DEFAULT_ENGINES]
+    results: list[dict[str, Any]] = []
+    problems: list[ScenarioProblems] = []
+    for target in dict.fromkeys(scenarios):
+        try:
+            results.append({"scenario": target, "valid": True, "problems": [], "notes": _notes(target, engines)})
+        except ScenarioProblems as found:
+            problems.append(found)
+            listed = [problem_as_json(problem) for problem in found.problems]
+            results.append({"scenario": target, "valid": False, "problems": listed, "notes": []})
+    if json:
+        put_json(results)
+    else:
+        for result in results:
+            _tell(result)
+    if problems:
+        if not json:
+            complain(ScenarioProblems(problem for each in problems for problem in each.problems))
+        raise typer.Exit(2)
+
+
+def _notes(target: str, engines: list[str]) -> list[dict[str, str]]:
+    from durascope.models.cases import Case
+    from durascope.models.engines import notes
+    from durascope.models.loading import load, scenario_in
+
+    loaded = load(target)
+    wanted = [loaded.engine] if isinstance(loaded, Case) else engines
+    return [
+        {"engine": note.engine, "what": note.what, "instead": note.instead}
+        for each in wanted
+        for note in notes(scenario_in(loaded), each)
+    ]
+
+
+def _tell(result: dict[str, Any]) -> None:
+    put(f"{result['scenario']}: {'valid' if result['valid'] else 'not valid'}")
+    for note in result["notes"]:
+        put(f"  {note['engine']}: {note['what']}: {note['instead']}")

@@ -1,0 +1,94 @@
+"""The options that all simulating commands share, and what they ask for together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from durascope.models.cases import Case
+    from durascope.models.scenario import Scenario
+
+
+class EngineChoice(StrEnum):
+    """What `--engine` takes: the engines, and the baseline without durable execution."""
+
+    TEMPORAL = "temporal"
+    INNGEST = "inngest"
+    RESTATE = "restate"
+    QUEUE = "queue"
+
+
+DEFAULT_ENGINES = (EngineChoice.TEMPORAL, EngineChoice.INNGEST, EngineChoice.RESTATE)
+
+ScenarioArgument = Annotated[
+    str,
+    typer.Argument(metavar="SCENARIO", help="A scenario file, a conformance case, or the name of one that ships."),
+]
+EngineOption = Annotated[
+    list[EngineChoice] | None,
+    typer.Option("--engine", "-e", help="An engine; may be repeated. All three if left out."),
+]
+SeedOption = Annotated[
+    int, typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="What luck depends on; same seed, same run.")
+]
+RunsOption = Annotated[
+    int | None, typer.Option("--runs", min=0, max=10_000_000, metavar="N", help="Runs, in place of the scenario's.")
+]
+RateOption = Annotated[
+    str | None,
+    typer.Option("--rate", metavar="RATE", help="Arrivals at random times, in place of the scenario's: 5/s, 300/m."),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Any field, for instance services.stripe.latency=3s or workflows.W.steps.STEP.takes=1s; may be repeated.",
+    ),
+]
+CrashOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--crash",
+        metavar="PHRASE",
+        help="A crash: 'app after-effect STEP [attempt N] [down 5s]' or 'engine at 3s'; may be repeated.",
+    ),
+]
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write files there, too.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a simulating command was asked: a scenario, overrides made, and the engines to run it on."""
+
+    loaded: Scenario | Case
+    scenario: Scenario
+    engines: tuple[str, ...]
+
+
+def request(
+    target: str,
+    engines: Sequence[EngineChoice] | None = None,
+    *,
+    runs: int | None = None,
+    rate: str | None = None,
+    settings: Sequence[str] | None = None,
+    crashes: Sequence[str] | None = None,
+) -> Request:
+    """Reads the scenario with its overrides; a case runs on its own engine. Raises `ScenarioProblems`."""
+    from durascope.models.cases import Case
+    from durascope.models.loading import load, scenario_in
+    from durascope.models.overrides import Overrides
+
+    loaded = load(target, Overrides(tuple(settings or ()), tuple(crashes or ()), runs, rate))
+    chosen = engines or ((EngineChoice(loaded.engine),) if isinstance(loaded, Case) else DEFAULT_ENGINES)
+    return Request(loaded, scenario_in(loaded), tuple(dict.fromkeys(str(engine) for engine in chosen)))

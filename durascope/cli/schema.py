@@ -1,0 +1,12 @@
+"""`durascope schema`: the scenario language as a JSON Schema."""
+
+from __future__ import annotations
+
+from durascope.cli.terminal import put_json
+
+
+def command() -> None:
+    """Print the JSON Schema of scenario files, for editors and other tools."""
+    from durascope.models.schema import scenario_schema
+
+    put_json(scenario_schema())

@@ -1,0 +1,69 @@
+"""What the command line says: data to stdout, words to stderr, colour only where somebody sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import Any, Final
+
+import typer
+
+from durascope.models.problems import Problem, ScenarioProblems
+
+
+_CODE: Final = re.compile(r"(?m)(?<=: )error\[[\w-]+\]")
+
+
+def say(text: str) -> None:
+    """Words, to stderr."""
+    typer.echo(text, err=True)
+
+
+def put(text: str) -> None:
+    """Data, to stdout."""
+    typer.echo(text)
+
+
+def put_json(data: Any) -> None:
+    """Data as JSON, to stdout."""
+    put(json.dumps(data, indent=2, ensure_ascii=False))
+
+
+def complain(problems: ScenarioProblems) -> None:
+    """What is wrong with a scenario, and how much it is."""
+    text = str(problems)
+    if colourful():
+        text = _CODE.sub(_in_red, text)
+    count = len(problems.problems)
+    say(f"{text}\n\n{count} problem{'' if count == 1 else 's'}")
+
+
+def _in_red(code: re.Match[str]) -> str:
+    return typer.style(code[0], fg="red", bold=True)
+
+
+def colourful() -> bool:
+    """Whether stderr is a terminal whose user has nothing against colours (`NO_COLOR`)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+
+
+def problem_as_json(problem: Problem) -> dict[str, str | int]:
+    """A problem as `--json` writes it."""
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "code": problem.code,
+        "message": problem.message,
+        "help": problem.help,
+    }
+
+
+def forgive_encodings() -> None:
+    """A character that the terminal's encoding lacks is written as an escape; it is no reason to stop."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")

@@ -1,0 +1,36 @@
+"""Writes scenarios as YAML that reads back equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from durascope.models.fields import Model
+from durascope.models.yaml12 import SCALARS
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what any version of YAML would take for something else than text; long texts are blocks."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in text else None
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+for _tag, _form, _first in SCALARS:
+    _Dumper.add_implicit_resolver(_tag, _form, list(_first))
+
+
+def as_plain(model: Model) -> dict[str, Any]:
+    """The model as plain values, written as in a file: `{"latency": "30ms", …}`."""
+    return model.model_dump(mode="json", by_alias=True)
+
+
+def as_yaml(model: Model) -> str:
+    """The model as YAML 1.2, all defaults included."""
+    return yaml.dump(as_plain(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
