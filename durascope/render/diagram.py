@@ -26,13 +26,13 @@ class Stroke:
 
 STROKES: Final[dict[Style, Stroke]] = {
     "call": Stroke("#3d4757", (), "call"),
-    "poll": Stroke("#b7791f", (), "long poll, answered with a task"),
+    "poll": Stroke("#8f5d0c", (), "long poll, answered with a task"),
     "result": Stroke("#2f7d46", (), "result, reported and recorded"),
     "store": Stroke("#2077ad", (), "written durably"),
     "signal": Stroke("#8136a8", (7, 4), "signal, query or event to a run in flight"),
     "undo": Stroke("#b42318", (3, 3), "undo, only if the run fails or is cancelled"),
     "next": Stroke("#3d4757", (), "then"),
-    "otherwise": Stroke("#a86a0b", (7, 4), "if the time is over"),
+    "otherwise": Stroke("#8f5d0c", (7, 4), "if the time is over"),
 }
 
 

@@ -158,7 +158,7 @@ def _note_lines(diagram: Diagram, room: float) -> list[str]:
     lines: list[str] = []
     for note in diagram.notes:
         first, *more = measure.wrap(note, room - 14, SMALL)
-        lines += [f"•  {first}", *(f"    {line}" for line in more)]
+        lines += [f"• {first}", *(f"    {line}" for line in more)]
     return lines
 
 

@@ -131,8 +131,8 @@ def _face(bold: bool, canvas: Canvas) -> list[bytes]:
         b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/Identity-H/DescendantFonts[%d 0 R]/ToUnicode %d 0 R>>"
         % (name, first + 1, first + 4),
         b"<</Type/Font/Subtype/CIDFontType2/BaseFont/%s"
-        b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/FontDescriptor %d 0 R/DW 600/W[%s]/CIDToGIDMap/Identity>>"
-        % (name, first + 2, widths.encode()),
+        b"/CIDSystemInfo<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>"
+        b"/FontDescriptor %d 0 R/DW 600/W[%s]/CIDToGIDMap/Identity>>" % (name, first + 2, widths.encode()),
         b"<</Type/FontDescriptor/FontName/%s/Flags 32/FontBBox[-544 -303 1302 980]/ItalicAngle 0/Ascent 905"
         b"/Descent -212/CapHeight 716/StemV %d/FontFile2 %d 0 R>>" % (name, 140 if bold else 80, first + 3),
         _font_file(bold),

@@ -18,8 +18,8 @@ _D2_SHAPES: dict[Shape, str] = {
     "choice": "hexagon",
 }  # fmt: skip
 _MERMAID_BRACKETS: dict[Shape, tuple[str, str]] = {
-    "box": ("[", "]"), "stack": ("[[", "]]"), "store": ("[(", ")]"), "queue": ("@{ shape: das, label: ", " }"),
-    "log": ("@{ shape: lin-rect, label: ", " }"), "pill": ("([", "])"), "choice": ("{{", "}}"),
+    "box": ("[", "]"), "stack": ("[", "]"), "store": ("[(", ")]"), "queue": ("([", "])"), "log": ("[[", "]]"),
+    "pill": ("([", "])"), "choice": ("{{", "}}"),
 }  # fmt: skip
 
 
@@ -31,14 +31,14 @@ def node_lines(node: Node) -> list[str]:
     for section in node.sections:
         lines += [f"{section.caption}:"] if section.caption else []
         lines += [
-            " ".join(filter(None, (f"{row.mark}." if row.mark else "", row.text, row.hint))) for row in section.rows
+            " ".join(filter(None, (f"{row.mark}:" if row.mark else "", row.text, row.hint))) for row in section.rows
         ]
     return lines
 
 
 def edge_label(edge: Edge) -> str:
     """What an arrow says, with its number before it."""
-    return " ".join(filter(None, (f"{edge.number}." if edge.number else "", *edge.label.split())))
+    return " ".join(filter(None, (f"{edge.number}:" if edge.number else "", *edge.label.split())))
 
 
 # ---- DOT -----------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ def _functions(scenario: Scenario, name: str, rows: list[Shown]) -> list[Section
     sections = [section(name, workflow, plain, "function")]
     cancels = ", ".join(event for event, signal in workflow.signals.items() if signal.then != "ignore")
     if undo:
-        trigger = "   ← inngest/function.cancelled, .failed" if cancels else "   ← inngest/function.failed"
+        trigger = " ← inngest/function.cancelled, .failed" if cancels else " ← inngest/function.failed"
         sections.append(Section(undo, f"function {name}-undo{trigger}"))
     if workflow.queries:
         queries = tuple(Row(query, "no queries: store the state yourself") for query in workflow.queries)

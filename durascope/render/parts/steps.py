@@ -175,7 +175,7 @@ def section(
     """The rows under the workflow's name and what starts it."""
     by = workflow.started_by
     trigger = (by.event or by.request or (f"cron {by.cron}" if by.cron else "")) if by else ""
-    return Section(tuple(each.row for each in rows), f"{kind} {name}" + (f"   ← {trigger}" if trigger else ""))
+    return Section(tuple(each.row for each in rows), f"{kind} {name}" + (f" ← {trigger}" if trigger else ""))
 
 
 def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iterator[Edge]:

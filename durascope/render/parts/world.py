@@ -20,9 +20,9 @@ _RUNTIMES: Final[dict[Sdk, str]] = {
 }  # fmt: skip
 _NAMES: Final = {
     "kubernetes": "Kubernetes", "vercel": "Vercel", "next.js": "Next.js", "fastapi": "FastAPI",
-    "postgresql": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "cassandra": "Cassandra", "express": "Express", "flask": "Flask",
-    "node": "Node.js",
-    "aws-lambda": "AWS Lambda", "cloudflare": "Cloudflare", "django": "Django", "hono": "Hono",
+    "postgresql": "PostgreSQL", "mysql": "MySQL", "sqlite": "SQLite", "cassandra": "Cassandra",
+    "express": "Express", "flask": "Flask", "node": "Node.js", "aws-lambda": "AWS Lambda",
+    "cloudflare": "Cloudflare", "django": "Django", "hono": "Hono",
 }  # fmt: skip
 
 

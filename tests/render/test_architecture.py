@@ -1,0 +1,139 @@
+"""What docs promise of the architecture pictures: every element there as text, joined to the right neighbour."""
+
+from __future__ import annotations
+
+import pytest
+
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.scenario import ENGINES, Engine
+from durascope.render import architecture
+from durascope.render.diagram import Diagram, Edge
+
+ELEMENTS: dict[tuple[str, Engine], list[str]] = {
+    ("order-fulfillment", "temporal"): [
+        "e-commerce API", "storefront", "Temporal Server", "PostgreSQL", "Event history", "WorkflowExecutionStarted",
+        "fulfillment-workflow", "activity", "workflow-worker", "activity-worker", "× 3", "× 5", "Kubernetes", "Node.js",
+        "check-inventory", "reserve-stock", "charge-payment", "create-shipment", "send-confirmation",
+        "InventoryService.checkStock", "PaymentService.charge", "ShippingService.createLabel",
+        "EmailService.sendConfirmation", "Stripe API", "FedEx API", "SendGrid", "CancelOrder", "signal handler",
+        "status", "query handler", "append-only log",
+    ],
+    ("onboarding", "inngest"): [
+        "Next.js app", "Vercel", "/api/inngest", "registers 2 functions", "onboarding-workflow", "payment-failure-handler",
+        "user.signed_up", "auth callback route", "payment.failed", "Stripe webhook", "Inngest Cloud", "HTTP POST",
+        "once per step", "the function exits between requests", "results of finished steps", "stored results",
+        "send-welcome-email", "Resend API", "sleep 7 days", "wait for user.completed_profile, up to 30 days",
+        "send-tips-email",
+    ],
+    ("payment", "restate"): [
+        "client", "/payments/charge/{userId}", "Restate Server", "durable proxy", "One pod (sidecar)", "PaymentService",
+        "Node.js, Restate SDK", "Log", "RocksDB", "idempotency-check", "stripe-charge", "write-confirmation", "ctx.run",
+        "PostgreSQL", "Stripe API", "virtual object", "Queue per userId", "u1", "1 runs, 2 wait", "keys side by side",
+        "with the journal to", "replay",
+        "Restate documents a single server or a cluster that all services share, not a sidecar",
+        "happens at least once until its result is stored",
+    ],
+}  # fmt: skip
+
+JOINTS: dict[tuple[str, Engine], list[str]] = {
+    ("order-fulfillment", "temporal"): [
+        "e-commerce API → Frontend: StartWorkflow order/created",
+        "Frontend → WorkflowExecutionStarted: append the start",
+        "… appended, never changed → PostgreSQL: persist",
+        "WorkflowTaskScheduled → fulfillment-workflow: workflow task",
+        "ActivityTaskScheduled → activity: activity task",
+        "fulfillment-workflow ↔ workflow-worker: poll workflow tasks",
+        "activity ↔ activity-worker: poll activity tasks",
+        "InventoryService.checkStock → PostgreSQL: checkStock",
+        "PaymentService.charge → Stripe API: charge",
+        "ShippingService.createLabel → FedEx API: createLabel",
+        "EmailService.sendConfirmation → SendGrid: sendConfirmation",
+        "activity-worker → ActivityTaskCompleted: result: appended, and a new workflow task (3)",
+        "storefront → Frontend: SignalWorkflow CancelOrder",
+        "fulfillment-workflow → CancelOrder: CancelOrder",
+        "e-commerce API → Frontend: QueryWorkflow status",
+        "fulfillment-workflow → status: status",
+        "PaymentService.refund → Stripe API: refund",
+    ],
+    ("onboarding", "inngest"): [
+        "auth callback route → Event API: user.signed_up",
+        "Stripe webhook → Event API: payment.failed",
+        "Executor → /api/inngest: HTTP POST /api/inngest once per step, with all stored results",
+        "Next.js app → Executor: 206: the step's result, or what it waits for",
+        "Executor ↔ results of finished steps: load, then save each result",
+        "send-welcome-email → Resend API: sendWelcome",
+        "send-tips-email → Resend API: sendTips",
+    ],
+    ("payment", "restate"): [
+        "client → Ingress: POST /payments/charge/{userId}",
+        "Ingress → invocation: append, then go on",
+        "… appended, never changed → RocksDB: stored with",
+        "invocation → Queue per userId: enqueue by key",
+        "Queue per userId → Invoker: first of each key",
+        "Invoker → PaymentService: HTTP/2 stream: invoke; after a crash again, with the journal to replay",
+        "idempotency-check → PostgreSQL: checkIdempotency",
+        "stripe-charge → Stripe API: charge",
+        "write-confirmation → PostgreSQL: writeConfirmation",
+        "PaymentService → result of a step: result of each ctx.run",
+    ],
+}
+
+PICTURES = [(name, engine) for name in builtin_names() for engine in ENGINES]
+
+
+def joint(diagram: Diagram, edge: Edge) -> str:
+    words = " ".join(edge.label.split())
+    return f"{diagram.name(edge.tail)} {'↔' if edge.both else '→'} {diagram.name(edge.head)}" + (
+        f": {words}" if words else ""
+    )
+
+
+@pytest.mark.parametrize(("name", "engine"), ELEMENTS)
+def test_every_element_can_be_read(name: str, engine: Engine) -> None:
+    drawn = architecture.draw(load_scenario(name), engine)
+    texts = " ".join(text.text for text in drawn.canvas.texts)
+    assert [element for element in ELEMENTS[name, engine] if element not in texts] == []
+
+
+@pytest.mark.parametrize(("name", "engine"), JOINTS)
+def test_every_element_is_joined_to_its_neighbour(name: str, engine: Engine) -> None:
+    diagram = architecture.diagram(load_scenario(name), engine)
+    found = {joint(diagram, edge) for edge in diagram.edges}
+    assert [each for each in JOINTS[name, engine] if each not in found] == []
+
+
+def test_the_steps_stand_in_their_order() -> None:
+    worker = architecture.diagram(load_scenario("order-fulfillment"), "temporal").node("worker.workflow-worker")
+    steps = ["check-inventory", "reserve-stock", "charge-payment", "create-shipment", "send-confirmation"]
+    assert [(row.mark, row.text) for row in worker.sections[0].rows] == [(str(at), s) for at, s in enumerate(steps, 1)]
+
+
+def test_replicas_are_drawn_as_a_stack() -> None:
+    diagram = architecture.diagram(load_scenario("order-fulfillment"), "temporal")
+    pools = {node.title: (node.shape, node.copies) for node in diagram.nodes if node.role == "app"}
+    assert pools == {"workflow-worker": ("stack", 3), "activity-worker": ("stack", 5)}
+
+
+def test_the_sidecar_stands_in_one_pod_with_its_service() -> None:
+    diagram = architecture.diagram(load_scenario("payment"), "restate")
+    assert {group.key: group.parent for group in diagram.groups} == {"pod": "", "server": "pod"}
+    assert diagram.node("service").group == "pod"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["agent", "agent-fan-out"])
+def test_what_the_models_of_the_agent_cost_is_said(name: str, engine: Engine) -> None:
+    texts = [text.text for text in architecture.draw(load_scenario(name), engine).canvas.texts]
+    assert {"0.05 USD a call", "0.02 USD a call", "plan", "synthesize", "subtask-1 … subtask-10"} <= set(texts)
+
+
+@pytest.mark.parametrize(("name", "engine"), PICTURES)
+def test_every_picture_has_a_legend_and_notes(name: str, engine: Engine) -> None:
+    svg = architecture.draw(load_scenario(name), engine).svg()
+    assert '<g class="legend">' in svg
+    assert '<g class="notes">' in svg
+
+
+def test_an_unknown_engine_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not an engine"):
+        architecture.draw(load_scenario("payment"), "cadence")  # pyright: ignore[reportArgumentType]

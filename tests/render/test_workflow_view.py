@@ -1,0 +1,88 @@
+"""The workflow view: order, branches, waits, the way back, and painting."""
+
+from __future__ import annotations
+
+import pytest
+
+from durascope.models.loading import load_scenario
+from durascope.models.reading import parse_scenario
+from durascope.models.scenario import Scenario
+from durascope.render import workflow
+from durascope.render.theme import State
+
+
+def arrows(scenario: Scenario) -> list[tuple[str, str, str]]:
+    diagram = workflow.diagram(scenario)
+    return [(diagram.name(edge.tail), edge.label, diagram.name(edge.head)) for edge in diagram.edges]
+
+
+def program(steps: str) -> Scenario:
+    return parse_scenario(f"scenario: zoo\nworkflows:\n  zoo:\n    steps:\n{steps}\n", "zoo.yaml")
+
+
+def test_steps_follow_one_another_and_undo_goes_back() -> None:
+    found = arrows(load_scenario("order-fulfillment"))
+    assert ("check-inventory", "", "reserve-stock") in found
+    assert ("charge-payment", "", "refund-payment") in found
+    assert ("cancel-shipment", "then", "refund-payment") in found
+    assert ("refund-payment", "then", "release-stock") in found
+    assert ("CancelOrder", "cancel", "cancel-shipment") in found
+
+
+def test_a_wait_goes_on_in_two_ways() -> None:
+    found = arrows(load_scenario("onboarding"))
+    wait = "wait for user.completed_profile"
+    assert ("sleep 7 days", "", wait) in found
+    assert {(wait, "it came", "send-tips-email"), (wait, "after 30 days", "send-tips-email")} <= set(found)
+
+
+def test_branches_that_are_alike_are_one_stack() -> None:
+    diagram = workflow.diagram(load_scenario("agent-fan-out"))
+    assert [(node.title, node.copies) for node in diagram.nodes if node.copies > 1] == [("subtask-1 … subtask-10", 10)]
+
+
+def test_a_stack_is_taken_apart_where_its_parts_fared_differently() -> None:
+    paint: dict[str, State] = {"subtask-8": "crashed"}
+    diagram = workflow.diagram(load_scenario("agent-fan-out"), paint=paint)
+    assert [node.copies for node in diagram.nodes if node.title.startswith("subtask")] == [7, 1, 1, 1]
+
+
+def test_a_choice_leads_to_each_of_its_arms() -> None:
+    found = arrows(program(
+        "      - run: a\n        result: {vip: 50%}\n"
+        "      - choose:\n          - {when: vip, do: [{run: big}]}\n          - {otherwise: [{run: small}]}\n"
+        "      - {run: last}"
+    ))  # fmt: skip
+    assert {("vip?", "yes", "big"), ("vip?", "no", "small"), ("big", "", "last"), ("small", "", "last")} <= set(found)
+
+
+def test_a_race_ends_with_its_first() -> None:
+    found = arrows(program("      - race: [{run: a}, {sleep: 1h}]\n      - {run: last}"))
+    assert {("a", "", "the first that ends"), ("sleep 1 hour", "", "the first that ends")} <= set(found)
+    assert ("the first that ends", "", "last") in found
+
+
+def test_paint_is_told_by_words_and_pattern_too() -> None:
+    paint: dict[str, State] = {
+        "check-inventory": "replayed",
+        "charge-payment": "crashed",
+        "send-confirmation": "never-reached",
+    }
+    drawn = workflow.draw(load_scenario("order-fulfillment"), "restate", paint=paint)
+    texts = [text.text for text in drawn.canvas.texts]
+    assert {"replayed from the record", "crashed", "never reached"} <= set(texts)
+    assert drawn.title.endswith("on Restate")
+
+
+def test_one_workflow_can_be_drawn_alone() -> None:
+    texts = [
+        text.text
+        for text in workflow.draw(load_scenario("onboarding"), workflow="payment-failure-handler").canvas.texts
+    ]
+    assert "mark-past-due" in texts
+    assert "send-tips-email" not in texts
+
+
+def test_an_unknown_workflow_is_an_error() -> None:
+    with pytest.raises(ValueError, match="not a workflow"):
+        workflow.draw(load_scenario("payment"), workflow="refund")
