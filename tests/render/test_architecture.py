@@ -19,7 +19,8 @@ ELEMENTS: dict[tuple[str, Engine], list[str]] = {
         "status", "query handler", "append-only log",
     ],
     ("onboarding", "inngest"): [
-        "Next.js app", "Vercel", "/api/inngest", "registers 2 functions", "onboarding-workflow", "payment-failure-handler",
+        "Next.js app", "Vercel", "/api/inngest", "registers 2 functions", "onboarding-workflow",
+        "payment-failure-handler",
         "user.signed_up", "auth callback route", "payment.failed", "Stripe webhook", "Inngest Cloud", "HTTP POST",
         "once per step", "the function exits between requests", "results of finished steps", "stored results",
         "send-welcome-email", "Resend API", "sleep 7 days", "wait for user.completed_profile, up to 30 days",
