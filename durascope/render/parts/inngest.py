@@ -110,7 +110,8 @@ def _app(diagram: Diagram, scenario: Scenario) -> None:
     if app.platform:
         diagram.groups.append(Group("platform", proper(app.platform), f"hosts the {framework} app", "platform"))
     programs = {name: shown(name, each, "inngest", app.sdk) for name, each in scenario.workflows.items()}
-    count = len(programs)
+    undoing = sum(any(each.row.dashed for each in rows) for rows in programs.values())
+    count = len(programs) + undoing
     route = Row(app.endpoint, f"registers {count} function{'s' if count > 1 else ''} (PUT)", key="route")
     sections = [Section((route,), "route")]
     for name, rows in programs.items():
