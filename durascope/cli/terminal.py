@@ -6,12 +6,16 @@ import json
 import os
 import re
 import sys
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from durascope.models.problems import Problem, ScenarioProblems
 
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _CODE: Final = re.compile(r"(?m)(?<=: )error\[[\w-]+\]")
 
@@ -67,3 +71,23 @@ def forgive_encodings() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
+
+
+def console() -> Console:
+    """Where stories are printed: stdout, as wide as the terminal (100 columns where there is none)."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+@contextmanager
+def busy(long: bool) -> Iterator[Callable[[str], None]]:
+    """Says on a terminal what is being worked on, where that takes long; yields the function that says it."""
+    if not long or not sys.stderr.isatty():
+        yield lambda _what: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("") as status:
+        yield status.update

@@ -48,6 +48,18 @@ def tell(
     console.print(summary_table(metrics, runs=scenario.workload.runs))
 
 
+def verdict_lines(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Iterable[Text]:
+    """What the scenario expects, and whether it held: (expected, held, found) by engine."""
+    if verdicts:
+        yield Text("Expectations", "bold")
+    for engine, listed in verdicts.items():
+        for expected, held, found in listed:
+            mark = ("✓ ", "green") if held else ("✗ ", "bold red")
+            yield Text.assemble(
+                "  ", mark, engine_title(engine), f"  {expected}", (f"  (found: {found})", "" if not held else "dim")
+            )
+
+
 def heading(scenario: Scenario) -> RenderableType:
     """The title, and what breaks."""
     lines = [Text(scenario.title or scenario.scenario, "bold")]

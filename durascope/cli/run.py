@@ -1,0 +1,92 @@
+"""`durascope run`: simulate a scenario on the engines and tell what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    JsonOption,
+    OutOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import busy, put_json, say
+
+if TYPE_CHECKING:
+    from durascope.experiments.compare import Result
+    from durascope.models.scenario import Scenario
+
+RecordsOption = Annotated[
+    bool, typer.Option("--records", help="Keep and print every run's record, also above 100 runs.")
+]
+
+
+def command(
+    scenario: ScenarioArgument,
+    engine: EngineOption = None,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+    out: OutOption = None,
+    records: RecordsOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Simulate a scenario on the engines: what each recorded and replayed, what happened twice, how long it took."""
+    from durascope.experiments.compare import as_json, result
+
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    kept = True if records else None
+    results: list[Result] = []
+    with busy(asked.scenario.workload.runs > 500) as tell:
+        for name in asked.engines:
+            tell(f"{asked.scenario.scenario} on {name}")
+            results.append(result(asked.scenario, name, seed=seed, full=kept, records=kept))
+    if json:
+        put_json(as_json(asked.scenario, results, seed))
+    else:
+        _story(asked.scenario, results)
+    if out is not None:
+        _write(out, asked.scenario, results, seed)
+    if not all(each.held for each in results):
+        raise typer.Exit(1)
+
+
+def _story(scenario: Scenario, results: list[Result]) -> None:
+    from durascope.cli.terminal import console
+    from durascope.render.text.story import tell, verdict_lines
+
+    shown = console()
+    tell(shown, scenario, [each.trace for each in results], {each.engine: each.metrics for each in results})
+    told = {each.engine: [(v.expected, v.held, v.found) for v in each.verdicts] for each in results if each.verdicts}
+    for line in verdict_lines(told):
+        shown.print(line)
+
+
+def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -> None:
+    """The results as JSON, and each engine's architecture; says what was written."""
+    import json
+
+    from durascope.experiments.compare import as_json
+    from durascope.render.architecture import draw
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / f"{scenario.scenario}.run.json"
+    data.write_text(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    written = [data]
+    for each in results:
+        if each.engine in ("temporal", "inngest", "restate"):
+            path = folder / f"{scenario.scenario}.{each.engine}.architecture.svg"
+            draw(scenario, each.engine).save(path)
+            written.append(path)
+    say("wrote " + ", ".join(str(path) for path in written))
