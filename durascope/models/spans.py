@@ -44,7 +44,7 @@ class Span:
     end: int
     ended: Ending
     events: tuple[int, ...]
-    """The numbers of the trace's events it is made of, its first one first."""
+    """The numbers of the events it is made of, in order; the last one ends it (a crash too), unless time does."""
     detail: str = ""
     """The queue, the error, what kind of work, or why it is down (`crash`, `hang`, `outage`, `cut`)."""
 
@@ -127,7 +127,7 @@ class _Reader:
         self.queued, self.running, self.working = _Lists(), _Lists(), _Lists()
         self.replaying, self.timers, self.down, self.asked = _Lists(), _Lists(), _Lists(), _Lists()
         self.backoffs = _Lists()
-        self.crashes: dict[str, list[int]] = defaultdict(list)
+        self.crashes: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.run_ends: dict[str, int] = {}
 
     def read(self, number: int, event: Event) -> None:
@@ -181,7 +181,7 @@ class _Reader:
                 self._end(self.asked.take(run, step), number, event.at)
             case Kind.CRASHED | Kind.HUNG | Kind.OUTAGE_STARTED | Kind.CUT:
                 if kind is Kind.CRASHED:
-                    self.crashes[lane].append(event.at)
+                    self.crashes[lane].append((event.at, number))
                 detail = _DOWN[kind] if kind is not Kind.CUT else f"cut {_word(event.detail)}"
                 self.down.add(self._begin("down", number, event, detail), lane, _DOWN[kind])
             case Kind.RESTARTED | Kind.RESUMED | Kind.OUTAGE_ENDED | Kind.HEALED:
@@ -225,6 +225,8 @@ class _Reader:
         for each in self.all:
             end, ended = (each.end, each.ended) if each.end is not None else self._fate(each)
             begun = each.begun
+            if ended == "crashed" and each.end is None:
+                each.events.append(next(number for _, number in self.crashes[begun.lane] if number > each.events[0]))
             yield Span(
                 each.kind, begun.lane, begun.run, begun.workflow, begun.step, begun.attempt,
                 begun.at, max(end, begun.at), ended, tuple(each.events), each.detail,
@@ -238,9 +240,9 @@ class _Reader:
         if begun.run is not None and begun.run in self.run_ends:
             fates.append((self.run_ends[begun.run], "run-ended"))
         if span.kind in ("running", "working", "replaying"):
-            died = next((at for at in self.crashes[begun.lane] if at >= begun.at), None)
+            died = next((crash for crash in self.crashes[begun.lane] if crash[1] > span.events[0]), None)
             if died is not None:
-                fates.append((died, "crashed"))
+                fates.append((died[0], "crashed"))
             if span.inside is not None and span.inside.end is not None:
                 fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("crashed", "abandoned", "done", "run-ended", "open")

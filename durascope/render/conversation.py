@@ -1,0 +1,293 @@
+"""A trace read as a conversation: who said what to whom, in order, with what befell them.
+
+    conversation(trace, scenario) -> Conversation     lanes from left to right, items from top to bottom
+
+Calls that steps make are items too: the trace knows when a step's body began, had its effect and returned, and the
+scenario knows which service it called. Polls, which say nothing about a run, are left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from durascope.models.effects import effects
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span, spans
+from durascope.models.steps import Run
+from durascope.models.trace import Event, Kind, Trace
+from durascope.render.timescale import spoken
+
+Role = Literal["client", "part", "app", "service"]
+Sort = Literal["message", "call", "return", "note", "crash", "restart", "fold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the conversation."""
+
+    sort: Sort
+    at: int
+    position: int
+    """The number of the event it stands for."""
+    lane: str
+    """Who speaks, or what it happens to."""
+    text: str
+    to: str | None = None
+    """Who is spoken to."""
+    fate: Literal["", "refused", "lost"] = ""
+    run: str | None = None
+    step: str | None = None
+    effect: Literal["", "effect", "again", "known"] = ""
+    """return: what the service had done by then."""
+    tone: Literal["", "replay", "bad", "good"] = ""
+    """note: how it is coloured."""
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """What it has in common with others of its sort: all but when, and whose number."""
+        return (self.sort, self.lane, self.to, self.fate, self.step, self.effect, _unnumbered(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    lanes: tuple[tuple[str, Role], ...]
+    items: tuple[Item, ...]
+    spans: tuple[Span, ...]
+    """What the lanes' activations are drawn from."""
+    left_out: int = 0
+    """Messages that say nothing about a run."""
+
+
+def _unnumbered(text: str) -> str:
+    return "".join("0" if each.isdigit() else each for each in text).replace("00", "0")
+
+
+def conversation(trace: Trace, scenario: Scenario) -> Conversation:
+    """The whole conversation, unfolded."""
+    all_spans = spans(trace, scenario)
+    reading = _Reading(trace, scenario)
+    for number, event in enumerate(trace.events):
+        reading.read(number, event)
+    items = [*reading.items, *_returns_lost(all_spans, reading.called, trace)]
+    items.sort(key=lambda item: item.position)
+    return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
+
+
+_NOTES: Final[Mapping[Kind, tuple[str, Literal["", "replay", "bad", "good"]]]] = {
+    Kind.RUN_STARTED: ("{run} begins", "good"),
+    Kind.RUN_ENDED: ("{run} {detail}", "good"),
+    Kind.TIMER_FIRED: ("timer fires{step}", ""),
+    Kind.TIMER_CANCELLED: ("timer cancelled{step}", ""),
+    Kind.EVENT_RECEIVED: ("takes in {detail}", ""),
+    Kind.STEP_RECORDED: ("records the result of {name}", ""),
+    Kind.HUNG: ("hangs", "bad"),
+    Kind.RESUMED: ("goes on", "good"),
+    Kind.OUTAGE_STARTED: ("does not answer", "bad"),
+    Kind.OUTAGE_ENDED: ("answers again", "good"),
+    Kind.CUT: ("connection cut", "bad"),
+    Kind.HEALED: ("connection healed", "good"),
+    Kind.DEPLOYED: ("new code: {detail}", ""),
+    Kind.STEP_DROPPED: ("result of {name} dropped: {detail}", "bad"),
+}
+
+
+class _Reading:
+    """Turns events into items."""
+
+    def __init__(self, trace: Trace, scenario: Scenario) -> None:
+        self.trace = trace
+        self.items: list[Item] = []
+        self.left_out = 0
+        self.open = 0
+        """Calls that have not been answered."""
+        self.called: dict[int, str] = {}
+        """The service that a step's body called, by the number of its `started`."""
+        self.steps = _Steps(scenario)
+        self.marks = {mark.event: mark for mark in effects(trace)}
+        self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
+
+    def read(self, number: int, event: Event) -> None:
+        match event.kind:
+            case Kind.MESSAGE_RECEIVED | Kind.MESSAGE_REFUSED | Kind.MESSAGE_LOST:
+                self._message(number, event)
+            case Kind.STEP_STARTED:
+                self._call(number, event)
+            case Kind.STEP_AFTER_EFFECT:
+                mark = self.marks[number]
+                word = "known" if mark.deduplicated else "again" if mark.duplicate else "effect"
+                self.effect[_key(event)] = word
+            case Kind.STEP_REPORTED | Kind.STEP_FAILED:
+                self._return(number, event)
+            case Kind.CRASHED:
+                self.open = 0
+                self.items.append(Item("crash", event.at, number, event.lane, "killed", tone="bad"))
+            case Kind.RESTARTED:
+                self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good"))
+            case Kind.REPLAY_STARTED:
+                self._replay(number, event)
+            case Kind.TIMER_SET:
+                due = f" for {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
+                self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))
+            case Kind.STEP_RETRIED:
+                wait = f" in {spoken(event.detail)}" if isinstance(event.detail, int) else ""
+                self._note(number, event, f"{event.step or 'retry'}: again{wait}")
+            case kind if kind in _NOTES:
+                words, tone = _NOTES[kind]
+                self._note(number, event, _filled(words, event), tone)
+            case _:
+                pass
+
+    def _message(self, number: int, event: Event) -> None:
+        other, what = _pair(event.detail)
+        if not what or (event.run is None and "poll" in what):
+            self.left_out += 1
+            return
+        cause = self.trace.events[event.cause] if event.cause is not None else None
+        sender, receiver = other, event.lane
+        if cause is not None and cause.kind is Kind.MESSAGE_SENT and _pair(cause.detail)[0] == other:
+            sender, receiver = event.lane, other  # the event stands at the sender
+        fate: Literal["", "refused", "lost"] = ""
+        if event.kind is Kind.MESSAGE_REFUSED:
+            fate = "refused"
+        elif event.kind is Kind.MESSAGE_LOST:
+            fate = "lost"
+        self.items.append(Item("message", event.at, number, sender, what, receiver, fate, event.run, event.step))
+
+    def _call(self, number: int, event: Event) -> None:
+        step = self._step(event)
+        again = f" #{event.attempt}" if event.attempt is not None and event.attempt > 1 else ""
+        if step is not None and step.on is not None:
+            self.called[number] = step.on
+            text = (step.via if step.via and self.steps.alone(step.via) else event.step or "") + again
+            self.open += 1
+            self.items.append(Item("call", event.at, number, event.lane, text, step.on, run=event.run, step=event.step))
+        else:
+            self._note(number, event, f"runs {event.step}{again}")
+
+    def _return(self, number: int, event: Event) -> None:
+        step = self._step(event)
+        failed = event.kind is Kind.STEP_FAILED
+        effect = self.effect.pop(_key(event), "")
+        if step is not None and step.on is not None:
+            text = str(event.detail or "fails") if failed else "done"
+            self.open -= 1
+            if self.open > 0:
+                text = f"{event.step}: {text}"
+            tone: Literal["", "bad"] = "bad" if failed else ""
+            self.items.append(
+                Item("return", event.at, number, step.on, text, event.lane, "", event.run, event.step, effect, tone)
+            )
+        elif failed:
+            self._note(number, event, f"{event.step} fails: {event.detail}", "bad")
+
+    def _replay(self, number: int, event: Event) -> None:
+        passed: list[str] = []
+        events = self.trace.events
+        for at in range(number + 1, len(events)):
+            later = events[at]
+            if later.run == event.run and later.lane == event.lane:
+                if later.kind is not Kind.REPLAY_STEP:
+                    break
+                passed.append(later.step or "a step")
+        if passed:
+            words = ", ".join(passed[:3]) + (f" and {len(passed) - 3} more" if len(passed) > 3 else "")
+            self._note(number, event, f"replays {words}", "replay")
+
+    def _note(self, number: int, event: Event, text: str, tone: Literal["", "replay", "bad", "good"] = "") -> None:
+        self.items.append(Item("note", event.at, number, event.lane, text, run=event.run, step=event.step, tone=tone))
+
+    def _step(self, event: Event) -> Run | None:
+        return self.steps.named(event.step or "")
+
+
+class _Steps:
+    """The scenario's `run` steps by the names that they have in a trace (`round-{n}` is there as `round-1`, …)."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        steps = [step for _, step in scenario.runs()]
+        steps += [undo for step in steps if (undo := step.undo_step) is not None]
+        self.vias = [step.via for step in {step.label: step for step in steps}.values()]
+        self.known: dict[str, Run | None] = {step.label: step for step in steps}
+        self.patterns = [
+            (re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(step.label))), step) for step in steps if "{" in step.label
+        ]
+
+    def alone(self, via: str) -> bool:
+        """Whether only one step calls it, so that the call tells the step."""
+        return self.vias.count(via) == 1
+
+    def named(self, name: str) -> Run | None:
+        if name not in self.known:
+            self.known[name] = next((step for pattern, step in self.patterns if pattern.fullmatch(name)), None)
+        return self.known[name]
+
+
+def _key(event: Event) -> tuple[object, ...]:
+    return (event.lane, event.run, event.step, event.attempt)
+
+
+def _pair(detail: object) -> tuple[str, str]:
+    if isinstance(detail, tuple | list):
+        words = [str(each) for each in detail]
+        return words[0], words[1] if len(words) > 1 else ""
+    return str(detail or ""), ""
+
+
+def _filled(words: str, event: Event) -> str:
+    detail = (
+        event.detail if isinstance(event.detail, str) else "" if event.detail is None else " ".join(_pair(event.detail))
+    )
+    step = f" ({event.step})" if event.step else ""
+    filled = words.format(run=event.run or "", detail=detail, step=step, name=event.step or "the run")
+    return filled.removesuffix(": ").strip()
+
+
+def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: Trace) -> list[Item]:
+    """For a call whose caller died: what the service answered, if it had done something by then."""
+    found: list[Item] = []
+    for span in all_spans:
+        if span.kind != "running" or span.ended != "crashed" or span.events[0] not in called:
+            continue
+        happened = any(trace.events[event].kind is Kind.STEP_AFTER_EFFECT for event in span.events)
+        after = next(
+            (n for n in range(span.events[-1], len(trace.events)) if trace.events[n].kind is Kind.CRASHED), None
+        )
+        if happened and after is not None:
+            service = called[span.events[0]]
+            found.append(
+                Item(
+                    "return",
+                    span.end,
+                    after,
+                    service,
+                    "nobody hears it",
+                    span.lane,
+                    "lost",
+                    span.run,
+                    span.step,
+                    "effect",
+                )
+            )
+    return found
+
+
+def _lanes(items: Sequence[Item], all_spans: Sequence[Span], scenario: Scenario) -> tuple[tuple[str, Role], ...]:
+    """Client, the engine's parts, the apps, the services; each in the order in which they first speak."""
+    seen = list(dict.fromkeys(name for item in items for name in (item.lane, item.to) if name is not None))
+    apps = {span.lane for span in all_spans if span.kind in ("running", "working", "replaying")}
+    roles: dict[str, Role] = {
+        name: "client"
+        if name == "client"
+        else "service"
+        if name in scenario.services
+        else "app"
+        if name in apps
+        else "part"
+        for name in seen
+        if name != "network"
+    }
+    order: tuple[Role, ...] = ("client", "part", "app", "service")
+    return tuple((name, role) for wanted in order for name, role in roles.items() if role == wanted)

@@ -1,0 +1,342 @@
+"""The sequence of a trace: client, engine, apps and services as life lines, and what they say to each other.
+
+    draw(trace, scenario) -> Picture       also as Mermaid and D2 source
+
+Time runs down, row by row rather than to scale; a long silence is a band that says how long. A life line is dashed
+while its component is dead; what is lost or refused ends in a cross.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span
+from durascope.models.trace import Trace
+from durascope.render import measure
+from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
+from durascope.render.canvas import Canvas
+from durascope.render.conversation import Conversation, Item, Role, conversation
+from durascope.render.folding import FoldedConversation, fold
+from durascope.render.picture import Picture
+from durascope.render.sequence_legend import sequence_entries
+from durascope.render.sequence_sources import d2, mermaid
+from durascope.render.sheet import (
+    HEADING,
+    MARGIN,
+    draw_footer,
+    draw_heading,
+    engine_name,
+    footer_height,
+    heading_of,
+    outcome_of,
+)
+from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, ROLES, SMALL, STATES, Paint
+from durascope.render.timescale import break_words, spoken
+
+TIME: Final = 74.0
+HEAD_HEIGHT: Final = 40.0
+NARROWEST: Final = 104.0
+WIDEST: Final = 216.0
+_HEIGHTS: Final = {
+    "message": 31.0,
+    "call": 31.0,
+    "return": 31.0,
+    "note": 25.0,
+    "crash": 28.0,
+    "restart": 25.0,
+    "fold": 40.0,
+}
+_SILENCE: Final = 34.0
+_REPLAY: Final = LOOKS["replaying"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An item with its place: the line of its arrow or mark."""
+
+    item: Item
+    y: float
+    silence: int
+    """Microseconds of silence before it that are shown as a band; 0: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Where everything stands."""
+
+    lanes: dict[str, float]
+    roles: dict[str, Role]
+    lines: tuple[Line, ...]
+    top: float
+    bottom: float
+    width: float
+
+    def row_of(self, event: int, *, after: bool) -> int:
+        """The line of the last item up to that event, or (`after`) of the first from it on."""
+        positions = [line.item.position for line in self.lines]
+        return bisect_left(positions, event) if after else bisect_right(positions, event) - 1
+
+
+def draw(trace: Trace, scenario: Scenario) -> Picture:
+    """The picture of one trace."""
+    talk = conversation(trace, scenario)
+    folded = fold(talk, [run.name for run in trace.runs])
+    sheet = _sheet(talk, folded, scenario)
+    entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
+    notes = [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
+    canvas = Canvas(sheet.width, sheet.bottom + 18 + footer_height(entries, notes, sheet.width - 2 * MARGIN))
+    draw_heading(canvas, heading_of(scenario, trace), outcome_of(trace))
+    _draw_lanes(canvas, sheet, scenario, talk.spans)
+    _draw_activations(canvas, sheet, talk.spans)
+    for line in sheet.lines:
+        with canvas.group(line.item.sort, _told(line.item), run=line.item.run or "", step=line.item.step or ""):
+            _draw_item(canvas, sheet, line)
+    _draw_times(canvas, sheet)
+    draw_footer(canvas, entries, notes, sheet.bottom + 18)
+    lanes = [name for name, _ in talk.lanes]
+    title = f"Sequence: {heading_of(scenario, trace)}"
+    told = f"Messages between {', '.join(lanes)} on {engine_name(trace.engine)}, in order: {outcome_of(trace)}."
+    return Picture(
+        title,
+        told,
+        canvas,
+        {"mermaid": lambda: mermaid(talk, folded, scenario, title), "d2": lambda: d2(talk, folded, scenario, title)},
+    )
+
+
+# ---- places --------------------------------------------------------------------------------------------------
+
+
+def _sheet(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -> Sheet:
+    spoken_of = {name for item in folded.items for name in (item.lane, item.to) if item.sort != "fold"}
+    names = [name for name, _ in talk.lanes if name in spoken_of]
+    titles = [lane_title(name, scenario) for name in names]
+    gaps = _gaps(names, titles, folded.items)
+    x = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
+    lanes: dict[str, float] = {}
+    for name, gap in zip(names, [*gaps, 0.0], strict=False):
+        lanes[name] = x
+        x += gap
+    right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
+    last = max(lanes.values(), default=400.0)
+    width = max(right, last + (measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0), 620.0) + MARGIN
+    top = HEADING + HEAD_HEIGHT + 12
+    lines: list[Line] = []
+    y, before = top, None
+    quiet = _quiet(folded.items)
+    for item in folded.items:
+        silence = item.at - before if before is not None and item.sort != "fold" and item.at - before >= quiet else 0
+        y += (_SILENCE if silence else 0.0) + _HEIGHTS[item.sort]
+        lines.append(Line(item, y - 7, silence))
+        before = item.at
+    return Sheet(lanes, dict(talk.lanes), tuple(lines), top, y + 14, width)
+
+
+def lane_title(name: str, scenario: Scenario) -> str:
+    service = scenario.services.get(name)
+    return name if service is None or service.title is None else service.title
+
+
+def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) -> list[float]:
+    """The distances of neighbouring lanes: enough for their names, for what they tell each other, and for notes."""
+    places = {name: at for at, name in enumerate(names)}
+    gaps = [
+        max(NARROWEST, (measure.width(one, BODY, bold=True) + measure.width(other, BODY, bold=True)) / 2 + 34)
+        for one, other in pairwise(titles)
+    ]
+    for item in items:
+        if item.lane not in places or item.sort == "fold":
+            continue
+        at = places[item.lane]
+        if item.to is None:
+            need, first, last = measure.width(item.text, SMALL) + 30, at, at
+        elif item.to in places:
+            ends = sorted((at, places[item.to]))
+            need, first, last = measure.width(item.text, SMALL) + 30, ends[0], ends[1] - 1
+        else:
+            continue
+        if first == last < len(gaps):
+            gaps[first] = min(WIDEST, max(gaps[first], need))
+    return gaps
+
+
+def _right_end(item: Item, lanes: dict[str, float]) -> float:
+    if item.to is None and item.lane in lanes and item.sort != "fold":
+        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), WIDEST)
+    return 0.0
+
+
+def _quiet(items: Sequence[Item]) -> int:
+    """From how long on a silence is shown as a band: a second, and much longer than most."""
+    gaps = sorted(later.at - earlier.at for earlier, later in pairwise(items) if later.at > earlier.at)
+    usual = gaps[len(gaps) * 3 // 4] if gaps else 0
+    return max(1_000_000, 3 * usual)
+
+
+# ---- drawing -------------------------------------------------------------------------------------------------
+
+
+def _paint(role: Role) -> Paint:
+    return ROLES[role]
+
+
+def _draw_lanes(canvas: Canvas, sheet: Sheet, scenario: Scenario, all_spans: Sequence[Span]) -> None:
+    for name, x in sheet.lanes.items():
+        paint, title = _paint(sheet.roles[name]), lane_title(name, scenario)
+        width = measure.width(title, BODY, bold=True) + 20
+        with canvas.group("lane", name, lane=name):
+            canvas.lines((x, sheet.top - 8), (x, sheet.bottom), stroke="#8b95a5")
+            canvas.box(x - width / 2, HEADING + 8, width, 27, fill=paint.fill, stroke=paint.stroke, line=1.3, radius=5)
+            canvas.text(x, HEADING + 26, title, BODY, bold=True, ink=paint.ink, anchor="middle")
+            for span in all_spans:
+                if span.kind == "down" and span.lane == name and sheet.lines:
+                    _draw_down(canvas, sheet, span, x)
+
+
+def _draw_down(canvas: Canvas, sheet: Sheet, span: Span, x: float) -> None:
+    begun = sheet.row_of(span.events[0], after=True)
+    if begun >= len(sheet.lines):
+        return
+    ended = sheet.row_of(span.events[-1], after=True) if span.ended == "done" else len(sheet.lines)
+    bottom = sheet.lines[ended].y if ended < len(sheet.lines) else sheet.bottom
+    canvas.lines((x, sheet.lines[begun].y), (x, bottom), stroke=PAPER, line=4)
+    canvas.lines((x, sheet.lines[begun].y), (x, bottom), stroke=LOOKS["down"].paint.stroke, line=1.6, dash=(2, 4))
+
+
+def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -> None:
+    if not sheet.lines:
+        return
+    looks = {"working": (LOOKS["working"], 11.0), "running": (LOOKS["running"], 9.0)}
+    for kind in ("working", "running"):
+        open_until: dict[str, list[float]] = {}
+        for span in all_spans:
+            if span.kind != kind or span.lane not in sheet.lanes:
+                continue
+            first = sheet.row_of(span.events[0], after=kind == "running")
+            last = sheet.row_of(span.events[-1], after=True)
+            if last >= len(sheet.lines) or span.ended == "open":
+                last = len(sheet.lines) - 1
+            if first < 0 or first >= len(sheet.lines) or (first == last and kind == "running"):
+                continue
+            top, bottom = sheet.lines[first].y, sheet.lines[last].y
+            stacked = [end for end in open_until.get(span.lane, []) if end > top]
+            open_until[span.lane] = [*stacked, bottom]
+            look, width = looks[kind]
+            if span.ended == "crashed":
+                look = LOOKS["crashed"]
+            x = sheet.lanes[span.lane] - width / 2 + 3.5 * min(len(stacked), 4)
+            canvas.box(x, top, width, max(bottom - top, 6), fill=look.paint.fill, stroke=look.paint.stroke, radius=2)
+            canvas.hatch(x, top, width, max(bottom - top, 6), look.hatch, look.paint.stroke, gap=5)
+
+
+def _draw_item(canvas: Canvas, sheet: Sheet, line: Line) -> None:
+    item, y = line.item, line.y
+    if line.silence:
+        _draw_silence(canvas, sheet, y - _HEIGHTS[item.sort] - _SILENCE / 2 + 7, line.silence)
+    x = sheet.lanes.get(item.lane, MARGIN + TIME)
+    match item.sort:
+        case "message" | "call" | "return":
+            if item.to in sheet.lanes and item.lane in sheet.lanes:
+                _draw_arrow(canvas, item, x, sheet.lanes[item.to], y)
+        case "note":
+            _draw_note(canvas, item, x, y)
+        case "crash":
+            crash_mark(canvas, x, y - 3, 7)
+            canvas.text(x + 13, y + 1, item.text, SMALL, bold=True, ink=STATES["crashed"].stroke)
+        case "restart":
+            restart_mark(canvas, x, y - 3)
+            canvas.text(x + 13, y + 1, item.text, SMALL, ink=STATES["done"].stroke)
+        case "fold":
+            _draw_fold(canvas, sheet, item, y)
+
+
+def _draw_arrow(canvas: Canvas, item: Item, start: float, end: float, y: float) -> None:
+    way = 1.0 if end >= start else -1.0
+    bad = item.fate != "" or item.tone == "bad"
+    colour = STATES["crashed"].stroke if bad else MUTED if item.sort == "return" else INK
+    dash = (4.0, 3.0) if item.sort == "return" else ()
+    begin, tip = start + way * 6, end - way * 6
+    if start == end:  # a message to itself
+        canvas.path(
+            ("M", start + 5, y - 8),
+            ("C", start + 34, y - 8, start + 34, y, start + 6, y),
+            stroke=colour,
+            line=1.3,
+            dash=dash,
+        )
+        canvas.polygon((start + 12, y - 4), (start + 5, y), (start + 12, y + 4), fill=colour)
+        canvas.text(start + 34, y, measure.shorten(item.text, WIDEST, SMALL), SMALL, ink=colour)
+        return
+    if item.fate:
+        tip = end - way * 15
+        canvas.lines((begin, y), (tip, y), stroke=colour, line=1.4, dash=dash)
+        for lean in (-4.5, 4.5):
+            canvas.lines((tip - 4.5, y - lean), (tip + 4.5, y + lean), stroke=colour, line=2)
+    else:
+        canvas.lines((begin, y), (tip - way * 5, y), stroke=colour, line=1.3, dash=dash)
+        canvas.polygon((tip - way * 8, y - 4), (tip, y), (tip - way * 8, y + 4), fill=colour)
+    text = f"{item.text} ({item.fate})" if item.fate and item.sort == "message" else item.text
+    text = measure.shorten(text, abs(end - start) - 22, SMALL)
+    width = measure.width(text, SMALL)
+    middle = (start + end) / 2
+    canvas.box(middle - width / 2 - 3, y - 17, width + 6, 13, fill=PAPER)
+    canvas.text(middle, y - 6.5, text, SMALL, ink=STATES["crashed"].stroke if bad else INK, anchor="middle")
+    if item.effect:
+        effect_mark(canvas, start, y, duplicate=item.effect == "again", known=item.effect == "known")
+
+
+def _draw_note(canvas: Canvas, item: Item, x: float, y: float) -> None:
+    text = measure.shorten(item.text, WIDEST, SMALL)
+    width = measure.width(text, SMALL)
+    tones = {
+        "replay": STATES["replayed"],
+        "bad": STATES["crashed"],
+        "good": STATES["done"],
+        "": Paint("#f6f7f9", "#8b95a5"),
+    }
+    paint = tones[item.tone]
+    if item.tone == "replay":
+        canvas.box(x - 5, y - 13, 10, 19, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
+        canvas.hatch(x - 5, y - 13, 10, 19, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
+    canvas.box(x + 10, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
+    canvas.text(x + 15, y + 0.5, text, SMALL)
+    if item.tone != "replay":
+        canvas.circle(x, y - 3.5, 2.6, fill=paint.stroke)
+
+
+def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, silence: int) -> None:
+    left, right = MARGIN, sheet.width - MARGIN
+    words = break_words(silence)
+    with canvas.group("silence", f"{spoken(silence)} in which nothing happens"):
+        canvas.box(left, y - 11, right - left, 22, fill=PAPER)
+        for edge in (y - 11, y + 11):
+            canvas.lines((left, edge), (right, edge), stroke="#8b95a5", line=0.8, dash=(2, 3))
+        width = measure.width(words, BODY, bold=True)
+        canvas.text(left + 6, y + 4, words, BODY, bold=True, ink=MUTED)
+        canvas.lines((left + width + 18, y), (right, y), stroke=FRAME, line=0.8, dash=(1, 5))
+
+
+def _draw_fold(canvas: Canvas, sheet: Sheet, item: Item, y: float) -> None:
+    left, right = MARGIN + TIME - 10, sheet.width - MARGIN
+    canvas.box(left, y - 22, right - left, 26, fill="#f1f3f6", stroke="#8b95a5", radius=4, dash=(5, 3))
+    canvas.text((left + right) / 2, y - 5, f"⋮  {item.text}", BODY, bold=True, ink=MUTED, anchor="middle")
+
+
+def _draw_times(canvas: Canvas, sheet: Sheet) -> None:
+    told = ""
+    with canvas.group("times"):
+        for line in sheet.lines:
+            words = spoken(line.item.at)
+            if words != told:
+                canvas.text(MARGIN + TIME - 22, line.y + 0.5, words, SMALL, ink=MUTED, anchor="end")
+                told = words
+
+
+def _told(item: Item) -> str:
+    whom = f" to {item.to}" if item.to else ""
+    return f"{spoken(item.at)}: {item.lane}{whom}: {item.text}{f', {item.fate}' if item.fate else ''}"
