@@ -25,6 +25,9 @@ SPAN_KINDS: Final[tuple[SpanKind, ...]] = get_args(SpanKind)
 recorded · backing-off: a retry waits for its time · sleeping: a durable timer · waiting: for an event · down: a
 component is dead or hung, a service away, a connection cut · working: an app runs workflow code."""
 
+BACKOFF: Final = "back-off"
+"""The name of the timer with which an engine puts off a whole run."""
+
 Ending = Literal["done", "failed", "crashed", "dropped", "cancelled", "abandoned", "run-ended", "open"]
 """done: by its own event · abandoned: the work around it ended first · open: the trace ends before it does."""
 
@@ -169,6 +172,8 @@ class _Reader:
                 self._note(self.replaying.last(lane, run), number)
             case Kind.REPLAY_ENDED:
                 self._end(self.replaying.take(lane, run), number, event.at)
+            case Kind.TIMER_SET if step == BACKOFF:
+                self.timers.add(self._begin("backing-off", number, event._replace(step=None)), run, step)
             case Kind.TIMER_SET:
                 waiting = step in self.waits and self.asked.last(run, step) is None
                 begun = self._begin("waiting" if waiting else "sleeping", number, event)

@@ -1,0 +1,67 @@
+"""Traces as files for other programs.
+
+A format is a module with a function `write(trace, scenario) -> bytes`, named in `FORMATS`; it is imported when it is
+asked for. A format that needs something that is not installed raises `MissingExtra`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format that traces can be written in."""
+
+    module: str
+    suffix: str
+    about: str
+    engines: tuple[str, ...] = ()
+    """The engines whose traces it can hold; empty: all."""
+    binary: bool = False
+
+    def fits(self, engine: str) -> bool:
+        return not self.engines or engine in self.engines
+
+
+FORMATS: Final[dict[str, ExportFormat]] = {
+    "perfetto": ExportFormat(
+        f"{__name__}.perfetto", "pftrace", "a trace for ui.perfetto.dev (needs the extra `traces`)", binary=True
+    ),
+    "otlp": ExportFormat(f"{__name__}.otlp", "otlp.json", "OpenTelemetry spans as OTLP JSON"),
+    "jsonl": ExportFormat(f"{__name__}.jsonl", "jsonl", "every event of the trace, one JSON object a line"),
+    "csv": ExportFormat(f"{__name__}.tables", "csv", "every event of the trace, one row each"),
+    "markdown": ExportFormat(f"{__name__}.markdown", "md", "tables of the runs and of the steps' attempts"),
+}
+"""The formats by name, in the order of the help. Those of one engine are added here too."""
+
+
+class MissingExtra(Exception):  # noqa: N818  (it tells what is missing, and how to get it)
+    """What a format needs is not installed. Its text is what a user should see."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} needs the extra `{extra}`: pip install 'durascope[{extra}]'")
+        self.extra = extra
+
+
+def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
+    """The trace in that format.
+
+    Raises KeyError for a format that there is not, ValueError where it cannot hold this engine's traces, and
+    `MissingExtra` where something it needs is not installed.
+    """
+    chosen = FORMATS[name]
+    if not chosen.fits(trace.engine):
+        raise ValueError(f"the format {name} is for {' and '.join(chosen.engines)}, not for {trace.engine}")
+    written: bytes = import_module(chosen.module).write(trace, scenario)
+    return written
+
+
+def filename(trace: Trace, name: str) -> str:
+    """`SCENARIO.ENGINE.SUFFIX`"""
+    return f"{trace.scenario}.{trace.engine}.{FORMATS[name].suffix}"

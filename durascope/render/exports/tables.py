@@ -1,0 +1,34 @@
+"""CSV (RFC 4180 with line feeds): a row for each event of a trace."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Event, Trace
+from durascope.render.exports.jsonl import as_dict
+
+
+def write(trace: Trace, _scenario: Scenario) -> bytes:
+    """The trace's events under a header; what is not known is empty, a detail with parts is JSON."""
+    sheet = io.StringIO()
+    rows = csv.writer(sheet, lineterminator="\n")
+    rows.writerow(as_dict(0, trace.events[0]) if trace.events else _NO_EVENTS)
+    for number, event in enumerate(trace.events):
+        rows.writerow([_cell(value) for value in _values(number, event)])
+    return sheet.getvalue().encode("utf-8")
+
+
+_NO_EVENTS = ("number", "at_us", "lane", "kind", "workflow", "run", "step", "attempt", "cause", "detail")
+
+
+def _values(number: int, event: Event) -> list[object]:
+    return list(as_dict(number, event).values())
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value

@@ -1,0 +1,242 @@
+"""A run's record as it grows, and beside it what each execution of the workflow's code read back and what it added.
+
+    draw(trace, scenario) -> Picture
+
+The rows are the record's entries, in the engine's own words. The columns are the times the app ran workflow code (a
+workflow task, a request, an attempt). A column's filled upper part is what a replay read back; the steps of the stairs
+are what was new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.models.spans import Span, spans
+from durascope.models.trace import Kind, Trace
+from durascope.render import measure
+from durascope.render.bars import Look, crash_mark
+from durascope.render.canvas import Canvas
+from durascope.render.legend import Entry
+from durascope.render.picture import Picture
+from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, engine_name, footer_height, heading_of
+from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
+from durascope.render.timescale import spoken
+
+ROW: Final = 19.0
+COLUMN: Final = 62.0
+TEXT: Final = 330.0
+HEAD: Final = 62.0
+MAX_ENTRIES: Final = 64
+MAX_COLUMNS: Final = 14
+RECORD_NAMES: Final = {
+    "temporal": "event history",
+    "inngest": "requests and state",
+    "restate": "journal",
+    "queue": "messages",
+}
+_NEW: Final = Look("new in the record", Paint("#bfe6c9", "#2f7d46"))
+_READ: Final = Look("read back by a replay", Paint("#d5e3fd", "#2b64b0"), "rising")
+_ALONE: Final = Look("added while no code of the workflow ran", Paint("#eef1f6", "#8b95a5"))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of the record."""
+
+    number: int
+    text: str
+    at: int | None
+    event: int
+    """The number of the event that appended it; -1: nobody knows."""
+    column: int | None = None
+    """The execution during which it was appended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One execution of the workflow's code."""
+
+    span: Span
+    read: int
+    """So many entries were read back from the top; 0: no replay."""
+
+
+def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
+    """The picture of one run; of the first that something happened to unless it is named."""
+    all_spans = spans(trace, scenario)
+    run = run or _eventful(trace, all_spans)
+    entries, columns = read(trace, all_spans, run)
+    lines, columns, notes = _fold(entries, columns)
+    if len(trace.runs) > 1:
+        notes.insert(0, f"Of {len(trace.runs)} runs this is {run}.")
+    legend = _legend(lines, columns)
+    left = MARGIN + 34 + TEXT + 62
+    width = left + COLUMN * max(len(columns), 3) + MARGIN
+    top = HEADING + (HEAD if columns else 22)
+    bottom = top + ROW * len(lines)
+    canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
+    record = RECORD_NAMES.get(trace.engine, "record")
+    title = f"{heading_of(scenario, trace)} · {record}"
+    replays = sum(column.read > 0 for column in columns)
+    lead = f"{run}: {len(entries)} entries; workflow code ran {_times(len(columns))}, {_times(replays)} as a replay"
+    draw_heading(canvas, title, lead if columns else f"{run}: {len(entries)} entries")
+    _draw_columns(canvas, columns, left, top, bottom)
+    for place, line in enumerate(lines):
+        with canvas.group("entry", line.text):
+            _draw_line(canvas, line, columns, left, top + ROW * place)
+    draw_footer(canvas, legend, notes, bottom + 26)
+    return Picture(f"Record: {title}", f"The {record} of {run} on {engine_name(trace.engine)}. {lead}.", canvas)
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def _eventful(trace: Trace, all_spans: Sequence[Span]) -> str:
+    """The run that was replayed or crashed in first, else the first."""
+    happened = next((span.run for span in all_spans if span.run and span.ended == "crashed"), None)
+    happened = happened or next((span.run for span in all_spans if span.run and span.kind == "replaying"), None)
+    return happened or (trace.runs[0].name if trace.runs else next(iter(trace.records), "run 1"))
+
+
+def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line], list[Column]]:
+    """The run's entries and the executions of its code."""
+    appended = [(number, event) for number, event in trace.of_kind(Kind.RECORDED) if event.run == run]
+    work = [span for span in all_spans if span.run == run and span.kind == "working"]
+    replays = [span for span in all_spans if span.run == run and span.kind == "replaying"]
+    work = work or replays
+    columns = [
+        Column(span, sum(n < span.events[0] for n, _ in appended) if _replayed(span, replays) else 0) for span in work
+    ]
+    if not appended:
+        return [Line(n, text, None, -1) for n, text in enumerate(trace.records.get(run, ()))], []
+    lines = [
+        Line(place, str(event.detail), event.at, number, _during(columns, number, event.at))
+        for place, (number, event) in enumerate(appended)
+    ]
+    return lines, columns
+
+
+def _replayed(span: Span, replays: Sequence[Span]) -> bool:
+    """Whether a replay that read something lies in it."""
+    return any(
+        each.lane == span.lane and span.start <= each.start <= span.end and each.events[0] >= span.events[0]
+        and len(each.events) > 2
+        for each in replays
+    )  # fmt: skip
+
+
+def _during(columns: Sequence[Column], number: int, at: int) -> int | None:
+    """The last execution that had begun by then, unless it was long over (what it sent may still be on its way)."""
+    begun = [place for place, column in enumerate(columns) if column.span.events[0] < number]
+    if not begun:
+        return None
+    span = columns[begun[-1]].span
+    return begun[-1] if at <= span.end + 100_000 and (span.ended != "crashed" or at <= span.end) else None
+
+
+def _fold(lines: list[Line], columns: list[Column]) -> tuple[list[Line], list[Column], list[str]]:
+    notes: list[str] = []
+    if len(columns) > MAX_COLUMNS:
+        kept = [*range(MAX_COLUMNS - 4), *range(len(columns) - 4, len(columns))]
+        left = len(columns) - len(kept)
+        notes.append(f"Folded: {left} executions of the code, after the first {MAX_COLUMNS - 4}, have no column.")
+        places = {old: new for new, old in enumerate(kept)}
+        columns = [columns[at] for at in kept]
+        lines = [Line(x.number, x.text, x.at, x.event, places.get(-1 if x.column is None else x.column)) for x in lines]
+    if len(lines) > MAX_ENTRIES:
+        first, last = lines[: MAX_ENTRIES - 20], lines[-20:]
+        left = len(lines) - MAX_ENTRIES
+        notes.append(f"Folded: {left} entries in the middle are not drawn.")
+        lines = [*first, Line(-1, f"⋮  {left} more entries", None, -1), *last]
+    return lines, columns, notes
+
+
+# ---- drawing -------------------------------------------------------------------------------------------------
+
+
+def _draw_columns(canvas: Canvas, columns: Sequence[Column], left: float, top: float, bottom: float) -> None:
+    for place, column in enumerate(columns):
+        x, span = left + COLUMN * place, column.span
+        middle = x + COLUMN / 2
+        with canvas.group("execution", f"{span.detail or 'code'} on {span.lane}, {spoken(span.start)}: {span.ended}"):
+            canvas.text(middle, top - 40, str(place + 1), BODY, bold=True, anchor="middle")
+            canvas.text(
+                middle,
+                top - 25,
+                measure.shorten(spoken(span.start), COLUMN - 4, SMALL),
+                SMALL,
+                ink=MUTED,
+                anchor="middle",
+            )
+            canvas.text(
+                middle,
+                top - 10,
+                measure.shorten(_short(span.lane), COLUMN - 6, SMALL),
+                SMALL,
+                ink=MUTED,
+                anchor="middle",
+            )
+            canvas.lines((x, top - 50), (x, bottom), stroke=FRAME, line=0.7)
+            if span.ended == "crashed":
+                crash_mark(canvas, middle, bottom + 11, 5)
+    if columns:
+        canvas.text(left - 70, top - 40, "execution", SMALL, ink=MUTED)
+        canvas.text(left - 70, top - 25, "begun at", SMALL, ink=MUTED)
+        canvas.text(left - 70, top - 10, "in", SMALL, ink=MUTED)
+
+
+def _short(lane: str) -> str:
+    """The end of a long lane's name tells replicas apart."""
+    room = COLUMN - 6
+    while len(lane) > 3 and measure.width("…" + lane, SMALL) > room:
+        lane = lane[1:]
+    return lane if measure.width("…" + lane, SMALL) <= room - 6 or lane.isdigit() else "…" + lane
+
+
+def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: float, y: float) -> None:
+    canvas.lines((MARGIN, y), (left + COLUMN * len(columns), y), stroke="#e8ebf0", line=0.7)
+    baseline = y + 13.5
+    if line.number < 0:
+        canvas.text(MARGIN + 34, baseline, line.text, BODY, bold=True, ink=MUTED)
+        return
+    canvas.text(MARGIN + 24, baseline, str(line.number + 1), SMALL, ink=MUTED, anchor="end")
+    canvas.text(MARGIN + 34, baseline, measure.shorten(line.text, TEXT, BODY), BODY, ink=INK)
+    if line.at is not None:
+        canvas.text(left - 8, baseline, spoken(line.at), SMALL, ink=MUTED, anchor="end")
+    if columns and line.column is None and line.at is not None:
+        _cell(canvas, _ALONE, MARGIN - 8, y, 6)
+    for place, column in enumerate(columns):
+        x = left + COLUMN * place
+        if line.number < column.read:
+            _cell(canvas, _READ, x + 5, y, COLUMN - 10)
+        elif line.column == place:
+            _cell(canvas, _NEW, x + 5, y, COLUMN - 10)
+
+
+def _cell(canvas: Canvas, look: Look, x: float, y: float, width: float) -> None:
+    canvas.box(x, y + 2, width, ROW - 4, fill=look.paint.fill, stroke=look.paint.stroke, radius=2.5)
+    canvas.hatch(x + 0.5, y + 2.5, width - 1, ROW - 5, look.hatch, look.paint.stroke, gap=5)
+
+
+def _legend(lines: Sequence[Line], columns: Sequence[Column]) -> list[Entry]:
+    def entry(look: Look, wide: float = 26.0) -> Entry:
+        def swatch(canvas: Canvas, x: float, y: float) -> None:
+            canvas.box(x + 17 - wide / 2, y - 6, wide, 13, fill=look.paint.fill, stroke=look.paint.stroke, radius=2.5)
+            canvas.hatch(x + 17.5 - wide / 2, y - 5.5, wide - 1, 12, look.hatch, look.paint.stroke, gap=5)
+
+        return Entry(look.word, swatch)
+
+    found: list[Entry] = []
+    if columns:
+        found.append(entry(_NEW))
+        if any(column.read for column in columns):
+            found.append(entry(_READ))
+        if any(line.column is None and line.at is not None for line in lines):
+            found.append(entry(_ALONE, 6))
+        if any(column.span.ended == "crashed" for column in columns):
+            found.append(Entry("the app died", lambda canvas, x, y: crash_mark(canvas, x + 18, y, 5)))
+    return found
