@@ -37,8 +37,7 @@ def command(
         for result in results:
             _tell(result)
     if problems:
-        if not json:
-            complain(ScenarioProblems(problem for each in problems for problem in each.problems))
+        complain(ScenarioProblems(problem for each in problems for problem in each.problems))
         raise typer.Exit(2)
 
 

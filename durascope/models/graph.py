@@ -149,7 +149,7 @@ def _end(graph: Graph, end: str) -> None:
 
 
 def _join(graph: Graph, loose: _Loose, node: str) -> None:
-    if node == COMPLETED:
+    if node == COMPLETED and loose:
         _end(graph, COMPLETED)
     for begin, edge in loose:
         label = edge.get("label")

@@ -18,6 +18,8 @@ from durascope.models.yaml12 import compose
 _SHORT_FORMS: Final = {"undo": "run", "fails": "times"}
 """Fields whose mapping may be written as one of its values."""
 
+_NAMED: Final[tuple[Path, ...]] = (("services",), ("workflows",))
+
 
 class Unaddressable(Exception):  # noqa: N818  (caught where settings are applied)
     """A path that leads nowhere."""
@@ -52,13 +54,13 @@ class Setting:
 
     def applied_to(self, scenario: Value) -> Value:
         """The document with the value in its place. Raises `Unaddressable`."""
-        return self._put(scenario, self.path, 1)
+        return self._put(scenario, self.path, 1, ())
 
-    def _put(self, inside: Value, path: str, column: int) -> Value:
-        """The value with the setting made at a path in it; `column` is where the path begins."""
+    def _put(self, inside: Value, path: str, column: int, at: Path) -> Value:
+        """The value, which stands `at` a path, with the setting made at a path in it, which begins at a column."""
         if inside.inside is None:
             inside = self._opened(inside, path, column)
-        target, rest = self._step_to(inside, path, column)
+        target, rest = self._step_to(inside, path, column, at)
         after = column + len(path) - len(rest)
         place = Place(self.source, 1, column)
         old = inside.find(target) if inside.existing(target) == target else Value(place, key=place)
@@ -66,7 +68,7 @@ class Setting:
             short = _SHORT_FORMS.get(str(target[-1]))
             if short is not None and old.scalar is not None:
                 old = replace(old, scalar=None, inside={short: Value(old.place, old.scalar)})
-            new = self._put(old, rest, after)
+            new = self._put(old, rest, after, (*at, *target))
         else:
             new = replace(self.value, key=place)
         return inside.replaced(target, new)
@@ -77,13 +79,16 @@ class Setting:
             self._fail(column, f"there is nothing inside of {value.scalar!r}"[:100], "shorten the path")
         return replace(value, inside=() if path.partition(".")[0].isdecimal() else {})
 
-    def _step_to(self, inside: Value, path: str, column: int) -> tuple[Path, str]:
+    def _step_to(self, inside: Value, path: str, column: int, at: Path) -> tuple[Path, str]:
         """The path that the next part means, and the parts that follow."""
         head, _, rest = path.partition(".")
         if not head:
             self._fail(column, "a part of the path is empty", "write one dot between two parts")
         if isinstance(inside.inside, Mapping):
             keys = [key for key in inside.inside if path == key or path.startswith(f"{key}.")]
+            if not keys and rest and at in _NAMED:  # a new one is set as a whole
+                what = str(at[0]).removesuffix("s")
+                self._fail(column, f"there is no {what} `{head[:60]}`", suggestion(head, inside.inside, f"{what}s"))
             key = max(keys, key=len, default=head)
             return (key,), path[len(key) + 1 :]
         items = inside.inside or ()

@@ -1,0 +1,47 @@
+"""A scenario is written with all of its defaults, and reads back equal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.reading import parse_scenario
+from durascope.models.writing import as_plain, as_yaml
+
+CONFORMANCE = Path(__file__).parents[1] / "conformance"
+TARGETS = [*builtin_names(), *map(str, sorted(CONFORMANCE.glob("*/*.yaml")))]
+MINIMAL = "scenario: s\nworkflows: {w: {steps: [{run: a}]}}\n"
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: Path(target).stem)
+def test_what_is_shown_reads_back_equal(target: str) -> None:
+    scenario = load_scenario(target)
+    assert parse_scenario(as_yaml(scenario)) == scenario
+
+
+def test_defaults_are_written_as_a_file_writes_them() -> None:
+    written = as_plain(parse_scenario(MINIMAL))
+    assert written["deployments"]["temporal"]["step_timeout"] == "10s"
+    assert written["workflows"]["w"]["steps"] == [
+        {"run": "a", "effect_at": "100%", "cancellation": "try", "local": False}
+    ]
+
+
+@given(st.text(max_size=60))
+def test_any_text_reads_back_equal(text: str) -> None:
+    scenario = parse_scenario(MINIMAL).model_copy(update={"about": text})
+    assert parse_scenario(as_yaml(scenario)).about == text
+
+
+@pytest.mark.parametrize(
+    "word", ["on", "yes", "1e3", "0o17", "017", "~", "", "1:30", "2026-11-22", "true", ".5", "0x1F", "=", "<<"]
+)
+def test_words_that_some_yaml_takes_for_something_else_are_quoted(word: str) -> None:
+    written = as_yaml(parse_scenario(MINIMAL).model_copy(update={"title": word}))
+    assert parse_scenario(written).title == word
+    assert yaml.safe_load(written)["title"] == word
