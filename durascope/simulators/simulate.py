@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from typing import Final
 
@@ -10,7 +10,7 @@ from durascope import __version__
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.engine import Engine
-from durascope.simulators.kernel.faults import FaultInjector, Moments
+from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
 
@@ -33,12 +33,19 @@ def model(engine: str) -> Callable[..., Engine]:
 
 
 def simulate(
-    scenario: Scenario, engine: str, *, seed: int = 0, full: bool | None = None, records: bool | None = None
+    scenario: Scenario,
+    engine: str,
+    *,
+    seed: int = 0,
+    full: bool | None = None,
+    records: bool | None = None,
+    crash_points: Iterable[CrashPoint] = (),
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs. The same arguments give the same trace, byte for byte.
+    most `FULL_UP_TO` runs. `crash_points` are crashes after events of the trace, beside the scenario's faults (only
+    with `full`). The same arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = few if full is None else full
@@ -47,7 +54,10 @@ def simulate(
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)
     moments = world.moments or Moments(world)
-    FaultInjector(world, scenario, built, moments).arm()
+    injector = FaultInjector(world, scenario, built, moments)
+    injector.arm()
+    for point in crash_points:
+        injector.arm_point(point)
     WorkloadDriver(world, scenario, built, moments).arm()
     world.run()
     findings = built.findings()

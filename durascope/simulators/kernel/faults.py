@@ -95,6 +95,18 @@ class Moments:
             raise Killed
 
 
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """A crash right after an event of the trace, whichever it is: what exploring a scenario tries one by one."""
+
+    event: int
+    """The event's number."""
+    component: str
+    """`app`, `engine` or a worker's name."""
+    replica: int = 1
+    down_for: int = 2_000_000
+
+
 class FaultInjector:
     """Arms a scenario's faults against an engine."""
 
@@ -114,6 +126,14 @@ class FaultInjector:
                 self.moments.wait(fault.when, action)
             else:
                 self.world.after(fault.at or 0, action, None)
+
+    def arm_point(self, point: CrashPoint) -> None:
+        """Arms a crash that is in no scenario."""
+
+        def act() -> None:
+            self._crash(self._replica(point.component, point.replica, None, None), point.down_for)
+
+        self.world.after_event(point.event, act)
 
     def _action(self, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
         step = None if fault.when is None else fault.when.step

@@ -33,7 +33,15 @@ class Call(simpy.Event):
 
     __slots__ = ("args", "cause", "daemon", "fn")
 
-    def __init__(self, world: World, delay: int, fn: Callable[..., Any], args: tuple[Any, ...], daemon: bool) -> None:
+    def __init__(
+        self,
+        world: World,
+        delay: int,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        daemon: bool,
+        priority: simpy.events.EventPriority = NORMAL,
+    ) -> None:
         self.env = world.env
         self.callbacks = [world.fire]
         self._value = None
@@ -43,7 +51,7 @@ class Call(simpy.Event):
         self.args = args
         self.cause = world.recorder.cause
         self.daemon = daemon
-        world.env.schedule(self, NORMAL, delay)
+        world.env.schedule(self, priority, delay)
 
 
 class World:
@@ -65,6 +73,7 @@ class World:
         self.components: dict[str, Component] = {}
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
+        self._points: dict[int, Callable[[], Any]] = {}
         self._pending = 0
         self._stopped = False
         self._hopeless: set[str] = set()
@@ -98,6 +107,16 @@ class World:
         self.recorder.cause = call.cause
         fn(*call.args)
 
+    def after_event(self, number: int, fn: Callable[[], Any]) -> None:
+        """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
+        anything else. What a piece of code does in one instant is one transaction, which a crash cannot cut in two.
+        """
+        self._points[number] = fn
+
+    def _interrupt(self, fn: Callable[[], Any]) -> None:
+        self._pending += 1
+        Call(self, 0, fn, (), daemon=False, priority=URGENT)
+
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
         step = self.env.step
@@ -118,7 +137,9 @@ class World:
         attempt: int | None = None,
         detail: object = None,
     ) -> None:
-        self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
+        number = self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
+        if self._points and number in self._points:
+            self._interrupt(self._points.pop(number))
 
     def _count(self, *_event: object, **_fields: object) -> None:
         self.recorder.count += 1
