@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
-from simpy.events import NORMAL
+from simpy.events import NORMAL, URGENT, EventPriority
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.luck import Luck
@@ -40,7 +40,7 @@ class Call(simpy.Event):
         fn: Callable[..., Any],
         args: tuple[Any, ...],
         daemon: bool,
-        priority: simpy.events.EventPriority = NORMAL,
+        priority: EventPriority = NORMAL,
     ) -> None:
         self.env = world.env
         self.callbacks = [world.fire]
