@@ -1,0 +1,111 @@
+"""`durascope diagram`: a scenario and what it does on the engines, as pictures."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import busy, say
+
+if TYPE_CHECKING:
+    from durascope.render.views import Drawn, ViewName
+
+
+class ViewChoice(StrEnum):
+    """What `--view` takes."""
+
+    ARCHITECTURE = "architecture"
+    WORKFLOW = "workflow"
+    SEQUENCE = "sequence"
+    TIMELINE = "timeline"
+    JOURNAL = "journal"
+    QUEUES = "queues"
+    COMPARISON = "comparison"
+
+
+class FormatChoice(StrEnum):
+    """What `--format` takes."""
+
+    SVG = "svg"
+    PNG = "png"
+    PDF = "pdf"
+    DOT = "dot"
+    MERMAID = "mermaid"
+    D2 = "d2"
+
+
+def command(
+    scenario: ScenarioArgument,
+    view: Annotated[
+        list[ViewChoice] | None, typer.Option("--view", "-v", help="A view; may be repeated. All if left out.")
+    ] = None,
+    engine: EngineOption = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        list[FormatChoice] | None, typer.Option("--format", "-f", help="May be repeated. SVG if left out.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go.")] = Path(),
+    load: Annotated[bool, typer.Option("--load", help="architecture: with the rates and depths of a run.")] = False,
+    paint: Annotated[bool, typer.Option("--paint", help="workflow: coloured with what happened in a run.")] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="The true time axis, idle stretches and all.")] = False,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+) -> None:
+    """Draw a scenario: its architecture, its steps, and what happened on each engine.
+
+    Files are named SCENARIO.ENGINE.VIEW.EXT, and SCENARIO.VIEW.EXT where a view has no engine.
+    """
+    from durascope.render.views import Options, need_traces, pictures
+
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    views: list[ViewName] = [each.value for each in view or ViewChoice]
+    formats = [each.value for each in format or (FormatChoice.SVG,)]
+    options = Options(load=load, paint=paint, linear=linear)
+    traces = {}
+    with busy(True) as tell:
+        if need_traces(views, options):
+            from durascope.simulators.simulate import simulate
+
+            for name in asked.engines:
+                tell(f"{asked.scenario.scenario} on {name}")
+                traces[name] = simulate(asked.scenario, name, seed=seed, full=True, records=True)
+        written: list[Path] = []
+        for drawn in pictures(asked.scenario, asked.engines, traces, views, options):
+            tell(drawn.name)
+            written += _save(drawn, formats, out)
+    if not written:
+        say(f"durascope: error: {_nothing(views, formats, asked.engines)}")
+        raise typer.Exit(2)
+    say("wrote " + "\n      ".join(str(path) for path in written))
+
+
+def _save(drawn: Drawn, formats: list[str], out: Path) -> list[Path]:
+    """The picture in those of the formats that it has."""
+    from durascope.render.picture import SUFFIXES
+
+    return [
+        drawn.picture.save(out / f"{drawn.name}.{SUFFIXES[each]}", each)
+        for each in drawn.picture.formats
+        if each in formats
+    ]
+
+
+def _nothing(views: list[ViewName], formats: list[str], engines: tuple[str, ...]) -> str:
+    if views == ["comparison"] and len(engines) < 2:
+        return "a comparison needs two engines or more"
+    return f"{' and '.join(views)} cannot be written as {' or '.join(formats)}"

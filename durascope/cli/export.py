@@ -1,0 +1,92 @@
+"""`durascope export`: what a scenario did on the engines, for other programs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import busy, say
+from durascope.render.exports import FORMATS, ExportFormat, MissingExtra
+
+_HELP = "; ".join(f"{name}: {each.about}" for name, each in FORMATS.items())
+
+
+def _known(name: str) -> str:
+    if name not in FORMATS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.")
+    return name
+
+
+def command(
+    scenario: ScenarioArgument,
+    format: Annotated[  # noqa: A002 - the option's name
+        str, typer.Option("--format", "-f", metavar="|".join(FORMATS), callback=_known, help=_HELP)
+    ],
+    engine: EngineOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go; stdout for one engine's."),
+    ] = None,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+) -> None:
+    """Write the traces of a scenario in a format that other programs read.
+
+    Files are named SCENARIO.ENGINE.SUFFIX; without --out the trace of one engine goes to stdout.
+    """
+    from durascope.render.exports import export, filename
+    from durascope.simulators.simulate import simulate
+
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    chosen = FORMATS[format]
+    engines = [each for each in asked.engines if chosen.fits(each)]
+    wrong = _wrong(format, chosen, engines, out)
+    if wrong:
+        say(f"durascope: error: {wrong}")
+        raise typer.Exit(2)
+    written: list[Path] = []
+    with busy(asked.scenario.workload.runs > 100) as tell:
+        for name in engines:
+            tell(f"{asked.scenario.scenario} on {name}")
+            trace = simulate(asked.scenario, name, seed=seed, full=True, records=True)
+            try:
+                data = export(trace, asked.scenario, format)
+            except MissingExtra as missing:
+                say(f"durascope: error: {missing}")
+                raise typer.Exit(2) from missing
+            if out is None:
+                sys.stdout.buffer.write(data)
+                continue
+            out.mkdir(parents=True, exist_ok=True)
+            path = out / filename(trace, format)
+            path.write_bytes(data)
+            written.append(path)
+    if written:
+        say("wrote " + "\n      ".join(str(path) for path in written))
+
+
+def _wrong(name: str, chosen: ExportFormat, engines: list[str], out: Path | None) -> str:
+    """What is wrong with what was asked; empty: nothing."""
+    if not engines:
+        return f"the format {name} is for {' and '.join(chosen.engines)}"
+    if out is None and len(engines) > 1:
+        return "several engines' traces need a folder: add --out DIR, or choose one with --engine"
+    if out is None and chosen.binary and sys.stdout.isatty():
+        return f"{name} is not text: add --out DIR, or send it to a file"
+    return ""
