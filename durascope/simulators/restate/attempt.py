@@ -1,0 +1,306 @@
+"""One attempt in the app: the handler's code on the SDK's state machine, and the closures that it has started.
+
+    accepted ─▶ code runs ─▶ waits ─┬─ a notification resolves what it waits for ─▶ code runs
+                                    ├─ closures that it waits for are started
+                                    ├─ input closed, none of them executing ─▶ Suspension
+                                    └─ returns · fails ─▶ Output, End · Error
+
+Volatile: it dies with the process, with the stream, and at its end; closures that are still executing are cancelled
+then by Python, and go on for nothing in TypeScript (restate.md §6, §8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.scenario import Workflow
+from durascope.models.steps import Clear, Get, Run, Send, Set
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.program import CodeBug, Program, RunCancelled, WorkflowFailure
+from durascope.simulators.restate.context import Context, failure_of
+from durascope.simulators.restate.journal import CANCEL, CANCELLED, Command, Failure, Notification, NotificationId
+from durascope.simulators.restate.protocol import End, Error, Message, Proposal, Start, Suspension
+from durascope.simulators.restate.retries import RunPolicy
+from durascope.simulators.restate.routing import Outgoing
+from durascope.simulators.restate.state_machine import JournalMismatchError, StateMachine, output
+from durascope.simulators.services import Execution, Outcome
+
+if TYPE_CHECKING:
+    from durascope.simulators.restate.endpoint import ServiceEndpoint
+
+
+class Attempt:
+    """Runs one handler once."""
+
+    def __init__(self, endpoint: ServiceEndpoint, connection: Connection, start: Start, workflow: Workflow) -> None:
+        self.endpoint = endpoint
+        self.connection = connection
+        self.start = start
+        self.workflow = workflow
+        self.vm = StateMachine(start)
+        self.context = Context(self)
+        self.input_closed = start.request_response
+        self.closed = False
+        self.bug = ""
+        """What the code's last bug says."""
+        self.cancelling = False
+        """The cancellation is known, and waits for the ids of what has been called."""
+        self.to_execute: dict[NotificationId, tuple[Run, str, str]] = {}
+        """Runs without a result, by completion id: executed once the code waits for them."""
+        self.executing: dict[NotificationId, Execution | None] = {}
+        self._replay = self.vm.replaying
+        self._loop = self.context.loop
+        run = start.run
+        self.program = Program(
+            workflow, run, self.context, compute_time=lambda step, key: endpoint.compute_time(run, step, key)
+        )
+        self._root = self._loop.task(endpoint.handler(self))
+
+    # ---- running ---------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        if self._replay:
+            self.endpoint.emit(Kind.REPLAY_STARTED, self.start.run, detail=len(self.start.entries))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Lets the code run as far as it can; then sends what it has asked for, and starts closures or suspends."""
+        if self.closed or self._loop.blocked is not None:
+            return
+        while True:
+            block = self._loop.run()
+            if block is not None:
+                self.endpoint.after(block.us, self._unblock)
+                return
+            if self.closed or self._ended():
+                return
+            if not self._advance():
+                break
+        if self.vm.replaying:
+            labels = ", ".join(map(str, self.context.awaited))
+            self._mismatch(self.vm.unawaited(labels))
+            return
+        self._replayed()
+        self._flush()
+        self._execute()
+        if self.input_closed and not self.closed:
+            self._suspend()
+
+    def _unblock(self) -> None:
+        if not self.closed:
+            self._loop.unblock()
+            self.go_on()
+
+    def _advance(self) -> bool:
+        """Looks at notifications, one by one, until the code can go on."""
+        if self.cancelling:
+            return self._cancel()
+        while (notification := self.vm.pop()) is not None:
+            if notification.id == CANCEL:
+                self.cancelling = True
+                return self._cancel()
+            if self.context.resolve(notification):
+                return True
+        return False
+
+    def _cancel(self) -> bool:
+        """Throws the cancellation into the code where it waits, after telling what it has called (restate.md §8)."""
+        try:
+            if not self.context.cancel_calls():
+                return False
+        except JournalMismatchError as mismatch:
+            self._mismatch(mismatch)
+            return True
+        self.cancelling = False
+        self.vm.ready.pop(CANCEL, None)
+        self.context.awaited.clear()
+        self._root.cancel(RunCancelled("cancelled"))
+        return True
+
+    def _ended(self) -> bool:
+        """Sends how the handler ended, if it has."""
+        root = self._root
+        if not root.done:
+            return False
+        failure = root.exception
+        match failure:
+            case None:
+                self._finish(None)
+            case WorkflowFailure():
+                self._finish(failure_of(failure))
+            case RunCancelled():
+                self._finish(CANCELLED)
+            case JournalMismatchError():
+                self._mismatch(failure)
+            case CodeBug():
+                self._fail(Error(500, self.bug, "code"))
+            case _:
+                raise failure
+        return True
+
+    def _finish(self, failure: Failure | None) -> None:
+        try:
+            self.vm.command(output(failure, self.endpoint.entry_bytes))
+            if self.vm.replaying:
+                raise self.vm.unawaited("the end")
+        except JournalMismatchError as mismatch:
+            self._mismatch(mismatch)
+            return
+        self._replayed()
+        self._close(End(), "completed")
+
+    def _mismatch(self, mismatch: JournalMismatchError) -> None:
+        self._fail(mismatch.error)
+
+    def _fail(self, error: Error) -> None:
+        """The attempt ends; the engine tries again."""
+        self._close(error, "failed")
+
+    def _suspend(self) -> None:
+        """Nothing that the code waits for is executing here: it has to wait elsewhere (restate.md §6)."""
+        if any(each in self.context.awaited for each in self.executing):
+            return
+        self._close(Suspension(self.context.waiting(self._root)), "suspended")
+
+    def _close(self, last: Message, how: str) -> None:
+        self.vm.output.append(last)
+        self._flush()
+        self.stop(how)
+
+    def stop(self, how: str) -> None:
+        """The attempt is over; nothing of it is sent any more."""
+        if self.closed:
+            return
+        self.closed = True
+        self.endpoint.emit(Kind.WORK_ENDED, self.start.run, detail=how)
+        self.endpoint.over(self)
+        if not self.endpoint.typescript:
+            for execution in self.executing.values():
+                if execution is not None:
+                    execution.cancel()
+
+    def _flush(self) -> None:
+        messages = self.vm.output
+        if messages:
+            self.vm.output = []
+            self.endpoint.send(self, messages)
+
+    def _replayed(self) -> None:
+        if self._replay:
+            self._replay = False
+            self.endpoint.emit(Kind.REPLAY_ENDED, self.start.run)
+
+    # ---- from the engine -------------------------------------------------------------------------------------
+
+    def deliver(self, notification: Notification) -> None:
+        if not self.closed:
+            self.vm.arrived(notification)
+            self.go_on()
+
+    def close_input(self) -> None:
+        self.input_closed = True
+        self.go_on()
+
+    # ---- for the context -------------------------------------------------------------------------------------
+
+    def command(self, command: Command, label: str | None = None) -> None:
+        new = self.vm.command(command)
+        if self._replay:
+            if not new:
+                self.endpoint.emit(Kind.REPLAY_STEP, self.start.run, label or command.name, detail=command.type)
+            if not self.vm.replaying:
+                self._replayed()
+
+    def busy(self, name: str) -> None:
+        """The code computes: that is no step of the journal, and happens in every attempt."""
+        self.endpoint.world.moment(self.endpoint.name, Kind.STEP_STARTED, self.start.run, name, self.start.attempt)
+
+    def outgoing(self, workflow: str, key: object, luck: str, *, after: int = 0) -> Outgoing:
+        return self.endpoint.outgoing(self.start.run, workflow, key, luck, after)
+
+    def event_handlers(self, step: Send, luck: str) -> Sequence[tuple[str, Outgoing]]:
+        return self.endpoint.event_handlers(self.start.run, step, luck)
+
+    def event_signal(self, step: Send) -> Command | None:
+        return self.endpoint.event_signal(step, live=not self.vm.replaying)
+
+    def variable(self, step: Get | Set | Clear) -> Any:
+        """State where there is no key: a variable of the code, with nothing durable about it."""
+        values = self.program.values
+        match step:
+            case Get(get="*"):
+                return sorted(values)
+            case Get():
+                return values.get(step.get)
+            case Set():
+                values[step.set] = step.value
+            case Clear():
+                values.pop(step.clear, None)
+        return None
+
+    # ---- closures --------------------------------------------------------------------------------------------
+
+    def _execute(self) -> None:
+        """Starts the closures that the code waits for, one after the other (restate.md §4.7)."""
+        if not self.to_execute:
+            return
+        awaited = self.context.awaited
+        runnable = [number for number in self.to_execute if number in awaited]
+        if len(runnable) > 1 and not self.endpoint.typescript:
+            luck, start = self.endpoint.world.luck, self.start
+            runnable = luck.order(runnable, "closures", start.run.luck, start.attempt, runnable[0])
+        gap = self.endpoint.delay("closure") if len(runnable) > 1 else 0
+        chosen = [(number, self.to_execute.pop(number)) for number in runnable]
+        self.executing.update(dict.fromkeys(runnable))
+        for place, (number, closure) in enumerate(chosen):
+            if place == 0:
+                self._begin(number, *closure)
+            else:
+                self.endpoint.after(place * gap, self._begin, number, *closure)
+
+    def _begin(self, number: NotificationId, step: Run, name: str, key: str) -> None:
+        if self.closed and not self.endpoint.typescript:
+            return
+        services = self.endpoint.services
+
+        def report(outcome: Outcome) -> None:
+            self._report(number, step, name, attempt, outcome)
+
+        attempt = services.begun(self.start.run, key) + 1
+        execution = services.execute(self.endpoint, self.start.run, step, name, key, report)
+        if number in self.executing:
+            self.executing[number] = execution
+            if step.timeout is not None and step.timeout < execution.takes:
+                late = Outcome(error="TimeoutError")
+                self.endpoint.after(step.timeout, self._time_out, execution, number, step, name, attempt, late)
+
+    def _time_out(
+        self, execution: Execution, number: NotificationId, step: Run, name: str, attempt: int, late: Outcome
+    ) -> None:
+        """The closure's own time limit (`asyncio.wait_for`, `AbortSignal.timeout`): a failure worth a retry."""
+        if self.executing.get(number) is execution and not execution.over:
+            execution.cancel()
+            self.endpoint.world.moment(self.endpoint.name, Kind.STEP_FAILED, self.start.run, name, attempt, late.error)
+            self._report(number, step, name, attempt, late)
+
+    def _report(self, number: NotificationId, step: Run, name: str, execution: int, outcome: Outcome) -> None:
+        """A closure has ended: its result is proposed, or the attempt fails (restate.md §5, §9)."""
+        self.executing.pop(number, None)
+        if self.closed:
+            return
+        assert isinstance(number, int)
+        if outcome.ok:
+            notification = Notification("Run", number, outcome.values, None, outcome.size or self.endpoint.entry_bytes)
+        else:
+            message = f"{outcome.error} (execution {execution})"
+            if outcome.retryable:
+                retries, duration = self.vm.failures()
+                verdict = RunPolicy.of(step).verdict(retries + 1, duration, outcome.retry_after)
+                if not verdict.give_up:
+                    self._fail(Error(500, message, f"Run {name} {number}", verdict.delay, name))
+                    return
+            notification = Notification("Run", number, None, Failure(500, message), self.endpoint.entry_bytes)
+        self.vm.output.append(Proposal(notification, name, execution))
+        self.go_on()

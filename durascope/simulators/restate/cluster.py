@@ -1,0 +1,88 @@
+"""The server's nodes: each is one process with an ingress, a partition processor and an invoker (restate.md §1).
+
+One node leads all partitions. Of several, each leads its share; when one dies the next that is alive takes its
+partitions over after the failure has been noticed (not recorded: restate.md §21).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from durascope.models.scenario import RestateDeployment
+from durascope.models.units import Spread
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Network
+from durascope.simulators.kernel.world import World
+from durascope.simulators.restate.deployments import Registry
+from durascope.simulators.restate.ingress import Ingress
+from durascope.simulators.restate.invoker import Invoker
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.partition import Partition
+from durascope.simulators.restate.processor import PartitionProcessor
+from durascope.simulators.restate.routing import Router
+
+
+class Node(NamedTuple):
+    """One process of the server."""
+
+    ingress: Ingress
+    processor: PartitionProcessor
+    invoker: Invoker
+
+    @property
+    def components(self) -> Sequence[Component]:
+        """What dies with it."""
+        return [self.ingress, self.processor, self.invoker]
+
+
+def build_node(
+    world: World,
+    suffix: str,
+    network: Network,
+    options: RestateDeployment,
+    delays: Mapping[str, Spread],
+    registry: Registry,
+    router: Router,
+    observer: Observer,
+    *,
+    records: bool,
+) -> Node:
+    """A node; `suffix` tells its lanes in the trace from those of others."""
+    processor = PartitionProcessor(world, f"partition-processor{suffix}", delays, records=records)
+    invoker = Invoker(world, f"invoker{suffix}", network, options, delays, registry, router, observer)
+    ingress = Ingress(world, f"ingress{suffix}")
+    processor.invoker = invoker
+    invoker.processor = processor
+    return Node(ingress, processor, invoker)
+
+
+def share_out(partitions: Sequence[Partition], nodes: Sequence[Node]) -> None:
+    """Gives each node the leadership of its share."""
+    for partition in partitions:
+        leader = nodes[partition.number % len(nodes)].processor
+        partition.leader = leader
+        leader.partitions.append(partition)
+
+
+class Controller(Component):
+    """Notices that a node has died, and moves its partitions to another."""
+
+    def __init__(self, world: World, name: str, nodes: Sequence[Node], failover: int) -> None:
+        self.nodes = nodes
+        self.failover = failover
+        super().__init__(world, name)
+
+    def died(self, node: Node) -> None:
+        if len(self.nodes) > 1:
+            self.after(self.failover, self._move, node)
+
+    def _move(self, node: Node) -> None:
+        alive = [each.processor for each in self.nodes if each.processor.alive]
+        if node.processor.alive or not alive:
+            return
+        for place, partition in enumerate(node.processor.partitions):
+            heir = alive[place % len(alive)]
+            heir.partitions.append(partition)
+            heir.execute(heir.lead, partition)
+        node.processor.partitions.clear()

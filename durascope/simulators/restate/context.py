@@ -1,0 +1,318 @@
+"""The handler's context: how the steps of a workflow become commands and awaits of the SDK (restate.md §3).
+
+A wait is a future registered under the ids that may end it. Only what the code waits for now is registered: a race's
+losers are taken out when it is decided, and nothing ever wakes them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
+from durascope.simulators.program import (
+    TIMED_OUT,
+    Block,
+    Coroutine,
+    Future,
+    Loop,
+    Sdk,
+    Task,
+    WorkflowFailure,
+)
+from durascope.simulators.restate.journal import CANCEL, Command, Failure, Notification, NotificationId
+from durascope.simulators.restate.state_machine import UNKNOWN
+from durascope.simulators.restate.waiting import Combinator, Waiting
+
+if TYPE_CHECKING:
+    from durascope.simulators.restate.attempt import Attempt
+
+
+class Handle(Future):
+    """A wait for the first of some notifications."""
+
+    __slots__ = ("ids",)
+
+    def __init__(self, loop: Loop, ids: tuple[NotificationId, ...]) -> None:
+        super().__init__(loop)
+        self.ids = ids
+
+
+class Combined(Future):
+    """A wait for branches that run side by side."""
+
+    __slots__ = ("combinator", "tasks")
+
+    def __init__(self, loop: Loop, combinator: Combinator, tasks: list[Task]) -> None:
+        super().__init__(loop)
+        self.combinator: Combinator = combinator
+        self.tasks = tasks
+
+
+class Context(Sdk):
+    """What the handler's code calls."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self.loop = Loop()
+        self.attempt = attempt
+        self.vm = attempt.vm
+        self.typescript = attempt.endpoint.typescript
+        self.awaited: dict[NotificationId, Handle] = {}
+        self.calls: list[int] = []
+        """The ids of the invocation ids of all that this attempt has called: what a cancellation reaches."""
+
+    # ---- waiting ---------------------------------------------------------------------------------------------
+
+    def result(self, *ids: NotificationId) -> Coroutine:
+        """Waits for the first of the notifications and returns it."""
+        ready = self.vm.ready
+        for each in ids:
+            if each in ready:
+                return ready[each]
+        handle = Handle(self.loop, ids)
+        for each in ids:
+            self.awaited[each] = handle
+        return (yield handle)
+
+    def value(self, completion: NotificationId, step: str | None = None) -> Coroutine:
+        """Waits for a completion; its failure is thrown as a terminal error."""
+        notification: Notification = yield from self.result(completion)
+        if notification.failure is not None:
+            raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=step)
+        return notification.value
+
+    def resolve(self, notification: Notification) -> bool:
+        """Gives a notification to the code that waits for it, if any does."""
+        handle = self.awaited.get(notification.id)
+        if handle is None:
+            return False
+        for each in handle.ids:
+            self.awaited.pop(each, None)
+        handle.resolve(notification)
+        return True
+
+    def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
+        """`gather` waits for all, then raises the first failure; TypeScript's `all` fails with the first failure."""
+        if not branches:
+            return []
+        combinator: Combinator = "all-succeeded-or-first-failed" if self.typescript else "all-completed"
+        combined = Combined(self.loop, combinator, [self.loop.task(branch) for branch in branches])
+        left = len(branches)
+
+        def ended(task: Future) -> None:
+            nonlocal left
+            left -= 1
+            if not left or _ends_all(task.exception, self.typescript):
+                combined.resolve(task)
+
+        for task in combined.tasks:
+            task.then(ended)
+        last = yield combined
+        if _ends_all(last.exception, self.typescript):
+            self._drop(combined)
+            raise last.exception
+        for task in combined.tasks:
+            if task.exception is not None:
+                raise task.exception
+        return [task.result for task in combined.tasks]
+
+    def race(self, branches: Sequence[Coroutine]) -> Coroutine:
+        """`select`: the losers are left as they are; what they had begun goes on and its completion comes late."""
+        combined = Combined(self.loop, "first-completed", [self.loop.task(branch) for branch in branches])
+        for index, task in enumerate(combined.tasks):
+            task.then(lambda _, index=index: combined.resolve(index))  # pyright: ignore[reportUnknownLambdaType]
+        index: int = yield combined
+        self._drop(combined)
+        winner = combined.tasks[index]
+        if winner.exception is not None:
+            raise winner.exception
+        return index
+
+    def _drop(self, waiting: Future | None) -> None:
+        """Nobody waits for this any more."""
+        if isinstance(waiting, Handle):
+            for each in waiting.ids:
+                self.awaited.pop(each, None)
+        elif isinstance(waiting, Combined):
+            for task in waiting.tasks:
+                if not task.done:
+                    self._drop(task._waiting)
+
+    def waiting(self, root: Task) -> Waiting:
+        """What the code waits for, as the suspension tells it: flat in protocol 6, with its combinators in 7."""
+        if self.attempt.start.protocol < 7:
+            return Waiting("first-completed", (*self.awaited, CANCEL))
+        tree = _tree(root._waiting)
+        nested = () if tree is None else (tree,)
+        return Waiting("first-completed", (CANCEL,), nested)
+
+    # ---- steps -----------------------------------------------------------------------------------------------
+
+    def run(self, step: Run, name: str, key: str) -> Coroutine:
+        number = self.vm.completion_id()
+        self.attempt.command(Command("Run", name, (number,)), name)
+        if not self.vm.is_known(number):
+            self.attempt.to_execute[number] = (step, name, key)
+        return (yield from self.value(number, name))
+
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        yield from self.value(self.timer(step.sleep, name))
+
+    def timer(self, duration: int, name: str | None) -> int:
+        """Issues a Sleep; its wake-up time is this process's clock plus the duration."""
+        number = self.vm.completion_id()
+        wake_up = self.attempt.endpoint.world.now + duration
+        self.attempt.command(Command("Sleep", name, (number,), wake_up), name)
+        return number
+
+    def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
+        event = self._listen(step, name)
+        if step.timeout is None:
+            notification: Notification = yield from self.result(event)
+        else:
+            timeout = self.timer(step.timeout, None if self.typescript else f"{name}-timeout")
+            notification = yield from self.result(event, timeout)
+            if notification.id == timeout:
+                return TIMED_OUT
+        if notification.failure is not None:
+            raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=name)
+        return notification.value
+
+    def _listen(self, step: WaitFor, name: str) -> NotificationId:
+        """Asks for the event: a promise of the workflow, a named signal, or an awakeable that is published."""
+        attempt = self.attempt
+        if attempt.endpoint.promises and attempt.start.target.stateful:
+            number = self.vm.completion_id()
+            attempt.command(Command("GetPromise", step.wait_for, (number,)), name)
+            return number
+        live = not self.vm.replaying
+        if attempt.endpoint.signals:
+            event: NotificationId = step.wait_for
+        else:
+            index = self.vm.awakeable()
+            attempt.endpoint.publish(attempt.start.run, step.wait_for, index)
+            event = -index
+        if live and not self.vm.is_known(event):
+            attempt.endpoint.world.mark("WaitStarted", attempt.start.run)
+        return event
+
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        first, second = self.vm.completion_id(), self.vm.completion_id()
+        target = self.attempt.outgoing(step.call, step.key, key)
+        self.attempt.command(Command("Call", step.call, (first, second), target), name)
+        self.calls.append(first)
+        if step.timeout is None:
+            return (yield from self.value(second, name))
+        timeout = self.timer(step.timeout, None if self.typescript else f"{name}-timeout")
+        notification: Notification = yield from self.result(second, timeout)
+        if notification.id == timeout:
+            raise WorkflowFailure(f"{name} timed out", code=408, step=name)
+        if notification.failure is not None:
+            raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=name)
+        return notification.value
+
+    def start(self, step: Start, name: str, key: str) -> Coroutine:
+        target = self.attempt.outgoing(step.start, step.key, key, after=step.after or 0)
+        number = self._one_way(step.start, target, name)
+        if step.confirm:
+            yield from self.value(number)
+
+    def _one_way(self, handler: str, target: object, name: str) -> int:
+        number = self.vm.completion_id()
+        self.attempt.command(Command("OneWayCall", handler, (number,), target), name)
+        return number
+
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        """Resolves the promise, awakeable or signal that the addressee waits on, and starts who is started by it."""
+        for handler, target in self.attempt.event_handlers(step, key):
+            self._one_way(handler, target, name)
+        signal = self.attempt.event_signal(step)
+        if signal is not None:
+            self.attempt.command(signal, name)
+        return
+        yield
+
+    def state(self, step: Get | Set | Clear) -> Coroutine:
+        if not self.attempt.start.target.stateful:
+            return self.attempt.variable(step)
+        match step:
+            case Get(get="*"):
+                number, value = self.vm.get_state_keys()
+            case Get():
+                number, value = self.vm.get_state(step.get)
+            case Set():
+                written = True if step.value is None else step.value
+                self.vm.state.values[step.set] = written
+                self.attempt.command(Command("SetState", step.set, (), written))
+                return None
+            case Clear():
+                self._clear(step.clear)
+                return None
+        return (yield from self.value(number)) if value is UNKNOWN else value
+
+    def _clear(self, name: str) -> None:
+        if name == "*":
+            self.vm.state.clear_all()
+            self.attempt.command(Command("ClearAllState"))
+        else:
+            self.vm.state.values[name] = None
+            self.attempt.command(Command("ClearState", name))
+
+    def patched(self, step: Patched) -> Coroutine:
+        """Old runs stay on their old deployment: the code of this one is the new one (restate.md §12)."""
+        return True
+        yield
+
+    def compute(self, step: Compute, name: str, us: int) -> Coroutine:
+        self.attempt.busy(name)
+        yield Block(us, name)
+
+    def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
+        """A retryable `fail` says how often it has been tried, so its errors differ; a `bug`'s are all the same."""
+        attempt = self.attempt
+        shows = attempt.endpoint.code_fails(attempt.start.run, step, key)
+        if shows:
+            attempt.bug = name if isinstance(step, Bug) else f"{name} (attempt {attempt.start.attempt})"
+        return shows
+
+    # ---- shared handlers -------------------------------------------------------------------------------------
+
+    def complete_promise(self, name: str, payload: object) -> Coroutine:
+        number = self.vm.completion_id()
+        self.attempt.command(Command("CompletePromise", name, (number,), payload))
+        yield from self.value(number)
+
+    def peek_promise(self, name: str) -> Coroutine:
+        number = self.vm.completion_id()
+        self.attempt.command(Command("PeekPromise", name, (number,)))
+        return (yield from self.value(number))
+
+    # ---- cancellation ----------------------------------------------------------------------------------------
+
+    def cancel_calls(self) -> bool:
+        """Signals the cancellation to all that was called, once their ids are known; whether that is done."""
+        while any(each not in self.vm.ready for each in self.calls):
+            if self.vm.pop() is None:
+                return False
+        for each in self.calls:
+            self.attempt.command(Command("SendSignal", "1 (cancel)", (), (self.vm.ready[each].value, CANCEL)))
+        self.calls.clear()
+        return True
+
+
+def _ends_all(error: BaseException | None, typescript: bool) -> bool:
+    """Whether a branch's error is not waited out: what is no failure of a step never is."""
+    return error is not None and (typescript or not isinstance(error, WorkflowFailure))
+
+
+def _tree(waiting: Future | None) -> Waiting | None:
+    if isinstance(waiting, Handle):
+        return Waiting("first-completed", waiting.ids)
+    if not isinstance(waiting, Combined):
+        return None
+    below = [_tree(task._waiting) for task in waiting.tasks if not task.done]
+    return Waiting(waiting.combinator, (), tuple(each for each in below if each is not None))
+
+
+def failure_of(error: WorkflowFailure) -> Failure:
+    return Failure(error.code, error.message)

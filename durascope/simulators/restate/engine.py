@@ -1,0 +1,270 @@
+"""The Restate model: one server (or several nodes), its log and stores, and the service endpoints that it calls.
+
+client ─▶ ingress ─▶ log ─▶ partition processor ─▶ invoker ══(stream)══▶ service endpoint
+                      ▲            │ timers, outbox, inbox    │                │
+                      └────────────┴──────────── proposals ◀──┴───── commands ◀┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.trace import Kind
+from durascope.models.units import FOREVER
+from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.defaults import latencies
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.restate import entries, operators, termination
+from durascope.simulators.restate.cluster import Controller, build_node, share_out
+from durascope.simulators.restate.deployments import Deployment, Registry
+from durascope.simulators.restate.endpoint import ServiceEndpoint
+from durascope.simulators.restate.findings import findings
+from durascope.simulators.restate.ingress import Ingress
+from durascope.simulators.restate.invocation import HandlerKind, Invocation
+from durascope.simulators.restate.invoker import Invoker
+from durascope.simulators.restate.log import PartitionLog
+from durascope.simulators.restate.notes import notes
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.outside import Outside
+from durascope.simulators.restate.partition import Partition
+from durascope.simulators.restate.routing import Router
+from durascope.simulators.workload import run_info
+
+
+class Restate(Engine):
+    """Restate 1.7, with the Python or the TypeScript SDK."""
+
+    name = "restate"
+
+    def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
+        super().__init__(world, scenario, records=records)
+        options = self.options = scenario.deployments.restate
+        delays = self.delays = latencies(__package__ or "", options.latencies)
+        nodes = options.server.nodes
+        commit = delays["commit" if nodes == 1 and options.server.hosting != "cloud" else "replicated_commit"]
+        self.observer = Observer(keep=records)
+        self.partitions: list[Partition] = []
+        self.router = Router(world, scenario, self.partitions)
+        self.outside = Outside(scenario, self.router)
+        self.registry = Registry(Deployment(1, self._endpoints("")))
+        self.nodes = [
+            build_node(
+                world, f"-{n}" if nodes > 1 else "", self.network, options, delays, self.registry, self.router,
+                self.observer, records=records,
+            )
+            for n in range(1, nodes + 1)
+        ]  # fmt: skip
+        first = self.nodes[0].processor
+        self.partitions += [Partition(n, PartitionLog(n, commit), first) for n in range(options.server.partitions)]
+        share_out(self.partitions, self.nodes)
+        self.controller = Controller(world, "cluster-controller", self.nodes, self._typical("failover"))
+        self.rows: list[Invocation] = []
+        """Every invocation that was asked for, where records are kept."""
+        self.started = scenario.workload.runs
+        """How many runs have been accepted from outside; those that events and restarts start are counted on."""
+        self.said: dict[str, None] = dict.fromkeys(notes(scenario))
+
+    def _typical(self, name: str) -> int:
+        return self.delays[name].typical
+
+    def _endpoints(self, version: str) -> list[ServiceEndpoint]:
+        service = self.options.service
+        name = f"{service.name or 'service'}{version}"
+        names = [name] if service.replicas == 1 else [f"{name}-{n}" for n in range(1, service.replicas + 1)]
+        return [ServiceEndpoint(self.world, each, self, self.code, service, self.delays) for each in names]
+
+    def invoker_of(self, connection: Connection) -> Invoker:
+        """The invoker at the other end of a stream."""
+        assert isinstance(connection.client, Invoker)
+        return connection.client
+
+    # ---- the client's side -----------------------------------------------------------------------------------
+
+    def _ask(self, what: str, run: RunInfo | None, request: Any, *args: Any) -> None:
+        """Sends a request to the ingress; one that is refused or not answered is sent again."""
+        ingress = next((node.ingress for node in self.nodes if node.ingress.alive), self.nodes[0].ingress)
+        again = partial(self.client.after, self._typical("client_retry"), self._ask, what, run, request, *args)
+        connection = self.network.connect(
+            self.client, ingress, self._typical("ingress"), partial(request, ingress, *args),
+            on_refused=again, what=what, run=run,
+        )  # fmt: skip
+        connection.on_lost[self.client] = again
+
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        for request in requests:
+            self._start(request.run, request.after, request.idempotency_key)
+            with_ = request.start_with
+            if with_ is not None:
+                kind, name = ("send", with_.send) if with_.send is not None else ("update", with_.update)
+                self.send(OutsideEvent(0, kind, str(name), request.run, None, with_.with_))
+
+    def _start(self, run: RunInfo, after: int = 0, idempotency_key: str | None = None) -> None:
+        due = self.world.now + after if after else None
+        row = self._row(run, run.workflow, run.key, due=due)
+        self._ask("send" if after else "call", run, Ingress.invoke, row, idempotency_key)
+
+    def _row(
+        self,
+        run: RunInfo,
+        workflow: str,
+        key: str | None,
+        kind: HandlerKind = "run",
+        handler: str | None = None,
+        due: int | None = None,
+    ) -> Invocation:
+        key = key if key is not None or self.options.service.kind != "workflow" else run.name
+        row = self.router.invocation(run, self.router.target(workflow, key, kind, handler), due=due)
+        if self.records:
+            self.rows.append(row)
+        return row
+
+    # ---- events ----------------------------------------------------------------------------------------------
+
+    def send(self, event: OutsideEvent) -> None:
+        handle = {"send": self._event, "query": self._query, "update": self._update, "operator": self._operator}
+        handle[event.kind](event)
+
+    def _event(self, event: OutsideEvent) -> None:
+        """Starts whom it starts, and reaches whom it is for: by the cancel API, a promise, an awakeable, a signal."""
+        starters = list(self.outside.starters(event.name))
+        for workflow in starters:
+            self._start_by(event, workflow)
+        addressed = self._addressed(event)
+        for run in addressed:
+            self._deliver(event, run)
+        if not starters and not addressed:
+            self._ask(event.name, None, Ingress.unknown, event.name)
+
+    def _start_by(self, event: OutsideEvent, workflow: str) -> None:
+        self.started += 1
+        number, key = self.started, event.key if event.run is None else event.run.key
+        run = run_info(self.world, self.scenario, workflow, f"run {number}", number, key=key, given=event.payload)
+        if run.key is None and key is not None:
+            run = replace(run, key=key)
+        self._start(run)
+
+    def _addressed(self, event: OutsideEvent) -> list[RunInfo]:
+        if event.run is not None:
+            return [self._known(event.run)]
+        if event.key is not None:
+            row = self.router.of_key(event.key)
+            return [] if row is None else [row.run]
+        return list(self.outside.addressed(event.name, dict(event.payload)))
+
+    def _known(self, run: RunInfo) -> RunInfo:
+        """The run of that name as it was really started (by an event, perhaps)."""
+        row = self.router.find(run.name)
+        return run if row is None else row.run
+
+    def _deliver(self, event: OutsideEvent, run: RunInfo) -> None:
+        signal = self.scenario.workflows[run.workflow].signals.get(event.name)
+        if signal is not None and signal.then in ("cancel", "cancel-now"):
+            self._tell("cancel", run, termination.cancel)
+        elif not self.outside.waits_for(run.workflow, event.name):
+            self._ask(event.name, run, Ingress.unknown, event.name)
+        elif self.options.service.kind == "workflow":
+            self._helper(event, run, "complete-promise", event.payload)
+        elif self.options.service.wait_for == "signal":
+            self._helper(event, run, "send-signal", {"target": self.router.find(run.name)})
+        else:
+            payload = dict(event.payload)
+            self.outside.resolve(
+                run, event.name, lambda index: self._tell(event.name, run, entries.signalled, -index, payload)
+            )
+
+    def _tell(self, what: str, run: RunInfo, apply: Any, *args: Any) -> None:
+        """Has a record appended for a run, if there is one of that name by then."""
+
+        def tell(ingress: Ingress, connection: Connection) -> None:
+            row = self.router.find(run.name)
+            if row is None:
+                ingress.unknown(what, connection)
+            else:
+                ingress.tell(what, row, apply, args, connection)
+
+        self._ask(what, run, tell)
+
+    def _helper(self, event: OutsideEvent, run: RunInfo, kind: HandlerKind, given: Any) -> None:
+        """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
+        label = {"send": "event"}.get(event.kind, event.kind)
+        name = f"{label} {event.number}"
+        info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}")
+        key = self._key_of(run)
+        row = self._row(info, run.workflow, key, kind, event.name)
+        self._ask(event.name, info, Ingress.invoke, row, None)
+
+    def _key_of(self, run: RunInfo) -> str | None:
+        return run.key if run.key is not None or self.options.service.kind != "workflow" else run.name
+
+    def _query(self, event: OutsideEvent) -> None:
+        for run in self._addressed(event):
+            if self.router.target(run.workflow, run.key).service is None:
+                self._say(f"query {event.name}: a plain service has no state to read; use an object or a workflow")
+            else:
+                self._helper(event, run, "query", {})
+
+    def _say(self, note: str) -> None:
+        self.said[note] = None
+
+    def _update(self, event: OutsideEvent) -> None:
+        for run in self._addressed(event):
+            if event.name in self.scenario.workflows[run.workflow].updates:
+                self._helper(event, run, "update", {**run.input, **event.payload})
+
+    def _operator(self, event: OutsideEvent) -> None:
+        for run in self._addressed(event):
+            match event.name:
+                case "cancel":
+                    self._tell("cancel", run, termination.cancel)
+                case "kill":
+                    self._tell("kill", run, termination.kill)
+                case "pause":
+                    self._tell("pause", run, operators.pause)
+                case "resume":
+                    self._resume(run, event.deployment)
+                case _:
+                    self._restart(run, event.from_entry or 0)
+
+    def _resume(self, run: RunInfo, deployment: int | None) -> None:
+        chosen = self.registry.number(deployment)
+        self._tell("resume", run, operators.resume, chosen)
+
+    def _restart(self, run: RunInfo, last: int) -> None:
+        self.started += 1
+        new = replace(run, name=f"run {self.started}", luck=f"run {self.started}")
+        row = self._row(new, run.workflow, self._key_of(run))
+        self._tell("restart-as-new", run, operators.restart, row, last)
+
+    # ---- faults ----------------------------------------------------------------------------------------------
+
+    def replicas(self, name: str) -> Sequence[Sequence[Component]]:
+        if name == "engine":
+            return [node.components for node in self.nodes]
+        return [[endpoint] for deployment in self.registry.deployments for endpoint in deployment.endpoints]
+
+    def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
+        """In place: another program behind the same URL. Else a new deployment is registered beside the others."""
+        old = self.registry.latest
+        if in_place:
+            old.replace(self.code)
+        else:
+            version = len(self.registry.deployments) + 1
+            self.registry.register(Deployment(version, self._endpoints(f"-v{version}")))
+        self.world.emit(old.endpoints[0].name, Kind.DEPLOYED, None, None, None, name)
+        if down_for is not None:
+            for endpoint in old.endpoints:
+                endpoint.crash()
+                if down_for < FOREVER:
+                    self.world.after(down_for, endpoint.restart)
+
+    # ---- the trace -------------------------------------------------------------------------------------------
+
+    def findings(self) -> Findings:
+        return findings(self)

@@ -1,0 +1,414 @@
+"""The invoker: runs the attempts of the invocations that its node leads, and retries them (restate.md §6, §9).
+
+    invoke ─▶ queue ─▶ connecting ─▶ in flight ─┬─ End, Suspension ──▶ proposed to the log
+                          ▲                     ├─ Error, lost, aborted ─▶ back-off ─┐  (or paused, or killed)
+                          └─────────────────────┴────────────────────────────────────┘
+
+A session is one invocation's stay in here, from being invoked to its end, suspension or pause: its place in the retry
+policy, its retry count and its last error are in memory only, and gone with the process.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.scenario import RestateDeployment
+from durascope.models.trace import Kind
+from durascope.models.units import Spread
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Connection, Network
+from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.restate import entries, lifecycle
+from durascope.simulators.restate.constants import constant
+from durascope.simulators.restate.deployments import Deployment, Registry
+from durascope.simulators.restate.endpoint import ServiceEndpoint
+from durascope.simulators.restate.invocation import Invocation
+from durascope.simulators.restate.journal import Command, Failure, Notification
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.protocol import JOURNAL_MISMATCH, End, Error, Message, Proposal, Start, Suspension
+from durascope.simulators.restate.retries import PolicyCursor
+
+if TYPE_CHECKING:
+    from durascope.simulators.restate.processor import PartitionProcessor
+    from durascope.simulators.restate.routing import Router
+
+LOST: Final = "error reading a body from connection: stream closed"
+REFUSED: Final = "tcp connect error: connection refused"
+CONNECT_TIMEOUT: Final = "tcp connect error: deadline has elapsed"
+ABORTED: Final = "the invocation stream was closed after the 'abort timeout' fired"
+
+
+DEFAULT_INACTIVITY: Final = RestateDeployment().inactivity_timeout
+"""Of services that are only called: the timeout is an option of the service that is started from outside."""
+
+
+class State(Enum):
+    QUEUED = "queued"
+    ADMITTED = "admitted"
+    IN_FLIGHT = "in flight"
+    DRAINING = "draining"
+    BACKING_OFF = "backing off"
+
+
+class Session:
+    """One invocation in the invoker. Volatile."""
+
+    __slots__ = (
+        "connection", "cursor", "deployment", "input_closed", "invocation", "last_activity", "last_error",
+        "pause_requested", "pin_proposed", "retry_count", "state", "stored_at", "timer",
+    )  # fmt: skip
+
+    def __init__(self, invocation: Invocation, cursor: PolicyCursor) -> None:
+        self.invocation = invocation
+        self.cursor = cursor
+        self.state = State.QUEUED
+        self.retry_count = 0
+        """Failed attempts since the last stored command: goes with `Start`."""
+        self.last_error: tuple[str, str, str | None] | None = None
+        self.pause_requested = False
+        self.connection: Connection | None = None
+        self.deployment: Deployment | None = None
+        self.pin_proposed = False
+        self.input_closed = False
+        self.last_activity = 0
+        self.timer: Call | None = None
+        self.stored_at = 0
+        """When all that was proposed so far will have been stored."""
+
+
+class Invoker(Component):
+    """Runs attempts at the service's endpoints."""
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        network: Network,
+        options: RestateDeployment,
+        delays: Mapping[str, Spread],
+        registry: Registry,
+        router: Router,
+        observer: Observer,
+    ) -> None:
+        self.network = network
+        self.options = options
+        self.delays = delays
+        self.registry = registry
+        self.router = router
+        self.observer = observer
+        self.request_response = options.service.mode == "request-response" or options.inactivity_timeout == 0
+        self.processor: PartitionProcessor
+        super().__init__(world, name)
+
+    def reset(self) -> None:
+        self.sessions: dict[Invocation, Session] = {}
+        self.streams: dict[Connection, Session] = {}
+        self.in_flight = 0
+        self.queue: deque[tuple[Session, bool]] = deque()
+
+    def delay(self, name: str) -> int:
+        spread = self.delays[name]
+        return spread.values[0] if spread.fixed else self.world.luck.sample(spread, name, self.name, self.world.now)
+
+    # ---- asked by the partition processor --------------------------------------------------------------------
+
+    def enrich(self, caller: Invocation, command: Command) -> Invocation:
+        """The invocation that a call or send asks for, with its id and partition."""
+        return self.router.child(caller, command)
+
+    def has(self, invocation: Invocation) -> bool:
+        return invocation in self.sessions
+
+    def invoke(self, invocation: Invocation, *, resumed: bool = False) -> None:
+        """Takes an invocation over; it waits for a slot while as many as the limit are running (restate.md §10)."""
+        session = Session(invocation, PolicyCursor(self.options.retry))
+        self.sessions[invocation] = session
+        if self.in_flight >= constant("concurrent_invocations"):
+            self.world.emit(self.name, Kind.TASK_QUEUED, invocation.run, detail="invoker")
+            self.queue.append((session, resumed))
+        else:
+            self._admit(session, resumed)
+
+    def _admit(self, session: Session, resumed: bool) -> None:
+        self.in_flight += 1
+        session.state = State.ADMITTED
+        delay = self.delay("resume" if resumed else "invoke") - self.delay("network")
+        self.after(max(0, delay), self._attempt, session)
+
+    def _forget(self, session: Session) -> None:
+        """The session is over; its slot goes to the next in the queue."""
+        if self.sessions.get(session.invocation) is session:
+            del self.sessions[session.invocation]
+        self._hang_up(session)
+        if session.state is State.QUEUED:
+            return
+        self.in_flight -= 1
+        while self.queue:
+            waiting, resumed = self.queue.popleft()
+            if self.sessions.get(waiting.invocation) is waiting:
+                self.world.emit(self.name, Kind.TASK_PICKED_UP, waiting.invocation.run, detail="invoker")
+                self._admit(waiting, resumed)
+                return
+
+    def _hang_up(self, session: Session) -> None:
+        self.cancel(session.timer)
+        connection, session.connection = session.connection, None
+        if connection is not None:
+            self.streams.pop(connection, None)
+            connection.close()
+
+    def notify(self, invocation: Invocation, notification: Notification) -> None:
+        """Sends a stored notification to the attempt, unless there is none or its input is closed."""
+        session = self.sessions.get(invocation)
+        if session is None or session.input_closed or session.state is not State.IN_FLIGHT:
+            return
+        connection = session.connection
+        assert connection is not None
+        session.last_activity = self.world.now
+        acknowledged = notification.type == "Run" and self.options.server.protocol >= 7
+        connection.send(
+            self,
+            _endpoint(connection).deliver,
+            connection,
+            notification,
+            what="ProposeRunCompletionAck" if acknowledged else "Notification",
+            delay=self.delay("network") + self.delay("sdk"),
+        )
+
+    def abort(self, invocation: Invocation) -> None:
+        """Resets the stream: the invocation is over (kill)."""
+        session = self.sessions.get(invocation)
+        if session is not None:
+            self._reset_stream(session)
+            self._forget(session)
+
+    def pause(self, invocation: Invocation) -> None:
+        """Pauses it: at once if no attempt is in flight, else when the attempt ends, which it is now made to do."""
+        session = self.sessions.get(invocation)
+        if session is None:
+            return
+        session.pause_requested = True
+        if session.state is State.IN_FLIGHT and session.connection is not None:
+            self._close_input(session)
+        elif session.state is not State.DRAINING:
+            error = session.last_error
+            self._propose(session, lifecycle.pause, error and error[:2])
+            self._forget(session)
+
+    def retry_now(self, invocation: Invocation) -> None:
+        """An operator resumes one that is backing off: the retry timer counts as fired."""
+        session = self.sessions.get(invocation)
+        if session is not None and session.state is State.BACKING_OFF:
+            self.cancel(session.timer)
+            self._retry(session)
+
+    # ---- an attempt ------------------------------------------------------------------------------------------
+
+    def _attempt(self, session: Session) -> None:
+        """Reads the journal and opens the stream."""
+        invocation = session.invocation
+        if self.sessions.get(invocation) is not session:
+            return
+        session.state = State.IN_FLIGHT
+        session.input_closed = self.request_response
+        session.deployment = invocation.pinned or self.registry.latest
+        session.last_activity = self.world.now
+        invocation.requests += 1
+        endpoint = session.deployment.pick()
+        session.connection = self.network.connect(
+            self,
+            endpoint,
+            self.delay("network"),
+            partial(endpoint.accept, self._start_message(session)),
+            on_refused=partial(self._refused, session),
+            what="POST /invoke",
+            run=invocation.run,
+        )
+        self.streams[session.connection] = session
+        session.connection.on_lost[self] = partial(self._lost, session)
+        self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))
+
+    def _start_message(self, session: Session) -> Start:
+        invocation = session.invocation
+        vobject, target = invocation.vobject, invocation.target
+        state = vobject.state if vobject is not None and target.stateful else None
+        lazy = self.options.service.lazy_state or state is None
+        return Start(
+            invocation.run,
+            target,
+            invocation.journal.entries[:],
+            {} if lazy or state is None else dict(state),
+            lazy,
+            session.retry_count,
+            self.world.now - invocation.modified_at,
+            invocation.requests,
+            self.request_response,
+            self.options.server.protocol,
+        )
+
+    def receive(self, connection: Connection, messages: Sequence[Message]) -> None:
+        """Messages from the SDK, in the order in which it sent them."""
+        session = self.streams.get(connection)
+        if session is None:
+            return
+        invocation = session.invocation
+        if session.state is State.DRAINING:  # all that still comes is thrown away, until the SDK has closed its side
+            if isinstance(messages[-1], Suspension | Error | End):
+                self._drained(session)
+            return
+        session.last_activity = self.world.now
+        for message in messages:
+            if isinstance(message, Command):
+                session.retry_count = 0
+                session.last_error = None
+                self._propose(session, entries.store_command, message)
+            elif isinstance(message, Proposal):
+                self._propose(session, entries.store_proposal, message)
+            elif isinstance(message, Error):
+                self.observer.ended(invocation.name, "failed")
+                code = "RT0016" if message.code == JOURNAL_MISMATCH else "RT0007"
+                self._failed(session, code, message.message, message)
+            elif isinstance(message, Suspension):
+                self._suspended(session, message)
+            elif isinstance(message, End):
+                self.observer.ended(invocation.name, "completed")
+                self._propose(session, lifecycle.end)
+                self._forget(session)
+
+    def _propose(self, session: Session, apply: Callable[..., Any], *args: Any) -> None:
+        """Appends an effect of the attempt to the log of the invocation's partition."""
+        invocation = session.invocation
+        if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
+            session.pin_proposed = True
+            self.processor.append(invocation.partition, lifecycle.pin, invocation, session.deployment)
+        session.stored_at = self.processor.append(invocation.partition, apply, invocation, *args)
+
+    def _suspended(self, session: Session, message: Suspension) -> None:
+        self.observer.ended(session.invocation.name, "suspended")
+        if session.pause_requested:
+            self._propose(session, lifecycle.pause, None)
+        else:
+            self._propose(session, lifecycle.suspend, message.waiting, self.options.server.protocol >= 7)
+        self._forget(session)
+
+    # ---- timeouts of the stream ------------------------------------------------------------------------------
+
+    def _arm(self, session: Session, delay: int) -> None:
+        self.cancel(session.timer)
+        session.timer = self.after(delay, self._check, session)
+
+    def _patience(self, session: Session) -> int:
+        """How long silence may last: the inactivity timeout, or with the input closed the abort timeout."""
+        if session.input_closed:
+            return self.options.abort_timeout
+        own = session.invocation.target.workflow in self.router.outer
+        return self.options.inactivity_timeout if own else DEFAULT_INACTIVITY
+
+    def _check(self, session: Session) -> None:
+        """The one timer of an attempt: re-armed when there has been traffic since."""
+        connection = session.connection
+        if connection is None or session.state is not State.IN_FLIGHT:
+            return
+        patience = self._patience(session) if connection.open else int(constant("connect_timeout_us"))
+        left = session.last_activity + patience - self.world.now
+        if left > 0:
+            self._arm(session, left)
+        elif not connection.open:
+            self._failed(session, "RT0010", CONNECT_TIMEOUT)
+        elif not session.input_closed:
+            self._close_input(session)
+        else:
+            session.state = State.DRAINING
+            session.timer = self.after(int(constant("drain_us")), self._drained, session, True)
+
+    def _close_input(self, session: Session) -> None:
+        """Half-closes the stream: the SDK is to suspend as soon as it can (restate.md §6)."""
+        connection = session.connection
+        assert connection is not None
+        session.input_closed = True
+        session.last_activity = self.world.now
+        connection.send(self, _endpoint(connection).close_input, connection, what="end of stream")
+        self._arm(session, self.options.abort_timeout)
+
+    def _drained(self, session: Session, reset: bool = False) -> None:
+        """The abort timeout's failure is handled only now, when the SDK is silent or 5 s are over."""
+        self.cancel(session.timer)
+        self.observer.ended(session.invocation.name, "aborted")
+        if reset:
+            self._reset_stream(session)
+        self._failed(session, "RT0001", ABORTED)
+
+    def _reset_stream(self, session: Session) -> None:
+        connection = session.connection
+        if connection is None:
+            return
+        self.observer.ended(session.invocation.name, "aborted")
+        self.network.send(
+            self,
+            connection.server,
+            self.delay("network"),
+            _endpoint(connection).reset_stream,
+            connection,
+            what="RST_STREAM",
+            run=session.invocation.run,
+        )
+
+    # ---- failures --------------------------------------------------------------------------------------------
+
+    def _refused(self, session: Session) -> None:
+        if self.sessions.get(session.invocation) is session:
+            self._failed(session, "RT0010", REFUSED)
+
+    def _lost(self, session: Session) -> None:
+        if self.sessions.get(session.invocation) is not session:
+            return
+        if session.state is State.DRAINING:
+            self._drained(session)
+        else:
+            self.observer.ended(session.invocation.name, "connection-lost")
+            self._failed(session, "RT0010", LOST)
+
+    def _failed(self, session: Session, code: str, message: str, error: Error | None = None) -> None:
+        """Another attempt after a while, or, with the attempts used up, a pause or the end (restate.md §9)."""
+        self._hang_up(session)
+        invocation = session.invocation
+        delay = None if error is None else error.retry_after
+        if delay is None and not session.pause_requested:
+            delay = session.cursor.next(partial(self.world.luck, "jitter", invocation.run.luck, invocation.requests))
+        if delay is None or session.pause_requested:
+            self._give_up(session, code, message)
+            return
+        session.retry_count += 1
+        told = (code, message, None if error is None else error.related)
+        if session.last_error != told:  # equal errors one after the other are stored once
+            session.last_error = told
+            self._propose(session, lifecycle.transient_error, code, message)
+        session.state = State.BACKING_OFF
+        if error is not None and error.step is not None:
+            self.world.emit(self.name, Kind.STEP_RETRIED, invocation.run, error.step, None, delay)
+        self.world.emit(self.name, Kind.TIMER_SET, invocation.run, "back-off", None, self.world.now + delay)
+        session.timer = self.after(delay, self._retry, session)
+
+    def _give_up(self, session: Session, code: str, message: str) -> None:
+        if session.pause_requested or self.options.retry.then == "pause":
+            self._propose(session, lifecycle.pause, (code, message))
+        else:
+            self._propose(session, lifecycle.end, "failed", Failure(500, message))
+        self._forget(session)
+
+    def _retry(self, session: Session) -> None:
+        """The retry timer has fired; what the last attempt proposed has to be stored before the journal is read."""
+        if session.stored_at > self.world.now:
+            session.timer = self.after(session.stored_at - self.world.now, self._retry, session)
+            return
+        self.world.emit(self.name, Kind.TIMER_FIRED, session.invocation.run, "back-off")
+        self._attempt(session)
+
+
+def _endpoint(connection: Connection) -> ServiceEndpoint:
+    assert isinstance(connection.server, ServiceEndpoint)
+    return connection.server

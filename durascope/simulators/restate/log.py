@@ -1,0 +1,63 @@
+"""The partition's log: the commit point of everything (restate.md §1, Bifrost).
+
+An operation has happened when its record is committed, `commit` after it was appended; records are applied in one
+order. What was appended but is not committed when the process dies is lost with it; what is committed but not yet
+applied is applied after the restart.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.units import Spread
+
+if TYPE_CHECKING:
+    from durascope.simulators.restate.processor import PartitionProcessor
+
+Apply = Callable[..., Any]
+Record = tuple[Apply, tuple[Any, ...]]
+
+
+class PartitionLog:
+    """One partition's records: in flight (volatile), committed and not yet applied (durable), and a count."""
+
+    __slots__ = ("_batch", "_batch_at", "_commit", "_committed_at", "_number", "committed", "records")
+
+    def __init__(self, number: int, commit: Spread) -> None:
+        self.committed: deque[Record] = deque()
+        self.records = 0
+        """How many have been committed."""
+        self._number = number
+        self._commit = commit
+        self._batch: list[Record] = []
+        self._batch_at: tuple[int, int] = (-1, 0)
+        self._committed_at = 0
+
+    def append(self, leader: PartitionProcessor, apply: Apply, *args: Any) -> int:
+        """Appends a record; `apply(*args)` is what it does when the leader reads it back, at the time returned."""
+        now = leader.world.now
+        at = (now, leader.incarnation)
+        if at == self._batch_at:  # what is appended at one instant is committed as one batch
+            self._batch.append((apply, args))
+            return self._committed_at
+        self._batch = [(apply, args)]
+        self._batch_at = at
+        delay = leader.world.luck.sample(self._commit, "commit", self._number, self.records, now)
+        committed_at = self._committed_at = max(now + delay, self._committed_at)
+        leader.after(committed_at - now, self._commit_batch, self._batch)
+        return committed_at
+
+    def _commit_batch(self, batch: list[Record]) -> None:
+        self._batch_at = (-1, 0)
+        self.records += len(batch)
+        self.committed.extend(batch)
+        self.apply()
+
+    def apply(self) -> None:
+        """Applies what is committed, in order; each record is one transaction of the store."""
+        committed = self.committed
+        while committed:
+            apply, args = committed.popleft()
+            apply(*args)

@@ -1,0 +1,34 @@
+"""What an operator can do by hand besides cancel and kill: pause, resume, restart (restate.md §8)."""
+
+from __future__ import annotations
+
+from durascope.simulators.restate import lifecycle
+from durascope.simulators.restate.deployments import Deployment
+from durascope.simulators.restate.invocation import Invocation, Status
+
+
+def pause(invocation: Invocation) -> None:
+    """One that runs is made to end its attempt first; one that backs off or is suspended pauses at once."""
+    if invocation.status is Status.INVOKED:
+        invocation.partition.leader.invoker.pause(invocation)
+    elif invocation.status is Status.SUSPENDED:
+        lifecycle.pause(invocation, None)
+
+
+def resume(invocation: Invocation, deployment: Deployment | None) -> None:
+    """Goes on with fresh retry state, on another deployment if one is named; one that backs off tries at once."""
+    if invocation.status in (Status.PAUSED, Status.SUSPENDED):
+        if deployment is not None and invocation.pinned is not None:
+            invocation.pinned = deployment
+        lifecycle.resume(invocation)
+    elif invocation.status is Status.INVOKED:
+        invocation.partition.leader.invoker.retry_now(invocation)
+
+
+def restart(invocation: Invocation, new: Invocation, last: int) -> None:
+    """A finished one begins anew as another, keeping the journal's entries 0 to `last`."""
+    if invocation.status is not Status.COMPLETED or last >= len(invocation.journal):
+        return
+    new.journal = invocation.journal.prefix(last)
+    new.pinned = invocation.pinned
+    lifecycle.begin(new)

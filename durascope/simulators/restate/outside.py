@@ -1,0 +1,146 @@
+"""The world outside of Restate: who knows which awakeable, and to whom an event goes.
+
+An awakeable can be resolved only by who has been told its id; until then the sender keeps the event. Restate matches
+nothing by content: an event without an address is sent to every run whose field matches, by somebody who knows them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Send, WaitFor
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.restate.invocation import Invocation, Status
+from durascope.simulators.restate.journal import Command
+from durascope.simulators.restate.routing import Outgoing, Router
+
+
+@dataclass(slots=True)
+class Awakeables:
+    """What is known outside of one run's waits for one event."""
+
+    ids: list[int] = field(default_factory=list[int])
+    used: int = 0
+    held: list[Callable[[int], Any]] = field(default_factory=list["Callable[[int], Any]"])
+    """Events that wait for an id."""
+
+
+class Outside:
+    """Clients and their knowledge; it outlives every crash."""
+
+    def __init__(self, scenario: Scenario, router: Router) -> None:
+        self.scenario = scenario
+        self.router = router
+        self.kind = scenario.deployments.restate.service.kind
+        self.signals = scenario.deployments.restate.service.wait_for == "signal"
+        self._awakeables: dict[tuple[str, str], Awakeables] = {}
+        self._waits: dict[str, dict[str, int]] = {
+            name: waits_of(workflow) for name, workflow in scenario.workflows.items()
+        }
+
+    # ---- awakeables ------------------------------------------------------------------------------------------
+
+    def learn(self, run: str, event: str, index: int) -> None:
+        """An awakeable's id has been published; every attempt publishes it again."""
+        known = self._awakeables.setdefault((run, event), Awakeables())
+        if index in known.ids:
+            return
+        known.ids.append(index)
+        if known.held:
+            known.used += 1
+            known.held.pop(0)(index)
+
+    def resolve(self, run: RunInfo, event: str, deliver: Callable[[int], Any]) -> None:
+        """Has `deliver(index)` called for the awakeable that the event resolves: now, or when its id is known."""
+        known = self._awakeables.setdefault((run.name, event), Awakeables())
+        if known.used < len(known.ids):
+            known.used += 1
+            deliver(known.ids[known.used - 1])
+        elif known.ids and known.used >= self._waits.get(run.workflow, {}).get(event, 1):
+            deliver(known.ids[-1])
+        else:
+            known.held.append(deliver)
+
+    def waits_for(self, workflow: str, event: str) -> bool:
+        return event in self._waits.get(workflow, {})
+
+    # ---- who an event is for ---------------------------------------------------------------------------------
+
+    def starters(self, event: str) -> Iterator[str]:
+        """The workflows that it starts."""
+        for name, workflow in self.scenario.workflows.items():
+            started_by = workflow.started_by
+            if started_by is not None and started_by.event == event and started_by.of is None:
+                yield name
+
+    def addressed(self, event: str, payload: dict[str, Any]) -> Iterator[RunInfo]:
+        """The runs in flight that an event without an address concerns: they wait for it or react to it."""
+        for partition in self.router.partitions:
+            for row in tuple(partition.invocations.values()):
+                live = row.target.kind == "run" and row.status is not Status.COMPLETED
+                if live and self._concerns(row, event, payload):
+                    yield row.run
+
+    def _concerns(self, row: Invocation, event: str, payload: dict[str, Any]) -> bool:
+        workflow = self.scenario.workflows[row.run.workflow]
+        fields = [step.match for step in workflow.walk() if isinstance(step, WaitFor) and step.wait_for == event]
+        signal = workflow.signals.get(event)
+        if signal is not None:
+            fields.append(signal.match)
+        return any(each is None or row.run.input.get(each) == payload.get(each) for each in fields)
+
+    # ---- the `send` of a workflow's own code -----------------------------------------------------------------
+
+    def handlers_of(self, run: RunInfo, step: Send, luck: str, now: int) -> Sequence[tuple[str, Outgoing]]:
+        """The handlers that a `send` step sends to: the workflows it starts, and a waiting workflow's promise."""
+        at = now + step.after if step.after else None
+        key = None if step.to is None else str(run.input.get(str(step.to), step.to))
+        calls = [(name, Outgoing(name, key, luck, at)) for name in self.starters(step.send)]
+        waiting = self._listener(step)
+        if self.kind == "workflow" and waiting is not None:
+            row = self._row(step)
+            promised = key if row is None else row.target.key
+            calls.append((step.send, Outgoing(waiting, promised, luck, at, "complete-promise", step.send)))
+        return calls
+
+    def signal_of(self, step: Send, *, live: bool) -> Command | None:
+        """The signal or awakeable's result that a `send` step sends, if there is a workflow that waits for it."""
+        if self.kind == "workflow" or self._listener(step) is None:
+            return None
+        row = self._row(step)
+        if self.signals:
+            return Command("SendSignal", step.send, (), (row, step.send))
+        return Command("CompleteAwakeable", None, (), (row, self._awakeable(row, step.send)) if live else None)
+
+    def _awakeable(self, row: Invocation | None, event: str) -> int:
+        """The signal of the awakeable that is resolved next, as far as its id is known."""
+        known = None if row is None else self._awakeables.get((row.name, event))
+        if known is None or not known.ids:
+            return 0
+        known.used += 1
+        return -known.ids[min(known.used, len(known.ids)) - 1]
+
+    def _listener(self, step: Send) -> str | None:
+        """The workflow that an addressed `send` may find waiting."""
+        if step.to is None:
+            return None
+        return next((name for name, waits in self._waits.items() if step.send in waits), None)
+
+    def _row(self, step: Send) -> Invocation | None:
+        if step.to is None:
+            return None
+        if isinstance(step.to, int):
+            return self.router.find(f"run {step.to}")
+        return self.router.of_key(str(step.to))
+
+
+def waits_of(workflow: Workflow) -> dict[str, int]:
+    """How often the code waits for each event, loops not counted."""
+    waits: dict[str, int] = {}
+    for step in workflow.walk():
+        if isinstance(step, WaitFor):
+            waits[step.wait_for] = waits.get(step.wait_for, 0) + step.times
+    return waits
