@@ -130,7 +130,6 @@ class _Reader:
         self.queued, self.running, self.working = _Lists(), _Lists(), _Lists()
         self.replaying, self.timers, self.down, self.asked = _Lists(), _Lists(), _Lists(), _Lists()
         self.backoffs = _Lists()
-        self.crashes: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.run_ends: dict[str, int] = {}
 
     def read(self, number: int, event: Event) -> None:
@@ -186,7 +185,7 @@ class _Reader:
                 self._end(self.asked.take(run, step), number, event.at)
             case Kind.CRASHED | Kind.HUNG | Kind.OUTAGE_STARTED | Kind.CUT:
                 if kind is Kind.CRASHED:
-                    self.crashes[lane].append((event.at, number))
+                    self._die(number, event)
                 detail = _DOWN[kind] if kind is not Kind.CUT else f"cut {_word(event.detail)}"
                 self.down.add(self._begin("down", number, event, detail), lane, _DOWN[kind])
             case Kind.RESTARTED | Kind.RESUMED | Kind.OUTAGE_ENDED | Kind.HEALED:
@@ -195,6 +194,13 @@ class _Reader:
                 self.run_ends[run] = event.at
             case _:
                 pass
+
+    def _die(self, number: int, event: Event) -> None:
+        """Whatever runs in a component ends with it."""
+        for lists in (self.running, self.replaying, self.working):
+            for members in [members for key, members in lists.open.items() if key[0] == event.lane]:
+                while members:
+                    self._end(members.pop(0), number, event.at, "crashed")
 
     def _pick_up(self, number: int, event: Event) -> None:
         """The oldest task of the run in that queue (of that step, where the event names one), or just the oldest."""
@@ -230,8 +236,6 @@ class _Reader:
         for each in self.all:
             end, ended = (each.end, each.ended) if each.end is not None else self._fate(each)
             begun = each.begun
-            if ended == "crashed" and each.end is None:
-                each.events.append(next(number for _, number in self.crashes[begun.lane] if number > each.events[0]))
             yield Span(
                 each.kind, begun.lane, begun.run, begun.workflow, begun.step, begun.attempt,
                 begun.at, max(end, begun.at), ended, tuple(each.events), each.detail,
@@ -245,12 +249,9 @@ class _Reader:
         if begun.run is not None and begun.run in self.run_ends:
             fates.append((self.run_ends[begun.run], "run-ended"))
         if span.kind in ("running", "working", "replaying"):
-            died = next((crash for crash in self.crashes[begun.lane] if crash[1] > span.events[0]), None)
-            if died is not None:
-                fates.append((died[0], "crashed"))
             if span.inside is not None and span.inside.end is not None:
                 fates.append((span.inside.end, "abandoned"))
-        rank: tuple[Ending, ...] = ("crashed", "abandoned", "done", "run-ended", "open")
+        rank: tuple[Ending, ...] = ("abandoned", "done", "run-ended", "open")
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
 
 

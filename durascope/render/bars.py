@@ -8,9 +8,10 @@ from typing import Final, Literal
 
 from durascope.models.effects import EffectMark
 from durascope.models.spans import Span
+from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.legend import Entry
-from durascope.render.theme import PAPER, Hatch, Paint
+from durascope.render.theme import PAPER, SMALL, Hatch, Paint
 from durascope.render.timescale import TimeScale, spoken
 
 Bar = Literal[
@@ -68,7 +69,11 @@ def draw_bars(canvas: Canvas, scale: TimeScale, spans: Iterable[Span], middle: f
         by_bar.setdefault(bar_of(span), []).append(span)
     for bar in _BEHIND_FIRST:
         for group, left, right in _joined(scale, by_bar.get(bar, ())):
-            _bar(canvas, LOOKS[bar], group, left, right, middle)
+            busy = sum(span.lasts for span in group) * 2 > group[-1].end - group[0].start
+            if len(group) == 1 or busy:
+                _bar(canvas, LOOKS[bar], group, left, right, middle)
+            else:
+                _comb(canvas, LOOKS[bar], group, left, right, middle)
 
 
 _BEHIND_FIRST: Final[tuple[Bar, ...]] = (
@@ -102,6 +107,21 @@ def _bar(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right: 
             canvas.hatch(left + 0.5, top + 0.5, width - 1, height - 1, look.hatch, look.paint.stroke, gap=4.5)
 
 
+def _comb(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right: float, middle: float) -> None:
+    """Many short ones with longer pauses between them than could be drawn: teeth, and how many they are."""
+    half = (TALL if look.tall else LOW) / 2
+    steps: list[tuple[str | float, ...]] = []
+    for tooth in range(int((right - left) / 4) + 1):
+        steps += [("M", left + 4 * tooth + 1, middle - half), ("L", left + 4 * tooth + 1, middle + half)]
+    with canvas.group("span", told(spans), kind=spans[0].kind, step=spans[0].step or "", run=spans[0].run or ""):
+        canvas.path(*steps, stroke=look.paint.stroke, line=1.4)
+        words = f"{len(spans)} ×"
+        width = measure.width(words, SMALL)
+        if look.tall and right - left > 3 * width:
+            canvas.box((left + right - width) / 2 - 5, middle - 7, width + 10, 14, fill=PAPER)
+            canvas.text((left + right) / 2, middle + 4, words, SMALL, anchor="middle")
+
+
 def told(spans: Sequence[Span]) -> str:
     """What a pointer over the bar tells."""
     first = spans[0]
@@ -119,10 +139,12 @@ def told(spans: Sequence[Span]) -> str:
 
 def draw_effects(canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark], middle: float) -> None:
     """A diamond where the outside changed; a red one in a ring where it had changed so before."""
+    marks = list(effects)
+    apart = 2 if len(marks) < 40 else 12
     drawn: dict[tuple[int, bool], None] = {}
-    for effect in effects:
+    for effect in marks:
         x = scale.x(effect.at)
-        place = (round(x / 2), effect.duplicate)
+        place = (round(x / apart), effect.duplicate)
         if place in drawn:
             continue
         drawn[place] = None

@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from durascope.models.effects import effects
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import BACKOFF, Span, spans
 from durascope.models.steps import Run
 from durascope.models.trace import Event, Kind, Trace
 from durascope.render.timescale import spoken
@@ -44,6 +44,8 @@ class Item:
     """return: what the service had done by then."""
     tone: Literal["", "replay", "bad", "good"] = ""
     """note: how it is coloured."""
+    until: int = -1
+    """fold: the number of the last event that it stands for."""
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -128,6 +130,11 @@ class _Reading:
                 self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good"))
             case Kind.REPLAY_STARTED:
                 self._replay(number, event)
+            case Kind.TIMER_SET if event.step == BACKOFF:
+                wait = f" {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
+                self._note(number, event, f"backs off{wait}")
+            case Kind.TIMER_FIRED if event.step == BACKOFF:
+                pass
             case Kind.TIMER_SET:
                 due = f" for {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))

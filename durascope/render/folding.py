@@ -121,4 +121,5 @@ def _excerpt(items: Sequence[Item]) -> list[Item]:
 
 def _fold_item(left: Sequence[Item], words: str) -> Item:
     lasts = spoken(left[-1].at - left[0].at)
-    return replace(left[0], sort="fold", text=f"{words}, {lasts}", at=left[-1].at, position=left[0].position, tone="")
+    last = left[-1]
+    return replace(left[0], sort="fold", text=f"{words}, {lasts}", at=last.at, until=last.position, tone="", effect="")

@@ -151,7 +151,7 @@ def _fold(lines: list[Line], columns: list[Column]) -> tuple[list[Line], list[Co
         first, last = lines[: MAX_ENTRIES - 20], lines[-20:]
         left = len(lines) - MAX_ENTRIES
         notes.append(f"Folded: {left} entries in the middle are not drawn.")
-        lines = [*first, Line(-1, f"⋮  {left} more entries", None, -1), *last]
+        lines = [*first, Line(-1, f"…  {left} more entries  …", None, -1), *last]
     return lines, columns, notes
 
 

@@ -40,6 +40,7 @@ MAX_QUEUES: Final = 10
 DEPTH: Final = 44.0
 WAIT: Final = 34.0
 GAP: Final = 20.0
+_MANY_WAITS: Final = 200
 _DEPTH: Final = Paint("#fdf0cd", "#b7791f")
 _WAIT: Final = Paint("#d5e3fd", "#2b64b0")
 
@@ -164,6 +165,12 @@ def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float
         x = round(scale.x(span.end) * 2)
         if x not in deepest or span.lasts > deepest[x].lasts:
             deepest[x] = span
+    if len(deepest) > _MANY_WAITS:
+        strokes: list[tuple[str | float, ...]] = []
+        for x, span in deepest.items():
+            strokes += [("M", x / 2, ceiling), ("L", x / 2, ceiling + room * span.lasts / most)]
+        canvas.path(*strokes, stroke=_WAIT.stroke, line=1)
+        return
     for x, span in deepest.items():
         with canvas.group("wait", f"{span.run or 'a task'} waited {spoken(span.lasts)}, until {spoken(span.end)}"):
             y = ceiling + room * span.lasts / most

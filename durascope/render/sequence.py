@@ -72,14 +72,23 @@ class Sheet:
     lanes: dict[str, float]
     roles: dict[str, Role]
     lines: tuple[Line, ...]
+    positions: tuple[int, ...]
+    """The numbers of the lines' events."""
     top: float
     bottom: float
     width: float
 
     def row_of(self, event: int, *, after: bool) -> int:
         """The line of the last item up to that event, or (`after`) of the first from it on."""
-        positions = [line.item.position for line in self.lines]
-        return bisect_left(positions, event) if after else bisect_right(positions, event) - 1
+        at = bisect_right(self.positions, event) - 1
+        if at >= 0 and event <= self.lines[at].item.until:
+            return at
+        return bisect_left(self.positions, event) if after else at
+
+    def folded(self, span: Span) -> bool:
+        """Whether the span lies wholly in what one fold stands for."""
+        at = bisect_right(self.positions, span.events[0]) - 1
+        return at >= 0 and self.lines[at].item.sort == "fold" and span.events[-1] <= self.lines[at].item.until
 
 
 def draw(trace: Trace, scenario: Scenario) -> Picture:
@@ -134,7 +143,9 @@ def _sheet(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -
         y += (_SILENCE if silence else 0.0) + _HEIGHTS[item.sort]
         lines.append(Line(item, y - 7, silence))
         before = item.at
-    return Sheet(lanes, dict(talk.lanes), tuple(lines), top, y + 14, width)
+    return Sheet(
+        lanes, dict(talk.lanes), tuple(lines), tuple(item.position for item in folded.items), top, y + 14, width
+    )
 
 
 def lane_title(name: str, scenario: Scenario) -> str:
@@ -215,7 +226,7 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
     for kind in ("working", "running"):
         open_until: dict[str, list[float]] = {}
         for span in all_spans:
-            if span.kind != kind or span.lane not in sheet.lanes:
+            if span.kind != kind or span.lane not in sheet.lanes or sheet.folded(span):
                 continue
             first = sheet.row_of(span.events[0], after=kind == "running")
             last = sheet.row_of(span.events[-1], after=True)
@@ -324,7 +335,7 @@ def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, silence: int) -> None:
 def _draw_fold(canvas: Canvas, sheet: Sheet, item: Item, y: float) -> None:
     left, right = MARGIN + TIME - 10, sheet.width - MARGIN
     canvas.box(left, y - 22, right - left, 26, fill="#f1f3f6", stroke="#8b95a5", radius=4, dash=(5, 3))
-    canvas.text((left + right) / 2, y - 5, f"⋮  {item.text}", BODY, bold=True, ink=MUTED, anchor="middle")
+    canvas.text((left + right) / 2, y - 5, f"…  {item.text}  …", BODY, bold=True, ink=MUTED, anchor="middle")
 
 
 def _draw_times(canvas: Canvas, sheet: Sheet) -> None:

@@ -249,7 +249,7 @@ def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
     length, width = max(piece.end - piece.start, 1), piece.right - piece.left
     wanted = length * TICK_PX / max(width, 1.0)
     step = next((each for each in _STEPS if each >= wanted), _STEPS[-1])
-    plain = piece.end < 1_000_000_000 and step * 2_000 > piece.start
+    plain = step * 2_000 > piece.start and (piece.end < 1_000_000_000 or (first and step >= 60_000_000))
     if plain:  # the time since the start, throughout
         begin = -(-piece.start // step) * step
         ticks = [Tick(at, piece.x(at), _clock(at, step), main=True) for at in range(begin, piece.end + 1, step)]

@@ -128,7 +128,11 @@ class _Spans:
         for number in span.events:
             event = self.trace.events[number]
             if event.kind is Kind.REPLAY_STEP:
-                ended = [each for each in self.done.get((span.run, event.step), ()) if each.end <= event.at]
+                ended = [
+                    each
+                    for each in self.done.get((span.run, event.step), ())
+                    if each.end <= event.at and each.ended == "done"
+                ]
                 if ended:
                     yield self.span_id(ended[-1])
 
