@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from durascope.models.conditions import Condition
 from durascope.models.fields import Flag, Model, Name, Number, Whole, by_shape, form
-from durascope.models.units import Duration, DurationOrDefault, Misread, Spread
+from durascope.models.flow import Flow
+from durascope.models.units import Duration, DurationOrDefault, Spread
 
 Sdk = Literal["python", "typescript", "go", "java", "kotlin", "dotnet", "php", "ruby", "rust"]
 
@@ -17,43 +17,66 @@ class TemporalServer(Model):
     """The Temporal Server and its store."""
 
     hosting: Literal["dev", "self-hosted", "cloud"] = "dev"
+    """Where it runs."""
     persistence: str = "sqlite"
+    """The database: sqlite, postgresql, …"""
     shards: Whole = Field(default=1, ge=1)
+    """History shards."""
     partitions: Whole = Field(default=4, ge=1)
+    """Partitions of each task queue."""
 
 
 class TemporalWorker(Model):
     """A pool of worker processes."""
 
     name: Name = "worker"
+    """How faults and pictures call it."""
     runs: Literal["workflows", "activities", "both"] = "both"
+    """What it polls for."""
     queue: Name | None = None
+    """The task queue that it polls."""
     replicas: Whole = Field(default=1, ge=1)
+    """How many processes."""
     sdk: Sdk = "python"
+    """The language of the SDK."""
     platform: str | None = None
+    """Where it runs, as pictures name it."""
     cache: Whole = Field(default=1000, ge=0)
+    """Cached workflow runs; 0: every task replays."""
     slots: Whole = Field(default=100, ge=1)
+    """Tasks at once."""
 
 
 class TemporalDeployment(Model):
     """Temporal: the server and its workers."""
 
     server: TemporalServer = TemporalServer()
+    """The server and its store."""
     workers: Annotated[tuple[TemporalWorker, ...], Field(min_length=1)] = (TemporalWorker(),)
+    """At least one that runs workflows and one that runs activities."""
     eager_activities: Flag = True
+    """Activities may start at once on the worker that asked for them."""
     eager_start: Flag = False
+    """The first workflow task comes back with the start."""
     sticky_timeout: Duration = 10_000_000
+    """How long a task waits in a worker's own queue."""
     workflow_task_timeout: Duration = 10_000_000
+    """The limit of one workflow task."""
     step_timeout: Duration = 10_000_000
+    """start-to-close of a run step that names none."""
     latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
 
 
 class InngestServer(Model):
     """The Inngest server and its store."""
 
     hosting: Literal["dev", "self-hosted", "cloud"] = "dev"
+    """Where it runs."""
     store: Literal["memory", "redis"] | None = None
+    """Where queue and state are kept."""
     step_limit: Whole = Field(default=1000, ge=1, le=10_000)
+    """The most steps of a run."""
 
     @property
     def survives(self) -> bool:
@@ -65,18 +88,26 @@ class Checkpointing(Model):
     """How many steps the SDK runs before it reports them."""
 
     buffered_steps: Whole = Field(default=1, ge=1)
+    """Steps that are kept before they are reported."""
     max_interval: Duration = 0
+    """The longest that they are kept; `0s`: no limit."""
     max_runtime: Duration | None = None
+    """The longest that a request runs steps one after the other."""
 
 
 class InngestApp(Model):
     """The app that serves the functions."""
 
     framework: str = "fastapi"
+    """next.js, fastapi, …, as pictures name it."""
     platform: str | None = None
+    """Where it runs, as pictures name it."""
     endpoint: str = "/api/inngest"
+    """The route that the engine calls."""
     sdk: Sdk = "python"
+    """The language of the SDK."""
     replicas: Whole = Field(default=1, ge=1)
+    """How many processes."""
     checkpointing: (
         Annotated[
             Annotated[Flag, form("flag")] | Annotated[Checkpointing, form("mapping")],
@@ -84,8 +115,11 @@ class InngestApp(Model):
         ]
         | None
     ) = None
+    """Steps run in one request and are reported on the way; on by default in TypeScript."""
     optimize_parallelism: Flag = True
+    """Discoveries of a parallel group are saved where they can be."""
     transport: Literal["http", "connect"] = "http"
+    """http: the engine calls the app; connect: the app holds a connection."""
 
     @property
     def checkpoints(self) -> Checkpointing | None:
@@ -97,164 +131,110 @@ class InngestApp(Model):
         return Checkpointing() if on else None
 
 
-class Concurrency(Model):
-    """How many steps run at once, over all runs or per value of `key`."""
-
-    limit: Whole = Field(ge=1)
-    key: Name | None = None
-    scope: Literal["fn", "env", "account"] = "fn"
-
-
-class Throttle(Model):
-    """Starts are spread over time; none is lost."""
-
-    limit: Whole = Field(ge=1)
-    period: Duration
-    burst: Whole | None = Field(default=None, ge=0)
-    key: Name | None = None
-
-
-class RateLimit(Model):
-    """Starts above the limit are dropped."""
-
-    limit: Whole = Field(ge=1)
-    period: Duration
-    key: Name | None = None
-
-
-class Debounce(Model):
-    """A start waits until no other has come for `period`."""
-
-    period: Duration
-    key: Name | None = None
-    timeout: Duration | None = None
-
-
-class Batch(Model):
-    """One run for several events."""
-
-    max_size: Whole = Field(ge=2)
-    timeout: Duration = 60_000_000
-    key: Name | None = None
-
-
-class Singleton(Model):
-    """One run at a time: a second start is skipped, or cancels the first."""
-
-    mode: Literal["skip", "cancel"] = "skip"
-    key: Name | None = None
-
-
-class PriorityArm(Model):
-    """One arm of a priority: how many seconds a run counts as older."""
-
-    when: Condition | None = None
-    is_: Whole | None = Field(default=None, alias="is")
-    otherwise: Whole | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> PriorityArm:
-        if (self.otherwise is None) == (self.when is None or self.is_ is None):
-            raise Misread(
-                "this is not an arm of a priority", "write {when: CONDITION, is: SECONDS} or {otherwise: SECONDS}"
-            )
-        return self
-
-
-class FlowTimeouts(Model):
-    """How long a run may wait to start, and last."""
-
-    start: Duration | None = None
-    finish: Duration | None = None
-
-
-class Flow(Model):
-    """Inngest's flow control."""
-
-    concurrency: Concurrency | None = None
-    throttle: Throttle | None = None
-    rate_limit: RateLimit | None = None
-    debounce: Debounce | None = None
-    batch: Batch | None = None
-    idempotency: Name | None = None
-    singleton: Singleton | None = None
-    priority: (
-        Annotated[
-            Annotated[tuple[PriorityArm, ...], form("list")] | Annotated[Name, form("text")],
-            by_shape("an expression, or a list of {when: CONDITION, is: SECONDS}"),
-        ]
-        | None
-    ) = None
-    timeouts: FlowTimeouts | None = None
-
-
 class InngestDeployment(Model):
     """Inngest: the server, the app and flow control."""
 
     server: InngestServer = InngestServer()
+    """The server and its store."""
     app: InngestApp = InngestApp()
+    """The app that serves the functions."""
     retries: Whole = Field(default=4, ge=0, le=20)
+    """Attempts after the first one, of each step."""
     backoff: DurationOrDefault = "default"
+    """The pause between attempts: default, or a constant."""
     flow: Flow = Flow()
+    """Flow control."""
     latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
 
 
 class RestateServer(Model):
     """The Restate server: one node or several."""
 
     hosting: Literal["sidecar", "single", "cluster", "cloud"] = "single"
+    """Where it runs."""
     nodes: Whole = Field(default=1, ge=1)
+    """How many."""
     partitions: Whole = Field(default=24, ge=1)
+    """Partitions of the log."""
     protocol: Literal[6, 7] = 6
+    """The version of the service protocol."""
 
 
 class RestateService(Model):
     """The service that Restate calls."""
 
     name: Name | None = None
+    """Its name in pictures."""
     kind: Literal["service", "object", "workflow"] = "service"
+    """What it is: state by key comes with object and workflow."""
     sdk: Sdk = "python"
+    """The language of the SDK."""
     replicas: Whole = Field(default=1, ge=1)
+    """How many processes."""
     platform: str | None = None
+    """Where it runs, as pictures name it."""
     mode: Literal["bidirectional", "request-response"] = "bidirectional"
+    """Whether the stream is open both ways."""
     lazy_state: Flag = False
+    """State is fetched when it is asked for."""
     wait_for: Literal["awakeable", "signal"] = "awakeable"
+    """What a wait is on a service or object."""
 
 
 class RestateRetry(Model):
     """The retry policy of an invocation."""
 
     initial: Duration = 500_000
+    """The first pause."""
     factor: Number = Field(default=2.0, ge=1)
+    """How much longer each pause is than the one before."""
     max_interval: Duration = 60_000_000
+    """The longest pause."""
     max_attempts: Whole = Field(default=70, ge=1)
+    """How many attempts there are, the first included."""
     then: Literal["pause", "kill"] = "pause"
+    """What becomes of the invocation after the last."""
 
 
 class RestateDeployment(Model):
     """Restate: the server and the service."""
 
     server: RestateServer = RestateServer()
+    """The server: one node or several."""
     service: RestateService = RestateService()
+    """The service that it calls."""
     inactivity_timeout: Duration = 60_000_000
+    """How long a stream may be silent before the handler is asked to suspend."""
     abort_timeout: Duration = 600_000_000
+    """How long it may take after that."""
     retry: RestateRetry = RestateRetry()
+    """The retry policy of the invocation."""
     latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
 
 
 class QueueDeployment(Model):
     """The baseline: a consumer of a message queue, without durable execution."""
 
     visibility_timeout: Duration = 30_000_000
+    """How long a message that was taken stays hidden."""
     max_receives: Whole = Field(default=5, ge=1)
+    """How often a message is handed out before it goes to the dead letters."""
     workers: Whole = Field(default=1, ge=1)
+    """How many consumers."""
     latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
 
 
 class Deployments(Model):
     """How each engine is laid out."""
 
     temporal: TemporalDeployment = TemporalDeployment()
+    """Temporal."""
     inngest: InngestDeployment = InngestDeployment()
+    """Inngest."""
     restate: RestateDeployment = RestateDeployment()
+    """Restate."""
     queue: QueueDeployment | None = None
+    """The baseline: a plain message-queue consumer."""

@@ -16,7 +16,9 @@ class TimedFault(Model):
     """A fault that comes at a time of the clock, or counts from a moment."""
 
     at: Duration | None = None
+    """The time of the clock; `0s`: before the first run."""
     when: Trigger | None = None
+    """The moment that it counts from."""
 
     @model_validator(mode="after")
     def _one_time(self) -> TimedFault:
@@ -29,48 +31,66 @@ class Crash(TimedFault):
     """A component dies and comes back after `down_for`."""
 
     crash: Name
+    """app, engine, or the name of a worker."""
     replica: Whole | None = Field(default=None, ge=1)
+    """Which one, from 1; left out: the one that does the named step."""
     down_for: DurationOrForever = 2_000_000
+    """How long until it works again; or `forever`."""
     graceful: Flag = False
+    """It is stopped, not killed."""
 
 
 class Hang(TimedFault):
     """A component stands still, then goes on as if nothing had happened."""
 
     hang: Name
+    """app, engine, or the name of a worker."""
     replica: Whole | None = Field(default=None, ge=1)
+    """Which one, from 1."""
     for_: Duration = Field(alias="for")
+    """How long it stands still."""
 
 
 class Outage(TimedFault):
     """A service fails every call for a while."""
 
     outage: Name
+    """The service."""
     for_: DurationOrForever = Field(alias="for")
+    """How long."""
 
 
 class Cut(TimedFault):
     """Two components can't reach each other for a while."""
 
     cut: tuple[Name, Name]
+    """The two that can't reach each other."""
     for_: DurationOrForever = Field(alias="for")
+    """How long."""
 
 
 class Insert(Model):
     """A new step, before the one named."""
 
     step: Step
+    """The new step."""
     before: Name
+    """The step that it comes before."""
 
 
 class Change(Model):
     """One change of a workflow's code: exactly one of the forms."""
 
     rename: dict[Name, Name] | None = None
+    """Old names of steps and their new ones."""
     insert: Insert | None = None
+    """A new step."""
     drop: Name | None = None
+    """The name of a step that is gone."""
     swap: tuple[Name, Name] | None = None
+    """The names of two steps that change places."""
     append: Step | None = None
+    """A new last step."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Change:
@@ -87,23 +107,31 @@ class Deploy(TimedFault):
     """New code while runs are in flight."""
 
     deploy: Name
+    """The workflow."""
     down_for: DurationOrForever | None = None
+    """The gap between old and new code; left out: none."""
     in_place: Flag = False
+    """Restate: replace the code at the same address, without registering it."""
     change: Annotated[tuple[Change, ...], BeforeValidator(_changes)]
+    """What is new: one change, or a list."""
 
 
 class RandomCrash(Model):
     """A component that dies again and again."""
 
     crash: Name
+    """app, engine, or the name of a worker."""
     every: Spread
+    """The time between two crashes."""
     down_for: DurationOrForever = 2_000_000
+    """How long until it works again."""
 
 
 class RandomFault(Model):
     """Crashes at random times."""
 
     random: RandomCrash
+    """What crashes, and how often."""
 
 
 FAULT_KINDS: Final = ("crash", "hang", "outage", "cut", "deploy", "random")

@@ -75,9 +75,7 @@ Reference = Annotated[Annotated[Name, form("text")] | Annotated[Whole, form("num
 class Model(BaseModel):
     """What every part of a scenario has in common: frozen, no unknown fields, fields by their written name."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:

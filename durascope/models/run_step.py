@@ -18,9 +18,13 @@ class Retry(Model):
     """A retry policy; what is left out is the engine's own default."""
 
     initial: Duration | None = None
+    """The first pause."""
     factor: Number | None = Field(default=None, ge=1)
+    """How much longer each pause is than the one before."""
     max_interval: Duration | None = None
+    """The longest pause."""
     max_attempts: Whole | None = Field(default=None, ge=1)
+    """How many attempts there are, the first included."""
     local_threshold: Duration | None = None
     """Temporal, local activities: a longer backoff becomes a timer in the history (default 60 s)."""
 
@@ -29,11 +33,17 @@ class Fails(Model):
     """How a step's attempts fail."""
 
     times: Whole | None = Field(default=None, ge=0)
+    """So many attempts fail; the next one works."""
     always: Flag = False
+    """Every attempt fails."""
     error: str = "Error"
+    """The error's type."""
     retryable: Flag = True
+    """false: the first failure is one for good."""
     moment: Literal["before-effect", "after-effect"] = "before-effect"
+    """Whether the failing attempts had their side effect."""
     retry_after: Duration | None = None
+    """The pause that the error asks for."""
 
     @model_validator(mode="after")
     def _one_count(self) -> Fails:
@@ -50,6 +60,7 @@ class Heartbeat(Model):
     """How a step reports that it is alive, and for how long it may be silent."""
 
     timeout: Duration
+    """Silent for longer than this, the attempt has failed."""
     every: DurationOrNever = None
     """How often the step reports life; left out: as often as the SDK lets it."""
 
@@ -97,23 +108,41 @@ class Run(StepModel):
     """One durable step with a side effect."""
 
     run: Name
+    """The step's name."""
     on: Name | None = None
+    """The service that it calls; left out: a step of its own."""
     via: str | None = None
+    """The code that makes the call, as diagrams name it: `PaymentService.charge`."""
     takes: Annotated[tuple[Spread, ...] | Spread | None, BeforeValidator(_takes)] = None
+    """How long an attempt takes, instead of the service's latency. A list is per attempt, the last repeats."""
     effect_at: ShareOrNever = 1.0
+    """How far into `takes` the side effect happens (default: just before the return); `never`."""
     fails: Annotated[Fails | None, BeforeValidator(_fails)] = None
+    """How its attempts fail; a number: so many fail, retryably, before their effect."""
     retry: Retry | None = None
+    """The retry policy; left out: the engine's own default."""
     timeout: Duration | None = None
+    """The limit of one attempt (Temporal: start-to-close)."""
     queue_timeout: Duration | None = None
+    """Temporal: schedule-to-start."""
     total_timeout: Duration | None = None
+    """The limit of all attempts together (Temporal: schedule-to-close)."""
     heartbeat: Heartbeat | None = None
+    """The step reports that it is alive."""
     cancellation: Literal["try", "wait", "abandon"] = "try"
+    """Temporal: what the workflow does when the step is cancelled."""
     undo: Annotated[Run | None, BeforeValidator(_undo)] = None
+    """The step that undoes this one; its name, or a whole step."""
     idempotency_key: Name | None = None
+    """The field that it hands to a service that deduplicates."""
     result: dict[str, Share] | None = None
+    """Named outcomes and how often each is true; usable in `when`."""
     size: Size | None = None
+    """The size of the recorded result."""
     local: Flag = False
+    """Temporal: a local activity."""
     queue: Name | None = None
+    """Temporal: another task queue than the workers' own."""
 
     def takes_on(self, attempt: int) -> Spread | None:
         """The time spread of an attempt (from 1); None: the service's latency."""

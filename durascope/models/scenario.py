@@ -7,35 +7,25 @@ fields are the words of the scenario language; durations are integer microsecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, cast, get_args
+from typing import Annotated, Final, Literal, get_args
 
-from pydantic import Discriminator, Field, model_validator
+from pydantic import Field
 
-from durascope.models.conditions import Condition
 from durascope.models.deployments import (
-    Batch,
     Checkpointing,
-    Concurrency,
-    Debounce,
     Deployments,
-    Flow,
-    FlowTimeouts,
     InngestApp,
     InngestDeployment,
     InngestServer,
-    PriorityArm,
     QueueDeployment,
-    RateLimit,
     RestateDeployment,
     RestateRetry,
     RestateServer,
     RestateService,
     Sdk,
-    Singleton,
     TemporalDeployment,
     TemporalServer,
     TemporalWorker,
-    Throttle,
 )
 from durascope.models.faults import (
     Change,
@@ -49,10 +39,31 @@ from durascope.models.faults import (
     RandomCrash,
     RandomFault,
 )
-from durascope.models.fields import Flag, Model, Name, Number, Scalar, Whole, by_shape, form, shape
+from durascope.models.fields import Flag, Model, Name, Whole, by_shape, form
+from durascope.models.flow import (
+    Batch,
+    Concurrency,
+    Debounce,
+    Flow,
+    FlowTimeouts,
+    PriorityArm,
+    RateLimit,
+    Singleton,
+    Throttle,
+)
 from durascope.models.run_step import Retry, Run
-from durascope.models.steps import Step, Steps, walk
-from durascope.models.units import Duration, Misread, Money, Share, Spread
+from durascope.models.steps import Step
+from durascope.models.units import Duration, Money, Share, Spread
+from durascope.models.workflow import (
+    InputField,
+    InputPool,
+    InputShare,
+    InputUniform,
+    Signal,
+    StartedBy,
+    Update,
+    Workflow,
+)
 from durascope.models.workload import (
     MOMENTS,
     Arrivals,
@@ -135,118 +146,28 @@ class Service(Model):
     """Something outside the engines that steps call; it keeps a ledger of the effects it has had."""
 
     kind: Literal["api", "database", "email", "llm", "storage", "queue"] = "api"
+    """What it is; drawn differently."""
     title: str | None = None
+    """Its name in pictures."""
     latency: Spread = Spread.of(30_000)
+    """How long a call takes."""
     failures: Share = 0.0
+    """The share of calls that fail in a way worth retrying."""
     rejections: Share = 0.0
+    """The share of calls that fail for good."""
     deduplicates: Flag = False
+    """true: a second call with the same idempotency key has no second effect."""
     price: Money = 0.0
-
-
-class StartedBy(Model):
-    """Who starts a run, and with what."""
-
-    from_: str | None = Field(default=None, alias="from")
-    event: Name | None = None
-    request: str | None = None
-    cron: str | None = None
-    of: Name | None = None
-
-    @model_validator(mode="after")
-    def _one_trigger(self) -> StartedBy:
-        if sum(each is not None for each in (self.event, self.request, self.cron)) > 1:
-            raise Misread("a run is started in one way", "write one of event, request, cron")
-        return self
-
-
-class Signal(Model):
-    """An event that may arrive while a run is in flight, and what it does to the run."""
-
-    from_: str | None = Field(default=None, alias="from")
-    then: Literal["cancel", "cancel-now", "ignore"] = "ignore"
-    match: Name | None = None
-
-
-class Update(Model):
-    """A request that a running workflow answers."""
-
-    steps: Steps = ()
-    rejects: Condition | None = None
-    one_at_a_time: Flag = False
-
-
-class InputPool(Model):
-    """One of a pool of N values, drawn for each run."""
-
-    pool: Whole = Field(ge=1)
-
-
-class InputUniform(Model):
-    """A number between two, drawn for each run."""
-
-    uniform: tuple[Number, Number]
-
-
-class InputShare(Model):
-    """True for that share of the runs."""
-
-    share: Share
-
-
-def _form_of_input(value: object) -> str:
-    if shape(value) == "«list»":
-        return "«list»"
-    if shape(value) != "«mapping»":
-        return "«value»"
-    keys = set(cast("dict[str, object]", value) if isinstance(value, dict) else type(value).model_fields)  # pyright: ignore[reportAttributeAccessIssue]
-    return next((f"«{key}»" for key in ("pool", "uniform", "share") if key in keys), "«mapping»")
-
-
-InputField = Annotated[
-    Annotated[InputPool, form("pool")]
-    | Annotated[InputUniform, form("uniform")]
-    | Annotated[InputShare, form("share")]
-    | Annotated[Scalar, form("value")],
-    Discriminator(
-        _form_of_input,
-        custom_error_type="wrong_shape",
-        custom_error_message="expected unique, a fixed value, {pool: N}, {uniform: [a, b]} or {share: 5%}",
-    ),
-]
-"""`unique`, `{pool: N}`, `{uniform: [a, b]}`, `{share: 5%}` (true that often), or a fixed value."""
-
-
-class Workflow(Model):
-    """One durable program."""
-
-    title: str | None = None
-    started_by: StartedBy | None = None
-    key: Name | None = None
-    one_at_a_time: Flag = False
-    id_conflict: Literal["fail", "use-existing"] = "fail"
-    input: dict[str, InputField] = {}
-    steps: Steps
-    signals: dict[Name, Signal] = {}
-    updates: dict[Name, Update] = {}
-    queries: tuple[Name, ...] = ()
-    retry: Retry | None = None
-    run_timeout: Duration | None = None
-    after_undo: Literal["fail", "complete"] = "fail"
-    on_failure: Steps = ()
-
-    def walk(self) -> Iterator[Step]:
-        """Every step: the program's, its updates', its failure handler's."""
-        yield from walk(self.steps)
-        for update in self.updates.values():
-            yield from walk(update.steps)
-        yield from walk(self.on_failure)
+    """What a call costs."""
 
 
 class Count(Model):
     """Bounds of a number, both included."""
 
     at_least: Whole | None = Field(default=None, ge=0)
+    """The least."""
     at_most: Whole | None = Field(default=None, ge=0)
+    """The most."""
 
 
 Effects = Annotated[
@@ -259,34 +180,53 @@ class LatencyLimits(Model):
     """The longest that runs may last, by share of the runs."""
 
     p50: Duration | None = None
+    """Half of the runs."""
     p90: Duration | None = None
+    """90 % of the runs."""
     p99: Duration | None = None
+    """99 % of the runs."""
     max: Duration | None = None
+    """All runs."""
 
 
 class Expect(Model):
     """What must hold at the end."""
 
     completed: Share | None = None
+    """The share of runs that complete."""
     failed: Share | None = None
+    """The share of runs that fail."""
     cancelled: Share | None = None
+    """The share of runs that are cancelled."""
     effects: dict[Name, Effects] = {}
+    """Side effects of a step per run, counted in the services' ledgers."""
     latency: LatencyLimits | None = None
+    """How long runs may last."""
     one_at_a_time: Flag | None = None
+    """No two runs with the same key overlapped."""
 
 
 class Scenario(Model):
     """Everything that was asked."""
 
     scenario: Id
+    """The id, kebab-case, equal to the file's stem."""
     title: str | None = None
+    """Its name in lists and pictures."""
     about: str = ""
+    """Markdown, shown in reports and docs."""
     services: dict[Name, Service] = {}
+    """The outside world: where side effects happen."""
     workflows: Annotated[dict[Name, Workflow], Field(min_length=1)]
+    """The durable programs."""
     deployments: Deployments = Deployments()
+    """How each engine and its apps are laid out."""
     workload: Workload = Workload()
+    """Who starts runs and sends events, and when."""
     faults: tuple[Fault, ...] = ()
+    """What breaks, and exactly when."""
     expect: Expect = Expect()
+    """What must hold at the end (exit status 1 if not)."""
 
     @property
     def started(self) -> tuple[str, ...]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
@@ -19,7 +23,11 @@ FILE_NAME: Final = "durascope.schema.json"
 TITLE: Final = "durascope scenario"
 
 _Schema = dict[str, Any]
-_SHARED: Final[dict[str, Any]] = {"Duration": Duration, "Spread": Spread, "Step": Step}
+_SHARED: Final[dict[str, tuple[Any, str]]] = {
+    "Duration": (Duration, "A number and a unit (us ms s m h d w), several times: 250ms, 1m30s."),
+    "Spread": (Spread, "How long something takes: a duration or a distribution."),
+    "Step": (Step, "A mapping with one key that says what kind of step it is; the others are options."),
+}
 """Parts that are used all over the language, and are therefore written once."""
 _SHORT_FORMS: Final[dict[tuple[str, str], _Schema]] = {
     ("Run", "undo"): {"type": "string", "description": "The name of the step that undoes this one."},
@@ -42,9 +50,9 @@ def scenario_schema() -> _Schema:
             _tidy(part, model)
     for (name, field), short in _SHORT_FORMS.items():
         _allow(parts[name]["properties"], field, short)
-    shared = {name: _without_names(TypeAdapter(kind).json_schema()) for name, kind in _SHARED.items()}
+    shared = {name: _without_names(TypeAdapter(kind).json_schema()) for name, (kind, _) in _SHARED.items()}
     names = {json.dumps(each, sort_keys=True): name for name, each in shared.items()}
-    parts |= shared
+    parts |= {name: {**each, "description": _SHARED[name][1]} for name, each in shared.items()}
     for name, part in list(parts.items()):
         parts[name] = _shortened(part, names, top=name in shared)
     whole = _shortened({key: value for key, value in schema.items() if key != "$defs"}, names, top=True)
@@ -63,14 +71,31 @@ def _models() -> dict[str, type[Model]]:
 
 
 def _tidy(part: _Schema, model: type[Model]) -> None:
-    """Defaults as a file writes them, and no titles that only repeat a field's name."""
+    """Fields described by their docstrings, with defaults as a file writes them, and without titles."""
     defaults = model.model_construct().model_dump(mode="json", by_alias=True, warnings=False)
+    described = dict(_documented(model))
     part.pop("title", None)
     for name, field in part.get("properties", {}).items():
         field.pop("title", None)
         field.pop("default", None)
         if defaults.get(name) not in (None, "", [], {}):
             field["default"] = defaults[name]
+        if name in described:
+            field["description"] = described[name]
+
+
+def _documented(model: type[Model]) -> Iterator[tuple[str, str]]:
+    """The docstrings of the fields of a model, its own and those it has from others."""
+    for base in reversed(model.__mro__):
+        if not issubclass(base, Model) or base is Model:
+            continue
+        (body,) = (part.body for part in ast.parse(inspect.getsource(base)).body if isinstance(part, ast.ClassDef))
+        for field, after in pairwise(body):
+            match field, after:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                    yield model.model_fields[name].alias or name, inspect.cleandoc(text)
+                case _:
+                    pass
 
 
 def _allow(fields: dict[str, _Schema], name: str, short: _Schema) -> None:
@@ -93,7 +118,7 @@ def _shortened(schema: Any, names: dict[str, str], *, top: bool = False) -> Any:
     name = None if top else names.get(json.dumps(_without_names(mapping), sort_keys=True))
     if name is not None:
         kept = {key: mapping[key] for key in ("description", "default") if key in mapping}
-        return {"$ref": f"#/$defs/{name}", **({} if name == "Spread" and "default" not in kept else kept)}
+        return {"$ref": f"#/$defs/{name}", **kept}
     return {key: _shortened(value, names) if key != "default" else value for key, value in mapping.items()}
 
 

@@ -137,7 +137,6 @@ class Spread:
                 _mapping(uniform={**many, "minItems": 2, "maxItems": 2}),
                 _mapping(samples=many),
             ],
-            "description": "How long something takes: a duration or a distribution.",
         }
 
 

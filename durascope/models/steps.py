@@ -6,26 +6,23 @@ A step is a mapping with exactly one of the keys in `STEP_KINDS`; the other keys
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
 from durascope.models.conditions import Condition
 from durascope.models.fields import (
-    Flag,
     Model,
     Name,
-    Reference,
     Scalar,
     Whole,
     form,
 )
+from durascope.models.leaf_steps import Bug, Call, Clear, Compute, Fail, Finish, Get, Send, Set, Sleep, Start
 from durascope.models.run_step import Fails, Heartbeat, Retry, Run, StepModel
 from durascope.models.units import (
     Duration,
     Misread,
-    Spread,
-    format_duration,
 )
 
 __all__ = [
@@ -64,27 +61,23 @@ __all__ = [
 ]
 
 
-class Sleep(StepModel):
-    """A durable timer."""
-
-    sleep: Duration
-    name: Name | None = None
-
-    @property
-    def label(self) -> str:
-        return self.name or f"sleep {format_duration(self.sleep)}"
-
-
 class WaitFor(StepModel):
     """Waits for an event or signal, `times` of them, at most `timeout` long."""
 
     wait_for: Name
+    """The event or signal."""
     name: Name | None = None
+    """The step's name."""
     timeout: Duration | None = None
+    """The longest wait; left out: for ever."""
     times: Whole = Field(default=1, ge=1)
+    """How many events."""
     match: Name | None = None
+    """The field that must be equal in event and input."""
     then: Steps = ()
+    """Steps once the event has come."""
     on_timeout: Steps = ()
+    """Steps if it has not."""
 
     def blocks(self) -> Iterator[tuple[Step, ...]]:
         return iter((self.then, self.on_timeout))
@@ -94,6 +87,7 @@ class Parallel(StepModel):
     """All branches side by side; goes on when the last has ended."""
 
     parallel: Annotated[tuple[Branch, ...], Field(min_length=1)]
+    """The branches: each a step or a list of steps."""
     mode: Literal["wait", "race"] = "wait"
     """Inngest's parallel mode; in both modes all branches are awaited."""
 
@@ -109,6 +103,7 @@ class Race(StepModel):
     """All branches side by side; goes on with the first that ends."""
 
     race: Annotated[tuple[Branch, ...], Field(min_length=1)]
+    """The branches: each a step or a list of steps."""
 
     @property
     def label(self) -> str:
@@ -122,9 +117,13 @@ class Repeat(StepModel):
     """The steps N times, one after the other."""
 
     repeat: Whole = Field(ge=0, le=100_000)
+    """How many rounds."""
     do: Steps
+    """The steps of a round."""
     as_: Name | None = Field(default=None, alias="as")
+    """The name of the round in conditions."""
     continue_as_new_every: Whole | None = Field(default=None, ge=1)
+    """Temporal: continue as new after so many rounds."""
 
     @property
     def label(self) -> str:
@@ -138,9 +137,13 @@ class ForEach(StepModel):
     """The steps N times side by side, at most `at_once` at a time."""
 
     for_each: Whole = Field(ge=0, le=10_000)
+    """How many."""
     do: Steps
+    """The steps of each."""
     as_: Name | None = Field(default=None, alias="as")
+    """The name of its number in conditions."""
     at_once: Whole | None = Field(default=None, ge=1)
+    """The most side by side."""
 
     @property
     def label(self) -> str:
@@ -154,8 +157,11 @@ class Choice(Model):
     """One arm of a `choose`: `{when: COND, do: steps}` or `{otherwise: steps}`."""
 
     when: Condition | None = None
+    """The condition of this arm."""
     do: Steps | None = None
+    """Its steps."""
     otherwise: Steps | None = None
+    """The steps if no condition holds."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Choice:
@@ -178,6 +184,7 @@ class Choose(StepModel):
     """The steps of the first condition that holds."""
 
     choose: Annotated[tuple[Choice, ...], Field(min_length=1)]
+    """The arms, in order."""
 
     @property
     def label(self) -> str:
@@ -187,96 +194,18 @@ class Choose(StepModel):
         return (choice.steps for choice in self.choose)
 
 
-class Call(StepModel):
-    """Runs another workflow of the file and waits for it."""
-
-    call: Name
-    key: Reference | None = None
-    name: Name | None = None
-    timeout: Duration | None = None
-
-
-class Start(StepModel):
-    """Starts another workflow and does not wait for it."""
-
-    start: Name
-    key: Reference | None = None
-    name: Name | None = None
-    after: Duration | None = None
-    confirm: Flag = False
-
-
-class Send(StepModel):
-    """Emits an event: it may start workflows and wake waiting runs."""
-
-    send: Name
-    to: Reference | None = None
-    name: Name | None = None
-    after: Duration | None = None
-
-
-class Get(StepModel):
-    """Reads a name of the entity's state; `*`: all names."""
-
-    get: Name
-
-
-class Set(StepModel):
-    """Writes a name of the entity's state."""
-
-    set: Name
-    value: Any = None
-    """Text, a number, true or false, a list or a mapping."""
-
-
-class Clear(StepModel):
-    """Removes a name of the entity's state; `*`: everything."""
-
-    clear: Name
-
-
-class Compute(StepModel):
-    """The workflow's own code is busy: nothing durable, it runs again on every replay."""
-
-    compute: Spread
-    name: Name | None = None
-
-    @property
-    def label(self) -> str:
-        return self.name or "compute"
-
-
 class Patched(StepModel):
     """Versioned code: new runs do `do`, old ones `otherwise`."""
 
     patched: Name
+    """The patch's id."""
     do: Steps = ()
+    """The steps of new runs."""
     otherwise: Steps = ()
+    """The steps of old ones."""
 
     def blocks(self) -> Iterator[tuple[Step, ...]]:
         return iter((self.do, self.otherwise))
-
-
-class Fail(StepModel):
-    """Ends the run as failed, after undoing; `retryable` and `times`: a bug that goes away."""
-
-    fail: str
-    code: Whole = Field(default=500, ge=100, le=999)
-    retryable: Flag = False
-    times: Whole | None = Field(default=None, ge=1)
-
-
-class Bug(StepModel):
-    """The workflow's code throws, until a deploy drops the step."""
-
-    bug: str
-    name: Name | None = None
-
-
-class Finish(StepModel):
-    """Ends the run as completed, with that result."""
-
-    finish: Name
 
 
 STEP_KINDS: Final[dict[str, type[StepModel]]] = {

@@ -17,10 +17,15 @@ class Trigger(Model):
     """A moment to count from: a step's, or a trace event's (`{event: SleepStarted}`)."""
 
     step: Name | None = None
+    """The step's name, or label."""
     attempt: Whole | None = Field(default=None, ge=1)
+    """Which attempt, from 1."""
     moment: Moment | None = None
+    """The attempt's moment."""
     event: Literal["SleepStarted", "WaitStarted"] | None = None
+    """A sleep or a wait has begun."""
     after: Duration = 0
+    """How long after that."""
 
     @model_validator(mode="after")
     def _one_moment(self) -> Trigger:
@@ -35,9 +40,13 @@ class Arrivals(Model):
     """When runs start: exactly one of the forms."""
 
     poisson: Rate | None = None
+    """At random times, so often on average."""
     every: Duration | None = None
+    """At equal distances."""
     at: tuple[Duration, ...] | None = None
+    """At these times; one time: all at once."""
     together: Literal[True] | None = None
+    """All at once."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Arrivals:
@@ -53,15 +62,25 @@ class WorkloadEvent(Model):
     """Something sent from outside: an event, an update, a query or an operator's command."""
 
     send: Name | None = None
+    """The event that is sent."""
     update: Name | None = None
+    """The update that is asked for."""
     query: Name | None = None
+    """The query that is asked."""
     operator: Literal["cancel", "kill", "pause", "resume", "restart"] | None = None
+    """An operator's command."""
     to: Reference | None = None
+    """A run's number, a key, `each`, or a share of the runs (`2%`)."""
     with_: dict[Name, Any] = Field(default={}, alias="with")
+    """The fields of the event or request."""
     at: Duration | None = None
+    """The time of the clock."""
     when: Trigger | None = None
+    """The moment that it counts from."""
     from_: Whole | None = Field(default=None, alias="from", ge=0)
+    """restart: the journal entry to start from."""
     deployment: Whole | None = Field(default=None, ge=1)
+    """resume, restart: the deployment to run on, from 1."""
 
     @model_validator(mode="after")
     def _one_kind_one_time(self) -> WorkloadEvent:
@@ -86,8 +105,11 @@ class StartWith(Model):
     """What comes with the start request: a signal (signal-with-start) or an update (update-with-start)."""
 
     send: Name | None = None
+    """The signal that comes with the start."""
     update: Name | None = None
+    """The update that comes with the start."""
     with_: dict[Name, Any] = Field(default={}, alias="with")
+    """The fields of the request."""
 
     @model_validator(mode="after")
     def _one(self) -> StartWith:
@@ -104,11 +126,20 @@ class Workload(Model):
     """Who starts runs and sends events, and when."""
 
     runs: Whole = Field(default=1, ge=0, le=10_000_000)
+    """How many runs are started."""
     arrivals: Arrivals = Arrivals.model_construct(at=(0,))
+    """When they start."""
     of: Annotated[tuple[Name, ...] | None, BeforeValidator(_one_or_many)] = None
+    """The workflow; a list names one per run. Needed only if there are several."""
     keys: tuple[Scalar, ...] | None = None
+    """The key of each run, in order."""
     inputs: tuple[dict[Name, Any], ...] | None = None
+    """More input of each run, in order."""
     after: Duration | None = None
+    """A delayed start, asked of the engine."""
     idempotency_keys: tuple[str, ...] | None = None
+    """Inngest: the id of each start's event, in order."""
     start_with: StartWith | None = None
+    """A signal or update that comes with the start."""
     events: tuple[WorkloadEvent, ...] = ()
+    """What is sent, asked and ordered from outside."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import yaml
 
 from durascope.models.fields import Model
 from durascope.models.yaml12 import SCALARS
+
+_BREAKS: Final = re.compile(r"[\r\x85\u2028\u2029]")
+"""Line ends that YAML would read as plain ones."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -17,7 +21,7 @@ class _Dumper(yaml.SafeDumper):
         return True
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in text else None
+        style = '"' if _BREAKS.search(text) else "|" if "\n" in text else None
         return self.represent_scalar("tag:yaml.org,2002:str", text, style)
 
 
