@@ -58,7 +58,7 @@ class Span:
 
 def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
     """The trace's spans, in order of their start (and, among equals, of the event that begins them)."""
-    reader = _Reader(trace, _waits(scenario))
+    reader = _Reader(trace, _Waits(scenario))
     for number, event in enumerate(trace.events):
         reader.read(number, event)
     return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
@@ -101,11 +101,25 @@ class _Lists:
         return waiting[-1] if waiting else None
 
 
-def _waits(scenario: Scenario | None) -> frozenset[str]:
-    if scenario is None:
-        return frozenset()
-    steps = (step for workflow in scenario.workflows.values() for step in workflow.walk())
-    return frozenset(step.label for step in steps if isinstance(step, WaitFor))
+class _Waits:
+    """What only the scenario tells: which steps wait for an event, so that their timers are timeouts and not sleeps."""
+
+    def __init__(self, scenario: Scenario | None) -> None:
+        workflows = {} if scenario is None else scenario.workflows
+        self.waits = {
+            name: [step.label for step in workflow.walk() if isinstance(step, WaitFor)]
+            for name, workflow in workflows.items()
+        }
+        self.labels = frozenset(step.label for workflow in workflows.values() for step in workflow.walk())
+        self.known = scenario is not None
+
+    def waited(self, event: Event) -> str | None:
+        """The wait that a timer or a scheduled step belongs to; None: it is none of a wait."""
+        theirs = self.waits.get(event.workflow or "", ())
+        if event.step in theirs:
+            return event.step
+        unknown = self.known and event.step is not None and event.step not in self.labels
+        return theirs[0] if len(theirs) == 1 and unknown and event.kind is Kind.TIMER_SET else None
 
 
 _DOWN: Final[dict[Kind, str]] = {
@@ -123,7 +137,7 @@ _OVER: Final[dict[Kind, Ending]] = {
 class _Reader:
     """Goes through the events once and keeps what is open."""
 
-    def __init__(self, trace: Trace, waits: frozenset[str]) -> None:
+    def __init__(self, trace: Trace, waits: _Waits) -> None:
         self.trace = trace
         self.waits = waits
         self.all: list[_Open] = []
@@ -141,7 +155,7 @@ class _Reader:
                 self._pick_up(number, event)
             case Kind.STEP_SCHEDULED:
                 self._end(self.backoffs.take(run, step), number, event.at)
-                if step in self.waits:
+                if self.waits.waited(event):
                     self.asked.add(self._begin("waiting", number, event), run, step)
             case Kind.STEP_STARTED:
                 self._end(self.backoffs.take(run, step), number, event.at)
@@ -174,11 +188,10 @@ class _Reader:
             case Kind.TIMER_SET if step == BACKOFF:
                 self.timers.add(self._begin("backing-off", number, event._replace(step=None)), run, step)
             case Kind.TIMER_SET:
-                waiting = step in self.waits and self.asked.last(run, step) is None
-                begun = self._begin("waiting" if waiting else "sleeping", number, event)
-                if step in self.waits and not waiting:
-                    self.all.remove(begun)
-                self.timers.add(begun, run, step)
+                wait = self.waits.waited(event)
+                if wait is None or self.asked.last(run, wait) is None:
+                    shown = event if wait is None else event._replace(step=wait)
+                    self.timers.add(self._begin("sleeping" if wait is None else "waiting", number, shown), run, step)
             case Kind.TIMER_FIRED | Kind.TIMER_CANCELLED:
                 ended: Ending = "done" if kind is Kind.TIMER_FIRED else "cancelled"
                 self._end(self.timers.take(run, step), number, event.at, ended)
@@ -248,9 +261,8 @@ class _Reader:
             fates.append((span.due, "done"))
         if begun.run is not None and begun.run in self.run_ends:
             fates.append((self.run_ends[begun.run], "run-ended"))
-        if span.kind in ("running", "working", "replaying"):
-            if span.inside is not None and span.inside.end is not None:
-                fates.append((span.inside.end, "abandoned"))
+        if span.inside is not None and span.inside.end is not None:
+            fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("abandoned", "done", "run-ended", "open")
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
 

@@ -81,7 +81,11 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     record = RECORD_NAMES.get(trace.engine, "record")
     title = f"{heading_of(scenario, trace)} · {record}"
     replays = sum(column.read > 0 for column in columns)
-    lead = f"{run}: {len(entries)} entries; workflow code ran {_times(len(columns))}, {_times(replays)} as a replay"
+    lanes = {column.span.lane for column in columns}
+    where = f" in {lanes.pop()}" if len(lanes) == 1 else ""
+    lead = (
+        f"{run}: {len(entries)} entries; workflow code ran {_times(len(columns))}{where}, {_times(replays)} as a replay"
+    )
     draw_heading(canvas, title, lead if columns else f"{run}: {len(entries)} entries")
     _draw_columns(canvas, columns, left, top, bottom)
     for place, line in enumerate(lines):
@@ -159,6 +163,7 @@ def _fold(lines: list[Line], columns: list[Column]) -> tuple[list[Line], list[Co
 
 
 def _draw_columns(canvas: Canvas, columns: Sequence[Column], left: float, top: float, bottom: float) -> None:
+    lanes = {column.span.lane for column in columns}
     for place, column in enumerate(columns):
         x, span = left + COLUMN * place, column.span
         middle = x + COLUMN / 2
@@ -172,21 +177,16 @@ def _draw_columns(canvas: Canvas, columns: Sequence[Column], left: float, top: f
                 ink=MUTED,
                 anchor="middle",
             )
-            canvas.text(
-                middle,
-                top - 10,
-                measure.shorten(_short(span.lane), COLUMN - 6, SMALL),
-                SMALL,
-                ink=MUTED,
-                anchor="middle",
-            )
+            if len(lanes) > 1:
+                canvas.text(middle, top - 10, _short(span.lane), SMALL, ink=MUTED, anchor="middle")
             canvas.lines((x, top - 50), (x, bottom), stroke=FRAME, line=0.7)
             if span.ended == "crashed":
                 crash_mark(canvas, middle, bottom + 11, 5)
     if columns:
         canvas.text(left - 70, top - 40, "execution", SMALL, ink=MUTED)
         canvas.text(left - 70, top - 25, "begun at", SMALL, ink=MUTED)
-        canvas.text(left - 70, top - 10, "in", SMALL, ink=MUTED)
+        if len(lanes) > 1:
+            canvas.text(left - 70, top - 10, "in", SMALL, ink=MUTED)
 
 
 def _short(lane: str) -> str:

@@ -32,7 +32,7 @@ from durascope.render.sheet import (
     footer_height,
     heading_of,
 )
-from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
+from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, SMALL, Paint
 from durascope.render.timeline import PLOT, scale_of
 from durascope.render.timescale import TimeScale, spoken
 
@@ -118,6 +118,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
             _queue(canvas, scale, load, y)
         y += DEPTH + WAIT + GAP
     draw_breaks(canvas, scale, top, top + tall)
+    _crash_names(canvas, scale, down, top)
     draw_footer(canvas, entries, notes, top + tall)
     told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spoken(load.longest)}" for load in chosen)
     return Picture(f"Queues: {title}", f"Queues of {engine_name(trace.engine)} over time. {told}.", canvas)
@@ -179,7 +180,6 @@ def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float
 
 
 def _crashes(canvas: Canvas, scale: TimeScale, down: Sequence[Span], top: float, bottom: float) -> None:
-    labelled = scale.left
     for span in down:
         left, right = scale.x(span.start), max(scale.x(span.end), scale.x(span.start) + 2)
         with canvas.group("down", f"{span.lane}: {span.detail}, {spoken(span.start)} to {spoken(span.end)}"):
@@ -192,10 +192,19 @@ def _crashes(canvas: Canvas, scale: TimeScale, down: Sequence[Span], top: float,
             crash_mark(canvas, left, top + 11, 4.2)
             if span.ended == "done":
                 restart_mark(canvas, right, top + 11)
-            words = f"{span.lane}: {span.detail}"
-            if left + 10 > labelled and right - left > measure.width(words, SMALL) + 24:
-                canvas.text(left + 10, top + 15, words, SMALL, ink=LOOKS["down"].paint.stroke)
-                labelled = left + 10 + measure.width(words, SMALL)
+
+
+def _crash_names(canvas: Canvas, scale: TimeScale, down: Sequence[Span], top: float) -> None:
+    """Who it is that is down, where there is room for it; over the tears."""
+    taken = scale.left
+    for span in down:
+        x = scale.x(span.start) + 10
+        words = f"{span.lane}: {span.detail}"
+        width = measure.width(words, SMALL)
+        if x > taken and x + width + 12 < scale.x(span.end):
+            canvas.box(x - 2, top + 4, width + 4, 15, fill=PAPER)
+            canvas.text(x, top + 15, words, SMALL, ink=LOOKS["down"].paint.stroke)
+            taken = x + width
 
 
 def _entries(down: Sequence[Span]) -> list[Entry]:

@@ -178,7 +178,7 @@ def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) ->
 
 def _right_end(item: Item, lanes: dict[str, float]) -> float:
     if item.to is None and item.lane in lanes and item.sort != "fold":
-        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), WIDEST)
+        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), 1.5 * WIDEST)
     return 0.0
 
 
@@ -238,7 +238,7 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
             stacked = [end for end in open_until.get(span.lane, []) if end > top]
             open_until[span.lane] = [*stacked, bottom]
             look, width = looks[kind]
-            if span.ended == "crashed":
+            if span.ended == "crashed" and kind == "running":
                 look = LOOKS["crashed"]
             x = sheet.lanes[span.lane] - width / 2 + 3.5 * min(len(stacked), 4)
             canvas.box(x, top, width, max(bottom - top, 6), fill=look.paint.fill, stroke=look.paint.stroke, radius=2)
@@ -302,7 +302,7 @@ def _draw_arrow(canvas: Canvas, item: Item, start: float, end: float, y: float) 
 
 
 def _draw_note(canvas: Canvas, item: Item, x: float, y: float) -> None:
-    text = measure.shorten(item.text, WIDEST, SMALL)
+    text = measure.shorten(item.text, 1.5 * WIDEST if item.tone == "replay" else WIDEST, SMALL)
     width = measure.width(text, SMALL)
     tones = {
         "replay": STATES["replayed"],
