@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from durascope.live.engine import Recording
+from durascope.live.engines import record
+from durascope.live.judging import Alike, exactly, judge
+from durascope.live.scaling import Scale, scale_of, scaled
+from durascope.models.cases import Case
+from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.units import SECOND
 
 CONTEXT: Final = 3
 """Lines shown before and after a difference."""
+PATIENCE: Final = 60.0
+"""Seconds that a real run may last beyond what is predicted."""
+MEASURED: Final = frozenset({"lasts"})
+"""Facts that are measured, not predicted to the letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,31 +37,79 @@ class Difference:
     def __str__(self) -> str:
         if self.line is None:
             return f"{self.what}: predicted {', '.join(self.predicted)}, recorded {', '.join(self.recorded)}"
-        return "\n".join([f"{self.what} differs from line {self.line} on", *self._context(self.line - 1)])
+        return "\n".join([f"{self.what} differs from line {self.line} on (predicted, recorded):", *self._context()])
 
-    def _context(self, at: int) -> Iterator[str]:
-        width = max((len(line) for line in self.predicted), default=0)
-        for number in range(max(0, at - CONTEXT), at + CONTEXT + 1):
+    def _context(self) -> Iterator[str]:
+        at = (self.line or 1) - 1
+        shown = range(max(0, at - CONTEXT), at + CONTEXT + 1)
+        width = max((len(self.predicted[n]) for n in shown if n < len(self.predicted)), default=0)
+        for number in shown:
             left = self.predicted[number] if number < len(self.predicted) else ""
             right = self.recorded[number] if number < len(self.recorded) else ""
             if left or right:
-                yield f"  {number + 1:>4} {left.ljust(width)}  {'=' if left == right else '≠'}  {right}"
+                yield f"  {number + 1:>4} {left.ljust(width)}  {'=' if left == right else '≠'}  {right}".rstrip()
 
 
-def differences(trace: Trace, recording: Recording) -> list[Difference]:
-    """All of them, one a run, a status or a step; empty where the model is right."""
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came of verifying a scenario on one engine."""
+
+    scenario: Scenario
+    """As it was run: with its long waits scaled."""
+    engine: str
+    scale: Scale
+    trace: Trace
+    recordings: Sequence[Recording]
+    differences: Sequence[Sequence[Difference]]
+    """Of each recording."""
+
+    @property
+    def agrees(self) -> bool:
+        return not any(self.differences)
+
+
+def verify(
+    scenario: Scenario,
+    engine: str,
+    *,
+    case: Case | None = None,
+    seed: int = 0,
+    repeat: int = 1,
+    within: float | None = None,
+) -> Verification:
+    """Predicts the scenario, runs it `repeat` times on the real engine, and compares.
+
+    Raises `LiveProblem` where tools are missing, `ScenarioProblems` where the engine can't run the scenario.
+    """
+    from durascope.simulators.simulate import simulate
+
+    scale = scale_of(scenario)
+    scenario = scaled(scenario, scale)
+    trace = simulate(scenario, engine, seed=seed, records=True)
+    seconds = within if within is not None else trace.ended_at / SECOND * 1.5 + PATIENCE
+    recordings = [record(scenario, engine, seed=seed, seconds=seconds) for _ in range(repeat)]
+    alike = judge(case)
+    found = [differences(trace, recording, alike) for recording in recordings]
+    return Verification(scenario, engine, scale, trace, recordings, found)
+
+
+def differences(trace: Trace, recording: Recording, alike: Alike = exactly) -> list[Difference]:
+    """All of them, one a run, a status, a step or a fact; empty where the model is right."""
     return [
-        *_records(trace.records, recording.records),
+        *_records(trace.records, recording.records, alike),
         *_values("status of", trace.status, recording.status),
-        *_values("effects of", trace.effects, recording.effects),
+        *_values("effects of", trace.effects, recording.effects, none=0),
+        *_facts(trace.facts, recording.facts),
     ]
 
 
-def _records(predicted: Mapping[str, Sequence[str]], recorded: Mapping[str, Sequence[str]]) -> Iterable[Difference]:
-    for run, lines in recorded.items():
-        expected = predicted.get(run, ())
-        if list(expected) != list(lines):
-            yield Difference(f"the record of {run}", list(expected), list(lines), _first(expected, lines))
+def _records(
+    predicted: Mapping[str, Sequence[str]], recorded: Mapping[str, Sequence[str]], alike: Alike
+) -> Iterable[Difference]:
+    for run in {**predicted, **recorded}:
+        expected, lines = list(predicted.get(run, ())), list(recorded.get(run, ()))
+        if not alike(run, expected, lines):
+            yield Difference(f"the record of {run}", expected, lines, _first(expected, lines))
 
 
 def _first(one: Sequence[str], other: Sequence[str]) -> int:
@@ -61,8 +119,72 @@ def _first(one: Sequence[str], other: Sequence[str]) -> int:
     return min(len(one), len(other)) + 1
 
 
-def _values(what: str, predicted: Mapping[str, object], recorded: Mapping[str, object]) -> Iterable[Difference]:
+def _values(
+    what: str, predicted: Mapping[str, object], recorded: Mapping[str, object], none: object = None
+) -> Iterable[Difference]:
     for name, value in recorded.items():
-        expected = predicted.get(name)
+        expected = predicted.get(name, none)
         if expected != value:
             yield Difference(f"{what} {name}", [str(expected)], [str(value)])
+
+
+def _facts(predicted: Mapping[str, object], recorded: Mapping[str, object]) -> Iterable[Difference]:
+    for name, value in recorded.items():
+        if name not in MEASURED and name in predicted and predicted[name] != value:
+            yield Difference(name, [str(predicted[name])], [str(value)])
+
+
+# ---- said ----------------------------------------------------------------------------------------------------
+
+
+def told(found: Verification) -> str:
+    """What came of it, for people."""
+    first = found.recordings[0]
+    lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {found.scale}"]
+    for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True), 1):
+        which = f"recording {number}: " if len(found.recordings) > 1 else ""
+        if not wrong:
+            lines.append(f"  {which}predicted = recorded")
+            lines += [f"    {each}" for each in _agreed(recording)]
+        else:
+            lines.append(f"  {which}predicted ≠ recorded")
+            lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
+    return "\n".join(lines)
+
+
+def _agreed(recording: Recording) -> Iterator[str]:
+    for run, lines in recording.records.items():
+        status = recording.status.get(run)
+        yield f"{run}: {len(lines)} line{'' if len(lines) == 1 else 's'}{f', {status}' if status else ''}"
+    effects = ", ".join(f"{step} {count}" for step, count in recording.effects.items())
+    if effects:
+        yield f"effects: {effects}"
+
+
+def as_json(found: Verification) -> dict[str, Any]:
+    """What came of it, for programs."""
+    return {
+        "scenario": found.scenario.scenario,
+        "engine": found.engine,
+        "scale": found.scale.factor,
+        "agrees": found.agrees,
+        "predicted": {
+            "records": {run: list(lines) for run, lines in found.trace.records.items()},
+            "status": dict(found.trace.status),
+            "effects": dict(found.trace.effects),
+        },
+        "recorded": [
+            {
+                "server": recording.server,
+                "sdk": recording.sdk,
+                "records": {run: list(lines) for run, lines in recording.records.items()},
+                "status": dict(recording.status),
+                "effects": dict(recording.effects),
+                "differences": [
+                    {"what": each.what, "line": each.line, "text": str(each)}
+                    for each in wrong
+                ],
+            }
+            for recording, wrong in zip(found.recordings, found.differences, strict=True)
+        ],
+    }  # fmt: skip

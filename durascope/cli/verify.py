@@ -1,0 +1,110 @@
+"""`durascope verify`: run a scenario on the real engine and lay the recording beside the prediction."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    JsonOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import busy, put, put_json, say
+
+if TYPE_CHECKING:
+    from durascope.live.verification import Verification
+
+SaveOption = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="FILE", dir_okay=False, help="Keep the recording as a conformance case, CASE.yaml."),
+]
+RepeatOption = Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="N", help="Run it so often.")]
+WithinOption = Annotated[
+    float | None,
+    typer.Option("--within", min=1, metavar="SECONDS", help="Stop then; left out: when it must have ended."),
+]
+
+
+def command(
+    scenario: ScenarioArgument,
+    engine: EngineOption = None,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+    save: SaveOption = None,
+    repeat: RepeatOption = 1,
+    within: WithinOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
+    from durascope.live.engines import ENGINES
+    from durascope.live.processes import LiveProblem
+    from durascope.live.verification import as_json, told, verify
+    from durascope.models.cases import Case
+
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    engines = asked.engines if engine or isinstance(asked.loaded, Case) else tuple(ENGINES)
+    if save is not None and len(engines) > 1:
+        say("durascope: --save needs one engine: add --engine")
+        raise typer.Exit(2)
+    case = asked.loaded if isinstance(asked.loaded, Case) else None
+    done: list[Verification] = []
+    try:
+        with _stopped_by_signals(), busy(True) as tell:
+            for name in engines:
+                tell(f"{asked.scenario.scenario} on the real {name}")
+                found = verify(asked.scenario, name, case=case, seed=seed, repeat=repeat, within=within)
+                done.append(found)
+                if not json:
+                    put(told(found))
+    except LiveProblem as problem:
+        say(f"durascope: {problem}")
+        raise typer.Exit(2) from None
+    if json:
+        put_json([as_json(each) for each in done])
+    if save is not None:
+        _save(save, done[0])
+    if not all(each.agrees for each in done):
+        raise typer.Exit(1)
+
+
+def _save(file: Path, found: Verification) -> None:
+    from durascope.live.keeping import case_yaml
+
+    try:
+        file.write_text(case_yaml(found, file.stem), "utf-8")
+    except OSError as error:
+        say(f"durascope: {file} can't be written: {error.strerror}")
+        raise typer.Exit(2) from None
+    say(f"wrote {file}")
+
+
+@contextmanager
+def _stopped_by_signals() -> Generator[None]:
+    """SIGTERM and SIGHUP end it as Ctrl-C does, so that all that was started is stopped again."""
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)

@@ -1,0 +1,81 @@
+"""Keeps recordings as a conformance case, in the form of those under `tests/conformance`."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Any, Final
+
+import yaml
+
+from durascope.live.engine import Recording
+from durascope.live.verification import Verification
+from durascope.models.units import format_duration
+from durascope.models.writing import as_plain
+
+
+def case_yaml(found: Verification, name: str) -> str:
+    """The recordings as a case of that name (a file's stem), as YAML that `durascope.models.cases` reads."""
+    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or found.scenario.scenario
+    first = found.recordings[0]
+    case: dict[str, Any] = {
+        "case": name,
+        "engine": found.engine,
+        "shows": found.scenario.title or f"{found.scenario.scenario}, recorded by durascope verify",
+        "recorded": {
+            "server": first.server,
+            "sdk": first.sdk,
+            "on": datetime.now(timezone.utc).date().isoformat(),  # noqa: UP017
+            "runs": len(found.recordings),
+        },
+        "scenario": _scenario(found),
+        "records": _variants(found),
+        "effects": dict(first.effects),
+        "status": dict(first.status),
+    }
+    case |= {name: value for name, value in first.facts.items() if value and name not in _MEASURED}
+    lasts = _lasts(found.recordings)
+    if lasts:
+        case["lasts"] = lasts
+    if len(case["records"]) > 1 and found.engine == "temporal":
+        case["racy"] = True
+    return yaml.dump(case, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+_MEASURED: Final = frozenset({"lasts"})
+
+
+def _scenario(found: Verification) -> dict[str, Any]:
+    """What the scenario says, less what is the language's own default; the engine's deployment in full."""
+    scenario = found.scenario
+    plain = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    plain["deployments"] = {found.engine: as_plain(getattr(scenario.deployments, found.engine))}
+    return plain
+
+
+def _variants(found: Verification) -> list[dict[str, list[str]]]:
+    """Every distinct record once."""
+    variants: list[dict[str, list[str]]] = []
+    for recording in found.recordings:
+        record = {run: list(lines) for run, lines in recording.records.items()}
+        if record not in variants:
+            variants.append(record)
+    return variants
+
+
+def _lasts(recordings: tuple[Recording, ...] | Any) -> dict[str, list[str]]:
+    """The least and the most that each run lasted, rounded to 10 ms."""
+    times: dict[str, list[int]] = {}
+    for recording in recordings:
+        lasts = recording.facts.get("lasts")
+        if isinstance(lasts, dict):
+            for run, us in lasts.items():
+                times.setdefault(str(run), []).append(round(int(str(us)) / 10_000) * 10_000)
+    return {run: [format_duration(min(each)), format_duration(max(each))] for run, each in times.items()}
+
+
+class _Dumper(yaml.SafeDumper):
+    """A record's lines and small mappings on lines of their own; the day is text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
