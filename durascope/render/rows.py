@@ -46,9 +46,14 @@ class Folded:
 
 
 def timeline_rows(
-    trace: Trace, spans: Sequence[Span], effects: Sequence[EffectMark], *, limit: int = MAX_ROWS
+    trace: Trace,
+    spans: Sequence[Span],
+    effects: Sequence[EffectMark],
+    *,
+    undo: frozenset[str] = frozenset(),
+    limit: int = MAX_ROWS,
 ) -> Folded:
-    """All rows: each run with its steps, then the components, then the queues."""
+    """All rows: runs with their steps, then the components, then the queues; `undo` names steps that undo others."""
     shown, notes = _chosen_runs(trace, spans)
     parts = _components(spans)
     queues = _queues(spans)
@@ -62,7 +67,8 @@ def timeline_rows(
         folded = run_rows(run, spans, effects, trace.ended_at, limit=room)
         rows += folded.rows
         notes += folded.notes
-    return Folded((*rows, *parts, *queues), (*notes, *component_notes))
+    told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
+    return Folded((*told, *parts, *queues), (*notes, *component_notes))
 
 
 # ---- a run ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from durascope.models.effects import EffectMark, effects
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
+from durascope.models.units import FOREVER
 from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, restart_mark
 from durascope.render.canvas import Canvas
@@ -46,7 +47,8 @@ _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace."""
     all_spans, marks = spans(trace, scenario), effects(trace)
-    folded = timeline_rows(trace, all_spans, marks)
+    undo = (step.undo_step for _, step in scenario.runs())
+    folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
     drawn = [span for row in folded.rows for span in row.spans]
@@ -167,11 +169,12 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
 
 def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
     """In words beside the last bar of an attempt that did not simply succeed: how it ended; over the tears."""
-    y, before = top, None
+    y, before, run_end = top, None, FOREVER
     for row in rows:
         y += height_of(row, before)
+        run_end = row.bounds[1] if row.bounds is not None else run_end
         running = [span for span in row.spans if span.kind == "running"]
-        if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects)):
+        if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects, run_end)):
             _beside(canvas, scale, row, words, y - ROW / 2)
         before = row
 
@@ -186,7 +189,7 @@ def _beside(canvas: Canvas, scale: TimeScale, row: Row, words: str, middle: floa
     canvas.text(left, middle + 4, words, SMALL, ink=INK)
 
 
-def _ending(span: Span, marks: Sequence[EffectMark]) -> str:
+def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
     happened = any(not mark.deduplicated for mark in marks)
     words: list[str] = []
     match span.ended:
@@ -202,6 +205,8 @@ def _ending(span: Span, marks: Sequence[EffectMark]) -> str:
             pass
     if any(mark.duplicate for mark in marks):
         words.append("the effect happens again")
+    if any(mark.at > run_end for mark in marks):
+        words.append("its effect lands after the run has ended")
     if any(mark.deduplicated for mark in marks):
         words.append("the service knew the key")
     return "; ".join(words)
