@@ -1,0 +1,377 @@
+"""Inngest, assembled: the server's parts, its stores, the function host, and the wires between them (inngest.md §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from durascope.models.scenario import Cut, Scenario, Workflow
+from durascope.models.steps import Send, Start, WaitFor
+from durascope.models.trace import Kind
+from durascope.models.units import FOREVER
+from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
+from durascope.simulators.inngest.api import Api, ApiClient
+from durascope.simulators.inngest.billing import Meter
+from durascope.simulators.inngest.cron import next_time
+from durascope.simulators.inngest.events import Event
+from durascope.simulators.inngest.executor import Executor
+from durascope.simulators.inngest.finalize import Finalizer
+from durascope.simulators.inngest.functions import SCHEDULED, Function, register
+from durascope.simulators.inngest.host import FunctionHost
+from durascope.simulators.inngest.items import START, Item
+from durascope.simulators.inngest.lines import Relay
+from durascope.simulators.inngest.notes import nearest, notes
+from durascope.simulators.inngest.protocol import Request
+from durascope.simulators.inngest.resume import Resumer
+from durascope.simulators.inngest.runner import EventApi, Runner, triggers
+from durascope.simulators.inngest.scheduling import Scheduler
+from durascope.simulators.inngest.settings import NUMBERS, TIMES
+from durascope.simulators.inngest.state import RunState
+from durascope.simulators.inngest.stores import History, Redis
+from durascope.simulators.inngest.transport import Connect, Gateway, Http
+from durascope.simulators.inngest.undo import UndoLog
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.defaults import latencies
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+
+_CLIENT_RETRY: Final = 1_000_000
+
+
+class Inngest(Engine):
+    """The server of a deployment and the app that it calls."""
+
+    name = "inngest"
+
+    def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
+        super().__init__(world, scenario, records=records)
+        deployment = self.deployment = scenario.deployments.inngest
+        self.sdk = nearest(deployment.app.sdk)
+        self.delays = latencies(__package__ or "", deployment.latencies)
+        self.functions = register(scenario)
+        self.backoff: int | None = None if deployment.backoff == "default" else int(deployment.backoff)
+        self.step_limit = deployment.server.step_limit
+        self.workers = NUMBERS.queue_workers if deployment.server.hosting != "cloud" else 1_000_000
+        self.request_version = 1 if self.sdk == "typescript" and not deployment.app.optimize_parallelism else 2
+        self.checkpointing = None if self.sdk == "python" else deployment.app.checkpoints
+        self.max_runtime = self._max_runtime()
+        self.cuts = any(isinstance(fault, Cut) for fault in scenario.faults)
+        self.relay = Relay(world, keep=records)
+        self.meter = Meter(self.step_limit)
+        self.failures: dict[str, int] = {}
+        """By step: attempts that failed before they had an effect."""
+        self.undo = UndoLog(scenario)
+        self._events = 0
+        self._started: dict[str, int] = {}
+        """When each start of the workload was sent."""
+        self._ended: dict[str, int] = {}
+        self._runs_of: dict[str, int] = {}
+        self._passes: dict[tuple[str, str], int] = {}
+        self._deployed: dict[str, int] = {}
+        self._cron_until: dict[str, int] = {}
+        self._build()
+
+    def _build(self) -> None:
+        world, server = self.world, self.deployment.server
+        memory = server.hosting == "dev"
+        self.redis = Redis(world, self.sdk)
+        self.history = History(world, "sqlite" if server.hosting != "cloud" else "history")
+        self.scheduler = Scheduler(self)
+        self.finalizer = Finalizer(self)
+        self.resumer = Resumer(self)
+        self.event_api = EventApi(self)
+        self.runner = Runner(self)
+        self.api = Api(self)
+        self.api_client = ApiClient(self)
+        self.executor = Executor(self)
+        gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
+        self.transport = Http(self) if gateway is None else Connect(self, gateway)
+        count = self.deployment.app.replicas
+        self.hosts = [FunctionHost(self, f"app-{n}" if count > 1 else "app") for n in range(1, count + 1)]
+        volatile: list[Component] = [] if server.survives else [self.redis]
+        if memory:
+            volatile.append(self.history)
+        parts: list[Component] = [self.event_api, self.runner, self.api, self.executor]
+        self._server = [*volatile, *parts, *([] if gateway is None else [gateway])]
+        """What dies with the server's process, in the order in which it comes up again."""
+        self.executor.execute(self.executor.started)
+
+    def _max_runtime(self) -> int:
+        chosen = None if self.checkpointing is None else self.checkpointing.max_runtime
+        if chosen is not None:
+            return chosen
+        http = self.deployment.app.transport == "http"
+        return TIMES.max_runtime_http if http else TIMES.max_runtime_connect
+
+    # ---- time ----------------------------------------------------------------------------------------------
+
+    def delay(self, name: str, *address: object) -> int:
+        """How long one of the engine's own hops takes, in microseconds."""
+        return self.world.luck.sample(self.delays[name], name, *address)
+
+    def spread(self, name: str, luck: float) -> int:
+        """The same, for luck that has been drawn."""
+        return self.delays[name].sample(lambda: luck)
+
+    # ---- queue ---------------------------------------------------------------------------------------------
+
+    def enqueue(self, item: Item, state: RunState | None = None) -> bool:
+        """Puts an item into the queue; False where its job is known there."""
+        now = self.world.now
+        luck = item.luck = self.world.luck("dispatch", item.job)
+        item.score = item.due // 1_000 if state is None else state.created_ms - state.priority * 1_000
+        item.tie = luck * 4_096 % 1
+        if item.kind == START:
+            item.found_at = max(now, item.due - TIMES.lookahead) + self.spread("first_item", item.tie)
+        else:
+            item.found_at = max(now, item.due - TIMES.lookahead)
+        if item.calls and luck < NUMBERS.late_ticks:
+            item.found_at += self.delay("tick")
+        if not self.redis.queue.enqueue(item):
+            return False
+        if item.calls:
+            self.world.emit("queue", Kind.TASK_QUEUED, item.run, item.step_name, None, item.kind)
+        return True
+
+    def requeue(self, item: Item, due: int) -> None:
+        """Puts a leased item back into the queue, for a later time."""
+        item.luck = self.world.luck("dispatch", item.job, item.generation)
+        self.redis.queue.requeue(item, due, max(self.world.now, due - TIMES.lookahead))
+        self.world.emit("queue", Kind.TASK_QUEUED, item.run, item.step_name, None, item.kind)
+
+    # ---- events --------------------------------------------------------------------------------------------
+
+    def next_event(self) -> int:
+        self._events += 1
+        return self._events
+
+    def publish_internal(self, event: Event) -> None:
+        """An event of the server's own: straight into the event stream."""
+        self.meter.events += 1
+        delay = self.delay("event_stream", event.name, event.parent and event.parent.name)
+        self.network.send(
+            self.executor, self.runner, delay, self.runner.handle, (event,), what=event.name, run=event.parent
+        )
+
+    def triggered_by(self, event: Event) -> list[Function]:
+        """The functions that an event starts, in an order that only luck knows (§12.6)."""
+        found = [function for function in self.functions.values() if triggers(function, event)]
+        return found if len(found) < 2 else self.world.luck.order(found, "fan-out", event.name, event.number)
+
+    def event_from_step(self, run: RunInfo, step: Send | Start, luck: str) -> Event:
+        """What a `send` or `start` step posts: the run's own data, and whom it is for."""
+        data = dict(run.input)
+        if isinstance(step, Start):
+            name, function = self.functions[step.start].event, step.start
+            data = self.child_data(data, function, None if step.key is None else str(step.key))
+        else:
+            name, function = step.send, None
+            data.update(self._addressed(step.to))
+        due = self.world.now + step.after if step.after else 0
+        return Event(name, data, self.world.now, self.next_event(), ts=due, function=function, parent=run, luck=luck)
+
+    def child_data(self, data: Mapping[str, Any], function: str, key: str | None) -> dict[str, Any]:
+        """The data for a function that another one starts or invokes."""
+        field = self.functions[function].key
+        return {**data, **({} if key is None or field is None else {field: key})}
+
+    def match_field(self, function: str, step: WaitFor) -> str | None:
+        """The field that a wait's expression compares; without a word on it, the workflow's key."""
+        return step.match or self.functions[function].key
+
+    def _addressed(self, to: str | int | None) -> dict[str, Any]:
+        """The data that makes an event meant for a run, by its number or by the key of its entity."""
+        if to is None:
+            return {}
+        if isinstance(to, int):
+            state = self.redis.state.get(f"run {to}")
+            return {} if state is None else dict(state.info.input)
+        return {workflow.key: to for workflow in self.scenario.workflows.values() if workflow.key is not None}
+
+    # ---- runs ----------------------------------------------------------------------------------------------
+
+    def identify(self, function: Function, event: Event) -> RunInfo:
+        """The identity of a run that is created: the start of the workload that it is, or the next of its function."""
+        start = event.start
+        if start is not None and start.workflow == function.name:
+            return start
+        number = self._runs_of[function.name] = self._runs_of.get(function.name, 0) + 1
+        name = f"{function.name} run {number}"
+        parent = event.parent or start
+        data = dict(event.data)
+        if function.kind != "function" and event.parent is not None:
+            data["run_id"] = event.parent.name
+        key = None if function.key is None else str(data.get(function.key))
+        return RunInfo(name, function.name, 0 if parent is None else parent.number, key, data, event.luck or name)
+
+    def run_over(self, run: RunInfo, status: str) -> None:
+        self.world.run_ended(self.executor.name, run, status)
+        if self.records:
+            self._ended[run.name] = self.world.now
+        self.undo.run_over(run, status)
+
+    def passes(self, run: RunInfo, name: str) -> int:
+        """How often the code has come to that point, over all requests; counted outside of everything."""
+        count = self._passes[run.name, name] = self._passes.get((run.name, name), 0) + 1
+        return count
+
+    def deployed_at(self, function: str) -> int:
+        """When the latest code of the function went live."""
+        return self._deployed.get(function, 0)
+
+    # ---- hosts ---------------------------------------------------------------------------------------------
+
+    def host_for(self, item: Item) -> FunctionHost:
+        """The replica that the load balancer picks: one that is up, if there is one."""
+        hosts = self.hosts
+        if len(hosts) == 1:
+            return hosts[0]
+        hosts = [host for host in hosts if host.alive] or hosts
+        return hosts[int(self.world.luck("replica", item.job, item.generation) * len(hosts))]
+
+    def handler_code(self, request: Request, code: Mapping[str, Workflow]) -> Workflow:
+        """The steps of the function that is called."""
+        function = self.functions[request.function]
+        workflow = code[function.workflow]
+        if function.kind == "function":
+            return workflow
+        if function.kind == "on-failure":
+            return Workflow(steps=workflow.on_failure)
+        return Workflow(steps=self.undo.steps(str(request.run.input.get("run_id"))))
+
+    def checkpoint_backoff(self, request: Request, attempt: int) -> int | None:
+        """The wait before the next try of a checkpoint POST; None after the last (§11)."""
+        if attempt >= NUMBERS.checkpoint_tries:
+            return None
+        jitter = self.world.luck("checkpoint", request.job, request.generation, attempt)
+        return int(TIMES.checkpoint_retry * (2 ** (attempt - 1) + jitter))
+
+    # ---- for the workload ----------------------------------------------------------------------------------
+
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        events: list[Event] = []
+        for request in requests:
+            cron = self.functions[request.run.workflow].cron
+            if cron is not None:
+                self._schedule(request.run, cron)
+                continue
+            events.append(self._start_event(request))
+            if request.start_with is not None and request.start_with.send is not None:
+                data = {**request.run.input, **request.start_with.with_}
+                events.append(Event(request.start_with.send, data, 0, self.next_event()))
+        if events:
+            self._post(events)
+
+    def _start_event(self, request: StartRequest) -> Event:
+        now, run = self.world.now, request.run
+        if self.records:
+            self._started[run.name] = now
+        else:
+            self._started[run.name] = 0
+        return Event(
+            self.functions[run.workflow].event,
+            run.input,
+            now,
+            self.next_event(),
+            id=request.idempotency_key,
+            ts=now + request.after if request.after else 0,
+            start=run,
+            luck=run.luck,
+        )
+
+    def _post(self, events: Sequence[Event]) -> None:
+        """The client posts to the event API, again every second while nobody is there."""
+
+        def arrived() -> None:
+            now = self.world.now
+            self.event_api.post([replace(event, at=now) for event in events])
+
+        self.network.send(
+            self.client,
+            self.event_api,
+            self.delay("event_api", events[0].name, events[0].number),
+            arrived,
+            what=f"POST {events[0].name}",
+            run=events[0].start,
+            on_refused=lambda: self.client.after(_CLIENT_RETRY, self._post, events),
+        )
+
+    def _schedule(self, run: RunInfo, cron: str) -> None:
+        """A run of a schedule: the next time it comes round."""
+        after = max(self._cron_until.get(run.workflow, -1), self.world.now)
+        at = next_time(cron, after)
+        if at is None:
+            return
+        self._cron_until[run.workflow] = at
+        self._started[run.name] = at
+        event = Event(SCHEDULED, run.input, at, self.next_event(), start=run, luck=run.luck)
+        function = self.functions[run.workflow]
+        self.world.after(at - self.world.now, self.runner.scheduled, event, function)
+
+    def send(self, event: OutsideEvent) -> None:
+        if event.kind == "send":
+            data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
+            self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event())])
+        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
+            self._cancel(event.run)
+
+    def _cancel(self, run: RunInfo) -> None:
+        """DELETE /v1/runs/<id>."""
+        self.network.send(
+            self.client,
+            self.api,
+            self.delay("http", run.name),
+            self.api.cancel,
+            run,
+            what="DELETE run",
+            run=run,
+            on_refused=lambda: self.client.after(_CLIENT_RETRY, self._cancel, run),
+        )
+
+    # ---- for faults ----------------------------------------------------------------------------------------
+
+    def replicas(self, name: str) -> Sequence[Sequence[Component]]:
+        return [self._server] if name == "engine" else [[host] for host in self.hosts]
+
+    def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
+        """New code: the app's processes are replaced, or, without a gap, take the new requests over."""
+        self._deployed[name] = self.world.now
+        for host in self.hosts:
+            self.world.emit(host.name, Kind.DEPLOYED, detail=name)
+            if down_for is None:
+                host.deployed()
+            else:
+                host.crash()
+                if down_for < FOREVER:
+                    self.world.after(down_for, host.restart)
+
+    # ---- for the trace -------------------------------------------------------------------------------------
+
+    def findings(self) -> Findings:
+        status = self._statuses()
+        facts: dict[str, object] = {}
+        if self.records:
+            for run in self._started:
+                self.relay.records.setdefault(run, ["no run"])
+            facts = self.relay.facts(self._started, self._ended, status)
+            facts["attempts"] = {
+                step: self.services.effects.get(step, 0) + failed for step, failed in self.failures.items()
+            }
+            facts["event_bytes"] = self.relay.event_sizes
+        return Findings(
+            records=self.relay.records,
+            status=status,
+            counters=self.meter.counters(),
+            facts=facts,
+            notes=notes(self.scenario),
+        )
+
+    def _statuses(self) -> dict[str, str]:
+        """What the server shows of each run; one that it has forgotten is lost, a start without a run is none."""
+        status = dict(self.history.status)
+        for name, run in self.world.recorder.runs.items():
+            status.setdefault(name, "lost" if run.status == "running" else run.status)
+        for name in self._started:
+            status.setdefault(name, "none")
+        return status

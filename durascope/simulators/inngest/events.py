@@ -1,0 +1,46 @@
+"""Events: what the event API takes in, and what the event stream carries to the runner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from durascope.simulators.kernel.runs import RunInfo
+
+_ULID = "0" * 26
+_NOW = 1_795_305_600_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """One event."""
+
+    name: str
+    data: Mapping[str, Any]
+    at: int
+    """When it was received, in microseconds."""
+    number: int
+    """How many the server's client had sent before."""
+    id: str | None = None
+    """The sender's own id: the key of idempotency."""
+    ts: int = 0
+    """When a run that it starts is due, if that is later than now."""
+    start: RunInfo | None = None
+    """The workload's start that it is."""
+    function: str | None = None
+    """The function that it invokes or tells about."""
+    parent: RunInfo | None = None
+    """The run that it comes from."""
+    correlation: str | None = None
+    """Of an invocation: the waiting step."""
+    luck: str | None = None
+    """The address for luck of a run that it starts."""
+    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @property
+    def size(self) -> int:
+        """Bytes of its JSON, as a request carries it."""
+        body = {"data": dict(self.data), "id": _ULID, "name": self.name, "ts": _NOW, "user": {}}
+        return len(json.dumps(body, separators=(",", ":"), default=str))

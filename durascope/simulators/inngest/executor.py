@@ -1,0 +1,349 @@
+"""The executor: scans the queue, leases items, asks the function host, and acts on the answer (inngest.md §5, §17).
+
+    (a) lease ─▶ (b) load state ─▶ (c) limits, timeouts ─▶ (d) body ─▶ (e) POST ─▶ (f) the host runs code
+        (j) dequeue ◀─ (i) enqueue what follows ◀─ (h) SaveStep ◀─ (g) the answer
+
+Each of these is where a crash may fall. Nothing of an item in progress is kept in the process alone: its lease ends,
+and the scavenger puts it back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from durascope.models.trace import Kind
+from durascope.simulators.inngest import items
+from durascope.simulators.inngest.generator import Generator, Handled
+from durascope.simulators.inngest.items import Item
+from durascope.simulators.inngest.lines import Exchange
+from durascope.simulators.inngest.protocol import Answer, Request, nothing
+from durascope.simulators.inngest.retries import backoff, retry_after
+from durascope.simulators.inngest.settings import NUMBERS, TIMES
+from durascope.simulators.inngest.state import RunState
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.world import Call
+
+if TYPE_CHECKING:
+    from durascope.simulators.inngest.engine import Inngest
+
+
+class Dispatch:
+    """An item in progress: what the worker that has it knows."""
+
+    __slots__ = ("connection", "exchange", "item", "plan_only", "state", "version")
+
+    def __init__(self, item: Item, state: RunState) -> None:
+        self.item = item
+        self.state = state
+        self.plan_only = state.force_step_plan
+        """As loaded: what follows in the same handling does not see a reset (§7, parallel-with-sleep)."""
+        self.version = state.request_version
+        self.connection: Connection | None = None
+        self.exchange: Exchange | None = None
+
+
+class Executor(Component):
+    """The process that works the queue off."""
+
+    def __init__(self, engine: Inngest) -> None:
+        self.engine = engine
+        self._tick = engine.delay("tick", "period")
+        self._phase = int(engine.world.luck("tick phase") * self._tick)
+        self._generator = Generator(engine)
+        super().__init__(engine.world, "executor")
+
+    def reset(self) -> None:
+        self._scan_at: Call | None = None
+        self._scan_due = 0
+        self._workers = self.engine.workers
+        self._deadlines: deque[tuple[int, Dispatch]] = deque()
+        self._watching = False
+
+    def started(self) -> None:
+        """A new process works on with what the queue holds."""
+        queue = self.engine.redis.queue
+        queue.poller = self._wake
+        due = queue.worth_scanning_at()
+        if due is not None:
+            self._wake(due)
+        if queue.leased():
+            self.after(TIMES.scavenge, self._scavenge)
+
+    def crash(self) -> None:
+        """What Redis has of a lease is its last extension, half a lease apart (§10)."""
+        if self.alive:
+            for item in self.engine.redis.queue.leased():
+                held = max(self.world.now - item.leased_at, 0)
+                item.lease_until = item.leased_at + held // TIMES.lease_extension * TIMES.lease_extension + TIMES.lease
+        super().crash()
+
+    # ---- (a) scan and lease --------------------------------------------------------------------------------
+
+    def _wake(self, due: int) -> None:
+        """A scan is worth while at that time, or after: at the first tick then."""
+        if not self.alive:
+            return
+        now = self.world.now
+        ticks = -((self._phase - max(due, now + 1)) // self._tick)
+        at = self._phase + ticks * self._tick
+        if self._scan_at is not None and self._scan_at.fn is not None:
+            if self._scan_due <= at:
+                return
+            self.cancel(self._scan_at)
+        self._scan_due = at
+        self._scan_at = self.after(at - now, self._scan)
+
+    def _scan(self) -> None:
+        queue = self.engine.redis.queue
+        for item in queue.lease(self.world.now, self._workers):
+            self._workers -= 1
+            self._dispatch(item)
+        due = queue.worth_scanning_at()
+        if due is not None and self._workers > 0:
+            self._wake(due)
+
+    def _dispatch(self, item: Item) -> None:
+        """An item that is not due yet waits in memory (§10)."""
+        if item.run is not None:
+            self.world.emit(self.name, Kind.TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
+        ahead = item.due - self.world.now
+        delay = ahead + self.engine.spread("wake", item.luck) if ahead > 0 else self.engine.spread("dispatch", item.luck)
+        self.after(delay, self._process, item)
+
+    def _scavenge(self) -> None:
+        """Every 30 s from the start on: items whose lease has ended go back into line (§5)."""
+        queue, now = self.engine.redis.queue, self.world.now
+        lost = [item for item in queue.leased() if item.lease_until <= now and item.leased_at < now - TIMES.lease]
+        for item in lost:
+            queue.release(item)
+            self.engine.requeue(item, now)
+        if queue.leased():
+            self.after(TIMES.scavenge, self._scavenge)
+
+    def _free(self, item: Item) -> None:
+        """The worker is free."""
+        self._workers += 1
+        queue = self.engine.redis.queue
+        queue.release(item)
+        if self._workers == 1:
+            due = queue.worth_scanning_at()
+            if due is not None:
+                self._wake(due)
+
+    def _done(self, item: Item) -> None:
+        """(j): only now the item goes away."""
+        self.engine.redis.queue.dequeue(item)
+        self._free(item)
+
+    # ---- (b) to (d) ----------------------------------------------------------------------------------------
+
+    def _process(self, item: Item) -> None:
+        if item.state == "gone":
+            self._free(item)
+        elif item.calls:
+            self._call(item)
+        else:
+            self._system(item)
+            self._done(item)
+
+    def _system(self, item: Item) -> None:
+        engine = self.engine
+        if item.run is not None:
+            self.world.emit("queue", Kind.TIMER_FIRED, item.run, detail=item.due)
+        if item.kind == items.PAUSE:
+            engine.resumer.timed_out(item.payload)
+        elif item.kind == items.CANCEL:
+            self._deadline(item)
+        elif item.function is not None and item.kind == items.BATCH:
+            engine.scheduler.start_batch(item.function, item.payload, item.job)
+        elif item.function is not None and item.kind == items.DEBOUNCE:
+            engine.scheduler.start_debounced(item.function, *item.payload)
+
+    def _deadline(self, item: Item) -> None:
+        """timeouts.start cancels a run that has not started, timeouts.finish one that has (§10)."""
+        assert item.run is not None
+        state = self.engine.redis.state.get(item.run.name)
+        if state is not None and (item.payload == "finish" or state.started_at is None):
+            self.engine.finalizer.cancel(item.run.name)
+
+    def _call(self, item: Item) -> None:
+        assert item.run is not None
+        engine, now = self.engine, self.world.now
+        state = engine.redis.state.get(item.run.name)
+        if state is None:
+            self._done(item)
+            return
+        dispatch = Dispatch(item, state)
+        if item.kind == items.SLEEP and item.attempt == 0 and not self._woken(dispatch):
+            self._done(item)
+            return
+        if len(state.stack) >= engine.step_limit:
+            engine.finalizer.fail(state, "InngestErrFunctionOverflowed")
+            self._done(item)
+            return
+        if state.started_at is None:
+            self._first_request(state, now)
+        self._post(dispatch)
+
+    def _woken(self, dispatch: Dispatch) -> bool:
+        """A sleep is over; whether the function is to be called for it (Execute, isSleepResume)."""
+        item, state = dispatch.item, dispatch.state
+        assert item.outgoing is not None
+        self.world.emit("queue", Kind.TIMER_FIRED, state.info, item.payload, detail=item.due)
+        saved = self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
+        self.world.moment(self.name, Kind.STEP_RECORDED, state.info, item.payload)
+        if saved.pending and not item.race:
+            return False
+        if dispatch.version >= 2:
+            state.force_step_plan = False
+        return True
+
+    def _first_request(self, state: RunState, now: int) -> None:
+        state.started_at = now
+        timeouts = state.function.flow.timeouts
+        if timeouts is not None and timeouts.finish is not None:
+            self.engine.scheduler.cancel_later(state, "finish", now + timeouts.finish)
+
+    def _request(self, dispatch: Dispatch) -> Request:
+        """§3: every finished step travels with every request, unless that is too much."""
+        item, state = dispatch.item, dispatch.state
+        base = NUMBERS.body + 2 * state.event_size + NUMBERS.memo_in_stack * len(state.stack)
+        size = base + state.size + NUMBERS.memo_in_steps * len(state.stack)
+        use_api = state.size > NUMBERS.request_state or size > NUMBERS.request_body
+        current = 0
+        if item.outgoing is not None and item.outgoing in state.steps:
+            current = state.stack.index(item.outgoing) + 1 if state.stack[-1] != item.outgoing else len(state.stack)
+        return Request(
+            run=state.info,
+            function=state.function.name,
+            step=item.step,
+            step_name=item.step_name,
+            attempt=item.attempt,
+            max_attempts=item.max_attempts,
+            generation=item.generation,
+            job=item.job,
+            steps=dict(state.steps),
+            stack=tuple(state.stack),
+            current=current,
+            plan_only=dispatch.plan_only,
+            use_api=use_api,
+            created_at=state.events[0].at,
+            size=base if use_api else size,
+        )
+
+    # ---- (e) POST ------------------------------------------------------------------------------------------
+
+    def _post(self, dispatch: Dispatch) -> None:
+        engine, state = self.engine, dispatch.state
+        request = self._request(dispatch)
+        engine.meter.request(request)
+        dispatch.exchange = engine.relay.post(state.info, request)
+        engine.transport.send(self, dispatch)
+        self._watch(dispatch)
+
+    def _watch(self, dispatch: Dispatch) -> None:
+        """A request may take two hours (§14)."""
+        self._deadlines.append((self.world.now + TIMES.request, dispatch))
+        while self._deadlines and _answered(self._deadlines[0][1]):
+            self._deadlines.popleft()
+        if not self._watching:
+            self._watching = True
+            self.after(TIMES.request, self._overdue, daemon=True)
+
+    def _overdue(self) -> None:
+        self._watching = False
+        deadlines, now = self._deadlines, self.world.now
+        while deadlines and (deadlines[0][0] <= now or _answered(deadlines[0][1])):
+            dispatch = deadlines.popleft()[1]
+            if not _answered(dispatch):
+                self.no_answer(dispatch, "lost")
+        if deadlines:
+            self._watching = True
+            self.after(deadlines[0][0] - now, self._overdue, daemon=True)
+
+    # ---- (g) to (j) ----------------------------------------------------------------------------------------
+
+    def no_answer(self, dispatch: Dispatch, why: str) -> None:
+        """Nobody listened, or the connection broke, or it took too long: it costs an attempt (§5)."""
+        if dispatch.connection is not None:
+            dispatch.connection.close()
+        if dispatch.exchange is not None:
+            self.engine.relay.no_answer(dispatch.exchange, why)
+        self._fail(dispatch, None, "Unable to reach SDK URL", None)
+
+    def answered(self, dispatch: Dispatch, answer: Answer) -> None:
+        """The host's answer has arrived."""
+        if dispatch.connection is not None:
+            dispatch.connection.close()
+        engine, item, state = self.engine, dispatch.item, dispatch.state
+        if item.state == "gone" or engine.redis.state.get(state.info.name) is not state:
+            self._dropped(dispatch, answer)
+            self._done(item)
+            return
+        engine.meter.answer(answer)
+        if answer.status == 200:
+            engine.finalizer.complete(state)
+            self._done(item)
+        elif answer.status != 206:
+            self._function_failed(dispatch, answer)
+        elif any(op.memo is not None and op.memo.size - 9 > NUMBERS.step_output for op in answer.ops):
+            self._fail(dispatch, None, "step output size is greater than the limit", None)
+        else:
+            self._handle(dispatch, answer)
+
+    def _handle(self, dispatch: Dispatch, answer: Answer) -> None:
+        handled = self._generator.handle(dispatch, answer)
+        if handled is Handled.DONE:
+            self._done(dispatch.item)
+        elif handled is Handled.OVERFLOWED:
+            self.engine.finalizer.fail(dispatch.state, "InngestErrStateOverflowed")
+            self._done(dispatch.item)
+        else:
+            op = answer.ops[0]
+            self._fail(dispatch, op.name, "" if op.memo is None else op.memo.error or "", self._asked(answer))
+
+    def _dropped(self, dispatch: Dispatch, answer: Answer) -> None:
+        """The run is gone: what the host did is done, its result is not wanted (§5)."""
+        for op in answer.ops:
+            if op.memo is not None:
+                self.world.emit(self.name, Kind.STEP_DROPPED, dispatch.state.info, op.name, detail="the run is over")
+
+    def _function_failed(self, dispatch: Dispatch, answer: Answer) -> None:
+        """4xx or 5xx: the function has failed, not a step of it."""
+        if answer.no_retry:
+            self.engine.finalizer.fail(dispatch.state, answer.error or "")
+            self._done(dispatch.item)
+        else:
+            self._fail(dispatch, None, answer.error or "", self._asked(answer))
+
+    def _asked(self, answer: Answer) -> int | None:
+        """When the answer asks for the next attempt."""
+        if answer.retry_after is None:
+            return None
+        return retry_after(self.world.now, answer.retry_after, whole_seconds=answer.whole_seconds)
+
+    def _fail(self, dispatch: Dispatch, step: str | None, error: str, due: int | None) -> None:
+        """§17 fail(i): the same item again, later; or the end of the run."""
+        item, state = dispatch.item, dispatch.state
+        if item.state == "gone":
+            self._free(item)
+            return
+        if item.attempt + 1 >= item.max_attempts:
+            self.engine.finalizer.fail(state, error)
+            self._done(item)
+            return
+        if due is None:
+            due = self.world.now + backoff(self.world.luck, self.engine.backoff, item)
+        item.attempt += 1
+        if step is None:
+            self.world.emit(self.name, Kind.TIMER_SET, state.info, item.step_name, item.attempt + 1, due)
+        else:
+            self.world.emit(self.name, Kind.STEP_RETRIED, state.info, step, item.attempt, due - self.world.now)
+        self.engine.requeue(item, due)
+        self._free(item)
+
+
+def _answered(dispatch: Dispatch) -> bool:
+    return dispatch.exchange is None or dispatch.exchange.answered

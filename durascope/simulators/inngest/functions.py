@@ -1,0 +1,125 @@
+"""Functions: what an app registers with the server when it is synced (inngest.md §3a).
+
+A workflow becomes one function. What runs after it has failed (`on_failure`), and what undoes its steps after it was
+cancelled, are functions of their own, started by the system's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.models.flow import Concurrency, Flow, RateLimit
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Run, walk
+from durascope.simulators.inngest.settings import TIMES
+
+FAILED: Final = "inngest/function.failed"
+FINISHED: Final = "inngest/function.finished"
+CANCELLED: Final = "inngest/function.cancelled"
+INVOKED: Final = "inngest/function.invoked"
+SCHEDULED: Final = "inngest/scheduled.timer"
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOn:
+    """An event that cancels a run; `field` must be equal in it and in the run's own event."""
+
+    event: str
+    field: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A registered function."""
+
+    name: str
+    workflow: str
+    """The workflow that it is, or is a handler of."""
+    kind: str
+    """function · on-failure · on-cancel"""
+    event: str
+    """What triggers it."""
+    of: str | None
+    """Only events about that function trigger it."""
+    cron: str | None
+    max_attempts: int
+    flow: Flow
+    rate_limit: RateLimit | None
+    cancel_on: tuple[CancelOn, ...]
+    key: str | None
+
+
+def register(scenario: Scenario) -> dict[str, Function]:
+    """All functions of the app, by name."""
+    return {function.name: function for function in _all(scenario)}
+
+
+def _all(scenario: Scenario) -> Iterator[Function]:
+    deployment = scenario.deployments.inngest
+    started = scenario.started
+    for name, workflow in scenario.workflows.items():
+        flow = _flow(deployment.flow, workflow) if name in started else _flow(Flow(), workflow)
+        yield _function(name, workflow, flow, deployment.retries + 1)
+        if workflow.on_failure:
+            # §4: the handler's own retries: Python sends 0, JS 1.
+            attempts = 1 if deployment.app.sdk == "python" else 2
+            yield _handler(f"{name}-failure", name, "on-failure", FAILED, attempts)
+        if cancellable(workflow) and any(step.undo for step in undoable(workflow)):
+            yield _handler(f"{name}-cancelled", name, "on-cancel", CANCELLED, deployment.retries + 1)
+
+
+def _function(name: str, workflow: Workflow, flow: Flow, attempts: int) -> Function:
+    started_by = workflow.started_by
+    return Function(
+        name=name,
+        workflow=name,
+        kind="function",
+        event=trigger(name, workflow),
+        of=None if started_by is None else started_by.of,
+        cron=None if started_by is None else started_by.cron,
+        max_attempts=attempts,
+        flow=flow,
+        rate_limit=_rate_limit(flow),
+        cancel_on=tuple(
+            CancelOn(event, signal.match or workflow.key)
+            for event, signal in workflow.signals.items()
+            if signal.then != "ignore"
+        ),
+        key=workflow.key,
+    )
+
+
+def _handler(name: str, of: str, kind: str, event: str, attempts: int) -> Function:
+    return Function(name, of, kind, event, of, None, attempts, Flow(), None, (), None)
+
+
+def _flow(flow: Flow, workflow: Workflow) -> Flow:
+    """The flow control in force: one run at a time is a concurrency of 1 per key."""
+    if workflow.one_at_a_time and flow.concurrency is None:
+        return flow.model_copy(update={"concurrency": Concurrency(limit=1, key=workflow.key)})
+    return flow
+
+
+def _rate_limit(flow: Flow) -> RateLimit | None:
+    """§10: idempotency is a rate limit of one per key and day."""
+    if flow.idempotency is not None:
+        return RateLimit(limit=1, period=TIMES.idempotency, key=flow.idempotency)
+    return flow.rate_limit
+
+
+def trigger(name: str, workflow: Workflow) -> str:
+    """The event that starts the workflow; one that names none gets `NAME/requested`."""
+    started_by = workflow.started_by
+    return f"{name}/requested" if started_by is None or started_by.event is None else started_by.event
+
+
+def cancellable(workflow: Workflow) -> bool:
+    """Whether an event can cancel its runs."""
+    return any(signal.then != "ignore" for signal in workflow.signals.values())
+
+
+def undoable(workflow: Workflow) -> Iterable[Run]:
+    """The steps that can be undone."""
+    return (step for step in walk(workflow.steps) if isinstance(step, Run) and step.undo is not None)

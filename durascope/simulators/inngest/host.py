@@ -1,0 +1,223 @@
+"""The function host: the user's process, which serves the functions. It persists nothing (inngest.md §2, §17 HOST).
+
+Each request runs the function's code from the top, in an `Invocation` of the SDK's language.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.scenario import Workflow
+from durascope.models.steps import Run, Send, Start
+from durascope.models.trace import Kind
+from durascope.simulators.inngest.lines import Exchange
+from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.program import Program, Sdk
+from durascope.simulators.services import Execution, Outcome
+
+if TYPE_CHECKING:
+    from durascope.simulators.inngest.engine import Inngest
+
+Reply = Callable[[Answer], Any]
+_RETRANSMIT: Final = 1_000_000
+
+
+class Invocation(ABC):
+    """One request in the host: the function's code, from the top to the first thing that decides the answer."""
+
+    def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+        self.host = host
+        self.engine = host.engine
+        self.exchange = exchange
+        self.request: Request = exchange.request
+        self.connection = connection
+        self.reply = reply
+        self.over = False
+        self._replaying = False
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Starts the code; called once, in the host."""
+
+    def program(self, sdk: Sdk) -> Program:
+        """The function's code, as this replica has it, at its top."""
+        request, engine = self.request, self.engine
+        run = request.run
+        code = engine.handler_code(request, self.host.code)
+        return Program(code, run, sdk, compute_time=lambda step, key: engine.compute_time(run, step, key))
+
+    def execute(self, step: Run, name: str, key: str, report: Callable[[Outcome], Any]) -> Execution:
+        """Runs a step's body. The engine learns of a step that is not planned only now (moment `scheduled`)."""
+        engine, run = self.engine, self.request.run
+        if self.request.step is None:
+            engine.world.moment(self.host.name, Kind.STEP_SCHEDULED, run, name)
+        engine.undo.begun(run, step, name)
+        return engine.services.execute(self.host, run, step, name, key, partial(self._ran, step, name, report))
+
+    def _ran(self, step: Run, name: str, report: Callable[[Outcome], Any], outcome: Outcome) -> None:
+        if not outcome.ok and (step.fails is None or step.fails.moment == "before-effect"):
+            self.engine.failures[name] = self.engine.failures.get(name, 0) + 1
+        report(outcome)
+
+    def send(self, step: Send | Start, name: str, key: str, report: Callable[[Outcome], Any]) -> None:
+        """The body of step.sendEvent: the host itself posts to the event API."""
+        engine, host, run = self.engine, self.host, self.request.run
+        event = engine.event_from_step(run, step, f"{run.luck}/{key}")
+        world = engine.world
+        passes = engine.passes(run, name)
+        world.moment(host.name, Kind.STEP_STARTED, run, name, passes)
+
+        def accepted() -> None:
+            if self.over:
+                return
+            world.moment(host.name, Kind.STEP_AFTER_EFFECT, run, name, passes)
+            world.moment(host.name, Kind.STEP_REPORTED, run, name, passes)
+            report(Outcome({"sent": 1}))
+
+        def refused() -> None:
+            if not self.over:
+                world.emit(host.name, Kind.STEP_FAILED, run, name, passes, "SendEventsError")
+                report(Outcome(error="SendEventsError"))
+
+        world.moment(host.name, Kind.STEP_BEFORE_EFFECT, run, name, passes)
+        engine.api_client.post_event(host, run, event, accepted, refused)
+
+    def busy(self, name: str, us: int, go_on: Callable[[], Any]) -> None:
+        """The function's own code is busy."""
+        run = self.request.run
+        self.engine.world.moment(self.host.name, Kind.STEP_STARTED, run, name, self.engine.passes(run, name))
+        if us:
+            self.host.after(us, go_on)
+        else:
+            go_on()
+
+    def replay_starts(self) -> None:
+        if self.request.steps:
+            self._replaying = True
+            self.engine.world.emit(self.host.name, Kind.REPLAY_STARTED, self.request.run)
+
+    def replayed(self, memo: Memo) -> None:
+        """The code passes a finished step."""
+        self.engine.world.emit(self.host.name, Kind.REPLAY_STEP, self.request.run, memo.name)
+
+    def replay_ends(self) -> None:
+        """The code has come to something new."""
+        if self._replaying:
+            self._replaying = False
+            self.engine.world.emit(self.host.name, Kind.REPLAY_ENDED, self.request.run)
+
+    def answer(self, answer: Answer) -> None:
+        """The HTTP response; the request is over."""
+        if not self.over:
+            self.over = True
+            self.replay_ends()
+            self.host.respond(self, answer)
+
+
+class FunctionHost(Component):
+    """One replica of the app."""
+
+    def __init__(self, engine: Inngest, name: str) -> None:
+        self.engine = engine
+        self.code: dict[str, Workflow] = dict(engine.code)
+        super().__init__(engine.world, name)
+
+    def reset(self) -> None:
+        self.invocations: dict[Exchange, Invocation] = {}
+
+    def started(self) -> None:
+        self.deployed()
+
+    def deployed(self) -> None:
+        """From here on the process has the latest code; requests in progress go on with theirs."""
+        self.code = dict(self.engine.code)
+
+    def crash(self) -> None:
+        """The requests in progress are lost, as whoever is on the line sees at once."""
+        open_exchanges = tuple(self.invocations) if self.alive else ()
+        super().crash()
+        for exchange in open_exchanges:
+            self.engine.relay.no_answer(exchange, "lost")
+
+    def receive(self, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+        """A request has come."""
+        request = exchange.request
+        invocation = self._invocation(exchange, connection, reply)
+        self.invocations[exchange] = invocation
+        what = f"POST {request.step_name or 'step'}"
+        self.world.emit(self.name, Kind.WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        if request.use_api:
+            self._fetch(invocation)
+        else:
+            invocation.begin()
+
+    def _invocation(self, exchange: Exchange, connection: Connection, reply: Reply) -> Invocation:
+        """How the SDK's language runs the function; checkpointing is for discoveries that may run steps (§11)."""
+        from durascope.simulators.inngest.python_sdk import PythonInvocation
+        from durascope.simulators.inngest.typescript_sdk import CheckpointingInvocation, TypeScriptInvocation
+
+        request = exchange.request
+        if self.engine.sdk == "python":
+            return PythonInvocation(self, exchange, connection, reply)
+        if self.engine.checkpointing is None or request.step is not None or request.plan_only:
+            return TypeScriptInvocation(self, exchange, connection, reply)
+        return CheckpointingInvocation(self, exchange, connection, reply)
+
+    def _fetch(self, invocation: Invocation) -> None:
+        """§3: the state is too much for a request: the SDK gets events and steps by API, one after the other."""
+        engine, run = self.engine, invocation.request.run
+
+        def batch() -> None:
+            engine.relay.other(run, "GET batch")
+            engine.api_client.get(self, run, "GET actions", actions, failed)
+
+        def actions() -> None:
+            engine.relay.other(run, "GET actions")
+            invocation.begin()
+
+        def failed() -> None:
+            invocation.answer(Answer(500, error="could not fetch the state", version=engine.request_version))
+
+        engine.api_client.get(self, run, "GET batch", batch, failed)
+
+    def respond(self, invocation: Invocation, answer: Answer) -> None:
+        """Answers; a server that has died meanwhile does not hear it."""
+        exchange, connection = invocation.exchange, invocation.connection
+        self.invocations.pop(exchange, None)
+        http = self.engine.delay("http", exchange.request.job)
+        delay = http + self.engine.delay("host", exchange.request.job, exchange.request.generation)
+        request = exchange.request
+        if self.world.full:
+            self.world.emit(self.name, Kind.WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
+        else:
+            self.world.recorder.count += 1
+        if connection.closed or connection.client not in connection.on_lost:
+            self.engine.relay.no_answer(exchange, "unheard")
+            return
+        self.engine.relay.answer(exchange, answer, self.world.now + delay)
+        self._deliver(invocation, answer, delay)
+
+    def _deliver(self, invocation: Invocation, answer: Answer, delay: int) -> None:
+        """TCP repeats what does not get through, until the other end is gone."""
+        connection = invocation.connection
+        if self.engine.network.reachable(connection.client, self):
+            connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
+        elif not connection.closed:
+            self.after(_RETRANSMIT, self._deliver, invocation, answer, delay, daemon=True)
+
+
+def _ended(answer: Answer) -> str:
+    return f"{answer.status} {shown(answer.ops, 0)}".strip()
+
+
+def step_done(name: str, outcome: Outcome) -> Memo:
+    """A step's result as it is memoised: text of the given size, or `{"step": NAME, "ok": true}`."""
+    size = len(name) + 21 if outcome.size is None else outcome.size + 2
+    return Memo(name, outcome.values, None, size + 9)
+
+

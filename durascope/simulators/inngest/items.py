@@ -1,0 +1,74 @@
+"""Queue items: one piece of work for the executor (inngest.md §3, §4)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from durascope.simulators.inngest.functions import Function
+from durascope.simulators.kernel.runs import RunInfo
+
+START: Final = "start"
+EDGE: Final = "edge"
+EDGE_ERROR: Final = "edge-error"
+SLEEP: Final = "sleep"
+PAUSE: Final = "pause"
+CANCEL: Final = "cancel"
+DEBOUNCE: Final = "debounce"
+BATCH: Final = "batch"
+CRON: Final = "cron"
+
+_CALLS: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP))
+
+
+class Item:
+    """One queue item; its state is the queue's to change.
+
+    new ──▶ waiting ──▶ ready ──▶ leased ──▶ gone, and from leased back to waiting when it is requeued.
+    """
+
+    __slots__ = (
+        "attempt", "coalesce", "concurrency_key", "due", "found_at", "function", "generation", "job", "kind",
+        "lease_until", "leased_at", "luck", "max_attempts", "outgoing", "payload", "race", "run", "score", "sequence",
+        "slot", "state", "step", "step_name", "throttle_key", "tie",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, job: str, due: int, *, run: RunInfo | None, function: Function | None) -> None:
+        self.kind = kind
+        self.job = job
+        """Its id; constant over its retries."""
+        self.due = due
+        self.run = run
+        self.function = function
+        self.attempt = 0
+        self.generation = 0
+        """How often it has been dispatched."""
+        self.max_attempts = 1 if function is None else function.max_attempts
+        self.outgoing: str | None = None
+        """The step whose completion caused it."""
+        self.step: str | None = None
+        """The planned step that it is targeted at."""
+        self.step_name: str | None = None
+        self.coalesce: str | None = None
+        """What the members of a parallel group share: one discovery follows them."""
+        self.race = False
+        """`parallelMode: race`: a discovery follows each member."""
+        self.payload: Any = None
+        self.concurrency_key: str | None = None
+        self.throttle_key: str | None = None
+        self.score = 0
+        """Milliseconds; the lowest goes first."""
+        self.tie = 0.0
+        self.luck = 0.0
+        """Drawn when it is enqueued: decides how long the next dispatch takes."""
+        self.found_at = due
+        """Scans before this do not find it."""
+        self.sequence = 0
+        self.state = "new"
+        self.leased_at = 0
+        self.lease_until = 0
+        self.slot: Any = None
+
+    @property
+    def calls(self) -> bool:
+        """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""
+        return self.kind in _CALLS

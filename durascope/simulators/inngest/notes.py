@@ -1,0 +1,135 @@
+"""Notes: what Inngest lacks for a scenario, and what one would do instead; each names the steps it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durascope.models.scenario import Scenario
+from durascope.models.steps import (
+    Clear,
+    ForEach,
+    Get,
+    Patched,
+    Race,
+    Repeat,
+    Run,
+    Send,
+    Set,
+    Sleep,
+    Step,
+    WaitFor,
+)
+from durascope.models.units import SECOND, format_duration
+
+
+def notes(scenario: Scenario) -> list[str]:
+    """All notes, in the order of the file, each once."""
+    found: dict[str, None] = {}
+    for each in (*_deployment(scenario), *_workflows(scenario), *_workload(scenario)):
+        found[each] = None
+    return list(found)
+
+
+def _deployment(scenario: Scenario) -> Iterator[str]:
+    app = scenario.deployments.inngest.app
+    if app.sdk not in ("python", "typescript"):
+        yield f"The {app.sdk} SDK is not modelled: the app behaves as with the {nearest(app.sdk)} SDK."
+    if app.sdk == "python" and app.checkpoints is not None:
+        yield "The Python SDK has no checkpointing: every step is a request of its own."
+    flow = scenario.deployments.inngest.flow
+    if isinstance(flow.priority, str):
+        yield (
+            f"The priority `{flow.priority}` is a bare field of the event: a number from JSON is not an integer to the "
+            "expression, so it has no effect. Write it as a choice (`when … is 120`)."
+        )
+
+
+def _workflows(scenario: Scenario) -> Iterator[str]:
+    for name, workflow in scenario.workflows.items():
+        for update in workflow.updates:
+            yield (
+                f"Inngest has no updates: `{update}` of {name} is not answered. A user would send an event, wait for it "
+                "in the function, and write the answer where the caller can read it."
+            )
+        for query in workflow.queries:
+            yield (
+                f"Inngest has no queries: `{query}` of {name} cannot be asked of a run. A user would store the state in "
+                "a step and read it from there."
+            )
+        if workflow.retry is not None:
+            yield f"Inngest has no retry policy of a whole run: the one of {name} is not used."
+        if workflow.run_timeout is not None:
+            yield f"The run timeout of {name} is not used: on Inngest it is `flow: {{timeouts: {{finish: …}}}}`."
+        for step in workflow.walk():
+            yield from _step(step, scenario)
+
+
+def _step(step: Step, scenario: Scenario) -> Iterator[str]:
+    python = nearest(scenario.deployments.inngest.app.sdk) == "python"
+    match step:
+        case Run():
+            yield from _run(step)
+        case Race() if python:
+            yield (
+                "The Python SDK has no race: `race` awaits all its branches. In TypeScript a function goes on with the "
+                "first (`Promise.race`)."
+            )
+        case WaitFor(timeout=None):
+            yield f"`{step.label}` waits without a timeout, which Inngest does not have: it waits for a year."
+        case WaitFor(timeout=int() as timeout) if python and timeout % SECOND:
+            yield f"`{step.label}`: Python rejects a timeout that is not whole seconds; the function fails there."
+        case Sleep() if step.sleep % SECOND:
+            yield f"`{step.label}`: Inngest sleeps whole seconds; {format_duration(step.sleep)} are rounded."
+        case Get() | Set() | Clear():
+            key = getattr(step, step.kind)
+            yield (
+                f"Inngest keeps no state of an entity: `{step.kind}: {key}` is a variable of the run. A user would keep "
+                "the state in a database, read and written in steps."
+            )
+        case Patched():
+            yield (
+                f"Inngest has no versioning inside a function: `patched: {step.patched}` compares the run's event with "
+                "the time of the deploy."
+            )
+        case Repeat(continue_as_new_every=int()):
+            yield (
+                f"Inngest has no continue-as-new: `{step.label}` goes on in the same run, whose steps are limited. A "
+                "user would send an event that starts the next run."
+            )
+        case ForEach(at_once=int()) if python:
+            yield (
+                f"`{step.label}`: members of `group.parallel` advance together, so `at_once` makes rounds of "
+                f"{step.at_once}."
+            )
+        case Send(after=int()):
+            yield f"`{step.label}`: an event with a later time delays only the runs that it starts, not what it wakes."
+        case _:
+            return
+
+
+def _run(step: Run) -> Iterator[str]:
+    if step.retry is not None:
+        yield f"`{step.label}`: Inngest has no retry policy per step; the function's retries are used."
+    for option in ("timeout", "queue_timeout", "total_timeout", "heartbeat"):
+        if getattr(step, option) is not None:
+            yield (
+                f"`{step.label}`: Inngest has no `{option}` of a step: it runs as long as the host lets it (2 h at most). "
+                "A user would limit the call itself."
+            )
+
+
+def _workload(scenario: Scenario) -> Iterator[str]:
+    workload = scenario.workload
+    if workload.start_with is not None:
+        what = workload.start_with.send or workload.start_with.update
+        yield f"Inngest has no start with a signal or update: `{what}` is sent as an event right after the start."
+    for event in workload.events:
+        if event.kind == "operator" and event.name not in ("cancel", "kill"):
+            yield f"Inngest has no `{event.name}` of a run: the command does nothing."
+        elif event.kind in ("update", "query"):
+            yield f"Inngest answers no {event.kind}: `{event.name}` is not sent."
+
+
+def nearest(sdk: str) -> str:
+    """The SDK that is modelled and nearest: Python, or TypeScript."""
+    return "python" if sdk in ("python", "java", "kotlin", "dotnet", "php", "ruby", "rust") else "typescript"

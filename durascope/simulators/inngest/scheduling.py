@@ -1,0 +1,176 @@
+"""Scheduling: what becomes of an event that triggers a function (inngest.md §2, executor.schedule).
+
+    batch ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
+
+The order is the server's. It runs in whoever calls it: the runner for events, the executor for what was put off.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.inngest.events import Event
+from durascope.simulators.inngest.flow import key_of, priority, rate_limiter
+from durascope.simulators.inngest.functions import Function
+from durascope.simulators.inngest.items import BATCH, CANCEL, DEBOUNCE, START, Item
+from durascope.simulators.inngest.pauses import Pause
+from durascope.simulators.inngest.settings import TIMES
+from durascope.simulators.inngest.state import RunState
+from durascope.simulators.inngest.stores import BatchEntry, DebounceEntry
+
+if TYPE_CHECKING:
+    from durascope.simulators.inngest.engine import Inngest
+
+_SECOND: Final = 1_000_000
+
+
+class Scheduler:
+    """Creates runs, or has reasons not to."""
+
+    def __init__(self, engine: Inngest) -> None:
+        self.engine = engine
+        self.world = engine.world
+
+    # ---- events --------------------------------------------------------------------------------------------
+
+    def trigger(self, function: Function, event: Event) -> None:
+        """An event has matched a function."""
+        if function.flow.batch is not None:
+            self._batch(function, event)
+        elif not self._rate_limited(function, event):
+            if function.flow.debounce is not None:
+                self._debounce(function, event)
+            else:
+                self.create(function, (event,))
+
+    def _rate_limited(self, function: Function, event: Event) -> bool:
+        limit = function.rate_limit
+        if limit is None:
+            return False
+        limits = self.engine.redis.rate_limits
+        address = (function.name, key_of(limit.key, event.data))
+        gcra = limits.get(address)
+        if gcra is None:
+            gcra = limits[address] = rate_limiter(limit)
+        return gcra.admit(self.world.now) is not None
+
+    # ---- batches -------------------------------------------------------------------------------------------
+
+    def _batch(self, function: Function, event: Event) -> None:
+        batch = function.flow.batch
+        assert batch is not None
+        redis = self.engine.redis
+        address = (function.name, key_of(batch.key, event.data))
+        entry = redis.batches.get(address)
+        if entry is None:
+            redis.numbers += 1
+            entry = redis.batches[address] = BatchEntry(f"batch {redis.numbers}")
+            item = Item(BATCH, entry.job, self.world.now + batch.timeout, run=None, function=function)
+            item.payload = address
+            self.engine.enqueue(item)
+        entry.events.append(event)
+        if len(entry.events) >= batch.max_size:
+            self.start_batch(function, address, entry.job)
+
+    def start_batch(self, function: Function, address: tuple[str, str | None], job: str) -> None:
+        """A batch is full, or its time is over; the other of the two finds nothing."""
+        batches = self.engine.redis.batches
+        entry = batches.get(address)
+        if entry is not None and entry.job == job:
+            del batches[address]
+            self.create(function, tuple(entry.events))
+
+    # ---- debounces -----------------------------------------------------------------------------------------
+
+    def _debounce(self, function: Function, event: Event) -> None:
+        """Puts the start off; another event meanwhile takes the first one's place (debounce.go)."""
+        debounce = function.flow.debounce
+        assert debounce is not None
+        redis, now = self.engine.redis, self.world.now
+        address = (function.name, key_of(debounce.key, event.data))
+        entry = redis.debounces.get(address)
+        if entry is not None and now < entry.joins_until:
+            wait = debounce.period // _SECOND * _SECOND
+            if entry.latest is not None and now + wait > entry.latest:
+                wait = max((entry.latest - now) // _SECOND, 1) * _SECOND
+            item = redis.queue.items.get(entry.job)
+            if item is not None and redis.queue.reschedule(item, now + wait + TIMES.debounce_buffer):
+                entry.event, entry.joins_until = event, now + wait
+                return
+        redis.numbers += 1
+        latest = None if debounce.timeout is None else now + debounce.timeout
+        wait = debounce.period if latest is None else min(debounce.period, latest - now)
+        entry = redis.debounces[address] = DebounceEntry(f"debounce {redis.numbers}", event, now + wait, latest)
+        item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, run=None, function=function)
+        item.payload = (address, entry)
+        self.engine.enqueue(item)
+
+    def start_debounced(self, function: Function, address: tuple[str, str | None], entry: DebounceEntry) -> None:
+        debounces = self.engine.redis.debounces
+        if debounces.get(address) is entry:
+            del debounces[address]
+        self.create(function, (entry.event,))
+
+    # ---- runs ----------------------------------------------------------------------------------------------
+
+    def create(self, function: Function, events: tuple[Event, ...]) -> None:
+        """Creates a run: state, pauses, timeouts, and the item that starts it."""
+        engine, event, flow = self.engine, events[0], function.flow
+        redis, now = engine.redis, self.world.now
+        singleton = None
+        if flow.singleton is not None:
+            singleton = (function.name, key_of(flow.singleton.key, event.data))
+            holder = redis.singletons.get(singleton)
+            if holder is not None and flow.singleton.mode == "skip":
+                return
+            if holder is not None:
+                engine.finalizer.cancel(holder)
+        if event.id is not None and not redis.state.first_of(function.name, event.id, now, TIMES.idempotency):
+            return
+        state = RunState(engine.identify(function, event), function, events, now)
+        state.priority = priority(flow.priority, event.data)
+        state.concurrency_key = key_of(None if flow.concurrency is None else flow.concurrency.key, event.data)
+        state.singleton = singleton
+        redis.state.create(state)
+        if singleton is not None:
+            redis.singletons[singleton] = state.info.name
+        self._created(state)
+        if flow.batch is None:
+            self._cancel_on(state, event)
+            if flow.timeouts is not None and flow.timeouts.start is not None:
+                self.cancel_later(state, "start", now + flow.timeouts.start)
+        self._enqueue_start(state, max(now, event.ts))
+
+    def _created(self, state: RunState) -> None:
+        engine, info = self.engine, state.info
+        engine.history.status[info.name] = "running"
+        self.world.run_started("runner", info)
+        event, count = state.events[0], len(state.events)
+        engine.relay.other(info, f"run created {event.name}{f' x{count}' if count > 1 else ''}")
+        engine.meter.run(state)
+        engine.relay.created(info, state.event_size)
+
+    def _enqueue_start(self, state: RunState, due: int) -> None:
+        item = Item(START, f"{state.info.name} start", due, run=state.info, function=state.function)
+        item.concurrency_key = state.concurrency_key
+        throttle = state.function.flow.throttle
+        item.throttle_key = key_of(None if throttle is None else throttle.key, state.events[0].data)
+        self.engine.enqueue(item, state)
+
+    def _cancel_on(self, state: RunState, event: Event) -> None:
+        """One cancel pause per entry, valid for a year (§4)."""
+        for entry in state.function.cancel_on:
+            value = None if entry.field is None else event.data.get(entry.field)
+            now = self.world.now
+            pause = Pause(
+                state.info, entry.event, now, now + TIMES.year, field=entry.field, value=value, cancel=True
+            )
+            self.engine.redis.pauses.add(pause)
+
+    def cancel_later(self, state: RunState, what: str, due: int) -> None:
+        """A system job that cancels the run at its deadline (§10, timeouts)."""
+        item = Item(CANCEL, f"{state.info.name} {what} timeout", due, run=state.info, function=state.function)
+        item.payload = what
+        self.world.emit("queue", Kind.TIMER_SET, state.info, detail=due)
+        self.engine.enqueue(item)

@@ -1,0 +1,94 @@
+"""The state store: what Redis keeps of each run while it is not over (inngest.md §2).
+
+`saveResponse.lua` is atomic: output, stack and pending set change together, and the first writer of a step wins.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from durascope.simulators.inngest.events import Event
+from durascope.simulators.inngest.functions import Function
+from durascope.simulators.inngest.protocol import Memo
+from durascope.simulators.kernel.runs import RunInfo
+
+REQUEST_VERSION_UNKNOWN = -1
+
+
+class RunState:
+    """One run's record: events, metadata, steps, stack, pending."""
+
+    __slots__ = (
+        "concurrency_key", "created_at", "created_ms", "event_size", "events", "force_step_plan", "function", "info",
+        "pending", "priority", "request_version", "singleton", "size", "stack", "started_at", "steps",
+    )  # fmt: skip
+
+    def __init__(self, info: RunInfo, function: Function, events: tuple[Event, ...], now: int) -> None:
+        self.info = info
+        self.function = function
+        self.events = events
+        self.created_at = now
+        self.created_ms = now // 1_000
+        """The time in the run's id: older runs go first (§10)."""
+        self.steps: dict[str, Memo] = {}
+        self.stack: list[str] = []
+        """Finished steps in order of completion."""
+        self.pending: dict[str, None] = {}
+        """The members of the parallel group that are not finished."""
+        self.size = 0
+        self.force_step_plan = False
+        self.request_version = REQUEST_VERSION_UNKNOWN
+        self.started_at: int | None = None
+        """When its first request was made."""
+        self.priority = 0
+        self.concurrency_key: str | None = None
+        self.singleton: tuple[str, str | None] | None = None
+        self.event_size = 0
+        """Bytes of its events' JSON."""
+
+
+class Saved(NamedTuple):
+    """What SaveStep answers."""
+
+    pending: bool
+    """Whether members of the group are still to come."""
+    duplicate: bool
+    """The step had another output already, which is kept."""
+
+
+class StateStore:
+    """All runs that are not over, by name."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, RunState] = {}
+        self._event_ids: dict[tuple[str, str], int] = {}
+
+    def create(self, state: RunState) -> None:
+        self._runs[state.info.name] = state
+
+    def get(self, run: str) -> RunState | None:
+        return self._runs.get(run)
+
+    def delete(self, run: str) -> RunState | None:
+        return self._runs.pop(run, None)
+
+    def first_of(self, function: str, event_id: str, now: int, period: int) -> bool:
+        """Whether that function has not been started by an event of that id within the period; it has from now on."""
+        key = (function, event_id)
+        seen = self._event_ids.get(key)
+        if seen is not None and now < seen + period:
+            return False
+        self._event_ids[key] = now
+        return True
+
+    @staticmethod
+    def save_step(state: RunState, step: str, memo: Memo) -> Saved:
+        """Stores a step's output; once only."""
+        known = state.steps.get(step)
+        if known is not None:
+            return Saved(bool(state.pending), known != memo)
+        state.steps[step] = memo
+        state.stack.append(step)
+        state.size += memo.size
+        state.pending.pop(step, None)
+        return Saved(bool(state.pending), duplicate=False)

@@ -1,0 +1,72 @@
+"""Where state lives: Redis (queue and run state) and the history database (inngest.md §2).
+
+Each is a component. `inngest dev` has both inside its own process: they die with it, and with them all they held.
+`inngest start` keeps the history in a file; with `--redis-uri`, and on the cloud, Redis is a server of its own too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from durascope.simulators.inngest.events import Event
+from durascope.simulators.inngest.flow import Gcra
+from durascope.simulators.inngest.pauses import PauseStore
+from durascope.simulators.inngest.queue import Queue
+from durascope.simulators.inngest.state import StateStore
+from durascope.simulators.kernel.component import Component
+
+if TYPE_CHECKING:
+    from durascope.models.scenario import Sdk
+    from durascope.simulators.kernel.world import World
+
+
+@dataclass(slots=True, eq=False)
+class DebounceEntry:
+    """The last event of a debounce, and until when another one joins it."""
+
+    job: str
+    event: Event
+    joins_until: int
+    latest: int | None
+    """When it fires at the latest."""
+
+
+@dataclass(slots=True, eq=False)
+class BatchEntry:
+    """Events that are to start one run."""
+
+    job: str
+    events: list[Event] = field(default_factory=list[Event])
+
+
+class Redis(Component):
+    """Queue, run state, pauses, and what flow control remembers."""
+
+    def __init__(self, world: World, sdk: Sdk) -> None:
+        self._sdk: Sdk = sdk
+        super().__init__(world, "redis")
+
+    def reset(self) -> None:
+        self.state = StateStore()
+        self.queue = Queue(self._sdk)
+        self.pauses = PauseStore()
+        self.rate_limits: dict[tuple[str, str | None], Gcra] = {}
+        self.singletons: dict[tuple[str, str | None], str] = {}
+        """The run that holds each lock."""
+        self.debounces: dict[tuple[str, str | None], DebounceEntry] = {}
+        self.batches: dict[tuple[str, str | None], BatchEntry] = {}
+        self.numbers = 0
+        """Batches and debounces made so far."""
+
+
+class History(Component):
+    """The run list, as the server shows it, and which apps are synced."""
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.synced = True
+
+    def reset(self) -> None:
+        self.status: dict[str, str] = {}
+        self.synced = False

@@ -1,0 +1,456 @@
+"""The TypeScript SDK: the function as promises on an event loop (inngest-js components/execution/engine.ts).
+
+Every `step.…` call is *found*. When the loop has nothing left to do, the finished steps among the found ones are
+resolved one at a time in the order of their completion; when that is over too, what was found is reported. Reports are
+handled one after the other, which may take a while; the code may go on meanwhile.
+
+    found ──▶ finished? resolve the next, let the code go on ──▶ none left: report ──▶ handler ──▶ answer, or go on
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
+from durascope.models.units import SECOND
+from durascope.simulators.inngest.host import Invocation, step_done
+from durascope.simulators.inngest.protocol import (
+    INVOKE_FUNCTION,
+    RUN_COMPLETE,
+    SLEEP,
+    STEP_ERROR,
+    STEP_FAILED,
+    STEP_PLANNED,
+    STEP_RUN,
+    WAIT_FOR_EVENT,
+    Answer,
+    Memo,
+    Op,
+    SleepOpts,
+    WaitOpts,
+    failed,
+    failure,
+)
+from durascope.simulators.inngest.sdk import InngestSdk
+from durascope.simulators.inngest.settings import TIMES
+from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Task, WorkflowFailure, first
+from durascope.simulators.services import Outcome
+
+if TYPE_CHECKING:
+    from durascope.simulators.inngest.host import FunctionHost, Reply
+    from durascope.simulators.inngest.lines import Exchange
+    from durascope.simulators.kernel.network import Connection
+    from durascope.simulators.kernel.world import Call as Callback
+
+Body = Run | Send | Start
+
+
+class FoundStep:
+    """A step that the code has asked for."""
+
+    __slots__ = ("body", "finished", "future", "key", "op")
+
+    def __init__(self, key: str, op: Op, body: Body | None, future: Future, *, finished: bool) -> None:
+        self.key = key
+        self.op = op
+        self.body = body
+        """What `step.run` is to run; None for sleeps, waits and invocations."""
+        self.future = future
+        self.finished = finished
+        """Memoised, or run in this request."""
+
+
+class TypeScriptSdk(InngestSdk):
+    """`step` and `group`."""
+
+    def __init__(self, invocation: TypeScriptInvocation) -> None:
+        super().__init__(invocation)
+        self.found = invocation.found
+        self._race = False
+        """The parallel mode of the code that is running."""
+
+    def run(self, step: Run, name: str, key: str) -> Coroutine:
+        return self._find(Op(STEP_PLANNED, key, name), step)
+
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        return self._find(Op(STEP_PLANNED, key, name), step)
+
+    def start(self, step: Start, name: str, key: str) -> Coroutine:
+        return self._find(Op(STEP_PLANNED, key, name), step)
+
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        yield from self._find(Op(SLEEP, key, name, opts=SleepOpts(None, _seconds(step.sleep))), None)
+
+    def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
+        opts = self.wait_opts(step)
+        opts = WaitOpts(opts.event, opts.field, _seconds(opts.timeout) * SECOND)
+        value = yield from self._find(Op(WAIT_FOR_EVENT, key, name, opts=opts), None)
+        return TIMED_OUT if value is None else value
+
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        timeout = None if step.timeout is None else _seconds(step.timeout) * SECOND
+        return self._find(Op(INVOKE_FUNCTION, key, name, opts=self.invoke_opts(step, key, timeout)), None)
+
+    def _find(self, op: Op, body: Body | None) -> Coroutine:
+        if self._race:
+            op = op._replace(race=True)
+        return (yield self.found(op, body))
+
+    def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
+        """Promise.all: the first rejection leaves at once, the others go on unheard."""
+        race = self._race or self._mode == "race"
+        return (yield from _all(self, [self.loop.task(self._within(branch, race=race)) for branch in branches]))
+
+    def race(self, branches: Sequence[Coroutine]) -> Coroutine:
+        """Promise.race in `group.parallel`: the first that settles decides, the others go on unheard."""
+        index, tasks = yield from first(self.loop, [self._within(branch, race=True) for branch in branches])
+        if tasks[index].exception is not None:
+            raise tasks[index].exception
+        return index
+
+    def _within(self, branch: Coroutine, *, race: bool) -> Coroutine:
+        """Runs a branch in its asynchronous context: the parallel mode of the group that it was begun in."""
+        value, thrown = None, None
+        while True:
+            outer, self._race = self._race, race
+            try:
+                waited = branch.send(value) if thrown is None else branch.throw(thrown)
+            except StopIteration as end:
+                return end.value
+            finally:
+                self._race = outer
+            try:
+                value, thrown = (yield waited), None
+            except Exception as error:
+                value, thrown = None, error
+
+
+def _all(sdk: TypeScriptSdk, tasks: list[Task]) -> Coroutine:
+    settled = sdk.loop.future()
+    left = len(tasks)
+
+    def one_settled(task: Future) -> None:
+        nonlocal left
+        left -= 1
+        if task.exception is not None:
+            settled.fail(task.exception)
+        elif not left:
+            settled.resolve()
+
+    for task in tasks:
+        task.then(one_settled)
+    if tasks:
+        yield settled
+    return [task.result for task in tasks]
+
+
+class TypeScriptInvocation(Invocation):
+    """The core loop of one request, without checkpointing."""
+
+    def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+        super().__init__(host, exchange, connection, reply)
+        self.sdk = TypeScriptSdk(self)
+        self.loop = self.sdk.loop
+        self.steps: dict[str, FoundStep] = {}
+        """All steps found, in order."""
+        self._to_report: dict[str, FoundStep] = {}
+        self._unhandled: dict[str, FoundStep] = {}
+        self._completed = deque(self.request.stack)
+        """Finished steps that the code has not come to, in the order of their completion."""
+        self._reports: deque[Callable[[], Any]] = deque()
+        self._busy = False
+        """A handler of a report waits for something."""
+        self._settled = False
+        self._after_block: list[Callable[[], Any]] = []
+        self._recently_rejected: BaseException | None = None
+        self._not_found: Callback | None = None
+
+    def begin(self) -> None:
+        self.replay_starts()
+        self._main = self.loop.task(self.program(self.sdk).main())
+        self._search()
+        self.advance()
+
+    # ---- finding steps -------------------------------------------------------------------------------------
+
+    def found(self, op: Op, body: Body | None) -> Future:
+        memo = self.request.steps.get(op.id)
+        step = FoundStep(op.id, op, body, self.loop.future(), finished=memo is not None)
+        self.steps[op.id] = self._to_report[op.id] = self._unhandled[op.id] = step
+        return step.future
+
+    def advance(self) -> None:
+        """Lets the code run as far as it gets, and reports what it has found."""
+        while True:
+            block = self.loop.run()
+            if block is not None and block.us == 0:
+                self.busy(block.name, 0, self.loop.unblock)
+                continue
+            if block is not None:
+                self.busy(block.name, block.us, self._unblocked)
+                return
+            for then in self._after_block:
+                then()
+            self._after_block.clear()
+            if self._main.done and not self._settled:
+                self._settled = True
+                self._reports.append(self._resolved if self._main.exception is None else self._rejected)
+                self.pump()
+                return
+            if not self._resolve_next():
+                break
+        if self._to_report:
+            batch = list(self._to_report.values())
+            self._to_report.clear()
+            self._unhandled.clear()
+            self._reports.append(lambda: self._steps_found(batch))
+        self.pump()
+
+    def _unblocked(self) -> None:
+        self.loop.unblock()
+        self.advance()
+
+    def _resolve_next(self) -> bool:
+        """Resolves the next finished step that the code waits for; False where there is none."""
+        for number, key in enumerate(self._completed):
+            step = self._unhandled.pop(key, None)
+            if step is not None:
+                del self._completed[number]
+                self._settle(step, self.request.steps[key])
+                return True
+        return False
+
+    def _settle(self, step: FoundStep, memo: Memo) -> None:
+        self.replayed(memo)
+        if memo.error is None:
+            step.future.resolve(memo.value)
+        else:
+            error = failure(memo)
+            self._recently_rejected = error
+            step.future.fail(error)
+
+    # ---- handling reports ----------------------------------------------------------------------------------
+
+    def pump(self) -> None:
+        """Handles reports, one after the other."""
+        while self._reports and not self._busy and not self.over:
+            self._reports.popleft()()
+
+    def _steps_found(self, batch: list[FoundStep]) -> None:
+        step = self._to_run(batch)
+        if step is not None:
+            self._run(step)
+        elif self.request.step is not None:
+            self._search()
+        else:
+            self.new_steps(batch)
+
+    def _to_run(self, batch: list[FoundStep]) -> FoundStep | None:
+        """The step that the request is targeted at, or the only new one if it can be run."""
+        target = self.request.step
+        if target is not None:
+            return next((step for step in batch if step.key == target and step.body is not None), None)
+        return self.only_new(batch)
+
+    def only_new(self, batch: list[FoundStep]) -> FoundStep | None:
+        if self.request.plan_only:
+            return None
+        new = [step for step in batch if not step.finished]
+        return new[0] if len(new) == 1 and new[0].body is not None else None
+
+    def new_steps(self, batch: Sequence[FoundStep]) -> None:
+        """Reports the new ones among the steps; where there is none, the code is left to go on."""
+        ops = tuple(step.op for step in batch if not step.finished)
+        if ops:
+            self.respond(206, ops)
+
+    def _run(self, step: FoundStep) -> None:
+        self.host.cancel(self._not_found)
+        self._busy = True
+        self.replay_ends()
+
+        def report(outcome: Outcome) -> None:
+            self._busy = False
+            self.ran(step, outcome)
+            self.pump()
+
+        if isinstance(step.body, Run):
+            self.execute(step.body, step.op.name, step.key, report)
+        elif step.body is not None:
+            self.send(step.body, step.op.name, step.key, report)
+
+    def ran(self, step: FoundStep, outcome: Outcome) -> None:
+        """A step's body has ended."""
+        if outcome.ok:
+            self.respond(206, (self.run_op(step, outcome),))
+        else:
+            self.step_failed(step, outcome)
+
+    def run_op(self, step: FoundStep, outcome: Outcome) -> Op:
+        return Op(STEP_RUN, step.key, step.op.name, step_done(step.op.name, outcome), race=step.op.race)
+
+    def step_failed(self, step: FoundStep, outcome: Outcome) -> None:
+        """§3: StepFailed for good, on the last attempt or where the error says so; else StepError."""
+        final = self._exhausted or not outcome.retryable
+        code = STEP_FAILED if final else STEP_ERROR
+        op = Op(code, step.key, step.op.name, failed(step.op.name, outcome.error or ""), race=step.op.race)
+        self.respond(206, (op,), no_retry=final, retry_after=None if final else outcome.retry_after)
+
+    # ---- how the function ends -----------------------------------------------------------------------------
+
+    def _resolved(self) -> None:
+        """The function has returned; where steps are still open (the losers of a race), it is called again."""
+        left = [step for step in self.steps.values() if not step.finished]
+        if left and self.request.step is None:
+            self.new_steps(left)
+        else:
+            self.returned()
+
+    def returned(self) -> None:
+        self.respond(200)
+
+    def _rejected(self) -> None:
+        self.threw(self._main.exception)
+
+    def threw(self, error: BaseException | None) -> None:
+        """§3: 400 where no further attempt makes sense: the last one, or an error that came from a step, unchanged."""
+        retriable = not self._exhausted
+        if isinstance(error, WorkflowFailure):
+            retriable = retriable and error.step is not None and error is not self._recently_rejected
+        self.respond(500 if retriable else 400, no_retry=not retriable, error=str(error))
+
+    @property
+    def _exhausted(self) -> bool:
+        return self.request.attempt + 1 >= self.request.max_attempts
+
+    def _search(self) -> None:
+        """A targeted step that is not found within 10 s of the last one that was is taken for gone (§7)."""
+        if self.request.step is not None:
+            self.host.cancel(self._not_found)
+            self._not_found = self.host.after(TIMES.step_not_found, self._give_up)
+
+    def _give_up(self) -> None:
+        name = self.request.step_name
+        self.respond(500, error=f'Could not find step "{name}" to run; timed out')
+
+    def respond(
+        self,
+        status: int,
+        ops: tuple[Op, ...] = (),
+        *,
+        no_retry: bool = False,
+        retry_after: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        self.host.cancel(self._not_found)
+        version = self.engine.request_version
+        self.answer(Answer(status, ops, no_retry, retry_after, whole_seconds=True, error=error, version=version))
+
+
+class CheckpointingInvocation(TypeScriptInvocation):
+    """The core loop with checkpointing: steps run on, their results are posted to the server (§11).
+
+    A step's result is handed to the code *before* it is posted: the window in which a crash repeats it (§5).
+    """
+
+    def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+        super().__init__(host, exchange, connection, reply)
+        self._buffer: list[Op] = []
+        self._runtime_exceeded = False
+
+    def begin(self) -> None:
+        config = self.engine.checkpointing
+        assert config is not None
+        self._config = config
+        self.host.after(self.engine.max_runtime, self._timer, self._runtime_reached, daemon=True)
+        if config.max_interval:
+            self.host.after(config.max_interval, self._interval, daemon=True)
+        super().begin()
+
+    def _timer(self, report: Callable[[], Any]) -> None:
+        if not self.over:
+            self._reports.append(report)
+            self.pump()
+
+    def _runtime_reached(self) -> None:
+        self._runtime_exceeded = True
+
+    def _interval(self) -> None:
+        if not self.over:
+            self._timer(self._flush)
+            self.host.after(self._config.max_interval, self._interval, daemon=True)
+
+    def _steps_found(self, batch: list[FoundStep]) -> None:
+        if not any(not step.finished for step in batch):
+            return
+        if self._runtime_exceeded:
+            self._flush(lambda: self.new_steps(tuple(self.steps.values())))
+            return
+        step = self.only_new(batch)
+        if step is not None:
+            self._run(step)
+        else:
+            self._flush(lambda: self.new_steps(batch))
+
+    def ran(self, step: FoundStep, outcome: Outcome) -> None:
+        if not outcome.ok:
+            self._flush(lambda: self.step_failed(step, outcome))
+        elif self.request.attempt > 0:
+            # A request that began as a retry answers with the retried step, so that what follows has all its attempts.
+            self.respond(206, (self.run_op(step, outcome),))
+        else:
+            self._resume(step, outcome)
+
+    def _resume(self, step: FoundStep, outcome: Outcome) -> None:
+        """The code first, then the checkpoint."""
+        step.finished = True
+        self._buffer.append(self.run_op(step, outcome))
+        step.future.resolve(outcome.values)
+        if len(self._buffer) >= self._config.buffered_steps:
+            self._busy = True
+            self._after_block.append(self._post_buffer)
+        self.advance()
+
+    def _post_buffer(self) -> None:
+        self._post(tuple(self._buffer), 1, None)
+
+    def _flush(self, then: Callable[[], Any] | None = None) -> None:
+        """Posts what is buffered, then goes on."""
+        if self._buffer:
+            self._busy = True
+            self._post(tuple(self._buffer), 1, then)
+        elif then is not None:
+            then()
+
+    def _post(self, ops: tuple[Op, ...], attempt: int, then: Callable[[], Any] | None) -> None:
+        """POST /v1/checkpoint/<run>/async; five tries, then the steps go back in the answer."""
+
+        def accepted() -> None:
+            self._buffer.clear()
+            self._busy = False
+            if then is not None:
+                then()
+            self.pump()
+
+        def refused() -> None:
+            again = self.engine.checkpoint_backoff(self.request, attempt)
+            if again is None:
+                self._busy = False
+                self.respond(206, ops)
+            else:
+                self.host.after(again, self._post, ops, attempt + 1, then)
+
+        self.engine.api_client.checkpoint(self.host, self.request, ops, accepted, refused)
+
+    def returned(self) -> None:
+        self.respond(206, (*self._buffer, Op(RUN_COMPLETE, "complete", "complete")))
+
+    def _rejected(self) -> None:
+        self._flush(lambda: self.threw(self._main.exception))
+
+
+def _seconds(duration: int) -> int:
+    """timeStr: whole seconds, cut; anything under a second is one."""
+    return max(duration // SECOND, 1) if duration > 0 else 0

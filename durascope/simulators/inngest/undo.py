@@ -1,0 +1,51 @@
+"""Undoing a cancelled run: a function on `inngest/function.cancelled` undoes the steps that had begun.
+
+Nothing in the event says which those are: a user keeps that in a table of his own, written when a step begins. The log
+stands for that table.
+"""
+
+from __future__ import annotations
+
+import re
+
+from durascope.models.scenario import Scenario
+from durascope.models.steps import Run
+from durascope.simulators.inngest.functions import cancellable, undoable
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.program import filled
+
+
+class UndoLog:
+    """By run: the undo steps of what has begun, in order."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self._workflows = frozenset(
+            name
+            for name, workflow in scenario.workflows.items()
+            if cancellable(workflow) and any(True for _ in undoable(workflow))
+        )
+        self._begun: dict[str, dict[str, Run]] = {}
+
+    def begun(self, run: RunInfo, step: Run, name: str) -> None:
+        """A step's body is about to begin."""
+        undo = step.undo_step
+        if undo is None or run.workflow not in self._workflows:
+            return
+        scope = _scope(step.run, name)
+        named = undo.model_copy(update={"run": filled(undo.run, scope)})
+        self._begun.setdefault(run.name, {}).setdefault(name, named)
+
+    def steps(self, run: str) -> tuple[Run, ...]:
+        """What undoes the run, last first."""
+        return tuple(reversed(self._begun.get(run, {}).values()))
+
+    def run_over(self, run: RunInfo, status: str) -> None:
+        if status != "cancelled":
+            self._begun.pop(run.name, None)
+
+
+def _scope(label: str, name: str) -> dict[str, object]:
+    """The loop variables in a label, read off the name that was made of it."""
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(label))
+    found = re.fullmatch(pattern, name)
+    return {} if found is None else dict(found.groupdict())
