@@ -26,10 +26,14 @@ class Bodies:
         self.port = port
         self.process = process
 
-    async def execute(self, run: str, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
-        """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger."""
+    async def execute(self, run: str | RunInfo, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
+        """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger.
+
+        `run` is its name where that is also its address for luck.
+        """
+        info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
+        run = info.name
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
-        info = RunInfo(run, "", 0, None, {}, run)
         takes = self._takes(info, step, key, number) / SECOND
         outcome = self.services.outcome(info, step, key, number)
         await self._moment(run, name, number, "started")

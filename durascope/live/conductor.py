@@ -43,6 +43,9 @@ class Conductor:
         self._open = 0
         self._lock = threading.Lock()
         self._triggers: list[tuple[Trigger, int | None, Callable[[], None]]] = []
+        self._seen_in: str | None = None
+        """The process that reported last."""
+        engine.marked, engine.moment = self.marked, self.moment
 
     def conduct(self, *, seconds: float) -> None:
         """Runs everything; returns when all runs have ended, or after `seconds`."""
@@ -77,6 +80,7 @@ class Conductor:
         self._fire(matches, run)
 
     def _reported(self, report: Report) -> None:
+        self._seen_in = report.process
         number = report.run.removeprefix("run ").split("/")[0].split(".")[0]
         self.moment(int(number) if number.isdigit() else None, report.step, report.attempt, report.moment)
 
@@ -187,7 +191,8 @@ class Conductor:
                 process = self._replica(fault.crash, fault.replica)
                 process.terminate() if fault.graceful else process.kill()
                 if fault.down_for < FOREVER:
-                    self._later(fault.down_for / SECOND, lambda: self.engine.restart(process))
+                    away = max(0.0, fault.down_for / SECOND - process.lead)
+                    self._later(away, lambda: self.engine.restart(process))
             case Hang():
                 process = self._replica(fault.hang, fault.replica)
                 process.signal(signal.SIGSTOP)
@@ -199,4 +204,8 @@ class Conductor:
 
     def _replica(self, name: str, number: int | None) -> Managed:
         replicas = self.engine.replicas(name)
+        if number is None:
+            seen = next((each for each in replicas if each.name == self._seen_in), None)
+            if seen is not None:
+                return seen
         return replicas[min(number or 1, len(replicas)) - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from durascope.live.ledger import Ledger
@@ -33,6 +33,10 @@ class LiveEngine(ABC):
         self.stage = stage
         self.ledger = ledger
         self.seed = seed
+        self.marked: Callable[[str, int | None], None] = lambda _event, _run: None
+        """To be told of what a run has begun: `SleepStarted`, `WaitStarted`, and the run's number."""
+        self.moment: Callable[[int | None, str, int | None, str], None] = lambda _run, _step, _attempt, _moment: None
+        """To be told of a moment that the ledger does not see: the run's number, the step, its attempt, the moment."""
 
     @abstractmethod
     def open(self) -> None:

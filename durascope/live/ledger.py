@@ -13,9 +13,10 @@ import json
 import socketserver
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 from durascope.live.processes import HOST
 
@@ -40,6 +41,8 @@ class Ledger:
     def __init__(self) -> None:
         self.reports: list[Report] = []
         self.listeners: list[Callable[[Report], None]] = []
+        self.answers: dict[str, Callable[[Mapping[str, Any]], object]] = {}
+        """What an engine's module answers to its apps' own questions, by the question's name (`ask`)."""
         self._lock = threading.Lock()
         self._opened = time.monotonic()
         self._counters: dict[str, int] = {}
@@ -59,6 +62,8 @@ class Ledger:
                 name = str(message["count"])
                 self._counters[name] = self._counters.get(name, 0) + 1
                 return self._counters[name]
+        if "ask" in message:
+            return self.answers[str(message["ask"])](message)
         report = Report(
             self.now,
             str(message["run"]),

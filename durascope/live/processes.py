@@ -55,6 +55,10 @@ class Managed:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
+    lead: float = 0.0
+    """Seconds from its start until it works: it is started again by so much before the end of a fault."""
+    ended: list[float] = field(default_factory=list[float])
+    """When it was killed or told to end, on the monotonic clock."""
 
     @property
     def log(self) -> Path:
@@ -85,12 +89,14 @@ class Managed:
 
     def kill(self) -> None:
         """SIGKILL, and waits until it is gone."""
+        self.ended.append(time.monotonic())
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait(10)
 
     def terminate(self, seconds: float = 10.0) -> None:
         """SIGTERM; SIGKILL where that is not heeded in time."""
+        self.ended.append(time.monotonic())
         self.signal(signal.SIGTERM)
         if self.process is not None:
             try:
