@@ -156,7 +156,7 @@ class Context(Sdk):
         return (yield from self.value(number, name))
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        yield from self.value(self.timer(step.sleep, name))
+        yield from self.value(self.timer(step.sleep, name if step.name else None))
 
     def timer(self, duration: int, name: str | None) -> int:
         """Issues a Sleep; its wake-up time is this process's clock plus the duration."""

@@ -100,6 +100,8 @@ class Invocation:
     """What it is suspended on."""
     due: int | None = None
     """When a scheduled one is to begin."""
+    timers: list[int] | None = None
+    """Its rows in the timer table."""
     children: list[Invocation] | None = None
     """What it has called and sent to, in order of the commands."""
     ended: str | None = None
@@ -107,6 +109,8 @@ class Invocation:
     failure: Failure | None = None
     completed_at: int | None = None
     modified_at: int = 0
+    immediate: tuple[int, int] = (0, 0)
+    """(journal length, how often it has been resumed at once with it)"""
     requests: int = 0
     """How many requests have been made to the app for it."""
     started_at: int | None = None

@@ -8,11 +8,12 @@ from durascope.simulators.restate.invocation import Invocation, Status
 
 
 def pause(invocation: Invocation) -> None:
-    """One that runs is made to end its attempt first; one that backs off or is suspended pauses at once."""
+    """One that runs is made to end its attempt first, one that backs off pauses at once.
+
+    One that is suspended stays as it is (answered 200 by 1.7.12, and resumed by its timer all the same).
+    """
     if invocation.status is Status.INVOKED:
         invocation.partition.leader.invoker.pause(invocation)
-    elif invocation.status is Status.SUSPENDED:
-        lifecycle.pause(invocation, None)
 
 
 def resume(invocation: Invocation, deployment: Deployment | None) -> None:

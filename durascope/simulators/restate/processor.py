@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from durascope.models.trace import Kind
 from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.world import World
+from durascope.simulators.kernel.world import Call, World
 from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Entry, Notification
 from durascope.simulators.restate.partition import Message, Partition, Timer
@@ -34,6 +34,10 @@ class PartitionProcessor(Component):
         super().__init__(world, name)
 
     # ---- leadership ------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        self.armed: dict[tuple[int, int], Call] = {}
+        """The wheel: what is to happen when each timer is due, by partition and number."""
 
     def started(self) -> None:
         for partition in self.partitions:
@@ -85,20 +89,28 @@ class PartitionProcessor(Component):
         partition = invocation.partition
         number = partition.next()
         partition.timers[number] = Timer(due, label, invocation, apply, args)
+        if invocation.timers is None:
+            invocation.timers = []
+        invocation.timers.append(number)
         self.world.emit(self.name, Kind.TIMER_SET, invocation.run, label, None, due)
         self._arm(partition, number)
 
     def _arm(self, partition: Partition, number: int) -> None:
         due = partition.timers[number].due
-        self.after(max(0, due - self.world.now), self._due, partition, number)
+        call = self.after(max(0, due - self.world.now), self._due, partition, number)
+        self.armed[partition.number, number] = call
+
+    def drop_timers(self, invocation: Invocation) -> None:
+        """The timers of one that has ended would change nothing when they are due."""
+        partition = invocation.partition
+        for number in invocation.timers or ():
+            partition.timers.pop(number, None)
+            self.cancel(self.armed.pop((partition.number, number), None))
+        invocation.timers = None
 
     def _due(self, partition: Partition, number: int) -> None:
-        timer = partition.timers.get(number)
-        if timer is None:
-            return
-        if timer.invocation.status is Status.COMPLETED:  # it would change nothing
-            del partition.timers[number]
-            return
+        timer = partition.timers[number]
+        del self.armed[partition.number, number]
         self.world.emit(self.name, Kind.TIMER_FIRED, timer.invocation.run, timer.label)
         self.append(partition, self._fired, partition, number)
 
