@@ -6,11 +6,14 @@ durascope. Data goes to stdout, words to stderr, and no traceback to anybody who
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -48,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     forgive_encodings()
     try:
-        status: Any = build()(args=arguments, prog_name="durascope", standalone_mode=False)
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        status: Any = build(given)(args=given, prog_name="durascope", standalone_mode=False)
         sys.stdout.flush()
     except ScenarioProblems as problems:
         complain(problems)
@@ -66,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status if isinstance(status, int) else DONE
 
 
-def build() -> typer.Typer:
-    """The application with all commands that are there."""
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """The application with all commands that are there; only the module of the one that is asked for is imported."""
     app = typer.Typer(
         help="What will this workflow do on Temporal, on Inngest and on Restate, when things break?",
         no_args_is_help=True,
@@ -76,11 +80,24 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_options)
+    asked = next((each for each in arguments if not each.startswith("-")), None)
     for name in COMMANDS:
-        module = f"durascope.cli.{name}"
-        if find_spec(module) is not None:
-            app.command(name)(import_module(module).command)
+        spec = find_spec(f"durascope.cli.{name}")
+        if spec is not None:
+            app.command(name)(import_module(spec.name).command if name == asked else _unread(spec))
     return app
+
+
+def _unread(spec: ModuleSpec) -> Callable[[], None]:
+    """A command that has its help for the list of commands, and nothing else."""
+
+    def command() -> None:
+        raise NotImplementedError(spec.name)
+
+    module = ast.parse(Path(spec.origin or "").read_text(encoding="utf-8"))
+    functions = (part for part in module.body if isinstance(part, ast.FunctionDef) and part.name == "command")
+    command.__doc__ = next((ast.get_docstring(function) for function in functions), None)
+    return command
 
 
 def _version(wanted: bool) -> None:
@@ -100,8 +117,11 @@ def _misused(error: Any) -> int:
     """A command line that is wrong: what is wrong with it, and where its help is."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "durascope"
-    message = printable(str(error.format_message())) or "nothing to do"
-    say(f"durascope: error: {message}\n  help: {path} --help")
+    message = "\n".join(map(printable, str(error.format_message()).splitlines()))
+    if message.startswith("Usage:"):  # nothing was asked for: the help is the answer
+        say(message)
+    else:
+        say(f"durascope: error: {message}\n  help: {path} --help")
     return WRONG
 
 

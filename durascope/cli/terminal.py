@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,7 +82,7 @@ def console() -> Console:
 
 
 @contextmanager
-def busy(long: bool) -> Iterator[Callable[[str], None]]:
+def busy(long: bool) -> Generator[Callable[[str], None]]:
     """Says on a terminal what is being worked on, where that takes long; yields the function that says it."""
     if not long or not sys.stderr.isatty():
         yield lambda _what: None
