@@ -117,7 +117,7 @@ def _comb(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right:
         canvas.path(*steps, stroke=look.paint.stroke, line=1.4)
         words = f"{len(spans)} ×"
         width = measure.width(words, SMALL)
-        if look.tall and right - left > 3 * width:
+        if spans[0].kind == "running" and right - left > 3 * width:
             canvas.box((left + right - width) / 2 - 5, middle - 7, width + 10, 14, fill=PAPER)
             canvas.text((left + right) / 2, middle + 4, words, SMALL, anchor="middle")
 

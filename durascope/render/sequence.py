@@ -43,14 +43,8 @@ HEAD_HEIGHT: Final = 40.0
 NARROWEST: Final = 104.0
 WIDEST: Final = 216.0
 _HEIGHTS: Final = {
-    "message": 31.0,
-    "call": 31.0,
-    "return": 31.0,
-    "note": 25.0,
-    "crash": 28.0,
-    "restart": 25.0,
-    "fold": 40.0,
-}
+    "message": 28.0, "call": 28.0, "return": 28.0, "note": 23.0, "crash": 26.0, "restart": 24.0, "fold": 40.0,
+}  # fmt: skip
 _SILENCE: Final = 34.0
 _REPLAY: Final = LOOKS["replaying"]
 
@@ -258,6 +252,7 @@ def _draw_item(canvas: Canvas, sheet: Sheet, line: Line) -> None:
             _draw_note(canvas, item, x, y)
         case "crash":
             crash_mark(canvas, x, y - 3, 7)
+            canvas.box(x + 9, y - 10, measure.width(item.text, SMALL, bold=True) + 8, 14, fill=PAPER)
             canvas.text(x + 13, y + 1, item.text, SMALL, bold=True, ink=STATES["crashed"].stroke)
         case "restart":
             restart_mark(canvas, x, y - 3)

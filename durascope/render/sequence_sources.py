@@ -10,6 +10,7 @@ from durascope.render.folding import FoldedConversation
 from durascope.render.timescale import spoken
 
 _SYMBOLS = {"client": "actor"}
+_ENTITIES = str.maketrans({"#": "#35;", ";": "#59;", "\n": " "})
 
 
 def _lanes(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -> list[tuple[str, str, str]]:
@@ -39,7 +40,7 @@ def mermaid(talk: Conversation, folded: FoldedConversation, scenario: Scenario, 
         lines.append(f"    {_SYMBOLS.get(role, 'participant')} {identifier} as {_plain(name)}")
     for item in folded.items:
         lines += (f"    {line}" for line in _mermaid_item(item, ids))
-    lines += (f"    Note over {_all(ids)}: Folded#58; {_plain(note)}" for note in folded.notes if ids)
+    lines += (f"    Note over {_all(ids)}: Folded: {_plain(note)}" for note in folded.notes if ids)
     return "\n".join(lines) + "\n"
 
 
@@ -70,8 +71,7 @@ def _all(ids: dict[str, str]) -> str:
 
 def _plain(text: str) -> str:
     """Without what has a meaning in Mermaid: `;` ends a line, `#` begins an entity."""
-    text = text.replace("#", "#35;").replace(";", "#59;") if ";" in text or "#" in text else text
-    return text.replace("#35#59;", "#35;").replace("\n", " ").strip() or "-"
+    return text.translate(_ENTITIES).strip() or "-"
 
 
 def _quoted(text: str) -> str:

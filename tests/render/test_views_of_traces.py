@@ -1,0 +1,258 @@
+"""What holds for every picture of a trace: readable, without overlaps, the same bytes, quick, folded where it is long."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from itertools import combinations
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.trace import Trace
+from durascope.render import comparison, journal, queues, sequence, timeline
+from durascope.render.bars import LOOKS
+from durascope.render.canvas import Box, Text
+from durascope.render.canvas import Path as Outline
+from durascope.render.picture import Picture
+from durascope.render.theme import PAPER, contrast
+from durascope.simulators.simulate import MODELS, simulate
+from tests.render.hand_made import SCENARIO, crash_and_replay, many_retries, many_steps
+
+ENGINES = [engine for engine, model in MODELS.items() if find_spec(model.split(":")[0]) is not None]
+DRAW: dict[str, Callable[..., Picture]] = {
+    "sequence": sequence.draw,
+    "timeline": timeline.draw,
+    "journal": journal.draw,
+    "queues": queues.draw,
+}
+
+
+@cache
+def _trace(name: str, engine: str) -> Trace:
+    return simulate(load_scenario(name), engine)
+
+
+def _picture(name: str, engine: str, view: str) -> Picture:
+    if view == "comparison":
+        return comparison.draw([_trace(name, each) for each in ENGINES], load_scenario(name))
+    return DRAW[view](_trace(name, engine), load_scenario(name))
+
+
+PICTURES = [
+    *((name, engine, view) for name in builtin_names() for engine in ENGINES for view in DRAW),
+    *((name, "all", "comparison") for name in builtin_names()),
+]
+all_pictures = pytest.mark.parametrize("which", PICTURES, ids=[".".join(each) for each in PICTURES])
+
+
+@all_pictures
+def test_text_stays_on_its_picture_and_no_two_texts_overlap(which: tuple[str, str, str]) -> None:
+    _no_overlaps(_picture(*which))
+
+
+def _no_overlaps(picture: Picture) -> None:
+    canvas = picture.canvas
+    boxes = [(text.text, _room(text)) for text in canvas.texts]
+    outside = [
+        text
+        for text, (x, y, right, bottom) in boxes
+        if x < 0 or y < 0 or right > canvas.width or bottom > canvas.height
+    ]
+    assert outside == []
+    assert [(one, other) for (one, a), (other, b) in combinations(boxes, 2) if _meet(a, b)] == []
+
+
+def _room(text: Text) -> tuple[float, float, float, float]:
+    """From the height of capitals to the baseline."""
+    return text.left, text.y - 0.7 * text.size, text.left + text.width, text.y
+
+
+def _meet(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+@all_pictures
+def test_text_can_be_read_on_what_lies_under_it(which: tuple[str, str, str]) -> None:
+    canvas = _picture(*which).canvas
+    boxes: list[tuple[tuple[float, ...], str]] = []
+    for mark in canvas.marks:
+        if isinstance(mark, Box) and mark.fill:
+            boxes.append(((mark.x, mark.y, mark.x + mark.width, mark.y + mark.height), mark.fill))
+        elif isinstance(mark, Text):
+            x, y, right, bottom = _room(mark)
+            under = [
+                fill for box, fill in boxes if box[0] <= x and box[1] <= y and box[2] >= right and box[3] >= bottom
+            ]
+            assert contrast(mark.ink, under[-1] if under else PAPER) >= 4.5, mark.text
+
+
+@pytest.mark.parametrize("bar", LOOKS)
+def test_bars_stand_out_from_the_paper(bar: str) -> None:
+    look = next(look for name, look in LOOKS.items() if name == bar)
+    assert contrast(look.paint.stroke, PAPER) >= 3
+
+
+def test_no_two_kinds_of_bars_differ_in_colour_alone() -> None:
+    told = [(look.hatch, look.tall, look.dash) for bar, look in LOOKS.items() if bar not in ("running", "working")]
+    assert len(set(told)) == len(told)
+
+
+@all_pictures
+def test_the_svg_parses_and_is_told_to_screen_readers(which: tuple[str, str, str]) -> None:
+    picture = _picture(*which)
+    root = ElementTree.fromstring(picture.svg())
+    space = {"svg": "http://www.w3.org/2000/svg"}
+    assert root.findtext("svg:title", namespaces=space) == picture.title
+    assert root.findtext("svg:desc", namespaces=space) == picture.description
+    assert len(root.findall(".//svg:text", space)) == len(picture.canvas.texts)
+    assert any(group.get("class") == "legend" for group in root.iter(f"{{{space['svg']}}}g"))
+
+
+@all_pictures
+def test_each_picture_takes_less_than_half_a_second(which: tuple[str, str, str]) -> None:
+    _picture(*which)
+    start = time.perf_counter()
+    _picture(*which).svg()
+    assert time.perf_counter() - start < 0.5
+
+
+# ---- long runs -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("view", DRAW)
+@pytest.mark.parametrize("long", [many_retries(1_100), many_steps(1_000)], ids=["retries", "steps"])
+def test_ten_thousand_events_are_folded_into_something_that_can_be_read(view: str, long: Trace) -> None:
+    assert len(long.events) >= 9_900
+    start = time.perf_counter()
+    picture = DRAW[view](long, SCENARIO)
+    size = len(picture.svg())
+    assert time.perf_counter() - start < 1.5
+    assert size < 150_000
+    assert picture.height < 2_500
+    assert picture.width < 1_800
+    _no_overlaps(picture)
+
+
+@pytest.mark.parametrize("view", ["sequence", "timeline"])
+def test_a_folded_picture_says_what_it_folded(view: str) -> None:
+    picture = DRAW[view](many_retries(1_100), SCENARIO)
+    assert any(text.text.startswith("Folded: ") for text in picture.canvas.texts)
+
+
+def test_repeated_retries_are_one_band_between_the_first_and_the_last() -> None:
+    shown = [text.text for text in sequence.draw(many_retries(1_100), SCENARIO).canvas.texts]
+    assert "Payment.charge" in shown
+    assert "Payment.charge #1100" in shown
+    assert [text for text in shown if "× the same again" in text]
+
+
+# ---- what each view tells ------------------------------------------------------------------------------------
+
+
+def _told(picture: Picture) -> set[str]:
+    return {text.text for text in picture.canvas.texts}
+
+
+def test_the_timeline_tells_a_death_after_an_effect_and_the_duplicate() -> None:
+    told = _told(timeline.draw(crash_and_replay(), SCENARIO))
+    assert {"killed after its effect", "the effect happens again", "sleeps", "waits for an event", "backs off"} <= told
+    assert "… 7 d …" in told
+
+
+def test_the_linear_timeline_has_no_breaks() -> None:
+    told = _told(timeline.draw(crash_and_replay(), SCENARIO, linear=True))
+    assert not [text for text in told if text.startswith("…")]
+
+
+def test_the_sequence_marks_the_crash_what_was_lost_and_what_was_replayed() -> None:
+    told = _told(sequence.draw(crash_and_replay(), SCENARIO))
+    assert {"killed", "back", "nobody hears it", "invoke (refused)", "stream (lost)"} <= told
+    assert {"replays reserve", "replays reserve, charge, one-week", "… 7 d …"} <= told
+
+
+def test_the_journal_tells_what_was_read_back_and_what_is_new() -> None:
+    picture = journal.draw(crash_and_replay(), SCENARIO)
+    assert "run 1: 9 entries; workflow code ran 3 times in app, twice as a replay" in _told(picture)
+
+
+def test_the_comparison_tells_how_long_the_work_stood_still() -> None:
+    picture = comparison.draw([crash_and_replay(), many_retries(3)], SCENARIO)
+    assert "2.5 s until its work goes on" in _told(picture)
+    assert "nothing to recover" in _told(picture)
+
+
+# ---- sources and bytes ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_sequences_have_sources_that_parse(name: str, engine: str, tmp_path: Path) -> None:
+    picture = _picture(name, engine, "sequence")
+    _check_mermaid(picture.source("mermaid"))
+    d2 = Path(sys.executable).with_name("d2")
+    if d2.exists():
+        (tmp_path / "picture.d2").write_text(picture.source("d2"), encoding="utf-8")
+        checked = subprocess.run([d2, "validate", tmp_path / "picture.d2"], capture_output=True, text=True, check=False)
+        assert checked.returncode == 0, checked.stderr
+
+
+def _check_mermaid(source: str) -> None:
+    """A strict grammar for what is written: participants first, then messages and notes between them."""
+    import re
+
+    head, _, body = source.partition("sequenceDiagram\n")
+    assert re.fullmatch(r'---\ntitle: "[^"\n]*"\n---\n', head)
+    text = r"(?:[^#;\n]|#\d+;)+"
+    known: set[str] = set()
+    for line in body.splitlines():
+        if named := re.fullmatch(rf"    (?:actor|participant) (p\d+) as {text}", line):
+            known.add(named[1])
+            continue
+        said = re.fullmatch(rf"    (p\d+)(?:->>|-->>|-x|--x)(p\d+): {text}", line)
+        noted = re.fullmatch(rf"    Note (?:right of|over) (p\d+)(?:,(p\d+))?: {text}", line)
+        found = said or noted
+        assert found, line
+        assert {name for name in found.groups() if name} <= known
+
+
+def test_the_mermaid_source_of_a_crash(snapshot: object) -> None:
+    assert sequence.draw(crash_and_replay(), SCENARIO).source("mermaid") == snapshot
+
+
+_PRINT = """
+import hashlib
+from durascope.models.loading import load_scenario
+from durascope.simulators.simulate import simulate
+from durascope.render import comparison, journal, queues, sequence, timeline
+from durascope.render.exports import FORMATS, export
+scenario = load_scenario("payment")
+trace = simulate(scenario, "queue")
+for draw in (sequence.draw, timeline.draw, journal.draw, queues.draw):
+    print(hashlib.sha256(draw(trace, scenario).svg().encode()).hexdigest())
+print(hashlib.sha256(comparison.draw([trace, trace], scenario).svg().encode()).hexdigest())
+for name, each in FORMATS.items():
+    if each.fits("queue"):
+        print(hashlib.sha256(export(trace, scenario, name)).hexdigest())
+"""
+
+
+def test_the_same_bytes_whatever_the_hash_seed() -> None:
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", _PRINT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "4242")
+    }
+    assert len(outputs) == 1
