@@ -15,7 +15,7 @@ from collections.abc import Generator
 
 import simpy
 
-from durascope.models.cases import load
+from durascope.models.loading import load
 from durascope.models.scenario import Scenario, Workflow, Workload
 from durascope.simulators.simulate import simulate
 

@@ -423,9 +423,11 @@ class Program:
         """Undoes, last first, every step whose `undo` is registered."""
         self._unwinding = True
         while self._undo:
-            step, name = self._undo.pop()
+            done, name = self._undo.pop()
+            undo = done.undo_step
+            assert undo is not None
             self.undone = True
-            yield from self.sdk.run(step, name, self._key(name))
+            yield from self.sdk.run(undo, name, self._key(name))
 
     def block(self, steps: Steps, scope: Mapping[str, object] | None = None) -> Coroutine:
         """Runs steps one after the other; `scope` holds the loop variables around them."""
@@ -452,10 +454,9 @@ class Program:
     # ---- one method per kind of step -----------------------------------------------------------------------
 
     def _run(self, step: Run, scope: Mapping[str, object]) -> Coroutine:
-        name = self._name(step, scope)
-        undo = step.undo_step
-        if undo is not None:
-            self._undo.append((undo, filled(undo.label, scope)))
+        name = filled(step.run, scope)
+        if step.undo is not None:
+            self._undo.append((step, filled(step.undo.run, scope)))
         values = yield from self.sdk.run(step, name, self._key(name))
         if values:
             self.values.update(values)

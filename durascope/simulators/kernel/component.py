@@ -49,7 +49,7 @@ class Component:
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
-        return self.world.after(delay, self._guarded, self.incarnation, fn, args, daemon=daemon)
+        return self.world.after_in(self, delay, fn, args, daemon)
 
     def cancel(self, call: Call | None) -> None:
         self.world.cancel(call)
@@ -64,10 +64,6 @@ class Component:
         except StopIteration:
             return
         self.after(delay, self._advance, steps)
-
-    def _guarded(self, incarnation: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        if incarnation == self.incarnation and self.alive:
-            self.execute(fn, *args)
 
     def execute(self, fn: Callable[..., Any], *args: Any) -> None:
         """Runs code of this component now: the one place where a fault can unwind it."""
@@ -126,4 +122,5 @@ class Component:
         self.world.emit(self.name, Kind.RESUMED)
         incarnation = self.incarnation
         for fn, args in held:
-            self._guarded(incarnation, fn, args)
+            if self.incarnation == incarnation:
+                self.execute(fn, *args)

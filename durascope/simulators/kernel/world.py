@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
@@ -29,29 +30,37 @@ class Killed(BaseException):
 
 
 class Call(simpy.Event):
-    """A callback at a moment of the future: SimPy's cheapest event, with the cause of what it will do."""
+    """A callback at a moment of the future, with the cause of what it will do: an event without anybody to tell."""
 
-    __slots__ = ("args", "cause", "daemon", "fn")
+    __slots__ = ("args", "cause", "daemon", "fn", "incarnation", "owner")
 
     def __init__(
         self,
-        world: World,
-        delay: int,
         fn: Callable[..., Any],
         args: tuple[Any, ...],
+        cause: int | None,
         daemon: bool,
-        priority: EventPriority = NORMAL,
+        owner: Component | None = None,
+        incarnation: int = 0,
     ) -> None:
-        self.env = world.env
-        self.callbacks = [world.fire]
-        self._value = None
-        self._ok = True
-        self._defused = False
         self.fn: Callable[..., Any] | None = fn
         self.args = args
-        self.cause = world.recorder.cause
+        self.cause = cause
         self.daemon = daemon
-        world.env.schedule(self, priority, delay)
+        self.owner = owner
+        """Whose code it is; it happens only if that incarnation of it still lives."""
+        self.incarnation = incarnation
+
+
+class Clock(simpy.Environment):
+    """SimPy's environment, whose step knows a `Call` and makes nothing of it but the call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.number = self._eid.__next__
+
+    def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
+        heappush(self._queue, (self._now + delay, priority, self.number(), event))
 
 
 class World:
@@ -62,7 +71,7 @@ class World:
     """
 
     def __init__(self, seed: int, *, full: bool) -> None:
-        self.env = simpy.Environment()
+        self.env = Clock()
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
         self.full = full
@@ -88,7 +97,21 @@ class World:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
         if not daemon:
             self._pending += 1
-        return Call(self, delay, fn, args, daemon)
+        env = self.env
+        call = Call(fn, args, self.recorder.cause, daemon)
+        heappush(env._queue, (env._now + delay, NORMAL, env.number(), call))
+        return call
+
+    def after_in(
+        self, owner: Component, delay: int, fn: Callable[..., Any], args: tuple[Any, ...], daemon: bool
+    ) -> Call:
+        """The same for code of a component: it happens only if the component has not died by then."""
+        if not daemon:
+            self._pending += 1
+        env = self.env
+        call = Call(fn, args, self.recorder.cause, daemon, owner, owner.incarnation)
+        heappush(env._queue, (env._now + delay, NORMAL, env.number(), call))
+        return call
 
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
@@ -96,16 +119,6 @@ class World:
             call.fn = None
             if not call.daemon:
                 self._pending -= 1
-
-    def fire(self, call: Call) -> None:
-        fn = call.fn
-        if fn is None:
-            return
-        call.fn = None
-        if not call.daemon:
-            self._pending -= 1
-        self.recorder.cause = call.cause
-        fn(*call.args)
 
     def after_event(self, number: int, fn: Callable[[], Any]) -> None:
         """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
@@ -115,13 +128,29 @@ class World:
 
     def _interrupt(self, fn: Callable[[], Any]) -> None:
         self._pending += 1
-        Call(self, 0, fn, (), daemon=False, priority=URGENT)
+        self.env.schedule(Call(fn, (), self.recorder.cause, daemon=False), URGENT)
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
-        step = self.env.step
-        while self._pending and not self._stopped and self.env.peek() <= HORIZON_US:
-            step()
+        env, recorder = self.env, self.recorder
+        queue = env._queue
+        while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
+            call = queue[0][3]
+            if type(call) is not Call:
+                env.step()
+                continue
+            env._now = heappop(queue)[0]
+            fn = call.fn
+            if fn is not None:
+                call.fn = None
+                if not call.daemon:
+                    self._pending -= 1
+                recorder.cause = call.cause
+                owner = call.owner
+                if owner is None:
+                    fn(*call.args)
+                elif owner.incarnation == call.incarnation:
+                    owner.execute(fn, *call.args)
 
     def stop(self) -> None:
         self._stopped = True
