@@ -24,8 +24,8 @@ class Luck:
         self._seed = blake2b(str(seed).encode(), digest_size=16).digest()
 
     def __call__(self, *address: object) -> float:
-        text = "\x1f".join(map(str, address)).encode()
-        return (int.from_bytes(blake2b(text, digest_size=8, key=self._seed).digest()) >> 11) * _SCALE
+        digest = blake2b(repr(address).encode(), digest_size=8, key=self._seed).digest()
+        return (int.from_bytes(digest) >> 11) * _SCALE
 
     def sample(self, spread: Spread, *address: object) -> int:
         """A duration of the spread in microseconds; a fixed one costs no luck."""

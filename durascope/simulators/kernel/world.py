@@ -180,7 +180,10 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
-        self.emit(lane, kind, run, step, attempt, detail)
+        if self.full:
+            self._record(lane, kind, run, step, attempt, detail)
+        else:
+            self.recorder.count += 1
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
         if attempt is not None and attempt >= HOPELESS_ATTEMPT and kind is Kind.STEP_STARTED:
