@@ -16,7 +16,7 @@ MAX_LINES = 60
 
 def records_table(records: Mapping[str, Sequence[str]]) -> Table:
     """A column per engine; `records` maps an engine to the lines of its record."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=len(records) > 1)
     columns = {engine: list(_shortened(lines)) for engine, lines in records.items()}
     for engine in columns:
         table.add_column(engine_title(engine), overflow="fold", ratio=1)

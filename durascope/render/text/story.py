@@ -115,7 +115,7 @@ def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),
     ]
-    parts += [Text(f"  {note}", "yellow") for note in trace.notes]
+    parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in trace.notes]
     return Group(*parts, Text())
 
 

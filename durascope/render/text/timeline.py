@@ -57,8 +57,7 @@ def _rows_of_steps(trace: Trace, all_spans: Sequence[Span]) -> list[Row]:
     rows: dict[str, Row] = {}
     for span in all_spans:
         label = _label(span)
-        if label is not None:
-            rows.setdefault(label, Row(label)).spans.append(span)
+        rows.setdefault(label, Row(label)).spans.append(span)
     for mark in effects(trace):
         if mark.step in rows:
             rows[mark.step].effects.append(mark)
@@ -70,14 +69,12 @@ def _rows_of_steps(trace: Trace, all_spans: Sequence[Span]) -> list[Row]:
     return [*code, *steps, *down]
 
 
-def _label(span: Span) -> str | None:
+def _label(span: Span) -> str:
     if span.kind == "down":
         return span.lane
     if span.kind in ("working", "replaying"):
         return CODE
-    if span.step is None:
-        return CODE if span.kind == "queued" else None
-    return span.step
+    return CODE if span.step is None else span.step
 
 
 def _rows_of_runs(trace: Trace, all_spans: Sequence[Span], runs: Sequence[str]) -> list[Row]:
