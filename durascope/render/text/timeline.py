@@ -17,7 +17,7 @@ from durascope.render.text.axis import Axis
 from durascope.render.text.marks import BREAK, CRASH, DUPLICATE, EFFECT, MARKS, Mark
 
 MAX_ROWS: Final = 28
-_LAYERS: Final = ("down", "sleeping", "waiting", "backing-off", "queued", "working", "replaying", "running")
+_LAYERS: Final = ("down", "sleeping", "waiting", "queued", "backing-off", "working", "replaying", "running")
 """What is drawn over what, the last on top."""
 CODE: Final = "workflow code"
 
