@@ -191,7 +191,8 @@ class Conductor:
                 process = self._replica(fault.crash, fault.replica)
                 process.terminate() if fault.graceful else process.kill()
                 if fault.down_for < FOREVER:
-                    away = max(0.0, fault.down_for / SECOND - process.lead)
+                    gone = time.monotonic() - process.ended[-1]
+                    away = max(0.0, fault.down_for / SECOND - process.lead - gone)
                     self._later(away, lambda: self.engine.restart(process))
             case Hang():
                 process = self._replica(fault.hang, fault.replica)

@@ -48,7 +48,12 @@ class RealSdk(Sdk):
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
         """Goes on with the first that ends; the losers are cancelled."""
         tasks = [asyncio.ensure_future(drive(branch)) for branch in branches]
-        done, pending = yield from awaited(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))
+        try:
+            done, pending = yield from awaited(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
         for task in tasks:
             if task in pending:
                 task.cancel()

@@ -10,6 +10,7 @@ One report is one connection: a line of JSON, `{run, step, attempt, moment, proc
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import threading
 import time
@@ -138,6 +139,14 @@ async def report(port: int, run: str, step: str, attempt: int, moment: str, proc
 async def count(port: int, name: str) -> int:
     """Counts something outside of all crashes, and returns the new number."""
     return int(str(await ask(port, {"count": name})))
+
+
+def ask_now(port: int, message: Mapping[str, object]) -> object:
+    """One question to the ledger, for code that may not await."""
+    with socket.create_connection((HOST, port)) as connection:
+        connection.sendall(json.dumps(message).encode() + b"\n")
+        with connection.makefile("rb") as answer:
+            return json.loads(answer.readline())
 
 
 async def ask(port: int, message: dict[str, object]) -> object:
