@@ -12,6 +12,7 @@ from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api, ApiClient
+from durascope.simulators.inngest.batching import Batcher
 from durascope.simulators.inngest.billing import Meter
 from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.events import Event
@@ -78,6 +79,7 @@ class Inngest(Engine):
         self.redis = Redis(world, self.sdk)
         self.history = History(world, "sqlite" if server.hosting != "cloud" else "history")
         self.scheduler = Scheduler(self)
+        self.batcher = Batcher(self)
         self.finalizer = Finalizer(self)
         self.resumer = Resumer(self)
         self.event_api = EventApi(self)
@@ -114,6 +116,10 @@ class Inngest(Engine):
         """The same, for luck that has been drawn."""
         return self.delays[name].sample(lambda: luck)
 
+    def transfer(self, size: int) -> int:
+        """What a large body takes, beside the hop itself."""
+        return size * self.delays["megabyte"].typical // 1_000_000
+
     # ---- queue ---------------------------------------------------------------------------------------------
 
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
@@ -121,11 +127,9 @@ class Inngest(Engine):
         now = self.world.now
         luck = item.luck = self.world.luck("dispatch", item.job)
         item.score = item.due // 1_000 if state is None else state.created_ms - state.priority * 1_000
-        item.tie = luck * 4_096 % 1
-        if item.kind == START:
-            item.found_at = max(now, item.due - TIMES.lookahead) + self.spread("first_item", item.tie)
-        else:
-            item.found_at = max(now, item.due - TIMES.lookahead)
+        item.tie = luck if state is None else state.tie + luck
+        early = max(now, item.due - TIMES.lookahead)
+        item.found_at = max(early, item.found_at) if item.kind == START else early
         if item.calls and luck < NUMBERS.late_ticks:
             item.found_at += self.delay("tick")
         if not self.redis.queue.enqueue(item):

@@ -157,7 +157,7 @@ class Executor(Component):
         elif item.kind == items.CANCEL:
             self._deadline(item)
         elif item.function is not None and item.kind == items.BATCH:
-            engine.scheduler.start_batch(item.function, item.payload, item.job)
+            engine.batcher.start(item.function, item.payload, item.job)
         elif item.function is not None and item.kind == items.DEBOUNCE:
             engine.scheduler.start_debounced(item.function, *item.payload)
 

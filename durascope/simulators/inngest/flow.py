@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import Any, Final
 
 from durascope.models.flow import PriorityArm, RateLimit, Throttle
@@ -30,7 +31,7 @@ class Gcra:
         new_tat = tat + self._emission
         early = new_tat - self._tolerance - now
         if early > 0:
-            return now + int(early) + 1
+            return now + ceil(early)
         self._tat = new_tat
         return None
 

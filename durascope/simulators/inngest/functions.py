@@ -105,7 +105,7 @@ def _flow(flow: Flow, workflow: Workflow) -> Flow:
 def _rate_limit(flow: Flow) -> RateLimit | None:
     """§10: idempotency is a rate limit of one per key and day."""
     if flow.idempotency is not None:
-        return RateLimit(limit=1, period=TIMES.idempotency, key=flow.idempotency)
+        return RateLimit.model_construct(limit=1, period=TIMES.idempotency, key=flow.idempotency)
     return flow.rate_limit
 
 

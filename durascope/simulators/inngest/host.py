@@ -178,7 +178,7 @@ class FunctionHost(Component):
 
         def actions() -> None:
             engine.relay.other(run, "GET actions")
-            invocation.begin()
+            self.after(engine.transfer(sum(memo.size for memo in invocation.request.steps.values())), invocation.begin)
 
         def failed() -> None:
             invocation.answer(Answer(500, error="could not fetch the state", version=engine.request_version))
@@ -191,6 +191,7 @@ class FunctionHost(Component):
         self.invocations.pop(exchange, None)
         http = self.engine.delay("http", exchange.request.job)
         delay = http + self.engine.delay("host", exchange.request.job, exchange.request.generation)
+        delay += self.engine.transfer(sum(op.memo.size for op in answer.ops if op.memo is not None))
         request = exchange.request
         if self.world.full:
             self.world.emit(self.name, Kind.WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from durascope.models.trace import Kind
+from durascope.simulators.inngest.batching import BatchBuffer
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function
 from durascope.simulators.kernel.component import Component
@@ -54,6 +55,9 @@ class Runner(Component):
     def _sync(self) -> None:
         self.engine.history.synced = True
 
+    def reset(self) -> None:
+        self.batches = BatchBuffer(self)
+
     def handle(self, events: Sequence[Event]) -> None:
         for event in events:
             self._functions(event)
@@ -63,17 +67,18 @@ class Runner(Component):
         engine = self.engine
         if not engine.history.synced:
             return
+        match = engine.delay("match", event.name, event.number)
         for function in engine.triggered_by(event):
             if function.flow.batch is not None:
-                engine.scheduler.trigger(function, event)
+                self.after(match, self.batches.append, function, event)
             else:
                 delay = engine.delay("schedule", function.name, event.name, event.number)
-                self.after(delay, engine.scheduler.trigger, function, event)
+                self.after(match + delay, engine.scheduler.trigger, function, event)
 
     def scheduled(self, event: Event, function: Function) -> None:
         """A schedule has come round; a server that is down misses it."""
         if self.alive:
-            self.execute(self.engine.scheduler.trigger, function, event)
+            self.execute(self.engine.scheduler.create, function, (event,), self.world.now)
 
 
 def triggers(function: Function, event: Event) -> bool:

@@ -1,6 +1,6 @@
 """Scheduling: what becomes of an event that triggers a function (inngest.md §2, executor.schedule).
 
-    batch ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
+    (batch) ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
 
 The order is the server's. It runs in whoever calls it: the runner for events, the executor for what was put off.
 """
@@ -13,11 +13,11 @@ from durascope.models.trace import Kind
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import key_of, priority, rate_limiter
 from durascope.simulators.inngest.functions import Function
-from durascope.simulators.inngest.items import BATCH, CANCEL, DEBOUNCE, START, Item
+from durascope.simulators.inngest.items import CANCEL, DEBOUNCE, START, Item
 from durascope.simulators.inngest.pauses import Pause
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.inngest.state import RunState
-from durascope.simulators.inngest.stores import BatchEntry, DebounceEntry
+from durascope.simulators.inngest.stores import DebounceEntry
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
@@ -36,13 +36,11 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
-        if function.flow.batch is not None:
-            self._batch(function, event)
-        elif not self._rate_limited(function, event):
+        if not self._rate_limited(function, event):
             if function.flow.debounce is not None:
                 self._debounce(function, event)
             else:
-                self.create(function, (event,))
+                self.create(function, (event,), self.found_after(event.at))
 
     def _rate_limited(self, function: Function, event: Event) -> bool:
         limit = function.rate_limit
@@ -54,32 +52,6 @@ class Scheduler:
         if gcra is None:
             gcra = limits[address] = rate_limiter(limit)
         return gcra.admit(self.world.now) is not None
-
-    # ---- batches -------------------------------------------------------------------------------------------
-
-    def _batch(self, function: Function, event: Event) -> None:
-        batch = function.flow.batch
-        assert batch is not None
-        redis = self.engine.redis
-        address = (function.name, key_of(batch.key, event.data))
-        entry = redis.batches.get(address)
-        if entry is None:
-            redis.numbers += 1
-            entry = redis.batches[address] = BatchEntry(f"batch {redis.numbers}")
-            item = Item(BATCH, entry.job, self.world.now + batch.timeout, run=None, function=function)
-            item.payload = address
-            self.engine.enqueue(item)
-        entry.events.append(event)
-        if len(entry.events) >= batch.max_size:
-            self.start_batch(function, address, entry.job)
-
-    def start_batch(self, function: Function, address: tuple[str, str | None], job: str) -> None:
-        """A batch is full, or its time is over; the other of the two finds nothing."""
-        batches = self.engine.redis.batches
-        entry = batches.get(address)
-        if entry is not None and entry.job == job:
-            del batches[address]
-            self.create(function, tuple(entry.events))
 
     # ---- debounces -----------------------------------------------------------------------------------------
 
@@ -110,12 +82,16 @@ class Scheduler:
         debounces = self.engine.redis.debounces
         if debounces.get(address) is entry:
             del debounces[address]
-        self.create(function, (entry.event,))
+        self.create(function, (entry.event,), self.found_after(self.world.now))
 
     # ---- runs ----------------------------------------------------------------------------------------------
 
-    def create(self, function: Function, events: tuple[Event, ...]) -> None:
-        """Creates a run: state, pauses, timeouts, and the item that starts it."""
+    def found_after(self, since: int) -> int:
+        """When the scans find a start of that time: the starts of one POST together."""
+        return since + self.engine.delay("first_item", since)
+
+    def create(self, function: Function, events: tuple[Event, ...], found_at: int) -> None:
+        """Creates a run: state, pauses, timeouts, and the item that starts it, which scans find from then on."""
         engine, event, flow = self.engine, events[0], function.flow
         redis, now = engine.redis, self.world.now
         singleton = None
@@ -130,6 +106,7 @@ class Scheduler:
             return
         state = RunState(engine.identify(function, event), function, events, now)
         state.priority = priority(flow.priority, event.data)
+        state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
         state.concurrency_key = key_of(None if flow.concurrency is None else flow.concurrency.key, event.data)
         state.singleton = singleton
         redis.state.create(state)
@@ -140,7 +117,7 @@ class Scheduler:
             self._cancel_on(state, event)
             if flow.timeouts is not None and flow.timeouts.start is not None:
                 self.cancel_later(state, "start", now + flow.timeouts.start)
-        self._enqueue_start(state, max(now, event.ts))
+        self._enqueue_start(state, max(now, event.ts), found_at)
 
     def _created(self, state: RunState) -> None:
         engine, info = self.engine, state.info
@@ -151,8 +128,9 @@ class Scheduler:
         engine.meter.run(state)
         engine.relay.created(info, state.event_size)
 
-    def _enqueue_start(self, state: RunState, due: int) -> None:
+    def _enqueue_start(self, state: RunState, due: int, found_at: int) -> None:
         item = Item(START, f"{state.info.name} start", due, run=state.info, function=state.function)
+        item.found_at = found_at
         item.concurrency_key = state.concurrency_key
         throttle = state.function.flow.throttle
         item.throttle_key = key_of(None if throttle is None else throttle.key, state.events[0].data)

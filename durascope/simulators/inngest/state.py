@@ -20,7 +20,7 @@ class RunState:
 
     __slots__ = (
         "concurrency_key", "created_at", "created_ms", "event_size", "events", "force_step_plan", "function", "info",
-        "pending", "priority", "request_version", "singleton", "size", "stack", "started_at", "steps",
+        "pending", "priority", "request_version", "singleton", "size", "stack", "started_at", "steps", "tie",
     )  # fmt: skip
 
     def __init__(self, info: RunInfo, function: Function, events: tuple[Event, ...], now: int) -> None:
@@ -41,6 +41,8 @@ class RunState:
         self.started_at: int | None = None
         """When its first request was made."""
         self.priority = 0
+        self.tie = 0
+        """Decides between runs of the same millisecond; among the items of one run luck does."""
         self.concurrency_key: str | None = None
         self.singleton: tuple[str, str | None] | None = None
         self.event_size = 0

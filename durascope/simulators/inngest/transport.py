@@ -43,7 +43,7 @@ class Http(Transport):
         connection = dispatch.connection = engine.network.connect(
             executor,
             host,
-            engine.delay("http", dispatch.item.job),
+            engine.delay("http", dispatch.item.job) + engine.transfer(exchange.request.size),
             accepted,
             on_refused=partial(executor.no_answer, dispatch, "refused"),
             what=exchange.request.function,

@@ -258,7 +258,8 @@ class TypeScriptInvocation(Invocation):
         if self.request.plan_only:
             return None
         new = [step for step in batch if not step.finished]
-        return new[0] if len(new) == 1 and new[0].body is not None else None
+        runs = len(new) == 1 and new[0].body is not None and not new[0].op.race
+        return new[0] if runs else None
 
     def new_steps(self, batch: Sequence[FoundStep]) -> None:
         """Reports the new ones among the steps; where there is none, the code is left to go on."""
