@@ -71,7 +71,7 @@ def command(
                 say(f"durascope: error: {missing}")
                 raise typer.Exit(2) from missing
             if out is None:
-                sys.stdout.buffer.write(data)
+                typer.echo(data if chosen.binary else data.decode("utf-8"), nl=False)
                 continue
             out.mkdir(parents=True, exist_ok=True)
             path = out / filename(trace, format)

@@ -26,7 +26,7 @@ recorded · backing-off: a retry waits for its time · sleeping: a durable timer
 component is dead or hung, a service away, a connection cut · working: an app runs workflow code."""
 
 BACKOFF: Final = "back-off"
-"""The name of the timer with which an engine puts off a whole run."""
+"""The name of the timer with which an engine puts off a whole run; a timer without a name does so too."""
 
 Ending = Literal["done", "failed", "crashed", "dropped", "cancelled", "abandoned", "run-ended", "open"]
 """done: by its own event · abandoned: the work around it ended first · open: the trace ends before it does."""
@@ -174,6 +174,7 @@ class _Reader:
                 begun.due = event.at + event.detail if isinstance(event.detail, int) else event.at
                 self.backoffs.add(begun, run, step)
             case Kind.WORK_STARTED:
+                self._end(self.timers.take(run, None), number, event.at)
                 self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
             case Kind.WORK_ENDED:
                 self._end(self.working.take(lane, run), number, event.at, detail=_word(event.detail))
@@ -185,8 +186,10 @@ class _Reader:
                 self._note(self.replaying.last(lane, run), number)
             case Kind.REPLAY_ENDED:
                 self._end(self.replaying.take(lane, run), number, event.at)
-            case Kind.TIMER_SET if step == BACKOFF:
-                self.timers.add(self._begin("backing-off", number, event._replace(step=None)), run, step)
+            case Kind.TIMER_SET if step in (None, BACKOFF):
+                begun = self._begin("backing-off", number, event._replace(step=None))
+                begun.due = event.detail if isinstance(event.detail, int) else None
+                self.timers.add(begun, run, step)
             case Kind.TIMER_SET:
                 wait = self.waits.waited(event)
                 if wait is None or self.asked.last(run, wait) is None:

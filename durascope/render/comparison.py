@@ -16,10 +16,10 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import RunSummary, Trace
 from durascope.render import measure
-from durascope.render.bars import AGAIN, bar_entries
+from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.picture import Picture
-from durascope.render.rows import Row, _alike, _one_row, run_rows
+from durascope.render.rows import Row, _alike, _one_row, in_order, run_rows
 from durascope.render.sheet import (
     AXIS,
     HEADING,
@@ -33,11 +33,13 @@ from durascope.render.sheet import (
     outcome_of,
 )
 from durascope.render.theme import BODY, ENGINE_COLOURS, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint
-from durascope.render.timeline import PLOT, draw_rows, gutter_of, height_of, moments_of
+from durascope.render.timeline import PLOT, ROW, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear, spoken
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
+_SHOWN_IN_FULL: Final = ("running", "working", "replaying")
+"""What waits and what is down may lie in a break: with three engines on one axis there would be too many of them."""
 BAND: Final = 30.0
 RECOVERY: Final = 24.0
 _TABLE_ROW: Final = 22.0
@@ -74,7 +76,9 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         (span for each in panels for span in each.spans), (mark for each in panels for mark in each.effects)
     )
     notes = [
-        f"{engine_name(each.trace.engine)}: {note}" for each in panels for note in (*each.notes, *each.trace.notes)
+        note if note.startswith(engine_name(each.trace.engine)) else f"{engine_name(each.trace.engine)}: {note}"
+        for each in panels
+        for note in (*each.notes, *each.trace.notes)
     ]
     top, tall = HEADING + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
@@ -95,6 +99,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     y = top
     for panel in panels:
         _draw_head(canvas, panel, y)
+        _draw_restarts(canvas, scale, panel, y + BAND)
         _draw_recovery(canvas, scale, panel, y + panel.height - RECOVERY)
         y += panel.height
     _draw_table(canvas, panels, y + 10)
@@ -120,7 +125,7 @@ def _panel(trace: Trace, scenario: Scenario) -> Panel:
 def _rows(trace: Trace, all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> tuple[list[Row], list[str]]:
     """A row for each step of a single run; of several runs one for each run."""
     if len(trace.runs) != 1:
-        runs = trace.runs[:MAX_RUNS]
+        runs = sorted(trace.runs, key=lambda run: in_order(run.name))[:MAX_RUNS]
         left = len(trace.runs) - len(runs)
         rows = [_whole_run(run, all_spans, marks, trace.ended_at) for run in runs]
         return rows, [f"{left} more runs are not drawn."] if left else []
@@ -149,7 +154,7 @@ def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) ->
     moments: list[int] = []
     busy: list[tuple[int, int]] = []
     for panel in panels:
-        theirs, worked = moments_of(panel.trace, panel.spans)
+        theirs, worked = moments_of(panel.trace, [span for span in panel.spans if span.kind in _SHOWN_IN_FULL])
         moments += theirs
         busy += worked
     if true:
@@ -171,6 +176,16 @@ def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> N
     draw_rows(canvas, scale, panel.rows, top + BAND)
 
 
+def _draw_restarts(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
+    y, before = top, None
+    for row in panel.rows:
+        y += height_of(row, before)
+        before = row
+        for span in row.spans:
+            if span.kind == "down" and span.ended == "done":
+                restart_mark(canvas, scale.x(span.end), y - ROW / 2)
+
+
 def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     paint = paint_of(panel.trace.engine)
     name = engine_name(panel.trace.engine)
@@ -190,15 +205,13 @@ def _draw_recovery(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -
     left = scale.x(worst.at)
     right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
     middle = top + 7
-    words = "never at work again" if worst.lasts is None else f"{spoken(worst.lasts)} until its work goes on"
+    words = "never at work again" if worst.lasts is None else f"work goes on after {spoken(worst.lasts)}"
     with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
         canvas.lines((left, middle - 5), (left, middle + 5), stroke=AGAIN, line=1.4)
         canvas.lines((left, middle), (right, middle), stroke=AGAIN, line=1.4)
         canvas.polygon((right - 7, middle - 4), (right, middle), (right - 7, middle + 4), fill=AGAIN)
         width = measure.width(words, SMALL)
-        x = right + 8 if right + 8 + width < scale.right + 12 else left - 8 - width
-        if x < MARGIN:
-            x = (left + right) / 2 - width / 2
+        x = right + 8 if right + 8 + width < scale.right + 12 else (left + right - width) / 2
         canvas.box(x - 3, middle - 7, width + 6, 14, fill=PAPER)
         canvas.text(x, middle + 4, words, SMALL, ink=AGAIN)
 

@@ -33,7 +33,7 @@ MAX_ENTRIES: Final = 64
 MAX_COLUMNS: Final = 14
 RECORD_NAMES: Final = {
     "temporal": "event history",
-    "inngest": "requests and state",
+    "inngest": "requests and answers",
     "restate": "journal",
     "queue": "messages",
 }
@@ -60,8 +60,8 @@ class Column:
     """One execution of the workflow's code."""
 
     span: Span
-    read: int
-    """So many entries were read back from the top; 0: no replay."""
+    read: frozenset[int]
+    """The entries that were read back, by their place; empty: no replay."""
 
 
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
@@ -80,7 +80,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
     record = RECORD_NAMES.get(trace.engine, "record")
     title = f"{heading_of(scenario, trace)} · {record}"
-    replays = sum(column.read > 0 for column in columns)
+    replays = sum(bool(column.read) for column in columns)
     lanes = {column.span.lane for column in columns}
     where = f" in {lanes.pop()}" if len(lanes) == 1 else ""
     lead = (
@@ -112,9 +112,8 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
     work = [span for span in all_spans if span.run == run and span.kind == "working"]
     replays = [span for span in all_spans if span.run == run and span.kind == "replaying"]
     work = work or replays
-    columns = [
-        Column(span, sum(n < span.events[0] for n, _ in appended) if _replayed(span, replays) else 0) for span in work
-    ]
+    texts = [(number, str(event.detail)) for number, event in appended]
+    columns = [Column(span, _read_back(trace, span, replays, texts)) for span in work]
     if not appended:
         return [Line(n, text, None, -1) for n, text in enumerate(trace.records.get(run, ()))], []
     lines = [
@@ -124,13 +123,21 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
     return lines, columns
 
 
-def _replayed(span: Span, replays: Sequence[Span]) -> bool:
-    """Whether a replay that read something lies in it."""
-    return any(
-        each.lane == span.lane and span.start <= each.start <= span.end and each.events[0] >= span.events[0]
-        and len(each.events) > 2
-        for each in replays
+def _read_back(trace: Trace, span: Span, replays: Sequence[Span], texts: Sequence[tuple[int, str]]) -> frozenset[int]:
+    """The entries that the execution's replay was handed: the whole record so far, or (Inngest) the steps' results."""
+    replay = next(
+        (each for each in replays if each.lane == span.lane and span.start <= each.start <= span.end
+         and each.events[0] >= span.events[0] and len(each.events) > 2),
+        None,
     )  # fmt: skip
+    if replay is None:
+        return frozenset()
+    before = [(place, text) for place, (number, text) in enumerate(texts) if number < span.events[0]]
+    if trace.engine != "inngest":
+        return frozenset(place for place, _ in before)
+    passed = {trace.events[number].step or "" for number in replay.events[1:-1]}
+    results = [(place, text) for place, text in before if text.startswith(("checkpoint", "-> 2", "pause"))]
+    return frozenset(place for place, text in results if passed & set(text.replace(",", " ").replace(";", " ").split()))
 
 
 def _during(columns: Sequence[Column], number: int, at: int) -> int | None:
@@ -211,7 +218,7 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: floa
         _cell(canvas, _ALONE, MARGIN - 8, y, 6)
     for place, column in enumerate(columns):
         x = left + COLUMN * place
-        if line.number < column.read:
+        if line.number in column.read:
             _cell(canvas, _READ, x + 5, y, COLUMN - 10)
         elif line.column == place:
             _cell(canvas, _NEW, x + 5, y, COLUMN - 10)

@@ -179,7 +179,7 @@ def _alike(run: RunSummary, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
 
 def _chosen_runs(trace: Trace, spans: Sequence[Span]) -> tuple[list[RunSummary], list[str]]:
     """All of them, or one for each way in which runs went."""
-    runs = list(trace.runs)
+    runs = sorted(trace.runs, key=lambda run: in_order(run.name))
     if len(runs) <= MAX_RUNS:
         return runs, []
     ways: dict[tuple[object, ...], list[RunSummary]] = {}
@@ -196,6 +196,11 @@ def _chosen_runs(trace: Trace, spans: Sequence[Span]) -> tuple[list[RunSummary],
     if left:
         notes.append(f"{left} more runs, which went in {len(ways) - len(chosen)} other ways, are not drawn.")
     return [run for run in runs if run.name in chosen], notes
+
+
+def in_order(name: str) -> tuple[tuple[int, str], ...]:
+    """What to sort names by so that `run 10` comes after `run 9`."""
+    return tuple((int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name))
 
 
 def spans_of(spans: Iterable[Span], run: str) -> list[Span]:

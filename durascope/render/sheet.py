@@ -84,7 +84,7 @@ def draw_breaks(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> 
     """A tear through the whole plot at each break; drawn last, over the bars."""
     for piece in scale.breaks:
         left, right = piece.left + 6, piece.right - 6
-        with canvas.group("break", f"{spoken(piece.end - piece.start)} in which nothing else happens"):
+        with canvas.group("break", f"{spoken(piece.end - piece.start)} are left out"):
             middle = (left + right) / 2
             for x, lean in ((middle - 3, 1), (middle + 3, -1)):
                 points = [(x + (3 if n % 2 else -3), y) for n, y in enumerate(_steps(top - 6, bottom + 4, 6))]
@@ -141,4 +141,4 @@ def _lines(entries: Sequence[Entry], room: float) -> list[list[Entry]]:
 
 
 def _wrapped(notes: Sequence[str], room: float) -> list[str]:
-    return [line for note in notes for line in measure.wrap(note, room, SMALL)]
+    return [line for note in notes for line in measure.wrap(note.replace("`", ""), room, SMALL)]

@@ -147,8 +147,6 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
             crossed.add(round(x))
             beside = any(abs(scale.x(effect.at) - x) < 6 for effect in row.effects)
             crash_mark(canvas, x + (10 if beside else 0), middle, 4.2)
-        if span.kind == "down" and span.ended == "done":
-            restart_mark(canvas, scale.x(span.end), middle)
     draw_effects(canvas, scale, row.effects, middle)
 
 
@@ -168,7 +166,7 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
 
 
 def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
-    """In words beside the last bar of an attempt that did not simply succeed: how it ended; over the tears."""
+    """Over the tears: how an attempt ended that did not simply succeed, and when what was down came back."""
     y, before, run_end = top, None, FOREVER
     for row in rows:
         y += height_of(row, before)
@@ -176,6 +174,9 @@ def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: fl
         running = [span for span in row.spans if span.kind == "running"]
         if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects, run_end)):
             _beside(canvas, scale, row, words, y - ROW / 2)
+        for span in row.spans:
+            if span.kind == "down" and span.ended == "done":
+                restart_mark(canvas, scale.x(span.end), y - ROW / 2)
         before = row
 
 

@@ -1,4 +1,4 @@
-"""What holds for every picture of a trace: readable, without overlaps, the same bytes, quick, folded where it is long."""
+"""What holds for every picture of a trace: readable, without overlaps, the same bytes, quick, folded if long."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from durascope.models.trace import Trace
 from durascope.render import comparison, journal, queues, sequence, timeline
 from durascope.render.bars import LOOKS
 from durascope.render.canvas import Box, Text
-from durascope.render.canvas import Path as Outline
 from durascope.render.picture import Picture
 from durascope.render.theme import PAPER, contrast
 from durascope.simulators.simulate import MODELS, simulate
@@ -185,7 +184,7 @@ def test_the_journal_tells_what_was_read_back_and_what_is_new() -> None:
 
 def test_the_comparison_tells_how_long_the_work_stood_still() -> None:
     picture = comparison.draw([crash_and_replay(), many_retries(3)], SCENARIO)
-    assert "2.5 s until its work goes on" in _told(picture)
+    assert "work goes on after 2.5 s" in _told(picture)
     assert "nothing to recover" in _told(picture)
 
 

@@ -41,7 +41,7 @@ FORMATS: Final[dict[str, ExportFormat]] = {
 """The formats by name, in the order of the help. Those of one engine are added here too."""
 
 
-class MissingExtra(Exception):  # noqa: N818  (it tells what is missing, and how to get it)
+class MissingExtra(Exception):
     """What a format needs is not installed. Its text is what a user should see."""
 
     def __init__(self, what: str, extra: str) -> None:
