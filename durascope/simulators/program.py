@@ -363,6 +363,9 @@ class Sdk(ABC):
     def before_step(self, step: Step) -> None:
         """Called before each step of the program proper; may raise `RunCancelled`."""
 
+    def after_step(self, step: Step) -> None:
+        """Called after each step of the program proper; may raise `RunCancelled`."""
+
     def wait_outcome(self, step: WaitFor, timed_out: bool) -> None:
         """Told how a wait ended."""
 

@@ -1,0 +1,356 @@
+"""Activities in the history service: scheduled, started, reported, timed out, retried, closed (A1 to A13).
+
+An attempt that fails with a retry left leaves no event; ActivityTaskStarted is written when the activity closes, and
+tells of the last attempt (A2).
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.steps import Retry, Run
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.services import Outcome
+from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.mutable_state import Activity, MutableState, RetryPolicy
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.channel import Call
+    from durascope.simulators.temporal.server import Link, Server
+
+HISTORY = "history"
+
+
+class ActivityTask:
+    """What a worker gets with an activity task; it is also the token of its reports."""
+
+    __slots__ = ("attempt", "execution", "key", "luck", "name", "run", "run_id", "scheduled_id", "step", "timeouts")
+
+    def __init__(self, state: MutableState, activity: Activity) -> None:
+        self.run_id = state.run_id
+        self.run: RunInfo = activity.run
+        self.execution = state.options.execution
+        self.luck = state.luck
+        self.scheduled_id = activity.scheduled_id
+        self.attempt = activity.attempt
+        self.name = activity.name
+        self.key = activity.key
+        self.step: Run = activity.step
+        self.timeouts = activity.timeouts
+
+
+_DEFAULT_POLICY = RetryPolicy()
+
+
+def retry_policy_of(retry: Retry | None) -> RetryPolicy:
+    """A retry policy with the server's defaults filled in (§12)."""
+    if retry is None:
+        return _DEFAULT_POLICY
+    initial = retry.initial or _DEFAULT_POLICY.initial
+    return RetryPolicy(
+        initial=initial,
+        factor=retry.factor or _DEFAULT_POLICY.factor,
+        max_interval=retry.max_interval or 100 * initial,
+        max_attempts=retry.max_attempts or 0,
+    )
+
+
+class Activities:
+    """The activities of every run."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    # ---- scheduled and started -----------------------------------------------------------------------------
+
+    def schedule(self, state: MutableState, command: Command, completed_id: int) -> Activity:
+        """A ScheduleActivityTask command: the event, with all timeouts filled in (A5)."""
+        attributes = command.attributes
+        step: Run = attributes["step"]
+        timeouts = self._timeouts(state, step, attributes["start_to_close"])
+        policy = retry_policy_of(step.retry)
+        event = state.history.append(
+            "ActivityTaskScheduled",
+            self.server.world.now,
+            {
+                "activity_id": command.seq,
+                "name": command.name,
+                "queue": attributes["queue"],
+                "step": step,
+                "timeouts": timeouts,
+                "retry_policy": policy,
+                "workflow_task_completed_event_id": completed_id,
+            },
+        )
+        activity = Activity(
+            event, attributes["run"], command.seq, command.name, attributes["key"], step, attributes["queue"], policy,
+            timeouts,
+        )  # fmt: skip
+        state.activities[event.id] = activity
+        self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
+        self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
+        return activity
+
+    def _timeouts(self, state: MutableState, step: Run, start_to_close: int) -> tuple[int, int, int, int]:
+        """Schedule-to-close, schedule-to-start, start-to-close, heartbeat, as the server normalises them (A5)."""
+        to_close = step.total_timeout or 0
+        to_start = step.queue_timeout or 0
+        if to_close:
+            start_to_close = min(start_to_close, to_close)
+            to_start = min(to_start or to_close, to_close)
+        heartbeat = step.heartbeat.timeout if step.heartbeat is not None else 0
+        cap = self.server.executions.timeout_of(state)
+        if cap:
+            return (
+                min(to_close or cap, cap),
+                min(to_start or cap, cap),
+                min(start_to_close, cap),
+                min(heartbeat, cap),
+            )
+        return to_close, to_start, start_to_close, heartbeat
+
+    def waits(self, state: MutableState, activity: Activity) -> bool:
+        """Whether the activity is to be given to a worker."""
+        return (
+            state.open
+            and activity.started_at is None
+            and not activity.backing_off
+            and state.activities.get(activity.scheduled_id) is activity
+        )
+
+    def start(self, state: MutableState, activity: Activity, worker: str) -> ActivityTask | None:
+        """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
+        if not self.waits(state, activity):
+            return None
+        now = self.server.world.now
+        activity.started_at = activity.heartbeat_at = now
+        activity.worker = worker
+        _, _, start_to_close, heartbeat = activity.timeouts
+        self._arm(state, activity, "start-to-close", now, start_to_close)
+        self._arm(state, activity, "heartbeat", now, heartbeat)
+        self.set_timer(state)
+        return ActivityTask(state, activity)
+
+    # ---- what workers report -------------------------------------------------------------------------------
+
+    def _reported(self, task: ActivityTask) -> tuple[MutableState, Activity] | None:
+        """The pending activity that a report is about; None if its attempt is no longer the pending one (A9)."""
+        state = self.server.store.runs.get(task.run_id)
+        if state is None or not state.open:
+            return None
+        activity = state.activities.get(task.scheduled_id)
+        if activity is None or activity.attempt != task.attempt or activity.started_at is None:
+            return None
+        return state, activity
+
+    def _refuse(self, task: ActivityTask, link: Link, call: Call) -> None:
+        self.server.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
+        link.reply(call, "not found")
+
+    def completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
+        found = self._reported(task)
+        if found is None:
+            self._refuse(task, link, call)
+            return
+        state, activity = found
+        self._close(state, activity, "ActivityTaskCompleted", values=outcome.values, size=outcome.size)
+        if outcome.size:
+            state.history.payload_bytes += outcome.size
+        self._recorded(state, activity, link, call)
+
+    def failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
+        found = self._reported(task)
+        if found is None:
+            self._refuse(task, link, call)
+            return
+        state, activity = found
+        why_not = self._retry(state, activity, failure)
+        if why_not is not None:
+            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state=why_not)
+        self._recorded(state, activity, link, call, final=why_not is not None)
+
+    def cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
+        found = self._reported(task)
+        if found is None:
+            self._refuse(task, link, call)
+            return
+        state, activity = found
+        self._close(state, activity, "ActivityTaskCanceled")
+        self._recorded(state, activity, link, call)
+
+    def heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
+        found = self._reported(task)
+        if found is None:
+            link.reply(call, "not found")
+            return
+        state, activity = found
+        state.heartbeats += 1
+        activity.heartbeat_at = self.server.world.now
+        link.reply(call, "cancel" if activity.cancel_requested else "go on")
+
+    def _recorded(
+        self, state: MutableState, activity: Activity, link: Link, call: Call, *, final: bool = True
+    ) -> None:
+        """Ends a report's transition, and answers it."""
+        world = self.server.world
+        self.server.commit(state)
+        if final:
+            world.moment(HISTORY, Kind.STEP_RECORDED, activity.run, activity.name, activity.attempt)
+        else:
+            world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt)
+        link.reply(call, "recorded")
+
+    # ---- retries and timeouts ------------------------------------------------------------------------------
+
+    def _retry(self, state: MutableState, activity: Activity, failure: Failure) -> str | None:
+        """Sets the next attempt up and returns None, or returns why there is none (A3)."""
+        now, policy = self.server.world.now, activity.policy
+        if activity.cancel_requested:
+            return "cancel-requested"
+        if failure.timeout_type in ("schedule-to-start", "schedule-to-close"):
+            return "timeout"
+        if not failure.retryable:
+            return "non-retryable-failure"
+        if policy.max_attempts and activity.attempt >= policy.max_attempts:
+            return "maximum-attempts-reached"
+        interval = policy.interval(activity.attempt) if failure.retry_after is None else failure.retry_after
+        to_close = activity.timeouts[0]
+        if to_close and now + interval > activity.scheduled_at + to_close:
+            return "timeout"
+        activity.last_failure = failure
+        activity.attempt += 1
+        activity.started_at = None
+        activity.backing_off = True
+        state.retries += 1
+        activity.retry_timer = self.server.timers.add(now + interval, "activity_retry", state, activity)
+        self.set_timer(state)
+        return None
+
+    def retry_due(self, state: MutableState, activity: Activity) -> None:
+        """The backoff is over: the next attempt goes to matching directly (A6)."""
+        if state.activities.get(activity.scheduled_id) is not activity:
+            return
+        now = self.server.world.now
+        activity.backing_off = False
+        activity.attempt_scheduled_at = now
+        self._arm(state, activity, "schedule-to-start", now, activity.timeouts[1])
+        self.set_timer(state)
+        self.server.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
+        self.server.transfer.dispatch(state, activity)
+
+    def _arm(self, state: MutableState, activity: Activity, type_: str, since: int, timeout: int) -> None:
+        if timeout:
+            heappush(state.activity_timeouts, (since + timeout, activity.scheduled_id, type_, activity.attempt))
+
+    def _holds(self, state: MutableState, entry: tuple[int, int, str, int]) -> Activity | None:
+        """The activity that this timeout still concerns."""
+        _, scheduled_id, type_, attempt = entry
+        activity = state.activities.get(scheduled_id)
+        if activity is None or type_ == "schedule-to-close":
+            return activity
+        if activity.attempt != attempt or activity.backing_off:
+            return None
+        return activity if (activity.started_at is None) == (type_ == "schedule-to-start") else None
+
+    def set_timer(self, state: MutableState) -> None:
+        """One timer task per run, for the earliest timeout of all its activities (T3)."""
+        heap, timer = state.activity_timeouts, state.activity_timer
+        while heap and self._holds(state, heap[0]) is None:
+            heappop(heap)
+        if timer is not None and timer.live:
+            if heap and timer.due == heap[0][0]:
+                return
+            timer.cancel()
+        state.activity_timer = (
+            self.server.timers.add(heap[0][0], "activity_timeout", state) if heap else None
+        )
+
+    def timeout_due(self, state: MutableState, _: Any) -> None:
+        """Every timeout that has passed by now (T3, T4)."""
+        now, heap = self.server.world.now, state.activity_timeouts
+        closed: list[Activity] = []
+        retried: list[Activity] = []
+        while heap and heap[0][0] <= now:
+            entry = heappop(heap)
+            activity = self._holds(state, entry)
+            if activity is None:
+                continue
+            if entry[2] == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
+                self._arm(state, activity, "heartbeat", activity.heartbeat_at, activity.timeouts[3])
+                continue
+            (closed if self._timed_out(state, activity, entry[2]) else retried).append(activity)
+        self.set_timer(state)
+        self.server.commit(state)
+        for activity in retried:
+            self.server.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
+        for activity in closed:
+            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, activity.run, activity.name, activity.attempt)
+
+    def _timed_out(self, state: MutableState, activity: Activity, type_: str) -> bool:
+        """Whether the timeout closes the activity, rather than to lead to a retry (A4)."""
+        failure = Failure(f"activity {type_} timeout", "timeout", timeout_type=type_)
+        why_not = self._retry(state, activity, failure)
+        if why_not is None:
+            return False
+        if why_not == "timeout" and type_ in ("start-to-close", "heartbeat"):
+            type_ = "schedule-to-close"
+        self._close(state, activity, "ActivityTaskTimedOut", timeout_type=type_, retry_state=why_not)
+        return True
+
+    # ---- closed --------------------------------------------------------------------------------------------
+
+    def request_cancel(self, state: MutableState, scheduled_id: int, completed_id: int) -> bool:
+        """A RequestCancelActivityTask command; True if the activity had not started, and so is cancelled now."""
+        activity = state.activities.get(scheduled_id)
+        event = state.history.append(
+            "ActivityTaskCancelRequested",
+            self.server.world.now,
+            {
+                "scheduled_event_id": scheduled_id,
+                "name": "" if activity is None else activity.name,
+                "workflow_task_completed_event_id": completed_id,
+            },
+        )
+        if activity is None:
+            return False
+        activity.cancel_requested = True
+        if activity.started_at is not None:
+            return False
+        self._close(state, activity, "ActivityTaskCanceled", wake=False, latest_cancel_requested_event_id=event.id)
+        return True
+
+    def _close(
+        self, state: MutableState, activity: Activity, kind: str, *, wake: bool = True, **attributes: Any
+    ) -> None:
+        del state.activities[activity.scheduled_id]
+        if activity.retry_timer is not None:
+            activity.retry_timer.cancel()
+        started: HistoryEvent | None = None
+        now, name = self.server.world.now, activity.name
+        if activity.started_at is not None:
+            started = state.record(
+                "ActivityTaskStarted",
+                activity.started_at,
+                scheduled_event_id=activity.scheduled_id,
+                name=name,
+                attempt=activity.attempt,
+                identity=activity.worker,
+                last_failure=activity.last_failure,
+            )
+        state.record(kind, now, scheduled_event_id=activity.scheduled_id, started=started, name=name,
+                     identity=activity.worker, **attributes)  # fmt: skip
+        self.set_timer(state)
+        if wake:
+            self.server.workflow_tasks.need(state)
+
+    def drop(self, state: MutableState) -> None:
+        """The run is over; attempts that run are not told (A11)."""
+        for activity in state.activities.values():
+            if activity.retry_timer is not None:
+                activity.retry_timer.cancel()
+        state.activities.clear()
+        if state.activity_timer is not None:
+            state.activity_timer.cancel()

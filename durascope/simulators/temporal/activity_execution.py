@@ -1,0 +1,104 @@
+"""One attempt of an activity in a worker: its body, its heartbeats, its cancellation and its report (A7, A10, A13)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import Call
+from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.temporal.channel import REPORTS
+from durascope.simulators.temporal.commands import Failure
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.activities import ActivityTask
+    from durascope.simulators.temporal.worker import Worker
+
+LOCAL_TIMEOUT_BUFFER: Final = 5_000_000
+"""µs after an attempt's timeout at which the worker itself cancels it (sdk-core, local_timeout_buffer)."""
+MAX_THROTTLE: Final = 60_000_000
+
+
+class ActivityExecution:
+    """An attempt that runs."""
+
+    __slots__ = ("_beat", "_limit", "_over", "body", "task", "worker")
+
+    def __init__(self, worker: Worker, task: ActivityTask) -> None:
+        self.worker = worker
+        self.task = task
+        self.body: Execution | None = None
+        self._over = False
+        self._beat: Call | None = None
+        self._limit: Call | None = None
+
+    def begin(self) -> None:
+        task = self.task
+        heartbeat = task.step.heartbeat
+        timeout = task.timeouts[2]
+        if heartbeat is not None and heartbeat.every != "never":
+            self._beat = self.worker.after(0, self._heartbeat)
+        elif heartbeat is not None:
+            timeout = min(timeout, task.timeouts[3])
+        self.body = self.worker.execute_body(task, self._ended)
+        if not self._over and self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
+            self._limit = self.worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
+
+    def _ended(self, outcome: Outcome) -> None:
+        if outcome.ok:
+            self._report("complete activity", outcome)
+        else:
+            failure = Failure(outcome.error or "error", retryable=outcome.retryable, retry_after=outcome.retry_after)
+            self._report("fail activity", failure)
+
+    def _report(self, method: str, content: Outcome | Failure | None) -> None:
+        self._stop()
+        self.worker.report(method, self.task, content)
+
+    def _stop(self) -> None:
+        self._over = True
+        if self.body is not None and not self.body.over:
+            self.body.cancel()
+        self.worker.cancel(self._beat)
+        self.worker.cancel(self._limit)
+        self.worker.activity_over(self)
+
+    # ---- heartbeats ----------------------------------------------------------------------------------------
+
+    def _interval(self) -> int:
+        """What reaches the server: as often as the step says, else as the SDK lets through (A7)."""
+        heartbeat = self.task.step.heartbeat
+        assert heartbeat is not None
+        if isinstance(heartbeat.every, int):
+            return heartbeat.every
+        return min(heartbeat.timeout * 4 // 5, MAX_THROTTLE)
+
+    def _heartbeat(self) -> None:
+        self.worker.channel.call("heartbeat", (self.task,), self._answered, REPORTS, run=self.task.run)
+        self._beat = self.worker.after(self._interval(), self._heartbeat)
+
+    def _answered(self, answer: Any) -> None:
+        """The answer to a heartbeat is how a cancellation reaches an activity (A10)."""
+        if self._over:
+            return
+        if answer == "cancel":
+            self._emit_cancelled("cancelled")
+            self._report("report cancelled activity", None)
+        elif answer == "not found":
+            self._emit_cancelled("not found")
+            self._stop()
+
+    def _emit_cancelled(self, why: str) -> None:
+        task = self.task
+        self.worker.world.emit(self.worker.name, Kind.STEP_DROPPED, task.run, task.name, task.attempt, why)
+
+    # ---- ends that the body does not choose ----------------------------------------------------------------
+
+    def _timed_out(self) -> None:
+        """The server has given this attempt up long ago."""
+        self._emit_cancelled("timed out")
+        self._report("fail activity", Failure("timed out", "timeout"))
+
+    def shut_down(self) -> None:
+        """The worker stops: the attempt is cancelled, and reported as a failure worth a retry (A13)."""
+        self._report("fail activity", Failure("Worker is shutting down and this activity did not complete in time"))

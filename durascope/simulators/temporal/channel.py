@@ -1,0 +1,210 @@
+"""A gRPC channel to the server: calls that are answered, or fail when the connection breaks, and are then retried.
+
+    call ─▶ sent ─▶ answered
+             └─(connection lost · refused · deadline)─▶ backoff ─▶ sent again … ─▶ given up
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import Call as Callback
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.server import Server
+
+GAVE_UP: Final = "gave up"
+"""The answer to a call that has been retried for as long as its policy allows."""
+
+DEADLINE: Final = 10_000_000
+"""µs after which a call without an answer counts as failed; it matters only where messages can get lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallPolicy:
+    """How a failed call is retried (§10), in microseconds."""
+
+    initial: int
+    factor: float
+    max_interval: int
+    max_elapsed: int = 0
+    """0: for ever."""
+    max_tries: int = 0
+    long_poll: bool = False
+
+
+REPORTS: Final = CallPolicy(100_000, 1.7, 5_000_000, 10_000_000, 10)
+"""Reports of results, completions of workflow tasks: at most 10 s or 10 tries."""
+POLLS: Final = CallPolicy(200_000, 2.0, 10_000_000, long_poll=True)
+"""Polls are repeated for ever."""
+REQUESTS: Final = CallPolicy(100_000, 1.7, 5_000_000)
+"""Of the client, which lives as long as the world and insists."""
+
+
+PATIENCE: Final = 40
+"""Tries of a poll after which it no longer keeps the simulation going: the server may be gone for good."""
+
+
+class Call:
+    """One call under way."""
+
+    __slots__ = (
+        "args", "backoff", "due", "first_at", "interval", "method", "number", "on_reply", "policy", "run", "tries",
+    )  # fmt: skip
+
+    def __init__(
+        self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any], policy: CallPolicy,
+        run: RunInfo | None, now: int,
+    ) -> None:  # fmt: skip
+        self.number = number
+        self.method = method
+        self.args = args
+        self.on_reply = on_reply
+        self.policy = policy
+        self.run = run
+        self.first_at = now
+        self.interval = policy.initial
+        self.tries = 0
+        self.backoff: Callback | None = None
+        self.due = 0
+
+
+class Channel:
+    """The calls of one component to the server; volatile, like the component's other state."""
+
+    def __init__(self, owner: Component, server: Server, *, lossy: bool) -> None:
+        self.owner = owner
+        self.server = server
+        self.network = server.network
+        self.lossy = lossy
+        """Messages can get lost without a trace (cuts, hangs): calls have deadlines."""
+        self.pushed: Callable[[Any], Any] = lambda _: None
+        """Takes what the server sends unasked."""
+        self.connection: Connection | None = None
+        self._calls: dict[Call, None] = {}
+        self._waiting: list[Call] = []
+        self._delay = server.delays.call
+        self._count = 0
+
+    def call(
+        self,
+        method: str,
+        args: tuple[Any, ...],
+        on_reply: Callable[[Any], Any],
+        policy: CallPolicy,
+        *,
+        run: RunInfo | None = None,
+        delay: int = 0,
+    ) -> Call:
+        """Has the server run `method`; `on_reply(answer)` is called here, once.
+
+        `delay` is what the call takes on its way on top of the network.
+        """
+        self._count += 1
+        call = Call(self._count, method, args, on_reply, policy, run, self.owner.world.now)
+        self._calls[call] = None
+        self._attempt(call, delay)
+        return call
+
+    def answered(self, call: Call, answer: Any) -> None:
+        if self._calls.pop(call, call) is None:
+            call.on_reply(answer)
+
+    def forget(self, call: Call) -> None:
+        """Nobody waits for this call any more."""
+        self._calls.pop(call, None)
+
+    # ---- attempts ------------------------------------------------------------------------------------------
+
+    def _attempt(self, call: Call, delay: int = 0) -> None:
+        if call not in self._calls:
+            return
+        call.tries += 1
+        connection = self.connection
+        if connection is None:
+            self._waiting.append(call)
+            self._connect()
+        elif not connection.open:
+            self._waiting.append(call)
+        else:
+            self._send(connection, call, delay)
+
+    def _send(self, connection: Connection, call: Call, delay: int = 0) -> None:
+        server = self.server
+        self.network.send(
+            self.owner, server, self._delay + delay, server.receive, connection, server.incarnation, self, call,
+            what=call.method, run=call.run,
+        )  # fmt: skip
+        if self.lossy and not call.policy.long_poll:
+            self.owner.after(DEADLINE, self._expired, call, call.tries, daemon=True)
+
+    def _expired(self, call: Call, tries: int) -> None:
+        if call in self._calls and call.tries == tries:
+            self._failed(call)
+
+    def _connect(self) -> None:
+        self.connection = self.network.connect(
+            self.owner, self.server, self._delay, self.server.accept, on_refused=self._refused
+        )
+        self.connection.on_lost[self.owner] = self._lost
+        self.owner.after(self._delay * 2, self._connected, self.connection)
+
+    def _connected(self, connection: Connection) -> None:
+        """The other side has answered the connection attempt (or is silent: cut off)."""
+        if self.connection is not connection or connection.closed:
+            return
+        if not connection.open:
+            connection.close()
+            self.owner.after(DEADLINE // 2, self._refused)
+            return
+        waiting, self._waiting = self._waiting, []
+        for call in waiting:
+            if call in self._calls:
+                self._send(connection, call)
+
+    def _refused(self) -> None:
+        self.connection = None
+        self._waiting.clear()
+        for call in tuple(self._calls):
+            if call.backoff is None:
+                self._failed(call)
+
+    def _lost(self) -> None:
+        self.connection = None
+        self._waiting.clear()
+        for call in tuple(self._calls):
+            if call.backoff is None:
+                self._failed(call)
+
+    def _failed(self, call: Call) -> None:
+        policy, world = call.policy, self.owner.world
+        jitter = 0.8 + 0.4 * world.luck("call backoff", self.owner.name, self.owner.incarnation, call.number, call.tries)
+        pause = int(call.interval * jitter)
+        call.interval = min(policy.max_interval, int(call.interval * policy.factor))
+        elapsed = world.now - call.first_at
+        if (policy.max_tries and call.tries >= policy.max_tries) or (
+            policy.max_elapsed and elapsed + pause > policy.max_elapsed
+        ):
+            del self._calls[call]
+            call.on_reply(GAVE_UP)
+            return
+        hopeless = policy.long_poll and (not self.server.alive or call.tries > PATIENCE)
+        call.due = world.now + pause
+        call.backoff = self.owner.after(pause, self._again, call, daemon=hopeless)
+
+    def hope(self) -> None:
+        """The server is back: what waits for its next try matters again."""
+        now = self.owner.world.now
+        for call in self._calls:
+            if call.backoff is not None and call.backoff.daemon:
+                self.owner.cancel(call.backoff)
+                call.backoff = self.owner.after(max(0, call.due - now), self._again, call)
+
+    def _again(self, call: Call) -> None:
+        call.backoff = None
+        self._attempt(call)

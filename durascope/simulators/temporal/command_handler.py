@@ -1,0 +1,191 @@
+"""Turns the commands of a completed workflow task into events, in the order in which the code issued them (§4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.temporal.activities import ActivityTask
+from durascope.simulators.temporal.commands import CLOSES, Command, TaskCompletion
+from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.server import Link, Server
+
+HISTORY = "history"
+
+_PENDING: Final = {
+    "ScheduleActivityTask": "pending-activities-limit-exceeded",
+    "StartChildWorkflowExecution": "pending-child-workflows-limit-exceeded",
+    "SignalExternalWorkflowExecution": "pending-signals-limit-exceeded",
+    "RequestCancelExternalWorkflowExecution": "pending-request-cancel-limit-exceeded",
+}
+
+
+class CommandHandler:
+    """One method per kind of command."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._limit = limit("pending").error
+        self._moments: list[tuple[Kind | None, str, RunInfo]] = []
+        self._how: dict[str, Callable[[MutableState, Command, int], bool]] = {
+            "ScheduleActivityTask": self._schedule_activity,
+            "RequestCancelActivityTask": self._cancel_activity,
+            "StartTimer": self._start_timer,
+            "CancelTimer": self._cancel_timer,
+            "RecordMarker": self._marker,
+            "UpsertWorkflowSearchAttributes": self._search_attributes,
+            "StartChildWorkflowExecution": self._start_child,
+            "SignalExternalWorkflowExecution": self._signal,
+            "RequestCancelExternalWorkflowExecution": self._cancel_external,
+            "AcceptUpdate": self._accept_update,
+            "CompleteUpdate": self._complete_update,
+        }
+        self._pushes: list[Activity] = []
+
+    def refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
+        """Why these commands are too many for the run (§13): the task's failure cause, or None."""
+        if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._limit:
+            return None
+        pending = {
+            "ScheduleActivityTask": len(state.activities),
+            "StartChildWorkflowExecution": len(state.children),
+            "SignalExternalWorkflowExecution": len(state.externals),
+            "RequestCancelExternalWorkflowExecution": len(state.externals),
+        }
+        for command in commands:
+            if command.kind in pending:
+                pending[command.kind] += 1
+                if pending[command.kind] > self._limit:
+                    return _PENDING[command.kind]
+        return None
+
+    def apply(
+        self, state: MutableState, completed: HistoryEvent, done: TaskCompletion, link: Link
+    ) -> tuple[list[ActivityTask], bool]:
+        """The events of a completion's commands; the activities that start eagerly, and whether one that had not
+        started was cancelled."""
+        self._moments.clear()
+        pushes = self._pushes
+        pushes.clear()
+        cancelled, markers = False, False
+        for command in done.commands:
+            if command.kind in CLOSES:
+                self.server.executions.close_by(state, command, completed.id)
+            elif command.kind != "RejectUpdate":
+                cancelled |= self._how[command.kind](state, command, completed.id)
+                markers |= command.kind == "RecordMarker" and command.attributes["marker"] == "local-activity"
+        state.markers_in_tasks += markers
+        self.server.updates.answered(state, done.commands)
+        if not state.open:
+            return [], False
+        eager = self._start_activities(state, done.eager, link)
+        if state.activity_timeouts:
+            self.server.activities.set_timer(state)
+        if state.timer_heap:
+            self.server.user_timers.set_timer(state)
+        return eager, cancelled
+
+    def _start_activities(self, state: MutableState, eager: int, link: Link) -> list[ActivityTask]:
+        """The first few start with this very transition (A12), the rest go to matching."""
+        started: list[ActivityTask] = []
+        for activity in self._pushes:
+            if len(started) < eager and activity.queue == state.queue and self.server.activities.waits(state, activity):
+                task = self.server.activities.start(state, activity, link.worker)
+                if task is not None:
+                    started.append(task)
+            else:
+                self.server.transfer.activity(state, activity)
+        return started
+
+    def pass_moments(self, state: MutableState, waits: Sequence[str]) -> None:
+        """After the write: what has been scheduled, slept and waited for can now be hit by faults."""
+        world = self.server.world
+        moments, self._moments = self._moments, []
+        for kind, name, run in moments:
+            if kind is None:
+                world.mark(name, run)
+            else:
+                world.moment(HISTORY, kind, run, name, 1)
+        for name in waits:
+            world.moment(HISTORY, Kind.STEP_SCHEDULED, state.run, name, 1)
+            world.mark("WaitStarted", state.run)
+
+    # ---- one method per command ----------------------------------------------------------------------------
+
+    def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        self._pushes.append(self.server.activities.schedule(state, command, completed_id))
+        self._moments.append((Kind.STEP_SCHEDULED, command.name, command.attributes["run"]))
+        return False
+
+    def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        scheduled_id: int = command.attributes["scheduled_event_id"]
+        return self.server.activities.request_cancel(state, scheduled_id, completed_id)
+
+    def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        self.server.user_timers.start(state, command, completed_id)
+        self._moments.append((Kind.STEP_SCHEDULED, command.name, state.run))
+        mark = command.attributes.get("mark")
+        if mark:
+            self._moments.append((None, mark, state.run))
+        return False
+
+    def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        self.server.user_timers.cancel(state, command.seq, completed_id)
+        return False
+
+    def _marker(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        state.history.append("MarkerRecorded", self.server.world.now, attributes)
+        if attributes["marker"] == "local-activity" and attributes.get("failure") is None:
+            self._moments.append((Kind.STEP_RECORDED, command.name, state.run))
+        return False
+
+    def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        attributes = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        state.history.append("UpsertWorkflowSearchAttributes", self.server.world.now, attributes)
+        return False
+
+    def _start_child(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        event = state.history.append("StartChildWorkflowExecutionInitiated", self.server.world.now, attributes)
+        state.children[event.id] = Child(
+            event,
+            command.seq,
+            command.name,
+            attributes["key"],
+            attributes["workflow_id"],
+            abandoned=attributes["abandoned"],
+        )
+        self.server.transfer.other(state, event.id, "start_child", state.run_id, event.id)
+        self._moments.append((Kind.STEP_SCHEDULED, attributes["label"], state.run))
+        return False
+
+    def _signal(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.server.world.now, attributes)
+        state.externals[event.id] = (event, attributes["workflow_id"])
+        self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
+        self._moments.append((Kind.STEP_SCHEDULED, attributes["label"], state.run))
+        return False
+
+    def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        attributes = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        now = self.server.world.now
+        event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
+        state.externals[event.id] = (event, attributes["workflow_id"])
+        self.server.transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
+        return False
+
+    def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        self.server.updates.accepted(state, command, state.history.events[completed_id - 1].attributes["scheduled_event_id"])
+        return False
+
+    def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
+        self.server.updates.completed(state, command)
+        return False

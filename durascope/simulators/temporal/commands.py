@@ -1,0 +1,77 @@
+"""What workflow code asks for: commands, the failures that come back, and what a workflow task ends with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+CLOSES: Final = {
+    "CompleteWorkflowExecution": "WorkflowExecutionCompleted",
+    "FailWorkflowExecution": "WorkflowExecutionFailed",
+    "CancelWorkflowExecution": "WorkflowExecutionCanceled",
+    "ContinueAsNewWorkflowExecution": "WorkflowExecutionContinuedAsNew",
+}
+"""Commands that end the run, and their events."""
+
+EVENT_OF: Final = CLOSES | {
+    "ScheduleActivityTask": "ActivityTaskScheduled",
+    "RequestCancelActivityTask": "ActivityTaskCancelRequested",
+    "StartTimer": "TimerStarted",
+    "CancelTimer": "TimerCanceled",
+    "RecordMarker": "MarkerRecorded",
+    "StartChildWorkflowExecution": "StartChildWorkflowExecutionInitiated",
+    "SignalExternalWorkflowExecution": "SignalExternalWorkflowExecutionInitiated",
+    "RequestCancelExternalWorkflowExecution": "RequestCancelExternalWorkflowExecutionInitiated",
+    "UpsertWorkflowSearchAttributes": "UpsertWorkflowSearchAttributes",
+    "AcceptUpdate": "WorkflowExecutionUpdateAccepted",
+    "CompleteUpdate": "WorkflowExecutionUpdateCompleted",
+}
+
+
+class Command:
+    """One command: `seq` is the SDK's own number of the thing, per kind of thing (E5)."""
+
+    __slots__ = ("attributes", "handle", "kind", "name", "seq", "withdrawn")
+
+    def __init__(self, kind: str, seq: int, name: str, attributes: dict[str, Any], handle: Any = None) -> None:
+        self.kind = kind
+        self.seq = seq
+        self.name = name
+        self.attributes = attributes
+        self.handle = handle
+        """What waits for it in the workflow's code."""
+        self.withdrawn = False
+        """Cancelled before it was sent: neither is ever seen by the server."""
+
+    def __repr__(self) -> str:
+        return f"{self.kind} {self.seq} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something failed."""
+
+    message: str
+    kind: str = "application"
+    """application · timeout · canceled · terminated · child · server"""
+    retryable: bool = True
+    retry_after: int | None = None
+    """The error's own next-retry delay in microseconds."""
+    timeout_type: str | None = None
+    retry_state: str | None = None
+
+
+@dataclass(slots=True)
+class TaskCompletion:
+    """What a worker answers to a workflow task."""
+
+    commands: list[Command] = field(default_factory=list[Command])
+    failed: str | None = None
+    """The cause, if the task failed (W11)."""
+    failure_message: str = ""
+    wants_another: bool = False
+    """A heartbeat: keep the task alive for local activities (W12)."""
+    eager: int = 0
+    """How many of the activities it schedules the worker would start at once (A12)."""
+    waits: tuple[str, ...] = ()
+    """Waits without a timer that began in this task: they leave no event."""

@@ -1,0 +1,84 @@
+"""Temporal's constants, read from `defaults.yaml`, and delays that are drawn by what they delay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+
+import yaml
+
+from durascope.models.durations import parse_duration
+from durascope.models.spreads import Spread
+from durascope.simulators.kernel.defaults import latencies
+
+_MASK: Final = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of the server (§13): above `error` it acts, above `warn` it warns, above `suggest` it advises."""
+
+    error: int
+    warn: int = 0
+    suggest: int = 0
+
+
+@cache
+def table(name: str) -> Mapping[str, Any]:
+    """One table of the data file."""
+    text = files(__package__ or "").joinpath("defaults.yaml").read_text("utf-8")
+    return yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))[name]
+
+
+@cache
+def duration(name: str) -> int:
+    """One of the server's durations, in microseconds."""
+    return parse_duration(table("server")[name]["value"])
+
+
+@cache
+def limit(name: str) -> Limit:
+    """One of the server's limits."""
+    entry = table("limits")[name]
+    return Limit(entry["error"], entry.get("warn", 0), entry.get("suggest", 0))
+
+
+@cache
+def event_bytes() -> Mapping[str, int]:
+    """Bytes of an event without its payload, by kind; `other` for the rest."""
+    return {kind: size for kind, size in table("event_bytes").items() if isinstance(size, int)}
+
+
+class Delays:
+    """The model's delays in microseconds, with a scenario's own in their place.
+
+    A delay is a function of the run's own luck and of what is delayed (an event's number), never of the order of
+    draws; it is mixed from them in integer arithmetic, because a digest for each would cost more than the event.
+    """
+
+    def __init__(self, overrides: Mapping[str, Spread]) -> None:
+        spreads = latencies(__package__ or "", overrides)
+        self._spreads = {name: (spread, number) for number, (name, spread) in enumerate(spreads.items(), 1)}
+        self.call = self("call", 0, 0)
+
+    def __call__(self, name: str, luck: int, number: int) -> int:
+        """The delay `name` of the thing `number` of the run whose luck that is."""
+        spread, index = self._spreads[name]
+        if spread.shape == "fixed":
+            return spread.values[0]
+        mixed = mix(luck, index, number)
+        if spread.shape == "uniform":
+            low, high = spread.values
+            return low + mixed % (high - low + 1)
+        return spread.sample(lambda: mixed / (_MASK + 1))
+
+
+def mix(luck: int, kind: int, number: int) -> int:
+    """64 well mixed bits out of three numbers (the finalizer of SplitMix64)."""
+    x = (luck + kind * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03) & _MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
+    return x ^ (x >> 31)

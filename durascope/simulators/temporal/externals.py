@@ -1,0 +1,159 @@
+"""What a run does to other runs: children started and closed, signals and cancel requests sent (§4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.mutable_state import Child, MutableState, Parent, StartOptions
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.server import Server
+
+HISTORY = "history"
+
+CHILD_ENDED: Final = {
+    "completed": "ChildWorkflowExecutionCompleted",
+    "failed": "ChildWorkflowExecutionFailed",
+    "cancelled": "ChildWorkflowExecutionCanceled",
+    "timed-out": "ChildWorkflowExecutionTimedOut",
+    "terminated": "ChildWorkflowExecutionTerminated",
+}
+
+
+class Externals:
+    """The transfer tasks that concern another run."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def process(self, task: str, args: tuple[Any, ...]) -> None:
+        """Runs a task of the transfer queue."""
+        match task:
+            case "start_child":
+                self._start_child(*args)
+            case "child_closed":
+                self._child_closed(*args)
+            case "parent_closed":
+                self._parent_closed(*args)
+            case "signal_external":
+                self._signal(*args)
+            case "cancel_external":
+                self._cancel(*args)
+            case _:
+                raise AssertionError(task)
+
+    def _open(self, run_id: int) -> MutableState | None:
+        state = self.server.store.runs.get(run_id)
+        return state if state is not None and state.open else None
+
+    # ---- children ------------------------------------------------------------------------------------------
+
+    def _start_child(self, run_id: int, initiated_id: int) -> None:
+        """The child's own run, then ChildWorkflowExecutionStarted in the parent, then the child's first task."""
+        parent = self._open(run_id)
+        child = None if parent is None else parent.children.get(initiated_id)
+        if parent is None or child is None:
+            return
+        now, server = self.server.world.now, self.server
+        if server.executions.open_run(child.workflow_id) is not None:
+            del parent.children[initiated_id]
+            parent.record("StartChildWorkflowExecutionFailed", now, initiated_event_id=initiated_id, name=child.name)
+            self._tell(parent)
+            return
+        options = StartOptions(
+            run=child.initiated.attributes["run"],
+            workflow_id=child.workflow_id,
+            parent=Parent(run_id, initiated_id, child.abandoned),
+        )
+        started = server.executions.create(options, first_task="later")
+        child.run_id = started.run_id
+        event = parent.record(
+            "ChildWorkflowExecutionStarted",
+            now,
+            initiated_event_id=initiated_id,
+            name=child.name,
+            workflow_id=child.workflow_id,
+            run_id=started.run_id,
+        )
+        child.started = event
+        self._tell(parent)
+        server.world.moment(HISTORY, Kind.STEP_STARTED, parent.run, child.key, 1)
+
+    def _tell(self, state: MutableState) -> None:
+        self.server.workflow_tasks.need(state)
+        self.server.commit(state)
+
+    def closed(self, state: MutableState) -> None:
+        """A run has closed for good: its parent is told, its children follow their parent close policy."""
+        parent = state.options.parent
+        transfer = self.server.transfer
+        if parent is not None:
+            transfer.other(state, 1, "child_closed", parent.run_id, parent.initiated_id, state.status, state.run_id)
+        self.abandon_or_end(state)
+
+    def abandon_or_end(self, state: MutableState) -> None:
+        for child in state.children.values():
+            if not child.abandoned and child.run_id:
+                self.server.transfer.other(state, child.initiated.id, "parent_closed", child.workflow_id)
+        state.children.clear()
+
+    def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:
+        parent = self._open(run_id)
+        child: Child | None = None if parent is None else parent.children.pop(initiated_id, None)
+        if parent is None or child is None:
+            return
+        parent.record(
+            CHILD_ENDED[status],
+            self.server.world.now,
+            initiated_event_id=initiated_id,
+            started=child.started,
+            name=child.name,
+            workflow_id=child.workflow_id,
+            run_id=child_run_id,
+        )
+        self._tell(parent)
+        self.server.world.moment(HISTORY, Kind.STEP_RECORDED, parent.run, child.key, 1)
+
+    def _parent_closed(self, workflow_id: str) -> None:
+        state = self.server.executions.open_run(workflow_id)
+        if state is not None:
+            self.server.executions.terminate(state, "by parent close policy")
+
+    # ---- signals and cancel requests -----------------------------------------------------------------------
+
+    def _signal(self, run_id: int, initiated_id: int) -> None:
+        sender = self._open(run_id)
+        if sender is None or initiated_id not in sender.externals:
+            return
+        event, workflow_id = sender.externals.pop(initiated_id)
+        target = self.server.executions.open_run(workflow_id)
+        name = event.attributes["name"]
+        accepted = target is not None and self.server.executions.signalled(
+            target, name, event.attributes["payload"], "history-service"
+        )
+        kind = "ExternalWorkflowExecutionSignaled" if accepted else "SignalExternalWorkflowExecutionFailed"
+        sender.record(
+            kind, self.server.world.now, initiated_event_id=initiated_id, name=name, workflow_id=workflow_id
+        )
+        self._tell(sender)
+        if accepted:
+            label = event.attributes["label"]
+            self.server.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, sender.run, label, 1)
+            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, sender.run, label, 1)
+
+    def _cancel(self, run_id: int, initiated_id: int) -> None:
+        sender = self._open(run_id)
+        if sender is None or initiated_id not in sender.externals:
+            return
+        _, workflow_id = sender.externals.pop(initiated_id)
+        target = self.server.executions.open_run(workflow_id)
+        if target is not None:
+            self.server.executions.cancel_requested(target)
+        kind = (
+            "ExternalWorkflowExecutionCancelRequested"
+            if target is not None
+            else "RequestCancelExternalWorkflowExecutionFailed"
+        )
+        sender.record(kind, self.server.world.now, initiated_event_id=initiated_id, workflow_id=workflow_id)
+        self._tell(sender)

@@ -1,0 +1,135 @@
+"""What is read off at the end: each run's record and status, what the cases compare, and what it all costs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from durascope.simulators.engine import Findings
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.temporal.billing import actions
+from durascope.simulators.temporal.lines import line
+from durascope.simulators.temporal.mutable_state import MutableState
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.engine import Temporal
+
+
+class Accounts:
+    """Counts what closes and keeps what is asked for; no part of Temporal looks at it."""
+
+    def __init__(self, engine: Temporal) -> None:
+        self.engine = engine
+        self.counters: Counter[str] = Counter()
+        self.states: list[MutableState] = []
+        self._starts: Counter[str] = Counter()
+        self._answers: dict[str, list[str]] = {}
+        self._replayed: dict[str, dict[str, int]] = {}
+        self._notes: dict[str, None] = {}
+
+    # ---- told while it happens -----------------------------------------------------------------------------
+
+    def start(self, run: RunInfo, answer: str) -> None:
+        self._starts[answer] += 1
+
+    def answer(self, name: str, answer: str) -> None:
+        self._answers.setdefault(name, []).append(answer)
+
+    def replayed(self, process: str, step: str) -> None:
+        steps = self._replayed.setdefault(process, {})
+        steps[step] = steps.get(step, 0) + 1
+        self.counters["replayed_steps"] += 1
+
+    def note(self, note: str) -> None:
+        self._notes[note] = None
+
+    def closed(self, state: MutableState) -> None:
+        self._count(state)
+        if self.engine.records:
+            self.states.append(state)
+
+    def _count(self, state: MutableState) -> None:
+        counters, history = self.counters, state.history
+        events, size = len(history.events), self.engine.server.exact_size(state)
+        counters["executions"] += 1
+        counters["billable_actions"] += actions(state)
+        counters["history_events"] += events
+        counters["history_bytes"] += size
+        counters["activity_retries"] += state.retries
+        counters["heartbeats"] += state.heartbeats
+        counters["queries"] += state.queries
+        counters["limit_warnings"] += state.warned
+        counters["largest_history_events"] = max(counters["largest_history_events"], events)
+        counters["largest_history_bytes"] = max(counters["largest_history_bytes"], size)
+        for event in history.events:
+            name = _COUNTED.get(event.kind)
+            if name is not None:
+                counters[name] += 1
+
+    # ---- read at the end -----------------------------------------------------------------------------------
+
+    def findings(self) -> Findings:
+        open_runs = [state for state in self.engine.store.runs.values() if state.open]
+        for state in open_runs:
+            self._count(state)
+        found = Findings(counters=dict(self.counters))
+        states = sorted([*self.states, *(open_runs if self.engine.records else ())], key=lambda state: state.run_id)
+        names = self._names(states)
+        lasts: dict[str, int] = {}
+        for state in states:
+            name = names[state.run_id]
+            found.records[name] = [line(event) for event in state.history.events]
+            found.status[name] = state.status
+            lasts[name] = (state.closed_at or self.engine.world.now) - state.started_at
+        for name, run in self.engine.world.recorder.runs.items():
+            if self.engine.records and "." not in name and name not in found.status and run.workflow in self._entities():
+                found.status[name] = run.status
+        found.facts.update(
+            starts=dict(self._starts),
+            answers={name: _summed(answers) for name, answers in self._answers.items()},
+            replayed=self._replayed,
+            lasts=lasts,
+        )
+        found.notes.extend((*self.engine.unsupported(), *self._notes))
+        return found
+
+    def _entities(self) -> set[str]:
+        return {name for name, workflow in self.engine.scenario.workflows.items() if workflow.one_at_a_time}
+
+    def _names(self, states: list[MutableState]) -> dict[int, str]:
+        """Names of executions: `run 1`, or `run 1.1`, `run 1.2` where a run went on as another.
+
+        Where starts were refused or attached, runs are numbered as they came to be.
+        """
+        chained = {state.run.name for state in states if state.options.execution > 1}
+        renamed: dict[str, str] = {}
+        if self._starts["refused"] or self._starts["attached"]:
+            for state in states:
+                if state.run.name == f"run {state.run.number}":
+                    renamed.setdefault(state.run.name, f"run {len(renamed) + 1}")
+        names: dict[int, str] = {}
+        for state in states:
+            name = state.run.name
+            shown = renamed.get(name, name)
+            names[state.run_id] = f"{shown}.{state.options.execution}" if name in chained else shown
+        return names
+
+
+_COUNTED = {
+    "WorkflowTaskScheduled": "workflow_tasks",
+    "WorkflowTaskTimedOut": "workflow_task_timeouts",
+    "WorkflowTaskFailed": "workflow_task_failures",
+    "ActivityTaskScheduled": "activities",
+    "ActivityTaskTimedOut": "activity_timeouts",
+    "TimerStarted": "timers",
+    "WorkflowExecutionSignaled": "signals",
+    "WorkflowExecutionUpdateAccepted": "updates",
+    "StartChildWorkflowExecutionInitiated": "child_workflows",
+    "MarkerRecorded": "markers",
+}
+
+
+def _summed(answers: list[str]) -> str:
+    if len(answers) == 1:
+        return answers[0]
+    return ", ".join(f"{count} {answer}" for answer, count in Counter(answers).items())

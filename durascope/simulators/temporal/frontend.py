@@ -1,0 +1,160 @@
+"""The frontend: the server's API. It routes calls to the parts that answer them, and keeps nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from durascope.simulators.temporal.activities import ActivityTask
+from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.matching import Poll, QueueId
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
+from durascope.simulators.temporal.updates import Query
+
+if TYPE_CHECKING:
+    from durascope.simulators.services import Outcome
+    from durascope.simulators.temporal.channel import Call
+    from durascope.simulators.temporal.server import Link, Server
+
+Signal = tuple[str, Any]
+StartUpdate = tuple[str, str, Any]
+"""id, name, payload"""
+
+
+class Frontend:
+    """One method per call of the API; each answers through `link.reply(call, …)`, now or later."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._methods: dict[str, Callable[..., Any]] = {
+            "poll": self._poll,
+            "complete workflow task": self._workflow_task_completed,
+            "fail workflow task": self._workflow_task_failed,
+            "complete activity": self._activity_completed,
+            "fail activity": self._activity_failed,
+            "report cancelled activity": self._activity_cancelled,
+            "heartbeat": self._heartbeat,
+            "shut down worker": self._shut_down,
+            "get history": self._get_history,
+            "answer query": self._answer_query,
+            "start workflow": self._start,
+            "signal": self._signal,
+            "cancel": self._cancel,
+            "terminate": self._terminate,
+            "update": self._update,
+            "query": self._query,
+        }
+
+    def handle(self, method: str, link: Link, call: Call) -> None:
+        self._methods[method](link, call, *call.args)
+
+    # ---- for workers ---------------------------------------------------------------------------------------
+
+    def _poll(self, link: Link, call: Call, queue: QueueId, sticky: tuple[str, int] | None) -> None:
+        link.sticky = sticky if sticky is not None else link.sticky
+        self.server.matching.poll(queue, Poll(link, call))
+
+    def _pending(self, run_id: int, task: WorkflowTask) -> MutableState | None:
+        state = self.server.store.runs.get(run_id)
+        return state if self.server.workflow_tasks.held_by(state, task) else None
+
+    def _workflow_task_completed(
+        self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion
+    ) -> None:
+        state = self._pending(run_id, task)
+        if state is None:
+            link.reply(call, "not found")
+        else:
+            self.server.workflow_tasks.completed(state, task, link, call, done)
+
+    def _workflow_task_failed(
+        self, link: Link, call: Call, run_id: int, task: WorkflowTask, cause: str, message: str
+    ) -> None:
+        state = self._pending(run_id, task)
+        if state is not None:
+            self.server.workflow_tasks.failed(state, task, cause, message)
+        link.reply(call, "failed")
+
+    def _activity_completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
+        self.server.activities.completed(link, call, task, outcome)
+
+    def _activity_failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
+        self.server.activities.failed(link, call, task, failure)
+
+    def _activity_cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
+        self.server.activities.cancelled(link, call, task)
+
+    def _heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
+        self.server.activities.heartbeat(link, call, task)
+
+    def _shut_down(self, link: Link, call: Call, queue: QueueId) -> None:
+        self.server.matching.unload(queue)
+
+    def _get_history(self, link: Link, call: Call, run_id: int) -> None:
+        state = self.server.store.runs.get(run_id)
+        link.reply(call, () if state is None else tuple(state.history.events))
+
+    def _answer_query(self, link: Link, call: Call, query: Query, answer: str) -> None:
+        self.server.updates.query_answered(query, answer)
+        link.reply(call, "answered")
+
+    # ---- for clients ---------------------------------------------------------------------------------------
+
+    def _start(
+        self, link: Link, call: Call, options: StartOptions, conflict: str, signal: Signal | None,
+        update: StartUpdate | None, eager: bool,
+    ) -> None:  # fmt: skip
+        """StartWorkflowExecution, SignalWithStart, or UpdateWithStart (U5)."""
+        server = self.server
+        running = server.executions.open_run(options.workflow_id)
+        if running is not None and running.run.name == options.run.name and running.options.execution == 1:
+            link.reply(call, "started")  # the same request again, whose answer was lost
+            return
+        if running is None:
+            running = server.executions.create(options, signal=signal, first_task="eager" if eager else "now")
+            if update is None:
+                link.reply(call, "started")
+        elif signal is not None:
+            server.executions.signalled(running, *signal, "client")
+            link.reply(call, "attached")
+        elif update is None:
+            link.reply(call, "attached" if conflict == "use-existing" else "refused")
+        if update is not None:
+            server.updates.admit(link, call, running, *update)
+
+    def _open(self, link: Link, call: Call, workflow_id: str) -> MutableState | None:
+        state = self.server.executions.open_run(workflow_id)
+        if state is None:
+            link.reply(call, "not found")
+        return state
+
+    def _signal(self, link: Link, call: Call, workflow_id: str, name: str, payload: Any) -> None:
+        state = self._open(link, call, workflow_id)
+        if state is not None:
+            accepted = self.server.executions.signalled(state, name, payload, "client")
+            link.reply(call, "accepted" if accepted else "refused")
+
+    def _cancel(self, link: Link, call: Call, workflow_id: str) -> None:
+        state = self._open(link, call, workflow_id)
+        if state is not None:
+            self.server.executions.cancel_requested(state)
+            link.reply(call, "accepted")
+
+    def _terminate(self, link: Link, call: Call, workflow_id: str) -> None:
+        state = self._open(link, call, workflow_id)
+        if state is not None:
+            self.server.executions.terminate(state, "kill")
+            link.reply(call, "accepted")
+
+    def _update(self, link: Link, call: Call, workflow_id: str, id: str, name: str, payload: Any) -> None:
+        state = self._open(link, call, workflow_id)
+        if state is not None:
+            self.server.updates.admit(link, call, state, id, name, payload)
+
+    def _query(self, link: Link, call: Call, workflow_id: str, name: str) -> None:
+        run_id = self.server.store.current.get(workflow_id)
+        state = None if run_id is None else self.server.store.runs.get(run_id)
+        if state is None:
+            link.reply(call, "not found")
+        else:
+            self.server.updates.ask(link, call, state, name)

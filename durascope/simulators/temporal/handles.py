@@ -1,0 +1,179 @@
+"""What workflow code waits for: activities, timers, children, local activities, as the Python SDK's event loop has them.
+
+The SDK wraps some of these in tasks of their own, so that a result takes a few turns of the loop to reach the code that
+awaits it. The order of commands depends on it; each handle says how many turns it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.steps import Run
+from durascope.simulators.program import Cancelled, Future, Loop, WorkflowFailure
+from durascope.simulators.temporal.commands import Command, Failure
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
+
+
+class Backoff(Exception):
+    """A local activity is to be tried again after so long a pause that the pause becomes a timer (§7)."""
+
+    def __init__(self, us: int, attempt: int) -> None:
+        super().__init__(us)
+        self.us = us
+        self.attempt = attempt
+
+
+class Pending(Future):
+    """Something that later events of the history will answer."""
+
+    __slots__ = ("awaits_events", "event_id")
+
+    def __init__(self, instance: WorkflowInstance) -> None:
+        super().__init__(instance.loop)
+        self.event_id = 0
+        """Of the event that began it; 0 until it has been seen."""
+        self.awaits_events = True
+
+
+class _Operation(Pending):
+    """A task of the SDK around the result: its awaiter is resumed three turns after the result is in.
+
+    Cancelling it asks for the operation's cancellation one turn later and goes on waiting.
+    """
+
+    __slots__ = ("closed", "command", "instance", "name", "resolved")
+
+    def __init__(self, instance: WorkflowInstance, name: str) -> None:
+        super().__init__(instance)
+        self.instance = instance
+        self.name = name
+        self.command: Command
+        self.resolved = False
+        """The code has its answer, or is about to."""
+        self.closed = False
+        """The server has written its end."""
+
+    def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
+        self.loop.call_soon(self._noticed, values, failure, backoff)
+
+    def _noticed(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any) -> None:
+        self.loop.call_soon(self._returned, values, failure, backoff)
+
+    def _returned(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any) -> None:
+        if backoff is not None:
+            self.fail(Backoff(*backoff))
+        elif failure is None:
+            self.resolve(values)
+        elif failure.kind == "canceled":
+            self.fail(Cancelled())
+        else:
+            self.fail(WorkflowFailure(f"{self.name}: {failure.message}", step=self.name))
+
+    def cancel(self) -> bool:
+        if self.done:
+            return False
+        self.loop.call_soon(self._ask_to_cancel)
+        return True
+
+    def _ask_to_cancel(self) -> None:
+        if not self.done and not self.resolved:
+            self.instance.issued.append(self.cancellation_command())
+
+    def cancellation_command(self) -> Command:
+        raise NotImplementedError
+
+
+class ActivityHandle(_Operation):
+    """An activity; `cancellation` is try, wait or abandon (A10)."""
+
+    __slots__ = ("cancellation",)
+
+    def __init__(self, instance: WorkflowInstance, name: str, cancellation: str) -> None:
+        super().__init__(instance, name)
+        self.cancellation = cancellation
+
+    def cancellation_command(self) -> Command:
+        return Command("RequestCancelActivityTask", self.command.seq, self.name, {}, self)
+
+
+class ChildHandle(_Operation):
+    """A child workflow: first it starts, then it ends."""
+
+    __slots__ = ("child_started", "start")
+
+    def __init__(self, instance: WorkflowInstance, name: str) -> None:
+        super().__init__(instance, name)
+        self.start = ChildStart(self)
+        self.child_started = False
+
+    def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
+        if self.start.done:
+            super().settle(values, failure, backoff)
+        elif failure is not None and failure.kind == "canceled":
+            self.start.fail(Cancelled())
+        else:
+            self.start.resolve()
+            super().settle(values, failure, backoff)
+
+    def cancellation_command(self) -> Command:
+        return Command("RequestCancelChild", self.command.seq, self.name, {}, self)
+
+
+class ChildStart(Future):
+    """The child's start: a cancellation while it is awaited is a cancellation of the child."""
+
+    __slots__ = ("child",)
+
+    def __init__(self, child: ChildHandle) -> None:
+        super().__init__(child.instance.loop)
+        self.child = child
+
+    def cancel(self) -> bool:
+        if self.done:
+            return False
+        self.child.instance.issued.append(self.child.cancellation_command())
+        if self.child.instance.cancel_requested:
+            return super().cancel()
+        return True
+
+
+class LocalActivity(_Operation):
+    """A local activity: the worker itself runs it (§7)."""
+
+    __slots__ = ("attempt", "key", "running", "seq", "start_to_close", "step")
+
+    def __init__(
+        self, instance: WorkflowInstance, seq: int, step: Run, name: str, key: str, attempt: int, start_to_close: int
+    ) -> None:
+        super().__init__(instance, name)
+        self.seq = seq
+        self.step = step
+        self.key = key
+        self.attempt = attempt
+        self.start_to_close = start_to_close
+        self.running: Any = None
+        """The worker's execution of it."""
+        self.awaits_events = False
+
+    def cancellation_command(self) -> Command:
+        return Command("RequestCancelLocalActivity", self.seq, self.name, {}, self)
+
+
+class TimerHandle:
+    """A timer of the code: `fire` is what the loop calls when it has fired."""
+
+    __slots__ = ("awaits_events", "command", "event_id", "fired", "future", "seq")
+
+    def __init__(self, loop: Loop, seq: int, command: Command) -> None:
+        self.seq = seq
+        self.command = command
+        self.future = Future(loop)
+        self.event_id = 0
+        self.awaits_events = True
+        self.fired = False
+
+    def fire(self) -> None:
+        self.future.resolve()

@@ -1,0 +1,61 @@
+"""Cuts a history into the stretches that a worker applies one by one: each ends with the start of a workflow task.
+
+Tasks that failed or timed out do not end a stretch, nor do heartbeats: what came with them is part of the next
+(as sdk-core's history_update does it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from durascope.simulators.temporal.history import COMMAND_EVENTS, HistoryEvent
+
+_NOT_CONCLUDED: Final = frozenset((
+    "WorkflowTaskFailed", "WorkflowTaskTimedOut",
+    "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated", "WorkflowExecutionCanceled",
+))  # fmt: skip
+
+_FINAL: Final = frozenset((
+    "WorkflowExecutionCompleted", "WorkflowExecutionFailed", "WorkflowExecutionCanceled",
+    "WorkflowExecutionContinuedAsNew", "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated",
+))  # fmt: skip
+
+
+def workflow_task_sequences(events: Sequence[HistoryEvent]) -> tuple[list[Sequence[HistoryEvent]], int]:
+    """The stretches, and how many events at the end belong to none (they follow the last start of a task)."""
+    sequences: list[Sequence[HistoryEvent]] = []
+    begin = 0
+    while begin < len(events):
+        end = _end_of_next(events, begin)
+        if end is None:
+            break
+        sequences.append(events[begin : end + 1] if begin or end + 1 < len(events) else events)
+        begin = end + 1
+    return sequences, len(events) - begin
+
+
+def _end_of_next(events: Sequence[HistoryEvent], begin: int) -> int | None:
+    saw_command = False
+    starts: list[int] = []
+    for index in range(begin, len(events)):
+        kind = events[index].kind
+        if kind in _FINAL:
+            return None
+        if kind in COMMAND_EVENTS:
+            saw_command = True
+        if kind != "WorkflowTaskStarted":
+            continue
+        following = events[index + 1].kind if index + 1 < len(events) else None
+        if following in _NOT_CONCLUDED:
+            continue
+        starts.append(index)
+        if following == "WorkflowTaskCompleted" and index + 2 < len(events):
+            after = events[index + 2]
+            if not saw_command and after.kind == "WorkflowTaskScheduled":
+                continue
+            if after.kind == "WorkflowExecutionUpdateAccepted":
+                sequencing = after.attributes["accepted_request_sequencing_event_id"]
+                return next((each for each in reversed(starts) if events[each].id <= sequencing + 1), index)
+        return index
+    return None

@@ -1,0 +1,82 @@
+"""A local activity in the worker: attempts, backoffs in memory, and the marker that comes of them (§7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.simulators.kernel.world import Call
+from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.temporal.activities import retry_policy_of
+from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.handles import LocalActivity
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.worker import Worker
+    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
+
+RETRY_THRESHOLD: Final = 60_000_000
+"""A longer backoff becomes a timer in the history, in µs (§7)."""
+
+
+class LocalExecution:
+    """The attempts of one local activity in one worker."""
+
+    __slots__ = ("_body", "_limit", "_pause", "attempt", "instance", "local", "policy", "worker")
+
+    def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
+        self.worker = worker
+        self.instance = instance
+        self.local = local
+        self.policy = retry_policy_of(local.step.retry)
+        self.attempt = local.attempt
+        self._body: Execution | None = None
+        self._pause: Call | None = None
+        self._limit: Call | None = None
+
+    def begin(self) -> None:
+        local, worker, options = self.local, self.worker, self.instance.options
+        key = local.key if options.execution == 1 else f"{options.execution}/{local.key}"
+        info = self.instance.sdk.info
+        self._body = worker.services.execute(worker, info, local.step, local.name, key, self._ended, self.attempt)
+        if not self._body.over and self._body.takes > local.start_to_close:
+            self._limit = worker.after(local.start_to_close, self._timed_out)
+
+    def _timed_out(self) -> None:
+        if self._body is not None:
+            self._body.cancel()
+        self._failed(Failure("start-to-close timeout", "timeout"))
+
+    def _ended(self, outcome: Outcome) -> None:
+        self.worker.cancel(self._limit)
+        if outcome.ok:
+            self._resolve({"values": outcome.values, "size": outcome.size, "attempt": self.attempt})
+        else:
+            self._failed(
+                Failure(outcome.error or "error", retryable=outcome.retryable, retry_after=outcome.retry_after)
+            )
+
+    def _failed(self, failure: Failure) -> None:
+        policy = self.policy
+        final = not failure.retryable or (policy.max_attempts and self.attempt >= policy.max_attempts)
+        if final:
+            self._resolve({"failure": failure, "attempt": self.attempt})
+            return
+        backoff = policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
+        retry = self.local.step.retry
+        threshold = RETRY_THRESHOLD if retry is None or retry.local_threshold is None else retry.local_threshold
+        self.attempt += 1
+        if backoff > threshold:
+            self._resolve({"failure": failure, "backoff": (backoff, self.attempt), "attempt": self.attempt - 1})
+        else:
+            self._pause = self.worker.after(backoff, self.begin)
+
+    def _resolve(self, attributes: dict[str, Any]) -> None:
+        self.instance.local_done(self.local, attributes)
+        self.worker.local_activity_done(self.instance)
+
+    def cancel(self) -> None:
+        """Stops it where it is; nothing of it is kept."""
+        if self._body is not None and not self._body.over:
+            self._body.cancel()
+        self.worker.cancel(self._pause)
+        self.worker.cancel(self._limit)

@@ -1,0 +1,177 @@
+"""Matching: task queues, where tasks meet the polls of workers.
+
+A task is given to a waiting poll at once (sync match), else it goes to the backlog of one of the queue's partitions;
+a poll that comes takes from any partition that has something, so a drained backlog is not first come, first served
+(§10). A sticky queue has one partition and one worker, and refuses tasks once that worker has been silent for 10 s (W4).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.constants import duration, mix
+from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.channel import Call
+    from durascope.simulators.temporal.server import Link, Server
+
+LANE: Final = "matching"
+QueueId = tuple[str, str]
+"""(workflow · activity · sticky, name)"""
+
+
+class QueuedTask:
+    """A reference to a task of history: who takes it learns from history whether it still is one."""
+
+    __slots__ = ("kind", "state", "subject")
+
+    def __init__(self, kind: str, state: MutableState, subject: WorkflowTask | Activity | Any) -> None:
+        self.kind = kind
+        """workflow · activity · query"""
+        self.state = state
+        self.subject = subject
+
+
+@dataclass(slots=True, eq=False)
+class Poll:
+    """A worker that waits for a task of a queue."""
+
+    link: Link
+    call: Call
+
+
+@dataclass(slots=True)
+class Backlog:
+    """What one queue keeps on disk: tasks by partition."""
+
+    partitions: list[deque[QueuedTask]]
+    count: int = 0
+    """How many tasks have ever been put into it."""
+
+
+@dataclass(slots=True)
+class MatchingStore:
+    """What matching keeps on disk."""
+
+    backlogs: dict[QueueId, Backlog] = field(default_factory=dict[QueueId, Backlog])
+
+
+class TaskQueue:
+    """The volatile half of a queue: who waits, and when somebody last did."""
+
+    __slots__ = ("backlog", "id", "last_poll_at", "polls")
+
+    def __init__(self, id: QueueId, backlog: Backlog) -> None:
+        self.id = id
+        self.backlog = backlog
+        self.polls: deque[Poll] = deque()
+        self.last_poll_at: int | None = None
+
+
+class Matching:
+    """All task queues of the server."""
+
+    def __init__(self, server: Server, store: MatchingStore, partitions: int) -> None:
+        self.server = server
+        self.store = store
+        self.partitions = partitions
+        self._window = duration("sticky_poller_window")
+        self.queues: dict[QueueId, TaskQueue] = {}
+
+    def reset(self) -> None:
+        self.queues = {}
+
+    # ---- tasks ---------------------------------------------------------------------------------------------
+
+    def add_workflow_task(self, state: MutableState, task: WorkflowTask) -> None:
+        """Takes a workflow task from history's transfer queue; a dead sticky queue passes it on (W4)."""
+        if state.wft is not task or task.started_at is not None:
+            return
+        self._add(self._workflow_queue(state, task.queue_kind, task.queue_name), QueuedTask("workflow", state, task))
+
+    def add_query(self, state: MutableState, query: Any) -> None:
+        kind, name = ("sticky", state.sticky[0]) if state.sticky is not None else ("normal", state.queue)
+        self._add(self._workflow_queue(state, kind, name), QueuedTask("query", state, query))
+
+    def add_activity_task(self, state: MutableState, activity: Activity) -> None:
+        self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity))
+
+    def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
+        if kind == "sticky":
+            queue = self.queues.get(("sticky", name))
+            if queue is not None and self._polled_lately(queue):
+                return queue
+            name = state.queue
+        return self._queue(("workflow", name))
+
+    def _polled_lately(self, queue: TaskQueue) -> bool:
+        if any(poll.link.open for poll in queue.polls):
+            return True
+        return queue.last_poll_at is not None and self.server.world.now - queue.last_poll_at <= self._window
+
+    def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
+        self.server.world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+        polls = queue.polls
+        while polls:
+            poll = polls.popleft()
+            if poll.link.open:
+                queue.last_poll_at = self.server.world.now
+                if not self.server.start_task(task, poll, queue.id[0]):
+                    polls.appendleft(poll)
+                return
+        backlog = queue.backlog
+        backlog.count += 1
+        partition = mix(task.state.luck, 77, backlog.count) % len(backlog.partitions)
+        backlog.partitions[partition].append(task)
+
+    # ---- polls ---------------------------------------------------------------------------------------------
+
+    def poll(self, id: QueueId, poll: Poll) -> None:
+        """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
+        queue = self._queue(id)
+        queue.last_poll_at = self.server.world.now
+        poll.link.queues[id] = None
+        while (task := self._from_backlog(queue)) is not None:
+            if self.server.start_task(task, poll, id[0]):
+                return
+        queue.polls.append(poll)
+
+    def _from_backlog(self, queue: TaskQueue) -> QueuedTask | None:
+        filled = [partition for partition in queue.backlog.partitions if partition]
+        if not filled:
+            return None
+        if len(filled) == 1:
+            return filled[0].popleft()
+        state = filled[0][0].state
+        return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
+
+    def lost(self, link: Link) -> None:
+        """A worker's connection has broken: its polls have ended now."""
+        for id in link.queues:
+            queue = self.queues.get(id)
+            if queue is not None and any(poll.link is link for poll in queue.polls):
+                queue.polls = deque(poll for poll in queue.polls if poll.link is not link)
+                queue.last_poll_at = self.server.world.now
+
+    def unload(self, id: QueueId) -> None:
+        """A worker that stops gracefully gives its sticky queue up; what is in it goes to the normal one (W4)."""
+        queue = self.queues.pop(id, None)
+        if queue is None:
+            return
+        self.store.backlogs.pop(id, None)
+        for task in (task for partition in queue.backlog.partitions for task in partition):
+            self._add(self._queue(("workflow", task.state.queue)), task)
+
+    def _queue(self, id: QueueId) -> TaskQueue:
+        queue = self.queues.get(id)
+        if queue is None:
+            backlog = self.store.backlogs.get(id)
+            if backlog is None:
+                count = 1 if id[0] == "sticky" else self.partitions
+                backlog = self.store.backlogs[id] = Backlog([deque() for _ in range(count)])
+            queue = self.queues[id] = TaskQueue(id, backlog)
+        return queue

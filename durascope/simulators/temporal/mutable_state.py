@@ -1,0 +1,248 @@
+"""A run's mutable state: everything the history service knows of it beside its events. Durable, one write per transition.
+
+    workflow task:  none ─▶ scheduled(kind, queue, attempt) ─▶ started(worker) ─▶ completed · failed · timed out ─▶ none
+    activity:       scheduled ─▶ started ─▶ closed
+                        ▲           └─(failed, retry left)─▶ backoff ─┐
+                        └──────────── attempt + 1 ◀──────────────────┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from durascope.models.steps import Retry, Run
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import Call
+from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.history import BUFFERABLE, EventHistory, HistoryEvent
+from durascope.simulators.temporal.timer_queue import TimerTask
+
+SECOND = 1_000_000
+
+
+class WorkflowTask:
+    """The one pending workflow task (W1)."""
+
+    __slots__ = (
+        "attempt", "events_at_schedule", "kind", "queue_kind", "queue_name", "scheduled_at", "scheduled_id",
+        "started_at", "started_id", "timer", "unstarted_timer", "worker", "writer",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, queue_kind: str, queue_name: str, attempt: int, at: int, events: int) -> None:
+        self.kind = kind
+        """normal · transient (W7) · speculative (§8)"""
+        self.queue_kind = queue_kind
+        self.queue_name = queue_name
+        self.attempt = attempt
+        self.scheduled_at = at
+        self.events_at_schedule = events
+        self.scheduled_id = 0
+        """0: not written."""
+        self.started_id = 0
+        self.started_at: int | None = None
+        self.worker = ""
+        self.timer: TimerTask | None = None
+        self.unstarted_timer: TimerTask | VolatileTimer | None = None
+        self.writer: Callable[[MutableState, WorkflowTask], object] | None = None
+        """Writes a speculative task's events, before anything else is written (U3)."""
+
+
+class VolatileTimer:
+    """A timer in the server's memory; gone after a crash."""
+
+    __slots__ = ("call", "component")
+
+    def __init__(self, component: Component, call: Call) -> None:
+        self.component = component
+        self.call = call
+
+    def cancel(self) -> None:
+        self.component.cancel(self.call)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """A retry policy with its defaults filled in, in microseconds (§12)."""
+
+    initial: int = SECOND
+    factor: float = 2.0
+    max_interval: int = 100 * SECOND
+    max_attempts: int = 0
+    """0: unlimited."""
+
+    def interval(self, attempt: int) -> int:
+        """The backoff after that attempt has failed (A3)."""
+        try:
+            grown = self.initial * self.factor ** (attempt - 1)
+        except OverflowError:
+            return self.max_interval
+        return int(min(float(self.max_interval), grown))
+
+
+class Activity:
+    """A pending activity (A1)."""
+
+    __slots__ = (
+        "attempt", "attempt_scheduled_at", "backing_off", "cancel_requested", "event", "heartbeat_at", "key",
+        "last_failure", "name", "policy", "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "seq", "started_at",
+        "step", "timeouts", "worker",
+    )  # fmt: skip
+
+    def __init__(
+        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, step: Run, queue: str, policy: RetryPolicy,
+        timeouts: tuple[int, int, int, int],
+    ) -> None:  # fmt: skip
+        self.event = event
+        self.scheduled_id = event.id
+        self.run = run
+        """Whose step it is: the run's, or that of a request which an entity works off."""
+        self.seq = seq
+        self.name = name
+        self.key = key
+        self.step = step
+        self.queue = queue
+        self.policy = policy
+        self.timeouts = timeouts
+        """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
+        self.scheduled_at = event.at
+        self.attempt = 1
+        self.attempt_scheduled_at = event.at
+        self.started_at: int | None = None
+        self.heartbeat_at = 0
+        self.worker = ""
+        self.last_failure: Failure | None = None
+        self.cancel_requested = False
+        self.backing_off = False
+        self.retry_timer: TimerTask | None = None
+
+
+@dataclass(slots=True)
+class Child:
+    """A pending child workflow."""
+
+    initiated: HistoryEvent
+    seq: int
+    name: str
+    key: str
+    workflow_id: str
+    abandoned: bool = False
+    run_id: int = 0
+    """0: not started yet."""
+    started: HistoryEvent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Where a child reports to."""
+
+    run_id: int
+    initiated_id: int
+    abandoned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartOptions:
+    """What a run is started with; a run that continues or retries another takes over most of it."""
+
+    run: RunInfo
+    workflow_id: str
+    parent: Parent | None = None
+    execution: int = 1
+    """Its place in the chain of executions of one logical run."""
+    attempt: int = 1
+    """Of the workflow's retry policy."""
+    initiator: str | None = None
+    """workflow (continue-as-new) · retry"""
+    resume_at: int = 0
+    """How many rounds the runs before it have done."""
+    carried: tuple[Any, ...] = ()
+    """Workflow variables that are handed to the next run."""
+    delay: int = 0
+    """First-task backoff."""
+    run_timeout: int = 0
+    """0: none."""
+    retry: Retry | None = None
+    entity: bool = False
+    """It works off requests that come as updates, one at a time."""
+
+
+@dataclass(slots=True)
+class Update:
+    """An update that has been accepted and not completed; durable from its acceptance on."""
+
+    id: str
+    name: str
+    accepted: HistoryEvent
+
+
+@dataclass(slots=True)
+class MutableState:
+    """One run of a workflow in the history service."""
+
+    run_id: int
+    options: StartOptions
+    luck: int
+    queue: str
+    """The normal task queue of its workflow tasks."""
+    task_timeout: int
+    history: EventHistory = field(default_factory=EventHistory)
+    wft: WorkflowTask | None = None
+    wft_attempt: int = 1
+    sticky: tuple[str, int] | None = None
+    """The sticky queue and its schedule-to-start timeout (W2)."""
+    previous_started_id: int = 0
+    activities: dict[int, Activity] = field(default_factory=dict[int, Activity])
+    activity_timeouts: list[tuple[int, int, str, int]] = field(default_factory=list[tuple[int, int, str, int]])
+    """A heap of (due, scheduled id, type, attempt): the first that still holds is the next to fire."""
+    activity_timer: TimerTask | None = None
+    timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=dict[int, tuple[int, HistoryEvent]])
+    """Pending user timers by timer id: when they are due, and their TimerStarted."""
+    timer_heap: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    user_timer: TimerTask | None = None
+    children: dict[int, Child] = field(default_factory=dict[int, Child])
+    externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=dict[int, tuple[HistoryEvent, str]])
+    """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
+    updates: dict[str, Update] = field(default_factory=dict[str, Update])
+    updates_total: int = 0
+    completed_updates: set[str] = field(default_factory=set[str])
+    signals: int = 0
+    cancel_requested: bool = False
+    status: str = "running"
+    started_at: int = 0
+    closed_at: int = 0
+    run_timer: TimerTask | None = None
+    first_task_timer: TimerTask | None = None
+    markers_in_tasks: int = 0
+    """Workflow tasks that had markers of local activities (§14)."""
+    heartbeats: int = 0
+    retries: int = 0
+    queries: int = 0
+    warned: bool = False
+
+    @property
+    def run(self) -> RunInfo:
+        return self.options.run
+
+    @property
+    def open(self) -> bool:
+        return self.status == "running"
+
+    def record(self, kind: str, at: int, **attributes: Any) -> HistoryEvent:
+        """Appends an event, or buffers it while a workflow task is started (§5)."""
+        wft = self.wft
+        if wft is not None:
+            if wft.writer is not None and wft.kind == "speculative":
+                wft.writer(self, wft)
+            if wft.started_at is not None and kind in BUFFERABLE:
+                return self.history.hold(kind, at, attributes)
+        return self.history.append(kind, at, attributes)
+
+    def flush(self) -> bool:
+        """Numbers what is buffered; an event breaks a chain of transient tasks (W7)."""
+        if self.history.flush():
+            self.wft_attempt = 1
+            return True
+        return False

@@ -1,0 +1,241 @@
+"""The Temporal Server: frontend, history and matching in one process (the dev server), over durable stores.
+
+A state transition is one write: whatever a handler changes is durable when `commit` is called, and only then does
+anything of it pass as a moment or leave as a message. A crash drops the parts' volatile state; `started` begins from
+the stores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.scenario import TemporalDeployment
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.network import Connection, Network
+from durascope.simulators.kernel.world import World
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.command_handler import CommandHandler
+from durascope.simulators.temporal.constants import Delays, event_bytes, limit
+from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.externals import Externals
+from durascope.simulators.temporal.frontend import Frontend
+from durascope.simulators.temporal.lines import line
+from durascope.simulators.temporal.matching import Matching, MatchingStore, Poll, QueuedTask, QueueId
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore, TimerTask
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.user_timers import UserTimers
+from durascope.simulators.temporal.workflow_tasks import TaskForWorker, WorkflowTasks
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.channel import Call, Channel
+
+HISTORY: Final = "history"
+
+
+@dataclass(slots=True)
+class ServerStore:
+    """Everything the server keeps in its database."""
+
+    runs: dict[int, MutableState] = field(default_factory=dict[int, MutableState])
+    """Open runs, and closed ones as long as they are of interest."""
+    current: dict[str, int] = field(default_factory=dict[str, int])
+    """The latest run of each workflow id."""
+    last_run_id: int = 0
+    timers: TimerStore = field(default_factory=TimerStore)
+    matching: MatchingStore = field(default_factory=MatchingStore)
+    transfers: dict[int, tuple[str, tuple[Any, ...]]] = field(default_factory=dict[int, tuple[str, tuple[Any, ...]]])
+    """Transfer tasks that concern other runs."""
+    last_transfer: int = 0
+
+
+class Link:
+    """One worker's (or the client's) connection, as the server sees it."""
+
+    __slots__ = ("channel", "connection", "network", "open", "queues", "server", "sticky", "worker")
+
+    def __init__(self, server: Server, connection: Connection) -> None:
+        self.server = server
+        self.network = server.network
+        self.connection = connection
+        self.worker = connection.client.name
+        self.channel: Channel | None = None
+        self.sticky: tuple[str, int] | None = None
+        """The worker's sticky queue, as it names it when it polls it (W2)."""
+        self.queues: dict[QueueId, None] = {}
+        self.open = True
+
+    def reply(self, call: Call, answer: Any) -> None:
+        """Answers a call; a caller that is gone will not hear it."""
+        channel = self.channel
+        if channel is not None and self.open:
+            self.network.send(
+                self.server, channel.owner, self.server.delays.call, channel.answered, call, answer,
+                what=f"{call.method}: answer", run=call.run,
+            )  # fmt: skip
+
+
+    def push(self, task: TaskForWorker) -> None:
+        """Hands a worker a task that it has not polled for (A12b)."""
+        channel = self.channel
+        if channel is not None:
+            self.network.send(
+                self.server, channel.owner, self.server.delays.call, channel.pushed, task,
+                what="start workflow: answer", run=task.options.run,
+            )  # fmt: skip
+
+
+class Server(Component):
+    """The server's process."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        store: ServerStore,
+        options: TemporalDeployment,
+        *,
+        keep: Callable[[MutableState], Any],
+        queue_of: Callable[[str], str],
+    ) -> None:
+        self.network = network
+        self.store = store
+        self.options = options
+        self.keep = keep
+        """Told of every run that has closed."""
+        self.queue_of = queue_of
+        """The task queue that a workflow's starter names."""
+        self.delays = Delays(options.latencies)
+        self.channels: list[Channel] = []
+        self._sizes = event_bytes()
+        self._limits = limit("events"), limit("bytes")
+        self.timers = TimerQueue(self, store.timers, self.delays("timer_late", 0, 0))
+        self.matching = Matching(self, store.matching, options.server.partitions)
+        self.transfer = TransferQueue(self)
+        self.workflow_tasks = WorkflowTasks(self)
+        self.commands = CommandHandler(self)
+        self.activities = Activities(self)
+        self.user_timers = UserTimers(self)
+        self.externals = Externals(self)
+        self.updates = Updates(self)
+        self.executions = Executions(self)
+        self.frontend = Frontend(self)
+        self._due: dict[str, Callable[[MutableState, Any], Any]] = {
+            "workflow_task_not_started": self.workflow_tasks.not_started,
+            "workflow_task_not_closed": self.workflow_tasks.not_closed,
+            "activity_timeout": self.activities.timeout_due,
+            "activity_retry": self.activities.retry_due,
+            "user_timer": self.user_timers.due,
+            "run_timeout": self.executions.run_timeout,
+            "first_workflow_task": self.executions.first_workflow_task,
+        }
+        super().__init__(world, "temporal-server")
+
+    def reset(self) -> None:
+        self.links: dict[Connection, Link] = {}
+        self.outbox: list[tuple[Link, Call, Any]] = []
+        """Answers that leave once the transition is written."""
+        self.closing: list[tuple[MutableState, StartOptions | None]] = []
+        """Runs that the transition has closed, with those that follow them."""
+        self.timers.reset()
+        self.matching.reset()
+        self.updates.reset()
+
+    def started(self) -> None:
+        """Recovers: what was in memory only is gone, what waits in the queues goes on."""
+        self.timers.recover()
+        self.transfer.recover()
+        for state in self.store.runs.values():
+            if state.open:
+                self.executions.recover(state)
+        for channel in self.channels:
+            channel.hope()
+
+    # ---- connections ---------------------------------------------------------------------------------------
+
+    def accept(self, connection: Connection) -> None:
+        link = self.links[connection] = Link(self, connection)
+        connection.on_lost[self] = lambda: self._lost(link)
+
+    def _lost(self, link: Link) -> None:
+        link.open = False
+        self.links.pop(link.connection, None)
+        self.matching.lost(link)
+
+    def receive(self, connection: Connection, incarnation: int, channel: Channel, call: Call) -> None:
+        """A call has arrived; one that was sent to an earlier process is lost with it."""
+        link = self.links.get(connection)
+        if incarnation != self.incarnation:
+            return
+        if link is None:  # the caller has died since: what it said still counts, an answer has no reader
+            link = Link(self, connection)
+            link.open = False
+        link.channel = channel
+        self.frontend.handle(call.method, link, call)
+
+    # ---- tasks that have become due, or found a worker -----------------------------------------------------
+
+    def timer_due(self, task: TimerTask) -> None:
+        state: MutableState = task.state
+        if state.open:
+            self._due[task.handler](state, task.subject)
+
+    def start_task(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
+        """A poll and a task have met; False if the task is none any more."""
+        started: object = None
+        if task.kind == "activity":
+            started = self.activities.start(task.state, task.subject, poll.link.worker)
+        elif task.kind == "workflow":
+            started = self.workflow_tasks.start(task.state, task.subject, poll.link, queue_kind)
+        else:
+            started = self.updates.start_query(task.state, task.subject, queue_kind)
+        if started is None:
+            return False
+        poll.link.reply(poll.call, started)
+        return True
+
+    # ---- transitions ---------------------------------------------------------------------------------------
+
+    def commit(self, state: MutableState) -> None:
+        """The transition's write: from here on it has happened."""
+        world, history = self.world, state.history
+        if world.full:
+            for event in history.uncommitted():
+                world.emit(HISTORY, Kind.RECORDED, state.run, detail=line(event))
+        else:
+            events = len(history.events)
+            world.recorder.count += events - history.committed
+            history.committed = events
+        if self.outbox:
+            outbox, self.outbox = self.outbox, []
+            for link, call, answer in outbox:
+                link.reply(call, answer)
+        if self.closing:
+            closing, self.closing = self.closing, []
+            for closed, successor in closing:
+                self.executions.after_close(closed, successor)
+        elif len(history.events) > 1000 or history.payload_bytes > 1_000_000:
+            self._check_limits(state)
+
+    def size_of(self, state: MutableState) -> int:
+        """Bytes of the history, roughly: cheap as long as they can't matter."""
+        return state.history.payload_bytes + 90 * len(state.history.events)
+
+    def exact_size(self, state: MutableState) -> int:
+        """Bytes of the history, by kinds of events."""
+        sizes = self._sizes
+        other = sizes["other"]
+        return state.history.payload_bytes + sum(sizes.get(event.kind, other) for event in state.history.events)
+
+    def _check_limits(self, state: MutableState) -> None:
+        """Warns above the server's thresholds, terminates above its limits (§13)."""
+        (events, size) = len(state.history.events), self.size_of(state)
+        by_events, by_size = self._limits
+        if events > by_events.warn or size > by_size.warn:
+            state.warned = True
+        if state.open and (events > by_events.error or size > by_size.error):
+            self.executions.terminate(state, "history limit")

@@ -1,0 +1,184 @@
+"""Updates and queries (§8): requests that a running workflow answers.
+
+    admitted ─▶ sent with a workflow task ─▶ accepted (event) ─▶ completed (event)
+                                     └────▶ rejected (nothing is ever written)
+
+What is admitted and sent is only in memory: a crash of the server loses it, and the client asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.constants import duration, limit
+from durascope.simulators.temporal.mutable_state import MutableState, Update
+from durascope.simulators.temporal.workflow_sdk import REQUEST
+from durascope.simulators.temporal.workflow_tasks import TaskForWorker
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.channel import Call
+    from durascope.simulators.temporal.server import Link, Server
+
+
+class UpdateRequest:
+    """An update that nobody has accepted yet."""
+
+    __slots__ = ("id", "name", "payload", "sent")
+
+    def __init__(self, id: str, name: str, payload: Any) -> None:
+        self.id = id
+        self.name = name
+        self.payload = payload
+        self.sent = False
+
+
+class Query:
+    """A query on its way to a worker."""
+
+    __slots__ = ("answered", "call", "link", "name")
+
+    def __init__(self, name: str, link: Link, call: Call) -> None:
+        self.name = name
+        self.link = link
+        self.call = call
+        self.answered = False
+
+
+class Updates:
+    """The update registry of every run, and the queries under way."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._in_flight = limit("updates_in_flight").error
+        self._total = limit("updates").error
+        self._query_timeout = duration("query_timeout")
+
+    def reset(self) -> None:
+        self._registry: dict[int, dict[str, UpdateRequest]] = {}
+        self._waiters: dict[tuple[int, str], tuple[Link, Call]] = {}
+
+    # ---- updates -------------------------------------------------------------------------------------------
+
+    def admit(self, link: Link, call: Call, state: MutableState, id: str, name: str, payload: Any) -> None:
+        """Takes an update in; it rides on the pending workflow task, or gets a speculative one (U1)."""
+        world = self.server.world
+        world.emit("history", Kind.EVENT_RECEIVED, state.run, detail=name)
+        if name == REQUEST and payload["run"].name not in world.recorder.runs:
+            world.run_started("history", payload["run"])
+        if id in state.completed_updates:
+            link.reply(call, "completed")
+            return
+        self._waiters[state.run_id, id] = (link, call)
+        registry = self._registry.setdefault(state.run_id, {})
+        if id in state.updates or id in registry:
+            return
+        if len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total:
+            del self._waiters[state.run_id, id]
+            link.reply(call, "refused")
+            return
+        registry[id] = UpdateRequest(id, name, payload)
+        if state.wft is None and (state.first_task_timer is None or not state.first_task_timer.live):
+            task = self.server.workflow_tasks.speculative(state)
+            self.server.transfer.speculative_task(state, task)
+            self.server.workflow_tasks.not_started_soon(state, task)
+
+    def waiting(self, state: MutableState) -> bool:
+        """Whether an update waits for a workflow task to ride on."""
+        registry = self._registry.get(state.run_id)
+        return bool(registry) and any(not update.sent for update in registry.values())
+
+    def to_send(self, state: MutableState) -> Sequence[UpdateRequest]:
+        """What goes out with the workflow task that starts now."""
+        registry = self._registry.get(state.run_id)
+        if not registry:
+            return ()
+        unsent = [update for update in registry.values() if not update.sent]
+        for update in unsent:
+            update.sent = True
+        return unsent
+
+    def send_again(self, state: MutableState) -> None:
+        """The task they went with has failed: they go with the next one."""
+        for update in self._registry.get(state.run_id, {}).values():
+            update.sent = False
+
+    def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
+        id: str = command.attributes["id"]
+        self._registry.get(state.run_id, {}).pop(id, None)
+        event = state.history.append(
+            "WorkflowExecutionUpdateAccepted",
+            self.server.world.now,
+            {
+                "id": id,
+                "name": command.name,
+                "payload": command.attributes.get("payload"),
+                "accepted_request_sequencing_event_id": sequencing_id,
+            },
+        )
+        state.updates[id] = Update(id, command.name, event)
+        state.updates_total += 1
+
+    def completed(self, state: MutableState, command: Command) -> None:
+        id: str = command.attributes["id"]
+        update = state.updates.pop(id, None)
+        state.history.append(
+            "WorkflowExecutionUpdateCompleted",
+            self.server.world.now,
+            {
+                "id": id,
+                "name": command.name,
+                "accepted_event_id": 0 if update is None else update.accepted.id,
+                "failure": command.attributes.get("failure"),
+            },
+        )
+        state.completed_updates.add(id)
+        if command.name == REQUEST:
+            status = "completed" if command.attributes.get("failure") is None else "failed"
+            self.server.world.run_ended("history", command.attributes["payload"]["run"], status)
+        self._answer(state, id, "failed" if command.attributes.get("failure") is not None else "completed")
+
+    def answered(self, state: MutableState, commands: Sequence[Command]) -> None:
+        """Rejections: told to who asked, and nothing else (U2)."""
+        for command in commands:
+            if command.kind == "RejectUpdate":
+                id: str = command.attributes["id"]
+                self._registry.get(state.run_id, {}).pop(id, None)
+                self._answer(state, id, "rejected")
+
+    def _answer(self, state: MutableState, id: str, answer: str) -> None:
+        waiter = self._waiters.pop((state.run_id, id), None)
+        if waiter is not None:
+            self.server.outbox.append((*waiter, answer))
+
+    def closed(self, state: MutableState) -> None:
+        """The run is over: whoever still waits will not get an answer."""
+        registry = self._registry.pop(state.run_id, {})
+        for id in (*registry, *state.updates):
+            self._answer(state, id, "not found" if id in registry else "aborted")
+
+    # ---- queries -------------------------------------------------------------------------------------------
+
+    def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
+        """Sends a query to a worker, by way of matching; the history never hears of it."""
+        query = Query(name, link, call)
+        state.queries += 1
+        self.server.matching.add_query(state, query)
+        self.server.after(self._query_timeout, self._unanswered, query, daemon=True)
+
+    def start_query(self, state: MutableState, query: Query, queue_kind: str) -> TaskForWorker | None:
+        if query.answered:
+            return None
+        events = state.history.events
+        full = queue_kind != "sticky"
+        return TaskForWorker(state, None, list(events) if full else (), full, query=query)
+
+    def query_answered(self, query: Query, answer: str) -> None:
+        if not query.answered:
+            query.answered = True
+            query.link.reply(query.call, answer)
+
+    def _unanswered(self, query: Query) -> None:
+        self.query_answered(query, "timed out")

@@ -1,0 +1,91 @@
+"""User timers in the history service: started, fired, cancelled (T1 to T4)."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.mutable_state import MutableState
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.server import Server
+
+HISTORY = "history"
+
+
+class UserTimers:
+    """The timers that workflow code has started."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+
+    def start(self, state: MutableState, command: Command, completed_id: int) -> None:
+        now = self.server.world.now
+        duration: int = command.attributes["duration"]
+        event = state.history.append(
+            "TimerStarted",
+            now,
+            {
+                "timer_id": command.seq,
+                "start_to_fire_timeout": duration,
+                "name": command.name,
+                "workflow_task_completed_event_id": completed_id,
+            },
+        )
+        state.timers[command.seq] = (now + duration, event)
+        heappush(state.timer_heap, (now + duration, command.seq))
+        self.server.world.emit(HISTORY, Kind.TIMER_SET, state.run, command.name, detail=now + duration)
+
+    def cancel(self, state: MutableState, timer_id: int, completed_id: int) -> None:
+        """A CancelTimer command; a TimerFired of it that is still in the buffer is deleted (§4)."""
+        pending = state.timers.pop(timer_id, None)
+        buffer = state.history.buffer
+        buffer[:] = [e for e in buffer if e.kind != "TimerFired" or e.attributes["timer_id"] != timer_id]
+        state.history.append(
+            "TimerCanceled",
+            self.server.world.now,
+            {
+                "timer_id": timer_id,
+                "started_event_id": 0 if pending is None else pending[1].id,
+                "workflow_task_completed_event_id": completed_id,
+            },
+        )
+        self.server.world.emit(HISTORY, Kind.TIMER_CANCELLED, state.run, detail=timer_id)
+
+    def set_timer(self, state: MutableState) -> None:
+        """Only the earliest pending timer of a run has a task in the timer queue (T3)."""
+        heap, timer = state.timer_heap, state.user_timer
+        while heap and heap[0][1] not in state.timers:
+            heappop(heap)
+        if timer is not None and timer.live:
+            if heap and timer.due == heap[0][0]:
+                return
+            timer.cancel()
+        state.user_timer = self.server.timers.add(heap[0][0], "user_timer", state) if heap else None
+
+    def due(self, state: MutableState, _: Any) -> None:
+        """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
+        now, heap = self.server.world.now, state.timer_heap
+        fired: list[str] = []
+        while heap and heap[0][0] <= now:
+            _, timer_id = heappop(heap)
+            pending = state.timers.pop(timer_id, None)
+            if pending is None:
+                continue
+            state.record("TimerFired", now, timer_id=timer_id, started_event_id=pending[1].id)
+            fired.append(pending[1].attributes["name"])
+        self.set_timer(state)
+        if not fired:
+            return
+        self.server.workflow_tasks.need(state)
+        self.server.commit(state)
+        for name in fired:
+            self.server.world.emit(HISTORY, Kind.TIMER_FIRED, state.run, name)
+            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, state.run, name, 1)
+
+    def drop(self, state: MutableState) -> None:
+        state.timers.clear()
+        if state.user_timer is not None:
+            state.user_timer.cancel()

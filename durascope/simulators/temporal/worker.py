@@ -1,0 +1,359 @@
+"""A worker process: it polls, runs workflow tasks on its cached runs, executes activities, and reports.
+
+Everything in it is volatile: the cache, the slots, the heartbeats under way, the results of local activities of the
+workflow task in flight (§1, §10). Whatever it knows after a crash, the server tells it again.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Generator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.scenario import TemporalWorker, Workflow
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import World
+from durascope.simulators.program import Block
+from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.temporal.activity_execution import ActivityExecution
+from durascope.simulators.temporal.channel import POLLS, REPORTS, Channel
+from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.handles import LocalActivity
+from durascope.simulators.temporal.local_activities import LocalExecution
+from durascope.simulators.temporal.matching import QueueId
+from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
+from durascope.simulators.temporal.workflow_tasks import TaskForWorker
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.activities import ActivityTask
+    from durascope.simulators.temporal.engine import Temporal
+
+MAX_EAGER: Final = 3
+"""Activities per workflow task that may start eagerly (A12)."""
+POLLERS: Final = 5
+"""Polls at a time, of each kind (§10)."""
+DEADLOCK_US: Final = 2_000_000
+"""The Python SDK fails a task whose code does not yield for so long (§10)."""
+
+
+class Processing:
+    """A workflow task in a worker's hands."""
+
+    __slots__ = ("blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local")
+
+    def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
+        self.task = task
+        self.instance = instance
+        self.replays = instance.primary is None and len(task.events) > 3
+        """Whether the code begins again from the top."""
+        self.buffered: TaskForWorker | None = None
+        """Another task of the same run that came meanwhile."""
+        self.steps: Generator[Block | None, str, TaskCompletion] = instance.process(task)
+        self.heartbeat: Callback | None = None
+        self.waits_for_local = False
+        self.blocked_us = 0
+
+
+class Worker(Component):
+    """One replica of a pool of workers."""
+
+    def __init__(self, world: World, engine: Temporal, options: TemporalWorker, name: str) -> None:
+        self.engine = engine
+        self.options = options
+        self.server = engine.server
+        self.services = engine.services
+        self.delays = engine.server.delays
+        self.channel: Channel
+        self.runs_workflows = options.runs != "activities"
+        self.runs_activities = options.runs != "workflows"
+        super().__init__(world, name)
+
+    def reset(self) -> None:
+        old = getattr(self, "channel", None)
+        if old is not None:
+            self.server.channels.remove(old)
+        self.channel = Channel(self, self.server, lossy=self.engine.lossy)
+        self.channel.pushed = self._take_workflow_task
+        self.server.channels.append(self.channel)
+        self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
+        self.tasks: dict[int, Processing] = {}
+        """Workflow tasks under way, by run."""
+        self.activities: dict[ActivityExecution, None] = {}
+        self.draining = False
+        self.code: dict[str, Workflow] = {}
+        self.process = ""
+        self._idle_polls = {"workflow": 0, "activity": 0}
+        self._unpolled: dict[str, list[QueueId]] = {"workflow": [], "activity": []}
+
+    def started(self) -> None:
+        """The process comes up: with the code as it is now, an empty cache, and polls on its queues."""
+        self.code = dict(self.engine.code)
+        self.process = self.engine.process_started(self)
+        self.sticky_queue = f"{self.name} #{self.incarnation}"
+        if self.runs_workflows:
+            sticky = POLLERS - 1 if self.options.cache else 0
+            for number in range(POLLERS):
+                self._poll(("sticky", self.sticky_queue) if number < sticky else ("workflow", self.engine.workflow_queue(self)))
+        if self.runs_activities:
+            for _ in range(POLLERS):
+                self._poll(("activity", self.engine.queue_of_activities(self)))
+
+    # ---- polls ---------------------------------------------------------------------------------------------
+
+    def _poll(self, queue: QueueId) -> None:
+        """Asks for a task, if there is a slot for it; else when one is free."""
+        kind = "activity" if queue[0] == "activity" else "workflow"
+        busy = len(self.activities) if kind == "activity" else len(self.tasks)
+        if self.draining:
+            return
+        if busy + self._idle_polls[kind] >= self.options.slots and busy:
+            self._unpolled[kind].append(queue)
+            return
+        self._idle_polls[kind] += 1
+        sticky = None
+        if kind == "workflow" and self.options.cache:
+            sticky = (self.sticky_queue, self.engine.options.sticky_timeout)
+        take = self._activity_polled if kind == "activity" else self._workflow_polled
+        self.channel.call("poll", (queue, sticky), lambda task: take(queue, task), POLLS)
+
+    def _slot_free(self, kind: str) -> None:
+        waiting = self._unpolled[kind]
+        if waiting:
+            self._poll(waiting.pop(0))
+
+    def _workflow_polled(self, queue: QueueId, task: TaskForWorker) -> None:
+        self._idle_polls["workflow"] -= 1
+        self.world.emit(self.name, Kind.TASK_PICKED_UP, task.options.run, detail=queue[1])
+        self._take_workflow_task(task)
+        self._poll(queue)
+
+    def _activity_polled(self, queue: QueueId, task: ActivityTask) -> None:
+        self._idle_polls["activity"] -= 1
+        self.world.emit(self.name, Kind.TASK_PICKED_UP, task.run, detail=queue[1])
+        self._execute(task)
+        self._poll(queue)
+
+    # ---- workflow tasks ------------------------------------------------------------------------------------
+
+    def _take_workflow_task(self, task: TaskForWorker) -> None:
+        """Finds the run in the cache, or makes it anew from its whole history (§10)."""
+        under_way = self.tasks.get(task.run_id)
+        if under_way is not None:
+            under_way.buffered = task
+            return
+        instance = self.cache.get(task.run_id)
+        if instance is None and not task.full:
+            self.channel.call(
+                "get history", (task.run_id,), lambda events: self._history_came(task, events), REPORTS,
+                run=task.options.run,
+            )  # fmt: skip
+            return
+        if instance is None:
+            instance = WorkflowInstance(self, task.run_id, task.options, self.code[task.options.run.workflow])
+        self._process(task, instance)
+
+    def _history_came(self, task: TaskForWorker, events: Any) -> None:
+        if not isinstance(events, tuple) or not events:
+            return
+        known: Sequence[Any] = events  # pyright: ignore[reportUnknownVariableType]
+        made_up = [event for event in task.events if event.id > task.last_written_id]
+        until = task.last_written_id if task.task is not None else len(known)
+        task.events = [*known[:until], *made_up]
+        task.full = True
+        self._take_workflow_task(task)
+
+    def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
+        run = task.options.run
+        processing = self.tasks[task.run_id] = Processing(task, instance)
+        self.cache.pop(task.run_id, None)
+        self.world.emit(self.name, Kind.WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
+        if processing.replays:
+            self.world.emit(self.name, Kind.REPLAY_STARTED, run)
+        self._go_on(processing, "")
+
+    def _go_on(self, processing: Processing, news: str) -> None:
+        """Runs the code on: until it is busy, waits for local activities, or has done its task."""
+        try:
+            step = processing.steps.send(news) if news else next(processing.steps)
+        except StopIteration as end:
+            self._done(processing, end.value)
+            return
+        if step is None:
+            processing.waits_for_local = True
+            if processing.heartbeat is None:
+                timeout = self.engine.options.workflow_task_timeout * 4 // 5
+                processing.heartbeat = self.after(timeout, self._heartbeat, processing)
+        else:
+            self._busy(processing, step)
+
+    def _busy(self, processing: Processing, block: Block) -> None:
+        """The code does not yield: nothing else happens to the run meanwhile."""
+        run = processing.task.options.run
+        attempt = self.engine.computes(run, block.name)
+        self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
+        processing.blocked_us += block.us
+        if processing.blocked_us >= DEADLOCK_US:
+            left = DEADLOCK_US - (processing.blocked_us - block.us)
+            self.after(left, self._deadlocked, processing)
+        else:
+            self.after(block.us, self._computed, processing, block, attempt)
+
+    def _computed(self, processing: Processing, block: Block, attempt: int) -> None:
+        self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.options.run, block.name, attempt)
+        self._go_on(processing, "")
+
+    def _deadlocked(self, processing: Processing) -> None:
+        processing.steps.close()
+        message = "Potential deadlock detected: workflow didn't yield within 2 second(s)."
+        self._done(processing, TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=message))
+
+    def _heartbeat(self, processing: Processing) -> None:
+        processing.heartbeat = None
+        if processing.waits_for_local:
+            processing.waits_for_local = False
+            self._go_on(processing, HEARTBEAT)
+
+    def _done(self, processing: Processing, done: TaskCompletion) -> None:
+        """The task's answer leaves after the time that the SDK takes for it."""
+        if processing.heartbeat is not None:
+            self.cancel(processing.heartbeat)
+        task = processing.task
+        took = self.delays("workflow_task", task.luck, task.last_written_id)
+        if processing.replays:
+            took += self.delays("replay", task.luck, task.last_written_id)
+        self.after(took, self._answer, processing, done)
+
+    def _answer(self, processing: Processing, done: TaskCompletion) -> None:
+        task, instance = processing.task, processing.instance
+        run = task.options.run
+        world = self.world
+        if processing.replays:
+            world.emit(self.name, Kind.REPLAY_ENDED, run)
+        world.emit(self.name, Kind.WORK_ENDED, run, detail=done.failed or "done")
+        if task.task is None:
+            self._free(processing, instance)
+            self.channel.call("answer query", (task.query, "answered"), lambda _: None, REPORTS, run=run)
+        elif done.failed is None:
+            done.eager = self._eager_slots()
+            self.channel.call(
+                "complete workflow task", (task.run_id, task.task, done),
+                lambda answer: self._completed(processing, answer), REPORTS, run=run,
+            )  # fmt: skip
+        else:
+            self._free(processing, None)
+            if task.attempt <= 1:  # later failures are kept to itself (W8)
+                self.channel.call(
+                    "fail workflow task", (task.run_id, task.task, done.failed, done.failure_message),
+                    lambda _: None, REPORTS, run=run,
+                )  # fmt: skip
+        self._drained()
+
+    def _eager_slots(self) -> int:
+        if not self.runs_activities or not self.engine.options.eager_activities or self.draining:
+            return 0
+        return max(0, min(MAX_EAGER, self.options.slots - len(self.activities)))
+
+    def _completed(self, processing: Processing, answer: Any) -> None:
+        """The server has taken the completion: eager activities and an inline task come with it (A12, W9)."""
+        instance = processing.instance
+        if not isinstance(answer, tuple):
+            self._free(processing, None)
+            return
+        _, eager, inline = answer  # pyright: ignore[reportUnknownVariableType]
+        self._free(processing, instance, more=inline is not None)
+        for activity in eager:  # pyright: ignore[reportUnknownVariableType]
+            self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
+        if inline is not None:
+            self._take_workflow_task(inline)  # pyright: ignore[reportUnknownArgumentType]
+
+    def _free(self, processing: Processing, instance: WorkflowInstance | None, *, more: bool = False) -> None:
+        """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
+        run_id = processing.task.run_id
+        if self.tasks.get(run_id) is processing:
+            del self.tasks[run_id]
+        if instance is None:
+            self._evict(processing.instance)
+        elif instance.finished:
+            pass
+        elif self.options.cache or more or instance.local:
+            self.cache[run_id] = instance
+            limit = max(1, self.options.cache)
+            while len(self.cache) > limit:
+                self._evict(self.cache.popitem(last=False)[1])
+        self._slot_free("workflow")
+        if processing.buffered is not None:
+            self._take_workflow_task(processing.buffered)
+
+    def _evict(self, instance: WorkflowInstance) -> None:
+        for local in instance.local.values():
+            self.cancel_local_activity(local)
+
+    # ---- local activities ----------------------------------------------------------------------------------
+
+    def run_local_activity(self, instance: WorkflowInstance, local: LocalActivity) -> None:
+        local.running = LocalExecution(self, instance, local)
+        local.running.begin()
+
+    def local_activity_done(self, instance: WorkflowInstance) -> None:
+        """News for a run that may be waiting for it in this very task."""
+        processing = self.tasks.get(instance.run_id)
+        if processing is not None and processing.instance is instance and processing.waits_for_local:
+            processing.waits_for_local = False
+            self._go_on(processing, "local")
+
+    def cancel_local_activity(self, local: LocalActivity) -> None:
+        if local.running is not None:
+            local.running.cancel()
+            local.running = None
+
+    def step_begun(self, instance: WorkflowInstance, name: str) -> None:
+        """The code begins a step: while it is being replayed, that is what a replay passes."""
+        if instance.replaying:
+            self.engine.replayed_step(self.process, name)
+            self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
+
+    # ---- activities ----------------------------------------------------------------------------------------
+
+    def _execute(self, task: ActivityTask) -> None:
+        execution = ActivityExecution(self, task)
+        self.activities[execution] = None
+        execution.begin()
+
+    def activity_over(self, execution: ActivityExecution) -> None:
+        if self.activities.pop(execution, 0) is None:
+            self._slot_free("activity")
+
+    def execute_body(self, task: ActivityTask, report: Any) -> Execution:
+        """Runs the step's own code; a later execution of a chain has its own keys in the ledger."""
+        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
+        return self.services.execute(self, task.run, task.step, task.name, key, report, task.attempt)
+
+    def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
+        """Reports an attempt's end; the answer frees its slot."""
+        args = (task,) if content is None else (task, content)
+        delay = self.delays("report", task.luck, task.scheduled_id * 1000 + task.attempt)
+        self.channel.call(method, args, lambda _: None, REPORTS, run=task.run, delay=delay)
+
+    # ---- the end -------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """SIGTERM with a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13)."""
+        if not self.alive:
+            return
+        self.draining = True
+        for execution in tuple(self.activities):
+            execution.shut_down()
+        if self.runs_workflows and self.options.cache:
+            self.channel.call("shut down worker", (("sticky", self.sticky_queue),), lambda _: None, REPORTS)
+        self._drained()
+
+    def _drained(self) -> None:
+        if self.draining and not self.tasks:
+            self.crash()
+
+    def restart(self) -> None:
+        if self.draining:
+            self.crash()
+        super().restart()

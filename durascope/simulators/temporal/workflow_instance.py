@@ -1,0 +1,549 @@
+"""A workflow run in a worker's cache: the code that is under way, and the machines that tie it to the history.
+
+    events ─▶ jobs ─▶ activation: the code runs until it waits ─▶ commands ─▶ matched with command events, or sent
+                          ▲                                          │
+                          └── what the core resolves by itself ◀─────┘
+
+Replay is nothing else than doing this with events that are already there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.scenario import Workflow
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.program import Block, Coroutine, Future, Loop, Program, RunCancelled, Task, WorkflowFailure
+from durascope.simulators.temporal.commands import CLOSES, EVENT_OF, Command, Failure, TaskCompletion
+from durascope.simulators.temporal.handles import ActivityHandle, ChildHandle, LocalActivity, Pending, TimerHandle
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.history_update import workflow_task_sequences
+from durascope.simulators.temporal.mutable_state import StartOptions
+from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, TaskFailure, WorkflowSdk
+from durascope.simulators.temporal.workflow_tasks import TaskForWorker
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.updates import UpdateRequest
+    from durascope.simulators.temporal.worker import Worker
+
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+HEARTBEAT: Final = "heartbeat"
+
+
+class Nondeterminism(Exception):
+    """The code does not ask for what the history says it did."""
+
+
+class WorkflowInstance:
+    """One run in one worker process."""
+
+    def __init__(self, worker: Worker, run_id: int, options: StartOptions, workflow: Workflow) -> None:
+        self.worker = worker
+        self.run_id = run_id
+        self.options = options
+        self.workflow = workflow
+        self.loop = Loop()
+        self.sdk = WorkflowSdk(self, options.run)
+        self.program = Program(
+            workflow, options.run, self.sdk, compute_time=self._compute_time, resume_at=options.resume_at
+        )
+        self.primary: Task | None = None
+        self.processed = 0
+        """The last event that has been applied."""
+        self.replaying = False
+        self.finished = False
+        self.cancel_requested = False
+        self.failure: TaskFailure | None = None
+        """The code has thrown something that is no failure of the run: the task fails (W11)."""
+        self.issued: list[Command] = []
+        """Commands of the activation under way."""
+        self.outgoing: deque[Command] = deque()
+        """Commands that no event has confirmed yet."""
+        self.sent = 0
+        self.core_jobs: list[Job] = []
+        self.conditions: list[tuple[Callable[[], bool], Future]] = []
+        self.machines: dict[int, Any] = {}
+        """What waits for later events, by the id of the event that began it."""
+        self.timers: dict[int, TimerHandle] = {}
+        self.markers: dict[int, HistoryEvent] = {}
+        """Markers of local activities that the replay has seen coming."""
+        self.local: dict[int, LocalActivity] = {}
+        """Local activities that run, or wait for a marker."""
+        self.local_news: list[Job] = []
+        self.patches: set[str] = set()
+        self.waits: list[str] = []
+        self._seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
+
+    def _compute_time(self, step: Any, key: str) -> int:
+        return self.worker.engine.compute_time(self.options.run, step, key)
+
+    def request(self, run: RunInfo) -> Program:
+        """The program of a request that an entity workflow works off."""
+        sdk = WorkflowSdk(self, run)
+        sdk.begun = True
+        sdk.variables = self.sdk.variables
+        return Program(self.workflow, run, sdk, compute_time=self._compute_time)
+
+    def next_seq(self, kind: str) -> int:
+        """The SDK's counters: activities and local activities share one (E5)."""
+        self._seqs[kind] += 1
+        return self._seqs[kind]
+
+    # ---- one workflow task ---------------------------------------------------------------------------------
+
+    def process(self, task: TaskForWorker) -> Generator[Block | None, str, TaskCompletion]:
+        """Applies a task; yields `Block` while the code is busy, None while it waits for local activities."""
+        self.waits = []
+        try:
+            yield from self._apply(task)
+            while (self.local or self.local_news) and not self.finished and task.task is not None:
+                if not self.local_news and (yield None) == HEARTBEAT:
+                    return self._completion(wants_another=True)
+                news, self.local_news = self.local_news, []
+                for job in news:
+                    yield from self._activate((), (), (job,))
+                    yield from self._core()
+        except Nondeterminism as wrong:
+            return TaskCompletion(failed="non-deterministic-error", failure_message=str(wrong))
+        except TaskFailure as failure:
+            return TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=str(failure))
+        return self._completion()
+
+    def _completion(self, *, wants_another: bool = False) -> TaskCompletion:
+        commands = [command for command in self.outgoing if not command.withdrawn]
+        self.outgoing = deque(command for command in commands if command.kind in EVENT_OF)
+        self.sent = len(self.outgoing)
+        return TaskCompletion(commands, wants_another=wants_another, waits=tuple(self.waits))
+
+    def _apply(self, task: TaskForWorker) -> Generator[Block, Any, None]:
+        events = task.events
+        if events and events[0].id <= self.processed:
+            events = [event for event in events if event.id > self.processed]
+        sequences, left = workflow_task_sequences(events)
+        if task.task is None:
+            yield from self._replay_for_query(sequences)
+            return
+        assert not left, f"{left} events follow the workflow task's start"
+        for number, sequence in enumerate(sequences):
+            last = number == len(sequences) - 1
+            self.replaying = not last
+            following = () if last else sequences[number + 1]
+            updates = task.updates if last else ()
+            yield from self._apply_sequence(sequence, following, updates, task.last_written_id)
+        self.replaying = False
+
+    def _replay_for_query(self, sequences: Sequence[Sequence[HistoryEvent]]) -> Generator[Block, Any, None]:
+        self.replaying = True
+        for number, sequence in enumerate(sequences):
+            following = sequences[number + 1] if number + 1 < len(sequences) else ()
+            yield from self._apply_sequence(sequence, following, (), sequence[-1].id)
+        self.replaying = False
+
+    def _apply_sequence(
+        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], updates: Sequence[UpdateRequest],
+        last_written_id: int,
+    ) -> Generator[Block, Any, None]:  # fmt: skip
+        """Events become jobs; the code runs; what it asks for is noted."""
+        self.sent = 0
+        patches: list[Job] = []
+        messages: list[Job] = []
+        others: list[Job] = []
+        for event in sequence:
+            apply = _APPLY.get(event.kind)
+            if apply is not None:
+                apply(self, event, messages, others)
+        self.processed = min(sequence[-1].id, last_written_id) if sequence else self.processed
+        if following:
+            self._peek(following, patches, messages)
+        if not self.replaying:
+            self._start_waiting_local()
+        for update in updates:
+            messages.append((self._update, (update.id, update.name, update.payload, True)))
+        if patches or messages or others:
+            yield from self._activate(patches, messages, others)
+        yield from self._core()
+
+    def _core(self) -> Generator[Block, Any, None]:
+        """Activations that the core makes by itself, without new events."""
+        while self.core_jobs:
+            jobs, self.core_jobs = self.core_jobs, []
+            yield from self._activate((), (), jobs)
+
+    def _peek(self, following: Sequence[HistoryEvent], patches: list[Job], messages: list[Job]) -> None:
+        """Looks ahead to the commands of the task being replayed: patches, markers and updates come before it."""
+        for event in following:
+            a = event.attributes
+            if event.kind == "MarkerRecorded" and a["marker"] == "patch":
+                patches.append((self.patches.add, (a["name"],)))
+            elif event.kind == "MarkerRecorded":
+                waiting = self.local.get(a["seq"])
+                if waiting is None:
+                    self.markers[a["seq"]] = event
+                else:
+                    self._resolve_by_marker(waiting, event)
+            elif event.kind == "WorkflowExecutionUpdateAccepted":
+                messages.append((self._update, (a["id"], a["name"], a["payload"], False)))
+
+    # ---- activations ---------------------------------------------------------------------------------------
+
+    def _activate(self, *job_sets: Sequence[Job]) -> Generator[Block, Any, None]:
+        """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
+        for number, jobs in enumerate(job_sets):
+            if not jobs:
+                continue
+            for fn, args in jobs:
+                fn(*args)
+            yield from self._run_code(check_conditions=number > 0)
+        if self.failure is not None:
+            raise self.failure
+        self._take_commands()
+
+    def _run_code(self, *, check_conditions: bool) -> Generator[Block, Any, None]:
+        loop = self.loop
+        while True:
+            block = loop.run()
+            if self.failure is not None:
+                return
+            if block is not None:
+                yield block
+                loop.unblock()
+            elif not (check_conditions and self.conditions and self._check_conditions()):
+                return
+
+    def _check_conditions(self) -> bool:
+        """Wakes what waits for a condition that has become true; all are checked, in their order."""
+        woken = False
+        left: list[tuple[Callable[[], bool], Future]] = []
+        for condition, future in self.conditions:
+            if future.done:
+                continue
+            if condition():
+                future.resolve()
+                woken = True
+            else:
+                left.append((condition, future))
+        self.conditions = left
+        return woken
+
+    def _take_commands(self) -> None:
+        """Hands an activation's commands to the core: one that closes the run goes last."""
+        issued, self.issued = self.issued, []
+        closing: Command | None = None
+        for command in issued:
+            if command.kind in CLOSES:
+                closing = closing or command
+            else:
+                self._take(command)
+        if closing is not None and not self.finished:
+            self.finished = True
+            self.outgoing.append(closing)
+            self.local.clear()
+
+    def _take(self, command: Command) -> None:
+        match command.kind:
+            case "CancelTimer":
+                self._cancel_timer(command)
+            case "RequestCancelActivityTask":
+                self._cancel_activity(command)
+            case "RequestCancelLocalActivity":
+                self._cancel_local(command.handle)
+            case "RequestCancelChild":
+                self._cancel_child(command)
+            case "ScheduleLocalActivity":
+                self._schedule_local(command.handle)
+            case _:
+                self.outgoing.append(command)
+
+    def _unsent(self, command: Command) -> bool:
+        """Whether the server has not seen the command: then it can be taken back without a trace."""
+        return command.handle.event_id == 0 and not self._was_sent(command)
+
+    def _was_sent(self, command: Command) -> bool:
+        for number, each in enumerate(self.outgoing):
+            if number >= self.sent:
+                return False
+            if each is command:
+                return True
+        return False
+
+    def _cancel_timer(self, command: Command) -> None:
+        timer: TimerHandle = command.handle
+        if timer.fired:
+            return
+        if self._unsent(timer.command):
+            timer.command.withdrawn = True
+            return
+        command.attributes["started_event_id"] = timer.event_id
+        self.outgoing.append(command)
+
+    def _cancel_activity(self, command: Command) -> None:
+        activity: ActivityHandle = command.handle
+        if activity.closed or activity.resolved:
+            return
+        if self._unsent(activity.command):
+            activity.command.withdrawn = True
+            self._resolved_by_core(activity)
+            return
+        if activity.cancellation != "abandon":
+            command.attributes["scheduled_event_id"] = activity.event_id
+            self.outgoing.append(command)
+        if activity.cancellation != "wait":
+            self._resolved_by_core(activity)
+
+    def _resolved_by_core(self, handle: ActivityHandle | ChildHandle) -> None:
+        handle.resolved = True
+        self.core_jobs.append((handle.settle, (None, Failure("cancelled", "canceled", retryable=False))))
+
+    def _cancel_child(self, command: Command) -> None:
+        child: ChildHandle = command.handle
+        if child.closed:
+            return
+        if self._unsent(child.command):
+            child.command.withdrawn = True
+            self._resolved_by_core(child)
+            return
+        attributes = {"workflow_id": child.command.attributes["workflow_id"], "initiated_event_id": child.event_id}
+        request = Command("RequestCancelExternalWorkflowExecution", 0, command.name, attributes, Pending(self))
+        self.outgoing.append(request)
+
+    # ---- local activities ----------------------------------------------------------------------------------
+
+    def _schedule_local(self, local: LocalActivity) -> None:
+        marker = self.markers.pop(local.seq, None)
+        self.local[local.seq] = local
+        if marker is not None:
+            self._resolve_by_marker(local, marker)
+        elif not self.replaying:
+            self.worker.run_local_activity(self, local)
+
+    def _start_waiting_local(self) -> None:
+        """The replay has ended without their markers: they have to run (again)."""
+        for local in self.local.values():
+            if not local.running:
+                self.worker.run_local_activity(self, local)
+
+    def _resolve_by_marker(self, local: LocalActivity, marker: HistoryEvent) -> None:
+        del self.local[local.seq]
+        self.outgoing.append(Command("RecordMarker", local.seq, local.name, dict(marker.attributes), local))
+        a = marker.attributes
+        self.core_jobs.append((local.settle, (a.get("values"), a.get("failure"), a.get("backoff"))))
+
+    def local_done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+        """The worker has run a local activity: its marker goes out with the task, the code goes on."""
+        if self.local.pop(local.seq, None) is None:
+            return
+        a = {"marker": "local-activity", "seq": local.seq, "key": local.key, **attributes}
+        self.local_news.append((self._local_resolved, (local, a)))
+
+    def _local_resolved(self, local: LocalActivity, a: dict[str, Any]) -> None:
+        self.outgoing.append(Command("RecordMarker", local.seq, local.name, a, local))
+        local.settle(a.get("values"), a.get("failure"), a.get("backoff"))
+
+    def _cancel_local(self, local: LocalActivity) -> None:
+        if self.local.pop(local.seq, None) is not None:
+            self.worker.cancel_local_activity(local)
+            failure = Failure("cancelled", "canceled", retryable=False)
+            a = {"marker": "local-activity", "seq": local.seq, "key": local.key, "failure": failure}
+            self.core_jobs.append((self._local_resolved, (local, a)))
+
+    # ---- events --------------------------------------------------------------------------------------------
+
+    def _match(self, event: HistoryEvent, _messages: list[Job], _others: list[Job]) -> None:
+        """A command event must be what the code asked for next (§10)."""
+        command = self._next_command(event)
+        if command is None:
+            raise Nondeterminism(f"nothing in the code stands for event {event.id}, {event.kind}")
+        a = event.attributes
+        if EVENT_OF[command.kind] != event.kind or not _same(command, a):
+            raise Nondeterminism(f"event {event.id} is {event.kind} {a.get('name', '')}, the code asks for {command}")
+        handle = command.handle
+        if handle is not None:
+            handle.event_id = event.id
+            if handle.awaits_events:
+                self.machines[event.id] = handle
+
+    def _next_command(self, event: HistoryEvent) -> Command | None:
+        outgoing = self.outgoing
+        if event.kind == "MarkerRecorded" and event.attributes["marker"] == "local-activity":
+            for command in outgoing:
+                if command.kind == "RecordMarker" and command.seq == event.attributes["seq"]:
+                    outgoing.remove(command)
+                    return command
+            return None
+        while outgoing:
+            command = outgoing.popleft()
+            if not command.withdrawn:
+                return command
+        return None
+
+    def _initialize(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        others.append((self._begin, ()))
+
+    def _begin(self) -> None:
+        self.primary = self.loop.task(self._main())
+
+    def _main(self) -> Coroutine:
+        """The workflow function; how it ends becomes a command."""
+        self.sdk.begun = True
+        try:
+            if self.options.entity:
+                result = yield from self.sdk.entity()
+            else:
+                result = yield from self.program.main()
+        except RunCancelled as cancelled:
+            if cancelled.returns:
+                self.issue("CompleteWorkflowExecution", {"result": "cancelled"})
+            else:
+                self.issue("CancelWorkflowExecution", {})
+        except ContinueAsNew as new:
+            self.issue("ContinueAsNewWorkflowExecution", {"done": new.done, "carried": self.sdk.carried()})
+        except WorkflowFailure as failure:
+            reason = Failure(failure.message, "application")
+            self.issue("FailWorkflowExecution", {"failure": reason, "step": failure.step})
+        except TaskFailure as failure:
+            self.failure = failure
+        else:
+            self.issue("CompleteWorkflowExecution", {"result": result})
+
+    def issue(self, kind: str, attributes: dict[str, Any]) -> None:
+        self.issued.append(Command(kind, 0, "", attributes))
+
+    def _signaled(self, event: HistoryEvent, messages: list[Job], _others: list[Job]) -> None:
+        messages.append((self.loop.call_soon, (self.sdk.signalled, event.attributes["name"], event.attributes["payload"])))
+
+    def _update(self, id: str, name: str, payload: Any, validate: bool) -> None:
+        self.loop.task(self.sdk.update(id, name, payload, validate=validate))
+
+    def _cancel_wanted(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        others.append((self._cancel_primary, ()))
+
+    def _cancel_primary(self) -> None:
+        self.cancel_requested = True
+        primary = self.primary
+        if primary is not None:
+            self.loop.call_soon(self.sdk.cancel_run, RunCancelled("cancel request"))
+
+    def _timer_fired(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        timer = self.machines.pop(event.attributes["started_event_id"], None)
+        if timer is not None:
+            timer.fired = True
+            others.append((self._fire, (timer,)))
+
+    def _fire(self, timer: TimerHandle) -> None:
+        if self.timers.pop(timer.seq, None) is not None:
+            self.loop.call_soon(timer.fire)
+
+    def _timer_cancelled(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
+        self._match(event, messages, others)
+        self.machines.pop(event.attributes["started_event_id"], None)
+
+    def _activity_closed(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        a = event.attributes
+        activity = self.machines.pop(a["scheduled_event_id"], None)
+        if activity is None:
+            return
+        activity.closed = True
+        if activity.resolved:
+            return
+        activity.resolved = True
+        match event.kind:
+            case "ActivityTaskCompleted":
+                others.append((activity.settle, (a["values"], None)))
+            case "ActivityTaskCanceled":
+                others.append((activity.settle, (None, Failure("cancelled", "canceled", retryable=False))))
+            case "ActivityTaskFailed":
+                others.append((activity.settle, (None, a["failure"])))
+            case _:
+                others.append((activity.settle, (None, Failure(f"timed out: {a['timeout_type']}", "timeout"))))
+
+    def _child_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        child = self.machines.get(event.attributes["initiated_event_id"])
+        if child is not None:
+            child.child_started = True
+            others.append((self.loop.call_soon, (child.start.resolve,)))
+
+    def _child_not_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        child = self.machines.pop(event.attributes["initiated_event_id"], None)
+        if child is not None:
+            child.closed = True
+            failure = WorkflowFailure(f"{child.name} is already running", step=child.name)
+            others.append((self.loop.call_soon, (child.start.fail, failure)))
+
+    def _child_closed(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        child = self.machines.pop(event.attributes["initiated_event_id"], None)
+        if child is None:
+            return
+        child.closed = True
+        if child.resolved:
+            return
+        failure = None
+        if event.kind == "ChildWorkflowExecutionCanceled":
+            failure = Failure("cancelled", "canceled", retryable=False)
+        elif event.kind != "ChildWorkflowExecutionCompleted":
+            failure = Failure(f"child workflow {child.name} has failed", "child")
+        others.append((child.settle, ({}, failure)))
+
+    def _external_done(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
+        pending = self.machines.pop(event.attributes["initiated_event_id"], None)
+        if pending is None:
+            return
+        if event.kind.endswith("Failed"):
+            failure = WorkflowFailure(f"{event.attributes.get('name', 'cancel')}: no such workflow")
+            others.append((self.loop.call_soon, (pending.fail, failure)))
+        else:
+            others.append((self.loop.call_soon, (pending.resolve,)))
+
+
+def _same(command: Command, a: Mapping[str, Any]) -> bool:
+    """Whether the command is what the event says: type and id."""
+    match command.kind:
+        case "ScheduleActivityTask":
+            return command.name == a["name"] and command.seq == a["activity_id"]
+        case "StartTimer" | "CancelTimer":
+            return command.seq == a["timer_id"]
+        case "StartChildWorkflowExecution":
+            return command.name == a["name"] and command.attributes["workflow_id"] == a["workflow_id"]
+        case "RecordMarker":
+            return command.attributes["marker"] == a["marker"] and command.name == a["name"]
+        case "RequestCancelActivityTask":
+            return command.attributes["scheduled_event_id"] == a["scheduled_event_id"]
+        case "AcceptUpdate" | "CompleteUpdate":
+            return command.attributes["id"] == a["id"]
+        case _:
+            return True
+
+
+_APPLY: Final[dict[str, Callable[[WorkflowInstance, HistoryEvent, list[Job], list[Job]], None]]] = {
+    "WorkflowExecutionStarted": WorkflowInstance._initialize,
+    "WorkflowExecutionSignaled": WorkflowInstance._signaled,
+    "WorkflowExecutionCancelRequested": WorkflowInstance._cancel_wanted,
+    "TimerFired": WorkflowInstance._timer_fired,
+    "TimerCanceled": WorkflowInstance._timer_cancelled,
+    "ActivityTaskCompleted": WorkflowInstance._activity_closed,
+    "ActivityTaskFailed": WorkflowInstance._activity_closed,
+    "ActivityTaskTimedOut": WorkflowInstance._activity_closed,
+    "ActivityTaskCanceled": WorkflowInstance._activity_closed,
+    "ChildWorkflowExecutionStarted": WorkflowInstance._child_started,
+    "StartChildWorkflowExecutionFailed": WorkflowInstance._child_not_started,
+    "ChildWorkflowExecutionCompleted": WorkflowInstance._child_closed,
+    "ChildWorkflowExecutionFailed": WorkflowInstance._child_closed,
+    "ChildWorkflowExecutionCanceled": WorkflowInstance._child_closed,
+    "ChildWorkflowExecutionTimedOut": WorkflowInstance._child_closed,
+    "ChildWorkflowExecutionTerminated": WorkflowInstance._child_closed,
+    "ExternalWorkflowExecutionSignaled": WorkflowInstance._external_done,
+    "SignalExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
+    "ExternalWorkflowExecutionCancelRequested": WorkflowInstance._external_done,
+    "RequestCancelExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
+    "ActivityTaskScheduled": WorkflowInstance._match,
+    "ActivityTaskCancelRequested": WorkflowInstance._match,
+    "TimerStarted": WorkflowInstance._match,
+    "MarkerRecorded": WorkflowInstance._match,
+    "UpsertWorkflowSearchAttributes": WorkflowInstance._match,
+    "StartChildWorkflowExecutionInitiated": WorkflowInstance._match,
+    "SignalExternalWorkflowExecutionInitiated": WorkflowInstance._match,
+    "RequestCancelExternalWorkflowExecutionInitiated": WorkflowInstance._match,
+    "WorkflowExecutionUpdateAccepted": WorkflowInstance._match,
+    "WorkflowExecutionUpdateCompleted": WorkflowInstance._match,
+}

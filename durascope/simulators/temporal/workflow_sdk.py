@@ -1,0 +1,446 @@
+"""The SDK as workflow code sees it: each step of the program becomes commands, in the order of the Python SDK.
+
+A wait cancels its own timer before it returns; the loser of a race is cancelled one turn of the loop after the winner
+has gone on; a signal's and an update's handler are tasks beside the workflow function (§4, §8).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.models.steps import Bug, Call, Clear, Fail, Get, Patched, Run, Send, Set, Sleep, Start, Step, WaitFor
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.program import (
+    TIMED_OUT,
+    Cancelled,
+    CodeBug,
+    Coroutine,
+    Future,
+    RunCancelled,
+    Sdk,
+    Task,
+    WorkflowFailure,
+    first,
+)
+from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.handles import ActivityHandle, Backoff, ChildHandle, LocalActivity, Pending, TimerHandle
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
+
+
+REQUEST: Final = "request"
+"""The update by which an entity workflow takes a request (`one_at_a_time`)."""
+
+
+class TaskFailure(Exception):
+    """The workflow task fails, not the workflow (W11)."""
+
+
+class ContinueAsNew(Exception):
+    """The run is to go on as a new one."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(done)
+        self.done = done
+
+
+class _Gathered(Future):
+    """asyncio.gather: a cancellation goes to every branch, and is raised when all of them have ended."""
+
+    __slots__ = ("asked_to_cancel", "tasks")
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        super().__init__(tasks[0].loop)
+        self.tasks = tasks
+        self.asked_to_cancel = False
+
+    def cancel(self) -> bool:
+        if self.done:
+            return False
+        self.asked_to_cancel = True
+        for task in self.tasks:
+            task.cancel()
+        return True
+
+
+class WorkflowSdk(Sdk):
+    """The calls of one run's code."""
+
+    def __init__(self, instance: WorkflowInstance, info: RunInfo) -> None:
+        self.instance = instance
+        self.info = info
+        """The run that the steps are done for: an entity works off those of its requests."""
+        self.loop = instance.loop
+        self.workflow = instance.workflow
+        self.begun = False
+        """Whether the workflow function has begun."""
+        self.cancelling: RunCancelled | None = None
+        self.variables: dict[str, object] = dict(instance.options.carried)
+        self.events: dict[str, deque[object]] = {}
+        """Signals (and updates that have been worked off) that nobody has waited for yet."""
+        self._patches: dict[str, bool] = {}
+        self._locks: dict[str, deque[Future]] = {}
+        self._open_updates = 0
+
+    def carried(self) -> tuple[tuple[str, object], ...]:
+        """What the next run of a chain is handed over."""
+        return tuple(self.variables.items())
+
+    # ---- cancellation --------------------------------------------------------------------------------------
+
+    def cancel_run(self, reason: RunCancelled) -> None:
+        """Cancels the workflow function where it waits."""
+        if self.cancelling is None:
+            self.cancelling = reason
+        if self.instance.primary is not None:
+            self.instance.primary.cancel()
+
+    def _interrupted(self) -> Exception:
+        """What a cancelled wait raises in the code: the end of the run, or just of this branch."""
+        return self.cancelling or Cancelled()
+
+    def before_step(self, step: Step) -> None:
+        if self.cancelling is not None and self.cancelling.returns:
+            raise self.cancelling
+
+    def after_step(self, step: Step) -> None:
+        self.before_step(step)
+
+    # ---- run -----------------------------------------------------------------------------------------------
+
+    def run(self, step: Run, name: str, key: str) -> Coroutine:
+        instance = self.instance
+        instance.worker.step_begun(instance, name)
+        timeout = step.timeout or instance.worker.engine.options.step_timeout
+        if step.local:
+            return (yield from self._run_local(step, name, key, timeout))
+        seq = instance.next_seq("activity")
+        handle = ActivityHandle(instance, name, step.cancellation)
+        queue = step.queue or instance.worker.engine.activity_queue
+        attributes = {"run": self.info, "step": step, "key": key, "queue": queue, "start_to_close": timeout}
+        handle.command = Command("ScheduleActivityTask", seq, name, attributes, handle)
+        instance.issued.append(handle.command)
+        try:
+            return (yield handle)
+        except Cancelled:
+            raise self._interrupted() from None
+
+    def _run_local(self, step: Run, name: str, key: str, timeout: int) -> Coroutine:
+        attempt = 1
+        while True:
+            seq = self.instance.next_seq("activity")
+            local = LocalActivity(self.instance, seq, step, name, key, attempt, timeout)
+            self.instance.issued.append(Command("ScheduleLocalActivity", seq, name, {}, local))
+            try:
+                return (yield local)
+            except Backoff as backoff:
+                attempt = backoff.attempt
+                yield from self._pause(backoff.us, name, None)
+            except Cancelled:
+                raise self._interrupted() from None
+
+    # ---- timers and waits ----------------------------------------------------------------------------------
+
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        if step.sleep:
+            yield from self._pause(step.sleep, name, "SleepStarted")
+        else:
+            turn = self.loop.future()
+            self.loop.call_soon(turn.resolve)
+            yield turn
+
+    def _pause(self, us: int, name: str, mark: str | None) -> Coroutine:
+        timer = self._start_timer(us, name, mark)
+        try:
+            yield timer.future
+        except Cancelled:
+            self._cancel_timer(timer)
+            raise self._interrupted() from None
+
+    def _start_timer(self, us: int, name: str, mark: str | None) -> TimerHandle:
+        instance = self.instance
+        seq = instance.next_seq("timer")
+        command = Command("StartTimer", seq, name, {"duration": us, "mark": mark})
+        timer = command.handle = TimerHandle(self.loop, seq, command)
+        instance.timers[seq] = timer
+        instance.issued.append(command)
+        return timer
+
+    def _cancel_timer(self, timer: TimerHandle) -> None:
+        if self.instance.timers.pop(timer.seq, None) is not None:
+            self.instance.issued.append(Command("CancelTimer", timer.seq, timer.command.name, {}, timer))
+
+    def _condition(self, holds: Any) -> Future:
+        future = self.loop.future()
+        self.instance.conditions.append((holds, future))
+        return future
+
+    def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
+        """A signal that is already there ends the wait at once, without a timer; a timer is cancelled first."""
+        arrived = self.events.setdefault(step.wait_for, deque())
+
+        def matching() -> object | None:
+            return next((payload for payload in arrived if self._matches(step, payload)), None)
+
+        payload = matching()
+        if payload is None:
+            payload = yield from self._wait(step, name, matching)
+        if payload is None:
+            return TIMED_OUT
+        arrived.remove(payload)
+        return payload
+
+    def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
+        condition = self._condition(lambda: matching() is not None)
+        if step.timeout is None:
+            self.instance.waits.append(name)
+            try:
+                yield condition
+            except Cancelled:
+                raise self._interrupted() from None
+            return matching()
+        timer = self._start_timer(step.timeout, name, "WaitStarted")
+        either = self.loop.future()
+        condition.then(either.resolve)
+        timer.future.then(either.resolve)
+        try:
+            yield either
+        except Cancelled:
+            self._cancel_timer(timer)
+            condition.cancel()
+            raise self._interrupted() from None
+        if condition.done:
+            self._cancel_timer(timer)
+            return matching()
+        condition.cancel()
+        return None
+
+    def _matches(self, step: WaitFor, payload: object) -> bool:
+        field = step.match
+        if field is None or not isinstance(payload, Mapping) or field not in payload:
+            return True
+        return payload[field] == self.info.input.get(field)  # pyright: ignore[reportUnknownVariableType]
+
+    # ---- side by side --------------------------------------------------------------------------------------
+
+    def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
+        tasks = [self.loop.task(branch) for branch in branches]
+        if not tasks:
+            return []
+        gathered = _Gathered(tasks)
+        left = len(tasks)
+
+        def one_done(_: Future) -> None:
+            nonlocal left
+            left -= 1
+            if not left and gathered.asked_to_cancel:
+                gathered.fail(Cancelled())
+            elif not left:
+                gathered.resolve()
+
+        for task in tasks:
+            task.then(one_done)
+        try:
+            yield gathered
+        except Cancelled:
+            raise self._interrupted() from None
+        for task in tasks:
+            if task.exception is not None:
+                raise task.exception
+        return [task.result for task in tasks]
+
+    def race(self, branches: Sequence[Coroutine]) -> Coroutine:
+        try:
+            index, tasks = yield from first(self.loop, branches)
+        except Cancelled:
+            raise self._interrupted() from None
+        for task in tasks:
+            if not task.done:
+                task.cancel()
+        if tasks[index].exception is not None:
+            raise tasks[index].exception
+        return index
+
+    # ---- other runs ----------------------------------------------------------------------------------------
+
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        child = yield from self._start_child(step.call, name, key, step.key, step.timeout, abandoned=False)
+        try:
+            return (yield child)
+        except Cancelled:
+            raise self._interrupted() from None
+
+    def start(self, step: Start, name: str, key: str) -> Coroutine:
+        if step.after:
+            yield from self._pause(step.after, name, None)
+        yield from self._start_child(step.start, name, key, step.key, None, abandoned=True)
+
+    def _start_child(
+        self, workflow: str, name: str, key: str, reference: object, timeout: int | None, *, abandoned: bool
+    ) -> Coroutine:
+        instance = self.instance
+        worker = instance.worker
+        run, workflow_id = worker.engine.child_run(instance.options, self.info, workflow, name, key, self._value(reference))
+        child = ChildHandle(instance, name)
+        definition = worker.code[workflow]
+        attributes = {
+            "run": run,
+            "workflow_id": workflow_id,
+            "key": name,
+            "label": name,
+            "abandoned": abandoned,
+            "run_timeout": timeout or definition.run_timeout or 0,
+            "retry": definition.retry,
+        }
+        seq = instance.next_seq("child")
+        child.command = Command("StartChildWorkflowExecution", seq, workflow, attributes, child)
+        instance.issued.append(child.command)
+        try:
+            yield child.start
+        except Cancelled:
+            raise self._interrupted() from None
+        return child
+
+    def _value(self, reference: object) -> object:
+        """A value that a step refers to: a result or field of that name, else what is written there."""
+        values = self.instance.program.values
+        return values.get(reference, reference) if isinstance(reference, str) else reference
+
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        if step.after:
+            yield from self._pause(step.after, name, None)
+        instance, engine = self.instance, self.instance.worker.engine
+        if step.to is None:
+            for workflow in engine.started_by(step.send):
+                yield from self._start_child(workflow, name, f"{key}/{workflow}", None, None, abandoned=True)
+            return
+        pending = Pending(instance)
+        attributes = {
+            "workflow_id": engine.workflow_id_of(self._value(step.to)),
+            "payload": dict(instance.program.values),
+            "label": name,
+        }
+        seq = instance.next_seq("signal")
+        instance.issued.append(Command("SignalExternalWorkflowExecution", seq, step.send, attributes, pending))
+        try:
+            yield pending
+        except Cancelled:
+            raise self._interrupted() from None
+
+    # ---- state, versions, code that fails ------------------------------------------------------------------
+
+    def state(self, step: Get | Set | Clear) -> Coroutine:
+        """Workflow variables: nothing of it is seen outside."""
+        match step:
+            case Get(get=name):
+                return tuple(self.variables) if name == "*" else self.variables.get(name)
+            case Set(set=name, value=value):
+                self.variables[name] = value
+            case Clear(clear=name):
+                if name == "*":
+                    self.variables.clear()
+                self.variables.pop(name, None)
+        return None
+        yield
+
+    def patched(self, step: Patched) -> Coroutine:
+        """True for new code, and for replays of runs that had it (§4)."""
+        id, instance = step.patched, self.instance
+        if id not in self._patches:
+            new = self._patches[id] = not instance.replaying or id in instance.patches
+            if new:
+                marker = {"marker": "patch", "seq": 0}
+                instance.issued.append(Command("RecordMarker", 0, id, marker))
+                instance.issued.append(Command("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": id}))
+        return self._patches[id]
+        yield
+
+    def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
+        """A plain exception in workflow code fails the task, not the run (W11)."""
+        if self.instance.worker.engine.code_fails(self.info, step, key):
+            raise TaskFailure(str(CodeBug(step.fail if isinstance(step, Fail) else step.bug)))
+        return False
+
+    def continue_as_new(self, done: int) -> Coroutine:
+        raise ContinueAsNew(done)
+        yield
+
+    # ---- handlers ------------------------------------------------------------------------------------------
+
+    def signalled(self, name: str, payload: object) -> None:
+        """A signal's handler: keeps it for whoever waits, and acts on it if it is to cancel the run."""
+        self.events.setdefault(name, deque()).append({} if payload is None else payload)
+        signal = self.workflow.signals.get(name)
+        if signal is None or signal.then == "ignore" or self.cancelling is not None:
+            return
+        if signal.then == "cancel":
+            self.cancelling = RunCancelled(name, returns=True)
+        else:
+            self.cancel_run(RunCancelled(name, returns=True))
+
+    def update(self, id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
+        """An update's handler: validated, accepted, worked off, completed (U2)."""
+        issued, update = self.instance.issued, self.workflow.updates.get(name)
+        if not self._valid(name, payload, validate=validate):
+            issued.append(Command("RejectUpdate", 0, name, {"id": id}))
+            return
+        issued.append(Command("AcceptUpdate", 0, name, {"id": id, "payload": payload}))
+        self._open_updates += 1
+        if not self.begun:
+            yield self._condition(lambda: self.begun)
+        one_at_a_time = update.one_at_a_time if update is not None else True
+        if one_at_a_time:
+            yield from self._acquire(name)
+        failure: str | None = None
+        try:
+            if update is not None:
+                yield from self.instance.program.block(update.steps, payload)
+            else:
+                yield from self.instance.request(payload["run"]).main()
+        except WorkflowFailure as failed:
+            failure = failed.message
+        except RunCancelled:
+            failure = "cancelled"
+        except TaskFailure as bug:
+            self.instance.failure = bug
+            return
+        finally:
+            self._open_updates -= 1
+            if one_at_a_time:
+                self._release(name)
+        attributes: dict[str, Any] = {"id": id, "payload": payload}
+        if failure is not None:
+            attributes["failure"] = failure
+        self.instance.issued.append(Command("CompleteUpdate", 0, name, attributes))
+        self.events.setdefault(name, deque()).append(payload)
+
+    def _valid(self, name: str, payload: Mapping[str, Any], *, validate: bool) -> bool:
+        update = self.workflow.updates.get(name)
+        if update is None:
+            return self.instance.options.entity and name == REQUEST
+        return not validate or update.rejects is None or not update.rejects.holds({**self.info.input, **payload})
+
+    def _acquire(self, name: str) -> Coroutine:
+        """asyncio.Lock: first come, first served."""
+        waiting = self._locks.get(name)
+        if waiting is None:
+            self._locks[name] = deque()
+            return
+        turn = self.loop.future()
+        waiting.append(turn)
+        yield turn
+
+    def _release(self, name: str) -> None:
+        waiting = self._locks[name]
+        if waiting:
+            waiting.popleft().resolve()
+        else:
+            del self._locks[name]
+
+    def entity(self) -> Coroutine:
+        """An entity workflow: it takes requests as updates and ends when none is left."""
+        yield self._condition(lambda: not self._open_updates)
+        return None

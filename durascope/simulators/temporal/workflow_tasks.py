@@ -1,0 +1,317 @@
+"""Workflow tasks in the history service: scheduled, started, completed, failed, timed out (W1 to W12).
+
+    none ─▶ scheduled ─▶ started ─▶ completed ──────────────▶ none (or the next, inline: W9)
+              │             ├─▶ failed · start-to-close ─────▶ scheduled: normal if it was sticky, else transient (W6)
+              └─(sticky, 10 s)─▶ timed out ─▶ scheduled on the normal queue (W3)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
+from durascope.simulators.temporal.constants import duration, limit
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.mutable_state import SECOND, MutableState, VolatileTimer, WorkflowTask
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.channel import Call
+    from durascope.simulators.temporal.server import Link, Server
+    from durascope.simulators.temporal.updates import UpdateRequest
+
+
+class TaskForWorker:
+    """What a worker gets with a workflow task: the events it has not seen (or all), and updates to handle."""
+
+    __slots__ = ("attempt", "events", "full", "last_written_id", "luck", "options", "query", "run_id", "task", "updates")
+
+    def __init__(
+        self, state: MutableState, task: WorkflowTask | None, events: Sequence[HistoryEvent], full: bool,
+        updates: Sequence[UpdateRequest] = (), query: Any = None,
+    ) -> None:  # fmt: skip
+        self.run_id = state.run_id
+        self.options = state.options
+        self.luck = state.luck
+        self.task = task
+        self.attempt = 1 if task is None else task.attempt
+        self.events = events
+        self.full = full
+        self.last_written_id = len(state.history.events)
+        """What follows is made up for this task, and may never be written."""
+        self.updates = updates
+        self.query = query
+
+
+class WorkflowTasks:
+    """The workflow task state machine of every run."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._suggest = limit("events").suggest, limit("bytes").suggest
+        self._speculative_timeout = duration("speculative_timeout")
+
+    # ---- scheduled -----------------------------------------------------------------------------------------
+
+    def need(self, state: MutableState) -> None:
+        """A change needs the workflow's attention: schedules a task unless one is pending (W1)."""
+        if state.wft is None:
+            self.schedule(state)
+
+    def schedule(self, state: MutableState, *, inline: bool = False) -> WorkflowTask:
+        """Puts the next task on the sticky queue if there is one (W2), and tells matching of it."""
+        now = self.server.world.now
+        task = self._new(state, "normal" if state.wft_attempt == 1 else "transient")
+        if task.kind == "normal":
+            self._write_scheduled(state, task)
+        state.wft = task
+        if not inline:
+            self.server.transfer.workflow_task(state, task)
+            if task.queue_kind == "sticky":
+                assert state.sticky is not None
+                task.unstarted_timer = self.server.timers.add(
+                    now + state.sticky[1], "workflow_task_not_started", state, task
+                )
+        return task
+
+    def speculative(self, state: MutableState) -> WorkflowTask:
+        """A task that is not written unless an update is accepted (U1); only in memory."""
+        task = state.wft = self._new(state, "speculative")
+        task.writer = self.write
+        return task
+
+    def not_started_soon(self, state: MutableState, task: WorkflowTask) -> None:
+        """Nobody may poll: a speculative task is given up after 5 s (U3)."""
+        call = self.server.after(self._speculative_timeout, self.not_started, state, task)
+        task.unstarted_timer = VolatileTimer(self.server, call)
+
+    def _new(self, state: MutableState, kind: str) -> WorkflowTask:
+        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
+        return WorkflowTask(
+            kind, queue_kind, name, state.wft_attempt, self.server.world.now, len(state.history.events)
+        )
+
+    def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
+        event = state.history.append(
+            "WorkflowTaskScheduled",
+            task.scheduled_at,
+            {
+                "queue_kind": task.queue_kind,
+                "queue_name": task.queue_name,
+                "start_to_close_timeout": state.task_timeout,
+                "attempt": task.attempt,
+            },
+        )
+        task.scheduled_id = event.id
+
+    def _write_started(self, state: MutableState, task: WorkflowTask) -> HistoryEvent:
+        assert task.started_at is not None
+        history = state.history
+        attributes: dict[str, Any] = {"scheduled_event_id": task.scheduled_id, "identity": task.worker}
+        if len(history.events) >= self._suggest[0] or self.server.size_of(state) >= self._suggest[1]:
+            attributes["suggest_continue_as_new"] = True
+        event = history.append("WorkflowTaskStarted", task.started_at, attributes)
+        task.started_id = event.id
+        return event
+
+    def write(self, state: MutableState, task: WorkflowTask) -> None:
+        """Writes a transient or speculative task's own events, with their own times (W7, U2)."""
+        if not task.scheduled_id:
+            self._write_scheduled(state, task)
+        if task.started_at is not None and not task.started_id:
+            self._write_started(state, task)
+        task.kind = "normal"
+
+    # ---- started -------------------------------------------------------------------------------------------
+
+    def start(self, state: MutableState, task: WorkflowTask, link: Link, queue_kind: str) -> TaskForWorker | None:
+        """A poll takes the task; None if it is none any more."""
+        if state.wft is not task or task.started_at is not None:
+            return None
+        if queue_kind != "sticky":
+            state.sticky = None
+        full = state.sticky is None
+        if task.kind == "transient" and len(state.history.events) != task.events_at_schedule:
+            state.wft_attempt = task.attempt = 1
+            task.kind = "normal"
+            self._write_scheduled(state, task)
+        self.begin(state, task, link.worker)
+        self.server.commit(state)
+        return self.for_worker(state, task, full=full)
+
+    def begin(self, state: MutableState, task: WorkflowTask, worker: str) -> None:
+        """Marks it started: its event, unless it is unwritten, and its start-to-close timer (W5)."""
+        now = self.server.world.now
+        task.started_at = now
+        task.worker = worker
+        if task.unstarted_timer is not None:
+            task.unstarted_timer.cancel()
+        if task.kind == "normal":
+            self._write_started(state, task)
+        timeout = self._start_to_close(state, task.attempt)
+        task.timer = self.server.timers.add(now + timeout, "workflow_task_not_closed", state, task)
+
+    def for_worker(self, state: MutableState, task: WorkflowTask, *, full: bool) -> TaskForWorker:
+        """The task as it is sent; events of an unwritten one are made up for it (W7)."""
+        events = state.history.events
+        delta = events[:] if full else events[state.previous_started_id :]
+        if not task.started_id:
+            first = len(events) + 1
+            made_up = (
+                HistoryEvent("WorkflowTaskScheduled", task.scheduled_at, {"attempt": task.attempt}),
+                HistoryEvent("WorkflowTaskStarted", task.started_at or 0, {"identity": task.worker}),
+            )
+            for number, event in enumerate(made_up, first):
+                event.id = number
+            delta.extend(made_up)
+        return TaskForWorker(state, task, delta, full, self.server.updates.to_send(state))
+
+    def _start_to_close(self, state: MutableState, attempt: int) -> int:
+        if attempt <= 3:
+            return state.task_timeout
+        jitter = 0.8 + 0.2 * self.server.world.luck("workflow task timeout", state.run_id, attempt)
+        grown = 600 * SECOND if attempt > 12 else min(600 * SECOND, 5 * SECOND * 2 ** (attempt - 4))
+        return state.task_timeout + int(grown * jitter)
+
+    # ---- closed --------------------------------------------------------------------------------------------
+
+    def held_by(self, state: MutableState | None, task: WorkflowTask) -> bool:
+        """Whether a worker's answer to that task is still wanted."""
+        return state is not None and state.open and state.wft is task and task.started_at is not None
+
+    def completed(self, state: MutableState, task: WorkflowTask, link: Link, call: Call, done: TaskCompletion) -> None:
+        """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
+        server = self.server
+        if state.history.buffer and any(command.kind in CLOSES for command in done.commands):
+            self.failed(state, task, "unhandled-command", "UnhandledCommand")
+            link.reply(call, "failed")
+            return
+        refusal = server.commands.refusal(state, done.commands)
+        if refusal is not None:
+            self.failed(state, task, refusal, "too many pending")
+            link.reply(call, "failed")
+            return
+        self._off(task)
+        if task.kind == "speculative" and all(command.kind == "RejectUpdate" for command in done.commands):
+            state.wft = None
+            server.updates.answered(state, done.commands)
+            self._go_on(state, link, call, (), inline=False)
+            return
+        self.write(state, task)
+        completed = state.history.append(
+            "WorkflowTaskCompleted",
+            server.world.now,
+            {
+                "scheduled_event_id": task.scheduled_id,
+                "started_event_id": task.started_id,
+                "identity": task.worker,
+            },
+        )
+        state.wft = None
+        state.wft_attempt = 1
+        state.previous_started_id = task.started_id
+        state.sticky = link.sticky
+        eager, cancelled = server.commands.apply(state, completed, done, link)
+        if not state.open:
+            server.commit(state)
+            link.reply(call, "completed")
+            return
+        flushed = state.flush()
+        self._go_on(state, link, call, eager, inline=flushed or cancelled or done.wants_another, waits=done.waits)
+
+    def _go_on(
+        self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], *, inline: bool,
+        waits: Sequence[str] = (),
+    ) -> None:  # fmt: skip
+        """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
+        server = self.server
+        task = None
+        if inline:
+            task = self.schedule(state, inline=True)
+            self.begin(state, task, link.worker)
+        elif server.updates.waiting(state):
+            task = self.speculative(state)
+            self.begin(state, task, link.worker)
+        server.commit(state)
+        server.commands.pass_moments(state, waits)
+        inline_task = None if task is None else self.for_worker(state, task, full=state.sticky is None)
+        link.reply(call, ("completed", tuple(eager), inline_task))
+
+    def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
+        """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
+        if task.kind != "transient":
+            self.write(state, task)
+            state.history.append(
+                "WorkflowTaskFailed",
+                self.server.world.now,
+                {
+                    "scheduled_event_id": task.scheduled_id,
+                    "started_event_id": task.started_id,
+                    "cause": cause,
+                    "message": message,
+                    "identity": task.worker,
+                },
+            )
+        self._again(state, task)
+
+    def not_closed(self, state: MutableState, task: WorkflowTask) -> None:
+        """Start-to-close has passed: whoever has it is taken for dead (W5)."""
+        if not self.held_by(state, task):
+            return
+        if task.kind != "transient":
+            self.write(state, task)
+            self._timed_out(state, task, "start-to-close")
+        self._again(state, task)
+
+    def not_started(self, state: MutableState, task: WorkflowTask) -> None:
+        """Nobody has taken it off the sticky queue in time (W3); a speculative one, off any queue (U3)."""
+        if not state.open or state.wft is not task or task.started_at is not None:
+            return
+        self.write(state, task)
+        self._timed_out(state, task, "schedule-to-start")
+        state.wft = None
+        state.sticky = None
+        state.wft_attempt = 1
+        self.schedule(state)
+        self.server.commit(state)
+
+    def _timed_out(self, state: MutableState, task: WorkflowTask, type_: str) -> None:
+        state.history.append(
+            "WorkflowTaskTimedOut",
+            self.server.world.now,
+            {
+                "scheduled_event_id": task.scheduled_id,
+                "started_event_id": task.started_id,
+                "timeout_type": type_,
+            },
+        )
+
+    def _again(self, state: MutableState, task: WorkflowTask) -> None:
+        """The next try: normal and with events if this one was sticky, else transient (W6)."""
+        self._off(task)
+        state.wft = None
+        if state.sticky is not None:
+            state.sticky = None
+            state.wft_attempt = 1
+        else:
+            state.wft_attempt = task.attempt + 1
+        state.flush()
+        self.server.updates.send_again(state)
+        self.schedule(state)
+        self.server.commit(state)
+
+    def _off(self, task: WorkflowTask) -> None:
+        if task.timer is not None:
+            task.timer.cancel()
+
+    def drop(self, state: MutableState) -> None:
+        """The run is over: nobody needs the task any more."""
+        task, state.wft = state.wft, None
+        if task is not None:
+            self._off(task)
+            if task.unstarted_timer is not None:
+                task.unstarted_timer.cancel()
+            if task.kind == "transient" or task.kind == "speculative":
+                return
+            self.server.world.emit("history", Kind.STEP_DROPPED, state.run, detail="workflow task")
