@@ -36,18 +36,18 @@ class Bodies:
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
         takes = self._takes(info, step, key, number) / SECOND
         outcome = self.services.outcome(info, step, key, number)
-        await self._moment(run, name, number, "started")
+        await self.pass_moment(run, name, number, "started")
         has_effect = step.effect_at != "never" and (outcome.ok or self._fails_after_its_effect(step, number))
         if has_effect:
             share = float(step.effect_at)
             await asyncio.sleep(takes * share)
-            await self._moment(run, name, number, "before-effect")
-            await self._moment(run, name, number, "after-effect")
+            await self.pass_moment(run, name, number, "before-effect")
+            await self.pass_moment(run, name, number, "after-effect")
             await asyncio.sleep(takes * (1 - share))
         else:
             await asyncio.sleep(takes)
         if outcome.ok:
-            await self._moment(run, name, number, "reported")
+            await self.pass_moment(run, name, number, "reported")
         return outcome
 
     def _takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
@@ -58,7 +58,8 @@ class Bodies:
         fails = step.fails
         return fails is not None and fails.fails(attempt) and fails.moment == "after-effect"
 
-    async def _moment(self, run: str, name: str, attempt: int, moment: str) -> None:
+    async def pass_moment(self, run: str, name: str, attempt: int, moment: str) -> None:
+        """Reports a moment of a step, and goes on when what waits for it has been done."""
         await report(self.port, run, name, attempt, moment, self.process)
 
 

@@ -1,0 +1,449 @@
+"""Restate for real: a server, service endpoints on its Python SDK, and its tables read through the admin API."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import restate  # noqa: F401  (what is missing is said before anything is started)
+
+from durascope.live.engine import LiveEngine, Recording
+from durascope.live.ledger import Ledger
+from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
+from durascope.live.restate import rows
+from durascope.live.restate.context import as_request
+from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
+from durascope.live.restate.server import Refused, Server, find
+from durascope.live.restate.service import Setting, starters
+from durascope.live.restate.targets import HELPER, SEND_SIGNAL, Targets
+from durascope.models.faults import Crash
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import WaitFor
+from durascope.models.units import FOREVER
+from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.workload import run_info
+
+POLL: Final = 0.1
+"""Seconds between two looks at whether all has ended."""
+OVER: Final = ("completed", "paused")
+UNSEEN_MOMENTS: Final = ("scheduled", "recorded")
+"""Moments that steps report only where something waits for them."""
+
+
+@dataclass(eq=False)
+class Endpoint:
+    """One registered address: its replicas' processes, and the code behind it."""
+
+    port: int
+    code: Path
+    processes: list[Managed] = field(default_factory=list[Managed])
+    id: str = ""
+
+
+class RestateLive(LiveEngine):
+    """Restate with its Python SDK."""
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self.options = scenario.deployments.restate
+        if self.options.service.sdk == "typescript":
+            self.notes = ("the service runs on the Python SDK: TypeScript's cannot be run",)
+        self.targets = Targets(scenario)
+        self.world = World(seed, full=False)
+        """Only for its luck."""
+        self.started: dict[str, Started] = {}
+        """What was accepted from outside, by name (`run 1`, `event 1`, `query 1`)."""
+        self.answers: dict[str, str] = {}
+        """The starts that were attached to another or refused."""
+        self.awakeables = Awakeables()
+        self.attempts = Attempts()
+        self.endpoints: list[Endpoint] = []
+        self._count = scenario.workload.runs
+        self._names: dict[str, str] = {}
+        """Restarted invocations by id: their input names the run that they were restarted from."""
+        self._addressees: dict[tuple[str, str], object] = {}
+        self._restarting = threading.Lock()
+        self._looked_at = 0.0
+        self._standby: dict[Managed, tuple[Managed, Path]] = {}
+        self._crashes = any(
+            isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER for fault in scenario.faults
+        )
+        ledger.answers |= {
+            "attempt-started": self._attempt_started,
+            "attempt-ended": self._attempt_ended,
+            "execution": self._execution,
+            "name": self._name,
+            "marked": self._marked,
+            "moment": self._moment,
+            "awakeable": self._awakeable,
+            "addressee": self._addressee,
+        }
+
+    notes: tuple[str, ...] = ()
+
+    # ---- processes -------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        find()
+        self.server = Server(
+            self.stage, protocol=self.options.server.protocol, partitions=self.options.server.partitions
+        )
+        endpoint = self._endpoint(self.scenario.workflows)
+        self.server.start()
+        self._serve(endpoint)
+
+    def _endpoint(self, code: Mapping[str, Workflow]) -> Endpoint:
+        """Starts the processes of a new address."""
+        number = len(self.endpoints) + 1
+        endpoint = Endpoint(free_ports(1)[0], self.stage.directory / f"code-{number}")
+        self.endpoints.append(endpoint)
+        self._replace(endpoint, code)
+        version = f"-v{number}" if number > 1 else ""
+        for replica in range(1, self.options.service.replicas + 1):
+            name = f"service{version}" + (f"-{replica}" if self.options.service.replicas > 1 else "")
+            setting = self.stage.directory / f"{name}.setting"
+            Setting(
+                self.scenario, endpoint.code, self.seed, endpoint.port, self.ledger.port, name, self._watched()
+            ).write(setting)
+            process = self.stage.process(name, self._program(setting))
+            process.start()
+            endpoint.processes.append(process)
+            if self._crashes:
+                self._stand_by(process)
+        return endpoint
+
+    def _program(self, setting: Path, *more: str) -> list[str]:
+        return [sys.executable, "-m", "durascope.live.restate.service", str(setting), *more]
+
+    def _stand_by(self, process: Managed) -> None:
+        """Gets a process ready that takes the place of this one when it is killed."""
+        go = self.stage.directory / f"{process.name}.go-{process.starts}"
+        setting = self.stage.directory / f"{process.name}.setting"
+        standby = self.stage.process(f"{process.name}-standby-{process.starts}", self._program(setting, str(go)))
+        standby.start()
+        self._standby[process] = (standby, go)
+
+    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
+        new = endpoint.code.with_suffix(".new")
+        new.write_bytes(pickle.dumps(dict(code)))
+        new.replace(endpoint.code)
+
+    def _watched(self) -> frozenset[tuple[str, str]]:
+        triggers = [fault.when for fault in self.scenario.faults if hasattr(fault, "when")]  # pyright: ignore[reportAttributeAccessIssue]
+        triggers += [event.when for event in self.scenario.workload.events]
+        return frozenset(
+            (str(each.step), str(each.moment))
+            for each in triggers
+            if each is not None and each.moment in UNSEEN_MOMENTS
+        )
+
+    def _serve(self, endpoint: Endpoint) -> None:
+        """Waits until the address serves, and registers it."""
+        self._wait_for(endpoint)
+        try:
+            endpoint.id = self.server.register(endpoint.port)
+        except Refused as refused:
+            raise LiveProblem(f"the service was not accepted: {refused}") from None
+
+    def _wait_for(self, endpoint: Endpoint) -> None:
+        def ready() -> bool:
+            return listens(endpoint.port) or not all(each.running for each in endpoint.processes)
+
+        wait_until(ready, "the service endpoint")
+        for each in endpoint.processes:
+            if not each.running:
+                raise LiveProblem(f"the service endpoint has ended: {each.tail(3)}")
+
+    def replicas(self, name: str) -> Sequence[Managed]:
+        if name == "engine":
+            return [self.server.process]
+        return [process for endpoint in self.endpoints for process in endpoint.processes]
+
+    def restart(self, process: Managed) -> None:
+        if process is self.server.process:
+            self.server.start()
+            return
+        self.attempts.lost(process.name)
+        endpoint = next(each for each in self.endpoints if process in each.processes)
+        ready = self._standby.pop(process, None)
+        if ready is None:
+            process.start()
+        else:
+            standby, go = ready
+            go.touch()
+            process.process, process.starts = standby.process, process.starts + 1
+        wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
+        if self._crashes:
+            self._stand_by(process)
+
+    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+        old = self.endpoints[-1]
+        code: dict[str, Workflow] = pickle.loads(old.code.read_bytes()) | {name: workflow}
+        if in_place:
+            self._replace(old, code)
+        else:
+            self._serve(self._endpoint(code))
+        if down_for is not None:
+            for process in old.processes:
+                process.kill()
+            time.sleep(down_for)
+            for process in old.processes:
+                self.restart(process)
+
+    # ---- the apps' questions ---------------------------------------------------------------------------------
+
+    def _attempt_started(self, message: Mapping[str, Any]) -> None:
+        self.attempts.started(message)
+
+    def _attempt_ended(self, message: Mapping[str, Any]) -> None:
+        self.attempts.ended(message)
+
+    def _execution(self, message: Mapping[str, Any]) -> object:
+        return self.ledger.take({"count": f"{message['run']}/{message['key']}"})
+
+    def _name(self, message: Mapping[str, Any]) -> str | None:
+        with self._restarting:
+            return self._names.get(message["invocation"])
+
+    def _marked(self, message: Mapping[str, Any]) -> None:
+        self.marked(message["event"], message["number"])
+
+    def _moment(self, message: Mapping[str, Any]) -> None:
+        self.moment(message["number"], message["step"], None, message["moment"])
+
+    def _awakeable(self, message: Mapping[str, Any]) -> None:
+        self.awakeables.learn(message["run"], message["event"], message["id"])
+
+    def _addressee(self, message: Mapping[str, Any]) -> object:
+        """Who a `send` step reaches; the same in every attempt."""
+        asked = (message["run"], message["key"])
+        if asked not in self._addressees:
+            self._addressees[asked] = self._find_addressee(message["to"], message["event"])
+        return self._addressees[asked]
+
+    def _find_addressee(self, to: object, event: str) -> object:
+        found = self.started.get(f"run {to}") if isinstance(to, int) else self._of_key(str(to))
+        if found is None or event not in waits_of(self.scenario.workflows[found.run.workflow]):
+            return None
+        if self.targets.of(found.run.workflow).service_kind == "workflow":
+            return {"promise": found.run.workflow, "key": found.run.key}
+        if self.options.service.wait_for == "signal":
+            return {"signal": found.invocation}
+        return {"awakeable": self.awakeables.next(found.run.name, event)}
+
+    # ---- starts ----------------------------------------------------------------------------------------------
+
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        for request in requests:
+            self._start(request.run, request.after, request.idempotency_key)
+            with_ = request.start_with
+            if with_ is not None:
+                kind, name = ("send", with_.send) if with_.send is not None else ("update", with_.update)
+                self.send(OutsideEvent(0, kind, str(name), request.run, None, with_.with_))
+
+    def _start(self, run: RunInfo, after: int = 0, idempotency_key: str | None = None) -> None:
+        target = self.targets.of(run.workflow)
+        if run.key is None and target.service_kind == "workflow":
+            run = replace(run, key=run.name)
+        answer = self.server.send(target.path(run.key), as_request(run), after=after, idempotency_key=idempotency_key)
+        if answer.get("status") == "PreviouslyAccepted":
+            self.answers[run.name] = "refused" if target.service_kind == "workflow" else "attached"
+        else:
+            self.started[run.name] = Started(run, answer["invocationId"])
+
+    # ---- events ----------------------------------------------------------------------------------------------
+
+    def send(self, event: OutsideEvent) -> None:
+        match event.kind:
+            case "send":
+                self._event(event)
+            case "operator":
+                for found in self._addressed(event):
+                    self._operator(event, found)
+            case _:
+                for found in self._addressed(event):
+                    self._beside(event, found, "query" if event.kind == "query" else "update")
+
+    def _event(self, event: OutsideEvent) -> None:
+        """Starts whom it starts, and reaches whom it is for."""
+        for workflow in starters(self.scenario, event.name):
+            self._count += 1
+            number, key = self._count, event.key if event.run is None else event.run.key
+            name = f"run {number}"
+            run = run_info(self.world, self.scenario, workflow, name, number, key=key, given=event.payload)
+            self._start(replace(run, key=key) if run.key is None and key is not None else run)
+        for found in self._addressed(event):
+            self._deliver(event, found)
+
+    def _deliver(self, event: OutsideEvent, found: Started) -> None:
+        workflow = self.scenario.workflows[found.run.workflow]
+        waits = waits_of(workflow)
+        signal = workflow.signals.get(event.name)
+        if signal is not None and signal.then in ("cancel", "cancel-now"):
+            self._command(found, "cancel")
+        elif event.name not in waits:
+            return
+        elif self.targets.of(found.run.workflow).service_kind == "workflow":
+            self._beside(event, found, "complete-promise")
+        elif self.options.service.wait_for == "signal":
+            answer = self.server.send(
+                f"/{HELPER}/{SEND_SIGNAL}",
+                {"invocation": found.invocation, "signal": event.name, "payload": dict(event.payload)},
+            )
+            self._started_beside(event, found, answer)
+        else:
+            payload = dict(event.payload)
+            self.awakeables.resolve(
+                found.run.name, event.name, waits[event.name], lambda each: self._resolve(each, payload)
+            )
+
+    def _resolve(self, awakeable: str, payload: object) -> None:
+        try:
+            self.server.resolve(awakeable, payload)
+        except Refused:
+            return  # the run it belonged to is over
+
+    def _beside(self, event: OutsideEvent, found: Started, kind: Any) -> None:
+        """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
+        try:
+            target = self.targets.of(found.run.workflow, kind, event.name)
+        except KeyError:
+            return  # a plain service has no state to read, and no promises
+        name = self._label(event)
+        given = {**found.run.input, **event.payload} if kind == "update" else dict(event.payload)
+        run = RunInfo(name, found.run.workflow, 0, found.run.key, given, f"{found.run.luck}/{name}")
+        self._started_beside(event, found, self.server.send(target.path(found.run.key), as_request(run)))
+
+    def _label(self, event: OutsideEvent) -> str:
+        return f"{'event' if event.kind == 'send' else event.kind} {event.number}"
+
+    def _started_beside(self, event: OutsideEvent, found: Started, answer: Mapping[str, Any]) -> None:
+        self.started[self._label(event)] = Started(found.run, answer["invocationId"], event.kind)
+
+    def _addressed(self, event: OutsideEvent) -> Iterator[Started]:
+        if event.run is not None:
+            found = self.started.get(event.run.name)
+            if found is not None:
+                yield found
+        elif event.key is not None:
+            found = self._of_key(event.key)
+            if found is not None:
+                yield found
+        else:
+            yield from [each for each in self._runs() if self._concerns(each, event)]
+
+    def _runs(self) -> Iterator[Started]:
+        """The runs from outside that have not ended."""
+        ended = {row["id"] for row in self.server.query("SELECT id FROM sys_invocation WHERE status = 'completed'")}
+        for each in tuple(self.started.values()):
+            if each.kind == "run" and each.invocation not in ended:
+                yield each
+
+    def _of_key(self, key: str) -> Started | None:
+        """The latest run of that key which has not ended."""
+        return next((each for each in reversed(list(self._runs())) if each.run.key == key), None)
+
+    def _concerns(self, started: Started, event: OutsideEvent) -> bool:
+        workflow = self.scenario.workflows[started.run.workflow]
+        fields = [step.match for step in workflow.walk() if isinstance(step, WaitFor) and step.wait_for == event.name]
+        signal = workflow.signals.get(event.name)
+        if signal is not None:
+            fields.append(signal.match)
+        return any(each is None or started.run.input.get(each) == event.payload.get(each) for each in fields)
+
+    # ---- operators -------------------------------------------------------------------------------------------
+
+    def _operator(self, event: OutsideEvent, found: Started) -> None:
+        if event.name == "resume":
+            number = event.deployment
+            known = number is not None and 1 <= number <= len(self.endpoints)
+            deployment = self.endpoints[number - 1].id if known and number is not None else None
+            self._command(found, "resume", deployment=deployment)
+        elif event.name == "restart":
+            self._restart(found, event.from_entry)
+        else:
+            self._command(found, event.name)
+
+    def _restart(self, found: Started, last: int | None) -> None:
+        self._count += 1
+        name = f"run {self._count}"
+        with self._restarting:
+            answer = self._command(found, "restart-as-new", **{"from": last})
+            invocation = str(answer.get("new_invocation_id", ""))
+            if invocation:
+                self._names[invocation] = name
+                run = replace(found.run, name=name, luck=name)
+                self.started[name] = Started(run, invocation)
+
+    def _command(self, found: Started, command: str, **query: object) -> Mapping[str, Any]:
+        try:
+            return self.server.command(found.invocation, command, **query)
+        except Refused:
+            return {}  # it has ended, or is not in a state that the command fits
+
+    # ---- the end ---------------------------------------------------------------------------------------------
+
+    def over(self) -> bool:
+        if time.monotonic() - self._looked_at < POLL:
+            return False
+        try:
+            found = self.server.query("SELECT status FROM sys_invocation")
+        except (OSError, Refused):
+            return False
+        finally:
+            self._looked_at = time.monotonic()
+        return all(row["status"] in OVER for row in found)
+
+    def recording(self) -> Recording:
+        invocations = {row["id"]: row for row in self.server.query("SELECT * FROM sys_invocation")}
+        journals = _by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
+        events = _by_id(self.server.query("SELECT * FROM sys_journal_events ORDER BY id, appended_at"))
+        named = dict(self._all(journals))
+        for process in self.replicas("app"):
+            if not process.running:
+                self.attempts.lost(process.name)
+        attempts = {name: self.attempts.facts(each, self.server.process.ended) for name, each in named.items()}
+        status = {name: rows.status(invocations.get(each)) for name, each in named.items()}
+        return Recording(
+            server=f"restate-server {self.server.version}".strip(),
+            sdk=f"restate-sdk python {version('restate-sdk')}",
+            records={
+                name: rows.lines(journals.get(each, []), self.targets.label) if status[name] != "removed" else []
+                for name, each in named.items()
+            },
+            status=status | self.answers,
+            effects=self.ledger.effects(),
+            facts={
+                "attempts": {name: each for name, each in attempts.items() if each},
+                "events": {name: list(map(rows.event, events[each])) for name, each in named.items() if each in events},
+            },
+        )
+
+    def _all(self, journals: Mapping[str, Sequence[rows.Row]]) -> Iterator[tuple[str, str]]:
+        """Every invocation by name, each followed by what it has called."""
+        for name, started in self.started.items():
+            yield name, started.invocation
+            yield from self._called(name, started.invocation, journals)
+
+    def _called(
+        self, name: str, invocation: str, journals: Mapping[str, Sequence[rows.Row]]
+    ) -> Iterator[tuple[str, str]]:
+        for number, child in enumerate(rows.called(journals.get(invocation, [])), 1):
+            yield f"{name}.{number}", child
+            yield from self._called(f"{name}.{number}", child, journals)
+
+
+def _by_id(found: Sequence[rows.Row]) -> dict[str, list[rows.Row]]:
+    result: dict[str, list[rows.Row]] = {}
+    for row in found:
+        result.setdefault(str(row["id"]), []).append(row)
+    return result
