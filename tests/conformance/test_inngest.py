@@ -73,7 +73,7 @@ def judge(case: InngestCase, trace: Trace) -> Iterator[str]:
     attempts = trace.facts["attempts"]
     assert isinstance(attempts, dict)
     predicted = {step: count for step, count in attempts.items() if count != trace.effects.get(step, 0)}
-    if predicted != {step: count for step, count in case.attempts.items()}:
+    if predicted != dict(case.attempts):
         yield f"attempts: {predicted}, recorded {case.attempts}"
     if "runs" in case.free:
         if sorted(trace.status.values()) != sorted(case.status.values()):
@@ -106,7 +106,6 @@ def _same_run(case: InngestCase, predicted: Lines, recorded: Lines) -> bool:
         return list(predicted) == list(recorded)
     if "ticks" in case.free:
         predicted, recorded = _discoveries(predicted), _discoveries(recorded)
-        return None not in (predicted, recorded) and _members(predicted) == _members(recorded)
     return _members(predicted) == _members(recorded)
 
 

@@ -24,7 +24,7 @@ class Api(Component):
         self.engine = engine
         super().__init__(engine.world, "api")
 
-    def cancel(self, run: RunInfo) -> None:
+    def cancel_run(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""
         self.world.emit(self.name, Kind.EVENT_RECEIVED, run, detail="cancel")
         self.engine.finalizer.cancel(run.name)

@@ -1,7 +1,7 @@
 """Batches: several events start one run (inngest.md §10; pkg/execution/batch).
 
-    event ─▶ buffer in memory, 500 ms or a full batch ─▶ batch in Redis ─▶ full: a run at once
-                                                                       └─▶ timeout: a run of what there is
+event ─▶ buffer in memory, 500 ms or a full batch ─▶ batch in Redis ─▶ full: a run at once
+                                                                   └─▶ timeout: a run of what there is
 """
 
 from __future__ import annotations

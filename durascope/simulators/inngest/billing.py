@@ -6,7 +6,6 @@ from typing import Final
 
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
-    RUN_COMPLETE,
     SLEEP,
     STEP_FAILED,
     STEP_RUN,

@@ -23,7 +23,7 @@ _SHORTHANDS: Final = {
 
 
 def next_time(expression: str, after: int) -> int | None:
-    """The next time later than `after` (microseconds of the simulation); None for one that never comes or is no cron."""
+    """The next time after `after` (microseconds of the simulation); None where there is none, or no cron."""
     words = expression.split()
     if words and words[0].upper().startswith(("TZ=", "CRON_TZ=")):
         words = words[1:]
@@ -40,7 +40,7 @@ def next_time(expression: str, after: int) -> int | None:
     return _search(fields, words[2] != "*", words[4] != "*", after)
 
 
-def _search(fields: list[frozenset[int]], by_day: bool, by_weekday: bool, after: int) -> int | None:  # noqa: FBT001
+def _search(fields: list[frozenset[int]], by_day: bool, by_weekday: bool, after: int) -> int | None:
     minutes, hours, days, months, weekdays = fields
     at = EPOCH + timedelta(minutes=after // 60_000_000 + 1)
     end = at + timedelta(days=366 * 5)

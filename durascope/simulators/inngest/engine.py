@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
@@ -48,7 +48,7 @@ class Inngest(Engine):
     def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
         super().__init__(world, scenario, records=records)
         deployment = self.deployment = scenario.deployments.inngest
-        self.sdk = nearest(deployment.app.sdk)
+        self.sdk: Literal["python", "typescript"] = nearest(deployment.app.sdk)
         self.delays = latencies(__package__ or "", deployment.latencies)
         self.functions = register(scenario)
         self.backoff: int | None = None if deployment.backoff == "default" else int(deployment.backoff)
@@ -130,8 +130,6 @@ class Inngest(Engine):
         item.tie = luck if state is None else state.tie + luck
         early = max(now, item.due - TIMES.lookahead)
         item.found_at = max(early, item.found_at) if item.kind == START else early
-        if item.calls and luck < NUMBERS.late_ticks:
-            item.found_at += self.delay("tick")
         if not self.redis.queue.enqueue(item):
             return False
         if item.calls:
@@ -154,6 +152,7 @@ class Inngest(Engine):
         """An event of the server's own: straight into the event stream."""
         self.meter.events += 1
         delay = self.delay("event_stream", event.name, event.parent and event.parent.name)
+        delay += event.at - self.world.now
         self.network.send(
             self.executor, self.runner, delay, self.runner.handle, (event,), what=event.name, run=event.parent
         )
@@ -326,7 +325,7 @@ class Inngest(Engine):
             self.client,
             self.api,
             self.delay("http", run.name),
-            self.api.cancel,
+            self.api.cancel_run,
             run,
             what="DELETE run",
             run=run,

@@ -96,8 +96,12 @@ class Executor(Component):
         self._scan_at = self.after(at - now, self._scan)
 
     def _scan(self) -> None:
-        queue = self.engine.redis.queue
-        for item in queue.lease(self.world.now, self._workers):
+        """One tick; now and then one is skipped (§10)."""
+        queue, now = self.engine.redis.queue, self.world.now
+        if self.world.luck("late tick", now // self._tick) < NUMBERS.late_ticks:
+            self._wake(now + 1)
+            return
+        for item in queue.lease(now, self._workers):
             self._workers -= 1
             self._dispatch(item)
         due = queue.worth_scanning_at()
@@ -109,8 +113,8 @@ class Executor(Component):
         if item.run is not None:
             self.world.emit(self.name, Kind.TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
         ahead = item.due - self.world.now
-        delay = ahead + self.engine.spread("wake", item.luck) if ahead > 0 else self.engine.spread("dispatch", item.luck)
-        self.after(delay, self._process, item)
+        late = self.engine.spread("wake" if ahead > 0 else "dispatch", item.luck)
+        self.after(max(ahead, 0) + late, self._process, item)
 
     def _scavenge(self) -> None:
         """Every 30 s from the start on: items whose lease has ended go back into line (§5)."""

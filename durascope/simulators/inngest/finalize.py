@@ -53,7 +53,7 @@ class Finalizer:
         if event.name in (FAILED, FINISHED):
             return
         engine = self.engine
-        names = [FINISHED] + {"failed": [FAILED], "cancelled": [CANCELLED]}.get(status, [])
+        names = [FINISHED, *{"failed": [FAILED], "cancelled": [CANCELLED]}.get(status, [])]
         for name in names:
             engine.publish_internal(
                 Event(

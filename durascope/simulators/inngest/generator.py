@@ -159,11 +159,12 @@ class Generator:
         pause = self._pause(state, op, FINISHED, opts.timeout or TIMES.year, coalesce)
         pause.correlation = f"{state.info.name}.{op.id}"
         if self._park(state, pause):
+            at = engine.world.now + engine.delay("invoke", pause.correlation)
             engine.publish_internal(
                 Event(
                     name=INVOKED,
                     data=engine.child_data(state.events[0].data, opts.function, opts.key),
-                    at=engine.world.now,
+                    at=at,
                     number=engine.next_event(),
                     function=opts.function,
                     parent=state.info,
@@ -174,9 +175,7 @@ class Generator:
 
     def _pause(self, state: RunState, op: Op, event: str, timeout: int, coalesce: str | None) -> Pause:
         now = self.engine.world.now
-        return Pause(
-            state.info, event, now, now + timeout, step=op.id, name=op.name, race=op.race, coalesce=coalesce
-        )
+        return Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, race=op.race, coalesce=coalesce)
 
     def _park(self, state: RunState, pause: Pause) -> bool:
         """Writes the pause and the item that times it out; False where it was there before."""

@@ -194,7 +194,9 @@ class FunctionHost(Component):
         delay += self.engine.transfer(sum(op.memo.size for op in answer.ops if op.memo is not None))
         request = exchange.request
         if self.world.full:
-            self.world.emit(self.name, Kind.WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
+            self.world.emit(
+                self.name, Kind.WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer)
+            )
         else:
             self.world.recorder.count += 1
         if connection.closed or connection.client not in connection.on_lost:
@@ -220,5 +222,3 @@ def step_done(name: str, outcome: Outcome) -> Memo:
     """A step's result as it is memoised: text of the given size, or `{"step": NAME, "ok": true}`."""
     size = len(name) + 21 if outcome.size is None else outcome.size + 2
     return Memo(name, outcome.values, None, size + 9)
-
-

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from durascope.models.scenario import Scenario
+from durascope.models.scenario import Scenario, Sdk
 from durascope.models.steps import (
     Clear,
     ForEach,
@@ -48,13 +49,13 @@ def _workflows(scenario: Scenario) -> Iterator[str]:
     for name, workflow in scenario.workflows.items():
         for update in workflow.updates:
             yield (
-                f"Inngest has no updates: `{update}` of {name} is not answered. A user would send an event, wait for it "
-                "in the function, and write the answer where the caller can read it."
+                f"Inngest has no updates: `{update}` of {name} is not answered. A user would send an event, wait for "
+                "it in the function, and write the answer where the caller can read it."
             )
         for query in workflow.queries:
             yield (
-                f"Inngest has no queries: `{query}` of {name} cannot be asked of a run. A user would store the state in "
-                "a step and read it from there."
+                f"Inngest has no queries: `{query}` of {name} cannot be asked of a run. A user would store the state "
+                "in a step and read it from there."
             )
         if workflow.retry is not None:
             yield f"Inngest has no retry policy of a whole run: the one of {name} is not used."
@@ -83,8 +84,8 @@ def _step(step: Step, scenario: Scenario) -> Iterator[str]:
         case Get() | Set() | Clear():
             key = getattr(step, step.kind)
             yield (
-                f"Inngest keeps no state of an entity: `{step.kind}: {key}` is a variable of the run. A user would keep "
-                "the state in a database, read and written in steps."
+                f"Inngest keeps no state of an entity: `{step.kind}: {key}` is a variable of the run. A user would "
+                "keep the state in a database, read and written in steps."
             )
         case Patched():
             yield (
@@ -113,8 +114,8 @@ def _run(step: Run) -> Iterator[str]:
     for option in ("timeout", "queue_timeout", "total_timeout", "heartbeat"):
         if getattr(step, option) is not None:
             yield (
-                f"`{step.label}`: Inngest has no `{option}` of a step: it runs as long as the host lets it (2 h at most). "
-                "A user would limit the call itself."
+                f"`{step.label}`: Inngest has no `{option}` of a step: it runs as long as the host lets it (2 h at "
+                "most). A user would limit the call itself."
             )
 
 
@@ -130,6 +131,6 @@ def _workload(scenario: Scenario) -> Iterator[str]:
             yield f"Inngest answers no {event.kind}: `{event.name}` is not sent."
 
 
-def nearest(sdk: str) -> str:
+def nearest(sdk: Sdk) -> Literal["python", "typescript"]:
     """The SDK that is modelled and nearest: Python, or TypeScript."""
     return "python" if sdk in ("python", "java", "kotlin", "dotnet", "php", "ruby", "rust") else "typescript"

@@ -102,7 +102,7 @@ class Op(NamedTuple):
     @property
     def hashed(self) -> str:
         """The id as it travels."""
-        return sha1(self.id.encode()).hexdigest()  # noqa: S324
+        return sha1(self.id.encode()).hexdigest()
 
 
 class Request(NamedTuple):

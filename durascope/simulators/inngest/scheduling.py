@@ -1,6 +1,7 @@
 """Scheduling: what becomes of an event that triggers a function (inngest.md §2, executor.schedule).
 
-    (batch) ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
+    (batch) ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton
+            ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
 
 The order is the server's. It runs in whoever calls it: the runner for events, the executor for what was put off.
 """
@@ -141,9 +142,7 @@ class Scheduler:
         for entry in state.function.cancel_on:
             value = None if entry.field is None else event.data.get(entry.field)
             now = self.world.now
-            pause = Pause(
-                state.info, entry.event, now, now + TIMES.year, field=entry.field, value=value, cancel=True
-            )
+            pause = Pause(state.info, entry.event, now, now + TIMES.year, field=entry.field, value=value, cancel=True)
             self.engine.redis.pauses.add(pause)
 
     def cancel_later(self, state: RunState, what: str, due: int) -> None:

@@ -1,4 +1,4 @@
-"""How a request reaches the function host: a POST of its own, or a message to a connected worker (inngest.md §3, §11)."""
+"""How a request reaches the host: a POST of its own, or a message to a connected worker (inngest.md §3, §11)."""
 
 from __future__ import annotations
 
