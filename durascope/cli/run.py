@@ -64,13 +64,14 @@ def command(
 
 def _story(scenario: Scenario, results: list[Result]) -> None:
     from durascope.cli.terminal import console
-    from durascope.render.text.story import tell, verdict_lines
+    from durascope.render.text.story import tell, verdict_table
 
     shown = console()
     tell(shown, scenario, [each.trace for each in results], {each.engine: each.metrics for each in results})
     told = {each.engine: [(v.expected, v.held, v.found) for v in each.verdicts] for each in results if each.verdicts}
-    for line in verdict_lines(told):
-        shown.print(line)
+    if told:
+        shown.print("What the scenario expects", style="bold")
+        shown.print(verdict_table(told))
 
 
 def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage, RandomFault
@@ -48,16 +50,16 @@ def tell(
     console.print(summary_table(metrics, runs=scenario.workload.runs))
 
 
-def verdict_lines(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Iterable[Text]:
-    """What the scenario expects, and whether it held: (expected, held, found) by engine."""
-    if verdicts:
-        yield Text("Expectations", "bold")
-    for engine, listed in verdicts.items():
-        for expected, held, found in listed:
-            mark = ("✓ ", "green") if held else ("✗ ", "bold red")
-            yield Text.assemble(
-                "  ", mark, engine_title(engine), f"  {expected}", (f"  (found: {found})", "" if not held else "dim")
-            )
+def verdict_table(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Table:
+    """What the scenario expects, and on which engines it held; `verdicts` are (expected, held, found) by engine."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    for engine in verdicts:
+        table.add_column(engine_title(engine))
+    for row in zip(*verdicts.values(), strict=True):
+        cells = [Text("✓", "green") if held else Text(f"✗ {found}", "bold red") for _, held, found in row]
+        table.add_row(row[0][0], *cells)
+    return table
 
 
 def heading(scenario: Scenario) -> RenderableType:
