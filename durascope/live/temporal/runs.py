@@ -1,0 +1,132 @@
+"""The runs of a scenario on a real server: their histories, followed while they grow, and the names they go by."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass, field
+
+from google.protobuf.json_format import MessageToDict
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from durascope.live.temporal.lines import STATUS, Event, attributes, kind, payload
+
+NAMESPACE = "default"
+
+
+@dataclass(eq=False)
+class Execution:
+    """One execution: a history of its own."""
+
+    run_id: str
+    history: list[Event] = field(default_factory=list[Event])
+
+    @property
+    def closed(self) -> bool:
+        return bool(self.history) and kind(self.history[-1]) in STATUS
+
+    @property
+    def status(self) -> str:
+        return STATUS.get(kind(self.history[-1]), "running") if self.history else "running"
+
+
+@dataclass(eq=False)
+class Chain:
+    """A run with the executions that follow each other under its workflow id."""
+
+    name: str
+    workflow_id: str
+    executions: list[Execution]
+
+    @property
+    def number(self) -> int | None:
+        """The number of the start that it goes back to."""
+        number = self.name.removeprefix("run ").split("/")[0]
+        return int(number) if number.isdigit() else None
+
+    @property
+    def closed(self) -> bool:
+        return self.executions[-1].closed and _next(self.executions[-1]) is None
+
+    def named(self, name: str) -> Iterator[tuple[str, Execution]]:
+        """The executions with the names that records use: `run 1`, or `run 1.1`, `run 1.2`, …"""
+        for number, execution in enumerate(self.executions, 1):
+            yield (name if len(self.executions) == 1 else f"{name}.{number}"), execution
+
+
+Seen = Callable[[Chain, Execution, Event], None]
+
+
+class Runs:
+    """Follows every run by long polls; children and next executions are found in the histories."""
+
+    def __init__(self, client: Client, seen: Seen) -> None:
+        self.client = client
+        self.seen = seen
+        self.chains: list[Chain] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def follow(self, name: str, workflow_id: str, run_id: str) -> None:
+        """Follows a run from its first event on; one that is followed already is left alone."""
+        if any(run_id == each.run_id for chain in self.chains for each in chain.executions):
+            return
+        chain = Chain(name, workflow_id, [Execution(run_id)])
+        self.chains.append(chain)
+        task = asyncio.create_task(self._follow(chain))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @property
+    def closed(self) -> bool:
+        return all(chain.closed for chain in self.chains)
+
+    async def _follow(self, chain: Chain) -> None:
+        while True:
+            execution = chain.executions[-1]
+            async for event in self._events(chain.workflow_id, execution):
+                self._children(chain, execution, event)
+                self.seen(chain, execution, event)
+            following = _next(execution)
+            if following is None:
+                return
+            chain.executions.append(Execution(following))
+
+    async def _events(self, workflow_id: str, execution: Execution) -> AsyncGenerator[Event]:
+        """Its events as they are written, through all crashes of the server, up to the last."""
+        token = b""
+        while not execution.closed:
+            request = GetWorkflowExecutionHistoryRequest(
+                namespace=NAMESPACE,
+                execution=WorkflowExecution(workflow_id=workflow_id, run_id=execution.run_id),
+                wait_new_event=True,
+                next_page_token=token,
+            )
+            try:
+                page = await self.client.workflow_service.get_workflow_execution_history(request, retry=False)
+            except RPCError:
+                token = b""
+                await asyncio.sleep(0.05)
+                continue
+            token = page.next_page_token
+            known = len(execution.history)
+            for message in page.history.events:
+                if message.event_id > known:
+                    event: Event = MessageToDict(message)
+                    execution.history.append(event)
+                    yield event
+
+    def _children(self, chain: Chain, execution: Execution, event: Event) -> None:
+        if kind(event) != "ChildWorkflowExecutionStarted":
+            return
+        a = attributes(event)
+        given = payload(attributes(execution.history[int(a["initiatedEventId"]) - 1]).get("input"))
+        name = str(given["run"]) if isinstance(given, dict) else f"{chain.name}/{a['workflowType']['name']}"
+        self.follow(name, a["workflowExecution"]["workflowId"], a["workflowExecution"]["runId"])
+
+
+def _next(execution: Execution) -> str | None:
+    """The execution that follows this one, once it is closed."""
+    return attributes(execution.history[-1]).get("newExecutionRunId") if execution.closed else None

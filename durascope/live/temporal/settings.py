@@ -1,0 +1,86 @@
+"""What a worker process is told: handed over as a file, which a spare process waits for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from durascope.models.scenario import Scenario
+from durascope.models.steps import Run
+from durascope.models.writing import as_plain
+
+DEFAULT_QUEUE = "durascope"
+"""The task queue of workers that name none."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSettings:
+    """One process of a pool of workers."""
+
+    target: str
+    ledger: int
+    process: str
+    """The name that the stage and the ledger know it by."""
+    incarnation: str
+    """`worker-N`: the N-th process that runs workflows, in the order in which they came."""
+    runs: Literal["workflows", "activities", "both"]
+    queue: str
+    cache: int
+    slots: int
+    seed: int
+    scenario: dict[str, object]
+    """With the code that this process has."""
+    ready: str
+    """The file that it makes when it polls."""
+    control: int = 0
+    """The port on which it takes starts, where the start is to be eager."""
+
+    def write(self, path: Path) -> None:
+        """Whole or not at all: a spare process may be waiting for it."""
+        draft = path.with_suffix(".draft")
+        draft.write_text(json.dumps(asdict(self)), "utf-8")
+        draft.rename(path)
+
+    @staticmethod
+    def read(path: Path) -> WorkerSettings:
+        return WorkerSettings(**json.loads(path.read_text("utf-8")))
+
+
+def packed(scenario: Scenario) -> dict[str, object]:
+    """A scenario as JSON values."""
+    return as_plain(scenario)
+
+
+def unpacked(values: dict[str, object]) -> Scenario:
+    return Scenario.model_validate(values)
+
+
+def workflow_queue(scenario: Scenario) -> str:
+    """The task queue of the workers that run workflows."""
+    workers = scenario.deployments.temporal.workers
+    return next((each.queue or DEFAULT_QUEUE for each in workers if each.runs != "activities"), DEFAULT_QUEUE)
+
+
+def activity_queue(scenario: Scenario) -> str:
+    """The task queue that activities go to unless their step names another."""
+    workers = scenario.deployments.temporal.workers
+    return next((each.queue or DEFAULT_QUEUE for each in workers if each.runs != "workflows"), DEFAULT_QUEUE)
+
+
+def place_of(scenario: Scenario, workflow: str, step: Run) -> int:
+    """Which of the workflow's steps of that label it is, from 0."""
+    return next((n for n, each in enumerate(_labelled(scenario, workflow, step.label)) if each == step), 0)
+
+
+def step_at(scenario: Scenario, workflow: str, label: str, place: int) -> Run:
+    """The step that `place_of` names; where the code has changed, one of that label in any workflow."""
+    here = _labelled(scenario, workflow, label)
+    everywhere = here or [each for name in scenario.workflows for each in _labelled(scenario, name, label)]
+    return everywhere[min(place, len(everywhere) - 1)] if everywhere else Run(run=label)
+
+
+def _labelled(scenario: Scenario, workflow: str, label: str) -> list[Run]:
+    steps = scenario.workflows[workflow].walk()
+    return [step for step in steps if isinstance(step, Run) and step.label == label]

@@ -1,0 +1,397 @@
+"""A real workflow that interprets a scenario's steps on the Temporal Python SDK.
+
+One dynamic workflow stands for every workflow of a scenario: it runs the same `Program` as the model, on the SDK's own
+event loop, so that the order of commands, cancellation and replay are the real SDK's. It needs a worker whose workflows
+are not sandboxed, and that `serve` has told of the scenario.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, Protocol
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+
+from durascope.live.driving import RealSdk, awaited, drive
+from durascope.live.temporal.settings import activity_queue, place_of
+from durascope.live.temporal.starting import child_start, external_id
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import (
+    Bug,
+    Call,
+    Clear,
+    Compute,
+    Fail,
+    Get,
+    Patched,
+    Retry,
+    Run,
+    Send,
+    Set,
+    Sleep,
+    Start,
+    Step,
+    WaitFor,
+)
+from durascope.models.units import SECOND
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.program import TIMED_OUT, CodeBug, Coroutine, Program, RunCancelled, WorkflowFailure
+
+CANCELLATION: Final = {
+    "try": workflow.ActivityCancellationType.TRY_CANCEL,
+    "wait": workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    "abandon": workflow.ActivityCancellationType.ABANDON,
+}
+
+
+class Outside(Protocol):
+    """Who is told of what the workflow's code does; it may block."""
+
+    def replayed(self, run: str, step: str) -> None:
+        """A step was begun during a replay."""
+
+    def waits(self, run: str) -> None:
+        """A wait without a timer begins: it leaves no event."""
+
+    def computes(self, run: str, step: str) -> None:
+        """The code is about to be busy."""
+
+    def bug_shown(self, run: str, key: str) -> int:
+        """How often that bug has shown, this time included."""
+        ...
+
+
+class Nobody:
+    """Outside of replays that nobody counts."""
+
+    def replayed(self, run: str, step: str) -> None: ...
+
+    def waits(self, run: str) -> None: ...
+
+    def computes(self, run: str, step: str) -> None: ...
+
+    def bug_shown(self, run: str, key: str) -> int:
+        return 1
+
+
+_served: list[tuple[Scenario, Outside, int]] = []
+
+
+def serve(scenario: Scenario, outside: Outside | None = None, seed: int = 0) -> None:
+    """Has this process interpret that scenario; `outside` is told of what its workflows do."""
+    _served[:] = [(scenario, outside or Nobody(), seed)]
+
+
+@workflow.defn(dynamic=True)
+class ScenarioWorkflow:
+    """One run of any workflow of the scenario that is served."""
+
+    @workflow.init
+    def __init__(self, args: Sequence[RawValue]) -> None:
+        self.scenario, self.outside, seed = _served[0]
+        given: dict[str, Any] = workflow.payload_converter().from_payload(args[0].payload)
+        self.given = given
+        self.definition: Workflow = self.scenario.workflows[given["workflow"]]
+        self.info = RunInfo(
+            given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"]
+        )
+        self.sdk = TemporalSdk(self)
+        luck = World(seed, full=False).luck
+
+        def compute_time(step: Compute, key: str) -> int:
+            return luck.sample(step.compute, "compute", self.info.luck, key)
+
+        resume_at = int(given.get("resume_at", 0))
+        self.program = Program(self.definition, self.info, self.sdk, compute_time=compute_time, resume_at=resume_at)
+        self.begun = False
+        self.cancelling: RunCancelled | None = None
+        self.events: dict[str, deque[Any]] = {}
+        """Signals (and updates that have been worked off) that nobody has waited for yet."""
+        self._task: asyncio.Task[Any] | None = None
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._open_updates = 0
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> Any:
+        self.begun = True
+        self._task = asyncio.current_task()
+        try:
+            if self.given.get("entity"):
+                return await workflow.wait_condition(lambda: not self._open_updates)
+            return await drive(self.program.main())
+        except RunCancelled as cancelled:
+            if cancelled.returns:
+                return "cancelled"
+            raise asyncio.CancelledError from None
+        except WorkflowFailure as failure:
+            if isinstance(failure.__cause__, (ActivityError, ChildWorkflowError)):
+                raise failure.__cause__ from None
+            raise ApplicationError(failure.message, type="WorkflowFailure") from None
+        except CodeBug as bug:
+            raise RuntimeError(str(bug)) from None
+
+    # ---- handlers ------------------------------------------------------------------------------------------
+
+    @workflow.signal(dynamic=True)
+    def signalled(self, name: str, args: Sequence[RawValue]) -> None:
+        """Keeps the signal for whoever waits for it, and acts on one that is to cancel the run."""
+        self.events.setdefault(name, deque()).append(_payload(args))
+        signal = self.definition.signals.get(name)
+        if signal is None or signal.then == "ignore" or self.cancelling is not None:
+            return
+        self.cancelling = RunCancelled(name, returns=True)
+        if signal.then == "cancel-now" and self._task is not None:
+            self._task.cancel()
+
+    @workflow.update(dynamic=True)
+    async def updated(self, name: str, args: Sequence[RawValue]) -> Any:
+        """Works off an update; one that came with the start waits until the run has begun."""
+        payload, update = _payload(args), self.definition.updates.get(name)
+        if not self.begun:
+            await workflow.wait_condition(lambda: self.begun)
+        self._open_updates += 1
+        try:
+            if update is None or update.one_at_a_time:
+                async with self._locks.setdefault(name, asyncio.Lock()):
+                    await self._work_off(name, payload)
+            else:
+                await self._work_off(name, payload)
+        finally:
+            self._open_updates -= 1
+        self.events.setdefault(name, deque()).append(payload)
+
+    @updated.validator
+    def validate(self, name: str, args: Sequence[RawValue]) -> None:
+        """Rejects what the scenario rejects."""
+        update = self.definition.updates.get(name)
+        if update is None and not self.given.get("entity"):
+            raise ValueError(f"there is no update {name}")
+        values = {**self.info.input, **_payload(args)}
+        if update is not None and update.rejects is not None and update.rejects.holds(values):
+            raise ValueError(f"{name} is rejected: {update.rejects}")
+
+    async def _work_off(self, name: str, payload: Mapping[str, Any]) -> None:
+        update = self.definition.updates.get(name)
+        steps = self.definition.steps if update is None else update.steps
+        try:
+            await drive(self.program.block(steps, payload))
+        except (WorkflowFailure, RunCancelled) as failure:
+            raise ApplicationError(str(failure), non_retryable=True) from None
+
+    @workflow.query(dynamic=True)
+    def queried(self, name: str, args: Sequence[RawValue]) -> Any:
+        """The state of the run, whatever the query's name."""
+        return {"query": name, "values": dict(self.program.values)}
+
+
+class TemporalSdk(RealSdk):
+    """What the program asks for, as calls of the real SDK."""
+
+    def __init__(self, host: ScenarioWorkflow) -> None:
+        self.host = host
+        self.variables: dict[str, object] = dict(host.given.get("state", {}))
+
+    def before_step(self, step: Step) -> None:
+        cancelling = self.host.cancelling
+        if cancelling is not None and cancelling.returns:
+            raise cancelling
+
+    def after_step(self, step: Step) -> None:
+        self.before_step(step)
+
+    def _await(self, awaitable: Any, name: str) -> Coroutine:
+        """Awaits a call of the SDK; its failures become the program's."""
+        try:
+            return (yield from awaited(awaitable))
+        except (ActivityError, ChildWorkflowError) as error:
+            if is_cancelled_exception(error):
+                raise self._interrupted() from error
+            raise WorkflowFailure(_message(error), step=name) from error
+        except asyncio.CancelledError as error:
+            raise self._interrupted() from error
+
+    def _interrupted(self) -> BaseException:
+        """What a cancelled wait raises in the code: the end of the run, or just of this branch."""
+        if self.host.cancelling is None and workflow.cancellation_reason() is not None:
+            self.host.cancelling = RunCancelled("cancel request")
+        return self.host.cancelling or asyncio.CancelledError()
+
+    # ---- run -----------------------------------------------------------------------------------------------
+
+    def run(self, step: Run, name: str, key: str) -> Coroutine:
+        host = self.host
+        if workflow.unsafe.is_replaying():
+            host.outside.replayed(host.info.name, name)
+        given = {
+            "run": host.info.name,
+            "luck": host.info.luck,
+            "workflow": host.info.workflow,
+            "number": host.info.number,
+            "step": name,
+            "label": step.label,
+            "place": place_of(host.scenario, host.info.workflow, step),
+            "key": key,
+            "handed": self._handed(step),
+        }
+        deployment = host.scenario.deployments.temporal
+        options: dict[str, Any] = {
+            "start_to_close_timeout": _time(step.timeout or deployment.step_timeout),
+            "schedule_to_close_timeout": _time(step.total_timeout),
+            "schedule_to_start_timeout": _time(step.queue_timeout),
+            "retry_policy": retry_policy(step.retry),
+            "cancellation_type": CANCELLATION[step.cancellation],
+        }
+        if step.local:
+            threshold = step.retry.local_threshold if step.retry is not None else None
+            options["local_retry_threshold"] = _time(threshold)
+            result = yield from self._await(workflow.start_local_activity(name, given, **options), name)
+        else:
+            options["heartbeat_timeout"] = _time(step.heartbeat.timeout if step.heartbeat else None)
+            options["task_queue"] = step.queue or activity_queue(host.scenario)
+            result = yield from self._await(workflow.start_activity(name, given, **options), name)
+        return result.get("values", {}) if isinstance(result, dict) else {}
+
+    def _handed(self, step: Run) -> str | None:
+        if step.idempotency_key is None:
+            return None
+        return str(self.host.info.input.get(step.idempotency_key, self.host.info.key))
+
+    # ---- timers and waits ----------------------------------------------------------------------------------
+
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        yield from self._pause(step.sleep, "sleep")
+
+    def _pause(self, us: int, summary: str | None = None) -> Coroutine:
+        pause = workflow.sleep(us / SECOND, summary=summary) if us else asyncio.sleep(0)
+        yield from self._await(pause, "sleep")
+
+    def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
+        """A signal that is already there ends the wait at once, without a timer."""
+        arrived = self.host.events.setdefault(step.wait_for, deque())
+
+        def matching() -> Any:
+            return next((payload for payload in arrived if self._matches(step, payload)), None)
+
+        if matching() is None:
+            if step.timeout is None and not workflow.unsafe.is_replaying():
+                self.host.outside.waits(self.host.info.name)
+            condition = workflow.wait_condition(
+                lambda: matching() is not None,
+                timeout=None if step.timeout is None else step.timeout / SECOND,
+                timeout_summary=None if step.timeout is None else "wait",
+            )
+            try:
+                yield from self._await(condition, name)
+            except TimeoutError:
+                return TIMED_OUT
+        payload = matching()
+        arrived.remove(payload)
+        return payload
+
+    def _matches(self, step: WaitFor, payload: Mapping[str, Any]) -> bool:
+        if step.match is None or step.match not in payload:
+            return True
+        return payload[step.match] == self.host.info.input.get(step.match)
+
+    # ---- other runs ----------------------------------------------------------------------------------------
+
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        arguments, options = child_start(self.host, step.call, name, key, self._value(step.key))
+        if step.timeout is not None:
+            options["run_timeout"] = _time(step.timeout)
+        child = yield from self._await(workflow.start_child_workflow(step.call, arguments, **options), name)
+        yield from self._await(child, name)
+
+    def start(self, step: Start, name: str, key: str) -> Coroutine:
+        if step.after:
+            yield from self._pause(step.after)
+        yield from self._start(step.start, name, key, self._value(step.key))
+
+    def _start(self, target: str, name: str, key: str, reference: object) -> Coroutine:
+        arguments, options = child_start(self.host, target, name, key, reference)
+        options["parent_close_policy"] = workflow.ParentClosePolicy.ABANDON
+        yield from self._await(workflow.start_child_workflow(target, arguments, **options), name)
+
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        if step.after:
+            yield from self._pause(step.after)
+        if step.to is None:
+            for target, definition in self.host.scenario.workflows.items():
+                if definition.started_by is not None and definition.started_by.event == step.send:
+                    yield from self._start(target, name, f"{key}/{target}", None)
+            return
+        handle = workflow.get_external_workflow_handle(external_id(self._value(step.to)))
+        yield from self._await(handle.signal(step.send, dict(self.host.program.values)), name)
+
+    def _value(self, reference: object) -> object:
+        """A value that a step refers to: a result or field of that name, else what is written there."""
+        values = self.host.program.values
+        return values.get(reference, reference) if isinstance(reference, str) else reference
+
+    # ---- state, versions, code that is busy or fails ---------------------------------------------------------
+
+    def state(self, step: Get | Set | Clear) -> Coroutine:
+        match step:
+            case Get(get="*"):
+                return tuple(self.variables)
+            case Get(get=name):
+                return self.variables.get(name)
+            case Set(set=name, value=value):
+                self.variables[name] = value
+            case Clear(clear="*"):
+                self.variables.clear()
+            case Clear(clear=name):
+                self.variables.pop(name, None)
+        return None
+        yield
+
+    def patched(self, step: Patched) -> Coroutine:
+        return workflow.patched(step.patched)
+        yield
+
+    def compute(self, step: Compute, name: str, us: int) -> Coroutine:
+        """The code is busy: the whole loop stands still."""
+        self.host.outside.computes(self.host.info.name, name)
+        time.sleep(us / SECOND)
+        return
+        yield
+
+    def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
+        times = step.times if isinstance(step, Fail) else None
+        return times is None or self.host.outside.bug_shown(self.host.info.name, key) <= times
+
+    def continue_as_new(self, done: int) -> Coroutine:
+        workflow.continue_as_new({**self.host.given, "resume_at": done, "state": self.variables})
+        yield
+
+
+def retry_policy(retry: Retry | None) -> RetryPolicy | None:
+    """The SDK's policy; what the scenario leaves out is the server's default (an SDK sends its own, the same)."""
+    if retry is None:
+        return None
+    return RetryPolicy(
+        initial_interval=_time(retry.initial) or timedelta(seconds=1),
+        backoff_coefficient=retry.factor or 2.0,
+        maximum_interval=_time(retry.max_interval),
+        maximum_attempts=retry.max_attempts or 0,
+    )
+
+
+def _time(us: int | None) -> timedelta | None:
+    return None if us is None else timedelta(microseconds=us)
+
+
+def _payload(args: Sequence[RawValue]) -> dict[str, Any]:
+    value: Any = workflow.payload_converter().from_payload(args[0].payload) if args else None
+    return value if isinstance(value, dict) else {}
+
+
+def _message(error: BaseException) -> str:
+    return str(error.__cause__ or error)
