@@ -54,7 +54,8 @@ class Call:
     """One call under way."""
 
     __slots__ = (
-        "args", "backoff", "due", "first_at", "interval", "method", "number", "on_reply", "policy", "run", "tries",
+        "args", "backoff", "due", "first_at", "interval", "leaves_at", "method", "number", "on_reply", "policy",
+        "run", "tries",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +70,8 @@ class Call:
         self.run = run
         self.first_at = now
         self.interval = policy.initial
+        self.leaves_at = now
+        """It spends the time until then before the network."""
         self.tries = 0
         self.backoff: Callback | None = None
         self.due = 0
@@ -107,8 +110,9 @@ class Channel:
         """
         self._count += 1
         call = Call(self._count, method, args, on_reply, policy, run, self.owner.world.now)
+        call.leaves_at += delay
         self._calls[call] = None
-        self._attempt(call, delay)
+        self._attempt(call)
         return call
 
     def answered(self, call: Call, answer: Any) -> None:
@@ -121,7 +125,7 @@ class Channel:
 
     # ---- attempts ------------------------------------------------------------------------------------------
 
-    def _attempt(self, call: Call, delay: int = 0) -> None:
+    def _attempt(self, call: Call) -> None:
         if call not in self._calls:
             return
         call.tries += 1
@@ -132,10 +136,11 @@ class Channel:
         elif not connection.open:
             self._waiting.append(call)
         else:
-            self._send(connection, call, delay)
+            self._send(connection, call)
 
-    def _send(self, connection: Connection, call: Call, delay: int = 0) -> None:
+    def _send(self, connection: Connection, call: Call) -> None:
         server = self.server
+        delay = max(0, call.leaves_at - self.owner.world.now)
         self.network.send(
             self.owner, server, self._delay + delay, server.receive, connection, server.incarnation, self, call,
             what=call.method, run=call.run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from durascope.models.scenario import Scenario, Workflow
+from durascope.models.scenario import Cut, Hang, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
 from durascope.models.trace import Kind
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
@@ -14,7 +14,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.channel import REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
-from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.mutable_state import SECOND, MutableState, StartOptions
 from durascope.simulators.temporal.server import Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
@@ -31,9 +31,8 @@ class Temporal(Engine):
     def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
         super().__init__(world, scenario, records=records)
         self.options = scenario.deployments.temporal
-        self.lossy = any(fault.kind in ("cut", "hang") for fault in scenario.faults if hasattr(fault, "kind")) or any(
-            hasattr(fault, "cut") or hasattr(fault, "hang") for fault in scenario.faults
-        )
+        self.lossy = any(isinstance(fault, (Cut, Hang)) for fault in scenario.faults)
+        """Whether messages can get lost without anybody being told."""
         self.accounts = Accounts(self)
         self.store = ServerStore()
         self.server = Server(
@@ -43,7 +42,8 @@ class Temporal(Engine):
         self.server.channels.append(self.channel)
         self._starting: dict[str, list[Callable[[], Any]]] = {}
         """What waits for a start to be answered, by workflow id."""
-        self._arrivals: dict[str, int] = {}
+        self._arrivals: dict[str, tuple[int, int]] = {}
+        """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
         self._processes = 0
         self._keyed = {name: workflow for name, workflow in scenario.workflows.items() if workflow.key is not None}
@@ -130,12 +130,13 @@ class Temporal(Engine):
     ) -> None:
         """Sends a request; what is asked of one workflow id arrives in the order in which it was asked."""
         now = self.world.now
-        luck = int(self.world.luck("request", workflow_id, method, now) * (1 << 53))
-        delay = self.server.delays("request", luck, len(self._arrivals))
-        arrives = max(now + delay, self._arrivals.get(workflow_id, 0) + 1)
+        before, asked = self._arrivals.get(workflow_id, (0, 0))
+        luck = int(self.world.luck("request", workflow_id, asked) * (1 << 53))
+        delays = self.server.delays
+        arrives = max(now + delays("request", luck, asked), before + delays("lock", luck, asked))
         if len(self._arrivals) > 10_000:
-            self._arrivals = {id: at for id, at in self._arrivals.items() if at > now}
-        self._arrivals[workflow_id] = arrives
+            self._arrivals = {id: last for id, last in self._arrivals.items() if last[0] > now - SECOND}
+        self._arrivals[workflow_id] = (arrives, asked + 1)
         self.channel.call(method, args, on_reply, REQUESTS, run=run, delay=arrives - now)
 
     def _when_started(self, workflow_id: str, ask: Callable[[], Any]) -> None:
