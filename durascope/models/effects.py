@@ -92,8 +92,9 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
 
     A step is interrupted when its attempt dies with its component, or fails while its service is away. It has
     recovered when the attempt that follows begins (after a crash) or its result is reported (after an outage). A fault
-    that hits no step interrupts the runs that have a step, work or a task in flight; they have recovered with their
-    next step begun or recorded. Runs that only sleep or wait are not interrupted by anything.
+    of an app that hits no step interrupts the runs that had work in it, one of an engine's part those that have a step
+    or work in flight or a task in it; they have recovered with their next step begun or recorded. Runs that only sleep
+    or wait are not interrupted by anything.
     """
     all_spans = spans(trace) if given is None else given
     found: list[Recovery] = []
@@ -119,12 +120,12 @@ def _interrupted(all_spans: Sequence[Span], down: Span) -> dict[str, tuple[str, 
             found[span.run] = (*found.get(span.run, ()), span.step or "")
     if found or down.detail == "outage":
         return found
+    of_apps = any(span.lane == down.lane and span.kind in ("running", "working", "replaying") for span in all_spans)
     for span in all_spans:
-        if (
-            span.run is not None
-            and span.start <= down.start <= span.end
-            and span.kind in ("running", "working", "queued")
-        ):
+        if span.run is None or not span.start <= down.start <= span.end:
+            continue
+        here = span.lane == down.lane
+        if (span.kind in ("running", "working") and (here or not of_apps)) or (span.kind == "queued" and here):
             found.setdefault(span.run, ())
     return found
 

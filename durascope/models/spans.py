@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from durascope.models.scenario import Scenario
-from durascope.models.steps import WaitFor
+from durascope.models.steps import Run, WaitFor
 from durascope.models.trace import Event, Kind, Trace
 
 SpanKind = Literal["queued", "running", "replaying", "backing-off", "sleeping", "waiting", "down", "working"]
@@ -110,6 +110,9 @@ class _Waits:
             name: [step.label for step in workflow.walk() if isinstance(step, WaitFor)]
             for name, workflow in workflows.items()
         }
+        self.runs = frozenset(
+            step.label for workflow in workflows.values() for step in workflow.walk() if isinstance(step, Run)
+        )
         self.labels = frozenset(step.label for workflow in workflows.values() for step in workflow.walk())
         self.known = scenario is not None
 
@@ -186,10 +189,11 @@ class _Reader:
                 self._note(self.replaying.last(lane, run), number)
             case Kind.REPLAY_ENDED:
                 self._end(self.replaying.take(lane, run), number, event.at)
-            case Kind.TIMER_SET if step in (None, BACKOFF):
-                begun = self._begin("backing-off", number, event._replace(step=None))
+            case Kind.TIMER_SET if step in (None, BACKOFF) or step in self.waits.runs:
+                retried = step if step in self.waits.runs else None
+                begun = self._begin("backing-off", number, event._replace(step=retried))
                 begun.due = event.detail if isinstance(event.detail, int) else None
-                self.timers.add(begun, run, step)
+                (self.backoffs if retried else self.timers).add(begun, run, step)
             case Kind.TIMER_SET:
                 wait = self.waits.waited(event)
                 if wait is None or self.asked.last(run, wait) is None:

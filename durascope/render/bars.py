@@ -50,6 +50,7 @@ NARROWEST: Final = 2.5
 """A bar is at least so wide, however short its time."""
 EFFECT: Final = "#14532d"
 AGAIN: Final = "#b42318"
+OUTSIDE: Final = "#8136a8"
 
 
 def bar_of(span: Span) -> Bar:
@@ -184,10 +185,16 @@ def restart_mark(canvas: Canvas, x: float, y: float) -> None:
     canvas.polygon((x - 4, y - 6), (x + 6, y), (x - 4, y + 6), fill=EFFECT, stroke=PAPER, line=1.2)
 
 
+def outside_mark(canvas: Canvas, x: float, y: float) -> None:
+    """A flag: something came in from outside."""
+    canvas.lines((x, y - 7), (x, y + 8), stroke=OUTSIDE, line=1.6)
+    canvas.polygon((x, y - 7), (x + 11, y - 3.5), (x, y), fill=OUTSIDE)
+
+
 # ---- legend --------------------------------------------------------------------------------------------------
 
 
-def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = ()) -> list[Entry]:
+def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), *, outside: bool = False) -> list[Entry]:
     """The legend of what is drawn, in a fixed order."""
     used = {bar_of(span) for span in spans}
     found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
@@ -206,6 +213,8 @@ def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = ()) -> li
         )
     if {"down", "crashed"} & used:
         found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
+    if outside:
+        found.append(Entry("comes in from outside", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
     if "down" in used:
         found.append(Entry("back again", lambda canvas, x, y: restart_mark(canvas, x + 18, y)))
     return found

@@ -8,18 +8,18 @@ Under each engine's steps stands what the faults did to it: how long until the w
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import RunSummary, Trace
 from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.picture import Picture
-from durascope.render.rows import Row, _alike, _one_row, in_order, run_rows
+from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows
 from durascope.render.sheet import (
     AXIS,
     HEADING,
@@ -38,8 +38,9 @@ from durascope.render.timescale import TimeScale, compressed, linear, spoken
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
-_SHOWN_IN_FULL: Final = ("running", "working", "replaying")
-"""What waits and what is down may lie in a break: with three engines on one axis there would be too many of them."""
+MAX_BREAKS: Final = 5
+_SHOWN_IN_FULL: Final[tuple[SpanKind, ...]] = ("running", "working", "replaying")
+"""Where there would be more breaks than that, what waits and what is down may lie in them."""
 BAND: Final = 30.0
 RECOVERY: Final = 24.0
 _TABLE_ROW: Final = 22.0
@@ -73,7 +74,9 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     gutter = max(gutter_of(panel.rows) for panel in panels)
     scale = _scale(panels, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
     entries = bar_entries(
-        (span for each in panels for span in each.spans), (mark for each in panels for mark in each.effects)
+        (span for each in panels for span in each.spans),
+        (mark for each in panels for mark in each.effects),
+        outside=any(row.moments for each in panels for row in each.rows),
     )
     notes = [
         note if note.startswith(engine_name(each.trace.engine)) else f"{engine_name(each.trace.engine)}: {note}"
@@ -111,33 +114,50 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
 def _panel(trace: Trace, scenario: Scenario) -> Panel:
     all_spans, marks = spans(trace, scenario), effects(trace)
     rows, notes = _rows(trace, all_spans, marks)
-    down = [span for span in all_spans if span.kind == "down"]
-    rows += [
-        Row(lane, tuple(span for span in down if span.lane == lane), kind="component", hint="down")
-        for lane in list(dict.fromkeys(span.lane for span in down))[:4]
-    ]
+    rows = [*outside_rows(trace, limit=3), *rows, *_down(all_spans)]
     return Panel(
-        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)),
-        tuple(replace(row, kind="step") if row.kind == "component" else row for row in rows), tuple(notes),
+        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)), tuple(rows), tuple(notes)
     )  # fmt: skip
 
 
+def _down(all_spans: Sequence[Span]) -> list[Row]:
+    """A row for each component that was down; those that were down together share one."""
+    lanes: dict[str, list[Span]] = {}
+    for span in all_spans:
+        if span.kind == "down":
+            lanes.setdefault(span.lane, []).append(span)
+    together: dict[tuple[tuple[int, int], ...], list[str]] = {}
+    for lane, spans_of_it in lanes.items():
+        together.setdefault(tuple((span.start, span.end) for span in spans_of_it), []).append(lane)
+    return [
+        Row(names[0], tuple(lanes[names[0]]), hint="down" if len(names) == 1 else f"and {len(names) - 1} more down")
+        for names in list(together.values())[:4]
+    ]
+
+
 def _rows(trace: Trace, all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> tuple[list[Row], list[str]]:
-    """A row for each step of a single run; of several runs one for each run."""
-    if len(trace.runs) != 1:
-        runs = sorted(trace.runs, key=lambda run: in_order(run.name))[:MAX_RUNS]
-        left = len(trace.runs) - len(runs)
-        rows = [_whole_run(run, all_spans, marks, trace.ended_at) for run in runs]
-        return rows, [f"{left} more runs are not drawn."] if left else []
-    folded = run_rows(trace.runs[0], all_spans, marks, trace.ended_at, limit=10_000)
-    head, *steps = folded.rows
+    """A row for each step where the runs are few, else a row for each run."""
+    runs = sorted(trace.runs, key=lambda run: in_order(run.name))
+    in_full = [_steps(run, all_spans, marks, trace.ended_at) for run in runs[:2]]
+    if len(runs) <= 2 and sum(len(rows) for rows, _ in in_full) <= MAX_ROWS + 2:
+        return [row for rows, _ in in_full for row in rows], [note for _, notes in in_full for note in notes]
+    left = len(runs) - MAX_RUNS
+    rows = [_whole_run(run, all_spans, marks, trace.ended_at) for run in runs[:MAX_RUNS]]
+    return rows, [f"{left} more runs are not drawn."] if left > 0 else []
+
+
+def _steps(
+    run: RunSummary, all_spans: Sequence[Span], marks: Sequence[EffectMark], trace_end: int
+) -> tuple[list[Row], list[str]]:
+    """The run and its steps, all attempts of a step on one row."""
+    head, *steps = run_rows(run, all_spans, marks, trace_end, limit=10_000).rows
     by_step: dict[str, list[Row]] = {}
     for row in steps:
         by_step.setdefault(row.label, []).append(row)
     merged = [_one_row(rows) for rows in by_step.values()]
     notes: list[str] = []
     if len(merged) > MAX_ROWS:
-        merged, notes = _alike(trace.runs[0], merged)
+        merged, notes = _alike(run, merged)
     if len(merged) > MAX_ROWS:
         notes.append(f"{len(merged) - MAX_ROWS} more steps have no row.")
     return [head, *merged[:MAX_ROWS]], notes
@@ -151,15 +171,24 @@ def _whole_run(run: RunSummary, all_spans: Sequence[Span], marks: Sequence[Effec
 
 
 def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) -> TimeScale:
+    everything = _moments(panels, SPAN_KINDS)
+    if true:
+        return linear(min(everything[0], default=0), max(everything[0], default=1), left, right)
+    scale = compressed(everything[0], left, right, everything[1])
+    if len(scale.breaks) <= MAX_BREAKS:
+        return scale
+    moments, busy = _moments(panels, _SHOWN_IN_FULL)
+    return compressed(moments, left, right, busy)
+
+
+def _moments(panels: Sequence[Panel], kinds: Sequence[SpanKind]) -> tuple[list[int], list[tuple[int, int]]]:
     moments: list[int] = []
     busy: list[tuple[int, int]] = []
     for panel in panels:
-        theirs, worked = moments_of(panel.trace, [span for span in panel.spans if span.kind in _SHOWN_IN_FULL])
+        theirs, worked = moments_of(panel.trace, [span for span in panel.spans if span.kind in kinds])
         moments += theirs
         busy += worked
-    if true:
-        return linear(min(moments, default=0), max(moments, default=1), left, right)
-    return compressed(moments, left, right, busy)
+    return moments, busy
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------

@@ -130,7 +130,7 @@ class _Reading:
                 self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good"))
             case Kind.REPLAY_STARTED:
                 self._replay(number, event)
-            case Kind.TIMER_SET if event.step in (None, BACKOFF):
+            case Kind.TIMER_SET if event.step in (None, BACKOFF) or self._step(event) is not None:
                 wait = f" {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"backs off{wait}")
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):

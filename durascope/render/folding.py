@@ -23,13 +23,15 @@ _BEGINNING, _END, _AROUND = 48, 30, 5
 class FoldedConversation:
     items: tuple[Item, ...]
     notes: tuple[str, ...]
+    run: str | None = None
+    """The only run that is drawn; None: all are."""
 
 
 def fold(conversation: Conversation, runs: Sequence[str], *, limit: int = MAX_ITEMS) -> FoldedConversation:
     """At most about `limit` items, `fold` items where something is left out, and notes that say what."""
-    items, notes = list(conversation.items), list[str]()
+    items, notes, chosen = list(conversation.items), list[str](), None
     if len(items) > limit and len(runs) > 1:
-        items, note = _one_run(items, runs)
+        items, note, chosen = _one_run(items, runs)
         notes.append(note)
     if len(items) > limit:
         items, count = _repetitions(items)
@@ -43,17 +45,17 @@ def fold(conversation: Conversation, runs: Sequence[str], *, limit: int = MAX_IT
         )
     if conversation.left_out:
         notes.append(f"{conversation.left_out} polls and acknowledgements that carry nothing are not drawn.")
-    return FoldedConversation(tuple(items), tuple(notes))
+    return FoldedConversation(tuple(items), tuple(notes), chosen)
 
 
-def _one_run(items: Sequence[Item], runs: Sequence[str]) -> tuple[list[Item], str]:
+def _one_run(items: Sequence[Item], runs: Sequence[str]) -> tuple[list[Item], str, str]:
     """The first run that something happened to, else the first; what belongs to no run stays."""
     eventful = {item.run for item in items if item.fate or item.effect == "again" or item.tone in ("bad", "replay")}
     chosen = next((run for run in runs if run in eventful), runs[0])
     kept = [item for item in items if item.run in (chosen, None)]
     first = next((at for at, item in enumerate(kept) if item.run == chosen), 0)
     last = next((at for at, item in reversed(list(enumerate(kept))) if item.run == chosen), len(kept) - 1)
-    return kept[first : last + 1], f"of {len(runs)} runs only {chosen} is drawn."
+    return kept[first : last + 1], f"of {len(runs)} runs only {chosen} is drawn.", chosen
 
 
 def _repetitions(items: Sequence[Item]) -> tuple[list[Item], int]:

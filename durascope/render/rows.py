@@ -14,7 +14,7 @@ from typing import Final
 
 from durascope.models.effects import EffectMark
 from durascope.models.spans import Span
-from durascope.models.trace import RunSummary, Trace
+from durascope.models.trace import Kind, RunSummary, Trace
 
 MAX_ROWS: Final = 44
 MAX_RUNS: Final = 6
@@ -32,9 +32,11 @@ class Row:
     hint: str = ""
     """Beside the label, muted: the attempt, or how many are folded into it."""
     kind: str = "step"
-    """run · step · component · queue"""
+    """outside · run · step · component · queue"""
     bounds: tuple[int, int] | None = None
     """run: from when to when."""
+    moments: tuple[int, ...] = ()
+    """outside: when the event came in, or the new code went live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,22 @@ def timeline_rows(
         rows += folded.rows
         notes += folded.notes
     told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
-    return Folded((*told, *parts, *queues), (*notes, *component_notes))
+    return Folded((*outside_rows(trace), *told, *parts, *queues), (*notes, *component_notes))
+
+
+def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
+    """What came from outside while runs were in flight: events, and new code."""
+    started = {run.name: run.started_at for run in trace.runs}
+    found: dict[tuple[str, str], list[int]] = {}
+    for _, event in trace.of_kind(Kind.EVENT_RECEIVED, Kind.DEPLOYED):
+        if event.kind is Kind.DEPLOYED:
+            found.setdefault((str(event.detail or event.lane), "new code"), []).append(event.at)
+        elif event.run is None or event.at > started.get(event.run, -1):
+            found.setdefault((str(event.detail), "event"), []).append(event.at)
+    return [
+        Row(name, hint=hint if len(times) == 1 else f"{hint} × {len(times)}", kind="outside", moments=tuple(times))
+        for (name, hint), times in list(found.items())[:limit]
+    ]
 
 
 # ---- a run ---------------------------------------------------------------------------------------------------

@@ -95,7 +95,7 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     canvas = Canvas(sheet.width, sheet.bottom + 18 + footer_height(entries, notes, sheet.width - 2 * MARGIN))
     draw_heading(canvas, heading_of(scenario, trace), outcome_of(trace))
     _draw_lanes(canvas, sheet, scenario, talk.spans)
-    _draw_activations(canvas, sheet, talk.spans)
+    _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
     for line in sheet.lines:
         with canvas.group(line.item.sort, _told(line.item), run=line.item.run or "", step=line.item.step or ""):
             _draw_item(canvas, sheet, line)

@@ -16,7 +16,7 @@ from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
 from durascope.render import measure
-from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, restart_mark
+from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows
@@ -52,7 +52,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
     drawn = [span for row in folded.rows for span in row.spans]
-    entries = bar_entries(drawn, marks)
+    entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
     notes = notes_of(trace, folded)
     top = HEADING + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
@@ -112,7 +112,7 @@ def height_of(row: Row, before: Row | None) -> float:
 def _air(row: Row, before: Row | None) -> float:
     if row.kind == "run":
         return 8.0
-    if row.kind != "step" and (before is None or before.kind != row.kind):
+    if row.kind in _SECTIONS and (before is None or before.kind != row.kind):
         return SECTION
     return 0.0
 
@@ -139,6 +139,8 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
         canvas.lines((left, middle), (right, middle), stroke="#8b95a5", line=1)
         for x in (left, right):
             canvas.lines((x, middle - 5), (x, middle + 5), stroke="#4a5568", line=1.4)
+    for at in row.moments:
+        outside_mark(canvas, scale.x(at), middle)
     draw_bars(canvas, scale, row.spans, middle)
     crossed: set[int] = set()
     for span in row.spans:
