@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import restate
+from restate.exceptions import RetryableError
 from restate.server_context import ServerDurableFuture, ServerInvocationContext
 from restate.vm import (
     AllCompletedUnresolvedFuture,
@@ -163,15 +164,17 @@ class Context(Sdk):
             task.then(ended)
         if single:
             self._gathered.append(tasks)
-        last: Task = yield all_done
-        if single:
-            self._gathered.remove(tasks)
-        for each in (last, *tasks):
-            if each.exception is not None and (each is not last or not isinstance(each.exception, WorkflowFailure)):
-                self._drop(tasks)
-                raise each.exception
-        if last.exception is not None:
-            raise next(each.exception for each in tasks if each.exception is not None)
+        try:
+            last: Task = yield all_done
+        finally:
+            if single:
+                self._gathered.remove(tasks)
+        failed = last.exception
+        if isinstance(failed, WorkflowFailure | None):
+            failed = next((task.exception for task in tasks if task.exception is not None), None)
+        if failed is not None:
+            self._drop(tasks)
+            raise failed
         return [task.result for task in tasks]
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
@@ -182,8 +185,9 @@ class Context(Sdk):
             task.then(lambda _, index=index: one_done.resolve(index))  # pyright: ignore[reportUnknownLambdaType]
         index: int = yield one_done
         self._drop(tasks)
-        if tasks[index].exception is not None:
-            raise tasks[index].exception
+        failed = tasks[index].exception
+        if failed is not None:
+            raise failed
         return index
 
     def _drop(self, tasks: Sequence[Task]) -> None:
@@ -468,7 +472,7 @@ def _error(outcome: Outcome, number: int) -> Exception:
     if not outcome.retryable:
         return restate.TerminalError(message)
     if outcome.retry_after is not None:
-        return restate.RetryableError(message, retry_after=timedelta(microseconds=outcome.retry_after))
+        return RetryableError(message, retry_after=timedelta(microseconds=outcome.retry_after))
     return RuntimeError(message)
 
 

@@ -12,8 +12,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import restate  # noqa: F401  (what is missing is said before anything is started)
-
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
@@ -22,8 +20,8 @@ from durascope.live.restate.context import as_request
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
 from durascope.live.restate.server import Refused, Server, find
 from durascope.live.restate.service import Setting, starters
-from durascope.live.restate.targets import HELPER, SEND_SIGNAL, Targets
-from durascope.models.faults import Crash
+from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Targets
+from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.units import FOREVER
@@ -35,6 +33,8 @@ from durascope.simulators.workload import run_info
 POLL: Final = 0.1
 """Seconds between two looks at whether all has ended."""
 OVER: Final = ("completed", "paused")
+WARM_UP: Final = 3
+"""Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
 UNSEEN_MOMENTS: Final = ("scheduled", "recorded")
 """Moments that steps report only where something waits for them."""
 
@@ -45,6 +45,8 @@ class Endpoint:
 
     port: int
     code: Path
+    go: Path
+    """The file whose presence lets processes serve that were made to wait."""
     processes: list[Managed] = field(default_factory=list[Managed])
     id: str = ""
 
@@ -62,11 +64,14 @@ class RestateLive(LiveEngine):
         """Only for its luck."""
         self.started: dict[str, Started] = {}
         """What was accepted from outside, by name (`run 1`, `event 1`, `query 1`)."""
+        self._asked: set[str] = set()
         self.answers: dict[str, str] = {}
         """The starts that were attached to another or refused."""
         self.awakeables = Awakeables()
         self.attempts = Attempts()
         self.endpoints: list[Endpoint] = []
+        self._next: list[Endpoint] = []
+        """Those of deploys to come: their processes are ready."""
         self._count = scenario.workload.runs
         self._names: dict[str, str] = {}
         """Restarted invocations by id: their input names the run that they were restarted from."""
@@ -74,9 +79,11 @@ class RestateLive(LiveEngine):
         self._restarting = threading.Lock()
         self._looked_at = 0.0
         self._standby: dict[Managed, tuple[Managed, Path]] = {}
-        self._crashes = any(
+        self._crashes = sum(
             isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER for fault in scenario.faults
         )
+        self._booting: list[Path] = []
+        """The files `go` of the processes that get ready to wait for them."""
         ledger.answers |= {
             "attempt-started": self._attempt_started,
             "attempt-ended": self._attempt_ended,
@@ -98,15 +105,24 @@ class RestateLive(LiveEngine):
             self.stage, protocol=self.options.server.protocol, partitions=self.options.server.partitions
         )
         endpoint = self._endpoint(self.scenario.workflows)
+        self.endpoints.append(endpoint)
         self.server.start()
         self._serve(endpoint)
+        for fault in self.scenario.faults:
+            if isinstance(fault, Deploy) and not fault.in_place:
+                self._next.append(self._endpoint(self.scenario.workflows, waiting=True))
+        wait_until(lambda: all(Path(f"{go}.ready").exists() for go in self._booting), "the service's processes")
+        for _ in range(WARM_UP):
+            self.server.call(f"/{HELPER}/{READY}", {})
 
-    def _endpoint(self, code: Mapping[str, Workflow]) -> Endpoint:
-        """Starts the processes of a new address."""
-        number = len(self.endpoints) + 1
-        endpoint = Endpoint(free_ports(1)[0], self.stage.directory / f"code-{number}")
-        self.endpoints.append(endpoint)
+    def _endpoint(self, code: Mapping[str, Workflow], *, waiting: bool = False) -> Endpoint:
+        """Starts the processes of an address; they are ready, and wait for its file `go` if they are to."""
+        number = len(self.endpoints) + len(self._next) + 1
+        endpoint = Endpoint(
+            free_ports(1)[0], self.stage.directory / f"code-{number}", self.stage.directory / f"go-{number}"
+        )
         self._replace(endpoint, code)
+        more = [str(endpoint.go)] if waiting else []
         version = f"-v{number}" if number > 1 else ""
         for replica in range(1, self.options.service.replicas + 1):
             name = f"service{version}" + (f"-{replica}" if self.options.service.replicas > 1 else "")
@@ -114,9 +130,11 @@ class RestateLive(LiveEngine):
             Setting(
                 self.scenario, endpoint.code, self.seed, endpoint.port, self.ledger.port, name, self._watched()
             ).write(setting)
-            process = self.stage.process(name, self._program(setting))
+            process = self.stage.process(name, self._program(setting, *more))
             process.start()
             endpoint.processes.append(process)
+            if waiting:
+                self._booting.append(endpoint.go)
             if self._crashes:
                 self._stand_by(process)
         return endpoint
@@ -130,6 +148,7 @@ class RestateLive(LiveEngine):
         setting = self.stage.directory / f"{process.name}.setting"
         standby = self.stage.process(f"{process.name}-standby-{process.starts}", self._program(setting, str(go)))
         standby.start()
+        self._booting.append(go)
         self._standby[process] = (standby, go)
 
     def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
@@ -182,7 +201,7 @@ class RestateLive(LiveEngine):
             go.touch()
             process.process, process.starts = standby.process, process.starts + 1
         wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
-        if self._crashes:
+        if self._crashes > process.starts - 1:
             self._stand_by(process)
 
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
@@ -191,7 +210,11 @@ class RestateLive(LiveEngine):
         if in_place:
             self._replace(old, code)
         else:
-            self._serve(self._endpoint(code))
+            new = self._next.pop(0)
+            self._replace(new, code)
+            new.go.touch()
+            self.endpoints.append(new)
+            self._serve(new)
         if down_for is not None:
             for process in old.processes:
                 process.kill()
@@ -251,6 +274,7 @@ class RestateLive(LiveEngine):
                 self.send(OutsideEvent(0, kind, str(name), request.run, None, with_.with_))
 
     def _start(self, run: RunInfo, after: int = 0, idempotency_key: str | None = None) -> None:
+        self._asked.add(run.name)
         target = self.targets.of(run.workflow)
         if run.key is None and target.service_kind == "workflow":
             run = replace(run, key=run.name)
@@ -331,7 +355,8 @@ class RestateLive(LiveEngine):
 
     def _addressed(self, event: OutsideEvent) -> Iterator[Started]:
         if event.run is not None:
-            found = self.started.get(event.run.name)
+            name = event.run.name
+            found = self._accepted(name)
             if found is not None:
                 yield found
         elif event.key is not None:
@@ -340,6 +365,13 @@ class RestateLive(LiveEngine):
                 yield found
         else:
             yield from [each for each in self._runs() if self._concerns(each, event)]
+
+    def _accepted(self, name: str) -> Started | None:
+        """The run of that name, once the server has answered that it is accepted."""
+        deadline = time.monotonic() + 5
+        while name not in self.started and name in self._asked and time.monotonic() < deadline:
+            time.sleep(0.002)
+        return self.started.get(name)
 
     def _runs(self) -> Iterator[Started]:
         """The runs from outside that have not ended."""

@@ -73,7 +73,7 @@ def _named(kind: str, fields: Entry, row: Row, label: Callable[[str], str]) -> I
     if kind in ("Call", "OneWayCall"):
         yield label(_only(fields["request"]["invocation_target"])[1]["handler"])
     elif kind == "SendSignal":
-        yield _signal(fields.get("signal_id") or fields.get("id"))
+        yield _signal(fields["signal_id"])
     elif row.get("name"):
         yield str(row["name"])
     elif fields.get("key"):

@@ -106,6 +106,10 @@ class Server:
         headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
         return self._patient(self.ingress, "POST", f"{path}/send{delay}", payload, headers)
 
+    def call(self, path: str, payload: object) -> None:
+        """A call that waits for the result."""
+        self._patient(self.ingress, "POST", path, payload)
+
     def resolve(self, awakeable: str, payload: object) -> None:
         self._patient(self.ingress, "POST", f"/restate/awakeables/{awakeable}/resolve", payload)
 

@@ -30,7 +30,7 @@ from durascope.live.ledger import ask
 from durascope.live.processes import HOST
 from durascope.live.restate.attempts import watched
 from durascope.live.restate.context import App, Context
-from durascope.live.restate.targets import HELPER, SEND_SIGNAL, Kind, Target, Targets
+from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Kind, Target, Targets
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario, Workflow
 from durascope.models.steps import Compute, Get, WaitFor
 from durascope.models.units import SECOND
@@ -67,6 +67,9 @@ class Service(App):
         self.world = World(setting.seed, full=False)
         self.bodies = Bodies(setting.scenario, setting.seed, setting.ledger, setting.process)
         self.watched = setting.watched
+        started_by = [name for name, workflow in self.scenario.workflows.items() if workflow.started_by is not None]
+        self.outer = frozenset((*self.scenario.started, *started_by))
+        """The workflows that are started from outside: those have the deployment's inactivity timeout."""
         self.signals = setting.scenario.deployments.restate.service.wait_for == "signal"
 
     # ---- for the context -------------------------------------------------------------------------------------
@@ -149,8 +152,7 @@ class Service(App):
             if target.service not in services:
                 services[target.service] = _service(target, deployment)
             self._bind(services[target.service], target)
-        if self.signals:
-            services[HELPER] = self._helper()
+        services[HELPER] = _helper()
         mode = "request_response" if deployment.service.mode == "request-response" else "bidi"
 
         async def tell(question: str, **fields: object) -> None:
@@ -162,22 +164,32 @@ class Service(App):
         async def handler(ctx: Any, request: dict[str, Any]) -> Any:
             return await self.handle(target, cast("ServerInvocationContext", ctx), request)
 
+        timeout = self.scenario.deployments.restate.inactivity_timeout
+        options = {"inactivity_timeout": timedelta(microseconds=timeout)} if target.workflow in self.outer else {}
+        if timeout == RestateDeployment().inactivity_timeout:
+            options.clear()
         if target.service_kind == "workflow" and target.kind == "run":
-            service.main(target.handler)(handler)
+            service.main(target.handler, **options)(handler)
         elif target.service_kind == "object":
             kind = "shared" if target.kind == "query" else "exclusive"
-            service.handler(target.handler, kind=kind)(handler)
+            service.handler(target.handler, kind=kind, **options)(handler)
         else:
-            service.handler(target.handler)(handler)
+            service.handler(target.handler, **options)(handler)
 
-    def _helper(self) -> restate.Service:
-        service = restate.Service(HELPER)
 
-        async def send_signal(ctx: Any, request: dict[str, Any]) -> None:
-            ctx.resolve_signal(request["invocation"], request["signal"], request["payload"])
+def _helper() -> restate.Service:
+    """Beside the scenario's own: sends named signals, which only handlers can, and says that all is ready."""
+    service = restate.Service(HELPER)
 
-        service.handler(SEND_SIGNAL)(send_signal)
-        return service
+    async def send_signal(ctx: Any, request: dict[str, Any]) -> None:
+        ctx.resolve_signal(request["invocation"], request["signal"], request["payload"])
+
+    async def ready(_ctx: Any, _request: dict[str, Any]) -> None:
+        return None
+
+    service.handler(SEND_SIGNAL)(send_signal)
+    service.handler(READY)(ready)
+    return service
 
 
 def starters(scenario: Scenario, event: str) -> Iterator[str]:
@@ -190,8 +202,6 @@ def starters(scenario: Scenario, event: str) -> Iterator[str]:
 
 def _service(target: Target, deployment: RestateDeployment) -> Any:
     options: dict[str, Any] = {}
-    if deployment.inactivity_timeout != RestateDeployment().inactivity_timeout:
-        options["inactivity_timeout"] = timedelta(microseconds=deployment.inactivity_timeout)
     if deployment.abort_timeout != RestateDeployment().abort_timeout:
         options["abort_timeout"] = timedelta(microseconds=deployment.abort_timeout)
     if deployment.retry != RestateRetry():
@@ -228,8 +238,11 @@ def listening(port: int) -> socket.socket:
 def main(setting_file: str, when: str | None = None) -> None:
     setting: Setting = pickle.loads(Path(setting_file).read_bytes())
     app = Service(setting).app()
+    if when is not None:
+        Path(f"{when}.ready").touch()
+    parent = os.getppid()
     while when is not None and not Path(when).exists():
-        if os.getppid() == 1:
+        if os.getppid() != parent:
             return
         time.sleep(0.003)
     config = Config()

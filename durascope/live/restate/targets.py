@@ -22,6 +22,8 @@ OBJECT: Final = "Object"
 HELPER: Final = "Helper"
 """The service that sends named signals: only handlers can."""
 SEND_SIGNAL: Final = "send_signal"
+READY: Final = "ready"
+"""Its handler that only answers."""
 _PREFIXES: Final[dict[Kind, str]] = {"run": "", "complete-promise": "complete_", "query": "query_", "update": "update_"}
 
 
