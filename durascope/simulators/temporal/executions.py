@@ -213,6 +213,8 @@ class Executions:
         if state.first_task_timer is not None:
             state.first_task_timer.cancel()
         server.updates.closed(state)
+        if state.completed_updates:
+            server.store.last_updates[state.options.workflow_id] = state.completed_updates
         if successor is not None:
             state.history.events[-1].attributes["new_execution"] = successor.execution
             server.externals.abandon_or_end(state)

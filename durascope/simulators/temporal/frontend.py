@@ -110,6 +110,9 @@ class Frontend:
         if running is not None and running.run.name == options.run.name and running.options.execution == 1:
             link.reply(call, "started")  # the same request again, whose answer was lost
             return
+        if running is None and update is not None and update[0] in server.store.last_updates.get(options.workflow_id, ()):
+            link.reply(call, "completed")  # the run that completed it has closed since
+            return
         if running is None:
             running = server.executions.create(options, signal=signal, first_task="eager" if eager else "now")
             if update is None:
