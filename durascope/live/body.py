@@ -42,7 +42,8 @@ class Bodies:
             share = float(step.effect_at)
             await asyncio.sleep(takes * share)
             await self.pass_moment(run, name, number, "before-effect")
-            await self.pass_moment(run, name, number, "after-effect")
+            known = await self._known(info, step, name)
+            await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
             await asyncio.sleep(takes * (1 - share))
         else:
             await asyncio.sleep(takes)
@@ -58,9 +59,16 @@ class Bodies:
         fails = step.fails
         return fails is not None and fails.fails(attempt) and fails.moment == "after-effect"
 
-    async def pass_moment(self, run: str, name: str, attempt: int, moment: str) -> None:
+    async def _known(self, run: RunInfo, step: Run, name: str) -> bool:
+        """Whether the service has seen the idempotency key of this call: then it has no second effect."""
+        if step.idempotency_key is None or not self.services.service(step).deduplicates:
+            return False
+        handed = run.input.get(step.idempotency_key, run.key)
+        return await count(self.port, f"key {step.on or name}/{name}/{handed}") > 1
+
+    async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> None:
         """Reports a moment of a step, and goes on when what waits for it has been done."""
-        await report(self.port, run, name, attempt, moment, self.process)
+        await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
 
 
 def result_of(step: Run, name: str, outcome: Outcome) -> Any:

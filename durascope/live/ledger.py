@@ -34,6 +34,8 @@ class Report:
     moment: str
     process: str
     """The name of the process that reported, as the stage calls it."""
+    deduplicated: bool = False
+    """The service knew the idempotency key of the call: it had no second effect."""
 
 
 class Ledger:
@@ -72,6 +74,7 @@ class Ledger:
             int(str(message["attempt"])),
             str(message["moment"]),
             str(message.get("process", "")),
+            bool(message.get("deduplicated", False)),
         )
         with self._lock:
             self.reports.append(report)
@@ -84,7 +87,7 @@ class Ledger:
         counts: dict[str, int] = {}
         for report in list(self.reports):
             counts.setdefault(report.step, 0)
-            counts[report.step] += report.moment == "after-effect"
+            counts[report.step] += report.moment == "after-effect" and not report.deduplicated
         return counts
 
     def begun(self) -> dict[str, int]:
@@ -131,9 +134,12 @@ class _Server(socketserver.ThreadingTCPServer):
 # ---- the app's side ----------------------------------------------------------------------------------------
 
 
-async def report(port: int, run: str, step: str, attempt: int, moment: str, process: str) -> None:
+async def report(
+    port: int, run: str, step: str, attempt: int, moment: str, process: str, *, deduplicated: bool = False
+) -> None:
     """Tells the ledger of a moment and waits for its answer; used inside apps."""
-    await ask(port, {"run": run, "step": step, "attempt": attempt, "moment": moment, "process": process})
+    told: dict[str, object] = {"run": run, "step": step, "attempt": attempt, "moment": moment, "process": process}
+    await ask(port, told | ({"deduplicated": True} if deduplicated else {}))
 
 
 async def count(port: int, name: str) -> int:
