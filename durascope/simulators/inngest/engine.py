@@ -90,7 +90,7 @@ class Inngest(Engine):
         gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
         self.transport = Http(self) if gateway is None else Connect(self, gateway)
         count = self.deployment.app.replicas
-        self.hosts = [FunctionHost(self, f"app-{n}" if count > 1 else "app") for n in range(1, count + 1)]
+        self.hosts = [self.host(f"app-{n}" if count > 1 else "app") for n in range(1, count + 1)]
         volatile: list[Component] = [] if server.survives else [self.redis]
         if memory:
             volatile.append(self.history)
@@ -224,6 +224,10 @@ class Inngest(Engine):
         return self._deployed.get(function, 0)
 
     # ---- hosts ---------------------------------------------------------------------------------------------
+
+    def host(self, name: str) -> FunctionHost:
+        """A replica of the app; one that is judged by the real SDK takes its place here (durascope.live.inngest)."""
+        return FunctionHost(self, name)
 
     def host_for(self, item: Item) -> FunctionHost:
         """The replica that the load balancer picks: one that is up, if there is one."""

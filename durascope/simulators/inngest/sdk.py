@@ -13,16 +13,12 @@ if TYPE_CHECKING:
     from durascope.simulators.inngest.host import Invocation
 
 
-class InngestSdk(Sdk):
-    """Steps by id; variables are plain variables; there is no versioning of code."""
+class Variables(Sdk):
+    """What a function's code has of its own, on the real SDK as on the modelled: variables, and its parallel mode."""
 
     catches_failures = False
 
-    def __init__(self, invocation: Invocation) -> None:
-        self.loop = Loop()
-        self.invocation = invocation
-        self.request = invocation.request
-        self.engine = invocation.engine
+    def __init__(self) -> None:
         self._variables: dict[str, Any] = {}
         self._mode = "wait"
 
@@ -45,6 +41,17 @@ class InngestSdk(Sdk):
                 self._variables.pop(step.clear, None)
         return None
         yield
+
+
+class InngestSdk(Variables):
+    """Steps by id; there is no versioning of code."""
+
+    def __init__(self, invocation: Invocation) -> None:
+        super().__init__()
+        self.loop = Loop()
+        self.invocation = invocation
+        self.request = invocation.request
+        self.engine = invocation.engine
 
     def patched(self, step: Patched) -> Coroutine:
         """New code for runs whose event is younger than the deploy, as a user would compare `event.ts`."""
