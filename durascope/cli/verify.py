@@ -37,6 +37,11 @@ WithinOption = Annotated[
     typer.Option("--within", min=1, metavar="SECONDS", help="Stop then; left out: when it must have ended."),
 ]
 
+ServerOption = Annotated[
+    Path | None,
+    typer.Option("--server", metavar="PATH", help="The engine's server, where it is not to be looked for."),
+]
+
 
 def command(
     scenario: ScenarioArgument,
@@ -49,6 +54,7 @@ def command(
     save: SaveOption = None,
     repeat: RepeatOption = 1,
     within: WithinOption = None,
+    server: ServerOption = None,
     json: JsonOption = False,
 ) -> None:
     """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
@@ -59,8 +65,8 @@ def command(
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     engines = asked.engines if engine or isinstance(asked.loaded, Case) else tuple(ENGINES)
-    if save is not None and len(engines) > 1:
-        say("durascope: --save needs one engine: add --engine")
+    if (save is not None or server is not None) and len(engines) > 1:
+        say(f"durascope: {'--save' if save is not None else '--server'} needs one engine: add --engine")
         raise typer.Exit(2)
     case = asked.loaded if isinstance(asked.loaded, Case) else None
     done: list[Verification] = []
@@ -68,7 +74,15 @@ def command(
         with _stopped_by_signals(), busy(True) as tell:
             for name in engines:
                 tell(f"{asked.scenario.scenario} on the real {name}")
-                found = verify(asked.scenario, name, case=case, seed=seed, repeat=repeat, within=within)
+                found = verify(
+                    asked.scenario,
+                    name,
+                    case=case,
+                    seed=seed,
+                    repeat=repeat,
+                    within=within,
+                    server=None if server is None else str(server),
+                )
                 done.append(found)
                 if not json:
                     put(told(found))

@@ -33,6 +33,8 @@ class LiveEngine(ABC):
         self.stage = stage
         self.ledger = ledger
         self.seed = seed
+        self.program: str | None = None
+        """The path of the engine's server, where one was given."""
         self.marked: Callable[[str, int | None], None] = lambda _event, _run: None
         """To be told of what a run has begun: `SleepStarted`, `WaitStarted`, and the run's number."""
         self.moment: Callable[[int | None, str, int | None, str], None] = lambda _run, _step, _attempt, _moment: None
@@ -70,5 +72,5 @@ class LiveEngine(ABC):
     def recording(self) -> Recording:
         """What it recorded; read when all is over."""
 
-    def close(self) -> None:  # noqa: B027  (most have nothing to let go of)
+    def close(self) -> None:
         """Lets go of clients; the stage ends the processes."""

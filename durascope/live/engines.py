@@ -33,8 +33,12 @@ def live_engine(name: str) -> Callable[..., LiveEngine]:
         raise LiveProblem(f"{name} needs the package {missing.name}, which is not installed: {INSTALL}") from None
 
 
-def record(scenario: Scenario, engine: str, *, seed: int = 0, seconds: float = 180.0) -> Recording:
+def record(
+    scenario: Scenario, engine: str, *, seed: int = 0, seconds: float = 180.0, server: str | None = None
+) -> Recording:
     """Runs the scenario once on the real engine; everything it starts is stopped again, whatever happens.
+
+    `server` is the path of the engine's server, where it is not to be looked for.
 
     Raises `LiveProblem` where something is missing or does not start. A scenario that has not ended after `seconds`
     is recorded as far as it came.
@@ -44,6 +48,7 @@ def record(scenario: Scenario, engine: str, *, seed: int = 0, seconds: float = 1
     built = live_engine(engine)
     with Stage() as stage, Ledger() as ledger:
         live = built(scenario, stage, ledger, seed=seed)
+        live.program = server
         try:
             live.open()
             Conductor(scenario, live).conduct(seconds=seconds)

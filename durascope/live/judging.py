@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from durascope.models.cases import Case, RestateCase, TemporalCase
@@ -25,6 +25,14 @@ def judge(case: Case | None) -> Alike:
             return _with_free_neighbours(case)
         case _:
             return exactly
+
+
+def listed(case: Case, records: Mapping[str, Sequence[str]], alike: Alike) -> bool:
+    """Whether the records are one of several that were recorded of the case, in all runs that it names."""
+    return len(case.records) > 1 and any(
+        all(run in records and alike(run, lines, records[run]) for run, lines in variant.items())
+        for variant in case.records
+    )
 
 
 def _same_lines_in_any_order(_run: str, predicted: Sequence[str], recorded: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ def case_yaml(found: Verification, name: str) -> str:
         "effects": dict(first.effects),
         "status": dict(first.status),
     }
-    case |= {name: value for name, value in first.facts.items() if value and name not in _MEASURED}
+    case |= {name: _known(value) for name, value in first.facts.items() if value and name not in _NOT_KEPT}
     lasts = _lasts(found.recordings)
     if lasts:
         case["lasts"] = lasts
@@ -42,7 +42,15 @@ def case_yaml(found: Verification, name: str) -> str:
     return yaml.dump(case, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
-_MEASURED: Final = frozenset({"lasts"})
+_NOT_KEPT: Final = frozenset({"lasts", "executions"})
+"""Facts that are measured and rounded below, or that a case tells in another way."""
+
+
+def _known(fact: object) -> object:
+    """A fact without the runs that it could not be recorded of."""
+    if isinstance(fact, dict):
+        return {run: value for run, value in fact.items() if value is not None}
+    return fact
 
 
 def _scenario(found: Verification) -> dict[str, Any]:

@@ -100,10 +100,8 @@ class RestateLive(LiveEngine):
     # ---- processes -------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        find()
-        self.server = Server(
-            self.stage, protocol=self.options.server.protocol, partitions=self.options.server.partitions
-        )
+        options = self.options.server
+        self.server = Server(self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions)
         endpoint = self._endpoint(self.scenario.workflows)
         self.endpoints.append(endpoint)
         self.server.start()
@@ -445,6 +443,7 @@ class RestateLive(LiveEngine):
                 self.attempts.lost(process.name)
         attempts = {name: self.attempts.facts(each, self.server.process.ended) for name, each in named.items()}
         status = {name: rows.status(invocations.get(each)) for name, each in named.items()}
+        effects, begun = self.ledger.effects(), self.ledger.begun()
         return Recording(
             server=f"restate-server {self.server.version}".strip(),
             sdk=f"restate-sdk python {version('restate-sdk')}",
@@ -453,9 +452,11 @@ class RestateLive(LiveEngine):
                 for name, each in named.items()
             },
             status=status | self.answers,
-            effects=self.ledger.effects(),
+            effects=effects,
             facts={
-                "attempts": {name: each for name, each in attempts.items() if each},
+                "executions": begun,
+                "starts": {step: count for step, count in begun.items() if count != effects[step]},
+                "attempts": attempts,
                 "events": {name: list(map(rows.event, events[each])) for name, each in named.items() if each in events},
             },
         )

@@ -15,8 +15,6 @@ from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_por
 
 INSTALL: Final = "npm install @restatedev/restate-server"
 SERVER: Final = "restate-server"
-VARIABLE: Final = "DURASCOPE_RESTATE_SERVER"
-"""The server's path, where `--server` gave one."""
 
 
 def find(given: str | None = None) -> str:
@@ -24,7 +22,6 @@ def find(given: str | None = None) -> str:
 
     Raises `LiveProblem` with what to install.
     """
-    given = given or os.environ.get(VARIABLE)
     if given:
         found = shutil.which(given)
         if found is None:
@@ -51,11 +48,11 @@ class Refused(Exception):
 class Server:
     """One restate-server with its ports."""
 
-    def __init__(self, stage: Stage, *, protocol: int, partitions: int, program: str | None = None) -> None:
+    def __init__(self, stage: Stage, program: str, *, protocol: int, partitions: int) -> None:
         self.ingress, self.admin, node = free_ports(3)
         self.process: Managed = stage.process(
             SERVER,
-            [_binary(find(program)), "--no-logo"],
+            [_binary(program), "--no-logo"],
             {
                 "RESTATE_BASE_DIR": str(stage.directory / "restate-data"),
                 "RESTATE_LISTEN_MODE": "tcp",
