@@ -14,6 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from durascope.live.body import Bodies
 from durascope.live.temporal.settings import WorkerSettings, step_at, unpacked
+from durascope.live.temporal.workflow import WARM_UP
 from durascope.models.steps import Heartbeat
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.runs import RunInfo
@@ -33,6 +34,8 @@ class Activities:
     async def step(self, args: Sequence[RawValue]) -> dict[str, Any]:
         """Runs a step's body once, as the attempt that the engine counts."""
         given: dict[str, Any] = activity.payload_converter().from_payload(args[0].payload)
+        if WARM_UP in given:
+            return {}
         step = step_at(self.scenario, given["workflow"], given["label"], given["place"])
         run = RunInfo(given["run"], given["workflow"], given["number"], given["handed"], {}, given["luck"])
         async with _alive(step.heartbeat):

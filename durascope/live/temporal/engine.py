@@ -33,6 +33,7 @@ from durascope.live.temporal.settings import (
     workflow_queue,
 )
 from durascope.live.temporal.starting import StartOrder, external_id, order, start, start_with_update, workflow_id
+from durascope.live.temporal.workflow import WARM_UP
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, TemporalWorker, Workflow
 from durascope.simulators.engine import OutsideEvent, StartRequest
@@ -99,6 +100,17 @@ class TemporalLive(LiveEngine):
             self._assign(self.places[number])
         for place in self.places:
             self._wait_for(place)
+        self._wait(self._warm_up(), 60)
+
+    async def _warm_up(self) -> None:
+        """Lets the server and every worker do once what they will do: the recordings are of a warm server."""
+        started = [
+            self.client.execute_workflow(
+                WARM_UP, {WARM_UP: 1}, id=f"{WARM_UP}-{number}", task_queue=workflow_queue(self.scenario)
+            )
+            for number in range(len(self.places) + 1)
+        ]
+        await asyncio.gather(*started)
 
     def _spares_needed(self, deployed: Sequence[TemporalWorker]) -> int:
         names = {worker.name for worker in deployed} | {"app"}
@@ -319,6 +331,7 @@ class TemporalLive(LiveEngine):
         return not self._pending and self.runs.closed
 
     def recording(self) -> Recording:
+        self._wait(self.runs.settle(), 60)
         named = self._named()
         return Recording(
             server=f"temporal {self.version}",

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from google.protobuf.json_format import MessageToDict
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 from durascope.live.temporal.lines import STATUS, Event, attributes, kind, payload
 
-NAMESPACE = "default"
+NAMESPACE: Final = "default"
+_PROVISIONAL: Final = (
+    EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
+    EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
+)
+"""The server shows transient and speculative workflow tasks at the end of a history that does not have them yet."""
 
 
 @dataclass(eq=False)
@@ -97,26 +105,50 @@ class Runs:
     async def _events(self, workflow_id: str, execution: Execution) -> AsyncGenerator[Event]:
         """Its events as they are written, through all crashes of the server, up to the last."""
         token = b""
+        held: list[HistoryEvent] = []
         while not execution.closed:
-            request = GetWorkflowExecutionHistoryRequest(
-                namespace=NAMESPACE,
-                execution=WorkflowExecution(workflow_id=workflow_id, run_id=execution.run_id),
-                wait_new_event=True,
-                next_page_token=token,
-            )
             try:
-                page = await self.client.workflow_service.get_workflow_execution_history(request, retry=False)
+                page = await self._page(workflow_id, execution, token, wait=True)
             except RPCError:
-                token = b""
+                token, held = b"", []
                 await asyncio.sleep(0.05)
                 continue
             token = page.next_page_token
+            first = page.history.events[0].event_id if page.history.events else 0
+            events = [*(each for each in held if each.event_id < first), *page.history.events]
+            settled = _settled(events)
+            held = events[settled:]
             known = len(execution.history)
-            for message in page.history.events:
+            for message in events[:settled]:
                 if message.event_id > known:
                     event: Event = MessageToDict(message)
                     execution.history.append(event)
                     yield event
+
+    async def settle(self) -> None:
+        """Reads every history once more, as the server keeps it."""
+        for chain in self.chains:
+            for execution in chain.executions:
+                events: list[Event] = []
+                token = b""
+                while True:
+                    page = await self._page(chain.workflow_id, execution, token, wait=False)
+                    events += map(MessageToDict, page.history.events)
+                    token = page.next_page_token
+                    if not token:
+                        break
+                execution.history = events
+
+    async def _page(
+        self, workflow_id: str, execution: Execution, token: bytes, *, wait: bool
+    ) -> GetWorkflowExecutionHistoryResponse:
+        request = GetWorkflowExecutionHistoryRequest(
+            namespace=NAMESPACE,
+            execution=WorkflowExecution(workflow_id=workflow_id, run_id=execution.run_id),
+            wait_new_event=wait,
+            next_page_token=token,
+        )
+        return await self.client.workflow_service.get_workflow_execution_history(request, retry=not wait)
 
     def _children(self, chain: Chain, execution: Execution, event: Event) -> None:
         if kind(event) != "ChildWorkflowExecutionStarted":
@@ -125,6 +157,14 @@ class Runs:
         given = payload(attributes(execution.history[int(a["initiatedEventId"]) - 1]).get("input"))
         name = str(given["run"]) if isinstance(given, dict) else f"{chain.name}/{a['workflowType']['name']}"
         self.follow(name, a["workflowExecution"]["workflowId"], a["workflowExecution"]["runId"])
+
+
+def _settled(events: Sequence[HistoryEvent]) -> int:
+    """How many of the events are sure to stay: a workflow task at the end may be one that is never written."""
+    count = len(events)
+    while count and events[count - 1].event_type in _PROVISIONAL:
+        count -= 1
+    return count
 
 
 def _next(execution: Execution) -> str | None:

@@ -51,6 +51,11 @@ CANCELLATION: Final = {
 }
 
 
+WARM_UP: Final = "warm-up"
+"""The workflow, and its only argument, that is run before a scenario is."""
+WARMING: Final = timedelta(seconds=10)
+
+
 class Outside(Protocol):
     """Who is told of what the workflow's code does; it may block."""
 
@@ -98,6 +103,15 @@ class ScenarioWorkflow:
         self.scenario, self.outside, seed = _served[0]
         given: dict[str, Any] = workflow.payload_converter().from_payload(args[0].payload)
         self.given = given
+        self.begun = False
+        self.cancelling: RunCancelled | None = None
+        self.events: dict[str, deque[Any]] = {}
+        """Signals (and updates that have been worked off) that nobody has waited for yet."""
+        self._task: asyncio.Task[Any] | None = None
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._open_updates = 0
+        if WARM_UP in given:
+            return
         self.definition: Workflow = self.scenario.workflows[given["workflow"]]
         self.info = RunInfo(
             given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"]
@@ -110,16 +124,11 @@ class ScenarioWorkflow:
 
         resume_at = int(given.get("resume_at", 0))
         self.program = Program(self.definition, self.info, self.sdk, compute_time=compute_time, resume_at=resume_at)
-        self.begun = False
-        self.cancelling: RunCancelled | None = None
-        self.events: dict[str, deque[Any]] = {}
-        """Signals (and updates that have been worked off) that nobody has waited for yet."""
-        self._task: asyncio.Task[Any] | None = None
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._open_updates = 0
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:
+        if WARM_UP in self.given:
+            return await self._warm_up(self.given[WARM_UP])
         self.begun = True
         self._task = asyncio.current_task()
         try:
@@ -136,6 +145,13 @@ class ScenarioWorkflow:
             raise ApplicationError(failure.message, type="WorkflowFailure") from None
         except CodeBug as bug:
             raise RuntimeError(str(bug)) from None
+
+    async def _warm_up(self, depth: int) -> None:
+        """Has the server and the workers do once what they will do, so that the first run does not wait for it."""
+        options: dict[str, Any] = {"task_queue": activity_queue(self.scenario), "start_to_close_timeout": WARMING}
+        await workflow.execute_activity(WARM_UP, self.given, **options)
+        if depth:
+            await workflow.execute_child_workflow(WARM_UP, {WARM_UP: depth - 1})
 
     # ---- handlers ------------------------------------------------------------------------------------------
 
