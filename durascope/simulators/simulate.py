@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Final
 
@@ -59,7 +61,8 @@ def simulate(
     for point in crash_points:
         injector.arm_point(point)
     WorkloadDriver(world, scenario, built, moments).arm()
-    world.run()
+    with _seldom_collected():
+        world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
     return Trace(
@@ -80,3 +83,14 @@ def simulate(
         facts=findings.facts | {"executions": dict(services.executions)},
         notes=findings.notes,
     )
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Python's cycle collector looks at every object again and again while a simulation only makes more of them."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
