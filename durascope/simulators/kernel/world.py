@@ -72,6 +72,8 @@ class World:
 
     def __init__(self, seed: int, *, full: bool) -> None:
         self.env = Clock()
+        self.now: int = 0
+        """Microseconds since the start."""
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
         self.full = full
@@ -87,10 +89,6 @@ class World:
         self._stopped = False
         self._hopeless: set[str] = set()
 
-    @property
-    def now(self) -> int:
-        return self.env._now  # pyright: ignore[reportPrivateUsage, reportReturnType] - the property costs a call each time
-
     # ---- the future ----------------------------------------------------------------------------------------
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
@@ -99,7 +97,7 @@ class World:
             self._pending += 1
         env = self.env
         call = Call(fn, args, self.recorder.cause, daemon)
-        heappush(env._queue, (env._now + delay, NORMAL, env.number(), call))
+        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
         return call
 
     def after_in(
@@ -110,7 +108,7 @@ class World:
             self._pending += 1
         env = self.env
         call = Call(fn, args, self.recorder.cause, daemon, owner, owner.incarnation)
-        heappush(env._queue, (env._now + delay, NORMAL, env.number(), call))
+        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
         return call
 
     def cancel(self, call: Call | None) -> None:
@@ -137,9 +135,10 @@ class World:
         while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
             call = queue[0][3]
             if type(call) is not Call:
+                self.now = int(queue[0][0])
                 env.step()
                 continue
-            env._now = heappop(queue)[0]
+            self.now = env._now = heappop(queue)[0]  # pyright: ignore[reportAttributeAccessIssue] - times are whole
             fn = call.fn
             if fn is not None:
                 call.fn = None
@@ -170,7 +169,15 @@ class World:
         if self._points and number in self._points:
             self._interrupt(self._points.pop(number))
 
-    def _count(self, *_event: object, **_fields: object) -> None:
+    def _count(
+        self,
+        _lane: str,
+        _kind: Kind,
+        run: RunInfo | None = None,
+        step: str | None = None,
+        attempt: int | None = None,
+        detail: object = None,
+    ) -> None:
         self.recorder.count += 1
 
     def moment(

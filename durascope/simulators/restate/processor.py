@@ -44,13 +44,13 @@ class PartitionProcessor(Component):
             self.lead(partition)
 
     def lead(self, partition: Partition) -> None:
-        """Becomes the leader: applies the log's suffix, then does all that the store says is to be done."""
+        """Becomes the leader: does all that the store says is to be done, and applies the log's suffix."""
         partition.leader = self
-        partition.log.apply()
         for number in tuple(partition.outbox):
             self._ship(partition, number)
         for number in tuple(partition.timers):
             self._arm(partition, number)
+        partition.log.apply()
         self.after(self.delay("recover"), self._invoke_again, partition)
 
     def _invoke_again(self, partition: Partition) -> None:
@@ -75,7 +75,7 @@ class PartitionProcessor(Component):
         if self.world.full:
             self.world.emit(self.name, Kind.RECORDED, invocation.run, detail=entry.line)
         else:
-            self.world.emit()
+            self.world.recorder.count += 1
         return index
 
     def forward(self, invocation: Invocation, notification: Notification) -> None:
@@ -109,8 +109,10 @@ class PartitionProcessor(Component):
         invocation.timers = None
 
     def _due(self, partition: Partition, number: int) -> None:
-        timer = partition.timers[number]
-        del self.armed[partition.number, number]
+        self.armed.pop((partition.number, number), None)
+        timer = partition.timers.get(number)
+        if timer is None:
+            return
         self.world.emit(self.name, Kind.TIMER_FIRED, timer.invocation.run, timer.label)
         self.append(partition, self._fired, partition, number)
 
