@@ -50,7 +50,7 @@ def command(
 
     Files are named SCENARIO.ENGINE.SUFFIX; without --out the trace of one engine goes to stdout.
     """
-    from durascope.render.exports import export, filename
+    from durascope.render.exports import export, export_files
     from durascope.simulators.simulate import simulate
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
@@ -66,17 +66,19 @@ def command(
             tell(f"{asked.scenario.scenario} on {name}")
             trace = simulate(asked.scenario, name, seed=seed, full=True, records=True)
             try:
-                data = export(trace, asked.scenario, format)
+                if out is None:
+                    data = export(trace, asked.scenario, format)
+                    typer.echo(data if chosen.binary else data.decode("utf-8"), nl=False)
+                    continue
+                files = export_files(trace, asked.scenario, format)
             except MissingExtra as missing:
                 say(f"durascope: error: {missing}")
                 raise typer.Exit(2) from missing
-            if out is None:
-                typer.echo(data if chosen.binary else data.decode("utf-8"), nl=False)
-                continue
             out.mkdir(parents=True, exist_ok=True)
-            path = out / filename(trace, format)
-            path.write_bytes(data)
-            written.append(path)
+            for filename, data in files.items():
+                path = out / filename
+                path.write_bytes(data)
+                written.append(path)
     if written:
         say("wrote " + "\n      ".join(str(path) for path in written))
 

@@ -37,6 +37,12 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "jsonl": ExportFormat(f"{__name__}.jsonl", "jsonl", "every event of the trace, one JSON object a line"),
     "csv": ExportFormat(f"{__name__}.tables", "csv", "every event of the trace, one row each"),
     "markdown": ExportFormat(f"{__name__}.markdown", "md", "tables of the runs and of the steps' attempts"),
+    "journal": ExportFormat(
+        f"{__name__}.restate_journal",
+        "journal.jsonl",
+        "rows of sys_journal, sys_invocation and sys_journal_events; with --out as JSON Lines and as CSV",
+        engines=("restate",),
+    ),
 }
 """The formats by name, in the order of the help. Those of one engine are added here too."""
 
@@ -60,6 +66,17 @@ def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
         raise ValueError(f"the format {name} is for {' and '.join(chosen.engines)}, not for {trace.engine}")
     written: bytes = import_module(chosen.module).write(trace, scenario)
     return written
+
+
+def export_files(trace: Trace, scenario: Scenario, name: str) -> dict[str, bytes]:
+    """The trace in that format, by the names of its files. Raises as `export`.
+
+    A format of several files has a function `files` beside `write`.
+    """
+    several = getattr(import_module(FORMATS[name].module), "files", None)
+    if several is None or not FORMATS[name].fits(trace.engine):
+        return {filename(trace, name): export(trace, scenario, name)}
+    return {f"{trace.scenario}.{trace.engine}.{suffix}": data for suffix, data in several(trace, scenario).items()}
 
 
 def filename(trace: Trace, name: str) -> str:

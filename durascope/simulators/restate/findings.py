@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from durascope.simulators.engine import Findings
 from durascope.simulators.restate.billing import counters
 from durascope.simulators.restate.invocation import Invocation, Status
+from durascope.simulators.restate.tables import invocations
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.engine import Restate
@@ -33,6 +34,8 @@ def findings(engine: Restate) -> Findings:
             attempts[name] = [each.fact for each in engine.observer.attempts[name]]
     if engine.records:
         found.facts = {"attempts": attempts, "events": events}
+        if engine.world.full:
+            found.facts["invocations"] = invocations(engine, every_row(engine))
     return found
 
 

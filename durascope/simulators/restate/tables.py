@@ -1,0 +1,85 @@
+"""The rows of the stores as plain data: what `sys_journal`, `sys_invocation` and `sys_journal_events` are made of.
+
+One mapping for each invocation, in the order in which they were accepted; times are microseconds of the simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from durascope.simulators.restate.invocation import Invocation, Status
+from durascope.simulators.restate.journal import Command, Entry, Notification, signal_label
+
+if TYPE_CHECKING:
+    from durascope.simulators.restate.engine import Restate
+
+_DISPLAYED = {Status.INBOXED: "pending", Status.INVOKED: "running"}
+"""What `sys_invocation.status` calls a stored state, where it has another word (restate.md §7)."""
+
+
+def invocations(engine: Restate, rows: Iterator[Invocation]) -> list[dict[str, Any]]:
+    """The rows that are left at the end."""
+    return [_invocation(engine, row) for row in rows if row.status is not Status.FREE]
+
+
+def _invocation(engine: Restate, row: Invocation) -> dict[str, Any]:
+    target, attempts = row.target, engine.observer.attempts.get(row.name, [])
+    kind = (
+        "service" if target.service is None else "workflow" if target.service == target.workflow else "virtual_object"
+    )
+    return {
+        "name": row.name,
+        "service": target.service or engine.options.service.name or "Service",
+        "service_type": kind,
+        "key": target.key,
+        "handler": target.handler,
+        "source": row.source,
+        "status": _DISPLAYED.get(row.status, row.status.value),
+        "ended": row.ended,
+        "failure": None if row.failure is None else f"[{row.failure.code}] {row.failure.message}",
+        "created_at": row.accepted_at,
+        "modified_at": row.modified_at,
+        "scheduled_start_at": row.due,
+        "running_at": attempts[0].at if attempts else None,
+        "completed_at": row.completed_at,
+        "deployment": None if row.pinned is None else row.pinned.number,
+        "protocol": engine.options.server.protocol,
+        "waiting": [] if row.waiting is None else list(row.waiting.flat()),
+        "entries": list(_entries(row)),
+        "events": [each._asdict() for each in row.events or ()],
+    }
+
+
+def _entries(row: Invocation) -> Iterator[dict[str, Any]]:
+    children = iter(row.children or ())
+    for entry in row.journal.entries:
+        yield _entry(entry, children)
+
+
+def _entry(entry: Entry, children: Iterator[Invocation]) -> dict[str, Any]:
+    failure = None if entry.failure is None else entry.failure._asdict()
+    shared: dict[str, Any] = {"type": entry.type, "failure": failure, "size": entry.size}
+    if isinstance(entry, Notification):
+        signal = entry.type == "Signal"
+        number = signal_label(entry.id) if signal and isinstance(entry.id, str) else entry.id
+        return shared | {"command": False, "id": -number if signal and isinstance(number, int) else number}
+    return shared | {"command": True, "name": entry.name, "ids": list(entry.ids), **_details(entry, children)}
+
+
+def _details(command: Command, children: Iterator[Invocation]) -> dict[str, Any]:
+    match command.type:
+        case "Sleep":
+            return {"wake_up_at": command.detail}
+        case "Call" | "OneWayCall":
+            child = next(children, None)
+            target = {} if child is None else {
+                "child": child.name, "service": child.target.service, "key": child.target.key,
+                "workflow": child.target.workflow,
+            }  # fmt: skip
+            return {"invoke_at": command.detail.invoke_at, **target}
+        case "SendSignal":
+            found, signal = command.detail
+            return {"target": None if found is None else found.name, "signal": -signal if signal == -1 else signal}
+        case _:
+            return {}
