@@ -40,8 +40,7 @@ def make(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
         scenario = load_scenario(name)
         traces = {engine: simulate(scenario, engine) for engine in ENGINES}
         drawn = list(pictures(scenario, ENGINES, traces, _ORDER, Options()))
-        for each in drawn:
-            written.append(each.picture.save(folder / "gallery" / f"{each.name}.svg"))
+        written += [each.picture.save(folder / "gallery" / f"{each.name}.svg") for each in drawn]
         parts.append(_chapter(scenario, drawn))
     page = folder / "gallery.md"
     page.write_text("\n".join(parts), "utf-8")

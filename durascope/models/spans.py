@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from durascope.models.scenario import Scenario
-from durascope.models.steps import Run, WaitFor
+from durascope.models.steps import ForEach, Parallel, Race, Run, WaitFor
 from durascope.models.trace import Event, Kind, Trace
 
 SpanKind = Literal["queued", "running", "replaying", "backing-off", "sleeping", "waiting", "down", "working"]
@@ -115,6 +115,11 @@ class _Waits:
         )
         self.labels = frozenset(step.label for workflow in workflows.values() for step in workflow.walk())
         self.known = scenario is not None
+        self.straight = frozenset(
+            name for name, workflow in workflows.items()
+            if not any(isinstance(step, Parallel | Race | ForEach) for step in workflow.walk())
+        )  # fmt: skip
+        """Workflows that do one thing after the other: what waits there has waited once another step begins."""
 
     def waited(self, event: Event) -> str | None:
         """The wait that a timer or a scheduled step belongs to; None: it is none of a wait."""
@@ -148,6 +153,8 @@ class _Reader:
         self.replaying, self.timers, self.down, self.asked = _Lists(), _Lists(), _Lists(), _Lists()
         self.backoffs = _Lists()
         self.run_ends: dict[str, int] = {}
+        self.starts: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
+        """When the steps of each run began, with the events' numbers."""
 
     def read(self, number: int, event: Event) -> None:
         kind, run, step, attempt, lane = event.kind, event.run, event.step, event.attempt, event.lane
@@ -162,6 +169,7 @@ class _Reader:
                     self.asked.add(self._begin("waiting", number, event), run, step)
             case Kind.STEP_STARTED:
                 self._end(self.backoffs.take(run, step), number, event.at)
+                self.starts[run].append((number, event.at))
                 begun = self._begin("running", number, event)
                 begun.inside = self.working.last(lane, run)
                 self.running.add(begun, lane, run, step, attempt)
@@ -174,7 +182,7 @@ class _Reader:
                 self._end(self.asked.take(run, step), number, event.at)
             case Kind.STEP_RETRIED:
                 begun = self._begin("backing-off", number, event)
-                begun.due = event.at + event.detail if isinstance(event.detail, int) else event.at
+                begun.due = event.at + event.detail if isinstance(event.detail, int) else None
                 self.backoffs.add(begun, run, step)
             case Kind.WORK_STARTED:
                 self._end(self.timers.take(run, None), number, event.at)
@@ -201,7 +209,7 @@ class _Reader:
                     self.timers.add(self._begin("sleeping" if wait is None else "waiting", number, shown), run, step)
             case Kind.TIMER_FIRED | Kind.TIMER_CANCELLED:
                 ended: Ending = "done" if kind is Kind.TIMER_FIRED else "cancelled"
-                self._end(self.timers.take(run, step), number, event.at, ended)
+                self._end(self._named(self.timers, event) or self._named(self.asked, event), number, event.at, ended)
                 self._end(self.asked.take(run, step), number, event.at)
             case Kind.CRASHED | Kind.HUNG | Kind.OUTAGE_STARTED | Kind.CUT:
                 if kind is Kind.CRASHED:
@@ -234,6 +242,14 @@ class _Reader:
         if best is not None:
             waiting.remove(best)
             self._end(best, number, event.at)
+
+    def _named(self, lists: _Lists, event: Event) -> _Open | None:
+        """What is open for the event's run and step; for an event without a step the run's last one."""
+        found = lists.take(event.run, event.step)
+        if found is None and event.step is None:
+            mine = [members for key, members in lists.open.items() if key[0] == event.run and members]
+            found = max(mine, key=lambda members: members[-1].events[0]).pop() if mine else None
+        return found
 
     def _begin(self, kind: SpanKind, number: int, event: Event, detail: str = "") -> _Open:
         begun = _Open(kind, event, [number], detail)
@@ -268,6 +284,8 @@ class _Reader:
             fates.append((span.due, "done"))
         if begun.run is not None and begun.run in self.run_ends:
             fates.append((self.run_ends[begun.run], "run-ended"))
+        if span.kind == "waiting" and begun.workflow in self.waits.straight:
+            fates += [(at, "done") for number, at in self.starts[begun.run] if number > span.events[0]][:1]
         if span.inside is not None and span.inside.end is not None:
             fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("abandoned", "done", "run-ended", "open")

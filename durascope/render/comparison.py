@@ -7,6 +7,7 @@ Under each engine's steps stands what the faults did to it: how long until the w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +15,11 @@ from typing import Final
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
-from durascope.models.trace import RunSummary, Trace
+from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
+from durascope.render.excerpt import excerpt
 from durascope.render.picture import Picture
 from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows
 from durascope.render.sheet import (
@@ -56,6 +58,8 @@ class Panel:
     recoveries: tuple[Recovery, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
+    whole: Trace
+    """The trace with what is too much to be drawn."""
 
     @property
     def height(self) -> float:
@@ -111,12 +115,13 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     return Picture(f"Comparison: {title}", f"The scenario {scenario.scenario} on each engine. {told}", canvas)
 
 
-def _panel(trace: Trace, scenario: Scenario) -> Panel:
+def _panel(whole: Trace, scenario: Scenario) -> Panel:
+    trace = excerpt(whole)
     all_spans, marks = spans(trace, scenario), effects(trace)
     rows, notes = _rows(trace, all_spans, marks)
     rows = [*outside_rows(trace, limit=3), *rows, *_down(all_spans)]
     return Panel(
-        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)), tuple(rows), tuple(notes)
+        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)), tuple(rows), tuple(notes), whole
     )  # fmt: skip
 
 
@@ -252,14 +257,13 @@ def numbers(panel: Panel) -> dict[str, str]:
     """What the table tells of an engine."""
     trace = panel.trace
     lasts = [run.ended_at - run.started_at for run in trace.runs if run.ended_at is not None]
-    attempts = sum(span.kind == "running" for span in panel.spans)
-    replays = sum(span.kind == "replaying" for span in panel.spans)
+    kinds = Counter(event.kind for event in panel.whole.events)
     worst = panel.worst
     spent = trace.counters.get("spent_usd", 0.0)
     return {
         "longest run": spoken(max(lasts)) if lasts else "not ended",
-        "step attempts": str(attempts),
-        "replays": str(replays),
+        "step attempts": str(kinds[Kind.STEP_STARTED]),
+        "replays": str(kinds[Kind.REPLAY_STARTED]),
         "effects": str(sum(trace.effects.values())),
         "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
         "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spoken(worst.lasts),

@@ -103,6 +103,8 @@ class _Reading:
         self.trace = trace
         self.items: list[Item] = []
         self.left_out = 0
+        self.queued: dict[tuple[str | None, str], str] = {}
+        """Who owns the queue in which a run's task waits."""
         self.open = 0
         """Calls that have not been answered."""
         self.called: dict[int, str] = {}
@@ -115,6 +117,10 @@ class _Reading:
         match event.kind:
             case Kind.MESSAGE_RECEIVED | Kind.MESSAGE_REFUSED | Kind.MESSAGE_LOST:
                 self._message(number, event)
+            case Kind.TASK_QUEUED:
+                self.queued[event.run, str(event.detail)] = event.lane
+            case Kind.TASK_PICKED_UP:
+                self._pick_up(number, event)
             case Kind.STEP_STARTED:
                 self._call(number, event)
             case Kind.STEP_AFTER_EFFECT:
@@ -140,7 +146,7 @@ class _Reading:
                 self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))
             case Kind.STEP_RETRIED:
                 wait = f" in {spoken(event.detail)}" if isinstance(event.detail, int) else ""
-                self._note(number, event, f"{event.step or 'retry'}: again{wait}")
+                self._note(number, event, f"{event.step or 'run'}: to be tried again{wait}")
             case kind if kind in _NOTES:
                 words, tone = _NOTES[kind]
                 self._note(number, event, _filled(words, event), tone)
@@ -149,7 +155,7 @@ class _Reading:
 
     def _message(self, number: int, event: Event) -> None:
         other, what = _pair(event.detail)
-        if not what or (event.run is None and "poll" in what):
+        if _says_nothing(event):
             self.left_out += 1
             return
         cause = self.trace.events[event.cause] if event.cause is not None else None
@@ -162,6 +168,16 @@ class _Reading:
         elif event.kind is Kind.MESSAGE_LOST:
             fate = "lost"
         self.items.append(Item("message", event.at, number, sender, what, receiver, fate, event.run, event.step))
+
+    def _pick_up(self, number: int, event: Event) -> None:
+        """A task goes from its queue to a worker, unless a message has just told so."""
+        owner = self.queued.get((event.run, str(event.detail)))
+        cause = self.trace.events[event.cause] if event.cause is not None else None
+        told = cause is not None and cause.kind is Kind.MESSAGE_RECEIVED and not _says_nothing(cause)
+        if owner is not None and owner != event.lane and not told:
+            self.items.append(
+                Item("message", event.at, number, owner, f"task from {event.detail}", event.lane, "", event.run)
+            )
 
     def _call(self, number: int, event: Event) -> None:
         step = self._step(event)
@@ -230,6 +246,13 @@ class _Steps:
         if name not in self.known:
             self.known[name] = next((step for pattern, step in self.patterns if pattern.fullmatch(name)), None)
         return self.known[name]
+
+
+def _says_nothing(event: Event) -> bool:
+    """A poll, or an acknowledgement that arrives."""
+    what = _pair(event.detail)[1]
+    heard = event.kind is Kind.MESSAGE_RECEIVED
+    return not what or (event.run is None and "poll" in what) or (heard and what.endswith(": answer"))
 
 
 def _key(event: Event) -> tuple[object, ...]:

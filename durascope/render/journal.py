@@ -19,6 +19,7 @@ from durascope.models.trace import Kind, Trace
 from durascope.render import measure
 from durascope.render.bars import Look, crash_mark
 from durascope.render.canvas import Canvas
+from durascope.render.excerpt import excerpt
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, engine_name, footer_height, heading_of
@@ -37,6 +38,11 @@ RECORD_NAMES: Final = {
     "restate": "journal",
     "queue": "messages",
 }
+_FAR: Final = 12
+_APART: Final = frozenset(
+    {Kind.TASK_QUEUED, Kind.TASK_PICKED_UP, Kind.TIMER_FIRED, Kind.EVENT_RECEIVED, Kind.STEP_STARTED}
+)
+"""What follows from these was not done by the execution before."""
 _NEW: Final = Look("new in the record", Paint("#bfe6c9", "#2f7d46"))
 _READ: Final = Look("read back by a replay", Paint("#d5e3fd", "#2b64b0"), "rising")
 _ALONE: Final = Look("added while no code of the workflow ran", Paint("#eef1f6", "#8b95a5"))
@@ -66,6 +72,7 @@ class Column:
 
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
     """The picture of one run; of the first that something happened to unless it is named."""
+    trace = excerpt(trace)
     all_spans = spans(trace, scenario)
     run = run or _eventful(trace, all_spans)
     entries, columns = read(trace, all_spans, run)
@@ -117,7 +124,7 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
     if not appended:
         return [Line(n, text, None, -1) for n, text in enumerate(trace.records.get(run, ()))], []
     lines = [
-        Line(place, str(event.detail), event.at, number, _during(columns, number, event.at))
+        Line(place, str(event.detail), event.at, number, _during(trace, columns, number))
         for place, (number, event) in enumerate(appended)
     ]
     return lines, columns
@@ -140,13 +147,22 @@ def _read_back(trace: Trace, span: Span, replays: Sequence[Span], texts: Sequenc
     return frozenset(place for place, text in results if passed & set(text.replace(",", " ").replace(";", " ").split()))
 
 
-def _during(columns: Sequence[Column], number: int, at: int) -> int | None:
-    """The last execution that had begun by then, unless it was long over (what it sent may still be on its way)."""
-    begun = [place for place, column in enumerate(columns) if column.span.events[0] < number]
-    if not begun:
-        return None
-    span = columns[begun[-1]].span
-    return begun[-1] if at <= span.end + 100_000 and (span.ended != "crashed" or at <= span.end) else None
+def _during(trace: Trace, columns: Sequence[Column], number: int) -> int | None:
+    """The execution that the entry came from: the one that its causes lead back to without a queue in between."""
+    cause = trace.events[number].cause
+    for _ in range(_FAR):
+        if cause is None:
+            return None
+        event = trace.events[cause]
+        for place, column in enumerate(columns):
+            span = column.span
+            last = span.events[-1] if span.ended != "open" else len(trace.events)
+            if span.lane == event.lane and span.events[0] <= cause <= last:
+                return place
+        if event.kind in _APART:
+            return None
+        cause = event.cause
+    return None
 
 
 def _fold(lines: list[Line], columns: list[Column]) -> tuple[list[Line], list[Column], list[str]]:

@@ -18,6 +18,7 @@ from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, restart_mark
 from durascope.render.canvas import Canvas
+from durascope.render.excerpt import excerpt
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sheet import (
@@ -88,6 +89,7 @@ def _depths(waits: Sequence[Span]) -> tuple[tuple[int, int], ...]:
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace's queues."""
+    trace = excerpt(trace)
     all_spans = spans(trace, scenario)
     found = loads(all_spans)
     chosen = sorted(sorted(found, key=lambda load: -len(load.waits))[:MAX_QUEUES], key=found.index)

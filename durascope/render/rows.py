@@ -215,9 +215,11 @@ def _chosen_runs(trace: Trace, spans: Sequence[Span]) -> tuple[list[RunSummary],
     return [run for run in runs if run.name in chosen], notes
 
 
-def in_order(name: str) -> tuple[tuple[int, str], ...]:
-    """What to sort names by so that `run 10` comes after `run 9`."""
-    return tuple((int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name))
+def in_order(name: str) -> tuple[bool, tuple[tuple[int, str], ...]]:
+    """What to sort names by so that `run 10` comes after `run 9`, and runs that runs have started after them."""
+    return not name.startswith("run "), tuple(
+        (int(part), "") if part.isdigit() else (0, part) for part in re.split(r"(\d+)", name)
+    )
 
 
 def spans_of(spans: Iterable[Span], run: str) -> list[Span]:

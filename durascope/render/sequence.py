@@ -21,6 +21,7 @@ from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.conversation import Conversation, Item, Role, conversation
+from durascope.render.excerpt import excerpt
 from durascope.render.folding import FoldedConversation, fold
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
@@ -87,6 +88,7 @@ class Sheet:
 
 def draw(trace: Trace, scenario: Scenario) -> Picture:
     """The picture of one trace."""
+    trace = excerpt(trace)
     talk = conversation(trace, scenario)
     folded = fold(talk, [run.name for run in trace.runs])
     sheet = _sheet(talk, folded, scenario)

@@ -18,6 +18,7 @@ from durascope.models.units import FOREVER
 from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
+from durascope.render.excerpt import excerpt
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows
 from durascope.render.sheet import (
@@ -46,6 +47,7 @@ _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace."""
+    trace = excerpt(trace)
     all_spans, marks = spans(trace, scenario), effects(trace)
     undo = (step.undo_step for _, step in scenario.runs())
     folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))

@@ -1,0 +1,53 @@
+"""The beginning of a trace that is too long to be looked at, and a note that says so.
+
+A run that is stuck may try again for a year; what it does is seen in the first few times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from durascope.models.trace import Kind, Trace
+from durascope.render.timescale import spoken
+
+MAX_EVENTS: Final = 20_000
+STUCK: Final = 600
+"""A trace is stuck when so many events follow the last one that achieved something."""
+SEEN: Final = 160
+"""So many of them are kept: it goes on like that."""
+_PROGRESS: Final = frozenset(
+    {
+        Kind.RUN_STARTED, Kind.RUN_ENDED, Kind.STEP_RECORDED, Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED,
+        Kind.DEPLOYED, Kind.CRASHED, Kind.RESTARTED, Kind.HUNG, Kind.RESUMED, Kind.OUTAGE_STARTED, Kind.OUTAGE_ENDED, Kind.CUT,
+        Kind.HEALED,
+    }
+)  # fmt: skip
+
+
+def excerpt(trace: Trace, *, limit: int = MAX_EVENTS) -> Trace:
+    """The trace itself, or its beginning: up to where it only repeats itself, at most `limit` events.
+
+    What is left out is in its notes.
+    """
+    last = len(trace.events) - 1
+    while last > 0 and trace.events[last].kind not in _PROGRESS:
+        last -= 1
+    stuck = len(trace.events) - last > STUCK
+    kept = min(limit, last + SEEN) if stuck else limit
+    if len(trace.events) <= kept:
+        return trace
+    events = trace.events[:kept]
+    end = events[-1].at
+    why = f"after {spoken(trace.events[last].at)} nothing more is achieved; " if stuck and kept > last else ""
+    left = len(trace.events) - kept
+    note = (
+        f"{why}drawn is what happened up to {spoken(end)}, {left} more events up to {spoken(trace.ended_at)} are not."
+    )
+    runs = [
+        run if run.ended_at is None or run.ended_at <= end else replace(run, ended_at=None)
+        for run in trace.runs
+        if run.started_at <= end
+    ]
+    ledger = [entry for entry in trace.ledger if entry.at <= end]
+    return replace(trace, events=events, ended_at=end, runs=runs, ledger=ledger, notes=(note, *trace.notes))
