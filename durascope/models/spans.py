@@ -11,7 +11,7 @@ sleep from a wait with a timeout, it can be handed in.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -78,13 +78,12 @@ class _Open:
     end: int | None = None
     ended: Ending = "open"
     inside: _Open | None = None
-    """The work it was begun in."""
     due: int | None = None
     """When it ends by itself."""
 
 
 class _Lists:
-    """The open spans of one kind, by what tells them apart; the oldest ends first."""
+    """The open spans of one kind, by what tells them apart."""
 
     def __init__(self) -> None:
         self.open: dict[tuple[object, ...], list[_Open]] = defaultdict(list)
@@ -99,6 +98,10 @@ class _Lists:
     def last(self, *key: object) -> _Open | None:
         waiting = self.open.get(key)
         return waiting[-1] if waiting else None
+
+    def note(self, number: int, *key: object) -> None:
+        for span in self.open.get(key, ())[-1:]:
+            span.events.append(number)
 
 
 class _Waits:
@@ -174,7 +177,7 @@ class _Reader:
                 begun.inside = self.working.last(lane, run)
                 self.running.add(begun, lane, run, step, attempt)
             case Kind.STEP_BEFORE_EFFECT | Kind.STEP_AFTER_EFFECT:
-                self._note(self.running.last(lane, run, step, attempt), number)
+                self.running.note(number, lane, run, step, attempt)
             case Kind.STEP_REPORTED | Kind.STEP_FAILED | Kind.STEP_DROPPED:
                 over = self.running.take(lane, run, step, attempt)
                 self._end(over, number, event.at, _OVER[kind], "" if event.detail is None else _word(event.detail))
@@ -194,7 +197,7 @@ class _Reader:
                 begun.inside = self.working.last(lane, run)
                 self.replaying.add(begun, lane, run)
             case Kind.REPLAY_STEP:
-                self._note(self.replaying.last(lane, run), number)
+                self.replaying.note(number, lane, run)
             case Kind.REPLAY_ENDED:
                 self._end(self.replaying.take(lane, run), number, event.at)
             case Kind.TIMER_SET if step in (None, BACKOFF) or step in self.waits.runs:
@@ -256,17 +259,11 @@ class _Reader:
         self.all.append(begun)
         return begun
 
-    def _note(self, span: _Open | None, number: int) -> None:
-        if span is not None:
-            span.events.append(number)
-
     def _end(self, span: _Open | None, number: int, at: int, ended: Ending = "done", detail: str = "") -> None:
         if span is not None:
             span.events.append(number)
             span.end, span.ended = (at if span.due is None else min(at, span.due)), ended
             span.detail = " → ".join(filter(None, (span.detail, detail)))
-
-    # ---- what has no end of its own -------------------------------------------------------------------------
 
     def close(self) -> Iterable[Span]:
         for each in self.all:
@@ -278,6 +275,7 @@ class _Reader:
             )  # fmt: skip
 
     def _fate(self, span: _Open) -> tuple[int, Ending]:
+        """How what has no end of its own ends."""
         begun = span.begun
         fates: list[tuple[int, Ending]] = [(self.trace.ended_at, "open")]
         if span.due is not None:
@@ -285,7 +283,8 @@ class _Reader:
         if begun.run is not None and begun.run in self.run_ends:
             fates.append((self.run_ends[begun.run], "run-ended"))
         if span.kind == "waiting" and begun.workflow in self.waits.straight:
-            fates += [(at, "done") for number, at in self.starts[begun.run] if number > span.events[0]][:1]
+            later = [at for number, at in self.starts[begun.run] if number > span.events[0]]
+            fates.append((min(later, default=self.trace.ended_at), "done"))
         if span.inside is not None and span.inside.end is not None:
             fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("abandoned", "done", "run-ended", "open")
@@ -293,10 +292,6 @@ class _Reader:
 
 
 def _word(detail: object) -> str:
-    if detail is None:
-        return ""
-    if isinstance(detail, str):
-        return detail
-    if isinstance(detail, Sequence):
+    if isinstance(detail, list | tuple):
         return " ".join(map(str, detail))
-    return str(detail)
+    return "" if detail is None else str(detail)

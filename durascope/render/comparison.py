@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
@@ -257,7 +258,7 @@ def numbers(panel: Panel) -> dict[str, str]:
     """What the table tells of an engine."""
     trace = panel.trace
     lasts = [run.ended_at - run.started_at for run in trace.runs if run.ended_at is not None]
-    kinds = Counter(event.kind for event in panel.whole.events)
+    kinds = Counter(map(itemgetter(2), panel.whole.events))
     worst = panel.worst
     spent = trace.counters.get("spent_usd", 0.0)
     return {

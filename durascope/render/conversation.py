@@ -8,7 +8,6 @@ scenario knows which service it called. Polls, which say nothing about a run, ar
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,6 +17,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import BACKOFF, Span, spans
 from durascope.models.steps import Run
 from durascope.models.trace import Event, Kind, Trace
+from durascope.render.step_names import StepNames
 from durascope.render.timescale import spoken
 
 Role = Literal["client", "part", "app", "service"]
@@ -105,11 +105,13 @@ class _Reading:
         self.left_out = 0
         self.queued: dict[tuple[str | None, str], str] = {}
         """Who owns the queue in which a run's task waits."""
+        self.asked: set[tuple[str | None, str, str, str]] = set()
+        """Requests that have not been answered: run, who asked, whom, what. An answer has the name of its request."""
         self.open = 0
         """Calls that have not been answered."""
         self.called: dict[int, str] = {}
         """The service that a step's body called, by the number of its `started`."""
-        self.steps = _Steps(scenario)
+        self.steps = StepNames(scenario)
         self.marks = {mark.event: mark for mark in effects(trace)}
         self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
 
@@ -155,13 +157,17 @@ class _Reading:
 
     def _message(self, number: int, event: Event) -> None:
         other, what = _pair(event.detail)
-        if _says_nothing(event):
+        asked = (event.run, event.lane, other, what)
+        answered = asked in self.asked and event.kind is Kind.MESSAGE_RECEIVED
+        self.asked.discard(asked)
+        if answered or _says_nothing(event):
             self.left_out += 1
             return
         cause = self.trace.events[event.cause] if event.cause is not None else None
         sender, receiver = other, event.lane
         if cause is not None and cause.kind is Kind.MESSAGE_SENT and _pair(cause.detail)[0] == other:
             sender, receiver = event.lane, other  # the event stands at the sender
+        self.asked.add((event.run, sender, receiver, what))
         fate: Literal["", "refused", "lost"] = ""
         if event.kind is Kind.MESSAGE_REFUSED:
             fate = "refused"
@@ -224,28 +230,6 @@ class _Reading:
 
     def _step(self, event: Event) -> Run | None:
         return self.steps.named(event.step or "")
-
-
-class _Steps:
-    """The scenario's `run` steps by the names that they have in a trace (`round-{n}` is there as `round-1`, …)."""
-
-    def __init__(self, scenario: Scenario) -> None:
-        steps = [step for _, step in scenario.runs()]
-        steps += [undo for step in steps if (undo := step.undo_step) is not None]
-        self.vias = [step.via for step in {step.label: step for step in steps}.values()]
-        self.known: dict[str, Run | None] = {step.label: step for step in steps}
-        self.patterns = [
-            (re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(step.label))), step) for step in steps if "{" in step.label
-        ]
-
-    def alone(self, via: str) -> bool:
-        """Whether only one step calls it, so that the call tells the step."""
-        return self.vias.count(via) == 1
-
-    def named(self, name: str) -> Run | None:
-        if name not in self.known:
-            self.known[name] = next((step for pattern, step in self.patterns if pattern.fullmatch(name)), None)
-        return self.known[name]
 
 
 def _says_nothing(event: Event) -> bool:

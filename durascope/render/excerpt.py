@@ -19,8 +19,8 @@ SEEN: Final = 160
 _PROGRESS: Final = frozenset(
     {
         Kind.RUN_STARTED, Kind.RUN_ENDED, Kind.STEP_RECORDED, Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED,
-        Kind.DEPLOYED, Kind.CRASHED, Kind.RESTARTED, Kind.HUNG, Kind.RESUMED, Kind.OUTAGE_STARTED, Kind.OUTAGE_ENDED, Kind.CUT,
-        Kind.HEALED,
+        Kind.DEPLOYED, Kind.CRASHED, Kind.RESTARTED, Kind.HUNG, Kind.RESUMED, Kind.OUTAGE_STARTED, Kind.OUTAGE_ENDED,
+        Kind.CUT, Kind.HEALED,
     }
 )  # fmt: skip
 

@@ -8,10 +8,7 @@ while its component is dead; what is lost or refused ends in a cross.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import Final
 
 from durascope.models.scenario import Scenario
@@ -20,11 +17,12 @@ from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
 from durascope.render.canvas import Canvas
-from durascope.render.conversation import Conversation, Item, Role, conversation
+from durascope.render.conversation import Item, Role, conversation
 from durascope.render.excerpt import excerpt
-from durascope.render.folding import FoldedConversation, fold
+from durascope.render.folding import fold
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
+from durascope.render.sequence_sheet import HEIGHTS, SILENCE, TIME, WIDEST, Line, Sheet, lane_title, sheet_of
 from durascope.render.sequence_sources import d2, mermaid
 from durascope.render.sheet import (
     HEADING,
@@ -39,51 +37,7 @@ from durascope.render.sheet import (
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, ROLES, SMALL, STATES, Paint
 from durascope.render.timescale import break_words, spoken
 
-TIME: Final = 74.0
-HEAD_HEIGHT: Final = 40.0
-NARROWEST: Final = 104.0
-WIDEST: Final = 216.0
-_HEIGHTS: Final = {
-    "message": 28.0, "call": 28.0, "return": 28.0, "note": 23.0, "crash": 26.0, "restart": 24.0, "fold": 40.0,
-}  # fmt: skip
-_SILENCE: Final = 34.0
 _REPLAY: Final = LOOKS["replaying"]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """An item with its place: the line of its arrow or mark."""
-
-    item: Item
-    y: float
-    silence: int
-    """Microseconds of silence before it that are shown as a band; 0: none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """Where everything stands."""
-
-    lanes: dict[str, float]
-    roles: dict[str, Role]
-    lines: tuple[Line, ...]
-    positions: tuple[int, ...]
-    """The numbers of the lines' events."""
-    top: float
-    bottom: float
-    width: float
-
-    def row_of(self, event: int, *, after: bool) -> int:
-        """The line of the last item up to that event, or (`after`) of the first from it on."""
-        at = bisect_right(self.positions, event) - 1
-        if at >= 0 and event <= self.lines[at].item.until:
-            return at
-        return bisect_left(self.positions, event) if after else at
-
-    def folded(self, span: Span) -> bool:
-        """Whether the span lies wholly in what one fold stands for."""
-        at = bisect_right(self.positions, span.events[0]) - 1
-        return at >= 0 and self.lines[at].item.sort == "fold" and span.events[-1] <= self.lines[at].item.until
 
 
 def draw(trace: Trace, scenario: Scenario) -> Picture:
@@ -91,7 +45,7 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     trace = excerpt(trace)
     talk = conversation(trace, scenario)
     folded = fold(talk, [run.name for run in trace.runs])
-    sheet = _sheet(talk, folded, scenario)
+    sheet = sheet_of(talk, folded, scenario)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
     notes = [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
     canvas = Canvas(sheet.width, sheet.bottom + 18 + footer_height(entries, notes, sheet.width - 2 * MARGIN))
@@ -112,77 +66,6 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
         canvas,
         {"mermaid": lambda: mermaid(talk, folded, scenario, title), "d2": lambda: d2(talk, folded, scenario, title)},
     )
-
-
-# ---- places --------------------------------------------------------------------------------------------------
-
-
-def _sheet(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -> Sheet:
-    spoken_of = {name for item in folded.items for name in (item.lane, item.to) if item.sort != "fold"}
-    names = [name for name, _ in talk.lanes if name in spoken_of]
-    titles = [lane_title(name, scenario) for name in names]
-    gaps = _gaps(names, titles, folded.items)
-    x = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
-    lanes: dict[str, float] = {}
-    for name, gap in zip(names, [*gaps, 0.0], strict=False):
-        lanes[name] = x
-        x += gap
-    right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
-    last = max(lanes.values(), default=400.0)
-    width = max(right, last + (measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0), 620.0) + MARGIN
-    top = HEADING + HEAD_HEIGHT + 12
-    lines: list[Line] = []
-    y, before = top, None
-    quiet = _quiet(folded.items)
-    for item in folded.items:
-        silence = item.at - before if before is not None and item.sort != "fold" and item.at - before >= quiet else 0
-        y += (_SILENCE if silence else 0.0) + _HEIGHTS[item.sort]
-        lines.append(Line(item, y - 7, silence))
-        before = item.at
-    return Sheet(
-        lanes, dict(talk.lanes), tuple(lines), tuple(item.position for item in folded.items), top, y + 14, width
-    )
-
-
-def lane_title(name: str, scenario: Scenario) -> str:
-    service = scenario.services.get(name)
-    return name if service is None or service.title is None else service.title
-
-
-def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) -> list[float]:
-    """The distances of neighbouring lanes: enough for their names, for what they tell each other, and for notes."""
-    places = {name: at for at, name in enumerate(names)}
-    gaps = [
-        max(NARROWEST, (measure.width(one, BODY, bold=True) + measure.width(other, BODY, bold=True)) / 2 + 34)
-        for one, other in pairwise(titles)
-    ]
-    for item in items:
-        if item.lane not in places or item.sort == "fold":
-            continue
-        at = places[item.lane]
-        if item.to is None:
-            need, first, last = measure.width(item.text, SMALL) + 30, at, at
-        elif item.to in places:
-            ends = sorted((at, places[item.to]))
-            need, first, last = measure.width(item.text, SMALL) + 30, ends[0], ends[1] - 1
-        else:
-            continue
-        if first == last < len(gaps):
-            gaps[first] = min(WIDEST, max(gaps[first], need))
-    return gaps
-
-
-def _right_end(item: Item, lanes: dict[str, float]) -> float:
-    if item.to is None and item.lane in lanes and item.sort != "fold":
-        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), 1.5 * WIDEST)
-    return 0.0
-
-
-def _quiet(items: Sequence[Item]) -> int:
-    """From how long on a silence is shown as a band: a second, and much longer than most."""
-    gaps = sorted(later.at - earlier.at for earlier, later in pairwise(items) if later.at > earlier.at)
-    usual = gaps[len(gaps) * 3 // 4] if gaps else 0
-    return max(1_000_000, 3 * usual)
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------
@@ -244,7 +127,7 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
 def _draw_item(canvas: Canvas, sheet: Sheet, line: Line) -> None:
     item, y = line.item, line.y
     if line.silence:
-        _draw_silence(canvas, sheet, y - _HEIGHTS[item.sort] - _SILENCE / 2 + 7, line.silence)
+        _draw_silence(canvas, sheet, y - HEIGHTS[item.sort] - SILENCE / 2 + 7, line.silence)
     x = sheet.lanes.get(item.lane, MARGIN + TIME)
     match item.sort:
         case "message" | "call" | "return":
