@@ -121,7 +121,9 @@ class Activities:
             and state.activities.get(activity.scheduled_id) is activity
         )
 
-    def start(self, state: MutableState, activity: Activity, worker: str) -> ActivityTask | None:
+    def start(
+        self, state: MutableState, activity: Activity, worker: str, *, eager: bool = False
+    ) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
         if not self.waits(state, activity):
             return None
@@ -131,7 +133,8 @@ class Activities:
         _, _, start_to_close, heartbeat = activity.timeouts
         self._arm(state, activity, "start-to-close", now, start_to_close)
         self._arm(state, activity, "heartbeat", now, heartbeat)
-        self.set_timer(state)
+        if not eager:
+            self.set_timer(state)
         return ActivityTask(state, activity)
 
     # ---- what workers report -------------------------------------------------------------------------------
@@ -260,13 +263,13 @@ class Activities:
         heap, timer = state.activity_timeouts, state.activity_timer
         while heap and self._holds(state, heap[0]) is None:
             heappop(heap)
-        if timer is not None and timer.live:
-            if heap and timer.due == heap[0][0]:
-                return
-            timer.cancel()
-        state.activity_timer = (
-            self.server.timers.add(heap[0][0], "activity_timeout", state) if heap else None
-        )
+        timers = self.server.timers
+        if not heap:
+            timers.cancel(timer)
+        elif timer is None:
+            state.activity_timer = timers.add(heap[0][0], "activity_timeout", state)
+        elif not timer.live or timer.due != heap[0][0]:
+            timers.set(timer, heap[0][0], "activity_timeout")
 
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""
@@ -327,7 +330,7 @@ class Activities:
     ) -> None:
         del state.activities[activity.scheduled_id]
         if activity.retry_timer is not None:
-            activity.retry_timer.cancel()
+            self.server.timers.cancel(activity.retry_timer)
         started: HistoryEvent | None = None
         now, name = self.server.world.now, activity.name
         if activity.started_at is not None:
@@ -349,8 +352,6 @@ class Activities:
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""
         for activity in state.activities.values():
-            if activity.retry_timer is not None:
-                activity.retry_timer.cancel()
+            self.server.timers.cancel(activity.retry_timer)
         state.activities.clear()
-        if state.activity_timer is not None:
-            state.activity_timer.cancel()
+        self.server.timers.cancel(state.activity_timer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from durascope.simulators.temporal.history import HistoryEvent
@@ -19,23 +19,24 @@ _ACTIONS: Final = {
 }
 
 
-def actions(state: MutableState) -> int:
-    """The billable actions of one run (§14); rejected updates are not in it.
+def actions(state: MutableState, events: Mapping[str, int]) -> int:
+    """The billable actions of one run (§14), given its events by kind; rejected updates are not in it.
 
     A child's own start is counted with its parent's command; a signal that a workflow has sent is counted there, and
     one that came with the start is part of the start.
     """
     total = state.retries + state.markers_in_tasks + state.heartbeats + state.queries
-    for event in state.history.events:
-        total += _ACTIONS.get(event.kind, 0)
-        if event.kind == "WorkflowExecutionSignaled" and event.attributes["identity"] == "history-service":
-            total -= 1
-    events = state.history.events
-    if len(events) > 1 and events[1].kind == "WorkflowExecutionSignaled":
-        total -= 1
+    for kind, count in _ACTIONS.items():
+        if kind in events:
+            total += count * events[kind]
+    if state.signals:
+        total -= _signals_counted_elsewhere(state.history.events)
     return total - (state.options.parent is not None)
 
 
-def workflow_tasks(events: Iterable[HistoryEvent]) -> int:
-    """How many workflow tasks were completed."""
-    return sum(event.kind == "WorkflowTaskCompleted" for event in events)
+def _signals_counted_elsewhere(events: Sequence[HistoryEvent]) -> int:
+    sent = sum(
+        event.kind == "WorkflowExecutionSignaled" and event.attributes["identity"] == "history-service"
+        for event in events
+    )
+    return sent + (events[1].kind == "WorkflowExecutionSignaled")

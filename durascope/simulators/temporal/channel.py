@@ -50,17 +50,26 @@ PATIENCE: Final = 40
 """Tries of a poll after which it no longer keeps the simulation going: the server may be gone for good."""
 
 
+class Retry:
+    """How far a call that has failed has come with its policy."""
+
+    __slots__ = ("backoff", "due", "interval", "tries")
+
+    def __init__(self, policy: CallPolicy) -> None:
+        self.interval = policy.initial
+        self.tries = 0
+        self.backoff: Callback | None = None
+        self.due = 0
+
+
 class Call:
     """One call under way."""
 
-    __slots__ = (
-        "args", "backoff", "due", "first_at", "interval", "leaves_at", "method", "number", "on_reply", "policy",
-        "run", "tries",
-    )  # fmt: skip
+    __slots__ = ("args", "first_at", "leaves_at", "method", "number", "on_reply", "policy", "retry", "run")
 
     def __init__(
-        self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any], policy: CallPolicy,
-        run: RunInfo | None, now: int,
+        self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any] | None,
+        policy: CallPolicy, run: RunInfo | None, now: int, leaves_at: int,
     ) -> None:  # fmt: skip
         self.number = number
         self.method = method
@@ -69,12 +78,9 @@ class Call:
         self.policy = policy
         self.run = run
         self.first_at = now
-        self.interval = policy.initial
-        self.leaves_at = now
+        self.leaves_at = leaves_at
         """It spends the time until then before the network."""
-        self.tries = 0
-        self.backoff: Callback | None = None
-        self.due = 0
+        self.retry: Retry | None = None
 
 
 class Channel:
@@ -98,58 +104,60 @@ class Channel:
         self,
         method: str,
         args: tuple[Any, ...],
-        on_reply: Callable[[Any], Any],
+        on_reply: Callable[[Any], Any] | None,
         policy: CallPolicy,
         *,
         run: RunInfo | None = None,
         delay: int = 0,
     ) -> Call:
-        """Has the server run `method`; `on_reply(answer)` is called here, once.
+        """Has the server run `method`; `on_reply(answer)` is called here, once; None: the answer has no content.
 
         `delay` is what the call takes on its way on top of the network.
         """
         self._count += 1
-        call = Call(self._count, method, args, on_reply, policy, run, self.owner.world.now)
-        call.leaves_at += delay
+        now = self.owner.world.now
+        call = Call(self._count, method, args, on_reply, policy, run, now, now + delay)
         self._calls[call] = None
-        self._attempt(call)
+        connection = self.connection
+        if connection is not None and connection.open:
+            self._send(connection, call)
+        else:
+            self._attempt(call)
         return call
 
     def answered(self, call: Call, answer: Any) -> None:
-        if self._calls.pop(call, call) is None:
+        if self._calls.pop(call, call) is None and call.on_reply is not None:
             call.on_reply(answer)
-
-    def forget(self, call: Call) -> None:
-        """Nobody waits for this call any more."""
-        self._calls.pop(call, None)
 
     # ---- attempts ------------------------------------------------------------------------------------------
 
     def _attempt(self, call: Call) -> None:
         if call not in self._calls:
             return
-        call.tries += 1
         connection = self.connection
-        if connection is None:
-            self._waiting.append(call)
-            self._connect()
-        elif not connection.open:
-            self._waiting.append(call)
-        else:
+        if connection is not None and connection.open:
             self._send(connection, call)
+            return
+        self._waiting.append(call)
+        if connection is None:
+            self._connect()
 
     def _send(self, connection: Connection, call: Call) -> None:
-        server = self.server
-        delay = max(0, call.leaves_at - self.owner.world.now)
+        server, owner = self.server, self.owner
+        delay = self._delay + call.leaves_at - owner.world.now
+        if delay < self._delay:
+            delay = self._delay
         self.network.send(
-            self.owner, server, self._delay + delay, server.receive, connection, server.incarnation, self, call,
+            owner, server, delay, server.receive, connection, server.incarnation, self, call,
             what=call.method, run=call.run,
         )  # fmt: skip
         if self.lossy and not call.policy.long_poll:
-            self.owner.after(DEADLINE, self._expired, call, call.tries, daemon=True)
+            tries = 0 if call.retry is None else call.retry.tries
+            owner.after(DEADLINE, self._expired, call, tries, daemon=True)
 
     def _expired(self, call: Call, tries: int) -> None:
-        if call in self._calls and call.tries == tries:
+        retry = call.retry
+        if call in self._calls and (0 if retry is None else retry.tries) == tries:
             self._failed(call)
 
     def _connect(self) -> None:
@@ -176,40 +184,45 @@ class Channel:
         self.connection = None
         self._waiting.clear()
         for call in tuple(self._calls):
-            if call.backoff is None:
+            if call.retry is None or call.retry.backoff is None:
                 self._failed(call)
 
     def _lost(self) -> None:
         self.connection = None
         self._waiting.clear()
         for call in tuple(self._calls):
-            if call.backoff is None:
+            if call.retry is None or call.retry.backoff is None:
                 self._failed(call)
 
     def _failed(self, call: Call) -> None:
         policy, world = call.policy, self.owner.world
-        jitter = 0.8 + 0.4 * world.luck("call backoff", self.owner.name, self.owner.incarnation, call.number, call.tries)
-        pause = int(call.interval * jitter)
-        call.interval = min(policy.max_interval, int(call.interval * policy.factor))
+        retry = call.retry = call.retry or Retry(policy)
+        retry.tries += 1
+        luck = world.luck("call backoff", self.owner.name, self.owner.incarnation, call.number, retry.tries)
+        pause = int(retry.interval * (0.8 + 0.4 * luck))
+        retry.interval = min(policy.max_interval, int(retry.interval * policy.factor))
         elapsed = world.now - call.first_at
-        if (policy.max_tries and call.tries >= policy.max_tries) or (
+        if (policy.max_tries and retry.tries >= policy.max_tries) or (
             policy.max_elapsed and elapsed + pause > policy.max_elapsed
         ):
             del self._calls[call]
-            call.on_reply(GAVE_UP)
+            if call.on_reply is not None:
+                call.on_reply(GAVE_UP)
             return
-        hopeless = policy.long_poll and (not self.server.alive or call.tries > PATIENCE)
-        call.due = world.now + pause
-        call.backoff = self.owner.after(pause, self._again, call, daemon=hopeless)
+        hopeless = policy.long_poll and (not self.server.alive or retry.tries > PATIENCE)
+        retry.due = world.now + pause
+        retry.backoff = self.owner.after(pause, self._again, call, daemon=hopeless)
 
     def hope(self) -> None:
         """The server is back: what waits for its next try matters again."""
         now = self.owner.world.now
         for call in self._calls:
-            if call.backoff is not None and call.backoff.daemon:
-                self.owner.cancel(call.backoff)
-                call.backoff = self.owner.after(max(0, call.due - now), self._again, call)
+            retry = call.retry
+            if retry is not None and retry.backoff is not None and retry.backoff.daemon:
+                self.owner.cancel(retry.backoff)
+                retry.backoff = self.owner.after(max(0, retry.due - now), self._again, call)
 
     def _again(self, call: Call) -> None:
-        call.backoff = None
+        if call.retry is not None:
+            call.retry.backoff = None
         self._attempt(call)

@@ -96,7 +96,7 @@ class CommandHandler:
         started: list[ActivityTask] = []
         for activity in self._pushes:
             if len(started) < eager and activity.queue == state.queue and self.server.activities.waits(state, activity):
-                task = self.server.activities.start(state, activity, link.worker)
+                task = self.server.activities.start(state, activity, link.worker, eager=True)
                 if task is not None:
                     started.append(task)
             else:

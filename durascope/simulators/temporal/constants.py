@@ -61,19 +61,18 @@ class Delays:
 
     def __init__(self, overrides: Mapping[str, Spread]) -> None:
         spreads = latencies(__package__ or "", overrides)
-        self._spreads = {name: (spread, number) for number, (name, spread) in enumerate(spreads.items(), 1)}
+        self._spreads = {name: (spread, number, spread.shape) for number, (name, spread) in enumerate(spreads.items(), 1)}
         self.call = self("call", 0, 0)
 
     def __call__(self, name: str, luck: int, number: int) -> int:
         """The delay `name` of the thing `number` of the run whose luck that is."""
-        spread, index = self._spreads[name]
-        if spread.shape == "fixed":
-            return spread.values[0]
-        mixed = mix(luck, index, number)
-        if spread.shape == "uniform":
+        spread, index, shape = self._spreads[name]
+        if shape == "uniform":
             low, high = spread.values
-            return low + mixed % (high - low + 1)
-        return spread.sample(lambda: mixed / (_MASK + 1))
+            return low + mix(luck, index, number) % (high - low + 1)
+        if shape == "fixed":
+            return spread.values[0]
+        return spread.sample(lambda: mix(luck, index, number) / (_MASK + 1))
 
 
 def mix(luck: int, kind: int, number: int) -> int:

@@ -98,8 +98,7 @@ class Executions:
     def first_workflow_task(self, state: MutableState, _: Any) -> None:
         """A delayed first task is due, or a child's follows its start."""
         if state.open and state.wft is None and not state.previous_started_id:
-            if state.first_task_timer is not None:
-                state.first_task_timer.cancel()
+            self.server.timers.cancel(state.first_task_timer)
             self.server.workflow_tasks.schedule(state)
             self.server.commit(state)
 
@@ -208,10 +207,9 @@ class Executions:
         state.closed_at = server.world.now
         server.activities.drop(state)
         server.user_timers.drop(state)
-        if state.run_timer is not None:
-            state.run_timer.cancel()
-        if state.first_task_timer is not None:
-            state.first_task_timer.cancel()
+        server.timers.cancel(state.wft_timer)
+        server.timers.cancel(state.run_timer)
+        server.timers.cancel(state.first_task_timer)
         server.updates.closed(state)
         if state.completed_updates:
             server.store.last_updates[state.options.workflow_id] = state.completed_updates

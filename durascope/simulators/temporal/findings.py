@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from durascope.simulators.engine import Findings
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.billing import actions
+from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 
@@ -21,6 +22,7 @@ class Accounts:
     def __init__(self, engine: Temporal) -> None:
         self.engine = engine
         self.counters: Counter[str] = Counter()
+        self._sizes = event_bytes()
         self.states: list[MutableState] = []
         self._starts: Counter[str] = Counter()
         self._answers: dict[str, list[str]] = {}
@@ -50,21 +52,28 @@ class Accounts:
 
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
-        events, size = len(history.events), self.engine.server.exact_size(state)
+        kinds: dict[str, int] = {}
+        for event in history.events:
+            kind = event.kind
+            kinds[kind] = kinds.get(kind, 0) + 1
+        size = history.payload_bytes
+        for kind, count in kinds.items():
+            size += count * self._sizes.get(kind, self._sizes["other"])
+            name = _COUNTED.get(kind)
+            if name is not None:
+                counters[name] += count
+        events = len(history.events)
         counters["executions"] += 1
-        counters["billable_actions"] += actions(state)
+        counters["billable_actions"] += actions(state, kinds)
         counters["history_events"] += events
         counters["history_bytes"] += size
-        counters["activity_retries"] += state.retries
-        counters["heartbeats"] += state.heartbeats
-        counters["queries"] += state.queries
-        counters["limit_warnings"] += state.warned
         counters["largest_history_events"] = max(counters["largest_history_events"], events)
         counters["largest_history_bytes"] = max(counters["largest_history_bytes"], size)
-        for event in history.events:
-            name = _COUNTED.get(event.kind)
-            if name is not None:
-                counters[name] += 1
+        if state.retries or state.heartbeats or state.queries or state.warned:
+            counters["activity_retries"] += state.retries
+            counters["heartbeats"] += state.heartbeats
+            counters["queries"] += state.queries
+            counters["limit_warnings"] += state.warned
 
     # ---- read at the end -----------------------------------------------------------------------------------
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durascope.simulators.temporal.activities import ActivityTask
-from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.commands import TaskCompletion
 from durascope.simulators.temporal.matching import Poll, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.updates import Query
 
 if TYPE_CHECKING:
-    from durascope.simulators.services import Outcome
     from durascope.simulators.temporal.channel import Call
     from durascope.simulators.temporal.server import Link, Server
 
@@ -26,14 +24,14 @@ class Frontend:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self._methods: dict[str, Callable[..., Any]] = {
+        self.methods: dict[str, Callable[..., Any]] = {
             "poll": self._poll,
             "complete workflow task": self._workflow_task_completed,
             "fail workflow task": self._workflow_task_failed,
-            "complete activity": self._activity_completed,
-            "fail activity": self._activity_failed,
-            "report cancelled activity": self._activity_cancelled,
-            "heartbeat": self._heartbeat,
+            "complete activity": server.activities.completed,
+            "fail activity": server.activities.failed,
+            "report cancelled activity": server.activities.cancelled,
+            "heartbeat": server.activities.heartbeat,
             "shut down worker": self._shut_down,
             "get history": self._get_history,
             "answer query": self._answer_query,
@@ -44,9 +42,6 @@ class Frontend:
             "update": self._update,
             "query": self._query,
         }
-
-    def handle(self, method: str, link: Link, call: Call) -> None:
-        self._methods[method](link, call, *call.args)
 
     # ---- for workers ---------------------------------------------------------------------------------------
 
@@ -74,18 +69,6 @@ class Frontend:
         if state is not None:
             self.server.workflow_tasks.failed(state, task, cause, message)
         link.reply(call, "failed")
-
-    def _activity_completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
-        self.server.activities.completed(link, call, task, outcome)
-
-    def _activity_failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
-        self.server.activities.failed(link, call, task, failure)
-
-    def _activity_cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
-        self.server.activities.cancelled(link, call, task)
-
-    def _heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
-        self.server.activities.heartbeat(link, call, task)
 
     def _shut_down(self, link: Link, call: Call, queue: QueueId) -> None:
         self.server.matching.unload(queue)

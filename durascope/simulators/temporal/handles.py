@@ -47,7 +47,9 @@ class _Operation(Pending):
     __slots__ = ("closed", "command", "instance", "name", "resolved")
 
     def __init__(self, instance: WorkflowInstance, name: str) -> None:
-        super().__init__(instance)
+        Future.__init__(self, instance.loop)
+        self.event_id = 0
+        self.awaits_events = True
         self.instance = instance
         self.name = name
         self.command: Command

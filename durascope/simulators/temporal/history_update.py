@@ -22,17 +22,19 @@ _FINAL: Final = frozenset((
 ))  # fmt: skip
 
 
-def workflow_task_sequences(events: Sequence[HistoryEvent]) -> tuple[list[Sequence[HistoryEvent]], int]:
-    """The stretches, and how many events at the end belong to none (they follow the last start of a task)."""
+def workflow_task_sequences(events: Sequence[HistoryEvent]) -> list[Sequence[HistoryEvent]]:
+    """The stretches; events at the end that follow the last start of a task belong to none."""
     sequences: list[Sequence[HistoryEvent]] = []
     begin = 0
     while begin < len(events):
         end = _end_of_next(events, begin)
         if end is None:
             break
-        sequences.append(events[begin : end + 1] if begin or end + 1 < len(events) else events)
+        if not begin and end + 1 == len(events):
+            return [events]
+        sequences.append(events[begin : end + 1])
         begin = end + 1
-    return sequences, len(events) - begin
+    return sequences
 
 
 def _end_of_next(events: Sequence[HistoryEvent], begin: int) -> int | None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from durascope.models.steps import Retry, Run
-from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call
 from durascope.simulators.temporal.commands import Failure
@@ -28,7 +27,7 @@ class WorkflowTask:
 
     __slots__ = (
         "attempt", "events_at_schedule", "kind", "queue_kind", "queue_name", "scheduled_at", "scheduled_id",
-        "started_at", "started_id", "timer", "unstarted_timer", "worker", "writer",
+        "started_at", "started_id", "unstarted", "worker", "writer",
     )  # fmt: skip
 
     def __init__(self, kind: str, queue_kind: str, queue_name: str, attempt: int, at: int, events: int) -> None:
@@ -44,23 +43,10 @@ class WorkflowTask:
         self.started_id = 0
         self.started_at: int | None = None
         self.worker = ""
-        self.timer: TimerTask | None = None
-        self.unstarted_timer: TimerTask | VolatileTimer | None = None
+        self.unstarted: Call | None = None
+        """What gives a speculative task up that nobody starts; only in memory."""
         self.writer: Callable[[MutableState, WorkflowTask], object] | None = None
         """Writes a speculative task's events, before anything else is written (U3)."""
-
-
-class VolatileTimer:
-    """A timer in the server's memory; gone after a crash."""
-
-    __slots__ = ("call", "component")
-
-    def __init__(self, component: Component, call: Call) -> None:
-        self.component = component
-        self.call = call
-
-    def cancel(self) -> None:
-        self.component.cancel(self.call)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +179,8 @@ class MutableState:
     wft_attempt: int = 1
     sticky: tuple[str, int] | None = None
     """The sticky queue and its schedule-to-start timeout (W2)."""
+    wft_timer: TimerTask | None = None
+    """Of the pending task: not started in time (sticky), or not closed in time."""
     previous_started_id: int = 0
     activities: dict[int, Activity] = field(default_factory=dict[int, Activity])
     activity_timeouts: list[tuple[int, int, str, int]] = field(default_factory=list[tuple[int, int, str, int]])

@@ -18,7 +18,7 @@ from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.command_handler import CommandHandler
-from durascope.simulators.temporal.constants import Delays, event_bytes, limit
+from durascope.simulators.temporal.constants import Delays, limit
 from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.externals import Externals
 from durascope.simulators.temporal.frontend import Frontend
@@ -74,12 +74,15 @@ class Link:
     def reply(self, call: Call, answer: Any) -> None:
         """Answers a call; a caller that is gone will not hear it."""
         channel = self.channel
-        if channel is not None and self.open:
-            self.network.send(
-                self.server, channel.owner, self.server.delays.call, channel.answered, call, answer,
-                what=f"{call.method}: answer", run=call.run,
-            )  # fmt: skip
-
+        if channel is None or not self.open:
+            return
+        if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
+            channel.answered(call, answer)
+            return
+        server = self.server
+        self.network.send(
+            server, channel.owner, server.delays.call, channel.answered, call, answer, what=call.method, run=call.run
+        )
 
     def push(self, task: TaskForWorker) -> None:
         """Hands a worker a task that it has not polled for (A12b)."""
@@ -113,7 +116,6 @@ class Server(Component):
         """The task queue that a workflow's starter names."""
         self.delays = Delays(options.latencies)
         self.channels: list[Channel] = []
-        self._sizes = event_bytes()
         self._limits = limit("events"), limit("bytes")
         self.timers = TimerQueue(self, store.timers, self.delays("timer_late", 0, 0))
         self.matching = Matching(self, store.matching, options.server.partitions)
@@ -125,7 +127,7 @@ class Server(Component):
         self.externals = Externals(self)
         self.updates = Updates(self)
         self.executions = Executions(self)
-        self.frontend = Frontend(self)
+        self._api = Frontend(self).methods
         self._due: dict[str, Callable[[MutableState, Any], Any]] = {
             "workflow_task_not_started": self.workflow_tasks.not_started,
             "workflow_task_not_closed": self.workflow_tasks.not_closed,
@@ -170,14 +172,14 @@ class Server(Component):
 
     def receive(self, connection: Connection, incarnation: int, channel: Channel, call: Call) -> None:
         """A call has arrived; one that was sent to an earlier process is lost with it."""
-        link = self.links.get(connection)
         if incarnation != self.incarnation:
             return
+        link = self.links.get(connection)
         if link is None:  # the caller has died since: what it said still counts, an answer has no reader
             link = Link(self, connection)
             link.open = False
         link.channel = channel
-        self.frontend.handle(call.method, link, call)
+        self._api[call.method](link, call, *call.args)
 
     # ---- tasks that have become due, or found a worker -----------------------------------------------------
 
@@ -226,12 +228,6 @@ class Server(Component):
     def size_of(self, state: MutableState) -> int:
         """Bytes of the history, roughly: cheap as long as they can't matter."""
         return state.history.payload_bytes + 90 * len(state.history.events)
-
-    def exact_size(self, state: MutableState) -> int:
-        """Bytes of the history, by kinds of events."""
-        sizes = self._sizes
-        other = sizes["other"]
-        return state.history.payload_bytes + sum(sizes.get(event.kind, other) for event in state.history.events)
 
     def _check_limits(self, state: MutableState) -> None:
         """Warns above the server's thresholds, terminates above its limits (§13)."""

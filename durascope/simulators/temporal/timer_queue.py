@@ -3,13 +3,16 @@
 A queue that is read at time t has its read level at t + 1 s; no task may be put below it. A timer shorter than that
 is therefore stretched to just after the level. What reads a queue: the timer queue's own firing (stale tasks too,
 T5), and every task of the transfer queue.
+
+A task that is set again keeps its entry in the queue if that comes first, and is put back when the entry is met: most
+timers (of workflow tasks, of activities) are taken back long before their time, and cost next to nothing so.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.kernel.world import Call
 from durascope.simulators.temporal.constants import duration
@@ -17,33 +20,35 @@ from durascope.simulators.temporal.constants import duration
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
 
+MANY: Final = 4096
+"""So many stale tasks are remembered before those that have passed are forgotten."""
+
 
 class TimerTask:
-    """Something to do at a time; `live` until it is done or no longer needed."""
+    """Something to do at a time; `live` until it is done or no longer needed. Plain data: it survives a crash."""
 
-    __slots__ = ("due", "handler", "live", "server", "state", "subject")
+    __slots__ = ("at", "due", "entry", "entry_at", "handler", "live", "state", "subject")
 
-    def __init__(self, server: Server, due: int, handler: str, state: Any, subject: Any) -> None:
-        self.server = server
-        self.due = due
-        self.handler = handler
-        """The name of what processes it: the task itself is plain data and survives a crash."""
+    def __init__(self, state: Any) -> None:
         self.state = state
-        self.subject = subject
-        self.live = True
-
-    def cancel(self) -> None:
-        """The task is no longer needed; it stays in the queue, stale, until its time comes."""
-        if self.live:
-            self.live = False
-            self.server.timers.stale()
+        self.handler = ""
+        """The name of what processes it."""
+        self.subject: Any = None
+        self.due = 0
+        self.at = 0
+        """When it fires: when it is due, or later (T2)."""
+        self.live = False
+        self.entry = 0
+        """The number of its entry in the queue."""
+        self.entry_at = -1
+        """The time of that entry; -1: it has none."""
 
 
 @dataclass(slots=True)
 class TimerStore:
     """What the timer queue keeps on disk."""
 
-    tasks: list[tuple[int, int, TimerTask]] = field(default_factory=list[tuple[int, int, TimerTask]])
+    entries: list[tuple[int, int, TimerTask]] = field(default_factory=list[tuple[int, int, TimerTask]])
     count: int = 0
     live: int = 0
 
@@ -68,67 +73,109 @@ class TimerQueue:
         """Some queue of the shard is read now: the level rises (T2)."""
         self._level = self.server.world.now // 1000 * 1000 + self._shift
 
-    def add(self, due: int, handler: str, state: Any, subject: Any = None) -> TimerTask:
-        """Has `handler` process (state, subject) when it is due, or just above the level if that is later (T2)."""
-        store = self.store
-        task = TimerTask(self.server, due, handler, state, subject)
-        rounded = -(-due // 1000) * 1000
-        if self._stale_reads:
-            self._pass_stale_reads()
-        if rounded < self._level:
-            rounded = self._level + 1000
-        store.count += 1
-        store.live += 1
-        heappush(store.tasks, (rounded + self.late, store.count, task))
-        if self._armed is None or rounded + self.late < self._armed_for:
-            self._arm()
-        return task
-
-    def stale(self) -> None:
-        self.store.live -= 1
-        if not self.store.live and self._armed is not None:
-            self.server.cancel(self._armed)
-            self._armed = None
-
     def recover(self) -> None:
         """After a restart: begins from the stored tasks."""
         self.read()
         self._arm()
 
+    # ---- tasks ---------------------------------------------------------------------------------------------
+
+    def add(self, due: int, handler: str, state: Any, subject: Any = None) -> TimerTask:
+        """A new task: has `handler` process (state, subject) when it is due."""
+        task = TimerTask(state)
+        self.set(task, due, handler, subject)
+        return task
+
+    def set(self, task: TimerTask, due: int, handler: str, subject: Any = None) -> None:
+        """Sets a task, or sets it anew: it fires when it is due, or just above the level if that is later (T2)."""
+        at = due + (-due % 1000)
+        if at < self.server.world.now + self._shift:
+            if self._stale_reads:
+                self._pass_stale_reads()
+            if at < self._level:
+                at = self._level + 1000
+        at += self.late
+        if task.live:
+            heappush(self._stale_reads, task.at)
+        else:
+            task.live = True
+            self.store.live += 1
+        task.due, task.at, task.handler, task.subject = due, at, handler, subject
+        if not 0 <= task.entry_at <= at:
+            self._enter(task, at)
+        elif self._armed is None:
+            self._arm()
+
+    def cancel(self, task: TimerTask | None) -> None:
+        """A task is no longer needed; it stays in the queue, stale, until its time comes."""
+        if task is None or not task.live:
+            return
+        task.live = False
+        reads = self._stale_reads
+        heappush(reads, task.at)
+        if len(reads) > MANY:
+            self._pass_stale_reads()
+        store = self.store
+        store.live -= 1
+        if not store.live and self._armed is not None:
+            self.server.cancel(self._armed)
+            self._armed = None
+
+    def _enter(self, task: TimerTask, at: int) -> None:
+        store = self.store
+        store.count += 1
+        task.entry, task.entry_at = store.count, at
+        heappush(store.entries, (at, store.count, task))
+        if self._armed is None or at < self._armed_for:
+            self._arm()
+
     def _pass_stale_reads(self) -> None:
         """Stale tasks whose time has come have been read too (T5)."""
         now, reads = self.server.world.now, self._stale_reads
         while reads and reads[0] <= now:
-            self._level = max(self._level, reads.pop(0) // 1000 * 1000 + self._shift)
+            self._level = max(self._level, heappop(reads) // 1000 * 1000 + self._shift)
+
+    # ---- firing --------------------------------------------------------------------------------------------
+
+    def _first(self) -> int | None:
+        """When the first live task fires; entries that stand for nothing any more are dropped, others put back."""
+        entries = self.store.entries
+        while entries:
+            at, number, task = entries[0]
+            if task.entry != number:
+                heappop(entries)
+            elif not task.live:
+                heappop(entries)
+                task.entry_at = -1
+            elif task.at > at:
+                heappop(entries)
+                self.store.count += 1
+                task.entry, task.entry_at = self.store.count, task.at
+                heappush(entries, (task.at, self.store.count, task))
+            else:
+                return at
+        return None
 
     def _arm(self) -> None:
-        tasks = self.store.tasks
-        while tasks and not tasks[0][2].live:
-            self._stale_reads.append(heappop(tasks)[0])
         if self._armed is not None:
             self.server.cancel(self._armed)
             self._armed = None
-        if tasks:
-            at = self._armed_for = tasks[0][0]
+        at = self._first()
+        if at is not None:
+            self._armed_for = at
             self._armed = self.server.after(max(0, at - self.server.world.now), self._fire)
 
     def _fire(self) -> None:
         self._armed = None
         self.read()
-        tasks, now = self.store.tasks, self.server.world.now
-        due: list[TimerTask] = []
-        while tasks and tasks[0][0] <= now:
-            due.append(heappop(tasks)[2])
+        now = self.server.world.now
         try:
-            while due:
-                task = due.pop(0)
-                if task.live:
-                    task.live = False
-                    self.store.live -= 1
-                    self.server.timer_due(task)
+            while (at := self._first()) is not None and at <= now:
+                task = heappop(self.store.entries)[2]
+                task.entry_at = -1
+                task.live = False
+                self.store.live -= 1
+                self.server.timer_due(task)
         finally:
-            for task in due:  # a fault has struck in the middle: the rest is still to be done
-                self.store.count += 1
-                heappush(tasks, (now, self.store.count, task))
-        if self._armed is None:
-            self._arm()
+            if self._armed is None and self.server.alive:
+                self._arm()

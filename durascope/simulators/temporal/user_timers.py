@@ -59,11 +59,13 @@ class UserTimers:
         heap, timer = state.timer_heap, state.user_timer
         while heap and heap[0][1] not in state.timers:
             heappop(heap)
-        if timer is not None and timer.live:
-            if heap and timer.due == heap[0][0]:
-                return
-            timer.cancel()
-        state.user_timer = self.server.timers.add(heap[0][0], "user_timer", state) if heap else None
+        timers = self.server.timers
+        if not heap:
+            timers.cancel(timer)
+        elif timer is None:
+            state.user_timer = timers.add(heap[0][0], "user_timer", state)
+        elif not timer.live or timer.due != heap[0][0]:
+            timers.set(timer, heap[0][0], "user_timer")
 
     def due(self, state: MutableState, _: Any) -> None:
         """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
@@ -87,5 +89,4 @@ class UserTimers:
 
     def drop(self, state: MutableState) -> None:
         state.timers.clear()
-        if state.user_timer is not None:
-            state.user_timer.cancel()
+        self.server.timers.cancel(state.user_timer)

@@ -234,7 +234,7 @@ class Worker(Component):
         world.emit(self.name, Kind.WORK_ENDED, run, detail=done.failed or "done")
         if task.task is None:
             self._free(processing, instance)
-            self.channel.call("answer query", (task.query, "answered"), lambda _: None, REPORTS, run=run)
+            self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
         elif done.failed is None:
             done.eager = self._eager_slots()
             self.channel.call(
@@ -246,7 +246,7 @@ class Worker(Component):
             if task.attempt <= 1:  # later failures are kept to itself (W8)
                 self.channel.call(
                     "fail workflow task", (task.run_id, task.task, done.failed, done.failure_message),
-                    lambda _: None, REPORTS, run=run,
+                    None, REPORTS, run=run,
                 )  # fmt: skip
         self._drained()
 
@@ -334,7 +334,7 @@ class Worker(Component):
         """Reports an attempt's end; the answer frees its slot."""
         args = (task,) if content is None else (task, content)
         delay = self.delays("report", task.luck, task.scheduled_id * 1000 + task.attempt)
-        self.channel.call(method, args, lambda _: None, REPORTS, run=task.run, delay=delay)
+        self.channel.call(method, args, None, REPORTS, run=task.run, delay=delay)
 
     # ---- the end -------------------------------------------------------------------------------------------
 
@@ -346,7 +346,7 @@ class Worker(Component):
         for execution in tuple(self.activities):
             execution.shut_down()
         if self.runs_workflows and self.options.cache:
-            self.channel.call("shut down worker", (("sticky", self.sticky_queue),), lambda _: None, REPORTS)
+            self.channel.call("shut down worker", (("sticky", self.sticky_queue),), None, REPORTS)
         self._drained()
 
     def _drained(self) -> None:

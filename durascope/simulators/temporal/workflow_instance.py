@@ -32,6 +32,13 @@ Job = tuple[Callable[..., Any], tuple[Any, ...]]
 HEARTBEAT: Final = "heartbeat"
 
 
+_NOT_SENT_AS_ISSUED: Final = frozenset((
+    "CancelTimer", "RequestCancelActivityTask", "RequestCancelLocalActivity", "RequestCancelChild",
+    "ScheduleLocalActivity",
+))  # fmt: skip
+"""Commands that the core turns into something else, or withdraws together with what they cancel."""
+
+
 class Nondeterminism(Exception):
     """The code does not ask for what the history says it did."""
 
@@ -97,7 +104,18 @@ class WorkflowInstance:
         """Applies a task; yields `Block` while the code is busy, None while it waits for local activities."""
         self.waits = []
         try:
-            yield from self._apply(task)
+            events = task.events
+            if events and events[0].id <= self.processed:
+                events = [event for event in events if event.id > self.processed]
+            sequences = workflow_task_sequences(events)
+            last = len(sequences) - 1 if task.task is not None else len(sequences)
+            for number, sequence in enumerate(sequences):
+                self.replaying = number < last
+                following = sequences[number + 1] if number + 1 < len(sequences) else ()
+                yield from self._activate(*self._jobs(sequence, following, task, last=number == last))
+                if self.core_jobs:
+                    yield from self._core()
+            self.replaying = False
             while (self.local or self.local_news) and not self.finished and task.task is not None:
                 if not self.local_news and (yield None) == HEARTBEAT:
                     return self._completion(wants_another=True)
@@ -113,40 +131,16 @@ class WorkflowInstance:
 
     def _completion(self, *, wants_another: bool = False) -> TaskCompletion:
         commands = [command for command in self.outgoing if not command.withdrawn]
-        self.outgoing = deque(command for command in commands if command.kind in EVENT_OF)
-        self.sent = len(self.outgoing)
+        self.outgoing = deque(commands)
+        self.sent = len(commands)
         return TaskCompletion(commands, wants_another=wants_another, waits=tuple(self.waits))
 
-    def _apply(self, task: TaskForWorker) -> Generator[Block, Any, None]:
-        events = task.events
-        if events and events[0].id <= self.processed:
-            events = [event for event in events if event.id > self.processed]
-        sequences, left = workflow_task_sequences(events)
-        if task.task is None:
-            yield from self._replay_for_query(sequences)
-            return
-        assert not left, f"{left} events follow the workflow task's start"
-        for number, sequence in enumerate(sequences):
-            last = number == len(sequences) - 1
-            self.replaying = not last
-            following = () if last else sequences[number + 1]
-            updates = task.updates if last else ()
-            yield from self._apply_sequence(sequence, following, updates, task.last_written_id)
-        self.replaying = False
-
-    def _replay_for_query(self, sequences: Sequence[Sequence[HistoryEvent]]) -> Generator[Block, Any, None]:
-        self.replaying = True
-        for number, sequence in enumerate(sequences):
-            following = sequences[number + 1] if number + 1 < len(sequences) else ()
-            yield from self._apply_sequence(sequence, following, (), sequence[-1].id)
-        self.replaying = False
-
-    def _apply_sequence(
-        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], updates: Sequence[UpdateRequest],
-        last_written_id: int,
-    ) -> Generator[Block, Any, None]:  # fmt: skip
-        """Events become jobs; the code runs; what it asks for is noted."""
+    def _jobs(
+        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker, *, last: bool
+    ) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
+        """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
+        self.rejections_sent()
         patches: list[Job] = []
         messages: list[Job] = []
         others: list[Job] = []
@@ -154,16 +148,20 @@ class WorkflowInstance:
             apply = _APPLY.get(event.kind)
             if apply is not None:
                 apply(self, event, messages, others)
-        self.processed = min(sequence[-1].id, last_written_id) if sequence else self.processed
+        self.processed = min(sequence[-1].id, task.last_written_id)
         if following:
             self._peek(following, patches, messages)
-        if not self.replaying:
-            self._start_waiting_local()
-        for update in updates:
-            messages.append((self._update, (update.id, update.name, update.payload, True)))
-        if patches or messages or others:
-            yield from self._activate(patches, messages, others)
-        yield from self._core()
+        if last:
+            if self.local:
+                self._start_waiting_local()
+            for update in task.updates:
+                messages.append((self._update, (update.id, update.name, update.payload, True)))
+        return patches, messages, others
+
+    def rejections_sent(self) -> None:
+        """Rejections leave no events: nothing will confirm them."""
+        if self.outgoing and any(command.kind == "RejectUpdate" for command in self.outgoing):
+            self.outgoing = deque(command for command in self.outgoing if command.kind != "RejectUpdate")
 
     def _core(self) -> Generator[Block, Any, None]:
         """Activations that the core makes by itself, without new events."""
@@ -190,27 +188,23 @@ class WorkflowInstance:
 
     def _activate(self, *job_sets: Sequence[Job]) -> Generator[Block, Any, None]:
         """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
+        loop = self.loop
         for number, jobs in enumerate(job_sets):
             if not jobs:
                 continue
             for fn, args in jobs:
                 fn(*args)
-            yield from self._run_code(check_conditions=number > 0)
-        if self.failure is not None:
-            raise self.failure
-        self._take_commands()
-
-    def _run_code(self, *, check_conditions: bool) -> Generator[Block, Any, None]:
-        loop = self.loop
-        while True:
-            block = loop.run()
-            if self.failure is not None:
-                return
-            if block is not None:
-                yield block
-                loop.unblock()
-            elif not (check_conditions and self.conditions and self._check_conditions()):
-                return
+            while True:
+                block = loop.run()
+                if self.failure is not None:
+                    raise self.failure
+                if block is not None:
+                    yield block
+                    loop.unblock()
+                elif not (self.conditions and number and self._check_conditions()):
+                    break
+        if self.issued:
+            self._take_commands()
 
     def _check_conditions(self) -> bool:
         """Wakes what waits for a condition that has become true; all are checked, in their order."""
@@ -234,8 +228,10 @@ class WorkflowInstance:
         for command in issued:
             if command.kind in CLOSES:
                 closing = closing or command
-            else:
+            elif command.kind in _NOT_SENT_AS_ISSUED:
                 self._take(command)
+            else:
+                self.outgoing.append(command)
         if closing is not None and not self.finished:
             self.finished = True
             self.outgoing.append(closing)
@@ -251,10 +247,8 @@ class WorkflowInstance:
                 self._cancel_local(command.handle)
             case "RequestCancelChild":
                 self._cancel_child(command)
-            case "ScheduleLocalActivity":
-                self._schedule_local(command.handle)
             case _:
-                self.outgoing.append(command)
+                self._schedule_local(command.handle)
 
     def _unsent(self, command: Command) -> bool:
         """Whether the server has not seen the command: then it can be taken back without a trace."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.trace import Kind
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.mutable_state import SECOND, MutableState, VolatileTimer, WorkflowTask
+from durascope.simulators.temporal.mutable_state import SECOND, MutableState, WorkflowTask
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -70,9 +69,7 @@ class WorkflowTasks:
             self.server.transfer.workflow_task(state, task)
             if task.queue_kind == "sticky":
                 assert state.sticky is not None
-                task.unstarted_timer = self.server.timers.add(
-                    now + state.sticky[1], "workflow_task_not_started", state, task
-                )
+                self._set_timer(state, task, now + state.sticky[1], "workflow_task_not_started")
         return task
 
     def speculative(self, state: MutableState) -> WorkflowTask:
@@ -83,8 +80,7 @@ class WorkflowTasks:
 
     def not_started_soon(self, state: MutableState, task: WorkflowTask) -> None:
         """Nobody may poll: a speculative task is given up after 5 s (U3)."""
-        call = self.server.after(self._speculative_timeout, self.not_started, state, task)
-        task.unstarted_timer = VolatileTimer(self.server, call)
+        task.unstarted = self.server.after(self._speculative_timeout, self.not_started, state, task)
 
     def _new(self, state: MutableState, kind: str) -> WorkflowTask:
         queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
@@ -121,7 +117,16 @@ class WorkflowTasks:
             self._write_scheduled(state, task)
         if task.started_at is not None and not task.started_id:
             self._write_started(state, task)
+        if task.kind == "speculative" and task.started_at is None:
+            self._written_before_its_start(state, task)
         task.kind = "normal"
+
+    def _written_before_its_start(self, state: MutableState, task: WorkflowTask) -> None:
+        """What gives a speculative task up does not hold for a normal one; what a sticky queue asks for does (U3)."""
+        self.server.cancel(task.unstarted)
+        if task.queue_kind == "sticky" and state.sticky is not None:
+            due = self.server.world.now + state.sticky[1]
+            self._set_timer(state, task, due, "workflow_task_not_started")
 
     # ---- started -------------------------------------------------------------------------------------------
 
@@ -145,12 +150,19 @@ class WorkflowTasks:
         now = self.server.world.now
         task.started_at = now
         task.worker = worker
-        if task.unstarted_timer is not None:
-            task.unstarted_timer.cancel()
+        if task.unstarted is not None:
+            self.server.cancel(task.unstarted)
         if task.kind == "normal":
             self._write_started(state, task)
         timeout = self._start_to_close(state, task.attempt)
-        task.timer = self.server.timers.add(now + timeout, "workflow_task_not_closed", state, task)
+        self._set_timer(state, task, now + timeout, "workflow_task_not_closed")
+
+    def _set_timer(self, state: MutableState, task: WorkflowTask, due: int, handler: str) -> None:
+        timer = state.wft_timer
+        if timer is None:
+            state.wft_timer = self.server.timers.add(due, handler, state, task)
+        else:
+            self.server.timers.set(timer, due, handler, task)
 
     def for_worker(self, state: MutableState, task: WorkflowTask, *, full: bool) -> TaskForWorker:
         """The task as it is sent; events of an unwritten one are made up for it (W7)."""
@@ -192,7 +204,7 @@ class WorkflowTasks:
             self.failed(state, task, refusal, "too many pending")
             link.reply(call, "failed")
             return
-        self._off(task)
+        server.timers.cancel(state.wft_timer)
         if task.kind == "speculative" and all(command.kind == "RejectUpdate" for command in done.commands):
             state.wft = None
             server.updates.answered(state, done.commands)
@@ -289,7 +301,7 @@ class WorkflowTasks:
 
     def _again(self, state: MutableState, task: WorkflowTask) -> None:
         """The next try: normal and with events if this one was sticky, else transient (W6)."""
-        self._off(task)
+        self.server.timers.cancel(state.wft_timer)
         state.wft = None
         if state.sticky is not None:
             state.sticky = None
@@ -301,17 +313,8 @@ class WorkflowTasks:
         self.schedule(state)
         self.server.commit(state)
 
-    def _off(self, task: WorkflowTask) -> None:
-        if task.timer is not None:
-            task.timer.cancel()
-
     def drop(self, state: MutableState) -> None:
         """The run is over: nobody needs the task any more."""
         task, state.wft = state.wft, None
-        if task is not None:
-            self._off(task)
-            if task.unstarted_timer is not None:
-                task.unstarted_timer.cancel()
-            if task.kind == "transient" or task.kind == "speculative":
-                return
-            self.server.world.emit("history", Kind.STEP_DROPPED, state.run, detail="workflow task")
+        if task is not None and task.unstarted is not None:
+            self.server.cancel(task.unstarted)
