@@ -54,13 +54,15 @@ class Conductor:
         self._arm_starts()
         self._arm_events()
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not self.errors:
-            if not self._open and self.engine.over():
-                time.sleep(GRACE)
-                break
-            time.sleep(0.05)
-        for timer in self._timers:
-            timer.cancel()
+        try:
+            while time.monotonic() < deadline and not self.errors:
+                if not self._open and self.engine.over():
+                    time.sleep(GRACE)
+                    break
+                time.sleep(0.05)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
         if self.errors:
             raise self.errors[0]
 

@@ -7,17 +7,21 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from durascope.live import guard
+
 HOST = "127.0.0.1"
 
 
-class LiveProblem(Exception):  # noqa: N818  (what is wrong is outside of this program)
+class LiveProblem(Exception):
     """Something is missing or does not start; its text is one line that says what to do."""
 
 
@@ -45,6 +49,55 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.
         time.sleep(every)
 
 
+class Gate:
+    """Lets processes start until their stage is over, and keeps the guard informed (see `durascope.live.guard`)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = threading.Lock()
+        self._open = True
+        command = [sys.executable, "-I", "-S", guard.__file__, str(folder)]
+        self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
+
+    def start(self, managed: Managed) -> subprocess.Popen[bytes]:
+        """Starts the process. Raises `LiveProblem` where the stage is over: nothing may outlive it."""
+        with self._lock, managed.log.open("ab") as log:
+            if not self._open:
+                raise LiveProblem(f"{managed.name} is not started any more: the verification is over")
+            process = subprocess.Popen(
+                list(managed.command),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=managed.directory,
+                env={**os.environ, **managed.environment},
+                start_new_session=True,
+            )
+            self._tell(f"+{process.pid}")
+            return process
+
+    def shut(self) -> None:
+        """From now on nothing is started."""
+        with self._lock:
+            self._open = False
+
+    def dismiss(self) -> None:
+        """All has been ended: the guard has nothing left to do but to go."""
+        if self._guard.stdin is not None:
+            with contextlib.suppress(OSError):
+                self._guard.stdin.close()
+        self._guard.wait()
+
+    def gone(self, pid: int) -> None:
+        with self._lock:
+            self._tell(f"-{pid}")
+
+    def _tell(self, line: str) -> None:
+        assert self._guard.stdin is not None
+        with contextlib.suppress(OSError, ValueError):
+            self._guard.stdin.write(f"{line}\n")
+            self._guard.stdin.flush()
+
+
 @dataclass(eq=False)
 class Managed:
     """One process with its log; `start` may be called again after a kill."""
@@ -52,6 +105,7 @@ class Managed:
     name: str
     command: Sequence[str]
     directory: Path
+    gate: Gate
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
@@ -66,16 +120,7 @@ class Managed:
 
     def start(self) -> None:
         self.starts += 1
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                list(self.command),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=self.directory,
-                env={**os.environ, **self.environment},
-                start_new_session=True,
-            )
+        self.process = self.gate.start(self)
 
     @property
     def running(self) -> bool:
@@ -92,7 +137,9 @@ class Managed:
         self.ended.append(time.monotonic())
         self.signal(signal.SIGKILL)
         if self.process is not None:
-            self.process.wait(10)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(10)
+                self.gate.gone(self.process.pid)
 
     def terminate(self, seconds: float = 10.0) -> None:
         """SIGTERM; SIGKILL where that is not heeded in time."""
@@ -101,6 +148,7 @@ class Managed:
         if self.process is not None:
             try:
                 self.process.wait(seconds)
+                self.gate.gone(self.process.pid)
             except subprocess.TimeoutExpired:
                 self.kill()
 
@@ -118,10 +166,11 @@ class Stage:
         self._folder = tempfile.TemporaryDirectory(prefix="durascope-", ignore_cleanup_errors=True)
         self.directory = Path(self._folder.name)
         self._processes: list[Managed] = []
+        self._gate = Gate(self.directory)
 
     def process(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Managed:
         """A process that this stage will end; not started yet."""
-        managed = Managed(name, command, self.directory, environment or {})
+        managed = Managed(name, command, self.directory, self._gate, environment or {})
         self._processes.append(managed)
         return managed
 
@@ -134,7 +183,10 @@ class Stage:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
+        self._gate.shut()
         for managed in reversed(self._processes):
-            managed.signal(signal.SIGCONT)
+            managed.signal(signal.SIGKILL)  # all at once, also those that are stopped
+        for managed in self._processes:
             managed.kill()
+        self._gate.dismiss()
         self._folder.cleanup()

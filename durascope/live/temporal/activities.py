@@ -37,7 +37,7 @@ class Activities:
         if WARM_UP in given:
             return {}
         step = step_at(self.scenario, given["workflow"], given["label"], given["place"])
-        run = RunInfo(given["run"], given["workflow"], given["number"], given["handed"], {}, given["luck"])
+        run = RunInfo(given["run"], given["workflow"], given["number"], given["entity"], given["handed"], given["luck"])
         async with _alive(step.heartbeat):
             outcome = await self.bodies.execute(run, step, given["step"], given["key"], activity.info().attempt)
         if not outcome.ok:

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from durascope.live.temporal.lines import STATUS, Event, attributes, kind, payload
+from durascope.live.temporal.lines import STATUS, Event, attributes, kind, payload, time_of
 
 NAMESPACE: Final = "default"
 _PROVISIONAL: Final = (
@@ -35,6 +35,11 @@ class Execution:
     @property
     def closed(self) -> bool:
         return bool(self.history) and kind(self.history[-1]) in STATUS
+
+    @property
+    def lasted(self) -> int:
+        """From its first event to its last, in microseconds."""
+        return time_of(self.history[-1]) - time_of(self.history[0])
 
     @property
     def status(self) -> str:
@@ -79,13 +84,17 @@ class Runs:
 
     def follow(self, name: str, workflow_id: str, run_id: str) -> None:
         """Follows a run from its first event on; one that is followed already is left alone."""
-        if any(run_id == each.run_id for chain in self.chains for each in chain.executions):
+        if self.known(run_id):
             return
         chain = Chain(name, workflow_id, [Execution(run_id)])
         self.chains.append(chain)
         task = asyncio.create_task(self._follow(chain))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def known(self, run_id: str) -> bool:
+        """Whether that execution is followed."""
+        return any(run_id == each.run_id for chain in self.chains for each in chain.executions)
 
     @property
     def closed(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 import sysconfig
@@ -18,8 +17,13 @@ BOOT: Final = 0.2
 """Seconds that a server which has its database takes until its timers run (measured)."""
 
 
-def find_binary() -> str:
-    """The `temporal` command: beside this Python, in the package that ships it, or on PATH. Raises `LiveProblem`."""
+def find_binary(given: str | None = None) -> str:
+    """The `temporal` command: as given, beside this Python, in its package, or on PATH. Raises `LiveProblem`."""
+    if given is not None:
+        found = shutil.which(given)
+        if found is None:
+            raise LiveProblem(f"{given} is no program that can be run")
+        return found
     for candidate in _candidates():
         found = shutil.which(candidate)
         if found is not None:
@@ -43,15 +47,14 @@ def _candidates() -> Iterator[str]:
 class DevServer:
     """One dev server on free ports of the loopback; its store is a file, so that it survives a kill."""
 
-    def __init__(self, stage: Stage, settings: dict[str, object] | None = None) -> None:
+    def __init__(self, stage: Stage, program: str | None = None) -> None:
         self.port, http, metrics = free_ports(3)
         command = [
-            find_binary(), "server", "start-dev", "--headless", "--ip", HOST,
+            find_binary(program), "server", "start-dev", "--headless", "--ip", HOST,
             "--port", str(self.port), "--http-port", str(http), "--metrics-port", str(metrics),
             "--db-filename", str(stage.directory / "temporal.db"), "--log-level", "error",
         ]  # fmt: skip
-        for name, value in {"frontend.enableServerVersionCheck": False, **(settings or {})}.items():
-            command += ["--dynamic-config-value", f"{name}={json.dumps(value)}"]
+        command += ["--dynamic-config-value", "frontend.enableServerVersionCheck=false"]
         quiet = {"TEMPORAL_VERSION_CHECK_DISABLED": "1", "DO_NOT_TRACK": "1"}
         self.process: Managed = stage.process("engine", command, quiet)
         self.process.lead = BOOT

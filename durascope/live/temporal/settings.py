@@ -11,7 +11,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.writing import as_plain
 
-DEFAULT_QUEUE = "durascope"
+DEFAULT_QUEUE = "default"
 """The task queue of workers that name none."""
 
 
@@ -57,16 +57,20 @@ def unpacked(values: dict[str, object]) -> Scenario:
     return Scenario.model_validate(values)
 
 
-def workflow_queue(scenario: Scenario) -> str:
-    """The task queue of the workers that run workflows."""
-    workers = scenario.deployments.temporal.workers
-    return next((each.queue or DEFAULT_QUEUE for each in workers if each.runs != "activities"), DEFAULT_QUEUE)
+def workflow_queue(scenario: Scenario, workflow: str) -> str:
+    """The queue that a workflow is started on: one named like it, else the first that runs workflows."""
+    pools = [each for each in scenario.deployments.temporal.workers if each.runs != "activities"]
+    queues = [each.queue or DEFAULT_QUEUE for each in pools]
+    return workflow if workflow in queues else next(iter(queues), DEFAULT_QUEUE)
 
 
 def activity_queue(scenario: Scenario) -> str:
-    """The task queue that activities go to unless their step names another."""
-    workers = scenario.deployments.temporal.workers
-    return next((each.queue or DEFAULT_QUEUE for each in workers if each.runs != "workflows"), DEFAULT_QUEUE)
+    """The queue that workflow code sends its activities to unless their step names another."""
+    pools = scenario.deployments.temporal.workers
+    workflows = next((each for each in pools if each.runs != "activities"), None)
+    activities = next((each for each in pools if each.runs != "workflows"), None)
+    chosen = workflows if workflows is not None and workflows.runs == "both" else activities
+    return (chosen.queue if chosen is not None else None) or DEFAULT_QUEUE
 
 
 def place_of(scenario: Scenario, workflow: str, step: Run) -> int:

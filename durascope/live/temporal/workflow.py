@@ -15,13 +15,13 @@ from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
 
 from durascope.live.driving import RealSdk, awaited, drive
 from durascope.live.temporal.settings import activity_queue, place_of
-from durascope.live.temporal.starting import child_start, external_id
-from durascope.models.scenario import Scenario, Workflow
+from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
+from durascope.models.scenario import Scenario, Update, Workflow
 from durascope.models.steps import (
     Bug,
     Call,
@@ -30,7 +30,6 @@ from durascope.models.steps import (
     Fail,
     Get,
     Patched,
-    Retry,
     Run,
     Send,
     Set,
@@ -100,7 +99,8 @@ class ScenarioWorkflow:
 
     @workflow.init
     def __init__(self, args: Sequence[RawValue]) -> None:
-        self.scenario, self.outside, seed = _served[0]
+        self.scenario, self.outside, self.seed = _served[0]
+        self.workflow_id = workflow.info().workflow_id
         given: dict[str, Any] = workflow.payload_converter().from_payload(args[0].payload)
         self.given = given
         self.begun = False
@@ -113,17 +113,8 @@ class ScenarioWorkflow:
         if WARM_UP in given:
             return
         self.definition: Workflow = self.scenario.workflows[given["workflow"]]
-        self.info = RunInfo(
-            given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"]
-        )
-        self.sdk = TemporalSdk(self)
-        luck = World(seed, full=False).luck
-
-        def compute_time(step: Compute, key: str) -> int:
-            return luck.sample(step.compute, "compute", self.info.luck, key)
-
-        resume_at = int(given.get("resume_at", 0))
-        self.program = Program(self.definition, self.info, self.sdk, compute_time=compute_time, resume_at=resume_at)
+        self.variables: dict[str, object] = dict(given.get("state", {}))
+        self.program = self._program(given)
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:
@@ -133,7 +124,8 @@ class ScenarioWorkflow:
         self._task = asyncio.current_task()
         try:
             if self.given.get("entity"):
-                return await workflow.wait_condition(lambda: not self._open_updates)
+                await workflow.wait_condition(lambda: not self._open_updates)
+                return None
             return await drive(self.program.main())
         except RunCancelled as cancelled:
             if cancelled.returns:
@@ -145,6 +137,23 @@ class ScenarioWorkflow:
             raise ApplicationError(failure.message, type="WorkflowFailure") from None
         except CodeBug as bug:
             raise RuntimeError(str(bug)) from None
+
+    @property
+    def link(self) -> str:
+        """Which execution of its chain it is, where it is not the first: `.2`."""
+        number = int(self.given.get("execution", 1)) + workflow.info().attempt - 1
+        return f".{number}" if number > 1 else ""
+
+    def _program(self, given: Mapping[str, Any]) -> Program:
+        """The program of the run, or of a request that it works off as an entity."""
+        run = RunInfo(given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"])
+        luck = World(self.seed, full=False).luck
+
+        def compute_time(step: Compute, key: str) -> int:
+            return luck.sample(step.compute, "compute", run.luck, key)
+
+        resume_at = int(given.get("resume_at", 0))
+        return Program(self.definition, run, TemporalSdk(self, run), compute_time=compute_time, resume_at=resume_at)
 
     async def _warm_up(self, depth: int) -> None:
         """Has the server and the workers do once what they will do, so that the first run does not wait for it."""
@@ -170,15 +179,15 @@ class ScenarioWorkflow:
     async def updated(self, name: str, args: Sequence[RawValue]) -> Any:
         """Works off an update; one that came with the start waits until the run has begun."""
         payload, update = _payload(args), self.definition.updates.get(name)
-        if not self.begun:
-            await workflow.wait_condition(lambda: self.begun)
         self._open_updates += 1
         try:
+            if not self.begun:
+                await workflow.wait_condition(lambda: self.begun)
             if update is None or update.one_at_a_time:
                 async with self._locks.setdefault(name, asyncio.Lock()):
-                    await self._work_off(name, payload)
+                    await self._work_off(update, payload)
             else:
-                await self._work_off(name, payload)
+                await self._work_off(update, payload)
         finally:
             self._open_updates -= 1
         self.events.setdefault(name, deque()).append(payload)
@@ -187,17 +196,17 @@ class ScenarioWorkflow:
     def validate(self, name: str, args: Sequence[RawValue]) -> None:
         """Rejects what the scenario rejects."""
         update = self.definition.updates.get(name)
-        if update is None and not self.given.get("entity"):
+        if update is None and not (self.given.get("entity") and name == REQUEST):
             raise ValueError(f"there is no update {name}")
-        values = {**self.info.input, **_payload(args)}
+        values = {**self.program.run.input, **_payload(args)}
         if update is not None and update.rejects is not None and update.rejects.holds(values):
             raise ValueError(f"{name} is rejected: {update.rejects}")
 
-    async def _work_off(self, name: str, payload: Mapping[str, Any]) -> None:
-        update = self.definition.updates.get(name)
-        steps = self.definition.steps if update is None else update.steps
+    async def _work_off(self, update: Update | None, payload: Mapping[str, Any]) -> None:
+        """An update's own steps, or the whole program for an entity's request."""
+        program = self._program(payload) if update is None else self.program
         try:
-            await drive(self.program.block(steps, payload))
+            await drive(program.main() if update is None else program.block(update.steps, payload))
         except (WorkflowFailure, RunCancelled) as failure:
             raise ApplicationError(str(failure), non_retryable=True) from None
 
@@ -210,9 +219,10 @@ class ScenarioWorkflow:
 class TemporalSdk(RealSdk):
     """What the program asks for, as calls of the real SDK."""
 
-    def __init__(self, host: ScenarioWorkflow) -> None:
+    def __init__(self, host: ScenarioWorkflow, info: RunInfo) -> None:
         self.host = host
-        self.variables: dict[str, object] = dict(host.given.get("state", {}))
+        self.info = info
+        """The run that the steps are done for: an entity works off those of its requests."""
 
     def before_step(self, step: Step) -> None:
         cancelling = self.host.cancelling
@@ -244,17 +254,18 @@ class TemporalSdk(RealSdk):
     def run(self, step: Run, name: str, key: str) -> Coroutine:
         host = self.host
         if workflow.unsafe.is_replaying():
-            host.outside.replayed(host.info.name, name)
+            host.outside.replayed(self.info.name, name)
         given = {
-            "run": host.info.name,
-            "luck": host.info.luck,
-            "workflow": host.info.workflow,
-            "number": host.info.number,
+            "run": self.info.name,
+            "luck": self.info.luck,
+            "workflow": self.info.workflow,
+            "number": self.info.number,
+            "entity": self.info.key,
             "step": name,
             "label": step.label,
-            "place": place_of(host.scenario, host.info.workflow, step),
+            "place": place_of(host.scenario, self.info.workflow, step),
             "key": key,
-            "handed": self._handed(step),
+            "handed": {name: self.info.input[name] for name in _fields(step) if name in self.info.input},
         }
         deployment = host.scenario.deployments.temporal
         options: dict[str, Any] = {
@@ -274,11 +285,6 @@ class TemporalSdk(RealSdk):
             result = yield from self._await(workflow.start_activity(name, given, **options), name)
         return result.get("values", {}) if isinstance(result, dict) else {}
 
-    def _handed(self, step: Run) -> str | None:
-        if step.idempotency_key is None:
-            return None
-        return str(self.host.info.input.get(step.idempotency_key, self.host.info.key))
-
     # ---- timers and waits ----------------------------------------------------------------------------------
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
@@ -297,7 +303,7 @@ class TemporalSdk(RealSdk):
 
         if matching() is None:
             if step.timeout is None and not workflow.unsafe.is_replaying():
-                self.host.outside.waits(self.host.info.name)
+                self.host.outside.waits(self.host.given["run"])
             condition = workflow.wait_condition(
                 lambda: matching() is not None,
                 timeout=None if step.timeout is None else step.timeout / SECOND,
@@ -314,12 +320,12 @@ class TemporalSdk(RealSdk):
     def _matches(self, step: WaitFor, payload: Mapping[str, Any]) -> bool:
         if step.match is None or step.match not in payload:
             return True
-        return payload[step.match] == self.host.info.input.get(step.match)
+        return payload[step.match] == self.info.input.get(step.match)
 
     # ---- other runs ----------------------------------------------------------------------------------------
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:
-        arguments, options = child_start(self.host, step.call, name, key, self._value(step.key))
+        arguments, options = child_start(self.host, self.info, step.call, key, self._value(step.key))
         if step.timeout is not None:
             options["run_timeout"] = _time(step.timeout)
         child = yield from self._await(workflow.start_child_workflow(step.call, arguments, **options), name)
@@ -331,7 +337,7 @@ class TemporalSdk(RealSdk):
         yield from self._start(step.start, name, key, self._value(step.key))
 
     def _start(self, target: str, name: str, key: str, reference: object) -> Coroutine:
-        arguments, options = child_start(self.host, target, name, key, reference)
+        arguments, options = child_start(self.host, self.info, target, key, reference)
         options["parent_close_policy"] = workflow.ParentClosePolicy.ABANDON
         yield from self._await(workflow.start_child_workflow(target, arguments, **options), name)
 
@@ -339,11 +345,11 @@ class TemporalSdk(RealSdk):
         if step.after:
             yield from self._pause(step.after)
         if step.to is None:
-            for target, definition in self.host.scenario.workflows.items():
-                if definition.started_by is not None and definition.started_by.event == step.send:
-                    yield from self._start(target, name, f"{key}/{target}", None)
+            for target in started_by(self.host.scenario, step.send):
+                yield from self._start(target, name, f"{key}/{target}", None)
             return
-        handle = workflow.get_external_workflow_handle(external_id(self._value(step.to)))
+        target = external_id(self.host.scenario, self._value(step.to), step.send, self.host.seed)
+        handle = workflow.get_external_workflow_handle(target)
         yield from self._await(handle.signal(step.send, dict(self.host.program.values)), name)
 
     def _value(self, reference: object) -> object:
@@ -356,15 +362,15 @@ class TemporalSdk(RealSdk):
     def state(self, step: Get | Set | Clear) -> Coroutine:
         match step:
             case Get(get="*"):
-                return tuple(self.variables)
+                return tuple(self.host.variables)
             case Get(get=name):
-                return self.variables.get(name)
+                return self.host.variables.get(name)
             case Set(set=name, value=value):
-                self.variables[name] = value
+                self.host.variables[name] = value
             case Clear(clear="*"):
-                self.variables.clear()
+                self.host.variables.clear()
             case Clear(clear=name):
-                self.variables.pop(name, None)
+                self.host.variables.pop(name, None)
         return None
         yield
 
@@ -374,30 +380,25 @@ class TemporalSdk(RealSdk):
 
     def compute(self, step: Compute, name: str, us: int) -> Coroutine:
         """The code is busy: the whole loop stands still."""
-        self.host.outside.computes(self.host.info.name, name)
+        self.host.outside.computes(self.info.name, name)
         time.sleep(us / SECOND)
         return
         yield
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         times = step.times if isinstance(step, Fail) else None
-        return times is None or self.host.outside.bug_shown(self.host.info.name, key) <= times
+        return times is None or self.host.outside.bug_shown(self.info.name, key) <= times
 
     def continue_as_new(self, done: int) -> Coroutine:
-        workflow.continue_as_new({**self.host.given, "resume_at": done, "state": self.variables})
+        execution = int(self.host.given.get("execution", 1)) + 1
+        later = {"resume_at": done, "state": self.host.variables, "execution": execution}
+        workflow.continue_as_new({**self.host.given, **later})
         yield
 
 
-def retry_policy(retry: Retry | None) -> RetryPolicy | None:
-    """The SDK's policy; what the scenario leaves out is the server's default (an SDK sends its own, the same)."""
-    if retry is None:
-        return None
-    return RetryPolicy(
-        initial_interval=_time(retry.initial) or timedelta(seconds=1),
-        backoff_coefficient=retry.factor or 2.0,
-        maximum_interval=_time(retry.max_interval),
-        maximum_attempts=retry.max_attempts or 0,
-    )
+def _fields(step: Run) -> tuple[str, ...]:
+    """The fields of the input that the step's body needs."""
+    return () if step.idempotency_key is None else (step.idempotency_key,)
 
 
 def _time(us: int | None) -> timedelta | None:

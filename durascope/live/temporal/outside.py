@@ -1,0 +1,239 @@
+"""The outside of a real Temporal: a client that starts runs, sends what the workload says, and keeps the answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import asdict
+from typing import Any, TypeVar
+
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from durascope.live.processes import HOST
+from durascope.live.temporal.runs import Runs, Seen
+from durascope.live.temporal.settings import workflow_queue
+from durascope.live.temporal.starting import (
+    REQUEST,
+    StartOrder,
+    external_id,
+    hears,
+    order,
+    start,
+    start_with_update,
+    started_by,
+    workflow_id,
+)
+from durascope.live.temporal.workflow import WARM_UP
+from durascope.models.scenario import Scenario
+from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.kernel.world import World
+from durascope.simulators.workload import run_info
+
+T = TypeVar("T")
+
+
+class Outside:
+    """A client on an event loop of its own, in a thread; what it is asked to do does not wait."""
+
+    def __init__(self, scenario: Scenario, *, target: str, control: int, seed: int, seen: Seen) -> None:
+        self.scenario = scenario
+        self.target = target
+        self.control = control
+        self.seed = seed
+        self.starts: Counter[str] = Counter()
+        """What became of the start requests."""
+        self.requests: dict[str, str] = {}
+        """How the requests to entities ended, by run."""
+        self._answers: dict[str, list[str]] = {}
+        self._answered: dict[str, asyncio.Event] = {}
+        """By workflow id: whether its start has been answered; a run is addressed only then."""
+        self._pending: set[Future[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.client, self.version = self.wait(self._connect(), 60)
+        self.runs = Runs(self.client, seen)
+
+    # ---- its loop ------------------------------------------------------------------------------------------
+
+    def submit(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._pending.add(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+
+    def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
+
+    def over(self) -> bool:
+        """Whether every run has ended and every answer is here. Raises what went wrong meanwhile."""
+        for future in [each for each in self._pending if each.done()]:
+            self._pending.discard(future)
+            future.result()
+        return not self._pending and self.runs.closed
+
+    def close(self) -> None:
+        async def cancel_all() -> None:
+            tasks = [each for each in asyncio.all_tasks() if each is not asyncio.current_task()]
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+        self.wait(cancel_all(), 10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _connect(self) -> tuple[Client, str]:
+        while True:
+            try:
+                client = await Client.connect(self.target, identity="client")
+                info = await client.workflow_service.get_system_info(GetSystemInfoRequest(), retry=False)
+                await client.count_workflows()
+                return client, info.server_version
+            except (RPCError, RuntimeError):
+                await asyncio.sleep(0.02)
+
+    async def warm_up(self, count: int) -> None:
+        """Lets the server and the workers do once what they will do: the recordings are of warm ones."""
+        queue = workflow_queue(self.scenario, self.scenario.started[0])
+        ids = [f"{WARM_UP}-{number}" for number in range(count)]
+        argument = {WARM_UP: 1}
+        runs = [self.client.execute_workflow(WARM_UP, argument, id=each, task_queue=queue) for each in ids]
+        await asyncio.gather(*runs)
+
+    # ---- starts --------------------------------------------------------------------------------------------
+
+    async def start(self, request: StartRequest) -> None:
+        asked = order(self.scenario, request)
+        answered = self._answered.setdefault(asked.id, asyncio.Event())
+        try:
+            if asked.update is not None and asked.update[0] == REQUEST:
+                await self._request(request.run.name, asked)
+                return
+            if asked.eager:
+                run_id = await self._start_eagerly(asked)
+            elif asked.update is not None:
+                run_id = await self._start_with_update(asked)
+            else:
+                run_id = str((await start(self.client, asked)).result_run_id)
+        except WorkflowAlreadyStartedError:
+            self.starts["refused"] += 1
+            return
+        finally:
+            answered.set()
+        self.starts["attached" if self.runs.known(run_id) else "started"] += 1
+        self.runs.follow(request.run.name, asked.id, run_id)
+
+    async def _start_with_update(self, asked: StartOrder) -> str:
+        assert asked.update is not None
+        operation, update = start_with_update(self.client, asked)
+        self.submit(self._update(asked.update[0], update))
+        return str((await operation.workflow_handle()).result_run_id)
+
+    async def _request(self, run: str, asked: StartOrder) -> None:
+        """A request to an entity: asked again where the entity ended before it could take it."""
+        while True:
+            operation, update = start_with_update(self.client, asked)
+            done = asyncio.ensure_future(update)
+            try:
+                handle = await operation.workflow_handle()
+                self._answered[asked.id].set()
+                self.runs.follow(run, asked.id, str(handle.result_run_id))
+                await done
+                self.requests[run] = "completed"
+                return
+            except WorkflowUpdateFailedError as failure:
+                if not _entity_has_ended(failure):
+                    self.requests[run] = "failed"
+                    return
+            except RPCError as error:
+                if error.status not in (RPCStatusCode.NOT_FOUND, RPCStatusCode.ABORTED):
+                    raise
+            finally:
+                done.cancel()
+            await asyncio.sleep(0.001)
+
+    async def _start_eagerly(self, asked: StartOrder) -> str:
+        """Made by the worker's own process: an eager start has to come from there."""
+        reader, writer = await asyncio.open_connection(HOST, self.control)
+        writer.write(json.dumps(asdict(asked)).encode() + b"\n")
+        run_id = json.loads(await reader.readline())
+        writer.close()
+        return str(run_id)
+
+    # ---- events --------------------------------------------------------------------------------------------
+
+    async def send(self, event: OutsideEvent) -> None:
+        target = await self._addressee(event)
+        if target is None:
+            return
+        if target in self._answered:
+            await self._answered[target].wait()
+        handle = self.client.get_workflow_handle(target)
+        payload = dict(event.payload)
+        try:
+            match event.kind:
+                case "send":
+                    await handle.signal(event.name, payload)
+                case "update":
+                    await self._update(event.name, handle.execute_update(event.name, payload))
+                case "query":
+                    await self._query(event.name, handle.query(event.name))
+                case _:
+                    await (handle.cancel() if event.name == "cancel" else handle.terminate())
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:  # the run is over: nobody takes it
+                raise
+
+    async def _addressee(self, event: OutsideEvent) -> str | None:
+        """The workflow id that an event goes to; None where it starts workflows instead, or nobody hears it."""
+        if event.run is not None:
+            return workflow_id(event.run)
+        if event.key is not None:
+            return external_id(self.scenario, event.key, event.name, self.seed)
+        starts = started_by(self.scenario, event.name) if event.kind == "send" else []
+        for workflow in starts:
+            world, name = World(self.seed, full=False), f"{workflow} run {event.number}"
+            await self.start(StartRequest(run_info(world, self.scenario, workflow, name, 0, given=event.payload)))
+        for name, workflow in self.scenario.workflows.items():
+            key = workflow.key
+            if not starts and key is not None and key in event.payload and hears(workflow, event.name):
+                return f"{name}/{event.payload[key]}"
+        return None
+
+    # ---- answers -------------------------------------------------------------------------------------------
+
+    async def _update(self, name: str, update: Awaitable[object]) -> None:
+        try:
+            await update
+            self._answers.setdefault(name, []).append("completed")
+        except WorkflowUpdateFailedError:
+            self._answers.setdefault(name, []).append("rejected")
+
+    async def _query(self, name: str, query: Awaitable[object]) -> None:
+        try:
+            await query
+            self._answers.setdefault(name, []).append("answered")
+        except WorkflowQueryFailedError:
+            self._answers.setdefault(name, []).append("failed")
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """What became of updates and queries: `completed`, or `3 completed`."""
+        return {name: _summed(words) for name, words in self._answers.items()}
+
+
+def _summed(words: list[str]) -> str:
+    if len(words) == 1:
+        return words[0]
+    return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
+
+
+def _entity_has_ended(failure: WorkflowUpdateFailedError) -> bool:
+    """Whether the update failed because its workflow completed before or while it was worked off."""
+    return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
