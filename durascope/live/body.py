@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from durascope.live.ledger import count, report
+from durascope.live.ledger import ask, count, report
+from durascope.models.faults import Outage
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
-from durascope.models.units import SECOND
+from durascope.models.units import FOREVER, SECOND
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Outcome, Services
@@ -25,6 +26,7 @@ class Bodies:
         self.services = Services(World(seed, full=False), scenario)
         self.port = port
         self.process = process
+        self._with_outages = frozenset(fault.outage for fault in scenario.faults if isinstance(fault, Outage))
 
     async def execute(self, run: str | RunInfo, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
         """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger.
@@ -35,8 +37,8 @@ class Bodies:
         run = info.name
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
         takes = self._takes(info, step, key, number) / SECOND
-        outcome = self.services.outcome(info, step, key, number)
         await self.pass_moment(run, name, number, "started")
+        outcome = await self._outcome(info, step, key, number)
         has_effect = step.effect_at != "never" and (outcome.ok or self._fails_after_its_effect(step, number))
         if has_effect:
             share = float(step.effect_at)
@@ -58,6 +60,16 @@ class Bodies:
     def _fails_after_its_effect(self, step: Run, attempt: int) -> bool:
         fails = step.fails
         return fails is not None and fails.fails(attempt) and fails.moment == "after-effect"
+
+    async def _outcome(self, run: RunInfo, step: Run, key: str, attempt: int) -> Outcome:
+        """How the body ends; a service that is away now fails the call."""
+        if step.on is not None and step.on in self._with_outages and await ask(self.port, {"down": step.on}):
+            self.services.outage(step.on, FOREVER)
+            try:
+                return self.services.outcome(run, step, key, attempt)
+            finally:
+                self.services._recover(step.on)
+        return self.services.outcome(run, step, key, attempt)
 
     async def _known(self, run: RunInfo, step: Run, name: str) -> bool:
         """Whether the service has seen the idempotency key of this call: then it has no second effect."""

@@ -16,7 +16,7 @@ from durascope.live.engine import LiveEngine
 from durascope.live.ledger import Report
 from durascope.live.processes import LiveProblem, Managed
 from durascope.models.changes import changed
-from durascope.models.faults import Crash, Deploy, Hang
+from durascope.models.faults import Crash, Deploy, Hang, Outage
 from durascope.models.scenario import Scenario
 from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
@@ -172,12 +172,11 @@ class Conductor:
 
     def _arm_faults(self) -> None:
         for fault in self.scenario.faults:
-            if not isinstance(fault, Crash | Hang | Deploy):
-                raise LiveProblem(
-                    f"only crash, hang and deploy faults can be verified, not {type(fault).__name__.lower()}"
-                )
+            if not isinstance(fault, Crash | Hang | Outage | Deploy):
+                kind = type(fault).__name__.lower()
+                raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
 
-            def strike(fault: Crash | Hang | Deploy = fault) -> None:
+            def strike(fault: Crash | Hang | Outage | Deploy = fault) -> None:
                 self._strike(fault)
 
             if fault.when is not None:
@@ -187,7 +186,7 @@ class Conductor:
             else:
                 self._later(fault.at / SECOND, strike)
 
-    def _strike(self, fault: Crash | Hang | Deploy) -> None:
+    def _strike(self, fault: Crash | Hang | Outage | Deploy) -> None:
         match fault:
             case Crash():
                 process = self._replica(fault.crash, fault.replica)
@@ -200,6 +199,11 @@ class Conductor:
                 process = self._replica(fault.hang, fault.replica)
                 process.signal(signal.SIGSTOP)
                 self._later(fault.for_ / SECOND, lambda: process.signal(signal.SIGCONT))
+            case Outage():
+                down = self.engine.ledger.down
+                down.append(fault.outage)
+                if fault.for_ < FOREVER:
+                    self._later(fault.for_ / SECOND, lambda: down.remove(fault.outage))
             case Deploy():
                 self._code[fault.deploy] = changed(self._code[fault.deploy], fault.change)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND

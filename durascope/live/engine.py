@@ -40,6 +40,11 @@ class LiveEngine(ABC):
         self.moment: Callable[[int | None, str, int | None, str], None] = lambda _run, _step, _attempt, _moment: None
         """To be told of a moment that the ledger does not see: the run's number, the step, its attempt, the moment."""
 
+    @classmethod
+    def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
+        """The scenario as it can be run here, and what is other than in the scenario: a prediction is made of it, too."""
+        return scenario, ()
+
     @abstractmethod
     def open(self) -> None:
         """Starts the server and the apps, and returns when both are ready. Raises `LiveProblem`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Final
 
@@ -20,7 +19,7 @@ ENGINES: Final = {
 INSTALL: Final = "pip install 'durascope[live]'"
 
 
-def live_engine(name: str) -> Callable[..., LiveEngine]:
+def live_engine(name: str) -> type[LiveEngine]:
     """The engine's class. Raises `LiveProblem` where there is none, or its SDK is not installed."""
     if name not in ENGINES:
         raise LiveProblem(f"verify runs {' and '.join(ENGINES)}, not {name}")

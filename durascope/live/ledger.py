@@ -46,6 +46,8 @@ class Ledger:
         self.listeners: list[Callable[[Report], None]] = []
         self.answers: dict[str, Callable[[Mapping[str, Any]], object]] = {}
         """What an engine's module answers to its apps' own questions, by the question's name (`ask`)."""
+        self.down: list[str] = []
+        """The services that fail every call now."""
         self._lock = threading.Lock()
         self._opened = time.monotonic()
         self._counters: dict[str, int] = {}
@@ -65,6 +67,8 @@ class Ledger:
                 name = str(message["count"])
                 self._counters[name] = self._counters.get(name, 0) + 1
                 return self._counters[name]
+        if "down" in message:
+            return message["down"] in self.down
         if "ask" in message:
             return self.answers[str(message["ask"])](message)
         report = Report(

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from durascope.live.engine import Recording
-from durascope.live.engines import record
+from durascope.live.engines import live_engine, record
 from durascope.live.judging import Alike, exactly, judge, listed
+from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale, scale_of, scaled
 from durascope.models.cases import Case
 from durascope.models.scenario import Scenario
@@ -62,6 +63,8 @@ class Verification:
     recordings: Sequence[Recording]
     differences: Sequence[Sequence[Difference]]
     """Of each recording."""
+    notes: Sequence[str] = ()
+    """What had to be another than the scenario says, for the prediction, too."""
 
     @property
     def agrees(self) -> bool:
@@ -86,6 +89,9 @@ def verify(
     """
     from durascope.simulators.simulate import simulate
 
+    scenario, notes = live_engine(engine).adapted(scenario)
+    if case is not None and notes:
+        raise LiveProblem(f"{case.case} can't be run as it was recorded: {engine} runs here with {', '.join(notes)}")
     scale = scale_of(scenario)
     scenario = scaled(scenario, scale)
     trace = simulate(scenario, engine, seed=seed, records=True)
@@ -93,7 +99,7 @@ def verify(
     recordings = [record(scenario, engine, seed=seed, seconds=seconds, server=server) for _ in range(repeat)]
     alike = judge(case)
     found = [differences(trace, recording, alike, case) for recording in recordings]
-    return Verification(scenario, engine, scale, trace, recordings, found)
+    return Verification(scenario, engine, scale, trace, recordings, found, notes)
 
 
 def differences(
@@ -162,7 +168,8 @@ def _by_run(name: str, predicted: Mapping[Any, Any], recorded: Mapping[Any, Any]
 def told(found: Verification) -> str:
     """What came of it, for people."""
     first = found.recordings[0]
-    lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {found.scale}"]
+    how = ", ".join((str(found.scale), *found.notes))
+    lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
     for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True), 1):
         which = f"recording {number}: " if len(found.recordings) > 1 else ""
         if not wrong:
@@ -189,6 +196,7 @@ def as_json(found: Verification) -> dict[str, Any]:
         "scenario": found.scenario.scenario,
         "engine": found.engine,
         "scale": found.scale.factor,
+        "notes": list(found.notes),
         "agrees": found.agrees,
         "predicted": {
             "records": {run: list(lines) for run, lines in found.trace.records.items()},

@@ -57,8 +57,6 @@ class RestateLive(LiveEngine):
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
         self.options = scenario.deployments.restate
-        if self.options.service.sdk == "typescript":
-            self.notes = ("the service runs on the Python SDK: TypeScript's cannot be run",)
         self.targets = Targets(scenario)
         self.world = World(seed, full=False)
         """Only for its luck."""
@@ -95,7 +93,17 @@ class RestateLive(LiveEngine):
             "addressee": self._addressee,
         }
 
-    notes: tuple[str, ...] = ()
+    @classmethod
+    def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
+        """With the Python SDK, the only one that can be run here."""
+        deployment = scenario.deployments.restate
+        if deployment.service.sdk == "python":
+            return scenario, ()
+        service = deployment.service.model_copy(update={"sdk": "python"})
+        deployments = scenario.deployments.model_copy(
+            update={"restate": deployment.model_copy(update={"service": service})}
+        )
+        return scenario.model_copy(update={"deployments": deployments}), (f"sdk python, not {deployment.service.sdk}",)
 
     # ---- processes -------------------------------------------------------------------------------------------
 
