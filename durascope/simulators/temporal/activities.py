@@ -90,19 +90,22 @@ class Activities:
             timeouts,
         )  # fmt: skip
         state.activities[event.id] = activity
-        self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
-        self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
+        if timeouts[0] or timeouts[1]:
+            self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
+            self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
         return activity
 
     def _timeouts(self, state: MutableState, step: Run, start_to_close: int) -> tuple[int, int, int, int]:
         """Schedule-to-close, schedule-to-start, start-to-close, heartbeat, as the server normalises them (A5)."""
+        cap = state.options.run_timeout
+        if not cap and step.total_timeout is None and step.queue_timeout is None and step.heartbeat is None:
+            return 0, 0, start_to_close, 0
         to_close = step.total_timeout or 0
         to_start = step.queue_timeout or 0
         if to_close:
             start_to_close = min(start_to_close, to_close)
             to_start = min(to_start or to_close, to_close)
         heartbeat = step.heartbeat.timeout if step.heartbeat is not None else 0
-        cap = self.server.executions.timeout_of(state)
         if cap:
             return (
                 min(to_close or cap, cap),
@@ -132,7 +135,8 @@ class Activities:
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
         self._arm(state, activity, "start-to-close", now, start_to_close)
-        self._arm(state, activity, "heartbeat", now, heartbeat)
+        if heartbeat:
+            self._arm(state, activity, "heartbeat", now, heartbeat)
         if not eager:
             self.set_timer(state)
         return ActivityTask(state, activity)
@@ -330,7 +334,7 @@ class Activities:
     ) -> None:
         del state.activities[activity.scheduled_id]
         if activity.retry_timer is not None:
-            self.server.timers.cancel(activity.retry_timer)
+            self.server.timers.discard(activity.retry_timer)
         started: HistoryEvent | None = None
         now, name = self.server.world.now, activity.name
         if activity.started_at is not None:
@@ -346,12 +350,12 @@ class Activities:
         state.record(kind, now, scheduled_event_id=activity.scheduled_id, started=started, name=name,
                      identity=activity.worker, **attributes)  # fmt: skip
         self.set_timer(state)
-        if wake:
-            self.server.workflow_tasks.need(state)
+        if wake and state.wft is None:
+            self.server.workflow_tasks.schedule(state)
 
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""
         for activity in state.activities.values():
-            self.server.timers.cancel(activity.retry_timer)
+            self.server.timers.discard(activity.retry_timer)
         state.activities.clear()
-        self.server.timers.cancel(state.activity_timer)
+        self.server.timers.discard(state.activity_timer)

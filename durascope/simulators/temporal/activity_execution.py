@@ -40,8 +40,11 @@ class ActivityExecution:
             self._beat = self.worker.after(0, self._heartbeat)
         elif heartbeat is not None:
             timeout = min(timeout, task.timeouts[3])
-        self.body = self.worker.execute_body(task, self._ended)
-        if not self._over and self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
+        body = self.worker.execute_body(task, self._ended)
+        if self._over:
+            return
+        self.body = body
+        if body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
             self._limit = self.worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
 
     def _ended(self, outcome: Outcome) -> None:
@@ -57,8 +60,9 @@ class ActivityExecution:
 
     def _stop(self) -> None:
         self._over = True
-        if self.body is not None and not self.body.over:
-            self.body.cancel()
+        body, self.body = self.body, None
+        if body is not None and not body.over:
+            body.cancel()
         self.worker.cancel(self._beat)
         self.worker.cancel(self._limit)
         self.worker.activity_over(self)

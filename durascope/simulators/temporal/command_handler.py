@@ -50,8 +50,6 @@ class CommandHandler:
 
     def refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
         """Why these commands are too many for the run (§13): the task's failure cause, or None."""
-        if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._limit:
-            return None
         pending = {
             "ScheduleActivityTask": len(state.activities),
             "StartChildWorkflowExecution": len(state.children),
@@ -81,7 +79,8 @@ class CommandHandler:
                 cancelled |= self._how[command.kind](state, command, completed.id)
                 markers |= command.kind == "RecordMarker" and command.attributes["marker"] == "local-activity"
         state.markers_in_tasks += markers
-        self.server.updates.answered(state, done.commands)
+        if self.server.updates.registry:
+            self.server.updates.answered(state, done.commands)
         if not state.open:
             return [], False
         eager = self._start_activities(state, done.eager, link)

@@ -40,9 +40,6 @@ class Executions:
         state = None if run_id is None else self.server.store.runs.get(run_id)
         return state if state is not None and state.open else None
 
-    def timeout_of(self, state: MutableState) -> int:
-        return state.options.run_timeout
-
     # ---- started -------------------------------------------------------------------------------------------
 
     def create(
@@ -207,9 +204,10 @@ class Executions:
         state.closed_at = server.world.now
         server.activities.drop(state)
         server.user_timers.drop(state)
-        server.timers.cancel(state.wft_timer)
-        server.timers.cancel(state.run_timer)
-        server.timers.cancel(state.first_task_timer)
+        timers = server.timers
+        timers.discard(state.wft_timer)
+        timers.discard(state.run_timer)
+        timers.discard(state.first_task_timer)
         server.updates.closed(state)
         if state.completed_updates:
             server.store.last_updates[state.options.workflow_id] = state.completed_updates

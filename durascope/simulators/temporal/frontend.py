@@ -49,15 +49,11 @@ class Frontend:
         link.sticky = sticky if sticky is not None else link.sticky
         self.server.matching.poll(queue, Poll(link, call))
 
-    def _pending(self, run_id: int, task: WorkflowTask) -> MutableState | None:
-        state = self.server.store.runs.get(run_id)
-        return state if self.server.workflow_tasks.held_by(state, task) else None
-
     def _workflow_task_completed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion
     ) -> None:
-        state = self._pending(run_id, task)
-        if state is None:
+        state = self.server.store.runs.get(run_id)
+        if state is None or state.wft is not task or task.started_at is None:
             link.reply(call, "not found")
         else:
             self.server.workflow_tasks.completed(state, task, link, call, done)
@@ -65,8 +61,8 @@ class Frontend:
     def _workflow_task_failed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, cause: str, message: str
     ) -> None:
-        state = self._pending(run_id, task)
-        if state is not None:
+        state = self.server.store.runs.get(run_id)
+        if state is not None and state.wft is task and task.started_at is not None:
             self.server.workflow_tasks.failed(state, task, cause, message)
         link.reply(call, "failed")
 

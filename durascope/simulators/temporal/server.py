@@ -207,11 +207,11 @@ class Server(Component):
     def commit(self, state: MutableState) -> None:
         """The transition's write: from here on it has happened."""
         world, history = self.world, state.history
+        events = len(history.events)
         if world.full:
             for event in history.uncommitted():
                 world.emit(HISTORY, Kind.RECORDED, state.run, detail=line(event))
         else:
-            events = len(history.events)
             world.recorder.count += events - history.committed
             history.committed = events
         if self.outbox:
@@ -222,7 +222,7 @@ class Server(Component):
             closing, self.closing = self.closing, []
             for closed, successor in closing:
                 self.executions.after_close(closed, successor)
-        elif len(history.events) > 1000 or history.payload_bytes > 1_000_000:
+        elif events > 1000 or history.payload_bytes > 1_000_000:
             self._check_limits(state)
 
     def size_of(self, state: MutableState) -> int:

@@ -121,6 +121,12 @@ class TimerQueue:
             self.server.cancel(self._armed)
             self._armed = None
 
+    def discard(self, task: TimerTask | None) -> None:
+        """The task's run is over: nothing of it is kept for the entry that is still in the queue."""
+        if task is not None:
+            self.cancel(task)
+            task.state = task.subject = None
+
     def _enter(self, task: TimerTask, at: int) -> None:
         store = self.store
         store.count += 1

@@ -57,7 +57,7 @@ class Updates:
         self._query_timeout = duration("query_timeout")
 
     def reset(self) -> None:
-        self._registry: dict[int, dict[str, UpdateRequest]] = {}
+        self.registry: dict[int, dict[str, UpdateRequest]] = {}
         self._waiters: dict[tuple[int, str], tuple[Link, Call]] = {}
 
     # ---- updates -------------------------------------------------------------------------------------------
@@ -72,7 +72,7 @@ class Updates:
             link.reply(call, "completed")
             return
         self._waiters[state.run_id, id] = (link, call)
-        registry = self._registry.setdefault(state.run_id, {})
+        registry = self.registry.setdefault(state.run_id, {})
         if id in state.updates or id in registry:
             return
         if len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total:
@@ -87,12 +87,12 @@ class Updates:
 
     def waiting(self, state: MutableState) -> bool:
         """Whether an update waits for a workflow task to ride on."""
-        registry = self._registry.get(state.run_id)
+        registry = self.registry.get(state.run_id)
         return bool(registry) and any(not update.sent for update in registry.values())
 
     def to_send(self, state: MutableState) -> Sequence[UpdateRequest]:
         """What goes out with the workflow task that starts now."""
-        registry = self._registry.get(state.run_id)
+        registry = self.registry.get(state.run_id)
         if not registry:
             return ()
         unsent = [update for update in registry.values() if not update.sent]
@@ -102,12 +102,12 @@ class Updates:
 
     def send_again(self, state: MutableState) -> None:
         """The task they went with has failed: they go with the next one."""
-        for update in self._registry.get(state.run_id, {}).values():
+        for update in self.registry.get(state.run_id, {}).values():
             update.sent = False
 
     def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
         id: str = command.attributes["id"]
-        self._registry.get(state.run_id, {}).pop(id, None)
+        self.registry.get(state.run_id, {}).pop(id, None)
         event = state.history.append(
             "WorkflowExecutionUpdateAccepted",
             self.server.world.now,
@@ -145,7 +145,7 @@ class Updates:
         for command in commands:
             if command.kind == "RejectUpdate":
                 id: str = command.attributes["id"]
-                self._registry.get(state.run_id, {}).pop(id, None)
+                self.registry.get(state.run_id, {}).pop(id, None)
                 self._answer(state, id, "rejected")
 
     def _answer(self, state: MutableState, id: str, answer: str) -> None:
@@ -155,7 +155,7 @@ class Updates:
 
     def closed(self, state: MutableState) -> None:
         """The run is over: whoever still waits will not get an answer."""
-        registry = self._registry.pop(state.run_id, {})
+        registry = self.registry.pop(state.run_id, {})
         for id in (*registry, *state.updates):
             self._answer(state, id, "not found" if id in registry else "aborted")
 

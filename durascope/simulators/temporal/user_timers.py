@@ -89,4 +89,4 @@ class UserTimers:
 
     def drop(self, state: MutableState) -> None:
         state.timers.clear()
-        self.server.timers.cancel(state.user_timer)
+        self.server.timers.discard(state.user_timer)

@@ -108,7 +108,7 @@ class Worker(Component):
         busy = len(self.activities) if kind == "activity" else len(self.tasks)
         if self.draining:
             return
-        if busy + self._idle_polls[kind] >= self.options.slots and busy:
+        if busy and busy + self._idle_polls[kind] >= self.options.slots:
             self._unpolled[kind].append(queue)
             return
         self._idle_polls[kind] += 1
@@ -143,7 +143,7 @@ class Worker(Component):
         if under_way is not None:
             under_way.buffered = task
             return
-        instance = self.cache.get(task.run_id)
+        instance = self.cache.pop(task.run_id, None)
         if instance is None and not task.full:
             self.channel.call(
                 "get history", (task.run_id,), lambda events: self._history_came(task, events), REPORTS,
@@ -167,7 +167,6 @@ class Worker(Component):
     def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
         run = task.options.run
         processing = self.tasks[task.run_id] = Processing(task, instance)
-        self.cache.pop(task.run_id, None)
         self.world.emit(self.name, Kind.WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
         if processing.replays:
             self.world.emit(self.name, Kind.REPLAY_STARTED, run)
@@ -236,7 +235,8 @@ class Worker(Component):
             self._free(processing, instance)
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
         elif done.failed is None:
-            done.eager = self._eager_slots()
+            if done.commands:
+                done.eager = self._eager_slots()
             self.channel.call(
                 "complete workflow task", (task.run_id, task.task, done),
                 lambda answer: self._completed(processing, answer), REPORTS, run=run,
@@ -276,19 +276,23 @@ class Worker(Component):
         if instance is None:
             self._evict(processing.instance)
         elif instance.finished:
-            pass
+            instance.close()
         elif self.options.cache or more or instance.local:
             self.cache[run_id] = instance
             limit = max(1, self.options.cache)
             while len(self.cache) > limit:
                 self._evict(self.cache.popitem(last=False)[1])
-        self._slot_free("workflow")
+        else:
+            instance.close()
+        if self._unpolled["workflow"]:
+            self._slot_free("workflow")
         if processing.buffered is not None:
             self._take_workflow_task(processing.buffered)
 
     def _evict(self, instance: WorkflowInstance) -> None:
         for local in instance.local.values():
             self.cancel_local_activity(local)
+        instance.close()
 
     # ---- local activities ----------------------------------------------------------------------------------
 

@@ -46,6 +46,12 @@ class Nondeterminism(Exception):
 class WorkflowInstance:
     """One run in one worker process."""
 
+    __slots__ = (
+        "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local", "local_news", "loop",
+        "machines", "markers", "options", "outgoing", "patches", "primary", "processed", "program", "replaying",
+        "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
+    )  # fmt: skip
+
     def __init__(self, worker: Worker, run_id: int, options: StartOptions, workflow: Workflow) -> None:
         self.worker = worker
         self.run_id = run_id
@@ -81,7 +87,7 @@ class WorkflowInstance:
         self.local_news: list[Job] = []
         self.patches: set[str] = set()
         self.waits: list[str] = []
-        self._seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
+        self.seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
 
     def _compute_time(self, step: Any, key: str) -> int:
         return self.worker.engine.compute_time(self.options.run, step, key)
@@ -95,8 +101,12 @@ class WorkflowInstance:
 
     def next_seq(self, kind: str) -> int:
         """The SDK's counters: activities and local activities share one (E5)."""
-        self._seqs[kind] += 1
-        return self._seqs[kind]
+        self.seqs[kind] += 1
+        return self.seqs[kind]
+
+    def close(self) -> None:
+        """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""
+        del self.program, self.primary, self.sdk.instance, self.sdk
 
     # ---- one workflow task ---------------------------------------------------------------------------------
 
@@ -252,7 +262,7 @@ class WorkflowInstance:
 
     def _unsent(self, command: Command) -> bool:
         """Whether the server has not seen the command: then it can be taken back without a trace."""
-        return command.handle.event_id == 0 and not self._was_sent(command)
+        return command.handle is not None and not self._was_sent(command)
 
     def _was_sent(self, command: Command) -> bool:
         for number, each in enumerate(self.outgoing):
@@ -352,7 +362,7 @@ class WorkflowInstance:
         a = event.attributes
         if EVENT_OF[command.kind] != event.kind or not _same(command, a):
             raise Nondeterminism(f"event {event.id} is {event.kind} {a.get('name', '')}, the code asks for {command}")
-        handle = command.handle
+        handle, command.handle = command.handle, None
         if handle is not None:
             handle.event_id = event.id
             if handle.awaits_events:

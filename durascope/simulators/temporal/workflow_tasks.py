@@ -177,7 +177,8 @@ class WorkflowTasks:
             for number, event in enumerate(made_up, first):
                 event.id = number
             delta.extend(made_up)
-        return TaskForWorker(state, task, delta, full, self.server.updates.to_send(state))
+        updates = self.server.updates
+        return TaskForWorker(state, task, delta, full, updates.to_send(state) if updates.registry else ())
 
     def _start_to_close(self, state: MutableState, attempt: int) -> int:
         if attempt <= 3:
@@ -188,10 +189,6 @@ class WorkflowTasks:
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def held_by(self, state: MutableState | None, task: WorkflowTask) -> bool:
-        """Whether a worker's answer to that task is still wanted."""
-        return state is not None and state.open and state.wft is task and task.started_at is not None
-
     def completed(self, state: MutableState, task: WorkflowTask, link: Link, call: Call, done: TaskCompletion) -> None:
         """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
         server = self.server
@@ -199,18 +196,20 @@ class WorkflowTasks:
             self.failed(state, task, "unhandled-command", "UnhandledCommand")
             link.reply(call, "failed")
             return
-        refusal = server.commands.refusal(state, done.commands)
-        if refusal is not None:
-            self.failed(state, task, refusal, "too many pending")
-            link.reply(call, "failed")
-            return
+        if len(done.commands) > 100 or len(state.activities) > 100 or len(state.children) > 100:
+            refusal = server.commands.refusal(state, done.commands)
+            if refusal is not None:
+                self.failed(state, task, refusal, "too many pending")
+                link.reply(call, "failed")
+                return
         server.timers.cancel(state.wft_timer)
         if task.kind == "speculative" and all(command.kind == "RejectUpdate" for command in done.commands):
             state.wft = None
             server.updates.answered(state, done.commands)
             self._go_on(state, link, call, (), inline=False)
             return
-        self.write(state, task)
+        if task.kind != "normal":
+            self.write(state, task)
         completed = state.history.append(
             "WorkflowTaskCompleted",
             server.world.now,
@@ -229,7 +228,7 @@ class WorkflowTasks:
             server.commit(state)
             link.reply(call, "completed")
             return
-        flushed = state.flush()
+        flushed = bool(state.history.buffer) and state.flush()
         self._go_on(state, link, call, eager, inline=flushed or cancelled or done.wants_another, waits=done.waits)
 
     def _go_on(
@@ -242,7 +241,7 @@ class WorkflowTasks:
         if inline:
             task = self.schedule(state, inline=True)
             self.begin(state, task, link.worker)
-        elif server.updates.waiting(state):
+        elif server.updates.registry and server.updates.waiting(state):
             task = self.speculative(state)
             self.begin(state, task, link.worker)
         server.commit(state)
@@ -269,7 +268,7 @@ class WorkflowTasks:
 
     def not_closed(self, state: MutableState, task: WorkflowTask) -> None:
         """Start-to-close has passed: whoever has it is taken for dead (W5)."""
-        if not self.held_by(state, task):
+        if state.wft is not task or task.started_at is None:
             return
         if task.kind != "transient":
             self.write(state, task)
