@@ -25,6 +25,10 @@ HOPELESS_ATTEMPT: Final = 1_000
 """A run whose step has been attempted this often is not followed any further: it retries for ever."""
 
 
+IDLE_CALLS: Final = 100_000
+"""So many callbacks in a row without a step's moment, a run's begin or a run's end: somebody retries in vain for ever."""
+
+
 class Killed(BaseException):
     """Unwinds the code of a component that a fault has killed in the middle of what it did."""
 
@@ -86,6 +90,7 @@ class World:
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
         self._pending = 0
+        self._progress = 0
         self._stopped = False
         self._hopeless: set[str] = set()
 
@@ -132,7 +137,13 @@ class World:
         """Lets everything happen, until nothing is left that matters."""
         env, recorder = self.env, self.recorder
         queue = env._queue
+        idle, progress = 0, self._progress
         while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
+            idle += 1
+            if idle >= IDLE_CALLS:
+                if self._progress == progress:
+                    break
+                idle, progress = 0, self._progress
             call = queue[0][3]
             if type(call) is not Call:
                 self.now = int(queue[0][0])
@@ -187,6 +198,7 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
+        self._progress += 1
         if self.full:
             self._record(lane, kind, run, step, attempt, detail)
         else:
@@ -202,9 +214,11 @@ class World:
             self.moments.marked(event, run, self.running)
 
     def run_started(self, lane: str, run: RunInfo) -> None:
+        self._progress += 1
         self.recorder.run_started(self.now, lane, run)
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
+        self._progress += 1
         self.recorder.run_ended(self.now, lane, run, status)
 
     def _give_up(self, run: RunInfo) -> None:

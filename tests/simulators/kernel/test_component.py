@@ -141,3 +141,14 @@ def test_every_event_names_the_one_that_led_to_it() -> None:
     here.emit("elsewhere", Kind.CUT)
     here.run()
     assert [event.cause for event in here.recorder.events] == [None, 0, 0]
+
+
+def test_a_world_in_which_somebody_retries_in_vain_for_ever_comes_to_an_end() -> None:
+    here = World(0, full=False)
+
+    def retry() -> None:
+        here.after(1_000_000, retry)
+
+    retry()
+    here.run()
+    assert here.now < 2 * 100_000 * 1_000_000
