@@ -63,7 +63,7 @@ class Services:
         self._down[name] = self._down.get(name, 0) + 1
         self.world.emit(name, Kind.OUTAGE_STARTED)
         if duration < FOREVER:
-            self.world.after(duration, self._recover, name)
+            self.world.ahead(duration, self._recover, name)
 
     def _recover(self, name: str) -> None:
         self._down[name] -= 1

@@ -44,7 +44,7 @@ class WorkloadDriver:
         while following is not None and following[0] == at:
             together.append(following[1])
             following = next(starts, None)
-        self.world.after(at - self.world.now, self._start, together, starts, following)
+        self.world.ahead(at - self.world.now, self._start, together, starts, following)
 
     def _start(self, numbers: list[int], starts: Iterator[tuple[int, int]], following: tuple[int, int] | None) -> None:
         self.world.recorder.cause = None
@@ -92,7 +92,7 @@ class WorkloadDriver:
         share = _share(event.to)
         if event.when is None:
             for target in self._targets(event, share):
-                self.world.after(event.at or 0, self._send, event, number, target, None)
+                self.world.ahead(event.at or 0, self._send, event, number, target, None)
             return
         numbers = frozenset((event.to,)) if isinstance(event.to, int) else None
         if share is not None:

@@ -88,7 +88,7 @@ class Moments:
                 continue
             waiter.fired.add(run.name)
             if waiter.after:
-                self.world.after(waiter.after, waiter.action, run)
+                self.world.ahead(waiter.after, waiter.action, run)
             else:
                 waiter.action(run)
         if running is not None and running.incarnation != incarnation:
@@ -125,7 +125,7 @@ class FaultInjector:
             if fault.when is not None:
                 self.moments.wait(fault.when, action)
             else:
-                self.world.after(fault.at or 0, action, None)
+                self.world.ahead(fault.at or 0, action, None)
 
     def arm_point(self, point: CrashPoint) -> None:
         """Arms a crash that is in no scenario."""
@@ -147,7 +147,7 @@ class FaultInjector:
                     replica = self._replica(fault.hang, fault.replica, run, step)
                     for component in replica:
                         component.hang()
-                        self.world.after(fault.for_, component.resume)
+                        self.world.ahead(fault.for_, component.resume)
                 case Outage():
                     self.engine.services.outage(fault.outage, fault.for_)
                 case Cut():
@@ -175,7 +175,7 @@ class FaultInjector:
             else:
                 component.crash()
         if down_for < FOREVER:
-            self.world.after(down_for, self._restart, replica)
+            self.world.ahead(down_for, self._restart, replica)
 
     def _restart(self, replica: Sequence[Component]) -> None:
         for component in replica:
@@ -197,10 +197,10 @@ class FaultInjector:
         for a, b in pairs:
             network.cut(a, b)
             if duration < FOREVER:
-                self.world.after(duration, network.heal, a, b)
+                self.world.ahead(duration, network.heal, a, b)
         self.world.emit("network", Kind.CUT, detail=(one, other))
         if duration < FOREVER:
-            self.world.after(duration, self.world.emit, "network", Kind.HEALED)
+            self.world.ahead(duration, self.world.emit, "network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
         workflow = changed(self.engine.code[fault.deploy], fault.change)

@@ -25,8 +25,9 @@ HOPELESS_ATTEMPT: Final = 1_000
 """A run whose step has been attempted this often is not followed any further: it retries for ever."""
 
 
-IDLE_CALLS: Final = 100_000
-"""So many callbacks in a row without a step's moment, a run's begin or a run's end: somebody retries in vain for ever."""
+IDLE_CALLS: Final = 30_000
+"""So many callbacks in a row without a step's moment, a run's begin or end, and nothing to come from outside:
+somebody retries in vain, for ever."""
 
 
 class Killed(BaseException):
@@ -91,6 +92,7 @@ class World:
         self._points: dict[int, Callable[[], Any]] = {}
         self._pending = 0
         self._progress = 0
+        self._ahead = 0
         self._stopped = False
         self._hopeless: set[str] = set()
 
@@ -141,7 +143,7 @@ class World:
         while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
             idle += 1
             if idle >= IDLE_CALLS:
-                if self._progress == progress:
+                if self._progress == progress and not self._ahead:
                     break
                 idle, progress = 0, self._progress
             call = queue[0][3]
