@@ -1,4 +1,4 @@
-"""What every engine model offers to the world around it: the workload drives it, faults hit it, the trace is read off it."""
+"""What every engine model offers to the world around it: to the workload, to faults, and to whoever reads the trace."""
 
 from __future__ import annotations
 

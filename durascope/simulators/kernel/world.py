@@ -107,6 +107,15 @@ class World:
         heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
         return call
 
+    def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
+        """The same for what comes from outside (a start, an event, a fault and its end): it can set things going again."""
+        self._ahead += 1
+        self.after(delay, self._arrive, fn, args)
+
+    def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._ahead -= 1
+        fn(*args)
+
     def after_in(
         self, owner: Component, delay: int, fn: Callable[..., Any], args: tuple[Any, ...], daemon: bool
     ) -> Call:
