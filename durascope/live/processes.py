@@ -60,18 +60,19 @@ class Gate:
 
     def start(self, managed: Managed) -> subprocess.Popen[bytes]:
         """Starts the process. Raises `LiveProblem` where the stage is over: nothing may outlive it."""
-        with self._lock, managed.log.open("ab") as log:
+        with self._lock:
             if not self._open:
                 raise LiveProblem(f"{managed.name} is not started any more: the verification is over")
-            process = subprocess.Popen(
-                list(managed.command),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=managed.directory,
-                env={**os.environ, **managed.environment},
-                start_new_session=True,
-            )
+            with managed.log.open("ab") as log:
+                process = subprocess.Popen(
+                    list(managed.command),
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    cwd=managed.directory,
+                    env={**os.environ, **managed.environment},
+                    start_new_session=True,
+                )
             self._tell(f"+{process.pid}")
             return process
 

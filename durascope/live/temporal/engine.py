@@ -134,7 +134,7 @@ class TemporalLive(LiveEngine):
             effects=self._effects(),
             facts={
                 "replayed": {process: dict(counts) for process, counts in sorted(self._replayed.items())},
-                "starts": dict(outside.starts) if len(outside.starts) > 1 else {},
+                "starts": dict(outside.starts),
                 "answers": outside.answers,
                 "lasts": {name: execution.lasted for name, execution in named if execution.closed},
             },

@@ -1,0 +1,166 @@
+"""Scenarios on a real Temporal server, processes really killed: each recording is the case's, and the predicted one.
+
+They run side by side, a few at a time: most of a crash is waiting.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from durascope.live.judging import judge
+from durascope.live.keeping import case_yaml
+from durascope.live.processes import LiveProblem
+from durascope.live.temporal.server import find_binary
+from durascope.live.verification import Verification, told, verify
+from durascope.models.cases import TemporalCase
+from durascope.models.loading import load, load_scenario
+
+pytestmark = pytest.mark.live
+
+CASES = Path(__file__).parent.parent / "conformance" / "temporal"
+SIDE_BY_SIDE = 3
+
+VERIFIED = (
+    "crash-mid-activity",
+    "crash-during-timer-sticky-timeout",
+    "crash-in-first-workflow-task",
+    "workflow-code-bug",
+    "graceful-stop-mid-activity",
+    "server-crash-during-timer",
+    "wait-ends-by-signal",
+    "continue-as-new",
+    "retry-twice-then-success",
+    "update-and-query",
+    "child-workflow",
+    "local-activities",
+    "undo-after-failure",
+    "duplicate-start-refused",
+    "happy-path",
+)
+"""Longest first."""
+SHIPPED = ("order-fulfillment", "order-fulfillment-engine-crash")
+
+
+@pytest.fixture(scope="module")
+def verified() -> Iterator[dict[str, Future[Verification]]]:
+    """Every verification by its name; the first test that asks starts them all."""
+    try:
+        find_binary()
+    except LiveProblem as missing:
+        pytest.skip(str(missing))
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        futures = {name: pool.submit(_verify, name) for name in (*SHIPPED, *VERIFIED)}
+        yield futures
+        for future in futures.values():
+            future.cancel()
+
+
+def _verify(name: str) -> Verification:
+    if name in SHIPPED:
+        return verify(load_scenario(name), "temporal")
+    case = _case(name)
+    return verify(case.scenario, "temporal", case=case)
+
+
+def _case(name: str) -> TemporalCase:
+    case = load(CASES / f"{name}.yaml")
+    assert isinstance(case, TemporalCase)
+    return case
+
+
+def recorded_otherwise(case: TemporalCase, found: Verification) -> list[str]:
+    """What the recording has otherwise than the case; nothing: the engine did what it had done before."""
+    recording, alike, facts = found.recordings[0], judge(case), found.recordings[0].facts
+    wrong: list[str] = []
+    if not any(
+        variant.keys() == recording.records.keys()
+        and all(alike(run, lines, recording.records[run]) for run, lines in variant.items())
+        for variant in case.records
+    ):
+        wrong.append(f"records: {recording.records}")
+    if recording.status != case.status:
+        wrong.append(f"status: {recording.status}")
+    if recording.effects != case.effects:
+        wrong.append(f"effects: {recording.effects}")
+    if facts["replayed"] != case.replayed:
+        wrong.append(f"replayed: {facts['replayed']}")
+    if facts["answers"] != case.answers:
+        wrong.append(f"answers: {facts['answers']}")
+    if case.starts and facts["starts"] != case.starts:
+        wrong.append(f"starts: {facts['starts']}")
+    return wrong
+
+
+@pytest.mark.parametrize("name", VERIFIED)
+def test_the_server_does_what_was_recorded_and_what_is_predicted(
+    name: str, verified: dict[str, Future[Verification]]
+) -> None:
+    found = verified[name].result()
+    assert recorded_otherwise(_case(name), found) == []
+    assert found.agrees, told(found)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_scenarios_that_ship_are_predicted(name: str, verified: dict[str, Future[Verification]]) -> None:
+    found = verified[name].result()
+    assert found.agrees, told(found)
+
+
+def test_a_kept_recording_is_a_case(tmp_path: Path, verified: dict[str, Future[Verification]]) -> None:
+    found = verified["happy-path"].result()
+    kept = tmp_path / "kept.yaml"
+    kept.write_text(case_yaml(found, "kept"), "utf-8")
+    case = load(kept)
+    assert isinstance(case, TemporalCase)
+    assert case.scenario == found.scenario
+    assert recorded_otherwise(case, found) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_verification_that_is_stopped_leaves_nothing_behind(
+    number: signal.Signals, tmp_path: Path, verified: dict[str, Future[Verification]]
+) -> None:
+    verified["happy-path"].result()
+    command = [sys.executable, "-m", "durascope", "verify", str(CASES / "wait-times-out.yaml")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    verification = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        _wait(lambda: len(_processes_in(tmp_path)) >= 2)
+        verification.send_signal(number)
+        verification.wait(20)
+    finally:
+        verification.kill()
+        verification.wait()
+    _wait(lambda: not _processes_in(tmp_path) and not list(tmp_path.iterdir()))
+
+
+def _wait(condition: object) -> None:
+    assert callable(condition)
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _processes_in(folder: Path) -> list[str]:
+    """The processes that work in a folder."""
+    found: list[str] = []
+    for each in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if each.readlink().is_relative_to(folder):
+                found.append(each.parent.name)
+        except OSError:
+            continue
+    return found
