@@ -78,8 +78,7 @@ class Activities:
             {
                 "activity_id": command.seq,
                 "name": command.name,
-                "queue": attributes["queue"],
-                "step": step,
+                "asked": attributes,
                 "timeouts": timeouts,
                 "retry_policy": policy,
                 "workflow_task_completed_event_id": completed_id,
@@ -198,9 +197,7 @@ class Activities:
         activity.heartbeat_at = self.server.world.now
         link.reply(call, "cancel" if activity.cancel_requested else "go on")
 
-    def _recorded(
-        self, state: MutableState, activity: Activity, link: Link, call: Call, *, final: bool = True
-    ) -> None:
+    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, *, final: bool = True) -> None:
         """Ends a report's transition, and answers it."""
         world = self.server.world
         self.server.commit(state)

@@ -35,8 +35,5 @@ def actions(state: MutableState, events: Mapping[str, int]) -> int:
 
 
 def _signals_counted_elsewhere(events: Sequence[HistoryEvent]) -> int:
-    sent = sum(
-        event.kind == "WorkflowExecutionSignaled" and event.attributes["identity"] == "history-service"
-        for event in events
-    )
+    sent = sum(event.kind == "WorkflowExecutionSignaled" and event.attributes["sender"] is not None for event in events)
     return sent + (events[1].kind == "WorkflowExecutionSignaled")

@@ -64,7 +64,7 @@ class Executions:
             state.run_timer = server.timers.add(now + options.delay + options.run_timeout, "run_timeout", state)
         if signal is not None:
             state.signals += 1
-            state.history.append("WorkflowExecutionSignaled", now, _signal(*signal, "client"))
+            state.history.append("WorkflowExecutionSignaled", now, _signal(*signal, None))
         if options.delay:
             state.first_task_timer = server.timers.add(now + options.delay, "first_workflow_task", state)
         elif first_task == "now":
@@ -114,21 +114,24 @@ class Executions:
 
     # ---- what comes from outside while it runs -------------------------------------------------------------
 
-    def signalled(self, state: MutableState, name: str, payload: Any, identity: str) -> bool:
-        """Accepts a signal (§8); False above the limit of signals per run."""
+    def signalled(self, state: MutableState, name: str, payload: Any, sender: tuple[int, int] | None = None) -> bool:
+        """Accepts a signal (§8); False above the limit of signals per run.
+
+        `sender` is the run that sent it, and the event there; None: it came from outside.
+        """
         if state.signals >= self._signals:
             return False
         state.signals += 1
-        state.record("WorkflowExecutionSignaled", self.server.world.now, **_signal(name, payload, identity))
+        state.record("WorkflowExecutionSignaled", self.server.world.now, **_signal(name, payload, sender))
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         return True
 
-    def cancel_requested(self, state: MutableState) -> None:
+    def cancel_requested(self, state: MutableState, sender: tuple[int, int] | None = None) -> None:
         if state.cancel_requested:
             return
         state.cancel_requested = True
-        state.record("WorkflowExecutionCancelRequested", self.server.world.now, identity="client")
+        state.record("WorkflowExecutionCancelRequested", self.server.world.now, sender=sender)
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")
 
@@ -229,5 +232,5 @@ class Executions:
         server.keep(state)
 
 
-def _signal(name: str, payload: Any, identity: str) -> dict[str, Any]:
-    return {"name": name, "payload": payload, "identity": identity}
+def _signal(name: str, payload: Any, sender: tuple[int, int] | None) -> dict[str, Any]:
+    return {"name": name, "payload": payload, "sender": sender}

@@ -65,6 +65,8 @@ class Externals:
             run=child.initiated.attributes["run"],
             workflow_id=child.workflow_id,
             parent=Parent(run_id, initiated_id, child.abandoned),
+            run_timeout=child.initiated.attributes["run_timeout"],
+            retry=child.initiated.attributes["retry"],
         )
         started = server.executions.create(options, first_task="later")
         child.run_id = started.run_id
@@ -130,12 +132,10 @@ class Externals:
         target = self.server.executions.open_run(workflow_id)
         name = event.attributes["name"]
         accepted = target is not None and self.server.executions.signalled(
-            target, name, event.attributes["payload"], "history-service"
+            target, name, event.attributes["payload"], (run_id, initiated_id)
         )
         kind = "ExternalWorkflowExecutionSignaled" if accepted else "SignalExternalWorkflowExecutionFailed"
-        sender.record(
-            kind, self.server.world.now, initiated_event_id=initiated_id, name=name, workflow_id=workflow_id
-        )
+        sender.record(kind, self.server.world.now, initiated_event_id=initiated_id, name=name, workflow_id=workflow_id)
         self._tell(sender)
         if accepted:
             label = event.attributes["label"]
@@ -149,7 +149,7 @@ class Externals:
         _, workflow_id = sender.externals.pop(initiated_id)
         target = self.server.executions.open_run(workflow_id)
         if target is not None:
-            self.server.executions.cancel_requested(target)
+            self.server.executions.cancel_requested(target, (run_id, initiated_id))
         kind = (
             "ExternalWorkflowExecutionCancelRequested"
             if target is not None

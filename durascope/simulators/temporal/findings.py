@@ -9,6 +9,7 @@ from durascope.simulators.engine import Findings
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.billing import actions
 from durascope.simulators.temporal.constants import event_bytes
+from durascope.simulators.temporal.histories import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 
@@ -91,13 +92,19 @@ class Accounts:
             found.status[name] = state.status
             lasts[name] = (state.closed_at or self.engine.world.now) - state.started_at
         for name, run in self.engine.world.recorder.runs.items():
-            if self.engine.records and "." not in name and name not in found.status and run.workflow in self._entities():
+            if (
+                self.engine.records
+                and "." not in name
+                and name not in found.status
+                and run.workflow in self._entities()
+            ):
                 found.status[name] = run.status
         found.facts.update(
             starts=dict(self._starts),
             answers={name: _summed(answers) for name, answers in self._answers.items()},
             replayed=self._replayed,
             lasts=lasts,
+            histories=histories(states, names),
         )
         found.notes.extend((*self.engine.unsupported(), *self._notes))
         return found

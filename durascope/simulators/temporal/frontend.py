@@ -89,7 +89,11 @@ class Frontend:
         if running is not None and running.run.name == options.run.name and running.options.execution == 1:
             link.reply(call, "started")  # the same request again, whose answer was lost
             return
-        if running is None and update is not None and update[0] in server.store.last_updates.get(options.workflow_id, ()):
+        if (
+            running is None
+            and update is not None
+            and update[0] in server.store.last_updates.get(options.workflow_id, ())
+        ):
             link.reply(call, "completed")  # the run that completed it has closed since
             return
         if running is None:
@@ -97,7 +101,7 @@ class Frontend:
             if update is None:
                 link.reply(call, "started")
         elif signal is not None:
-            server.executions.signalled(running, *signal, "client")
+            server.executions.signalled(running, *signal)
             link.reply(call, "attached")
         elif update is None:
             link.reply(call, "attached" if conflict == "use-existing" else "refused")
@@ -113,7 +117,7 @@ class Frontend:
     def _signal(self, link: Link, call: Call, workflow_id: str, name: str, payload: Any) -> None:
         state = self._open(link, call, workflow_id)
         if state is not None:
-            accepted = self.server.executions.signalled(state, name, payload, "client")
+            accepted = self.server.executions.signalled(state, name, payload)
             link.reply(call, "accepted" if accepted else "refused")
 
     def _cancel(self, link: Link, call: Call, workflow_id: str) -> None:

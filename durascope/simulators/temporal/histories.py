@@ -1,0 +1,140 @@
+"""Whole event histories as plain values for the trace: what `lines` tells in a line, with all that was in the event.
+
+Executions refer to each other by their names, events by their numbers; times and durations are in microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from durascope.models.steps import Retry, Run
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.temporal.activities import retry_policy_of
+from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.constants import event_bytes
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.mutable_state import MutableState, RetryPolicy
+from durascope.simulators.temporal.workflow_sdk import REQUEST
+
+Plain = dict[str, Any]
+
+
+def histories(states: Sequence[MutableState], names: Mapping[int, str]) -> list[Plain]:
+    """One for each execution, in their order; `names` are the executions' by the number of the run."""
+    sizes = event_bytes()
+    return [_history(state, names, sizes) for state in states]
+
+
+def _history(state: MutableState, names: Mapping[int, str], sizes: Mapping[str, int]) -> Plain:
+    options, parent = state.options, state.options.parent
+    return {
+        "name": names[state.run_id],
+        "run": _run(options.run),
+        "workflow_id": options.workflow_id,
+        "parent": None
+        if parent is None
+        else {"name": names.get(parent.run_id), "initiated_event_id": parent.initiated_id},
+        "entity": options.entity,
+        "queue": state.queue,
+        "task_timeout": state.task_timeout,
+        "run_timeout": options.run_timeout,
+        "retry_policy": None if options.retry is None else _plain(options.retry),
+        "execution": options.execution,
+        "attempt": options.attempt,
+        "initiator": options.initiator,
+        "resume_at": options.resume_at,
+        "carried": dict(options.carried),
+        "delay": options.delay,
+        "events": _events(state.history.events, names, sizes),
+    }
+
+
+def _events(events: Sequence[HistoryEvent], names: Mapping[int, str], sizes: Mapping[str, int]) -> list[Plain]:
+    found: list[Plain] = []
+    size = 0
+    for event in events:
+        plain: Plain = {"id": event.id, "kind": event.kind, "at": event.at}
+        for name, value in event.attributes.items():
+            if name == "run_id":
+                plain["run"] = names.get(value)
+            elif name == "started":
+                plain["started_event_id"] = 0 if value is None else value.id
+            elif name == "sender":
+                plain["sender"] = (
+                    None if value is None else {"name": names.get(value[0]), "initiated_event_id": value[1]}
+                )
+            elif name == "asked":
+                plain |= _asked(value)
+            elif name == "payload" and event.attributes.get("name") == REQUEST and "run" in value:
+                plain["payload"] = _run(value["run"])
+            elif name != "options":
+                plain[name] = _plain(value)
+        if event.kind == "WorkflowTaskStarted":
+            plain["history_size_bytes"] = size
+        size += sizes.get(event.kind, sizes["other"]) + (event.attributes.get("size") or 0)
+        found.append(plain)
+    return found
+
+
+def _asked(asked: Mapping[str, Any]) -> Plain:
+    """What an activity was scheduled with."""
+    step: Run = asked["step"]
+    run: RunInfo = asked["run"]
+    handed = () if step.idempotency_key is None else (step.idempotency_key,)
+    return {
+        "queue": asked["queue"],
+        "key": asked["key"],
+        "label": step.label,
+        "run": _run(run),
+        "handed": {name: run.input[name] for name in handed if name in run.input},
+    }
+
+
+def _run(run: RunInfo) -> Plain:
+    return {
+        "run": run.name,
+        "workflow": run.workflow,
+        "number": run.number,
+        "key": run.key,
+        "input": dict(run.input),
+        "luck": run.luck,
+    }
+
+
+def _policy(policy: RetryPolicy) -> Plain:
+    return {
+        "initial": policy.initial,
+        "factor": policy.factor,
+        "max_interval": policy.max_interval,
+        "max_attempts": policy.max_attempts,
+    }
+
+
+def _failure(failure: Failure) -> Plain:
+    return {
+        "message": failure.message,
+        "kind": failure.kind,
+        "retryable": failure.retryable,
+        "retry_after": failure.retry_after,
+        "timeout_type": failure.timeout_type,
+    }
+
+
+_PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
+    RunInfo: _run,
+    Retry: lambda retry: _policy(retry_policy_of(retry)),
+    RetryPolicy: _policy,
+    Failure: _failure,
+}
+
+
+def _plain(value: Any) -> Any:
+    convert = _PLAIN.get(type(value))
+    if convert is not None:
+        return convert(value)
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return value
