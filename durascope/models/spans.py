@@ -158,6 +158,7 @@ class _Reader:
         self.run_ends: dict[str, int] = {}
         self.starts: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
         """When the steps of each run began, with the events' numbers."""
+        self.worked: dict[str | None, list[tuple[int, int]]] = defaultdict(list)
 
     def read(self, number: int, event: Event) -> None:
         kind, run, step, attempt, lane = event.kind, event.run, event.step, event.attempt, event.lane
@@ -188,6 +189,7 @@ class _Reader:
                 begun.due = event.at + event.detail if isinstance(event.detail, int) else None
                 self.backoffs.add(begun, run, step)
             case Kind.WORK_STARTED:
+                self.worked[run].append((number, event.at))
                 self._end(self.timers.take(run, None), number, event.at)
                 self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
             case Kind.WORK_ENDED:
@@ -285,13 +287,14 @@ class _Reader:
         if span.kind == "waiting" and begun.workflow in self.waits.straight:
             later = [at for number, at in self.starts[begun.run] if number > span.events[0]]
             fates.append((min(later, default=self.trace.ended_at), "done"))
+        if span.kind == "queued":  # never picked up: once the code has run on, another task has taken its place
+            later = [at for number, at in self.worked[begun.run] if number > span.events[0]]
+            fates.append((min(later, default=self.trace.ended_at), "dropped" if later else "open"))
         if span.inside is not None and span.inside.end is not None:
             fates.append((span.inside.end, "abandoned"))
-        rank: tuple[Ending, ...] = ("abandoned", "done", "run-ended", "open")
+        rank: tuple[Ending, ...] = ("abandoned", "dropped", "done", "run-ended", "open")
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
 
 
 def _word(detail: object) -> str:
-    if isinstance(detail, list | tuple):
-        return " ".join(map(str, detail))
-    return "" if detail is None else str(detail)
+    return " ".join(map(str, detail)) if isinstance(detail, list | tuple) else "" if detail is None else str(detail)

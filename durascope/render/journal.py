@@ -242,7 +242,7 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: floa
 
 def _cell(canvas: Canvas, look: Look, x: float, y: float, width: float) -> None:
     canvas.box(x, y + 2, width, ROW - 4, fill=look.paint.fill, stroke=look.paint.stroke, radius=2.5)
-    canvas.hatch(x + 0.5, y + 2.5, width - 1, ROW - 5, look.hatch, look.paint.stroke, gap=5)
+    canvas.hatch(x + 0.5, y + 2.5, width - 1, ROW - 5, look.hatch, look.paint.stroke, gap=9)
 
 
 def _legend(lines: Sequence[Line], columns: Sequence[Column]) -> list[Entry]:

@@ -39,7 +39,12 @@ def _trace(name: str, engine: str) -> Trace:
     return simulate(load_scenario(name), engine)
 
 
+@cache
 def _picture(name: str, engine: str, view: str) -> Picture:
+    return _drawn(name, engine, view)
+
+
+def _drawn(name: str, engine: str, view: str) -> Picture:
     if view == "comparison":
         return comparison.draw([_trace(name, each) for each in ENGINES], load_scenario(name))
     return DRAW[view](_trace(name, engine), load_scenario(name))
@@ -118,9 +123,9 @@ def test_the_svg_parses_and_is_told_to_screen_readers(which: tuple[str, str, str
 @all_pictures
 def test_each_picture_takes_less_than_half_a_second(which: tuple[str, str, str]) -> None:
     _picture(*which)
-    start = time.perf_counter()
-    _picture(*which).svg()
-    assert time.perf_counter() - start < 0.5
+    start = time.process_time()  # other processes' work is not the picture's
+    _drawn(*which).svg()
+    assert time.process_time() - start < 0.5
 
 
 # ---- long runs -----------------------------------------------------------------------------------------------
@@ -130,10 +135,10 @@ def test_each_picture_takes_less_than_half_a_second(which: tuple[str, str, str])
 @pytest.mark.parametrize("long", [many_retries(1_100), many_steps(1_000)], ids=["retries", "steps"])
 def test_ten_thousand_events_are_folded_into_something_that_can_be_read(view: str, long: Trace) -> None:
     assert len(long.events) >= 9_900
-    start = time.perf_counter()
+    start = time.process_time()
     picture = DRAW[view](long, SCENARIO)
     size = len(picture.svg())
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1
     assert size < 150_000
     assert picture.height < 2_500
     assert picture.width < 1_800
