@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.protocol import Op, Request, shown
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from durascope.simulators.inngest.host import FunctionHost
     from durascope.simulators.kernel.network import Handler
 
+_EVENT_RECEIVED: Final = Kind.EVENT_RECEIVED
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
+
 
 class Api(Component):
     """Answers requests to `/v0` and `/v1`."""
@@ -26,7 +29,7 @@ class Api(Component):
 
     def cancel_run(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""
-        self.world.emit(self.name, Kind.EVENT_RECEIVED, run, detail="cancel")
+        self.world.emit(self.name, _EVENT_RECEIVED, run, detail="cancel")
         self.engine.finalizer.cancel(run.name)
 
     def checkpoint(self, request: Request, ops: tuple[Op, ...]) -> bool:
@@ -42,7 +45,7 @@ class Api(Component):
             assert op.memo is not None
             engine.redis.state.save_step(state, op.id, op.memo)
             engine.meter.steps += 1
-            self.world.moment(self.name, Kind.STEP_RECORDED, run, op.name)
+            self.world.moment(self.name, _STEP_RECORDED, run, op.name)
         item = engine.redis.queue.items.get(request.job)
         if item is not None:
             item.attempt = 0

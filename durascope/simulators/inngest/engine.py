@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Final, Literal
 
 from durascope.models.scenario import Cut, Scenario, Workflow
@@ -37,6 +36,10 @@ from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
+_DEPLOYED: Final = Kind.DEPLOYED
+_TASK_QUEUED: Final = Kind.TASK_QUEUED
+
+
 _CLIENT_RETRY: Final = 1_000_000
 
 
@@ -50,6 +53,8 @@ class Inngest(Engine):
         deployment = self.deployment = scenario.deployments.inngest
         self.sdk: Literal["python", "typescript"] = nearest(deployment.app.sdk)
         self.delays = latencies(__package__ or "", deployment.latencies)
+        self._fixed = {name: spread.values[0] for name, spread in self.delays.items() if spread.fixed}
+        self._us_per_byte = self.delays["megabyte"].typical / 1_000_000
         self.functions = register(scenario)
         self.backoff: int | None = None if deployment.backoff == "default" else int(deployment.backoff)
         self.step_limit = deployment.server.step_limit
@@ -110,6 +115,9 @@ class Inngest(Engine):
 
     def delay(self, name: str, *address: object) -> int:
         """How long one of the engine's own hops takes, in microseconds."""
+        fixed = self._fixed.get(name)
+        if fixed is not None:
+            return fixed
         return self.world.luck.sample(self.delays[name], name, *address)
 
     def spread(self, name: str, luck: float) -> int:
@@ -118,7 +126,7 @@ class Inngest(Engine):
 
     def transfer(self, size: int) -> int:
         """What a large body takes, beside the hop itself."""
-        return size * self.delays["megabyte"].typical // 1_000_000
+        return int(size * self._us_per_byte)
 
     # ---- queue ---------------------------------------------------------------------------------------------
 
@@ -133,14 +141,14 @@ class Inngest(Engine):
         if not self.redis.queue.enqueue(item):
             return False
         if item.calls:
-            self.world.emit("queue", Kind.TASK_QUEUED, item.run, item.step_name, None, item.kind)
+            self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
         return True
 
     def requeue(self, item: Item, due: int) -> None:
         """Puts a leased item back into the queue, for a later time."""
         item.luck = self.world.luck("dispatch", item.job, item.generation)
         self.redis.queue.requeue(item, due, max(self.world.now, due - TIMES.lookahead))
-        self.world.emit("queue", Kind.TASK_QUEUED, item.run, item.step_name, None, item.kind)
+        self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
 
     # ---- events --------------------------------------------------------------------------------------------
 
@@ -290,15 +298,12 @@ class Inngest(Engine):
     def _post(self, events: Sequence[Event]) -> None:
         """The client posts to the event API, again every second while nobody is there."""
 
-        def arrived() -> None:
-            now = self.world.now
-            self.event_api.post([replace(event, at=now) for event in events])
-
         self.network.send(
             self.client,
             self.event_api,
             self.delay("event_api", events[0].name, events[0].number),
-            arrived,
+            self.event_api.post,
+            events,
             what=f"POST {events[0].name}",
             run=events[0].start,
             on_refused=lambda: self.client.after(_CLIENT_RETRY, self._post, events),
@@ -345,7 +350,7 @@ class Inngest(Engine):
         """New code: the app's processes are replaced, or, without a gap, take the new requests over."""
         self._deployed[name] = self.world.now
         for host in self.hosts:
-            self.world.emit(host.name, Kind.DEPLOYED, detail=name)
+            self.world.emit(host.name, _DEPLOYED, detail=name)
             if down_for is None:
                 host.deployed()
             else:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from json import JSONEncoder
+from typing import Any, Final
 
 from durascope.simulators.kernel.runs import RunInfo
 
-_ULID = "0" * 26
-_NOW = 1_795_305_600_000
+_ULID: Final = "0" * 26
+_NOW: Final = 1_795_305_600_000
+_JSON: Final = JSONEncoder(separators=(",", ":"), default=str).encode
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Event:
-    """One event."""
+    """One event; whoever receives it stamps the time."""
 
     name: str
     data: Mapping[str, Any]
@@ -42,5 +43,4 @@ class Event:
     @property
     def size(self) -> int:
         """Bytes of its JSON, as a request carries it."""
-        body = {"data": dict(self.data), "id": _ULID, "name": self.name, "ts": _NOW, "user": {}}
-        return len(json.dumps(body, separators=(",", ":"), default=str))
+        return len(_JSON({"data": dict(self.data), "id": _ULID, "name": self.name, "ts": _NOW, "user": {}}))

@@ -1,5 +1,6 @@
 """The executor: scans the queue, leases items, asks the function host, and acts on the answer (inngest.md §5, §17).
 
+
     (a) lease ─▶ (b) load state ─▶ (c) limits, timeouts ─▶ (d) body ─▶ (e) POST ─▶ (f) the host runs code
         (j) dequeue ◀─ (i) enqueue what follows ◀─ (h) SaveStep ◀─ (g) the answer
 
@@ -10,7 +11,7 @@ and the scavenger puts it back.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest import items
@@ -27,6 +28,14 @@ from durascope.simulators.kernel.world import Call
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
+
+_STEP_DROPPED: Final = Kind.STEP_DROPPED
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
+_STEP_RETRIED: Final = Kind.STEP_RETRIED
+_TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
+_TIMER_FIRED: Final = Kind.TIMER_FIRED
+_TIMER_SET: Final = Kind.TIMER_SET
+_STEP_OUTPUT: Final = NUMBERS.step_output
 
 
 class Dispatch:
@@ -111,7 +120,7 @@ class Executor(Component):
     def _dispatch(self, item: Item) -> None:
         """An item that is not due yet waits in memory (§10)."""
         if item.run is not None:
-            self.world.emit(self.name, Kind.TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
+            self.world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
         ahead = item.due - self.world.now
         late = self.engine.spread("wake" if ahead > 0 else "dispatch", item.luck)
         self.after(max(ahead, 0) + late, self._process, item)
@@ -155,7 +164,7 @@ class Executor(Component):
     def _system(self, item: Item) -> None:
         engine = self.engine
         if item.run is not None:
-            self.world.emit("queue", Kind.TIMER_FIRED, item.run, detail=item.due)
+            self.world.emit("queue", _TIMER_FIRED, item.run, detail=item.due)
         if item.kind == items.PAUSE:
             engine.resumer.timed_out(item.payload)
         elif item.kind == items.CANCEL:
@@ -195,9 +204,9 @@ class Executor(Component):
         """A sleep is over; whether the function is to be called for it (Execute, isSleepResume)."""
         item, state = dispatch.item, dispatch.state
         assert item.outgoing is not None
-        self.world.emit("queue", Kind.TIMER_FIRED, state.info, item.payload, detail=item.due)
+        self.world.emit("queue", _TIMER_FIRED, state.info, item.payload, detail=item.due)
         saved = self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
-        self.world.moment(self.name, Kind.STEP_RECORDED, state.info, item.payload)
+        self.world.moment(self.name, _STEP_RECORDED, state.info, item.payload)
         if saved.pending and not item.race:
             return False
         if dispatch.version >= 2:
@@ -292,7 +301,7 @@ class Executor(Component):
             self._done(item)
         elif answer.status != 206:
             self._function_failed(dispatch, answer)
-        elif any(op.memo is not None and op.memo.size - 9 > NUMBERS.step_output for op in answer.ops):
+        elif _too_big(answer):
             self._fail(dispatch, None, "step output size is greater than the limit", None)
         else:
             self._handle(dispatch, answer)
@@ -312,7 +321,7 @@ class Executor(Component):
         """The run is gone: what the host did is done, its result is not wanted (§5)."""
         for op in answer.ops:
             if op.memo is not None:
-                self.world.emit(self.name, Kind.STEP_DROPPED, dispatch.state.info, op.name, detail="the run is over")
+                self.world.emit(self.name, _STEP_DROPPED, dispatch.state.info, op.name, detail="the run is over")
 
     def _function_failed(self, dispatch: Dispatch, answer: Answer) -> None:
         """4xx or 5xx: the function has failed, not a step of it."""
@@ -342,11 +351,19 @@ class Executor(Component):
             due = self.world.now + backoff(self.world.luck, self.engine.backoff, item)
         item.attempt += 1
         if step is None:
-            self.world.emit(self.name, Kind.TIMER_SET, state.info, item.step_name, item.attempt + 1, due)
+            self.world.emit(self.name, _TIMER_SET, state.info, item.step_name, item.attempt + 1, due)
         else:
-            self.world.emit(self.name, Kind.STEP_RETRIED, state.info, step, item.attempt, due - self.world.now)
+            self.world.emit(self.name, _STEP_RETRIED, state.info, step, item.attempt, due - self.world.now)
         self.engine.requeue(item, due)
         self._free(item)
+
+
+def _too_big(answer: Answer) -> bool:
+    """Whether a step's output is over its limit (§14)."""
+    memo = answer.ops[0].memo
+    if len(answer.ops) == 1:
+        return memo is not None and memo.size - 9 > _STEP_OUTPUT
+    return any(op.memo is not None and op.memo.size - 9 > _STEP_OUTPUT for op in answer.ops)
 
 
 def _answered(dispatch: Dispatch) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest import items, protocol
@@ -18,6 +18,10 @@ from durascope.simulators.inngest.state import REQUEST_VERSION_UNKNOWN, RunState
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
     from durascope.simulators.inngest.executor import Dispatch
+
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
+_STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
+_TIMER_SET: Final = Kind.TIMER_SET
 
 
 class Handled(Enum):
@@ -90,7 +94,7 @@ class Generator:
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
         saved = self.engine.redis.state.save_step(state, op.id, memo)
-        self.engine.world.moment(self.engine.executor.name, Kind.STEP_RECORDED, state.info, op.name)
+        self.engine.world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if not saved.pending or op.race:
             job = op.id
             if item.coalesce is not None and not op.race:
@@ -103,7 +107,7 @@ class Generator:
         state = dispatch.state
         assert op.memo is not None
         saved = self.engine.redis.state.save_step(state, op.id, op.memo)
-        self.engine.world.moment(self.engine.executor.name, Kind.STEP_RECORDED, state.info, op.name)
+        self.engine.world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if not saved.duplicate and (not saved.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)
 
@@ -127,7 +131,7 @@ class Generator:
         item.coalesce = coalesce
         item.race = op.race
         if self.engine.enqueue(item, state):
-            self.engine.world.moment(self.engine.executor.name, Kind.STEP_SCHEDULED, state.info, op.name)
+            self.engine.world.moment(self.engine.executor.name, _STEP_SCHEDULED, state.info, op.name)
 
     # ---- what waits ----------------------------------------------------------------------------------------
 
@@ -139,7 +143,7 @@ class Generator:
         item.payload = op.name
         item.race = op.race
         if self.engine.enqueue(item, state):
-            self.engine.world.emit("queue", Kind.TIMER_SET, state.info, op.name, detail=item.due)
+            self.engine.world.emit("queue", _TIMER_SET, state.info, op.name, detail=item.due)
             self.engine.world.mark("SleepStarted", state.info)
 
     def _wait(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
@@ -186,7 +190,7 @@ class Generator:
         if not engine.enqueue(item, state):
             return False
         engine.redis.pauses.add(pause)
-        engine.world.emit("queue", Kind.TIMER_SET, state.info, pause.name, detail=pause.expires)
+        engine.world.emit("queue", _TIMER_SET, state.info, pause.name, detail=pause.expires)
         return True
 
     def _item(self, kind: str, state: RunState, job: str, due: int) -> Item:

@@ -1,5 +1,6 @@
 """The function host: the user's process, which serves the functions. It persists nothing (inngest.md §2, §17 HOST).
 
+
 Each request runs the function's code from the top, in an `Invocation` of the SDK's language.
 """
 
@@ -22,6 +23,18 @@ from durascope.simulators.services import Execution, Outcome
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
+
+_REPLAY_ENDED: Final = Kind.REPLAY_ENDED
+_REPLAY_STARTED: Final = Kind.REPLAY_STARTED
+_REPLAY_STEP: Final = Kind.REPLAY_STEP
+_STEP_AFTER_EFFECT: Final = Kind.STEP_AFTER_EFFECT
+_STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
+_STEP_FAILED: Final = Kind.STEP_FAILED
+_STEP_REPORTED: Final = Kind.STEP_REPORTED
+_STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
+_STEP_STARTED: Final = Kind.STEP_STARTED
+_WORK_ENDED: Final = Kind.WORK_ENDED
+_WORK_STARTED: Final = Kind.WORK_STARTED
 
 Reply = Callable[[Answer], Any]
 _RETRANSMIT: Final = 1_000_000
@@ -55,7 +68,7 @@ class Invocation(ABC):
         """Runs a step's body. The engine learns of a step that is not planned only now (moment `scheduled`)."""
         engine, run = self.engine, self.request.run
         if self.request.step is None:
-            engine.world.moment(self.host.name, Kind.STEP_SCHEDULED, run, name)
+            engine.world.moment(self.host.name, _STEP_SCHEDULED, run, name)
         engine.undo.begun(run, step, name)
         return engine.services.execute(self.host, run, step, name, key, partial(self._ran, step, name, report))
 
@@ -70,27 +83,27 @@ class Invocation(ABC):
         event = engine.event_from_step(run, step, f"{run.luck}/{key}")
         world = engine.world
         passes = engine.passes(run, name)
-        world.moment(host.name, Kind.STEP_STARTED, run, name, passes)
+        world.moment(host.name, _STEP_STARTED, run, name, passes)
 
         def accepted() -> None:
             if self.over:
                 return
-            world.moment(host.name, Kind.STEP_AFTER_EFFECT, run, name, passes)
-            world.moment(host.name, Kind.STEP_REPORTED, run, name, passes)
+            world.moment(host.name, _STEP_AFTER_EFFECT, run, name, passes)
+            world.moment(host.name, _STEP_REPORTED, run, name, passes)
             report(Outcome({"sent": 1}))
 
         def refused() -> None:
             if not self.over:
-                world.emit(host.name, Kind.STEP_FAILED, run, name, passes, "SendEventsError")
+                world.emit(host.name, _STEP_FAILED, run, name, passes, "SendEventsError")
                 report(Outcome(error="SendEventsError"))
 
-        world.moment(host.name, Kind.STEP_BEFORE_EFFECT, run, name, passes)
+        world.moment(host.name, _STEP_BEFORE_EFFECT, run, name, passes)
         engine.api_client.post_event(host, run, event, accepted, refused)
 
     def busy(self, name: str, us: int, go_on: Callable[[], Any]) -> None:
         """The function's own code is busy."""
         run = self.request.run
-        self.engine.world.moment(self.host.name, Kind.STEP_STARTED, run, name, self.engine.passes(run, name))
+        self.engine.world.moment(self.host.name, _STEP_STARTED, run, name, self.engine.passes(run, name))
         if us:
             self.host.after(us, go_on)
         else:
@@ -99,17 +112,17 @@ class Invocation(ABC):
     def replay_starts(self) -> None:
         if self.request.steps:
             self._replaying = True
-            self.engine.world.emit(self.host.name, Kind.REPLAY_STARTED, self.request.run)
+            self.engine.world.emit(self.host.name, _REPLAY_STARTED, self.request.run)
 
     def replayed(self, memo: Memo) -> None:
         """The code passes a finished step."""
-        self.engine.world.emit(self.host.name, Kind.REPLAY_STEP, self.request.run, memo.name)
+        self.engine.world.emit(self.host.name, _REPLAY_STEP, self.request.run, memo.name)
 
     def replay_ends(self) -> None:
         """The code has come to something new."""
         if self._replaying:
             self._replaying = False
-            self.engine.world.emit(self.host.name, Kind.REPLAY_ENDED, self.request.run)
+            self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.request.run)
 
     def answer(self, answer: Answer) -> None:
         """The HTTP response; the request is over."""
@@ -125,6 +138,7 @@ class FunctionHost(Component):
     def __init__(self, engine: Inngest, name: str) -> None:
         self.engine = engine
         self.code: dict[str, Workflow] = dict(engine.code)
+        self._kinds = _invocations()
         super().__init__(engine.world, name)
 
     def reset(self) -> None:
@@ -150,7 +164,7 @@ class FunctionHost(Component):
         invocation = self._invocation(exchange, connection, reply)
         self.invocations[exchange] = invocation
         what = f"POST {request.step_name or 'step'}"
-        self.world.emit(self.name, Kind.WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
         if request.use_api:
             self._fetch(invocation)
         else:
@@ -158,15 +172,12 @@ class FunctionHost(Component):
 
     def _invocation(self, exchange: Exchange, connection: Connection, reply: Reply) -> Invocation:
         """How the SDK's language runs the function; checkpointing is for discoveries that may run steps (§11)."""
-        from durascope.simulators.inngest.python_sdk import PythonInvocation
-        from durascope.simulators.inngest.typescript_sdk import CheckpointingInvocation, TypeScriptInvocation
-
         request = exchange.request
-        if self.engine.sdk == "python":
-            return PythonInvocation(self, exchange, connection, reply)
-        if self.engine.checkpointing is None or request.step is not None or request.plan_only:
-            return TypeScriptInvocation(self, exchange, connection, reply)
-        return CheckpointingInvocation(self, exchange, connection, reply)
+        kind = self.engine.sdk
+        checkpoints = kind == "typescript" and self.engine.checkpointing is not None
+        if checkpoints and request.step is None and not request.plan_only:
+            kind = "checkpointing"
+        return self._kinds[kind](self, exchange, connection, reply)
 
     def _fetch(self, invocation: Invocation) -> None:
         """§3: the state is too much for a request: the SDK gets events and steps by API, one after the other."""
@@ -191,12 +202,12 @@ class FunctionHost(Component):
         self.invocations.pop(exchange, None)
         http = self.engine.delay("http", exchange.request.job)
         delay = http + self.engine.delay("host", exchange.request.job, exchange.request.generation)
-        delay += self.engine.transfer(sum(op.memo.size for op in answer.ops if op.memo is not None))
+        for op in answer.ops:
+            if op.memo is not None:
+                delay += self.engine.transfer(op.memo.size)
         request = exchange.request
         if self.world.full:
-            self.world.emit(
-                self.name, Kind.WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer)
-            )
+            self.world.emit(self.name, _WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
         else:
             self.world.recorder.count += 1
         if connection.closed or connection.client not in connection.on_lost:
@@ -212,6 +223,14 @@ class FunctionHost(Component):
             connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
         elif not connection.closed:
             self.after(_RETRANSMIT, self._deliver, invocation, answer, delay, daemon=True)
+
+
+def _invocations() -> dict[str, type[Invocation]]:
+    """By SDK: how it runs a function."""
+    from durascope.simulators.inngest.python_sdk import PythonInvocation
+    from durascope.simulators.inngest.typescript_sdk import CheckpointingInvocation, TypeScriptInvocation
+
+    return {"python": PythonInvocation, "typescript": TypeScriptInvocation, "checkpointing": CheckpointingInvocation}
 
 
 def _ended(answer: Answer) -> str:

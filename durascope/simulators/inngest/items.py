@@ -27,13 +27,15 @@ class Item:
     """
 
     __slots__ = (
-        "attempt", "coalesce", "concurrency_key", "due", "found_at", "function", "generation", "job", "kind",
+        "attempt", "calls", "coalesce", "concurrency_key", "due", "found_at", "function", "generation", "job", "kind",
         "lease_until", "leased_at", "luck", "max_attempts", "outgoing", "payload", "race", "run", "score", "sequence",
         "slot", "state", "step", "step_name", "throttle_key", "tie",
     )  # fmt: skip
 
     def __init__(self, kind: str, job: str, due: int, *, run: RunInfo | None, function: Function | None) -> None:
         self.kind = kind
+        self.calls = kind in _CALLS
+        """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""
         self.job = job
         """Its id; constant over its retries."""
         self.due = due
@@ -67,8 +69,3 @@ class Item:
         self.leased_at = 0
         self.lease_until = 0
         self.slot: Any = None
-
-    @property
-    def calls(self) -> bool:
-        """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""
-        return self.kind in _CALLS

@@ -1,5 +1,6 @@
 """The relay: sees what passes between engine and host and writes each run's record, line by line.
 
+
 It stands for the recording proxy of the real recordings: outside the engine, so no crash touches it. The grammar is
 that of `tests/conformance/inngest/README.md`: a request and its answer are one line, at the place of the request,
 unless something that is neither has come between them.
@@ -7,12 +8,14 @@ unless something that is neither has come between them.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.protocol import Answer, Request
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+
+_RECORDED: Final = Kind.RECORDED
 
 
 class Exchange:
@@ -69,7 +72,7 @@ class Relay:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         if not self.keep:
-            self.world.emit("executor", Kind.RECORDED, run)
+            self.world.emit("executor", _RECORDED, run)
             return Exchange(run, request, 0)
         resumed = self._resumed.get(run.name)
         if resumed:
@@ -96,7 +99,7 @@ class Relay:
         self.in_flight -= 1
         run = exchange.run
         if not self.keep:
-            self.world.emit("executor", Kind.RECORDED, run)
+            self.world.emit("executor", _RECORDED, run)
             return
         self.last_answer[run.name] = self.world.now
         lines = self.records[run.name]
@@ -104,12 +107,12 @@ class Relay:
             lines.append(text)
         else:
             lines[exchange.index] += f" {text}"
-        self.world.emit("executor", Kind.RECORDED, run, detail=text)
+        self.world.emit("executor", _RECORDED, run, detail=text)
 
     def _append(self, run: RunInfo, line: str) -> None:
         if self.keep:
             self.records.setdefault(run.name, []).append(line)
-        self.world.emit("executor", Kind.RECORDED, run, detail=line)
+        self.world.emit("executor", _RECORDED, run, detail=line)
 
     # ---- what cases compare --------------------------------------------------------------------------------
 

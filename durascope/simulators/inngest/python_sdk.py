@@ -76,6 +76,10 @@ class PythonSdk(InngestSdk):
         self._in_parallel = False
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
+        memo = self.request.steps.get(key)
+        if memo is not None and memo.error is None:
+            self.invocation.replayed(memo)
+            return memo.value
         return (yield from self._body(step, name, key))
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:

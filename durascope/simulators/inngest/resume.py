@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.events import Event
@@ -15,6 +15,9 @@ from durascope.simulators.inngest.state import RunState
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
+
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
+_TIMER_CANCELLED: Final = Kind.TIMER_CANCELLED
 
 
 class Resumer:
@@ -57,10 +60,10 @@ class Resumer:
             return
         if pause.item is not None and suffix == "event":
             redis.queue.dequeue(pause.item)
-            engine.world.emit("queue", Kind.TIMER_CANCELLED, run, pause.name)
+            engine.world.emit("queue", _TIMER_CANCELLED, run, pause.name)
         engine.relay.resumed(run, pause.step, f"pause {pause.name} {how}")
         saved = redis.state.save_step(state, pause.step, memo)
-        engine.world.moment(engine.executor.name, Kind.STEP_RECORDED, run, pause.name)
+        engine.world.moment(engine.executor.name, _STEP_RECORDED, run, pause.name)
         if not saved.pending or pause.race:
             self._discover(state, pause, suffix)
 

@@ -1,5 +1,6 @@
 """The event API and the runner: events come in, start functions, end waits and cancel runs (inngest.md §2).
 
+
     POST /e/<key> ─▶ event API ─▶ event stream ─▶ runner ─▶ functions by trigger · invoked function · pauses
 
 The stream is in the server's memory: what is in it when the server dies is gone, though the sender has its 200.
@@ -8,7 +9,7 @@ The stream is in the server's memory: what is in it when the server dies is gone
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.batching import BatchBuffer
@@ -18,6 +19,8 @@ from durascope.simulators.kernel.component import Component
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
+
+_EVENT_RECEIVED: Final = Kind.EVENT_RECEIVED
 
 
 class EventApi(Component):
@@ -29,9 +32,10 @@ class EventApi(Component):
 
     def post(self, events: Sequence[Event]) -> None:
         """One POST: its events go on together, in their order."""
-        engine = self.engine
+        engine, now = self.engine, self.world.now
         for event in events:
-            self.world.emit(self.name, Kind.EVENT_RECEIVED, event.start or event.parent, detail=event.name)
+            event.at = now
+            self.world.emit(self.name, _EVENT_RECEIVED, event.start or event.parent, detail=event.name)
         engine.meter.events += len(events)
         delay = engine.delay("event_stream", events[0].name, events[0].number)
         engine.network.send(

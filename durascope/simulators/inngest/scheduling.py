@@ -1,5 +1,6 @@
 """Scheduling: what becomes of an event that triggers a function (inngest.md §2, executor.schedule).
 
+
     (batch) ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton
             ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
 
@@ -22,6 +23,8 @@ from durascope.simulators.inngest.stores import DebounceEntry
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
+
+_TIMER_SET: Final = Kind.TIMER_SET
 
 _SECOND: Final = 1_000_000
 
@@ -149,5 +152,5 @@ class Scheduler:
         """A system job that cancels the run at its deadline (§10, timeouts)."""
         item = Item(CANCEL, f"{state.info.name} {what} timeout", due, run=state.info, function=state.function)
         item.payload = what
-        self.world.emit("queue", Kind.TIMER_SET, state.info, detail=due)
+        self.world.emit("queue", _TIMER_SET, state.info, detail=due)
         self.engine.enqueue(item)
