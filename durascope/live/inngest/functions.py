@@ -31,6 +31,12 @@ def client(server: str) -> inngest.Inngest:
     )
 
 
+async def let_go(of: inngest.Inngest) -> None:
+    """Closes the client's connections; the SDK keeps them for as long as the process lives."""
+    await of._http_client._http_client.aclose()
+    of._http_client._http_client_sync.close()
+
+
 def served(of: inngest.Inngest, functions: Mapping[str, Function], handler: Handler) -> list[inngest.Function[Any]]:
     """The SDK's functions; a failure handler comes with the function that it is of."""
     return [

@@ -16,13 +16,14 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import inngest
 
 from durascope.live.inngest import wire
-from durascope.live.inngest.functions import client, function_id, served
+from durascope.live.inngest.functions import client, function_id, let_go, served
 from durascope.live.inngest.serving import Asgi, Reply, lifespan, serve_until
 from durascope.live.inngest.steps import App, call, matches
 from durascope.live.inngest.wire import Response
@@ -97,14 +98,13 @@ def judge(scenario: Scenario, host: RealHost, *, seed: int = 0, port: int | None
     """
     world = World(seed, full=True)
     host.load(scenario)
-    engine = JudgedEngine(world, scenario, host, port or host.port)
-    moments = world.moments = Moments(world)
-    FaultInjector(world, scenario, engine, moments).arm()
-    WorkloadDriver(world, scenario, engine, moments).arm()
-    world.run()
-    engine.close()
-    engine.verdict.records = engine.findings().records
-    return engine.verdict
+    with closing(JudgedEngine(world, scenario, host, port or host.port)) as engine:
+        moments = world.moments = Moments(world)
+        FaultInjector(world, scenario, engine, moments).arm()
+        WorkloadDriver(world, scenario, engine, moments).arm()
+        world.run()
+        engine.verdict.records = engine.findings().records
+        return engine.verdict
 
 
 class JudgedEngine(Inngest):
@@ -292,7 +292,7 @@ class RealHost:
         self._expected: dict[str, Expected] = {}
         self._latest: dict[str, Expected] = {}
         """By run id."""
-        self._client = client(f"http://{HOST}:{self.port}")
+        self._client: inngest.Inngest | None = None
         self._functions: Asgi | None = None
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -300,6 +300,7 @@ class RealHost:
 
     def load(self, scenario: Scenario) -> None:
         """From here on it serves the functions of that scenario."""
+        assert self._client is not None
         self.functions = register(scenario)
         self._functions = Asgi(self._client, served(self._client, self.functions, self._call), other=self._server)
 
@@ -322,7 +323,9 @@ class RealHost:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._client = client(f"http://{HOST}:{self.port}")
         await serve_until(self._answer, self.port, self._stop)
+        await let_go(self._client)
 
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         app = lifespan if self._functions is None or scope["type"] == "lifespan" else self._functions
