@@ -108,7 +108,7 @@ class World:
         return call
 
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
-        """The same for what comes from outside (a start, an event, a fault and its end): it can set things going again."""
+        """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
         self._ahead += 1
         self.after(delay, self._arrive, fn, args)
 
