@@ -8,7 +8,7 @@ end then notices, as with TCP.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
@@ -16,6 +16,9 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
 Handler = Callable[..., Any]
+
+RETRANSMIT_US: Final = 200_000
+"""TCP's first retransmission timeout on a short path (as Linux has it); it doubles each time."""
 
 
 class Network:
@@ -131,10 +134,14 @@ class Connection:
     """An ordered two-way stream between two components.
 
     Each end may set `on_lost[end]`, which it runs when the other end dies. Messages under way to an end that is still
-    alive when the other dies are delivered first.
+    alive when the other dies are delivered first. A message to an end that is cut off is lost, unless the connection
+    has `patience`: then it is sent again and again, as TCP does, and after so long the connection breaks on both ends.
     """
 
-    __slots__ = ("_arrives", "client", "closed", "delay", "network", "on_lost", "open", "run", "server", "what")
+    __slots__ = (
+        "_arrives", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost", "open", "patience",
+        "run", "server", "what",
+    )  # fmt: skip
 
     def __init__(
         self, network: Network, client: Component, server: Component, delay: int, what: str, run: RunInfo | None
@@ -148,6 +155,10 @@ class Connection:
         self.open = False
         self.closed = False
         self.on_lost: dict[Component, Handler] = {}
+        self.patience: int | None = None
+        """Microseconds; None: what is sent to an end that is cut off is lost."""
+        self._stalled: list[tuple[Any, ...]] = []
+        self._stalled_at = 0
         self._arrives: dict[Component, int] = {}
         client.connections[self] = None
 
@@ -175,17 +186,40 @@ class Connection:
         what: str,
     ) -> None:
         world = self.network.world
-        if (
-            not receiver.alive
-            or receiver.incarnation != incarnation
-            or self not in receiver.connections
-            or not self.network.reachable(sender, receiver)
-        ):
-            world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
+        present = receiver.alive and receiver.incarnation == incarnation and self in receiver.connections
+        if not present or self._stalled or not self.network.reachable(sender, receiver):
+            if present and self.patience is not None:
+                self._stall(sender, receiver, incarnation, handler, args, what)
+            else:
+                world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
             return
         if what:
             world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
         receiver.execute(handler, *args)
+
+    def _stall(self, *message: Any) -> None:
+        """Keeps a message that could not be delivered, and all that come after it, for another try."""
+        if not self._stalled:
+            self._stalled_at = self.network.world.now
+            self.network.world.after(RETRANSMIT_US, self._retransmit, RETRANSMIT_US)
+        self._stalled.append(message)
+
+    def _retransmit(self, timeout: int) -> None:
+        world = self.network.world
+        if self.closed:
+            return
+        if self.network.reachable(self.client, self.server):
+            stalled, self._stalled = self._stalled, []
+            for message in stalled:
+                self._deliver(*message)
+        elif world.now - self._stalled_at >= (self.patience or 0):
+            self.close()
+            for end in (self.client, self.server):
+                handler = self.on_lost.get(end)
+                if handler is not None and end.alive:
+                    end.execute(handler)
+        else:
+            world.after(2 * timeout, self._retransmit, 2 * timeout)
 
     def close(self) -> None:
         """Ends the connection on both sides; nobody is told, what is under way is dropped."""

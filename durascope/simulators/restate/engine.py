@@ -23,6 +23,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate import entries, operators, termination
 from durascope.simulators.restate.cluster import Controller, build_node, share_out
+from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.findings import findings
@@ -57,7 +58,7 @@ class Restate(Engine):
         self.nodes = [
             build_node(
                 world, f"-{n}" if nodes > 1 else "", self.network, options, delays, self.registry, self.router,
-                self.observer, records=records,
+                self.observer, records=records or any(each.operator == "restart" for each in scenario.workload.events),
             )
             for n in range(1, nodes + 1)
         ]  # fmt: skip
@@ -95,6 +96,7 @@ class Restate(Engine):
             self.client, ingress, self._typical("ingress"), partial(request, ingress, *args),
             on_refused=again, what=what, run=run,
         )  # fmt: skip
+        connection.patience = int(constant("keep_alive_us"))
         connection.on_lost[self.client] = again
 
     def start(self, requests: Sequence[StartRequest]) -> None:

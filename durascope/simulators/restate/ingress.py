@@ -21,8 +21,11 @@ class Ingress(Component):
     """Where calls, sends, events and operators' commands arrive."""
 
     def propose(self, connection: Connection, partition: Partition, apply: Callable[..., Any], *args: Any) -> None:
-        """Appends to the partition's log; the client is answered when the record is applied."""
-        partition.leader.append(partition, self._apply, connection, apply, args)
+        """Appends to the partition's log, once it has a leader; the client is answered when the record is applied."""
+        if partition.leader.alive:
+            partition.leader.append(partition, self._apply, connection, apply, args)
+        else:
+            self.after(partition.leader.delay("failover"), self.propose, connection, partition, apply, *args)
 
     def _apply(self, connection: Connection, apply: Callable[..., Any], args: tuple[Any, ...]) -> None:
         apply(*args)
@@ -65,7 +68,7 @@ class Ingress(Component):
     def unknown(self, what: str, connection: Connection) -> None:
         """Nobody is there to whom it could be told."""
         self.world.emit(self.name, Kind.EVENT_RECEIVED, None, detail=what)
-        connection.close()
+        connection.send(self, connection.close, what="not found")
 
 
 def identity_of(invocation: Invocation, idempotency_key: str | None) -> tuple[str, str | None, str] | None:

@@ -21,7 +21,7 @@ from durascope.models.trace import Kind
 from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Network
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
 from durascope.simulators.restate import entries, lifecycle
 from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
@@ -228,6 +228,7 @@ class Invoker(Component):
             what="POST /invoke",
             run=invocation.run,
         )
+        session.connection.patience = int(constant("keep_alive_us"))
         self.streams[session.connection] = session
         session.connection.on_lost[self] = partial(self._lost, session)
         self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))
@@ -388,6 +389,8 @@ class Invoker(Component):
             session.last_error = told
             self._propose(session, lifecycle.transient_error, code, message)
         session.state = State.BACKING_OFF
+        if session.retry_count >= HOPELESS_ATTEMPT:
+            return  # it would go on like this for ever: not followed any further
         if error is not None and error.step is not None:
             self.world.emit(self.name, Kind.STEP_RETRIED, invocation.run, error.step, None, delay)
         self.world.emit(self.name, Kind.TIMER_SET, invocation.run, "back-off", None, self.world.now + delay)

@@ -61,7 +61,7 @@ class StateMachine:
 
     __slots__ = (
         "_arrived", "_commands", "_next_completion", "_next_signal", "_passed",
-        "first_entry", "output", "queue", "ready", "retry_count", "since_last_entry", "state",
+        "broken", "first_entry", "output", "queue", "ready", "retry_count", "since_last_entry", "state",
     )  # fmt: skip
 
     def __init__(self, start: Start) -> None:
@@ -80,6 +80,8 @@ class StateMachine:
         self._next_signal = FIRST_AWAKEABLE
         self.ready: dict[NotificationId, Notification] = {}
         """Notifications that the code may have."""
+        self.broken: JournalMismatchError | None = None
+        """The mismatch that was found: from then on nothing works any more."""
         self.output: list[Message] = []
         """What is to be sent at the next await."""
         self.state = EagerState(start.state or {}, partial=start.partial_state)
@@ -125,6 +127,8 @@ class StateMachine:
 
     def command(self, command: Command) -> bool:
         """Matches the command or sends it; returns whether it is new. Raises `JournalMismatchError`."""
+        if self.broken is not None:
+            raise self.broken
         if self._passed < len(self._commands):
             self._match(command)
             return False
@@ -138,11 +142,12 @@ class StateMachine:
         self._passed = index + 1
         failed = (recorded.failure is None) != (command.failure is None)
         if recorded.type != command.type or recorded.name != command.name or recorded.ids != command.ids or failed:
-            raise JournalMismatchError(
+            self.broken = JournalMismatchError(
                 f"Found a mismatch between the code paths taken during the previous execution and the paths taken "
                 f"during this execution: command {index} is '{recorded.line}', the code wants '{command.line}'",
                 f"{command.line} {index}",
             )
+            raise self.broken
         return recorded
 
     def get_state(self, name: str) -> tuple[int, Any]:
@@ -158,6 +163,8 @@ class StateMachine:
 
     def _read(self, eager: Command, lazy: Command, known: Any) -> Any:
         """The value, from the journal where it has one; UNKNOWN: a notification will bring it."""
+        if self.broken is not None:
+            raise self.broken
         if self.replaying:
             if self._commands[self._passed].type == eager.type:
                 return self._match(eager).detail
