@@ -44,6 +44,10 @@ def _times(count: int, seconds: float) -> str:
     return f"× {count}" + (f" ({count / seconds:.3g}/s)" if seconds and count else "")
 
 
+def _count(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def _matching(node: Node, found: Sequence[QueueLoad]) -> list[QueueLoad]:
     """The trace's queues that the node stands for: those of its name, or, for the only node, all."""
     words = {node.title.lower(), node.key.rpartition(".")[2].lower()}
@@ -60,7 +64,7 @@ def _node(
         tasks = sum(len(load.waits) for load in queue)
         deepest = max(load.deepest for load in queue)
         longest = max(load.longest for load in queue)
-        told = (f"{tasks} tasks, at most {deepest} at once", f"waited up to {spoken(longest)}")
+        told = (f"{_count(tasks, 'task')}, at most {deepest} at once", f"waited up to {spoken(longest)}")
         return replace(node, lines=(*node.lines, *told))
     service = next((name for name in scenario.services if node.key == key("service", name)), None)
     if service is None:
@@ -69,7 +73,7 @@ def _node(
     steps |= {undo.label for _, step in scenario.runs() if (undo := step.undo_step) is not None and undo.on == service}
     calls = sum(counts[step] for step in steps)
     effects = sum(not entry.deduplicated for entry in trace.ledger if entry.service == service)
-    return replace(node, lines=(*node.lines, f"{calls} calls, {effects} effects"))
+    return replace(node, lines=(*node.lines, f"{_count(calls, 'call')}, {_count(effects, 'effect')}"))
 
 
 def _edge(
