@@ -47,8 +47,10 @@ class Meter:
 
     def request(self, request: Request) -> None:
         self.requests += 1
-        self.bytes_sent += request.size
-        self.largest_request = max(self.largest_request, request.size)
+        size = request.size
+        self.bytes_sent += size
+        if size > self.largest_request:
+            self.largest_request = size
         self.fetches += request.use_api
 
     def answer(self, answer: Answer) -> None:

@@ -1,6 +1,5 @@
 """The executor: scans the queue, leases items, asks the function host, and acts on the answer (inngest.md §5, §17).
 
-
     (a) lease ─▶ (b) load state ─▶ (c) limits, timeouts ─▶ (d) body ─▶ (e) POST ─▶ (f) the host runs code
         (j) dequeue ◀─ (i) enqueue what follows ◀─ (h) SaveStep ◀─ (g) the answer
 
@@ -258,9 +257,10 @@ class Executor(Component):
 
     def _watch(self, dispatch: Dispatch) -> None:
         """A request may take two hours (§14)."""
-        self._deadlines.append((self.world.now + TIMES.request, dispatch))
-        while self._deadlines and _answered(self._deadlines[0][1]):
-            self._deadlines.popleft()
+        deadlines = self._deadlines
+        deadlines.append((self.world.now + TIMES.request, dispatch))
+        while deadlines and _answered(deadlines[0][1]):
+            deadlines.popleft()
         if not self._watching:
             self._watching = True
             self.after(TIMES.request, self._overdue, daemon=True)

@@ -44,13 +44,15 @@ class Generator:
         """Acts on all ops; waits come first, as the server does it, then the others in their order."""
         state, ops = dispatch.state, answer.ops
         self._metadata(dispatch, answer)
+        if len(ops) == 1:
+            return self._handle(dispatch, ops[0], None)
         version = answer.version if dispatch.version == REQUEST_VERSION_UNKNOWN else dispatch.version
         coalesce = None
-        if len(ops) > 1 and version >= 2 and any(op.code == protocol.STEP_PLANNED for op in ops):
+        if version >= 2 and any(op.code == protocol.STEP_PLANNED for op in ops):
             state.pending = {op.id: None for op in ops}
             coalesce = ",".join(sorted(state.pending))
         handled = Handled.DONE
-        for op in sorted(ops, key=lambda op: op.code != protocol.WAIT_FOR_EVENT) if len(ops) > 1 else ops:
+        for op in sorted(ops, key=lambda op: op.code != protocol.WAIT_FOR_EVENT):
             result = self._handle(dispatch, op, coalesce)
             if result is not Handled.DONE:
                 handled = result

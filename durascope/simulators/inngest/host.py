@@ -1,6 +1,5 @@
 """The function host: the user's process, which serves the functions. It persists nothing (inngest.md §2, §17 HOST).
 
-
 Each request runs the function's code from the top, in an `Invocation` of the SDK's language.
 """
 

@@ -1,6 +1,5 @@
 """The relay: sees what passes between engine and host and writes each run's record, line by line.
 
-
 It stands for the recording proxy of the real recordings: outside the engine, so no crash touches it. The grammar is
 that of `tests/conformance/inngest/README.md`: a request and its answer are one line, at the place of the request,
 unless something that is neither has come between them.
@@ -70,7 +69,8 @@ class Relay:
     def post(self, run: RunInfo, request: Request) -> Exchange:
         """A request is on its way to the host."""
         self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        if self.in_flight > self.most_in_flight:
+            self.most_in_flight = self.in_flight
         if not self.keep:
             self.world.emit("executor", _RECORDED, run)
             return Exchange(run, request, 0)

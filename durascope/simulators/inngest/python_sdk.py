@@ -7,7 +7,7 @@ members one after the other and collects the interrupts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
@@ -28,15 +28,17 @@ from durascope.simulators.inngest.protocol import (
     failure,
 )
 from durascope.simulators.inngest.sdk import InngestSdk
-from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, WorkflowFailure
+from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, Loop, WorkflowFailure
 from durascope.simulators.services import Outcome
+
+_NO_LOOP: Final = Loop()
+"""Nothing ever runs on it: a request of the Python SDK is one coroutine, which its invocation drives itself."""
 
 
 class ResponseInterrupt(BaseException):
     """Ends the request with op codes."""
 
     def __init__(self, ops: tuple[Op, ...]) -> None:
-        super().__init__()
         self.ops = ops
 
 
@@ -72,7 +74,7 @@ class PythonSdk(InngestSdk):
     """`ctx.step` and `ctx.group`."""
 
     def __init__(self, invocation: PythonInvocation) -> None:
-        super().__init__(invocation)
+        super().__init__(invocation, _NO_LOOP)
         self._in_parallel = False
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:

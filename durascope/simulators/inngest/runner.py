@@ -1,6 +1,5 @@
 """The event API and the runner: events come in, start functions, end waits and cancel runs (inngest.md §2).
 
-
     POST /e/<key> ─▶ event API ─▶ event stream ─▶ runner ─▶ functions by trigger · invoked function · pauses
 
 The stream is in the server's memory: what is in it when the server dies is gone, though the sender has its 200.

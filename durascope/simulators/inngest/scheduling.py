@@ -1,6 +1,5 @@
 """Scheduling: what becomes of an event that triggers a function (inngest.md §2, executor.schedule).
 
-
     (batch) ─▶ rate limit ─▶ debounce ─▶ priority, keys ─▶ singleton
             ─▶ state ─▶ cancelOn pauses ─▶ timeouts ─▶ start item
 

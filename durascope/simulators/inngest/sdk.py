@@ -46,9 +46,9 @@ class Variables(Sdk):
 class InngestSdk(Variables):
     """Steps by id; there is no versioning of code."""
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, invocation: Invocation, loop: Loop) -> None:
         super().__init__()
-        self.loop = Loop()
+        self.loop = loop
         self.invocation = invocation
         self.request = invocation.request
         self.engine = invocation.engine

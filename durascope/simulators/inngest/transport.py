@@ -43,7 +43,7 @@ class Http(Transport):
         connection = dispatch.connection = engine.network.connect(
             executor,
             host,
-            engine.delay("http", dispatch.item.job) + engine.transfer(exchange.request.size),
+            engine.delay("http") + engine.transfer(exchange.request.size),
             accepted,
             on_refused=partial(executor.no_answer, dispatch, "refused"),
             what=exchange.request.function,
@@ -71,7 +71,7 @@ class Gateway(Component):
         """A worker that dies is not noticed before its lease on the request has ended (§5, 2 min and a grace)."""
         exchange, now = dispatch.exchange, self.world.now
         assert exchange is not None
-        network, delay = self.engine.network, self.engine.delay("http", dispatch.item.job)
+        network, delay = self.engine.network, self.engine.delay("http")
 
         def accepted(connection: Connection) -> None:
             host.receive(exchange, connection, back)
@@ -106,7 +106,7 @@ class Connect(Transport):
     def send(self, executor: Executor, dispatch: Dispatch) -> None:
         engine, gateway = self.engine, self.gateway
         host = engine.host_for(dispatch.item)
-        delay = engine.delay("http", dispatch.item.job)
+        delay = engine.delay("http")
         engine.network.send(
             executor, gateway, delay, gateway.forward, executor, dispatch, host, what="request", run=dispatch.state.info
         )

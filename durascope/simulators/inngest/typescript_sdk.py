@@ -35,7 +35,7 @@ from durascope.simulators.inngest.protocol import (
 )
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
-from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Task, WorkflowFailure, first
+from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
 from durascope.simulators.services import Outcome
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class TypeScriptSdk(InngestSdk):
     """`step` and `group`."""
 
     def __init__(self, invocation: TypeScriptInvocation) -> None:
-        super().__init__(invocation)
+        super().__init__(invocation, Loop())
         self.found = invocation.found
         self._race = False
         """The parallel mode of the code that is running."""
