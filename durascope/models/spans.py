@@ -95,6 +95,14 @@ class _Lists:
         waiting = self.open.get(key)
         return waiting.pop(0) if waiting else None
 
+    def take_like(self, event: Event, *key: object) -> _Open | None:
+        """The oldest that was begun for the event's step; the oldest of all where none was."""
+        waiting = self.open.get(key)
+        if not waiting:
+            return None
+        alike = (n for n, each in enumerate(waiting) if each.begun.step == event.step)
+        return waiting.pop(next(alike, 0))
+
     def last(self, *key: object) -> _Open | None:
         waiting = self.open.get(key)
         return waiting[-1] if waiting else None
@@ -193,7 +201,8 @@ class _Reader:
                 self._end(self.timers.take(run, None), number, event.at)
                 self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
             case Kind.WORK_ENDED:
-                self._end(self.working.take(lane, run), number, event.at, detail=_word(event.detail))
+                over = self.working.take_like(event, lane, run)
+                self._end(over, number, event.at, detail=_word(event.detail))
             case Kind.REPLAY_STARTED:
                 begun = self._begin("replaying", number, event)
                 begun.inside = self.working.last(lane, run)

@@ -137,6 +137,8 @@ def _attempt_rows(step: str, spans: Sequence[Span], marks: Sequence[EffectMark])
     for span in spans:
         if span.kind != "running":
             at = next((n for n, each in enumerate(running) if each.start >= span.end), None)
+            if span.kind in ("working", "replaying"):  # of code that the attempt runs in: its own, not the next one's
+                at = next((n for n, each in enumerate(running) if span.start <= each.start <= span.end), at)
             if at is None:
                 at = next((n for n, each in enumerate(running) if each.start >= span.start), len(rows) - 1)
             rows[at].append(span)
