@@ -6,14 +6,14 @@ partitions over after the failure has been noticed (not recorded: restate.md §2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from durascope.models.scenario import RestateDeployment
-from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.world import World
+from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Registry
 from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.invoker import Invoker
@@ -41,7 +41,7 @@ def build_node(
     suffix: str,
     network: Network,
     options: RestateDeployment,
-    delays: Mapping[str, Spread],
+    delays: Delays,
     registry: Registry,
     router: Router,
     observer: Observer,

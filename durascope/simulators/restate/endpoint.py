@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from durascope.models.scenario import RestateService, Workflow
 from durascope.models.steps import Bug, Compute, Fail, Send
 from durascope.models.trace import Kind
-from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
@@ -20,10 +19,11 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Coroutine
 from durascope.simulators.restate.attempt import Attempt
 from durascope.simulators.restate.constants import constant
+from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.handlers import handler
 from durascope.simulators.restate.journal import Command, Notification
 from durascope.simulators.restate.observer import Observer
-from durascope.simulators.restate.protocol import Message, Start
+from durascope.simulators.restate.protocol import Message, Start, label_of
 from durascope.simulators.restate.routing import Outgoing
 from durascope.simulators.services import Services
 
@@ -44,14 +44,14 @@ class ServiceEndpoint(Component):
         engine: Restate,
         code: Mapping[str, Workflow],
         service: RestateService,
-        delays: Mapping[str, Spread],
+        delays: Delays,
     ) -> None:
         self.engine = engine
         self.network: Network = engine.network
         self.services: Services = engine.services
         self.observer: Observer = engine.observer
         self.code = dict(code)
-        self.delays = delays
+        self.delay = delays
         self.typescript = service.sdk in CODE_ORDER
         self.promises = service.kind == "workflow"
         self.signals = service.wait_for == "signal"
@@ -60,10 +60,6 @@ class ServiceEndpoint(Component):
 
     def reset(self) -> None:
         self.attempts: dict[Connection, Attempt] = {}
-
-    def delay(self, name: str) -> int:
-        spread = self.delays[name]
-        return spread.values[0] if spread.fixed else self.world.luck.sample(spread, name, self.name, self.world.now)
 
     def emit(self, kind: Kind, run: RunInfo, step: str | None = None, detail: object = None) -> None:
         self.world.emit(self.name, kind, run, step, None, detail)
@@ -106,7 +102,7 @@ class ServiceEndpoint(Component):
 
     def send(self, attempt: Attempt, messages: Sequence[Message]) -> None:
         connection = attempt.connection
-        what = ", ".join(map(_label, messages)) if self.world.full else "messages"
+        what = ", ".join(map(label_of, messages)) if self.world.full else "messages"
         connection.send(self, self.engine.invoker_of(connection).receive, connection, messages, what=what)
 
     # ---- what the handlers' code knows -----------------------------------------------------------------------
@@ -138,9 +134,3 @@ class ServiceEndpoint(Component):
 
     def event_signal(self, step: Send, *, live: bool) -> Command | None:
         return self.engine.outside.signal_of(step, live=live)
-
-
-def _label(message: Message) -> str:
-    """How a message is called in the trace."""
-    line = getattr(message, "line", None)
-    return line if isinstance(line, str) else type(message).__name__

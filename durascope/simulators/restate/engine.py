@@ -24,6 +24,7 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.restate import entries, operators, termination
 from durascope.simulators.restate.cluster import Controller, build_node, share_out
 from durascope.simulators.restate.constants import constant
+from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.findings import findings
@@ -47,9 +48,10 @@ class Restate(Engine):
     def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
         super().__init__(world, scenario, records=records)
         options = self.options = scenario.deployments.restate
-        delays = self.delays = latencies(__package__ or "", options.latencies)
+        delays = self.delays = Delays(world, latencies(__package__ or "", options.latencies))
         nodes = options.server.nodes
-        commit = delays["commit" if nodes == 1 and options.server.hosting != "cloud" else "replicated_commit"]
+        replicated = nodes > 1 or options.server.hosting in ("cluster", "cloud")
+        commit = delays.spread("replicated_commit" if replicated else "commit")
         self.observer = Observer(keep=records)
         self.partitions: list[Partition] = []
         self.router = Router(world, scenario, self.partitions)
@@ -65,15 +67,12 @@ class Restate(Engine):
         first = self.nodes[0].processor
         self.partitions += [Partition(n, PartitionLog(n, commit), first) for n in range(options.server.partitions)]
         share_out(self.partitions, self.nodes)
-        self.controller = Controller(world, "cluster-controller", self.nodes, self._typical("failover"))
+        self.controller = Controller(world, "cluster-controller", self.nodes, delays.typical("failover"))
         self.rows: list[Invocation] = []
         """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
         self.said: dict[str, None] = dict.fromkeys(notes(scenario))
-
-    def _typical(self, name: str) -> int:
-        return self.delays[name].typical
 
     def _endpoints(self, version: str) -> list[ServiceEndpoint]:
         service = self.options.service
@@ -91,9 +90,9 @@ class Restate(Engine):
     def _ask(self, what: str, run: RunInfo | None, request: Any, *args: Any) -> None:
         """Sends a request to the ingress; one that is refused or not answered is sent again."""
         ingress = next((node.ingress for node in self.nodes if node.ingress.alive), self.nodes[0].ingress)
-        again = partial(self.client.after, self._typical("client_retry"), self._ask, what, run, request, *args)
+        again = partial(self.client.after, self.delays.typical("client_retry"), self._ask, what, run, request, *args)
         connection = self.network.connect(
-            self.client, ingress, self._typical("ingress"), partial(request, ingress, *args),
+            self.client, ingress, self.delays.typical("ingress"), partial(request, ingress, *args),
             on_refused=again, what=what, run=run,
         )  # fmt: skip
         connection.patience = int(constant("keep_alive_us"))

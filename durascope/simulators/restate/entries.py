@@ -28,6 +28,7 @@ def store_command(invocation: Invocation, command: Command) -> None:
     if invocation.status is not Status.INVOKED:
         return
     processor = invocation.partition.leader
+    processor.received(invocation, command.type)
     processor.write(invocation, command)
     effect = _EFFECTS.get(command.type)
     if effect is not None:
@@ -41,6 +42,7 @@ def store_proposal(invocation: Invocation, proposal: Proposal) -> None:
     if invocation.status is not Status.INVOKED or invocation.knows(proposal.notification.id):
         return
     processor = invocation.partition.leader
+    processor.received(invocation, "Propose")
     lifecycle.notified(invocation, proposal.notification)
     processor.world.moment(processor.name, Kind.STEP_RECORDED, invocation.run, proposal.step, proposal.execution)
 

@@ -11,31 +11,41 @@ policy, its retry count and its last error are in memory only, and gone with the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import RestateDeployment
 from durascope.models.trace import Kind
-from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
 from durascope.simulators.restate import entries, lifecycle
 from durascope.simulators.restate.constants import constant
+from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.invocation import Invocation
 from durascope.simulators.restate.journal import Command, Failure, Notification
 from durascope.simulators.restate.observer import Observer
-from durascope.simulators.restate.protocol import JOURNAL_MISMATCH, End, Error, Message, Proposal, Start, Suspension
+from durascope.simulators.restate.protocol import (
+    JOURNAL_MISMATCH,
+    End,
+    Error,
+    Message,
+    Proposal,
+    Start,
+    Suspension,
+    label_of,
+)
 from durascope.simulators.restate.retries import PolicyCursor
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.processor import PartitionProcessor
     from durascope.simulators.restate.routing import Router
 
+QUEUE: Final = "invocations"
 LOST: Final = "error reading a body from connection: stream closed"
 REFUSED: Final = "tcp connect error: connection refused"
 CONNECT_TIMEOUT: Final = "tcp connect error: deadline has elapsed"
@@ -89,14 +99,14 @@ class Invoker(Component):
         name: str,
         network: Network,
         options: RestateDeployment,
-        delays: Mapping[str, Spread],
+        delays: Delays,
         registry: Registry,
         router: Router,
         observer: Observer,
     ) -> None:
         self.network = network
         self.options = options
-        self.delays = delays
+        self.delay = delays
         self.registry = registry
         self.router = router
         self.observer = observer
@@ -109,10 +119,6 @@ class Invoker(Component):
         self.streams: dict[Connection, Session] = {}
         self.in_flight = 0
         self.queue: deque[tuple[Session, bool]] = deque()
-
-    def delay(self, name: str) -> int:
-        spread = self.delays[name]
-        return spread.values[0] if spread.fixed else self.world.luck.sample(spread, name, self.name, self.world.now)
 
     # ---- asked by the partition processor --------------------------------------------------------------------
 
@@ -127,8 +133,8 @@ class Invoker(Component):
         """Takes an invocation over; it waits for a slot while as many as the limit are running (restate.md §10)."""
         session = Session(invocation, PolicyCursor(self.options.retry))
         self.sessions[invocation] = session
+        self.world.emit(self.name, Kind.TASK_QUEUED, invocation.run, None, None, QUEUE)
         if self.in_flight >= constant("concurrent_invocations"):
-            self.world.emit(self.name, Kind.TASK_QUEUED, invocation.run, detail="invoker")
             self.queue.append((session, resumed))
         else:
             self._admit(session, resumed)
@@ -150,7 +156,6 @@ class Invoker(Component):
         while self.queue:
             waiting, resumed = self.queue.popleft()
             if self.sessions.get(waiting.invocation) is waiting:
-                self.world.emit(self.name, Kind.TASK_PICKED_UP, waiting.invocation.run, detail="invoker")
                 self._admit(waiting, resumed)
                 return
 
@@ -213,6 +218,8 @@ class Invoker(Component):
         invocation = session.invocation
         if self.sessions.get(invocation) is not session:
             return
+        if session.state is State.ADMITTED:
+            self.world.emit(self.name, Kind.TASK_PICKED_UP, invocation.run, None, None, QUEUE)
         session.state = State.IN_FLIGHT
         session.input_closed = self.request_response
         session.deployment = invocation.pinned or self.registry.latest
@@ -286,6 +293,8 @@ class Invoker(Component):
         if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
             session.pin_proposed = True
             self.processor.append(invocation.partition, lifecycle.pin, invocation, session.deployment)
+        what = label_of(args[-1]) if self.world.full and args else apply.__name__
+        self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, (self.processor.name, what))
         session.stored_at = self.processor.append(invocation.partition, apply, invocation, *args)
 
     def _suspended(self, session: Session, message: Suspension) -> None:

@@ -6,13 +6,13 @@ message) are volatile, and done again from the store by whoever leads the partit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
-from durascope.models.units import Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Entry, Notification
 from durascope.simulators.restate.partition import Message, Partition, Timer
@@ -26,8 +26,8 @@ LANE: Final = "partition-processor"
 class PartitionProcessor(Component):
     """The leader of some partitions, on one node."""
 
-    def __init__(self, world: World, name: str, delays: Mapping[str, Spread], *, records: bool) -> None:
-        self.delays = delays
+    def __init__(self, world: World, name: str, delays: Delays, *, records: bool) -> None:
+        self.delay = delays
         self.records = records
         self.partitions: list[Partition] = []
         self.invoker: Invoker
@@ -58,10 +58,6 @@ class PartitionProcessor(Component):
             if invocation.status is Status.INVOKED and not self.invoker.has(invocation):
                 self.invoker.invoke(invocation)
 
-    def delay(self, name: str) -> int:
-        spread = self.delays[name]
-        return spread.values[0] if spread.fixed else self.world.luck.sample(spread, name, self.name, self.world.now)
-
     # ---- the log ---------------------------------------------------------------------------------------------
 
     def append(self, partition: Partition, apply: Callable[..., Any], *args: Any) -> int:
@@ -78,8 +74,15 @@ class PartitionProcessor(Component):
             self.world.recorder.count += 1
         return index
 
+    def received(self, invocation: Invocation, what: str) -> None:
+        """A proposal of the invoker has come out of the log."""
+        self.world.emit(self.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, (self.invoker.name, what))
+
     def forward(self, invocation: Invocation, notification: Notification) -> None:
         """Hands a new notification to the invoker, which sends it to the attempt in flight."""
+        emit, run = self.world.emit, invocation.run
+        emit(self.name, Kind.MESSAGE_SENT, run, None, None, (self.invoker.name, notification.type))
+        emit(self.invoker.name, Kind.MESSAGE_RECEIVED, run, None, None, (self.name, notification.type))
         self.invoker.notify(invocation, notification)
 
     # ---- timers ----------------------------------------------------------------------------------------------

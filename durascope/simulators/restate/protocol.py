@@ -69,3 +69,11 @@ class End(NamedTuple):
 
 
 Message = Entry | Proposal | Suspension | Error | End
+
+
+def label_of(message: object) -> str:
+    """How a message is called in the trace: the line of its entry, or its name."""
+    if isinstance(message, Proposal):
+        return f"Propose {message.notification.line[2:]}"
+    line = getattr(message, "line", None)
+    return line if isinstance(line, str) else type(message).__name__
