@@ -40,6 +40,10 @@ class Outcome:
         return self.error is None
 
 
+UNAVAILABLE: Final = Outcome(error="ServiceUnavailable")
+"""What a call to a service gives that is away."""
+
+
 class Services:
     """All services of a scenario, and what has happened to them."""
 
@@ -141,7 +145,7 @@ class Services:
         if fails is not None and fails.fails(attempt):
             return Outcome(error=fails.error, retryable=fails.retryable, retry_after=fails.retry_after)
         if self.is_down(step):
-            return Outcome(error="ServiceUnavailable")
+            return UNAVAILABLE
         service = self.service(step)
         if service.failures and luck("failure", run.luck, key, attempt) < service.failures:
             return Outcome(error="ServiceError")
@@ -197,16 +201,23 @@ class Execution:
         return outcome.ok or (fails is not None and fails.fails(self.attempt) and fails.moment == "after-effect")
 
     def _effect(self) -> None:
+        """The service changes something, unless it is away just now."""
         services, world, lane = self.services, self.services.world, self.app.name
-        world.moment(lane, Kind.STEP_BEFORE_EFFECT, self.run, self.name, self.attempt)
-        services.take_effect(self.run, self.step, self.name, self.key, self.attempt)
-        world.moment(lane, Kind.STEP_AFTER_EFFECT, self.run, self.name, self.attempt)
+        if services.is_down(self.step):
+            self._outcome = UNAVAILABLE
+        else:
+            world.moment(lane, Kind.STEP_BEFORE_EFFECT, self.run, self.name, self.attempt)
+            services.take_effect(self.run, self.step, self.name, self.key, self.attempt)
+            world.moment(lane, Kind.STEP_AFTER_EFFECT, self.run, self.name, self.attempt)
         self._after(self.takes - int(self.takes * float(self.step.effect_at)), self._end)
 
     def _end(self) -> None:
+        """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
         self._call = None
         world, outcome = self.services.world, self._outcome
         assert outcome is not None
+        if outcome.ok and self.services.is_down(self.step):
+            outcome = UNAVAILABLE
         if outcome.ok:
             world.moment(self.app.name, Kind.STEP_REPORTED, self.run, self.name, self.attempt)
         else:
