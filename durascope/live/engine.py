@@ -42,7 +42,7 @@ class LiveEngine(ABC):
 
     @classmethod
     def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
-        """The scenario as it can be run here, and what is other than in the scenario: a prediction is made of it, too."""
+        """The scenario as it can be run here, and what is other in it than was asked; it is predicted as it is run."""
         return scenario, ()
 
     @abstractmethod

@@ -1,8 +1,9 @@
 """Long waits made short enough to be waited for, by one monotone rule for the whole scenario.
 
-A duration up to `KEPT` stays as it is; what is above it is shrunk by one factor, so that the longest becomes `LONGEST`.
-The rule keeps every order of durations. It applies to sleeps, timeouts of waits, and the times of events and faults;
-how long steps take and the engines' own timeouts stay.
+A duration up to `KEPT` stays as it is. Longer ones are shrunk by one factor, so that the longest becomes `LONGEST`: as
+a whole where they stay longer than all that is kept (a story of days, whose sums then stay in proportion, too), else
+what is beyond `KEPT` of them. Both rules keep every order of durations. They apply to sleeps, timeouts of waits, and
+the times of starts, events and faults; how long steps take and the engines' own timeouts stay.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from durascope.models.scenario import Scenario
-from durascope.models.units import FOREVER, SECOND
+from durascope.models.units import FOREVER, MILLISECOND, SECOND
 
 KEPT: Final = 10 * SECOND
 LONGEST: Final = 20 * SECOND
@@ -25,21 +26,34 @@ class Scale:
     """How durations above `KEPT` are shrunk; 1.0: not at all."""
 
     factor: float
+    whole: bool = False
+    """Whether a long duration is shrunk as a whole, or only what is beyond `KEPT`."""
 
     def __call__(self, us: int) -> int:
         if us <= KEPT or us >= FOREVER or self.factor == 1.0:
             return us
+        if self.whole:
+            return max(MILLISECOND, round(us * self.factor / MILLISECOND) * MILLISECOND)
         scaled = KEPT + (us - KEPT) * self.factor
         return round(scaled / SECOND) * SECOND if scaled > KEPT else KEPT
 
     def __str__(self) -> str:
-        return "times as they are" if self.factor == 1.0 else f"what is beyond 10 s scaled by {self.factor:.3g}"
+        if self.factor == 1.0:
+            return "times as they are"
+        return f"{'times' if self.whole else 'what is'} beyond 10 s scaled by {self.factor:.3g}"
 
 
 def scale_of(scenario: Scenario) -> Scale:
     """The scale that makes the scenario's longest wait at most `LONGEST`."""
-    longest = max(_durations(scenario), default=0)
-    return Scale(1.0 if longest <= LONGEST else (LONGEST - KEPT) / (longest - KEPT))
+    durations = [each for each in _durations(scenario) if each]
+    longest = max(durations, default=0)
+    if longest <= LONGEST:
+        return Scale(1.0)
+    whole = LONGEST / longest
+    kept = max((each for each in durations if each <= KEPT), default=0)
+    if min(each for each in durations if each > KEPT) * whole > kept:
+        return Scale(whole, whole=True)
+    return Scale((LONGEST - KEPT) / (longest - KEPT))
 
 
 def scaled(scenario: Scenario, scale: Scale) -> Scenario:
@@ -51,8 +65,9 @@ def _durations(part: Any) -> Iterator[int]:
     if isinstance(part, BaseModel):
         for name in type(part).model_fields:
             value = getattr(part, name)
-            if _is_scaled(part, name) and isinstance(value, int) and value < FOREVER:
-                yield value
+            if _is_scaled(part, name) and isinstance(value, (int, tuple)):
+                times: tuple[int, ...] = value if isinstance(value, tuple) else (value,)
+                yield from (each for each in times if each < FOREVER)
             else:
                 yield from _durations(value)
     elif isinstance(part, (tuple, list)):
@@ -67,8 +82,8 @@ def _is_scaled(part: BaseModel, name: str) -> bool:
     kind = type(part).__name__
     if name == "sleep" or (kind == "WaitFor" and name == "timeout"):
         return True
-    return name in ("at", "after") and kind in {
-        "WorkloadEvent", "Trigger", "Crash", "Hang", "Outage", "Cut", "Deploy", "Workload", "Start", "Send",
+    return name in ("at", "after", "every", "down_for", "for_") and kind in {
+        "Arrivals", "WorkloadEvent", "Trigger", "Crash", "Hang", "Outage", "Cut", "Deploy", "Workload", "Start", "Send",
     }  # fmt: skip
 
 
@@ -79,6 +94,8 @@ def _map(part: Any, scale: Callable[[int], int]) -> Any:
             value = getattr(part, name)
             if _is_scaled(part, name) and isinstance(value, int):
                 update[name] = scale(value)
+            elif _is_scaled(part, name) and isinstance(value, tuple):
+                update[name] = tuple(scale(each) for each in value)  # pyright: ignore[reportUnknownVariableType]
             elif isinstance(value, (BaseModel, tuple, list, dict)):
                 update[name] = _map(value, scale)
         return part.model_copy(update=update)

@@ -213,14 +213,18 @@ class Context(Sdk):
         number = int(await self.app.ask("execution", run=self.run_info.name, key=key))
         self.executed[key] = (name, number)
         if (name, "scheduled") in self.app.watched:
-            await asyncio.sleep(0.05)  # the command has been sent, and is stored within a few milliseconds
-            await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
+            self._scheduled = asyncio.ensure_future(self._pass_scheduled(name, number))
         execution = self.app.bodies.execute(self.run_info, step, name, key, number)
         limit = None if step.timeout is None else step.timeout / SECOND
         outcome = await asyncio.wait_for(execution, limit)
         if outcome.ok:
             return result_of(step, name, outcome)
         raise _error(outcome, number)
+
+    async def _pass_scheduled(self, name: str, number: int) -> None:
+        """The command has been sent before its body begins, and is stored a few milliseconds later."""
+        await asyncio.sleep(0.005)
+        await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
         future = self._timer(step.sleep, name)
