@@ -169,12 +169,16 @@ class Connection:
         """Has the other end run `handler(*args)`, after everything that was sent to it before."""
         if self.closed:
             return
-        world, receiver = self.network.world, self.peer(sender)
-        arrives = max(world.now + (self.delay if delay is None else delay), self._arrives.get(receiver, 0))
-        self._arrives[receiver] = arrives
+        world, receiver = self.network.world, self.server if sender is self.client else self.client
+        now = world.now
+        arrives = now + (self.delay if delay is None else delay)
+        if arrives < self._arrives.get(receiver, 0):
+            arrives = self._arrives[receiver]
+        else:
+            self._arrives[receiver] = arrives
         if what:
             world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
-        world.after(arrives - world.now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
+        world.after(arrives - now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
 
     def _deliver(
         self,
@@ -185,9 +189,10 @@ class Connection:
         args: tuple[Any, ...],
         what: str,
     ) -> None:
-        world = self.network.world
-        present = receiver.alive and receiver.incarnation == incarnation and self in receiver.connections
-        if not present or self._stalled or not self.network.reachable(sender, receiver):
+        network = self.network
+        world = network.world
+        present = receiver.incarnation == incarnation and receiver.alive and self in receiver.connections
+        if not present or self._stalled or (network._cuts and not network.reachable(sender, receiver)):
             if present and self.patience is not None:
                 self._stall(sender, receiver, incarnation, handler, args, what)
             else:

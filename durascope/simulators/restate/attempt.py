@@ -247,6 +247,13 @@ class Attempt:
         if not self.to_execute:
             return
         awaited = self.context.awaited
+        if len(self.to_execute) == 1:
+            number, closure = next(iter(self.to_execute.items()))
+            if number in awaited:
+                self.to_execute.clear()
+                self.executing[number] = None
+                self._begin(number, *closure)
+            return
         runnable = [number for number in self.to_execute if number in awaited]
         if len(runnable) > 1 and not self.endpoint.typescript:
             luck, start = self.endpoint.world.luck, self.start
