@@ -112,6 +112,8 @@ class Invoker(Component):
         self.observer = observer
         self.request_response = options.service.mode == "request-response" or options.inactivity_timeout == 0
         self.processor: PartitionProcessor
+        self.most_in_flight = 0
+        """A statistic: it survives."""
         super().__init__(world, name)
 
     def reset(self) -> None:
@@ -141,6 +143,7 @@ class Invoker(Component):
 
     def _admit(self, session: Session, resumed: bool) -> None:
         self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         session.state = State.ADMITTED
         delay = self.delay("resume" if resumed else "invoke") - self.delay("network")
         self.after(max(0, delay), self._attempt, session)

@@ -85,22 +85,32 @@ def signal_label(number: NotificationId) -> str:
 class Journal:
     """The entries of an invocation, and which notifications are among them. Durable."""
 
-    __slots__ = ("bytes", "commands", "entries", "notified")
+    __slots__ = ("bytes", "entries", "largest", "notified", "results", "steps")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self.notified: dict[NotificationId, Notification] = {}
-        self.commands = 0
+        self.steps = 0
+        """Commands but Input and Output."""
+        self.results = 0
+        """Completions of runs."""
         self.bytes = 0
+        self.largest = 0
+        """Bytes of the largest entry."""
 
     def append(self, entry: Entry) -> int:
         """Adds an entry; returns its index."""
         self.entries.append(entry)
-        self.bytes += entry.size
+        size = entry.size
+        self.bytes += size
+        if size > self.largest:
+            self.largest = size
+        kind = entry.type
         if isinstance(entry, Notification):
             self.notified[entry.id] = entry
+            self.results += kind == "Run"
         else:
-            self.commands += 1
+            self.steps += kind != "Input" and kind != "Output"
         return len(self.entries) - 1
 
     def __len__(self) -> int:

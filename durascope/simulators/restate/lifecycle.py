@@ -175,6 +175,7 @@ def remove(invocation: Invocation, failure: Failure) -> None:
 def _over(invocation: Invocation, ended: str) -> None:
     processor = invocation.partition.leader
     processor.drop_timers(invocation)
+    invocation.partition.tally.add(invocation)
     invocation.ended = ended
     invocation.completed_at = processor.world.now
     if invocation.target.kind in ("run", "update"):

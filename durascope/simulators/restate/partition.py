@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
+from durascope.simulators.restate.billing import Tally
 from durascope.simulators.restate.invocation import Invocation
 from durascope.simulators.restate.log import PartitionLog
 from durascope.simulators.restate.objects import VirtualObject
@@ -51,6 +52,7 @@ class Partition:
         default_factory=dict[tuple[str, str | None, str], Invocation]
     )
     """By handler, key and idempotency key; a workflow's run is found by its key alone."""
+    tally: Tally = field(default_factory=Tally)
     sequence: int = 0
 
     def next(self) -> int:
