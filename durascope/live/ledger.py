@@ -129,6 +129,7 @@ class _Handler(socketserver.StreamRequestHandler):
 class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
+    request_queue_size = 256  # more apps' steps than this never report at once; one that found no place waits a second
 
     def __init__(self, address: tuple[str, int], ledger: Ledger) -> None:
         self.ledger = ledger
