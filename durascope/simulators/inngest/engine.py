@@ -363,16 +363,17 @@ class Inngest(Engine):
     def findings(self) -> Findings:
         status = self._statuses()
         facts: dict[str, object] = {}
+        records: dict[str, list[str]] = {}
         if self.records:
-            for run in self._started:
-                self.relay.records.setdefault(run, ["no run"])
+            written = self.relay.records
+            records = {run: written.get(run, ["no run"]) for run in status}
             facts = self.relay.facts(self._started, self._ended, status)
             facts["attempts"] = {
                 step: self.services.effects.get(step, 0) + failed for step, failed in self.failures.items()
             }
             facts["event_bytes"] = self.relay.event_sizes
         return Findings(
-            records=self.relay.records,
+            records=records,
             status=status,
             counters=self.meter.counters(),
             facts=facts,
@@ -384,6 +385,4 @@ class Inngest(Engine):
         status = dict(self.history.status)
         for name, run in self.world.recorder.runs.items():
             status.setdefault(name, "lost" if run.status == "running" else run.status)
-        for name in self._started:
-            status.setdefault(name, "none")
-        return status
+        return {name: status.pop(name, "none") for name in self._started} | status

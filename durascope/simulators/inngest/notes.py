@@ -21,6 +21,7 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.models.units import SECOND, format_duration
+from durascope.simulators.inngest.functions import cancellable
 
 
 def notes(scenario: Scenario) -> list[str]:
@@ -56,6 +57,16 @@ def _workflows(scenario: Scenario) -> Iterator[str]:
             yield (
                 f"Inngest has no queries: `{query}` of {name} cannot be asked of a run. A user would store the state "
                 "in a step and read it from there."
+            )
+        if workflow.one_at_a_time:
+            yield (
+                f"`one_at_a_time` of {name} is `concurrency: {{limit: 1}}` on Inngest: it limits requests, not runs. "
+                "While one run sleeps, waits or is to be retried, another one of the same key goes on."
+            )
+        if cancellable(workflow):
+            yield (
+                f"cancelOn cancels a run of {name} at once; the step in flight is not told, its result is dropped. "
+                "What had begun is undone by a function on inngest/function.cancelled."
             )
         if workflow.retry is not None:
             yield f"Inngest has no retry policy of a whole run: the one of {name} is not used."

@@ -1,0 +1,58 @@
+"""Parts of the model on their own: the rate algorithm, cron expressions, bodies and their sizes."""
+
+from __future__ import annotations
+
+import pytest
+
+from durascope.simulators.inngest.cron import next_time
+from durascope.simulators.inngest.flow import Gcra
+from durascope.simulators.inngest.protocol import STEP_PLANNED, STEP_RUN, Answer, Op, done
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+
+
+def test_gcra_admits_its_burst_at_rest_and_then_one_per_emission() -> None:
+    gcra = Gcra(limit=2, period=1_000, burst=2)
+    assert [gcra.admit(0) for _ in range(4)] == [None, None, None, 500]
+    assert gcra.admit(499) == 500
+    assert gcra.admit(500) is None
+    assert gcra.admit(500) == 1_000
+
+
+def test_gcra_forgets_a_long_silence() -> None:
+    gcra = Gcra(limit=1, period=1_000, burst=0)
+    assert gcra.admit(0) is None
+    assert gcra.admit(50_000) is None
+    assert gcra.admit(50_000) == 51_000
+
+
+@pytest.mark.parametrize(
+    ("expression", "after", "comes"),
+    [
+        ("* * * * *", 0, MINUTE),
+        ("*/15 * * * *", 0, 15 * MINUTE),
+        ("0 8 * * *", 0, 8 * HOUR),
+        ("0 8 * * *", 8 * HOUR, 32 * HOUR),
+        ("30 9 * * 1-5", 0, (24 + 9) * HOUR + 30 * MINUTE),  # the first day is a Sunday
+        ("0 0 * * sun", 0, 7 * 24 * HOUR),
+        ("@hourly", 5, HOUR),
+        ("0 0 1 * *", 0, 9 * 24 * HOUR),
+        ("0 0 30 2 *", 0, None),
+        ("nonsense", 0, None),
+    ],
+)
+def test_a_schedule_comes_round(expression: str, after: int, comes: int | None) -> None:
+    assert next_time(expression, after) == comes
+
+
+def test_op_codes_of_a_kind_are_joined() -> None:
+    ops = tuple(Op(STEP_PLANNED, name, name) for name in ("a", "b"))
+    assert Answer(206, ops).text(0) == "-> 206 StepPlanned a, b"
+
+
+def test_a_result_is_wrapped_and_hashed_as_it_travels() -> None:
+    op = Op(STEP_RUN, "check-inventory", "check-inventory", done("check-inventory", {}, 36))
+    assert op.hashed == "03e989b5c1a4a558648abda9476182c29d310212"
+    assert op.memo is not None
+    assert op.memo.size == len('{"data":') + 36 + 1

@@ -1,0 +1,301 @@
+"""Inngest's rules beyond the recordings: the same mechanisms in other scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.models.units import SECOND
+from durascope.simulators.simulate import simulate
+
+REDIS = {"hosting": "self-hosted", "store": "redis"}
+
+
+def quick(name: str, **options: Any) -> dict[str, Any]:
+    """A step of 5 ms with its effect at its beginning."""
+    return {"run": name, "takes": "5ms", "effect_at": "0%", **options}
+
+
+def run(
+    steps: list[Any],
+    *,
+    app: dict[str, Any] | None = None,
+    workload: dict[str, Any] | None = None,
+    workflow: dict[str, Any] | None = None,
+    others: dict[str, Any] | None = None,
+    faults: list[Any] | None = None,
+    seed: int = 0,
+    **deployment: Any,
+) -> Trace:
+    order = {"started_by": {"event": "order/created"}, "key": "id", "input": {"id": "unique"}, "steps": steps}
+    inngest = {"app": {"sdk": "python", **(app or {})}, "backoff": "1s", **deployment}
+    scenario = Scenario.model_validate(
+        {
+            "scenario": "rule",
+            "workflows": {"order": {**order, **(workflow or {})}, **(others or {})},
+            "deployments": {"inngest": inngest},
+            "workload": {"runs": 1, "of": "order", **(workload or {})},
+            "faults": faults or [],
+        }
+    )
+    return simulate(scenario, "inngest", seed=seed)
+
+
+def lines(trace: Trace, of: str = "run 1") -> list[str]:
+    return list(trace.records[of])
+
+
+def seconds(trace: Trace, what: str) -> list[float]:
+    values = trace.facts[what]
+    assert isinstance(values, dict)
+    return sorted(round(value / SECOND, 1) for value in values.values())
+
+
+# ---- crashes of the server ---------------------------------------------------------------------------------
+
+
+def test_a_server_that_dies_after_saving_a_step_goes_on_with_the_next_one() -> None:
+    trace = run(
+        [quick("a"), quick("b")],
+        server=REDIS,
+        faults=[{"crash": "engine", "when": {"step": "a", "moment": "recorded"}, "down_for": "1s"}],
+    )
+    assert "POST step attempt=0 memo=[a] generation=2 -> 206 StepRun b" in lines(trace)
+    assert trace.effects == {"a": 1, "b": 1}
+
+
+def test_a_sleep_that_was_leased_early_comes_late_when_the_server_dies_just_before_it() -> None:
+    trace = run(
+        [{"sleep": "10s", "name": "nap"}, quick("a")],
+        server=REDIS,
+        faults=[{"crash": "engine", "when": {"event": "SleepStarted", "after": "9s"}, "down_for": "1s"}],
+    )
+    assert "POST step attempt=0 memo=[nap] generation=2 -> 206 StepRun a" in lines(trace)
+    assert 38 < seconds(trace, "lasts")[0] < 42
+
+
+def test_a_sleep_that_was_not_leased_yet_comes_on_time() -> None:
+    trace = run(
+        [{"sleep": "10s", "name": "nap"}, quick("a")],
+        server=REDIS,
+        faults=[{"crash": "engine", "when": {"event": "SleepStarted", "after": "5s"}, "down_for": "1s"}],
+    )
+    assert seconds(trace, "lasts")[0] < 11
+
+
+def test_events_in_the_stream_die_with_the_server() -> None:
+    trace = run([quick("a")], server=REDIS, faults=[{"crash": "engine", "at": "100ms", "down_for": "1s"}])
+    assert trace.status == {"run 1": "none"}
+
+
+def test_a_dev_server_finds_its_apps_again_when_it_polls_them() -> None:
+    trace = run(
+        [quick("a")],
+        workload={"runs": 3, "arrivals": {"at": ["0s", "3s", "9s"]}},
+        faults=[{"crash": "engine", "at": "2s", "down_for": "500ms"}],
+    )
+    assert trace.status == {"run 1": "completed", "run 2": "none", "run 3": "completed"}
+
+
+# ---- checkpointing -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_with_checkpointing_one_request_runs_all_steps(count: int) -> None:
+    trace = run([quick(f"s{n}") for n in range(count)], app={"sdk": "typescript"})
+    assert trace.counters["requests"] == 1
+    assert trace.counters["checkpoints"] == count
+
+
+def test_a_step_that_was_checkpointed_survives_the_host() -> None:
+    trace = run(
+        [quick("a"), {"run": "b", "takes": "1s"}],
+        app={"sdk": "typescript"},
+        faults=[{"crash": "app", "when": {"step": "b", "moment": "started", "after": "300ms"}, "down_for": "100ms"}],
+    )
+    assert trace.effects == {"a": 1, "b": 1}
+    assert "POST step attempt=1 memo=[a] -> 206 StepRun b" in lines(trace)
+
+
+def test_a_failing_step_flushes_the_buffer() -> None:
+    trace = run(
+        [quick("a"), quick("b"), quick("c", fails=1)],
+        app={"sdk": "typescript", "checkpointing": {"buffered_steps": 5}},
+    )
+    assert lines(trace)[1:4] == ["POST step attempt=0 memo=[]", "checkpoint StepRun a, b", "-> 206 StepError c"]
+
+
+# ---- parallel ----------------------------------------------------------------------------------------------
+
+
+def test_in_python_a_failed_member_leaves_the_group_before_the_others_are_asked() -> None:
+    """The member still to be retried is never reached again: the request that targets it fails the run."""
+    group = {"parallel": [quick("p", fails={"always": True}), {"run": "q", "takes": "1500ms", "fails": 3}]}
+    trace = run([group], retries=4)
+    assert lines(trace)[-2:] == ["POST q attempt=2 memo=[p!] -> 500 no-retry", "run failed"]
+    assert trace.effects["q"] == 0
+
+
+def test_two_sleeps_side_by_side_are_discovered_one_by_one() -> None:
+    trace = run([{"parallel": [{"sleep": "1s", "name": "short"}, {"sleep": "2s", "name": "long"}]}, quick("a")])
+    assert lines(trace)[2] == "POST step attempt=0 memo=[short] plan-only -> 206 Sleep long 2s"
+    assert lines(trace)[3] == "POST step attempt=0 memo=[short, long] -> 206 StepRun a"
+
+
+def test_typescript_goes_on_with_the_first_of_a_race_and_python_awaits_all() -> None:
+    steps = [{"race": [{"run": "fast", "takes": "50ms"}, {"run": "slow", "takes": "2s"}]}, quick("next")]
+    typescript, python = (run(steps, app={"sdk": sdk, "checkpointing": False}) for sdk in ("typescript", "python"))
+    assert any("memo=[fast] -> 206 StepRun next" in line for line in lines(typescript))
+    assert any("memo=[fast, slow] -> 206 StepRun next" in line for line in lines(python))
+    assert "no race" in python.notes[0]
+
+
+# ---- waiting, invoking, sending ----------------------------------------------------------------------------
+
+
+def test_an_event_wakes_only_the_runs_that_it_matches() -> None:
+    trace = run(
+        [{"wait_for": "paid", "timeout": "5s", "name": "payment"}],
+        workload={"runs": 2, "events": [{"send": "paid", "to": 2, "at": "1s"}]},
+    )
+    assert "pause payment timed out" in lines(trace, "run 1")
+    assert "pause payment resumed by paid" in lines(trace, "run 2")
+
+
+def test_cancelling_the_caller_does_not_cancel_what_it_has_invoked() -> None:
+    trace = run(
+        [{"call": "child"}],
+        others={"child": {"steps": [{"run": "work", "takes": "2s"}]}},
+        workload={"events": [{"operator": "cancel", "to": 1, "when": {"step": "work", "moment": "started"}}]},
+    )
+    assert trace.status == {"run 1": "cancelled", "child run 1": "completed"}
+
+
+def test_a_cancelled_run_is_undone_by_a_function_of_its_own() -> None:
+    trace = run(
+        [quick("a", undo="undo-a"), {"run": "b", "takes": "1s", "undo": "undo-b"}, quick("c", undo="undo-c")],
+        workflow={"signals": {"stop": {"then": "cancel"}}},
+        workload={"events": [{"send": "stop", "to": 1, "when": {"step": "b", "moment": "started"}}]},
+    )
+    assert [line.split("-> ")[1] for line in lines(trace, "order-cancelled run 1")[1:-1]] == [
+        "206 StepRun undo-b",
+        "206 StepRun undo-a",
+        "200",
+    ]
+    assert "undo-c" not in trace.effects
+
+
+def test_python_rejects_a_timeout_that_is_not_whole_seconds() -> None:
+    trace = run([{"wait_for": "x", "timeout": "2500ms", "name": "wait"}], retries=0)
+    assert lines(trace)[1:] == ["POST step attempt=0 memo=[] -> 500", "run failed"]
+
+
+@pytest.mark.parametrize(
+    ("sdk", "asked", "slept"),
+    [("python", "2600ms", 3), ("typescript", "2600ms", 2), ("typescript", "100ms", 1), ("python", "100ms", 0)],
+)
+def test_sleeps_are_whole_seconds(sdk: str, asked: str, slept: int) -> None:
+    trace = run([{"sleep": asked, "name": "nap"}], app={"sdk": sdk, "checkpointing": False})
+    assert f"-> 206 Sleep nap {slept}s" in lines(trace)[1]
+
+
+# ---- flow control ------------------------------------------------------------------------------------------
+
+
+def test_a_throttle_of_three_lets_four_start_in_python_and_three_in_typescript() -> None:
+    for sdk, at_once in (("python", 4), ("typescript", 3)):
+        trace = run(
+            [quick("a")],
+            app={"sdk": sdk},
+            workload={"runs": 7, "arrivals": {"together": True}},
+            flow={"throttle": {"limit": 3, "period": "3s"}},
+        )
+        assert sum(at < 0.6 for at in seconds(trace, "starts")) == at_once
+
+
+def test_a_rate_limit_of_ten_lets_two_of_a_burst_through() -> None:
+    trace = run(
+        [quick("a")],
+        workload={"runs": 12, "arrivals": {"together": True}},
+        flow={"rate_limit": {"limit": 10, "period": "60s"}},
+    )
+    assert sorted(trace.status.values()).count("completed") == 2
+
+
+def test_a_debounce_fires_at_its_timeout_at_the_latest() -> None:
+    trace = run(
+        [quick("a")],
+        workload={"runs": 8, "arrivals": {"every": "700ms"}, "keys": ["u"] * 8},
+        flow={"debounce": {"period": "2s", "key": "id", "timeout": "4s"}},
+    )
+    assert [run for run, status in trace.status.items() if status == "completed"] == ["run 4", "run 8"]
+
+
+def test_a_batch_that_is_too_full_begins_the_next_one() -> None:
+    trace = run(
+        [quick("a")],
+        workload={"runs": 5, "arrivals": {"together": True}},
+        flow={"batch": {"max_size": 2, "timeout": "2s"}},
+    )
+    assert lines(trace, "run 1")[0] == lines(trace, "run 3")[0] == "run created order/created x2"
+    assert lines(trace, "run 5")[0] == "run created order/created"
+
+
+def test_a_run_that_waits_for_its_slot_too_long_is_cancelled_before_it_starts() -> None:
+    trace = run(
+        [{"run": "a", "takes": "3s"}],
+        workload={"runs": 2, "arrivals": {"together": True}},
+        flow={"concurrency": {"limit": 1}, "timeouts": {"start": "2s"}},
+    )
+    assert sorted(trace.status.values()) == ["cancelled", "completed"]
+
+
+def test_sleeping_runs_hold_no_slot() -> None:
+    trace = run(
+        [quick("a"), {"sleep": "5s"}, quick("b")],
+        workload={"runs": 10, "arrivals": {"together": True}},
+        flow={"concurrency": {"limit": 1}},
+    )
+    assert trace.facts["in_flight"] == 1
+    assert seconds(trace, "lasts")[-1] < 10
+
+
+# ---- limits and bills --------------------------------------------------------------------------------------
+
+
+def test_an_execution_is_a_run_or_a_step() -> None:
+    trace = run([quick(f"s{n}") for n in range(5)], workload={"runs": 3})
+    assert trace.counters["executions"] == 3 * 6
+    assert trace.counters["requests"] == 3 * 6
+    assert trace.counters["events"] == 3 * 2
+
+
+def test_what_travels_grows_with_the_square_of_the_steps() -> None:
+    ten, twenty = (run([quick(f"s{n}", size="1KB") for n in range(count)]) for count in (10, 20))
+    assert 3.4 < twenty.counters["request_bytes"] / ten.counters["request_bytes"] < 4.2
+
+
+def test_a_state_of_more_than_32_mib_fails_the_run() -> None:
+    trace = run([quick(f"s{n}", size="4MB") for n in range(10)])
+    assert trace.status == {"run 1": "failed"}
+    assert trace.counters["limit_run_state"] > 0.9
+
+
+def test_what_inngest_lacks_is_said() -> None:
+    trace = run(
+        [quick("a", retry={"max_attempts": 2}, timeout="1s"), {"set": "x", "value": 1}],
+        workflow={"queries": ["status"], "updates": {"move": {"steps": []}}},
+        workload={"events": [{"update": "move", "to": 1, "at": "1s"}]},
+    )
+    told = "\n".join(trace.notes)
+    for what in (
+        "no updates",
+        "no queries",
+        "retry policy per step",
+        "no `timeout` of a step",
+        "no state of an entity",
+    ):
+        assert what in told
