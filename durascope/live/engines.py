@@ -13,6 +13,7 @@ from durascope.models.scenario import Scenario
 ENGINES: Final = {
     "temporal": "durascope.live.temporal.engine:TemporalLive",
     "restate": "durascope.live.restate.engine:RestateLive",
+    "inngest": "durascope.live.inngest.engine:InngestLive",
 }
 """Where each engine's `LiveEngine` is."""
 
@@ -22,7 +23,7 @@ INSTALL: Final = "pip install 'durascope[live]'"
 def live_engine(name: str) -> type[LiveEngine]:
     """The engine's class. Raises `LiveProblem` where there is none, or its SDK is not installed."""
     if name not in ENGINES:
-        raise LiveProblem(f"verify runs {' and '.join(ENGINES)}, not {name}")
+        raise LiveProblem(f"verify runs {', '.join(ENGINES)}, not {name}")
     module, attribute = ENGINES[name].split(":")
     try:
         return getattr(import_module(module), attribute)

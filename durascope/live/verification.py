@@ -97,7 +97,7 @@ def verify(
     trace = simulate(scenario, engine, seed=seed, records=True)
     seconds = within if within is not None else trace.ended_at / SECOND * 1.5 + PATIENCE
     recordings = [record(scenario, engine, seed=seed, seconds=seconds, server=server) for _ in range(repeat)]
-    alike = judge(case)
+    alike = judge(case, engine)
     found = [differences(trace, recording, alike, case) for recording in recordings]
     return Verification(scenario, engine, scale, trace, recordings, found, notes)
 

@@ -19,14 +19,15 @@ Handler = Callable[[str, inngest.Context], Awaitable[Any]]
 """Runs the function of that name."""
 
 
-def client(server: str) -> inngest.Inngest:
-    """The SDK's client, for the server at that address."""
+def client(server: str, signing_key: str | None = None) -> inngest.Inngest:
+    """The SDK's client, for the server at that address; with a signing key, for one that is no dev server."""
     return inngest.Inngest(
         app_id=APP,
         api_base_url=server,
         event_api_base_url=server,
         event_key=APP,
-        is_production=False,
+        signing_key=signing_key,
+        is_production=signing_key is not None,
         middleware=[Sending],
     )
 

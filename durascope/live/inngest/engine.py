@@ -1,0 +1,371 @@
+"""Inngest for real: its server, an app on its Python SDK, and between them a relay that records.
+
+server ── request ──▶ relay ──▶ app           app ── events, state ──▶ relay ──▶ server
+"""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Final, cast
+
+from durascope.live.engine import LiveEngine, Recording
+from durascope.live.inngest.app import Code, Setting
+from durascope.live.inngest.recorder import IDENTITY, Recorder, Run
+from durascope.live.inngest.relay import Relay
+from durascope.live.inngest.server import Refused, Server
+from durascope.live.inngest.serving import PATH
+from durascope.live.ledger import Ledger
+from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports, listens, wait_until
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.units import SECOND
+from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.inngest.functions import register
+from durascope.simulators.inngest.lines import Relay as Records
+from durascope.simulators.kernel.runs import RunInfo
+
+POLL: Final = 0.1
+"""Seconds between two looks at what the server says of the runs."""
+QUIET: Final = 5.0
+"""Seconds without a request after which a start that made no run will make none."""
+CLIENT_RETRY: Final = 1.0
+"""Seconds after which a client that nobody has answered asks again."""
+
+
+class InngestLive(LiveEngine):
+    """Inngest with its Python SDK."""
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self.deployment = scenario.deployments.inngest
+        self.functions = register(scenario)
+        crons = [name for name, function in self.functions.items() if function.cron is not None]
+        if crons:
+            raise LiveProblem(f"the schedule of {crons[0]} can't be waited for: verify a workflow that an event starts")
+        self.recorder = Recorder(self.functions, moment=self._recorded, marked=self._marked)
+        self.loop = BackgroundLoop()
+        self._relays: list[Relay] = []
+        self._code = Code(dict(scenario.workflows), {})
+        self._events: dict[str, Sequence[str]] = {}
+        """By start: the ids of its events."""
+        self._started: dict[str, int] = {}
+        """When each start was asked for, in microseconds since 1970."""
+        self._inputs: dict[str, Mapping[str, object]] = {}
+        self._undo: dict[str, dict[str, object]] = {}
+        self._ended: dict[str, int] = {}
+        self._looked_at = 0.0
+        self._restarted = False
+        ledger.answers |= {
+            "run": self._run,
+            "moment": self._passed,
+            "begun": self._begun,
+            "undo": lambda message: list(reversed(self._undo.get(str(message["run"]), {}).values())),
+            "input": lambda message: self._inputs.get(str(message["run"])),
+        }
+
+    @classmethod
+    def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
+        """On the Python SDK, without checkpoints, one process behind plain HTTP, on a server that can be run here."""
+        inngest = scenario.deployments.inngest
+        app, server = inngest.app, inngest.server
+        notes: list[str] = []
+        if app.sdk != "python":
+            notes.append(f"the Python SDK, not {app.sdk}")
+        if app.transport != "http":
+            notes.append("HTTP, not connect")
+        if app.replicas > 1:
+            notes.append("one replica of the app")
+        if server.hosting == "cloud":
+            notes.append("a self-hosted server, not the cloud")
+        if not notes:
+            return scenario, ()
+        given = {"sdk": "python", "framework": "fastapi", "checkpointing": None, "transport": "http", "replicas": 1}
+        hosting = "dev" if server.hosting == "cloud" else server.hosting
+        deployment = inngest.model_copy(
+            update={"app": app.model_copy(update=given), "server": server.model_copy(update={"hosting": hosting})}
+        )
+        deployments = scenario.deployments.model_copy(update={"inngest": deployment})
+        return scenario.model_copy(update={"deployments": deployments}), notes
+
+    # ---- starting --------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        self.server = Server(self.stage, self.deployment, self.program)
+        app_port, to_app, to_server = free_ports(3)
+        self._app_port, self._origin = app_port, f"http://{HOST}:{to_app}"
+        self._code_file = self.stage.directory / "code"
+        self._deploy(self._code)
+        setting = Setting(
+            scenario=self.scenario,
+            code=self._code_file,
+            seed=self.seed,
+            port=app_port,
+            origin=self._origin,
+            server=f"http://{HOST}:{to_server}",
+            signing_key=self.server.signing_key,
+            ledger=self.ledger.port,
+            process="app",
+        )
+        file = self.stage.directory / "app.setting"
+        setting.write(file)
+        command = [sys.executable, "-m", "durascope.live.inngest.app", str(file)]
+        self.app = self.stage.process("app", command, {"INNGEST_DEV": "1" if self.server.is_dev else "0"})
+        self.loop.start()
+        self._relays = [Relay(app_port, self.recorder.to_app), Relay(self.server.port, self.recorder.to_server)]
+        for relay, port in zip(self._relays, (to_app, to_server), strict=True):
+            self.loop.run(relay.open(port))
+        self.server.start()
+        self._start_app()
+        self._sync(to_app)
+
+    def _start_app(self) -> None:
+        self.app.start()
+        began = time.monotonic()
+        wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every=0.005)
+        if not self.app.running:
+            raise LiveProblem(f"the app has ended: {self.app.tail(3)}")
+        self.app.lead = time.monotonic() - began
+
+    def _sync(self, port: int) -> None:
+        """PUT to the app, which then registers its functions with the server."""
+        import http.client
+
+        connection = http.client.HTTPConnection(HOST, port, timeout=30)
+        try:
+            connection.request("PUT", PATH)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        finally:
+            connection.close()
+        if answer.status >= 400 or '"error"' in text:
+            raise LiveProblem(f"the app was not accepted: {text[:200]}")
+
+    def close(self) -> None:
+        for relay in self._relays:
+            self.loop.run(relay.close())
+        self.loop.stop()
+
+    # ---- faults ----------------------------------------------------------------------------------------------
+
+    def replicas(self, name: str) -> Sequence[Managed]:
+        return [self.server.process if name == "engine" else self.app]
+
+    def restart(self, process: Managed) -> None:
+        if process is self.app:
+            self._start_app()
+        else:
+            self.server.start()
+            self._restarted = True
+
+    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+        since = {**self._code.since, name: round(time.time() * 1_000)}
+        self._code = Code({**self._code.workflows, name: workflow}, since)
+        if down_for is None:
+            self._deploy(self._code)
+            return
+        self.app.kill()
+        self._deploy(self._code)
+        time.sleep(max(0.0, down_for - self.app.lead))
+        self._start_app()
+
+    def _deploy(self, code: Code) -> None:
+        new = self._code_file.with_suffix(".new")
+        new.write_bytes(pickle.dumps(code))
+        new.replace(self._code_file)
+
+    # ---- the app's questions, the relay's news ---------------------------------------------------------------
+
+    def _run(self, message: Mapping[str, Any]) -> object:
+        info = self.recorder.runs[str(message["id"])].info
+        return {
+            "name": info.name,
+            "workflow": info.workflow,
+            "number": info.number,
+            "key": info.key,
+            "input": dict(info.input),
+            "luck": info.luck,
+        }
+
+    def _passed(self, message: Mapping[str, Any]) -> None:
+        self.moment(message["number"], str(message["step"]), None, str(message["moment"]))
+
+    def _begun(self, message: Mapping[str, Any]) -> None:
+        self._undo.setdefault(str(message["run"]), {}).setdefault(str(message["step"]), message["undo"])
+
+    def _recorded(self, run: Run, step: str, moment: str) -> None:
+        self.moment(run.info.number, step, None, moment)
+
+    def _marked(self, run: Run, event: str) -> None:
+        self.marked(event, run.info.number)
+
+    # ---- starts and events -----------------------------------------------------------------------------------
+
+    def start(self, requests: Sequence[StartRequest]) -> None:
+        events: list[dict[str, Any]] = []
+        of: list[str | None] = []
+        for request in requests:
+            events.append(self._start_event(request))
+            of.append(request.run.name)
+            if request.start_with is not None and request.start_with.send is not None:
+                data = {**request.run.input, **request.start_with.with_}
+                events.append({"name": request.start_with.send, "data": data})
+                of.append(None)
+        ids = self._insist(lambda: self.server.post(events))
+        for run, id_ in zip(of, ids or (), strict=False):
+            if run is not None:
+                self._events[run] = [id_]
+
+    def _start_event(self, request: StartRequest) -> dict[str, Any]:
+        run = request.run
+        self._started[run.name] = round(time.time() * SECOND)
+        self._inputs[run.name] = run.input
+        event: dict[str, Any] = {
+            "name": self.functions[run.workflow].event,
+            "data": {**run.input, IDENTITY: _identity(run)},
+        }
+        if request.idempotency_key is not None:
+            event["id"] = request.idempotency_key
+        if request.after:
+            event["ts"] = round(time.time() * 1_000 + request.after / 1_000)
+        return event
+
+    def send(self, event: OutsideEvent) -> None:
+        if event.kind == "send":
+            data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
+            self._insist(lambda: self.server.post([{"name": event.name, "data": {**data, **event.payload}}]))
+        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
+            for run in self._runs_of(event.run.name):
+                self._insist(lambda run=run: self.server.cancel(run))
+
+    def _addressed(self, key: str | None) -> dict[str, Any]:
+        workflows = self.scenario.workflows.values()
+        return {} if key is None else {workflow.key: key for workflow in workflows if workflow.key is not None}
+
+    def _runs_of(self, name: str) -> list[str]:
+        return [run.id for run in tuple(self.recorder.runs.values()) if run.info.name == name]
+
+    @staticmethod
+    def _insist(ask: Callable[[], Any]) -> Any:
+        """Asks until somebody answers; an error that is an answer counts as one."""
+        while True:
+            try:
+                return ask()
+            except Refused:
+                return None
+            except OSError:
+                time.sleep(CLIENT_RETRY)
+
+    # ---- the end ---------------------------------------------------------------------------------------------
+
+    def over(self) -> bool:
+        if time.monotonic() - self._looked_at < POLL:
+            return False
+        self._looked_at = time.monotonic()
+        try:
+            self._look()
+        except OSError:
+            return False
+        quiet = time.monotonic() - self.recorder.active > self._quiet()
+        runs = tuple(self.recorder.runs.values())
+        if any(run.status == "running" for run in runs):
+            forgotten = self._restarted and not self.deployment.server.survives
+            return quiet and forgotten
+        known = {run.info.name for run in runs}
+        return quiet or (all(start in known for start in self._started) and not self._may_follow())
+
+    def _may_follow(self) -> bool:
+        """Whether the end of a run may just have started others."""
+        return len(self.functions) > 1 and time.monotonic() - self.recorder.active < 2.0
+
+    def _quiet(self) -> float:
+        flow = self.deployment.flow
+        held = [0 if flow.debounce is None else flow.debounce.period, 0 if flow.batch is None else flow.batch.timeout]
+        return QUIET + max(held) / SECOND
+
+    def _look(self) -> None:
+        """Asks the server what has become of the runs, and of starts that no request has told of."""
+        for run in tuple(self.recorder.runs.values()):
+            if run.status == "running":
+                status = self.server.status(run.id)
+                if status in ("completed", "failed", "cancelled"):
+                    self.recorder.ended(run, status)
+                    self._ended[run.info.name] = round(time.time() * SECOND)
+                elif status is None and self._restarted:
+                    run.status = "lost"
+        known = {run.info.name for run in self.recorder.runs.values()}
+        for start, ids in self._events.items():
+            if start not in known:
+                for id_ in ids:
+                    self._find(start, id_)
+
+    def _find(self, start: str, event: str) -> None:
+        """A run that was cancelled, or failed, before any request."""
+        for found in self.server.runs_of(event):
+            status = str(found.get("status", "")).lower()
+            if status in ("cancelled", "failed", "completed"):
+                workflow = next(name for name in self.functions if name in self.scenario.started)
+                run = self.recorder.identify(
+                    str(found["run_id"]),
+                    workflow,
+                    {
+                        "name": self.functions[workflow].event,
+                        "data": {
+                            IDENTITY: {
+                                "run": start,
+                                "workflow": workflow,
+                                "number": int(start.removeprefix("run ")),
+                                "luck": start,
+                            }
+                        },
+                    },
+                )
+                self.recorder.ended(run, status)
+                self._ended[start] = round(time.time() * SECOND)
+
+    def recording(self) -> Recording:
+        records: Records = self.recorder.relay
+        status = {run.info.name: run.status for run in self.recorder.runs.values()}
+        for start in self._started:
+            if start not in status:
+                status[start] = "none"
+                records.records[start] = ["no run"]
+        facts = records.facts(self._started, self._ended, status)
+        return Recording(
+            server=self.server.version(),
+            sdk=f"inngest {version('inngest')} (Python)",
+            records=records.records,
+            status=status,
+            effects=self.ledger.effects(),
+            facts={"lasts": facts["lasts"], "in_flight": facts["in_flight"]},
+        )
+
+
+def _identity(run: RunInfo) -> dict[str, object]:
+    return {"run": run.name, "workflow": run.workflow, "number": run.number, "luck": run.luck}
+
+
+class BackgroundLoop:
+    """An event loop in a thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Runs it there, and waits for it."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def stop(self) -> None:
+        if self._thread.is_alive():
+            self.run(cast("Any", self._loop.shutdown_default_executor()))
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+        self._loop.close()

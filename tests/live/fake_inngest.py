@@ -1,0 +1,200 @@
+"""A stand-in for Inngest's dev server: the executor's rules (inngest.md §17) as far as the tests need them.
+
+It is started with the real one's arguments. It proves the proxy, the app and the comparison, nothing about Inngest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import json
+import sys
+import threading
+import time
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+
+class Run:
+    def __init__(self, number: int, function: dict[str, Any], event: dict[str, Any]) -> None:
+        self.id = f"01RUN{number:021}"
+        self.function = function
+        self.event = event
+        self.status = "Running"
+        self.steps: dict[str, Any] = {}
+        self.arrived = threading.Condition()
+        self.waits: dict[str, str] = {}
+
+
+class Server:
+    def __init__(self, retry_interval: float) -> None:
+        self.retry_interval = retry_interval
+        self.functions: dict[str, dict[str, Any]] = {}
+        self.runs: list[Run] = []
+        self.events: dict[str, dict[str, Any]] = {}
+
+    def take(self, event: dict[str, Any]) -> str:
+        id_ = f"01EVT{len(self.events):021}"
+        event = {"ts": round(time.time() * 1000), "user": {}, **event, "id": event.get("id") or id_}
+        self.events[id_] = event
+        for run in self.runs:
+            for step, name in tuple(run.waits.items()):
+                if name == event["name"]:
+                    self.resume(run, step, event)
+        for function in self.functions.values():
+            if any(each.get("event") == event["name"] for each in function["triggers"]):
+                run = Run(len(self.runs), function, event)
+                self.runs.append(run)
+                threading.Thread(target=self.work, args=(run,), daemon=True).start()
+        return id_
+
+    def resume(self, run: Run, step: str, value: Any) -> None:
+        with run.arrived:
+            if run.waits.pop(step, None) is not None:
+                run.steps[step] = value
+                run.arrived.notify_all()
+
+    def work(self, run: Run) -> None:
+        time.sleep(0.05)
+        more = True
+        while more and run.status == "Running":
+            more = self.item(run, "step", plan_only=False)
+
+    def item(self, run: Run, target: str, *, plan_only: bool) -> bool:
+        """One queue item with its attempts; False where the run is over."""
+        most = run.function["steps"]["step"].get("retries", {}).get("attempts", 3) + 1
+        for attempt in range(most):
+            if attempt:
+                time.sleep(self.retry_interval)
+            answer = self.post(run, target, attempt, most, plan_only=plan_only)
+            if run.status != "Running":
+                return False
+            if answer is None:
+                continue
+            status, headers, body = answer
+            if status == 200:
+                run.status = "Completed"
+                return False
+            if status != 206:
+                if headers.get("x-inngest-no-retry") == "true":
+                    break
+                continue
+            if body[0]["op"] == "StepError" and attempt + 1 < most:
+                continue
+            self.handle(run, body, plan_only=plan_only)
+            return True
+        run.status = "Failed"
+        return False
+
+    def handle(self, run: Run, ops: list[dict[str, Any]], *, plan_only: bool) -> None:
+        for op in ops:
+            match op["op"]:
+                case "StepRun":
+                    run.steps[op["id"]] = {"data": op.get("data")}
+                case "StepError" | "StepFailed":
+                    run.steps[op["id"]] = {"error": op["error"]}
+                case "Sleep":
+                    time.sleep(max(0.0, datetime.fromisoformat(op["name"]).timestamp() - time.time()))
+                    run.steps[op["id"]] = None
+                case "WaitForEvent":
+                    run.waits[op["id"]] = op["name"]
+                    with run.arrived:
+                        timeout = int(op["opts"]["timeout"][:-1]) * {"s": 1, "m": 60}.get(op["opts"]["timeout"][-1], 60)
+                        if not run.arrived.wait_for(lambda op=op: op["id"] in run.steps, timeout):
+                            self.resume(run, op["id"], None)
+                case _:
+                    pass
+        planned = [op["id"] for op in ops if op["op"] == "StepPlanned"]
+        threads = [
+            threading.Thread(target=self.item, args=(run, step), kwargs={"plan_only": len(ops) > 1}) for step in planned
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def post(
+        self, run: Run, target: str, attempt: int, most: int, *, plan_only: bool
+    ) -> tuple[int, dict[str, str], Any] | None:
+        stack = list(run.steps)
+        body = {
+            "ctx": {
+                "run_id": run.id, "fn_id": "0", "step_id": "step", "attempt": attempt, "max_attempts": most, "env": "",
+                "request_id": "0", "job_id": f"{run.id}-{target}", "generation_id": attempt + 1, "qi_id": "",
+                "disable_immediate_execution": plan_only, "use_api": False,
+                "stack": {"stack": stack, "current": len(stack)},
+            },
+            "event": run.event, "events": [run.event], "steps": {each: run.steps[each] for each in stack},
+            "defers": {}, "use_api": False, "version": 2,
+        }  # fmt: skip
+        url = urlsplit(run.function["steps"]["step"]["runtime"]["url"])
+        query = url.query.replace("stepId=step", f"stepId={target}")
+        connection = http.client.HTTPConnection(url.netloc)
+        try:
+            connection.request("POST", f"{url.path}?{query}", json.dumps(body), {"x-inngest-server-kind": "dev"})
+            answer = connection.getresponse()
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    inngest: Server
+
+    def reply(self, value: Any, status: int = 200) -> None:
+        body = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:  # noqa: N802
+        parts = self.path.strip("/").split("/")
+        if parts[:2] == ["v1", "runs"]:
+            found = [{"run_id": run.id, "status": run.status} for run in self.inngest.runs if run.id == parts[2]]
+            self.reply({"data": found[0]} if found else {"error": "no such run"}, 200 if found else 404)
+        elif parts[:2] == ["v1", "events"]:
+            event = self.inngest.events[parts[2]]
+            runs = [run for run in self.inngest.runs if run.event is event]
+            self.reply({"data": [{"run_id": run.id, "status": run.status} for run in runs]})
+        else:
+            self.reply({"status": 200})
+
+    def do_DELETE(self) -> None:  # noqa: N802
+        for run in self.inngest.runs:
+            if run.id == self.path.rsplit("/", 1)[1] and run.status == "Running":
+                run.status = "Cancelled"
+        self.reply({})
+
+    def do_POST(self) -> None:  # noqa: N802
+        body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        if self.path == "/fn/register":
+            self.inngest.functions = {each["id"]: each for each in body["functions"]}
+            self.reply({"ok": True, "modified": True})
+        else:
+            self.reply({"ids": [self.inngest.take(event) for event in body], "status": 200})
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        return
+
+
+def main() -> None:
+    if sys.argv[1:] == ["version"]:
+        sys.stdout.write("0.0.0-fake\n")
+        return
+    parser = argparse.ArgumentParser()
+    parser.add_argument("mode")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--retry-interval", type=float, default=1.0)
+    known, _ = parser.parse_known_args()
+    Handler.inngest = Server(known.retry_interval)
+    ThreadingHTTPServer(("127.0.0.1", known.port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()
