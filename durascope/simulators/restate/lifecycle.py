@@ -23,11 +23,13 @@ FOLLOWED: Final = 100
 
 
 def begin(invocation: Invocation) -> None:
-    """A new row: scheduled, inboxed behind its key, or invoked."""
+    """A new row with its Input: scheduled, inboxed behind its key, or invoked."""
     processor = invocation.partition.leader
     invocation.partition.invocations[invocation.name] = invocation
     if invocation.target.kind in ("run", "update"):
         processor.world.run_started(processor.name, invocation.run)
+    if not len(invocation.journal):
+        processor.write(invocation, INPUT)
     due = invocation.due
     if due is not None and due > processor.world.now:
         invocation.status = Status.SCHEDULED
@@ -56,12 +58,9 @@ def lock_or_wait(invocation: Invocation) -> None:
 
 
 def invoke(invocation: Invocation) -> None:
-    """Writes the Input and hands the invocation to the invoker."""
-    processor = invocation.partition.leader
+    """Hands the invocation to the invoker."""
     invocation.status = Status.INVOKED
-    if not len(invocation.journal):
-        processor.write(invocation, INPUT)
-    processor.invoker.invoke(invocation)
+    invocation.partition.leader.invoker.invoke(invocation)
 
 
 # ---- stops and goes on -------------------------------------------------------------------------------------------
