@@ -74,17 +74,23 @@ class Attempt:
             if block is not None:
                 self.endpoint.after(block.us, self._unblock)
                 return
-            if self.closed or self._ended():
+            if self.closed:
+                return
+            if self._root.done:
+                self._ended(self._root.exception)
                 return
             if not self._advance():
                 break
-        if self.vm.replaying:
-            labels = ", ".join(map(str, self.context.awaited))
-            self._mismatch(self.vm.unawaited(labels))
-            return
-        self._replayed()
-        self._flush()
-        self._execute()
+        if self._replay:
+            if self.vm.replaying:
+                labels = ", ".join(map(str, self.context.awaited))
+                self._mismatch(self.vm.unawaited(labels))
+                return
+            self._replayed()
+        if self.vm.output:
+            self._flush()
+        if self.to_execute:
+            self._execute()
         if self.input_closed and not self.closed:
             self._suspend()
 
@@ -119,12 +125,8 @@ class Attempt:
         self._root.cancel(RunCancelled("cancelled"))
         return True
 
-    def _ended(self) -> bool:
-        """Sends how the handler ended, if it has."""
-        root = self._root
-        if not root.done:
-            return False
-        failure = root.exception
+    def _ended(self, failure: BaseException | None) -> None:
+        """Sends how the handler has ended."""
         match failure:
             case None:
                 self._finish(None)
@@ -138,7 +140,6 @@ class Attempt:
                 self._fail(Error(500, self.bug, "code"))
             case _:
                 raise failure
-        return True
 
     def _finish(self, failure: Failure | None) -> None:
         try:
@@ -182,10 +183,8 @@ class Attempt:
                     execution.cancel()
 
     def _flush(self) -> None:
-        messages = self.vm.output
-        if messages:
-            self.vm.output = []
-            self.endpoint.send(self, messages)
+        messages, self.vm.output = self.vm.output, []
+        self.endpoint.send(self, messages)
 
     def _replayed(self) -> None:
         if self._replay:
@@ -244,8 +243,6 @@ class Attempt:
 
     def _execute(self) -> None:
         """Starts the closures that the code waits for, one after the other (restate.md §4.7)."""
-        if not self.to_execute:
-            return
         awaited = self.context.awaited
         if len(self.to_execute) == 1:
             number, closure = next(iter(self.to_execute.items()))
@@ -310,4 +307,7 @@ class Attempt:
                     return
             notification = Notification("Run", number, None, Failure(500, message), self.endpoint.entry_bytes)
         self.vm.output.append(Proposal(notification, name, execution))
-        self.go_on()
+        if self._loop.blocked is None:
+            self._flush()
+            if self.input_closed:
+                self.go_on()

@@ -153,7 +153,14 @@ class Context(Sdk):
         self.attempt.command(Command("Run", name, (number,)), name)
         if not self.vm.is_known(number):
             self.attempt.to_execute[number] = (step, name, key)
-        return (yield from self.value(number, name))
+        if number in self.vm.ready:
+            notification = self.vm.ready[number]
+        else:
+            handle = self.awaited[number] = Handle(self.loop, (number,))
+            notification: Notification = yield handle
+        if notification.failure is not None:
+            raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=name)
+        return notification.value
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
         yield from self.value(self.timer(step.sleep, name if step.name else None))

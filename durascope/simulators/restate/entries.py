@@ -28,7 +28,8 @@ def store_command(invocation: Invocation, command: Command) -> None:
     if invocation.status is not Status.INVOKED:
         return
     processor = invocation.partition.leader
-    processor.received(invocation, command.type)
+    source = (processor.invoker.name, command.type)
+    processor.world.emit(processor.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
     processor.write(invocation, command)
     effect = _EFFECTS.get(command.type)
     if effect is not None:
@@ -42,8 +43,10 @@ def store_proposal(invocation: Invocation, proposal: Proposal) -> None:
     if invocation.status is not Status.INVOKED or invocation.knows(proposal.notification.id):
         return
     processor = invocation.partition.leader
-    processor.received(invocation, "Propose")
-    lifecycle.notified(invocation, proposal.notification)
+    source = (processor.invoker.name, "Propose")
+    processor.world.emit(processor.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
+    processor.write(invocation, proposal.notification)
+    processor.forward(invocation, proposal.notification)
     processor.world.moment(processor.name, Kind.STEP_RECORDED, invocation.run, proposal.step, proposal.execution)
 
 

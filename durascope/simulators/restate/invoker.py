@@ -295,10 +295,10 @@ class Invoker(Component):
         invocation = session.invocation
         if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
             session.pin_proposed = True
-            self.processor.append(invocation.partition, lifecycle.pin, invocation, session.deployment)
+            invocation.partition.log.append(self.processor, lifecycle.pin, invocation, session.deployment)
         what = label_of(args[-1]) if self.world.full and args else apply.__name__
         self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, (self.processor.name, what))
-        session.stored_at = self.processor.append(invocation.partition, apply, invocation, *args)
+        session.stored_at = invocation.partition.log.append(self.processor, apply, invocation, *args)
 
     def _suspended(self, session: Session, message: Suspension) -> None:
         self.observer.ended(session.invocation.name, "suspended")

@@ -52,7 +52,7 @@ class PartitionLog:
     def _commit_batch(self, batch: list[Record]) -> None:
         self._batch_at = (-1, 0)
         self.records += len(batch)
-        self.committed.extend(batch)
+        self.committed += batch
         self.apply()
 
     def apply(self) -> None:

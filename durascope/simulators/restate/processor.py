@@ -74,10 +74,6 @@ class PartitionProcessor(Component):
             self.world.recorder.count += 1
         return index
 
-    def received(self, invocation: Invocation, what: str) -> None:
-        """A proposal of the invoker has come out of the log."""
-        self.world.emit(self.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, (self.invoker.name, what))
-
     def forward(self, invocation: Invocation, notification: Notification) -> None:
         """Hands a new notification to the invoker, which sends it to the attempt in flight."""
         emit, run = self.world.emit, invocation.run
