@@ -30,7 +30,7 @@ service = restate.Service("Observed")
 
 
 @service.handler("blocking")
-async def blocking(ctx: restate.Context, request: dict[str, Any]) -> None:
+async def blocking(ctx: restate.Context, _request: dict[str, Any]) -> None:
     def block() -> None:
         time.sleep(1.5)
         say("the blocking closure's effect")
@@ -47,7 +47,7 @@ async def blocking(ctx: restate.Context, request: dict[str, Any]) -> None:
 
 
 @service.handler("slow")
-async def slow(ctx: restate.Context, request: dict[str, Any]) -> str:
+async def slow(ctx: restate.Context, _request: dict[str, Any]) -> str:
     async def work() -> str:
         await asyncio.sleep(0.5)
         return "done"
@@ -56,7 +56,7 @@ async def slow(ctx: restate.Context, request: dict[str, Any]) -> str:
 
 
 @service.handler("attaching")
-async def attaching(ctx: restate.Context, request: dict[str, Any]) -> str:
+async def attaching(ctx: restate.Context, _request: dict[str, Any]) -> str:
     sent = ctx.service_send(slow, {})
     return await ctx.attach_invocation(await sent.invocation_id(), type_hint=str)
 

@@ -91,7 +91,7 @@ def test_the_server_does_what_was_recorded_and_what_is_predicted(name: str, serv
     assert found.agrees, told(found)
 
 
-@pytest.mark.parametrize("name", ["payment"])
+@pytest.mark.parametrize("name", ["payment", "order-fulfillment", "onboarding"])
 def test_scenarios_that_ship_are_predicted(name: str, server: str) -> None:
     found = verify(load_scenario(name), "restate", server=server)
     assert found.agrees, told(found)
