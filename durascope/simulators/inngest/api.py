@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.inngest.protocol import Op, Request, shown
+from durascope.simulators.inngest.protocol import Op, Request
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
@@ -38,9 +38,9 @@ class Api(Component):
         engine.meter.checkpoints += 1
         state = engine.redis.state.get(run.name)
         if state is None:
-            engine.relay.other(run, f"checkpoint {shown(ops, 0)} -> 400")
+            engine.relay.checkpoint(run, ops, " -> 400")
             return False
-        engine.relay.other(run, f"checkpoint {shown(ops, 0)}")
+        engine.relay.checkpoint(run, ops)
         for op in ops:
             assert op.memo is not None
             engine.redis.state.save_step(state, op.id, op.memo)
@@ -69,7 +69,7 @@ class ApiClient:
             connection.send(engine.api, partial(_hear, connection), accepted if good else refused, what="checkpointed")
 
         def unheard() -> None:
-            engine.relay.other(request.run, f"checkpoint {shown(ops, 0)} -> refused")
+            engine.relay.checkpoint(request.run, ops, " -> refused")
             refused()
 
         self._call(host, engine.api, request.run, delay, "checkpoint", arrived, unheard, refused)

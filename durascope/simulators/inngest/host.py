@@ -36,7 +36,6 @@ _WORK_ENDED: Final = Kind.WORK_ENDED
 _WORK_STARTED: Final = Kind.WORK_STARTED
 
 Reply = Callable[[Answer], Any]
-_RETRANSMIT: Final = 1_000_000
 
 
 class Invocation(ABC):
@@ -213,15 +212,7 @@ class FunctionHost(Component):
             self.engine.relay.no_answer(exchange, "unheard")
             return
         self.engine.relay.answer(exchange, answer, self.world.now + delay)
-        self._deliver(invocation, answer, delay)
-
-    def _deliver(self, invocation: Invocation, answer: Answer, delay: int) -> None:
-        """TCP repeats what does not get through, until the other end is gone."""
-        connection = invocation.connection
-        if self.engine.network.reachable(connection.client, self):
-            connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
-        elif not connection.closed:
-            self.after(_RETRANSMIT, self._deliver, invocation, answer, delay, daemon=True)
+        connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
 
 
 def _invocations() -> dict[str, type[Invocation]]:

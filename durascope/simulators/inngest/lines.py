@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.inngest.protocol import Answer, Request
+from durascope.simulators.inngest.protocol import Answer, Op, Request, shown
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
@@ -56,6 +56,10 @@ class Relay:
         self._append(run, line)
         if self.keep:
             self._last_other[run.name] = len(self.records[run.name]) - 1
+
+    def checkpoint(self, run: RunInfo, ops: tuple[Op, ...], answer: str = "") -> None:
+        """A checkpoint POST of the host's."""
+        self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
 
     def created(self, run: RunInfo, event_size: int) -> None:
         if self.keep:

@@ -51,6 +51,7 @@ class Http(Transport):
         )
         connection.on_lost[executor] = partial(executor.no_answer, dispatch, "lost")
         if engine.cuts:
+            connection.patience = TIMES.request
             executor.after(TIMES.dial, self._give_up, executor, dispatch, connection, daemon=True)
 
     @staticmethod

@@ -191,9 +191,10 @@ class TypeScriptInvocation(Invocation):
             if block is not None:
                 self.busy(block.name, block.us, self._unblocked)
                 return
-            for then in self._after_block:
-                then()
-            self._after_block.clear()
+            if self._after_block:
+                for then in self._after_block:
+                    then()
+                self._after_block.clear()
             if self._main.done and not self._settled:
                 self._settled = True
                 self._reports.append(self._resolved if self._main.exception is None else self._rejected)
@@ -214,6 +215,8 @@ class TypeScriptInvocation(Invocation):
 
     def _resolve_next(self) -> bool:
         """Resolves the next finished step that the code waits for; False where there is none."""
+        if not self._completed:
+            return False
         for number, key in enumerate(self._completed):
             step = self._unhandled.pop(key, None)
             if step is not None:
@@ -384,7 +387,7 @@ class CheckpointingInvocation(TypeScriptInvocation):
             self.host.after(self._config.max_interval, self._interval, daemon=True)
 
     def _steps_found(self, batch: list[FoundStep]) -> None:
-        if not any(not step.finished for step in batch):
+        if all(step.finished for step in batch):
             return
         if self._runtime_exceeded:
             self._flush(lambda: self.new_steps(tuple(self.steps.values())))
