@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -44,9 +45,10 @@ class Ledgered:
     def waits(self, run: str) -> None:
         self._ask(ask="waits", run=run)
 
-    def computes(self, run: str, step: str) -> None:
+    def computes(self, run: str, step: str, us: int) -> None:
         attempt = int(str(self._ask(count=f"{run}/{step}")))
         self._ask(run=run, step=step, attempt=attempt, moment="started", process=self.settings.process)
+        time.sleep(us / SECOND)
 
     def bug_shown(self, run: str, key: str) -> int:
         return int(str(self._ask(count=f"{run}/{key}")))

@@ -8,7 +8,7 @@ are not sandboxed, and that `serve` has told of the scenario.
 from __future__ import annotations
 
 import asyncio
-import time
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ActivityError, ApplicationError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 from durascope.live.driving import RealSdk, awaited, drive
 from durascope.live.temporal.settings import activity_queue, place_of
@@ -64,8 +64,8 @@ class Outside(Protocol):
     def waits(self, run: str) -> None:
         """A wait without a timer begins: it leaves no event."""
 
-    def computes(self, run: str, step: str) -> None:
-        """The code is about to be busy."""
+    def computes(self, run: str, step: str, us: int) -> None:
+        """The code is busy for so long."""
 
     def bug_shown(self, run: str, key: str) -> int:
         """How often that bug has shown, this time included."""
@@ -79,10 +79,11 @@ class Nobody:
 
     def waits(self, run: str) -> None: ...
 
-    def computes(self, run: str, step: str) -> None: ...
+    def computes(self, run: str, step: str, us: int) -> None: ...
 
     def bug_shown(self, run: str, key: str) -> int:
-        return 1
+        """A bug that goes away has gone: what is replayed has got past it."""
+        return sys.maxsize
 
 
 _served: list[tuple[Scenario, Outside, int]] = []
@@ -132,7 +133,7 @@ class ScenarioWorkflow:
                 return "cancelled"
             raise asyncio.CancelledError from None
         except WorkflowFailure as failure:
-            if isinstance(failure.__cause__, (ActivityError, ChildWorkflowError)):
+            if isinstance(failure.__cause__, FailureError):
                 raise failure.__cause__ from None
             raise ApplicationError(failure.message, type="WorkflowFailure") from None
         except CodeBug as bug:
@@ -236,7 +237,7 @@ class TemporalSdk(RealSdk):
         """Awaits a call of the SDK; its failures become the program's."""
         try:
             return (yield from awaited(awaitable))
-        except (ActivityError, ChildWorkflowError) as error:
+        except FailureError as error:  # a local activity raises its own error, unwrapped
             if is_cancelled_exception(error):
                 raise self._interrupted() from error
             raise WorkflowFailure(_message(error), step=name) from error
@@ -380,8 +381,7 @@ class TemporalSdk(RealSdk):
 
     def compute(self, step: Compute, name: str, us: int) -> Coroutine:
         """The code is busy: the whole loop stands still."""
-        self.host.outside.computes(self.info.name, name)
-        time.sleep(us / SECOND)
+        self.host.outside.computes(self.info.name, name, us)
         return
         yield
 
