@@ -1,0 +1,91 @@
+"""Writes docs/fidelity.md, every recorded case beside what the models predict: `python tests/conformance/fidelity.py`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(HERE))
+
+import test_inngest  # noqa: E402  (the judges live in the tests)
+import test_restate  # noqa: E402
+import test_temporal  # noqa: E402
+
+from durascope.models.cases import Case  # noqa: E402
+from durascope.models.loading import load  # noqa: E402
+from durascope.models.trace import Trace  # noqa: E402
+from durascope.simulators.simulate import simulate  # noqa: E402
+
+HEAD = """\
+# Fidelity: predicted against recorded
+
+Every case below is a scenario that ran on the real engine, with real kills; `tests/conformance` holds what was
+recorded, and its READMEs say how a prediction is judged. The table is what the models predict under seed 0, written by
+`python tests/conformance/fidelity.py`; the test suite judges the same cases under more seeds, and for racy ones looks
+that every recorded variant is possible.
+
+*Lines* are those of the predicted records of all runs that the case names, *variants* the records that the real engine
+gave, *also* is what else of the case is compared and agrees. What verifying on the real engines has found out about
+points that the specifications mark as unconfirmed:
+"""
+
+JUDGES: Mapping[str, Callable[[Any, Trace], Sequence[str]]] = {
+    "temporal": test_temporal.differences,
+    "inngest": lambda case, trace: list(test_inngest.judge(case, trace)),
+    "restate": test_restate.differences,
+}
+ALSO = (
+    "effects", "status", "starts", "attempts", "events", "replayed", "lasts", "answers", "order", "in_flight",
+    "request_bytes",
+)  # fmt: skip
+
+
+def findings() -> Iterator[str]:
+    for page in sorted((ROOT / "docs").glob("fidelity-*.md")):
+        title = page.read_text("utf-8").splitlines()[0].removeprefix("# ")
+        yield f"- [{title}]({page.name})"
+
+
+def table(engine: str) -> Iterator[str]:
+    cases = [load(path) for path in sorted((HERE / engine).glob("*.yaml"))]
+    rows: list[str] = []
+    equal = 0
+    for case in cases:
+        assert isinstance(case, Case)
+        trace = simulate(case.scenario, engine, records=True)
+        different = JUDGES[engine](case, trace)
+        equal += not different
+        rows.append(_row(engine, case, trace, different))
+    yield f"## {engine.capitalize()}: {equal} of {len(cases)} cases agree\n"
+    yield "| case | what it shows | predicted | lines | variants | also |"
+    yield "|---|---|---|---|---|---|"
+    yield from rows
+    yield ""
+
+
+def _row(engine: str, case: Case, trace: Trace, different: Sequence[str]) -> str:
+    runs = list(case.records[0])
+    lines = sum(len(trace.records.get(run, ())) for run in runs)
+    verdict = "differs: " + _cell(different[0]) if different else "equal"
+    also = ", ".join(key.replace("_", " ") for key in ALSO if key in case.model_fields_set)
+    name = f"[{case.case}](../tests/conformance/{engine}/{case.case}.yaml)"
+    return f"| {name} | {_cell(case.shows)} | {verdict} | {lines} | {len(case.records)} | {also} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main() -> None:
+    parts = [HEAD, *findings(), ""]
+    for engine in JUDGES:
+        parts += table(engine)
+    (ROOT / "docs" / "fidelity.md").write_text("\n".join(parts), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
