@@ -1,4 +1,4 @@
-"""Writes docs/fidelity.md, every recorded case beside what the models predict: `python tests/conformance/fidelity.py`."""
+"""Writes docs/fidelity.md, every case beside what the models predict: `python tests/conformance/fidelity.py`."""
 
 from __future__ import annotations
 
