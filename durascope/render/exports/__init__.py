@@ -43,6 +43,12 @@ FORMATS: Final[dict[str, ExportFormat]] = {
         "rows of sys_journal, sys_invocation and sys_journal_events; with --out as JSON Lines and as CSV",
         engines=("restate",),
     ),
+    "history": ExportFormat(
+        f"{__name__}.temporal_history",
+        "history.json",
+        "event histories as Temporal's own tools read them; with --out a file for each run",
+        engines=("temporal",),
+    ),
 }
 """The formats by name, in the order of the help. Those of one engine are added here too."""
 

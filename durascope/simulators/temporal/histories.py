@@ -58,6 +58,8 @@ def _events(events: Sequence[HistoryEvent], names: Mapping[int, str], sizes: Map
         for name, value in event.attributes.items():
             if name == "run_id":
                 plain["run"] = names.get(value)
+            elif name == "id":
+                plain["subject"] = value
             elif name == "started":
                 plain["started_event_id"] = 0 if value is None else value.id
             elif name == "sender":

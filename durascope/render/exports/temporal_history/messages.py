@@ -1,0 +1,61 @@
+"""What comes from outside while a run is under way: signals, cancel requests, updates."""
+
+from __future__ import annotations
+
+from durascope.render.exports.temporal_history.execution import Execution
+from durascope.render.exports.temporal_history.failures import failure
+from durascope.render.exports.temporal_history.values import Event, Json, payloads
+
+
+def outside(it: Execution, event: Event) -> Json:
+    """Who it comes from: a client, or another run."""
+    sender = event.get("sender")
+    if sender is None:
+        return {"identity": "client"}
+    return {"identity": "history-service", "externalWorkflowExecution": it.runs.execution(sender["name"])}
+
+
+def signaled(it: Execution, event: Event) -> Json:
+    return {
+        "signalName": event["name"],
+        "input": payloads(event["payload"] or {}),
+        **outside(it, event),
+        "requestId": it.request_id(event),
+    }
+
+
+def cancel_wanted(it: Execution, event: Event) -> Json:
+    sender = event.get("sender")
+    number = None if sender is None else str(sender["initiated_event_id"])
+    return {"externalInitiatedEventId": number, **outside(it, event)}
+
+
+def update_accepted(it: Execution, event: Event) -> Json:
+    id_ = update_id(it, event)
+    payload = event["payload"]
+    return {
+        "protocolInstanceId": id_,
+        "acceptedRequestMessageId": f"{id_}/request",
+        "acceptedRequestSequencingEventId": str(event["accepted_request_sequencing_event_id"]),
+        "acceptedRequest": {
+            "meta": {"updateId": id_, "identity": "client"},
+            "input": {"name": event["name"], "args": payloads(payload or {})},
+        },
+    }
+
+
+def update_id(it: Execution, event: Event) -> str:
+    """The update's id, which is also that of its protocol instance."""
+    return it.runs.id("update", it.history["name"], event["subject"])
+
+
+def update_completed(it: Execution, event: Event) -> Json:
+    why = event.get("failure")
+    outcome: Json = {"success": payloads(None)}
+    if why is not None:
+        outcome = {"failure": failure({"message": why, "kind": "application", "retryable": False}, type_="")}
+    return {
+        "meta": {"updateId": update_id(it, event), "identity": "client"},
+        "outcome": outcome,
+        "acceptedEventId": str(event["accepted_event_id"]),
+    }

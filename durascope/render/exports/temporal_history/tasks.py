@@ -1,0 +1,69 @@
+"""Workflow tasks: scheduled, started, completed, failed, timed out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from durascope.render.exports.temporal_history.execution import Execution
+from durascope.render.exports.temporal_history.failures import TIMEOUTS, failure
+from durascope.render.exports.temporal_history.values import Event, Json, duration, queue, upper
+
+CORE_FLAGS: Final = (1, 2, 3, 4)
+"""Behaviours of the SDK's core that a run is bound to from its first task on."""
+SDK: Final = {"sdkName": "temporal-python", "sdkVersion": "1.35.0"}
+
+
+def task_scheduled(it: Execution, event: Event) -> Json:
+    where = queue(it.history["queue"])
+    if event["queue_kind"] == "sticky":
+        worker = event["queue_name"].split(" #")[0]
+        name = f"{worker}-{it.runs.id('sticky', event['queue_name']).replace('-', '')}"
+        where = {"name": name, "kind": "TASK_QUEUE_KIND_STICKY", "normalName": it.history["queue"]}
+    timeout = min(event["start_to_close_timeout"], it.task_timeout)
+    return {"taskQueue": where, "startToCloseTimeout": duration(timeout), "attempt": event["attempt"]}
+
+
+def task_started(it: Execution, event: Event) -> Json:
+    return {
+        "scheduledEventId": str(event["scheduled_event_id"]),
+        "identity": event["identity"],
+        "requestId": it.request_id(event),
+        "suggestContinueAsNew": event.get("suggest_continue_as_new"),
+        "historySizeBytes": str(event["history_size_bytes"]),
+        "workerVersion": it.version,
+    }
+
+
+def task_completed(it: Execution, event: Event) -> Json:
+    told = it.before(event, "WorkflowTaskCompleted") is not None
+    return {
+        "scheduledEventId": str(event["scheduled_event_id"]),
+        "startedEventId": str(event["started_event_id"]),
+        "identity": event["identity"],
+        "workerVersion": it.version,
+        "sdkMetadata": {} if told else {"coreUsedFlags": [*CORE_FLAGS], **SDK},
+        "meteringMetadata": {},
+    }
+
+
+def task_failed(_it: Execution, event: Event) -> Json:
+    why: Json = {"message": event["message"], "serverFailureInfo": {}}
+    if event["cause"] == "non-deterministic-error":
+        why = {"message": f"[TMPRL1100] Nondeterminism error: {event['message']}", "applicationFailureInfo": {}}
+    elif event["cause"] == "workflow-worker-unhandled-failure":
+        why = failure({"message": event["message"], "kind": "application"}, type_="RuntimeError")
+    return {
+        "scheduledEventId": str(event["scheduled_event_id"]),
+        "startedEventId": str(event["started_event_id"]),
+        "cause": f"WORKFLOW_TASK_FAILED_CAUSE_{upper(event['cause'])}",
+        "failure": why,
+        "identity": event["identity"],
+    }
+
+
+def task_timed_out(_it: Execution, event: Event) -> Json:
+    return {
+        "scheduledEventId": str(event["scheduled_event_id"]),
+        "startedEventId": str(event["started_event_id"]) if event["started_event_id"] else None,
+        "timeoutType": TIMEOUTS[event["timeout_type"]][0],
+    }
