@@ -133,7 +133,7 @@ class Inngest(Engine):
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
         """Puts an item into the queue; False where its job is known there."""
         now = self.world.now
-        luck = item.luck = self.world.luck("dispatch", item.job)
+        luck = item.luck = self.world.luck(item.job)
         item.score = item.due // 1_000 if state is None else state.created_ms - state.priority * 1_000
         item.tie = luck if state is None else state.tie + luck
         early = max(now, item.due - TIMES.lookahead)

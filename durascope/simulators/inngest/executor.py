@@ -35,6 +35,11 @@ _TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
 _TIMER_FIRED: Final = Kind.TIMER_FIRED
 _TIMER_SET: Final = Kind.TIMER_SET
 _STEP_OUTPUT: Final = NUMBERS.step_output
+_REQUEST_STATE: Final = NUMBERS.request_state
+_REQUEST_BODY: Final = NUMBERS.request_body
+_BODY: Final = NUMBERS.body
+_MEMO_IN_STACK: Final = NUMBERS.memo_in_stack
+_MEMO_IN_STEPS: Final = NUMBERS.memo_in_steps
 
 
 class Dispatch:
@@ -138,7 +143,8 @@ class Executor(Component):
         """The worker is free."""
         self._workers += 1
         queue = self.engine.redis.queue
-        queue.release(item)
+        if item.slot is not None:
+            queue.release(item)
         if self._workers == 1:
             due = queue.worth_scanning_at()
             if due is not None:
@@ -221,28 +227,29 @@ class Executor(Component):
     def _request(self, dispatch: Dispatch) -> Request:
         """§3: every finished step travels with every request, unless that is too much."""
         item, state = dispatch.item, dispatch.state
-        base = NUMBERS.body + 2 * state.event_size + NUMBERS.memo_in_stack * len(state.stack)
-        size = base + state.size + NUMBERS.memo_in_steps * len(state.stack)
-        use_api = state.size > NUMBERS.request_state or size > NUMBERS.request_body
+        finished = len(state.stack)
+        base = _BODY + 2 * state.event_size + _MEMO_IN_STACK * finished
+        size = base + state.size + _MEMO_IN_STEPS * finished
+        use_api = state.size > _REQUEST_STATE or size > _REQUEST_BODY
         current = 0
         if item.outgoing is not None and item.outgoing in state.steps:
-            current = state.stack.index(item.outgoing) + 1 if state.stack[-1] != item.outgoing else len(state.stack)
+            current = finished if state.stack[-1] == item.outgoing else state.stack.index(item.outgoing) + 1
         return Request(
-            run=state.info,
-            function=state.function.name,
-            step=item.step,
-            step_name=item.step_name,
-            attempt=item.attempt,
-            max_attempts=item.max_attempts,
-            generation=item.generation,
-            job=item.job,
-            steps=dict(state.steps),
-            stack=tuple(state.stack),
-            current=current,
-            plan_only=dispatch.plan_only,
-            use_api=use_api,
-            created_at=state.events[0].at,
-            size=base if use_api else size,
+            state.info,
+            state.function.name,
+            item.step,
+            item.step_name,
+            item.attempt,
+            item.max_attempts,
+            item.generation,
+            item.job,
+            dict(state.steps),
+            tuple(state.stack),
+            current,
+            dispatch.plan_only,
+            use_api,
+            state.events[0].at,
+            base if use_api else size,
         )
 
     # ---- (e) POST ------------------------------------------------------------------------------------------

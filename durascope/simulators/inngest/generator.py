@@ -39,6 +39,8 @@ class Generator:
 
     def __init__(self, engine: Inngest) -> None:
         self.engine = engine
+        self._world = engine.world
+        self._redis = engine.redis
 
     def handle(self, dispatch: Dispatch, answer: Answer) -> Handled:
         """Acts on all ops; waits come first, as the server does it, then the others in their order."""
@@ -95,8 +97,8 @@ class Generator:
         assert memo is not None
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
-        saved = self.engine.redis.state.save_step(state, op.id, memo)
-        self.engine.world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
+        saved = self._redis.state.save_step(state, op.id, memo)
+        self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if not saved.pending or op.race:
             job = op.id
             if item.coalesce is not None and not op.race:
@@ -108,8 +110,8 @@ class Generator:
         """The error is memoised, and the function called to deal with it."""
         state = dispatch.state
         assert op.memo is not None
-        saved = self.engine.redis.state.save_step(state, op.id, op.memo)
-        self.engine.world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
+        saved = self._redis.state.save_step(state, op.id, op.memo)
+        self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if not saved.duplicate and (not saved.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)
 
@@ -118,7 +120,7 @@ class Generator:
         state = dispatch.state
         if dispatch.version >= 2 and dispatch.plan_only:
             state.force_step_plan = False
-        item = self._item(kind, state, job, self.engine.world.now)
+        item = self._item(kind, state, job, self._world.now)
         item.outgoing = op.id
         item.race = op.race
         self.engine.enqueue(item, state)
@@ -126,27 +128,27 @@ class Generator:
     def _planned(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
         """An item of its own for the step; a second one for it is ignored."""
         state = dispatch.state
-        item = self._item(items.EDGE, state, f"{op.id} plan", self.engine.world.now)
+        item = self._item(items.EDGE, state, f"{op.id} plan", self._world.now)
         item.outgoing = dispatch.item.outgoing
         item.step = op.id
         item.step_name = op.name
         item.coalesce = coalesce
         item.race = op.race
         if self.engine.enqueue(item, state):
-            self.engine.world.moment(self.engine.executor.name, _STEP_SCHEDULED, state.info, op.name)
+            self._world.moment(self.engine.executor.name, _STEP_SCHEDULED, state.info, op.name)
 
     # ---- what waits ----------------------------------------------------------------------------------------
 
     def _sleep(self, dispatch: Dispatch, op: Op) -> None:
-        state, now = dispatch.state, self.engine.world.now
+        state, now = dispatch.state, self._world.now
         assert isinstance(op.opts, SleepOpts)
         item = self._item(items.SLEEP, state, op.id, now + op.opts.wait(now))
         item.outgoing = op.id
         item.payload = op.name
         item.race = op.race
         if self.engine.enqueue(item, state):
-            self.engine.world.emit("queue", _TIMER_SET, state.info, op.name, detail=item.due)
-            self.engine.world.mark("SleepStarted", state.info)
+            self._world.emit("queue", _TIMER_SET, state.info, op.name, detail=item.due)
+            self._world.mark("SleepStarted", state.info)
 
     def _wait(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
         state = dispatch.state
@@ -156,7 +158,7 @@ class Generator:
         pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce)
         pause.field, pause.value = field, value
         if self._park(state, pause):
-            self.engine.world.mark("WaitStarted", state.info)
+            self._world.mark("WaitStarted", state.info)
 
     def _invoke(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
         """A pause for the invoked function's end, and the event that starts it."""
@@ -165,7 +167,7 @@ class Generator:
         pause = self._pause(state, op, FINISHED, opts.timeout or TIMES.year, coalesce)
         pause.correlation = f"{state.info.name}.{op.id}"
         if self._park(state, pause):
-            at = engine.world.now + engine.delay("invoke", pause.correlation)
+            at = self._world.now + engine.delay("invoke", pause.correlation)
             engine.publish_internal(
                 Event(
                     name=INVOKED,
@@ -180,7 +182,7 @@ class Generator:
             )
 
     def _pause(self, state: RunState, op: Op, event: str, timeout: int, coalesce: str | None) -> Pause:
-        now = self.engine.world.now
+        now = self._world.now
         return Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, race=op.race, coalesce=coalesce)
 
     def _park(self, state: RunState, pause: Pause) -> bool:
@@ -191,8 +193,8 @@ class Generator:
         pause.item = item
         if not engine.enqueue(item, state):
             return False
-        engine.redis.pauses.add(pause)
-        engine.world.emit("queue", _TIMER_SET, state.info, pause.name, detail=pause.expires)
+        self._redis.pauses.add(pause)
+        self._world.emit("queue", _TIMER_SET, state.info, pause.name, detail=pause.expires)
         return True
 
     def _item(self, kind: str, state: RunState, job: str, due: int) -> Item:

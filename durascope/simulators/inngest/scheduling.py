@@ -109,7 +109,8 @@ class Scheduler:
             return
         state = RunState(engine.identify(function, event), function, events, now)
         state.priority = priority(flow.priority, event.data)
-        state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
+        if flow.concurrency is not None:
+            state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
         state.concurrency_key = key_of(None if flow.concurrency is None else flow.concurrency.key, event.data)
         state.singleton = singleton
         redis.state.create(state)
