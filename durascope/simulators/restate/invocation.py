@@ -109,8 +109,6 @@ class Invocation:
     failure: Failure | None = None
     completed_at: int | None = None
     modified_at: int = 0
-    immediate: tuple[int, int] = (0, 0)
-    """(journal length, how often it has been resumed at once with it)"""
     requests: int = 0
     """How many requests have been made to the app for it."""
     started_at: int | None = None

@@ -6,7 +6,7 @@ invocation's partition.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from durascope.models.trace import Kind
 from durascope.simulators.restate.invocation import IN_FLIGHT, Event, Invocation, Sink, Status
@@ -15,9 +15,6 @@ from durascope.simulators.restate.waiting import Waiting
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.deployments import Deployment
-
-FOLLOWED: Final = 100
-"""How many immediate resumes in a row, without anything new in the journal, the model follows."""
 
 # ---- begins ------------------------------------------------------------------------------------------------------
 
@@ -76,27 +73,13 @@ def suspend(invocation: Invocation, waiting: Waiting, tell: bool) -> None:
     """The attempt has ended waiting; it goes on at once if what it waits for is there already (restate.md §6)."""
     if invocation.status is not Status.INVOKED:
         return
-    if waiting.over(invocation.journal.notified) and not _spins(invocation):
+    if waiting.over(invocation.journal.notified):
         invocation.partition.leader.invoker.invoke(invocation, resumed=True)
         return
     invocation.status = Status.SUSPENDED
     invocation.waiting = waiting
     if tell:
         event(invocation, "Suspended")
-
-
-def _spins(invocation: Invocation) -> bool:
-    """Whether it is only being invoked again and again, without anything new in its journal.
-
-    A suspension names the cancel signal among what would wake it, also after the cancellation: with the input closed,
-    code that waits in its clean-up is invoked again every 2 ms until what it waits for is there. The real engine does
-    so; the model stops following it after a while, and has it wake up when its journal grows.
-    """
-    length = len(invocation.journal)
-    known, times = invocation.immediate
-    times = times + 1 if known == length else 1
-    invocation.immediate = (length, times)
-    return times > FOLLOWED
 
 
 def resume(invocation: Invocation) -> None:
