@@ -200,7 +200,7 @@ class TypeScriptInvocation(Invocation):
                 self._reports.append(self._resolved if self._main.exception is None else self._rejected)
                 self.pump()
                 return
-            if not self._resolve_next():
+            if not self._completed or not self._resolve_next():
                 break
         if self._to_report:
             batch = list(self._to_report.values())
@@ -215,8 +215,6 @@ class TypeScriptInvocation(Invocation):
 
     def _resolve_next(self) -> bool:
         """Resolves the next finished step that the code waits for; False where there is none."""
-        if not self._completed:
-            return False
         for number, key in enumerate(self._completed):
             step = self._unhandled.pop(key, None)
             if step is not None:

@@ -25,23 +25,27 @@ class UndoLog:
             if cancellable(workflow) and any(True for _ in undoable(workflow))
         )
         self._begun: dict[str, dict[str, Run]] = {}
+        """By run: the steps that have begun, by name, in order."""
 
     def begun(self, run: RunInfo, step: Run, name: str) -> None:
         """A step's body is about to begin."""
-        undo = step.undo_step
-        if undo is None or run.workflow not in self._workflows:
-            return
-        scope = _scope(step.run, name)
-        named = undo.model_copy(update={"run": filled(undo.run, scope)})
-        self._begun.setdefault(run.name, {}).setdefault(name, named)
+        if step.undo is not None and run.workflow in self._workflows:
+            self._begun.setdefault(run.name, {})[name] = step
 
     def steps(self, run: str) -> tuple[Run, ...]:
         """What undoes the run, last first."""
-        return tuple(reversed(self._begun.get(run, {}).values()))
+        return tuple(_undo(step, name) for name, step in reversed(self._begun.get(run, {}).items()))
 
     def run_over(self, run: RunInfo, status: str) -> None:
         if status != "cancelled":
             self._begun.pop(run.name, None)
+
+
+def _undo(step: Run, name: str) -> Run:
+    """The step that undoes a step of that name, with the loop variables in its own name filled in."""
+    undo = step.undo_step
+    assert undo is not None
+    return undo.model_copy(update={"run": filled(undo.run, _scope(step.run, name))})
 
 
 def _scope(label: str, name: str) -> dict[str, object]:
