@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from durascope.simulators.engine import Findings
 from durascope.simulators.restate.billing import counters, limits
 from durascope.simulators.restate.invocation import Invocation, Status
-from durascope.simulators.restate.rows import every_row, introspection
 from durascope.simulators.restate.tables import invocations
 
 if TYPE_CHECKING:
@@ -33,10 +33,22 @@ def findings(engine: Restate) -> Findings:
         if name in engine.observer.attempts:
             attempts[name] = [each.fact for each in engine.observer.attempts[name]]
     if engine.records:
-        found.facts = {"attempts": attempts, "events": events, **introspection(engine)}
+        found.facts = {"attempts": attempts, "events": events}
         if engine.world.full:
             found.facts["invocations"] = invocations(engine, every_row(engine))
     return found
+
+
+def every_row(engine: Restate) -> Iterator[Invocation]:
+    """Every invocation that was accepted, each followed by what it called."""
+    for row in engine.rows:
+        yield from _with_children(row)
+
+
+def _with_children(row: Invocation) -> Iterator[Invocation]:
+    yield row
+    for child in row.children or ():
+        yield from _with_children(child)
 
 
 def status_of(row: Invocation) -> str | None:
