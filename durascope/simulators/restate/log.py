@@ -44,7 +44,11 @@ class PartitionLog:
             return self._committed_at
         self._batch = [(apply, args)]
         self._batch_at = at
-        delay = leader.world.luck.sample(self._commit, "commit", self._number, self.records, now)
+        commit = self._commit
+        fixed = commit.shape == "fixed"
+        delay = (
+            commit.values[0] if fixed else leader.world.luck.sample(commit, "commit", self._number, self.records, now)
+        )
         committed_at = self._committed_at = max(now + delay, self._committed_at)
         leader.after(committed_at - now, self._commit_batch, self._batch)
         return committed_at
