@@ -31,7 +31,6 @@ class UserTimers:
                 "timer_id": command.seq,
                 "start_to_fire_timeout": duration,
                 "name": command.name,
-                "mark": command.attributes.get("mark"),
                 "workflow_task_completed_event_id": completed_id,
             },
         )

@@ -8,12 +8,10 @@ from typing import Final
 
 from durascope.render.exports.temporal_history import activities, commands, messages, other_runs, starts_and_ends, tasks
 from durascope.render.exports.temporal_history.execution import Execution
-from durascope.render.exports.temporal_history.values import Event, Json, payload, time
+from durascope.render.exports.temporal_history.values import Event, Json, time
 
 FIRST_TASK_ID: Final = 1 << 20
 """Numbers of a shard's tasks begin anew with each of its leases, 2²⁰ apart."""
-SUMMARIES: Final = {"SleepStarted": "sleep", "WaitStarted": "wait"}
-"""What the interpreting workflow says of its timers."""
 
 
 def written(it: Execution, event: Event) -> Json:
@@ -26,11 +24,6 @@ def written(it: Execution, event: Event) -> Json:
         "eventType": f"EVENT_TYPE_{words}",
         "taskId": str(FIRST_TASK_ID + 4 * event["id"]),
     }
-    if kind in ("TimerStarted", "TimerCanceled"):
-        begun = event if kind == "TimerStarted" else it.at(event["started_event_id"])
-        summary = SUMMARIES.get(begun["mark"] or "")
-        if summary is not None:
-            told["userMetadata"] = {"summary": payload(summary)}
     attributes = _HOW[kind](it, event)
     name = f"{kind[0].lower()}{kind[1:]}EventAttributes"
     told[name] = {key: value for key, value in attributes.items() if value is not None}
