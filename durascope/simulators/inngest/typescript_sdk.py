@@ -162,6 +162,7 @@ class TypeScriptInvocation(Invocation):
         self._reports: deque[Callable[[], Any]] = deque()
         self._busy = False
         """A handler of a report waits for something."""
+        self._pumping = False
         self._settled = False
         self._after_block: list[Callable[[], Any]] = []
         self._recently_rejected: BaseException | None = None
@@ -235,9 +236,13 @@ class TypeScriptInvocation(Invocation):
     # ---- handling reports ----------------------------------------------------------------------------------
 
     def pump(self) -> None:
-        """Handles reports, one after the other."""
+        """Handles reports, one after the other; what is reported meanwhile waits for its turn."""
+        if self._pumping:
+            return
+        self._pumping = True
         while self._reports and not self._busy and not self.over:
             self._reports.popleft()()
+        self._pumping = False
 
     def _steps_found(self, batch: list[FoundStep]) -> None:
         step = self._to_run(batch)
@@ -269,7 +274,8 @@ class TypeScriptInvocation(Invocation):
             self.respond(206, ops)
 
     def _run(self, step: FoundStep) -> None:
-        self.host.cancel(self._not_found)
+        if self._not_found is not None:
+            self.host.cancel(self._not_found)
         self._busy = True
         self.replay_ends()
 
@@ -385,16 +391,17 @@ class CheckpointingInvocation(TypeScriptInvocation):
             self.host.after(self._config.max_interval, self._interval, daemon=True)
 
     def _steps_found(self, batch: list[FoundStep]) -> None:
-        if all(step.finished for step in batch):
+        new = [step for step in batch if not step.finished]
+        if not new:
             return
         if self._runtime_exceeded:
             self._flush(lambda: self.new_steps(tuple(self.steps.values())))
             return
-        step = self.only_new(batch)
+        step = self.only_new(new)
         if step is not None:
             self._run(step)
         else:
-            self._flush(lambda: self.new_steps(batch))
+            self._flush(lambda: self.new_steps(new))
 
     def ran(self, step: FoundStep, outcome: Outcome) -> None:
         if not outcome.ok:
@@ -410,10 +417,15 @@ class CheckpointingInvocation(TypeScriptInvocation):
         step.finished = True
         self._buffer.append(self.run_op(step, outcome))
         step.future.resolve(outcome.values)
-        if len(self._buffer) >= self._config.buffered_steps:
-            self._busy = True
-            self._after_block.append(self._post_buffer)
+        if len(self._buffer) < self._config.buffered_steps:
+            self.advance()
+            return
+        self._busy = True
         self.advance()
+        if self.loop.blocked is None:
+            self._post_buffer()
+        else:
+            self._after_block.append(self._post_buffer)
 
     def _post_buffer(self) -> None:
         self._post(tuple(self._buffer), 1, None)

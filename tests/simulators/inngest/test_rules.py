@@ -299,3 +299,12 @@ def test_what_inngest_lacks_is_said() -> None:
         "no state of an entity",
     ):
         assert what in told
+
+
+def test_a_thousand_steps_of_no_time_fit_into_one_buffer() -> None:
+    trace = run(
+        [{"repeat": 900, "as": "n", "do": [{"run": "s{n}", "takes": "0s"}]}],
+        app={"sdk": "typescript", "checkpointing": {"buffered_steps": 1000}},
+    )
+    assert trace.status == {"run 1": "completed"}
+    assert trace.counters["requests"] == 1
