@@ -170,7 +170,7 @@ class World:
                 owner = call.owner
                 if owner is None:
                     fn(*call.args)
-                elif owner.incarnation == call.incarnation:
+                elif owner.alive and owner.incarnation == call.incarnation:
                     owner.execute(fn, *call.args)
 
     def stop(self) -> None:

@@ -152,3 +152,12 @@ def test_a_world_in_which_somebody_retries_in_vain_for_ever_comes_to_an_end() ->
     retry()
     here.run()
     assert here.now < 2 * 100_000 * 1_000_000
+
+
+def test_a_dead_component_does_nothing_even_if_its_death_sets_something_up() -> None:
+    here, disk = world(), list[int]()
+    counter = Counter(here, disk)
+    counter.crash()
+    counter.after(10, counter.count)
+    here.run()
+    assert disk == []
