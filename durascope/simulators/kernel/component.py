@@ -33,7 +33,8 @@ class Component:
         self.alive = True
         self.incarnation = 1
         self.connections: dict[Connection, None] = {}
-        self._hung: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
+        self.hung: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
+        """What it will do when it is let go on; None: it is not hung."""
         world.components[name] = self
         self.reset()
 
@@ -67,8 +68,8 @@ class Component:
 
     def execute(self, fn: Callable[..., Any], *args: Any) -> None:
         """Runs code of this component now: the one place where a fault can unwind it."""
-        if self._hung is not None:
-            self._hung.append((fn, args))
+        if self.hung is not None:
+            self.hung.append((fn, args))
             return
         world = self.world
         before = world.running
@@ -89,7 +90,7 @@ class Component:
             return
         self.alive = False
         self.incarnation += 1
-        self._hung = None
+        self.hung = None
         self.world.emit(self.name, Kind.CRASHED)
         for connection in tuple(self.connections):
             connection.broken_by(self)
@@ -110,13 +111,13 @@ class Component:
 
     def hang(self) -> None:
         """Stop the world: nothing of it runs, though its peers see it as connected."""
-        if self.alive and self._hung is None:
+        if self.alive and self.hung is None:
             self.world.emit(self.name, Kind.HUNG)
-            self._hung = []
+            self.hung = []
 
     def resume(self) -> None:
         """Goes on as if nothing had happened, late."""
-        held, self._hung = self._hung, None
+        held, self.hung = self.hung, None
         if held is None or not self.alive:
             return
         self.world.emit(self.name, Kind.RESUMED)

@@ -171,7 +171,15 @@ class World:
                 if owner is None:
                     fn(*call.args)
                 elif owner.alive and owner.incarnation == call.incarnation:
-                    owner.execute(fn, *call.args)
+                    if owner.hung is None:
+                        self.running = owner
+                        try:  # noqa: SIM105  (this is the innermost loop)
+                            fn(*call.args)
+                        except Killed:
+                            pass  # by a fault in the middle of it: nothing after that line has happened
+                        self.running = None
+                    else:
+                        owner.execute(fn, *call.args)
 
     def stop(self) -> None:
         self._stopped = True
@@ -217,7 +225,7 @@ class World:
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
         if attempt is not None and attempt >= HOPELESS_ATTEMPT and kind is Kind.STEP_STARTED:
-            self._give_up(run)
+            self.give_up(run)
 
     def mark(self, event: str, run: RunInfo) -> None:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""
@@ -232,7 +240,7 @@ class World:
         self._progress += 1
         self.recorder.run_ended(self.now, lane, run, status)
 
-    def _give_up(self, run: RunInfo) -> None:
+    def give_up(self, run: RunInfo) -> None:
         """Stops the simulation once every run that is still open only repeats itself."""
         self._hopeless.add(run.name)
         if all(each.ended_at is not None or each.name in self._hopeless for each in self.recorder.runs.values()):
