@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -44,7 +45,7 @@ class Server:
                 if name == event["name"]:
                     self.resume(run, step, event)
         for function in self.functions.values():
-            if any(each.get("event") == event["name"] for each in function["triggers"]):
+            if any(_starts(each, event) for each in function["triggers"]):
                 run = Run(len(self.runs), function, event)
                 self.runs.append(run)
                 threading.Thread(target=self.work, args=(run,), daemon=True).start()
@@ -61,6 +62,9 @@ class Server:
         more = True
         while more and run.status == "Running":
             more = self.item(run, "step", plan_only=False)
+        if run.status != "Completed":
+            about = {"function_id": run.function["id"], "run_id": run.id, "event": run.event}
+            self.take({"name": f"inngest/function.{run.status.lower()}", "data": about})
 
     def item(self, run: Run, target: str, *, plan_only: bool) -> bool:
         """One queue item with its attempts; False where the run is over."""
@@ -118,7 +122,7 @@ class Server:
     def post(
         self, run: Run, target: str, attempt: int, most: int, *, plan_only: bool
     ) -> tuple[int, dict[str, str], Any] | None:
-        stack = list(run.steps)
+        stack = [] if "FAKE_MEMO_LOST" in os.environ and len(run.steps) > 2 else list(run.steps)
         body = {
             "ctx": {
                 "run_id": run.id, "fn_id": "0", "step_id": "step", "attempt": attempt, "max_attempts": most, "env": "",
@@ -142,8 +146,14 @@ class Server:
             connection.close()
 
 
+def _starts(trigger: dict[str, Any], event: dict[str, Any]) -> bool:
+    about = (trigger.get("expression") or "").partition(" == ")[2].strip("'")
+    return trigger.get("event") == event["name"] and about in ("", event["data"].get("function_id"))
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     inngest: Server
 
     def reply(self, value: Any, status: int = 200) -> None:
@@ -153,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         parts = self.path.strip("/").split("/")
         if parts[:2] == ["v1", "runs"]:
             found = [{"run_id": run.id, "status": run.status} for run in self.inngest.runs if run.id == parts[2]]
@@ -165,13 +175,13 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.reply({"status": 200})
 
-    def do_DELETE(self) -> None:  # noqa: N802
+    def do_DELETE(self) -> None:
         for run in self.inngest.runs:
             if run.id == self.path.rsplit("/", 1)[1] and run.status == "Running":
                 run.status = "Cancelled"
         self.reply({})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/fn/register":
             self.inngest.functions = {each["id"]: each for each in body["functions"]}
