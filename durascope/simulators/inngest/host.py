@@ -217,8 +217,9 @@ class FunctionHost(Component):
 
 def _invocations() -> dict[str, type[Invocation]]:
     """By SDK: how it runs a function."""
+    from durascope.simulators.inngest.checkpointing import CheckpointingInvocation
     from durascope.simulators.inngest.python_sdk import PythonInvocation
-    from durascope.simulators.inngest.typescript_sdk import CheckpointingInvocation, TypeScriptInvocation
+    from durascope.simulators.inngest.typescript_sdk import TypeScriptInvocation
 
     return {"python": PythonInvocation, "typescript": TypeScriptInvocation, "checkpointing": CheckpointingInvocation}
 
