@@ -173,7 +173,7 @@ class ScenarioWorkflow:
         if signal is None or signal.then == "ignore" or self.cancelling is not None:
             return
         self.cancelling = RunCancelled(name, returns=True)
-        if signal.then == "cancel-now" and self._task is not None:
+        if signal.then == "cancel-now" and self._task is not None and not self.given.get("entity"):
             self._task.cancel()
 
     @workflow.update(dynamic=True)

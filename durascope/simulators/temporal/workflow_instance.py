@@ -21,7 +21,7 @@ from durascope.simulators.temporal.handles import ActivityHandle, ChildHandle, L
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
 from durascope.simulators.temporal.mutable_state import StartOptions
-from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, TaskFailure, WorkflowSdk
+from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, RequestSdk, TaskFailure, WorkflowSdk
 from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
 if TYPE_CHECKING:
@@ -94,10 +94,7 @@ class WorkflowInstance:
 
     def request(self, run: RunInfo) -> Program:
         """The program of a request that an entity workflow works off."""
-        sdk = WorkflowSdk(self, run)
-        sdk.begun = True
-        sdk.variables = self.sdk.variables
-        return Program(self.workflow, run, sdk, compute_time=self._compute_time)
+        return Program(self.workflow, run, RequestSdk(self, run), compute_time=self._compute_time)
 
     def next_seq(self, kind: str) -> int:
         """The SDK's counters: activities and local activities share one (E5)."""

@@ -376,7 +376,7 @@ class WorkflowSdk(Sdk):
         signal = self.workflow.signals.get(name)
         if signal is None or signal.then == "ignore" or self.cancelling is not None:
             return
-        if signal.then == "cancel":
+        if signal.then == "cancel" or self.instance.options.entity:
             self.cancelling = RunCancelled(name, returns=True)
         else:
             self.cancel_run(RunCancelled(name, returns=True))
@@ -442,5 +442,22 @@ class WorkflowSdk(Sdk):
 
     def entity(self) -> Coroutine:
         """An entity workflow: it takes requests as updates and ends when none is left."""
-        yield self._condition(lambda: not self._open_updates)
-        return None
+        try:
+            yield self._condition(lambda: not self._open_updates)
+        except Cancelled:
+            raise self._interrupted() from None
+
+
+class RequestSdk(WorkflowSdk):
+    """The calls of a request that an entity works off: whatever cancels the entity ends it too."""
+
+    def __init__(self, instance: WorkflowInstance, info: RunInfo) -> None:
+        super().__init__(instance, info)
+        self.begun = True
+        self.variables = instance.sdk.variables
+
+    def before_step(self, step: Step) -> None:
+        self.instance.sdk.before_step(step)
+
+    def _interrupted(self) -> Exception:
+        return self.instance.sdk._interrupted()
