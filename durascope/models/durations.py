@@ -43,7 +43,7 @@ _UNIT_OF: Final = {word: unit for unit, words in _SPOKEN.items() for word in (un
 _WRITTEN: Final = "write a number and a unit: 250ms, 2s, 1m30s, 7d (units: us ms s m h d w)"
 
 
-class Misread(ValueError):  # noqa: N818  (it says what happened to a value)
+class Misread(ValueError):
     """A written value that is not what it should be.
 
     The message says what is wrong, `help` what to write instead, and `at` where inside of the value.

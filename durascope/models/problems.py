@@ -37,7 +37,7 @@ class Problem:
         return "\n".join(map(printable, lines))
 
 
-class ScenarioProblems(Exception):  # noqa: N818  (it is a list of errors, not one)
+class ScenarioProblems(Exception):
     """All that is wrong with a scenario, in the order of the file. Its text is what a user should see."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:

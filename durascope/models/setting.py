@@ -21,7 +21,7 @@ _SHORT_FORMS: Final = {"undo": "run", "fails": "times"}
 _NAMED: Final[tuple[Path, ...]] = (("services",), ("workflows",))
 
 
-class Unaddressable(Exception):  # noqa: N818  (caught where settings are applied)
+class Unaddressable(Exception):
     """A path that leads nowhere."""
 
     def __init__(self, problem: Problem) -> None:

@@ -29,7 +29,7 @@ MAX_VALUES: Final = 50_000
 MAX_INTEGER: Final = 1 << 63
 
 
-class Refusal(Exception):  # noqa: N818  (a verdict on a text, caught in this module)
+class Refusal(Exception):
     """The text is no YAML that durascope reads, and cannot be read on."""
 
     def __init__(self, message: str, mark: Any, help: str = "") -> None:  # noqa: A002
