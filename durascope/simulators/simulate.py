@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Final
@@ -86,7 +86,7 @@ def simulate(
 
 
 @contextmanager
-def _seldom_collected() -> Iterator[None]:
+def _seldom_collected() -> Generator[None, None, None]:
     """Python's cycle collector looks at every object again and again while a simulation only makes more of them."""
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 50, 100)
