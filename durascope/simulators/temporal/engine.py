@@ -12,7 +12,7 @@ from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartReq
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.temporal.channel import REQUESTS, Channel
+from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import SECOND, MutableState, StartOptions
 from durascope.simulators.temporal.server import Server, ServerStore
@@ -46,6 +46,8 @@ class Temporal(Engine):
         """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
         self._processes = 0
+        self._retains = records or any(event.query is not None for event in scenario.workload.events)
+        """Whether closed runs stay in the store, as long as they may be asked for."""
         self._keyed = {name: workflow for name, workflow in scenario.workflows.items() if workflow.key is not None}
         workflow_pool = next((pool for pool in self.options.workers if pool.runs != "activities"), None)
         activity_pool = next((pool for pool in self.options.workers if pool.runs != "workflows"), None)
@@ -112,8 +114,8 @@ class Temporal(Engine):
     ) -> tuple[RunInfo, str]:
         """Who a child workflow is, and its workflow id."""
         chain = f".{parent.execution}" if parent.execution > 1 else ""
-        label, _, again = key.partition(":")
-        shown = f"{info.name}{chain}/{label}{f' {int(again) + 1}' if again.isdigit() else ''}"
+        label, _, again = key.rpartition(":")
+        shown = f"{info.name}{chain}/" + (f"{label} {int(again) + 1}" if label and again.isdigit() else key)
         definition = self.scenario.workflows[workflow]
         given = {field: value for field, value in info.input.items() if field in definition.input}
         entity = None if reference is None else str(reference)
@@ -151,7 +153,15 @@ class Temporal(Engine):
         for request in requests:
             self._start(request)
 
-    def _start(self, request: StartRequest) -> None:
+    def _start_again(self, request: StartRequest, tries: int) -> None:
+        """A request that met an entity at its end is sent again, as any call is."""
+        if tries < REPORTS.max_tries:
+            pause = min(REPORTS.max_interval, int(REPORTS.initial * REPORTS.factor ** (tries - 1)))
+            self.client.after(pause, self._start, request, tries + 1)
+        else:
+            self.world.run_ended(self.client.name, request.run, "failed")
+
+    def _start(self, request: StartRequest, tries: int = 1) -> None:
         run = request.run
         workflow = self.code[run.workflow]
         workflow_id = self.id_of(run)
@@ -181,8 +191,8 @@ class Temporal(Engine):
             for ask in self._starting.pop(workflow_id, ()):
                 ask()
             if entity:
-                if answer in ("not found", "aborted"):
-                    self.client.after(1_000, self._start, request)
+                if answer == "not found":  # the entity was just ending: it takes a new one
+                    self._start_again(request, tries)
                 return
             if update is not None:
                 self.accounts.answer(update[1], answer)
@@ -282,7 +292,7 @@ class Temporal(Engine):
 
     def _closed(self, state: MutableState) -> None:
         self.accounts.closed(state)
-        if not self.records:
+        if not self._retains:
             self.store.runs.pop(state.run_id, None)
             if self.store.current.get(state.options.workflow_id) == state.run_id:
                 del self.store.current[state.options.workflow_id]
@@ -318,4 +328,4 @@ def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
                 notes.append(f"step {step.label}: a child has no start delay; the parent sleeps before it starts it")
             case _:
                 pass
-    return notes
+    return list(dict.fromkeys(notes))

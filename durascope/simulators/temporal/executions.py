@@ -213,7 +213,7 @@ class Executions:
         timers.discard(state.first_task_timer)
         server.updates.closed(state)
         if state.completed_updates:
-            server.store.last_updates[state.options.workflow_id] = state.completed_updates
+            server.store.last_updates.setdefault(state.options.workflow_id, {}).update(state.completed_updates)
         if successor is not None:
             state.history.events[-1].attributes["new_execution"] = successor.execution
             server.externals.abandon_or_end(state)

@@ -86,15 +86,13 @@ class Frontend:
         """StartWorkflowExecution, SignalWithStart, or UpdateWithStart (U5)."""
         server = self.server
         running = server.executions.open_run(options.workflow_id)
-        if running is not None and running.run.name == options.run.name and running.options.execution == 1:
+        again = running is not None and running.run.name == options.run.name and running.options.execution == 1
+        if again and update is None:
             link.reply(call, "started")  # the same request again, whose answer was lost
             return
-        if (
-            running is None
-            and update is not None
-            and update[0] in server.store.last_updates.get(options.workflow_id, ())
-        ):
-            link.reply(call, "completed")  # the run that completed it has closed since
+        ended = server.store.last_updates.get(options.workflow_id)
+        if update is not None and ended is not None and update[0] in ended:
+            link.reply(call, ended[update[0]])  # the run that it was part of has closed since
             return
         if running is None:
             running = server.executions.create(options, signal=signal, first_task="eager" if eager else "now")

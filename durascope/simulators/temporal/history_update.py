@@ -58,6 +58,6 @@ def _end_of_next(events: Sequence[HistoryEvent], begin: int) -> int | None:
                 continue
             if after.kind == "WorkflowExecutionUpdateAccepted":
                 sequencing = after.attributes["accepted_request_sequencing_event_id"]
-                return next((each for each in reversed(starts) if events[each].id <= sequencing + 1), index)
+                return next((each for each in reversed(starts) if events[each].id < sequencing), index)
         return index
     return None

@@ -21,7 +21,7 @@ RETRY_THRESHOLD: Final = 60_000_000
 class LocalExecution:
     """The attempts of one local activity in one worker."""
 
-    __slots__ = ("_body", "_limit", "_pause", "attempt", "instance", "local", "policy", "worker")
+    __slots__ = ("_body", "_limit", "_pause", "attempt", "deadline", "instance", "local", "policy", "worker")
 
     def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
         self.worker = worker
@@ -29,6 +29,9 @@ class LocalExecution:
         self.local = local
         self.policy = retry_policy_of(local.step.retry)
         self.attempt = local.attempt
+        total = local.step.total_timeout
+        self.deadline = None if total is None else worker.world.now + total
+        """Schedule-to-close, over all attempts."""
         self._body: Execution | None = None
         self._pause: Call | None = None
         self._limit: Call | None = None
@@ -38,8 +41,11 @@ class LocalExecution:
         key = local.key if options.execution == 1 else f"{options.execution}/{local.key}"
         info = self.instance.sdk.info
         self._body = worker.services.execute(worker, info, local.step, local.name, key, self._ended, self.attempt)
-        if not self._body.over and self._body.takes > local.start_to_close:
-            self._limit = worker.after(local.start_to_close, self._timed_out)
+        timeout = local.start_to_close
+        if self.deadline is not None:
+            timeout = min(timeout, max(0, self.deadline - worker.world.now))
+        if not self._body.over and self._body.takes > timeout:
+            self._limit = worker.after(timeout, self._timed_out)
 
     def _timed_out(self) -> None:
         if self._body is not None:
@@ -58,7 +64,7 @@ class LocalExecution:
     def _failed(self, failure: Failure) -> None:
         policy = self.policy
         final = not failure.retryable or (policy.max_attempts and self.attempt >= policy.max_attempts)
-        if final:
+        if final or self._too_late(failure):
             self._resolve({"failure": failure, "attempt": self.attempt})
             return
         backoff = policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
@@ -69,6 +75,11 @@ class LocalExecution:
             self._resolve({"failure": failure, "backoff": (backoff, self.attempt), "attempt": self.attempt - 1})
         else:
             self._pause = self.worker.after(backoff, self.begin)
+
+    def _too_late(self, failure: Failure) -> bool:
+        """Whether the next attempt would begin after schedule-to-close."""
+        backoff = self.policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
+        return self.deadline is not None and self.worker.world.now + backoff >= self.deadline
 
     def _resolve(self, attributes: dict[str, Any]) -> None:
         self.instance.local_done(self.local, attributes)

@@ -195,7 +195,10 @@ class MutableState:
     """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
     updates: dict[str, Update] = field(default_factory=dict[str, Update])
     updates_total: int = 0
-    completed_updates: set[str] = field(default_factory=set[str])
+    completed_updates: dict[str, str] = field(default_factory=dict[str, str])
+    """How each of them ended."""
+    heartbeating_since: int = 0
+    """When the first of a chain of workflow tasks was scheduled that only keep local activities alive; 0: none."""
     signals: int = 0
     cancel_requested: bool = False
     status: str = "running"

@@ -45,8 +45,8 @@ class ServerStore:
     """Open runs, and closed ones as long as they are of interest."""
     current: dict[str, int] = field(default_factory=dict[str, int])
     """The latest run of each workflow id."""
-    last_updates: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    """The updates that the latest closed run of a workflow id has completed: they are not done again."""
+    last_updates: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    """How the updates of a workflow id's closed runs ended: they are not done again."""
     last_run_id: int = 0
     timers: TimerStore = field(default_factory=TimerStore)
     matching: MatchingStore = field(default_factory=MatchingStore)

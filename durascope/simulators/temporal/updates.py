@@ -69,7 +69,7 @@ class Updates:
         if name == REQUEST and payload["run"].name not in world.recorder.runs:
             world.run_started("history", payload["run"])
         if id in state.completed_updates:
-            link.reply(call, "completed")
+            link.reply(call, state.completed_updates[id])
             return
         self._waiters[state.run_id, id] = (link, call)
         registry = self.registry.setdefault(state.run_id, {})
@@ -134,11 +134,10 @@ class Updates:
                 "failure": command.attributes.get("failure"),
             },
         )
-        state.completed_updates.add(id)
+        answer = state.completed_updates[id] = "failed" if command.attributes.get("failure") is not None else "completed"
         if command.name == REQUEST:
-            status = "completed" if command.attributes.get("failure") is None else "failed"
-            self.server.world.run_ended("history", command.attributes["payload"]["run"], status)
-        self._answer(state, id, "failed" if command.attributes.get("failure") is not None else "completed")
+            self.server.world.run_ended("history", command.attributes["payload"]["run"], answer)
+        self._answer(state, id, answer)
 
     def answered(self, state: MutableState, commands: Sequence[Command]) -> None:
         """Rejections: told to who asked, and nothing else (U2)."""
@@ -155,9 +154,14 @@ class Updates:
 
     def closed(self, state: MutableState) -> None:
         """The run is over: whoever still waits will not get an answer."""
-        registry = self.registry.pop(state.run_id, {})
-        for id in (*registry, *state.updates):
-            self._answer(state, id, "not found" if id in registry else "aborted")
+        for id in self.registry.pop(state.run_id, {}):
+            self._answer(state, id, "not found")
+        for id, update in state.updates.items():
+            if update.name == REQUEST:
+                run = update.accepted.attributes["payload"]["run"]
+                self.server.world.run_ended("history", run, state.status)
+                state.completed_updates[id] = "aborted"
+            self._answer(state, id, "aborted")
 
     # ---- queries -------------------------------------------------------------------------------------------
 

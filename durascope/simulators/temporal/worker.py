@@ -41,7 +41,7 @@ DEADLOCK_US: Final = 2_000_000
 class Processing:
     """A workflow task in a worker's hands."""
 
-    __slots__ = ("blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local")
+    __slots__ = ("activation", "blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local")
 
     def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
         self.task = task
@@ -53,7 +53,9 @@ class Processing:
         self.steps: Generator[Block | None, str, TaskCompletion] = instance.process(task)
         self.heartbeat: Callback | None = None
         self.waits_for_local = False
+        self.activation = 0
         self.blocked_us = 0
+        """How long the code has been busy in that activation."""
 
 
 class Worker(Component):
@@ -192,8 +194,10 @@ class Worker(Component):
         run = processing.task.options.run
         attempt = self.engine.computes(run, block.name)
         self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
+        if processing.activation != processing.instance.activations:
+            processing.activation, processing.blocked_us = processing.instance.activations, 0
         processing.blocked_us += block.us
-        if processing.blocked_us >= DEADLOCK_US:
+        if processing.blocked_us > DEADLOCK_US:
             left = DEADLOCK_US - (processing.blocked_us - block.us)
             self.after(left, self._deadlocked, processing)
         else:

@@ -47,7 +47,7 @@ class WorkflowInstance:
     """One run in one worker process."""
 
     __slots__ = (
-        "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local", "local_news", "loop",
+        "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local", "local_news", "loop",
         "machines", "markers", "options", "outgoing", "patches", "primary", "processed", "program", "replaying",
         "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
     )  # fmt: skip
@@ -65,6 +65,7 @@ class WorkflowInstance:
         self.primary: Task | None = None
         self.processed = 0
         """The last event that has been applied."""
+        self.activations = 0
         self.replaying = False
         self.finished = False
         self.cancel_requested = False
@@ -195,6 +196,7 @@ class WorkflowInstance:
 
     def _activate(self, *job_sets: Sequence[Job]) -> Generator[Block, Any, None]:
         """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
+        self.activations += 1
         loop = self.loop
         for number, jobs in enumerate(job_sets):
             if not jobs:

@@ -314,8 +314,9 @@ class WorkflowSdk(Sdk):
             yield from self._pause(step.after, name, None)
         instance, engine = self.instance, self.instance.worker.engine
         if step.to is None:
-            for workflow in engine.started_by(step.send):
-                yield from self._start_child(workflow, name, f"{key}/{workflow}", None, None, abandoned=True)
+            for number, workflow in enumerate(engine.started_by(step.send)):
+                child_key = f"{workflow} of {key}" if number else key
+                yield from self._start_child(workflow, name, child_key, None, None, abandoned=True)
             return
         pending = Pending(instance)
         attributes = {
@@ -365,7 +366,10 @@ class WorkflowSdk(Sdk):
         return False
 
     def continue_as_new(self, done: int) -> Coroutine:
-        raise ContinueAsNew(done)
+        """Ends the run, to go on as a new one; an entity just goes on with its request."""
+        if not self.instance.options.entity:
+            raise ContinueAsNew(done)
+        return
         yield
 
     # ---- handlers ------------------------------------------------------------------------------------------
@@ -406,6 +410,9 @@ class WorkflowSdk(Sdk):
             failure = "cancelled"
         except TaskFailure as bug:
             self.instance.failure = bug
+            return
+        except ContinueAsNew:
+            self.instance.failure = TaskFailure("Cannot continue as new from an update handler")
             return
         finally:
             self._open_updates -= 1

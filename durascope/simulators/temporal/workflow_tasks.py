@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
     from durascope.simulators.temporal.server import Link, Server
     from durascope.simulators.temporal.updates import UpdateRequest
+
+
+HOPELESS_TASK: Final = 200
+"""A run whose workflow task has been tried this often (a day and more) fails for ever: it is not followed further."""
 
 
 class TaskForWorker:
@@ -50,6 +54,7 @@ class WorkflowTasks:
         self.server = server
         self._suggest = limit("events").suggest, limit("bytes").suggest
         self._speculative_timeout = duration("speculative_timeout")
+        self._heartbeat_timeout = duration("heartbeat_timeout")
 
     # ---- scheduled -----------------------------------------------------------------------------------------
 
@@ -155,6 +160,8 @@ class WorkflowTasks:
         if task.kind == "normal":
             self._write_started(state, task)
         timeout = self._start_to_close(state, task.attempt)
+        if task.attempt >= HOPELESS_TASK:
+            self.server.world.give_up(state.run)
         self._set_timer(state, task, now + timeout, "workflow_task_not_closed")
 
     def _set_timer(self, state: MutableState, task: WorkflowTask, due: int, handler: str) -> None:
@@ -202,6 +209,14 @@ class WorkflowTasks:
                 self.failed(state, task, refusal, "too many pending")
                 link.reply(call, "failed")
                 return
+        if done.wants_another:
+            since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
+            if server.world.now - since > self._heartbeat_timeout:
+                self._heartbeats_too_long(state, task)
+                link.reply(call, "failed")
+                return
+        else:
+            state.heartbeating_since = 0
         server.timers.cancel(state.wft_timer)
         if task.kind == "speculative" and all(command.kind == "RejectUpdate" for command in done.commands):
             state.wft = None
@@ -273,6 +288,13 @@ class WorkflowTasks:
         if task.kind != "transient":
             self.write(state, task)
             self._timed_out(state, task, "start-to-close")
+        self._again(state, task)
+
+    def _heartbeats_too_long(self, state: MutableState, task: WorkflowTask) -> None:
+        """Local activities may not keep a task alive for ever (W12)."""
+        state.heartbeating_since = 0
+        self.write(state, task)
+        self._timed_out(state, task, "start-to-close")
         self._again(state, task)
 
     def not_started(self, state: MutableState, task: WorkflowTask) -> None:
