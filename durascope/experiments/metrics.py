@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from durascope.models.effects import recoveries
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import MILLISECOND
 
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "max": 1.0}
-
-_PROGRESS: Final = frozenset({Kind.STEP_RECORDED, Kind.RUN_ENDED})
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:
@@ -33,20 +32,13 @@ def latency_ms(trace: Trace) -> Mapping[str, float]:
     return {name: percentile(ordered, share) / MILLISECOND for name, share in PERCENTILES.items()}
 
 
-def first_progress_ms(trace: Trace) -> float | None:
-    """The longest time from a crash to the next step's result that is recorded, or the next run that ends.
+def recovery_ms(trace: Trace) -> float | None:
+    """The longest that a fault kept a run from its work, in milliseconds; see `models.effects.recoveries`.
 
-    None where nothing crashed, or nothing came after it, or only metrics were kept.
+    None where no fault interrupted any run's work, or work never went on, or only metrics were kept.
     """
-    longest: int | None = None
-    crashed: int | None = None
-    for event in trace.events:
-        if event.kind is Kind.CRASHED and crashed is None:
-            crashed = event.at
-        elif crashed is not None and event.kind in _PROGRESS:
-            longest = max(longest or 0, event.at - crashed)
-            crashed = None
-    return None if longest is None else longest / MILLISECOND
+    lasted = [recovery.lasts for recovery in recoveries(trace) if recovery.lasts is not None]
+    return max(lasted) / MILLISECOND if lasted else None
 
 
 def replayed_steps(trace: Trace) -> int:
@@ -66,9 +58,9 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
     }
     if trace.events:
         numbers["replayed_steps"] = replayed_steps(trace)
-        progress = first_progress_ms(trace)
-        if progress is not None:
-            numbers["crash_to_progress_ms"] = progress
+        recovery = recovery_ms(trace)
+        if recovery is not None:
+            numbers["recovery_ms"] = recovery
     if undisturbed is not None:
         numbers["delay_ms"] = delay_ms(trace, undisturbed)
     numbers.update(sorted(trace.counters.items()))

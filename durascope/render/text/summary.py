@@ -57,7 +57,7 @@ ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("how the run ended", _statuses),
     ("from start to end", _latency("max")),
     ("later than without the faults", _ms("delay_ms")),
-    ("crash to next result", _ms("crash_to_progress_ms")),
+    ("work stood still", _ms("recovery_ms")),
     ("steps passed in replays", _count("replayed_steps")),
     ("effects too many", _count("duplicate_effects")),
     ("spent on services", _money),
@@ -68,7 +68,7 @@ MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("duration, 90 of 100 runs", _latency("p90")),
     ("duration, 99 of 100 runs", _latency("p99")),
     ("later than without the faults, mean", _ms("delay_ms")),
-    ("crash to next result", _ms("crash_to_progress_ms")),
+    ("work stood still", _ms("recovery_ms")),
     ("effects too many", _count("duplicate_effects")),
     ("spent on services", _money),
 )
