@@ -63,6 +63,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at exit is quiet
         return DONE
+    except OSError as error:
+        if error.filename is None:
+            return _broken(error)
+        say(
+            f"durascope: error: {printable(str(error.filename))}: {error.strerror or error}\n  help: name another place"
+        )
+        return WRONG
     except Exception as error:
         if hasattr(error, "format_message"):  # typer's, of a command line that is wrong
             return _misused(error)

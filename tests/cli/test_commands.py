@@ -196,3 +196,15 @@ class TestDoctor:
 
     def test_in_words(self) -> None:
         assert "layout engine" in durascope("doctor").out
+
+
+@pytest.mark.parametrize("command", ["run", "diagram"])
+def test_a_place_that_cannot_be_written_to_is_named(
+    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    assert main([command, "agent", "--engine", "restate", "--out", str(file / "folder")]) == 2
+    told = capfd.readouterr().err
+    assert str(file) in told
+    assert "Traceback" not in told
