@@ -199,12 +199,10 @@ class TestDoctor:
 
 
 @pytest.mark.parametrize("command", ["run", "diagram"])
-def test_a_place_that_cannot_be_written_to_is_named(
-    command: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_place_that_cannot_be_written_to_is_named(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
-    assert main([command, "agent", "--engine", "restate", "--out", str(file / "folder")]) == 2
-    told = capfd.readouterr().err
-    assert str(file) in told
-    assert "Traceback" not in told
+    done = durascope(command, "agent", "--engine", "restate", "--out", str(file / "folder"))
+    assert done.status == 2
+    assert str(file) in done.err
+    assert "Traceback" not in done.err
