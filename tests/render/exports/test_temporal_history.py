@@ -68,6 +68,17 @@ def scenarios() -> Mapping[str, Scenario]:
 
 
 @cache
+def cases_of_another_engine() -> Mapping[str, Scenario]:
+    """What was recorded of Restate is a scenario for this engine, too."""
+    found: dict[str, Scenario] = {}
+    for path in sorted(CASES.parent.glob("restate/*.yaml")):
+        case = load(path)
+        assert isinstance(case, Case)
+        found[path.stem] = case.scenario
+    return found
+
+
+@cache
 def trace_of(name: str) -> Trace:
     return simulate(scenarios()[name], "temporal", records=True)
 
@@ -151,6 +162,16 @@ def test_the_real_sdk_rejects_a_history_whose_commands_have_traded_places() -> N
     failures = replayed(swapped)
     assert len(failures) == len(swapped)
     assert not [name for name, failure in failures.items() if not isinstance(failure, NondeterminismError)]
+
+
+def test_the_real_sdk_accepts_the_histories_of_another_engines_cases() -> None:
+    told: list[Told] = []
+    for name, scenario in cases_of_another_engine().items():
+        trace = simulate(scenario, "temporal", records=True)
+        for run, history in histories(trace).items():
+            told.append(Told(f"{name}: {run}", history, code_at(scenario, trace, last_task(trace, run))))
+    assert len(told) > 70
+    assert not {name: failure for name, failure in replayed(told).items() if failure is not None}
 
 
 def test_new_code_that_the_model_finds_nondeterministic_is_so_for_the_real_sdk() -> None:
