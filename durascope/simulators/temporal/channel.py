@@ -1,7 +1,7 @@
 """A gRPC channel to the server: calls that are answered, or fail when the connection breaks, and are then retried.
 
-    call ─▶ sent ─▶ answered
-             └─(connection lost · refused · deadline)─▶ backoff ─▶ sent again … ─▶ given up
+call ─▶ sent ─▶ answered
+         └─(connection lost · refused · deadline)─▶ backoff ─▶ sent again … ─▶ given up
 """
 
 from __future__ import annotations

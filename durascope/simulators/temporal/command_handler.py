@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
@@ -139,19 +139,25 @@ class CommandHandler:
         return False
 
     def _marker(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {
+            "name": command.name,
+            "workflow_task_completed_event_id": completed_id,
+        }
         state.history.append("MarkerRecorded", self.server.world.now, attributes)
         if attributes["marker"] == "local-activity" and attributes.get("failure") is None:
             self._moments.append((Kind.STEP_RECORDED, command.name, state.run))
         return False
 
     def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        attributes = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         state.history.append("UpsertWorkflowSearchAttributes", self.server.world.now, attributes)
         return False
 
     def _start_child(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {
+            "name": command.name,
+            "workflow_task_completed_event_id": completed_id,
+        }
         event = state.history.append("StartChildWorkflowExecutionInitiated", self.server.world.now, attributes)
         state.children[event.id] = Child(
             event,
@@ -166,7 +172,10 @@ class CommandHandler:
         return False
 
     def _signal(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        attributes = command.attributes | {"name": command.name, "workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {
+            "name": command.name,
+            "workflow_task_completed_event_id": completed_id,
+        }
         event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.server.world.now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
@@ -174,7 +183,7 @@ class CommandHandler:
         return False
 
     def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        attributes = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         now = self.server.world.now
         event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
@@ -182,7 +191,8 @@ class CommandHandler:
         return False
 
     def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        self.server.updates.accepted(state, command, state.history.events[completed_id - 1].attributes["scheduled_event_id"])
+        completed = state.history.events[completed_id - 1]
+        self.server.updates.accepted(state, command, completed.attributes["scheduled_event_id"])
         return False
 
     def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> bool:

@@ -61,7 +61,9 @@ class Delays:
 
     def __init__(self, overrides: Mapping[str, Spread]) -> None:
         spreads = latencies(__package__ or "", overrides)
-        self._spreads = {name: (spread, number, spread.shape) for number, (name, spread) in enumerate(spreads.items(), 1)}
+        self._spreads = {
+            name: (spread, number, spread.shape) for number, (name, spread) in enumerate(spreads.items(), 1)
+        }
         self.call = self("call", 0, 0)
 
     def __call__(self, name: str, luck: int, number: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
@@ -110,7 +111,7 @@ class Temporal(Engine):
         ]
 
     def child_run(
-        self, parent: StartOptions, info: RunInfo, workflow: str, name: str, key: str, reference: object
+        self, parent: StartOptions, info: RunInfo, workflow: str, key: str, reference: object
     ) -> tuple[RunInfo, str]:
         """Who a child workflow is, and its workflow id."""
         chain = f".{parent.execution}" if parent.execution > 1 else ""
@@ -137,7 +138,7 @@ class Temporal(Engine):
         delays = self.server.delays
         arrives = max(now + delays("request", luck, asked), before + delays("lock", luck, asked))
         if len(self._arrivals) > 10_000:
-            self._arrivals = {id: last for id, last in self._arrivals.items() if last[0] > now - SECOND}
+            self._arrivals = {each: last for each, last in self._arrivals.items() if last[0] > now - SECOND}
         self._arrivals[workflow_id] = (arrives, asked + 1)
         self.channel.call(method, args, on_reply, REQUESTS, run=run, delay=arrives - now)
 
@@ -202,7 +203,7 @@ class Temporal(Engine):
 
     def send(self, event: OutsideEvent) -> None:
         for workflow_id, run in self._targets(event):
-            self._when_started(workflow_id, lambda id=workflow_id, run=run: self._send(event, id, run))
+            self._when_started(workflow_id, partial(self._send, event, workflow_id, run))
 
     def _targets(self, event: OutsideEvent) -> list[tuple[str, RunInfo | None]]:
         if event.run is not None:
@@ -218,7 +219,7 @@ class Temporal(Engine):
         if starts:
             return []
         for name, workflow in self._keyed.items():
-            if workflow.key in event.payload and self._hears(workflow, event.name):
+            if workflow.key is not None and workflow.key in event.payload and self._hears(workflow, event.name):
                 return [(f"{name}/{event.payload[workflow.key]}", None)]
         self.accounts.note(
             f"event {event.name}: Temporal has no events that find their receivers; address it with `to:`, or look "
@@ -239,8 +240,8 @@ class Temporal(Engine):
             case "send", _:
                 self._ask(workflow_id, "signal", (workflow_id, name, payload), answered, run)
             case "update", _:
-                id = f"{workflow_id} update {event.number}"
-                self._ask(workflow_id, "update", (workflow_id, id, name, payload), answered, run)
+                update_id = f"{workflow_id} update {event.number}"
+                self._ask(workflow_id, "update", (workflow_id, update_id, name, payload), answered, run)
             case "query", _:
                 self._ask(workflow_id, "query", (workflow_id, name), answered, run)
             case _, "cancel":

@@ -167,7 +167,7 @@ class Executions:
     def close_by(self, state: MutableState, command: Command, completed_id: int) -> None:
         """A command of the workflow's code ends the run; a new one may take over (§9)."""
         kind, now = CLOSES[command.kind], self.server.world.now
-        attributes = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         successor: StartOptions | None = None
         if command.kind == "ContinueAsNewWorkflowExecution":
             lived = now - state.started_at

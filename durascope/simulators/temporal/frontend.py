@@ -130,10 +130,10 @@ class Frontend:
             self.server.executions.terminate(state, "kill")
             link.reply(call, "accepted")
 
-    def _update(self, link: Link, call: Call, workflow_id: str, id: str, name: str, payload: Any) -> None:
+    def _update(self, link: Link, call: Call, workflow_id: str, update_id: str, name: str, payload: Any) -> None:
         state = self._open(link, call, workflow_id)
         if state is not None:
-            self.server.updates.admit(link, call, state, id, name, payload)
+            self.server.updates.admit(link, call, state, update_id, name, payload)
 
     def _query(self, link: Link, call: Call, workflow_id: str, name: str) -> None:
         run_id = self.server.store.current.get(workflow_id)

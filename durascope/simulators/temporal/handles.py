@@ -1,4 +1,4 @@
-"""What workflow code waits for: activities, timers, children, local activities, as the Python SDK's event loop has them.
+"""What workflow code waits for: activities, timers, children, local activities, as the SDK's event loop has them.
 
 The SDK wraps some of these in tasks of their own, so that a result takes a few turns of the loop to reach the code that
 awaits it. The order of commands depends on it; each handle says how many turns it takes.

@@ -1,7 +1,7 @@
 """A run's event history: numbered events that are only ever appended, and the buffer for those that have to wait.
 
-    record ──(no workflow task started)──▶ events: 1, 2, 3, …
-       └──(workflow task started, §5)────▶ buffer ── flush ──▶ others first, then the closing kinds, then numbered
+record ──(no workflow task started)──▶ events: 1, 2, 3, …
+   └──(workflow task started, §5)────▶ buffer ── flush ──▶ others first, then the closing kinds, then numbered
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 BUFFERABLE: Final = frozenset((
     "WorkflowExecutionSignaled", "WorkflowExecutionCancelRequested", "TimerFired",
-    "ActivityTaskStarted", "ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled",
-    "ChildWorkflowExecutionStarted", "StartChildWorkflowExecutionFailed",
+    "ActivityTaskStarted", "ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut",
+    "ActivityTaskCanceled", "ChildWorkflowExecutionStarted", "StartChildWorkflowExecutionFailed",
     "ChildWorkflowExecutionCompleted", "ChildWorkflowExecutionFailed", "ChildWorkflowExecutionCanceled",
     "ChildWorkflowExecutionTimedOut", "ChildWorkflowExecutionTerminated",
     "ExternalWorkflowExecutionSignaled", "SignalExternalWorkflowExecutionFailed",

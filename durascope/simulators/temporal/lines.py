@@ -65,7 +65,7 @@ _DETAIL: Final[dict[str, Callable[[Attributes], str]]] = {
     "TimerFired": lambda a: f" {a['timer_id']}",
     "TimerCanceled": lambda a: f" {a['timer_id']}",
     "MarkerRecorded": _marker,
-    "UpsertWorkflowSearchAttributes": lambda a: " TemporalChangeVersion",
+    "UpsertWorkflowSearchAttributes": lambda _: " TemporalChangeVersion",
     "WorkflowExecutionSignaled": _name,
     "WorkflowExecutionUpdateAccepted": _name,
     "WorkflowExecutionUpdateCompleted": _name,

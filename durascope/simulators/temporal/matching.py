@@ -2,7 +2,7 @@
 
 A task is given to a waiting poll at once (sync match), else it goes to the backlog of one of the queue's partitions;
 a poll that comes takes from any partition that has something, so a drained backlog is not first come, first served
-(§10). A sticky queue has one partition and one worker, and refuses tasks once that worker has been silent for 10 s (W4).
+(§10). A sticky queue has one partition and one worker; it refuses tasks once that worker has been silent for 10 s (W4).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class QueuedTask:
 
     __slots__ = ("kind", "state", "subject")
 
-    def __init__(self, kind: str, state: MutableState, subject: WorkflowTask | Activity | Any) -> None:
+    def __init__(self, kind: str, state: MutableState, subject: Any) -> None:
         self.kind = kind
         """workflow · activity · query"""
         self.state = state
@@ -65,8 +65,8 @@ class TaskQueue:
 
     __slots__ = ("backlog", "id", "last_poll_at", "polls")
 
-    def __init__(self, id: QueueId, backlog: Backlog) -> None:
-        self.id = id
+    def __init__(self, queue_id: QueueId, backlog: Backlog) -> None:
+        self.id = queue_id
         self.backlog = backlog
         self.polls: deque[Poll] = deque()
         self.last_poll_at: int | None = None
@@ -130,13 +130,13 @@ class Matching:
 
     # ---- polls ---------------------------------------------------------------------------------------------
 
-    def poll(self, id: QueueId, poll: Poll) -> None:
+    def poll(self, queue_id: QueueId, poll: Poll) -> None:
         """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
-        queue = self._queue(id)
+        queue = self._queue(queue_id)
         queue.last_poll_at = self.server.world.now
-        poll.link.queues[id] = None
+        poll.link.queues[queue_id] = None
         while (task := self._from_backlog(queue)) is not None:
-            if self.server.start_task(task, poll, id[0]):
+            if self.server.start_task(task, poll, queue_id[0]):
                 return
         queue.polls.append(poll)
 
@@ -151,27 +151,27 @@ class Matching:
 
     def lost(self, link: Link) -> None:
         """A worker's connection has broken: its polls have ended now."""
-        for id in link.queues:
-            queue = self.queues.get(id)
+        for queue_id in link.queues:
+            queue = self.queues.get(queue_id)
             if queue is not None and any(poll.link is link for poll in queue.polls):
                 queue.polls = deque(poll for poll in queue.polls if poll.link is not link)
                 queue.last_poll_at = self.server.world.now
 
-    def unload(self, id: QueueId) -> None:
+    def unload(self, queue_id: QueueId) -> None:
         """A worker that stops gracefully gives its sticky queue up; what is in it goes to the normal one (W4)."""
-        queue = self.queues.pop(id, None)
+        queue = self.queues.pop(queue_id, None)
         if queue is None:
             return
-        self.store.backlogs.pop(id, None)
+        self.store.backlogs.pop(queue_id, None)
         for task in (task for partition in queue.backlog.partitions for task in partition):
             self._add(self._queue(("workflow", task.state.queue)), task)
 
-    def _queue(self, id: QueueId) -> TaskQueue:
-        queue = self.queues.get(id)
+    def _queue(self, queue_id: QueueId) -> TaskQueue:
+        queue = self.queues.get(queue_id)
         if queue is None:
-            backlog = self.store.backlogs.get(id)
+            backlog = self.store.backlogs.get(queue_id)
             if backlog is None:
-                count = 1 if id[0] == "sticky" else self.partitions
-                backlog = self.store.backlogs[id] = Backlog([deque() for _ in range(count)])
-            queue = self.queues[id] = TaskQueue(id, backlog)
+                count = 1 if queue_id[0] == "sticky" else self.partitions
+                backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
+            queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
         return queue

@@ -1,9 +1,9 @@
-"""A run's mutable state: everything the history service knows of it beside its events. Durable, one write per transition.
+"""A run's mutable state: what history knows of it beside its events. Durable, one write per transition.
 
-    workflow task:  none ─▶ scheduled(kind, queue, attempt) ─▶ started(worker) ─▶ completed · failed · timed out ─▶ none
-    activity:       scheduled ─▶ started ─▶ closed
-                        ▲           └─(failed, retry left)─▶ backoff ─┐
-                        └──────────── attempt + 1 ◀──────────────────┘
+workflow task:  none ─▶ scheduled(kind, queue, attempt) ─▶ started(worker) ─▶ completed · failed · timed out ─▶ none
+activity:       scheduled ─▶ started ─▶ closed
+                    ▲           └─(failed, retry left)─▶ backoff ─┐
+                    └──────────── attempt + 1 ◀──────────────────┘
 """
 
 from __future__ import annotations
@@ -73,13 +73,13 @@ class Activity:
 
     __slots__ = (
         "attempt", "attempt_scheduled_at", "backing_off", "cancel_requested", "event", "heartbeat_at", "key",
-        "last_failure", "name", "policy", "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "seq", "started_at",
-        "step", "timeouts", "worker",
+        "last_failure", "name", "policy", "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "seq",
+        "started_at", "step", "timeouts", "worker",
     )  # fmt: skip
 
     def __init__(
-        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, step: Run, queue: str, policy: RetryPolicy,
-        timeouts: tuple[int, int, int, int],
+        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, step: Run, queue: str,
+        policy: RetryPolicy, timeouts: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
         self.event = event
         self.scheduled_id = event.id

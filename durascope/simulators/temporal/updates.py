@@ -28,8 +28,8 @@ class UpdateRequest:
 
     __slots__ = ("id", "name", "payload", "sent")
 
-    def __init__(self, id: str, name: str, payload: Any) -> None:
-        self.id = id
+    def __init__(self, update_id: str, name: str, payload: Any) -> None:
+        self.id = update_id
         self.name = name
         self.payload = payload
         self.sent = False
@@ -62,24 +62,24 @@ class Updates:
 
     # ---- updates -------------------------------------------------------------------------------------------
 
-    def admit(self, link: Link, call: Call, state: MutableState, id: str, name: str, payload: Any) -> None:
+    def admit(self, link: Link, call: Call, state: MutableState, update_id: str, name: str, payload: Any) -> None:
         """Takes an update in; it rides on the pending workflow task, or gets a speculative one (U1)."""
         world = self.server.world
         world.emit("history", Kind.EVENT_RECEIVED, state.run, detail=name)
         if name == REQUEST and payload["run"].name not in world.recorder.runs:
             world.run_started("history", payload["run"])
-        if id in state.completed_updates:
-            link.reply(call, state.completed_updates[id])
+        if update_id in state.completed_updates:
+            link.reply(call, state.completed_updates[update_id])
             return
-        self._waiters[state.run_id, id] = (link, call)
+        self._waiters[state.run_id, update_id] = (link, call)
         registry = self.registry.setdefault(state.run_id, {})
-        if id in state.updates or id in registry:
+        if update_id in state.updates or update_id in registry:
             return
         if len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total:
-            del self._waiters[state.run_id, id]
+            del self._waiters[state.run_id, update_id]
             link.reply(call, "refused")
             return
-        registry[id] = UpdateRequest(id, name, payload)
+        registry[update_id] = UpdateRequest(update_id, name, payload)
         if state.wft is None and (state.first_task_timer is None or not state.first_task_timer.live):
             task = self.server.workflow_tasks.speculative(state)
             self.server.transfer.speculative_task(state, task)
@@ -106,62 +106,64 @@ class Updates:
             update.sent = False
 
     def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
-        id: str = command.attributes["id"]
-        self.registry.get(state.run_id, {}).pop(id, None)
+        update_id: str = command.attributes["id"]
+        self.registry.get(state.run_id, {}).pop(update_id, None)
         event = state.history.append(
             "WorkflowExecutionUpdateAccepted",
             self.server.world.now,
             {
-                "id": id,
+                "id": update_id,
                 "name": command.name,
                 "payload": command.attributes.get("payload"),
                 "accepted_request_sequencing_event_id": sequencing_id,
             },
         )
-        state.updates[id] = Update(id, command.name, event)
+        state.updates[update_id] = Update(update_id, command.name, event)
         state.updates_total += 1
 
     def completed(self, state: MutableState, command: Command) -> None:
-        id: str = command.attributes["id"]
-        update = state.updates.pop(id, None)
+        update_id: str = command.attributes["id"]
+        update = state.updates.pop(update_id, None)
         state.history.append(
             "WorkflowExecutionUpdateCompleted",
             self.server.world.now,
             {
-                "id": id,
+                "id": update_id,
                 "name": command.name,
                 "accepted_event_id": 0 if update is None else update.accepted.id,
                 "failure": command.attributes.get("failure"),
             },
         )
-        answer = state.completed_updates[id] = "failed" if command.attributes.get("failure") is not None else "completed"
+        answer = state.completed_updates[update_id] = (
+            "failed" if command.attributes.get("failure") is not None else "completed"
+        )
         if command.name == REQUEST:
             self.server.world.run_ended("history", command.attributes["payload"]["run"], answer)
-        self._answer(state, id, answer)
+        self._answer(state, update_id, answer)
 
     def answered(self, state: MutableState, commands: Sequence[Command]) -> None:
         """Rejections: told to who asked, and nothing else (U2)."""
         for command in commands:
             if command.kind == "RejectUpdate":
-                id: str = command.attributes["id"]
-                self.registry.get(state.run_id, {}).pop(id, None)
-                self._answer(state, id, "rejected")
+                update_id: str = command.attributes["id"]
+                self.registry.get(state.run_id, {}).pop(update_id, None)
+                self._answer(state, update_id, "rejected")
 
-    def _answer(self, state: MutableState, id: str, answer: str) -> None:
-        waiter = self._waiters.pop((state.run_id, id), None)
+    def _answer(self, state: MutableState, update_id: str, answer: str) -> None:
+        waiter = self._waiters.pop((state.run_id, update_id), None)
         if waiter is not None:
             self.server.outbox.append((*waiter, answer))
 
     def closed(self, state: MutableState) -> None:
         """The run is over: whoever still waits will not get an answer."""
-        for id in self.registry.pop(state.run_id, {}):
-            self._answer(state, id, "not found")
-        for id, update in state.updates.items():
+        for update_id in self.registry.pop(state.run_id, {}):
+            self._answer(state, update_id, "not found")
+        for update_id, update in state.updates.items():
             if update.name == REQUEST:
                 run = update.accepted.attributes["payload"]["run"]
                 self.server.world.run_ended("history", run, state.status)
-                state.completed_updates[id] = "aborted"
-            self._answer(state, id, "aborted")
+                state.completed_updates[update_id] = "aborted"
+            self._answer(state, update_id, "aborted")
 
     # ---- queries -------------------------------------------------------------------------------------------
 

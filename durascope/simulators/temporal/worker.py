@@ -41,7 +41,9 @@ DEADLOCK_US: Final = 2_000_000
 class Processing:
     """A workflow task in a worker's hands."""
 
-    __slots__ = ("activation", "blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local")
+    __slots__ = (
+        "activation", "blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local",
+    )  # fmt: skip
 
     def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
         self.task = task
@@ -85,19 +87,20 @@ class Worker(Component):
         self.activities: dict[ActivityExecution, None] = {}
         self.draining = False
         self.code: dict[str, Workflow] = {}
-        self.process = ""
+        self.process_name = ""
         self._idle_polls = {"workflow": 0, "activity": 0}
         self._unpolled: dict[str, list[QueueId]] = {"workflow": [], "activity": []}
 
     def started(self) -> None:
         """The process comes up: with the code as it is now, an empty cache, and polls on its queues."""
         self.code = dict(self.engine.code)
-        self.process = self.engine.process_started(self)
+        self.process_name = self.engine.process_started(self)
         self.sticky_queue = f"{self.name} #{self.incarnation}"
         if self.runs_workflows:
             sticky = POLLERS - 1 if self.options.cache else 0
             for number in range(POLLERS):
-                self._poll(("sticky", self.sticky_queue) if number < sticky else ("workflow", self.engine.workflow_queue(self)))
+                normal = ("workflow", self.engine.workflow_queue(self))
+                self._poll(("sticky", self.sticky_queue) if number < sticky else normal)
         if self.runs_activities:
             for _ in range(POLLERS):
                 self._poll(("activity", self.engine.queue_of_activities(self)))
@@ -319,7 +322,7 @@ class Worker(Component):
     def step_begun(self, instance: WorkflowInstance, name: str) -> None:
         """The code begins a step: while it is being replayed, that is what a replay passes."""
         if instance.replaying:
-            self.engine.replayed_step(self.process, name)
+            self.engine.replayed_step(self.process_name, name)
             self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
 
     # ---- activities ----------------------------------------------------------------------------------------

@@ -25,7 +25,6 @@ from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, RequestSdk
 from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
 if TYPE_CHECKING:
-    from durascope.simulators.temporal.updates import UpdateRequest
     from durascope.simulators.temporal.worker import Worker
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
@@ -47,7 +46,8 @@ class WorkflowInstance:
     """One run in one worker process."""
 
     __slots__ = (
-        "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local", "local_news", "loop",
+        "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local",
+        "local_news", "loop",
         "machines", "markers", "options", "outgoing", "patches", "primary", "processed", "program", "replaying",
         "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
     )  # fmt: skip
@@ -162,8 +162,7 @@ class WorkflowInstance:
         if last:
             if self.local:
                 self._start_waiting_local()
-            for update in task.updates:
-                messages.append((self._update, (update.id, update.name, update.payload, True)))
+            messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
         return patches, messages, others
 
     def rejections_sent(self) -> None:
@@ -414,10 +413,11 @@ class WorkflowInstance:
         self.issued.append(Command(kind, 0, "", attributes))
 
     def _signaled(self, event: HistoryEvent, messages: list[Job], _others: list[Job]) -> None:
-        messages.append((self.loop.call_soon, (self.sdk.signalled, event.attributes["name"], event.attributes["payload"])))
+        a = event.attributes
+        messages.append((self.loop.call_soon, (self.sdk.signalled, a["name"], a["payload"])))
 
-    def _update(self, id: str, name: str, payload: Any, validate: bool) -> None:
-        self.loop.task(self.sdk.update(id, name, payload, validate=validate))
+    def _update(self, update_id: str, name: str, payload: Any, validate: bool) -> None:
+        self.loop.task(self.sdk.update(update_id, name, payload, validate=validate))
 
     def _cancel_wanted(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         others.append((self._cancel_primary, ()))

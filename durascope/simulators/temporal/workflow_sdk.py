@@ -25,7 +25,14 @@ from durascope.simulators.program import (
     first,
 )
 from durascope.simulators.temporal.commands import Command
-from durascope.simulators.temporal.handles import ActivityHandle, Backoff, ChildHandle, LocalActivity, Pending, TimerHandle
+from durascope.simulators.temporal.handles import (
+    ActivityHandle,
+    Backoff,
+    ChildHandle,
+    LocalActivity,
+    Pending,
+    TimerHandle,
+)
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.workflow_instance import WorkflowInstance
@@ -283,7 +290,8 @@ class WorkflowSdk(Sdk):
     ) -> Coroutine:
         instance = self.instance
         worker = instance.worker
-        run, workflow_id = worker.engine.child_run(instance.options, self.info, workflow, name, key, self._value(reference))
+        entity = self._value(reference)
+        run, workflow_id = worker.engine.child_run(instance.options, self.info, workflow, key, entity)
         child = ChildHandle(instance, name)
         definition = worker.code[workflow]
         attributes = {
@@ -349,14 +357,16 @@ class WorkflowSdk(Sdk):
 
     def patched(self, step: Patched) -> Coroutine:
         """True for new code, and for replays of runs that had it (§4)."""
-        id, instance = step.patched, self.instance
-        if id not in self._patches:
-            new = self._patches[id] = not instance.replaying or id in instance.patches
+        patch, instance = step.patched, self.instance
+        if patch not in self._patches:
+            new = self._patches[patch] = not instance.replaying or patch in instance.patches
             if new:
                 marker = {"marker": "patch", "seq": 0}
-                instance.issued.append(Command("RecordMarker", 0, id, marker))
-                instance.issued.append(Command("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": id}))
-        return self._patches[id]
+                instance.issued.append(Command("RecordMarker", 0, patch, marker))
+                instance.issued.append(
+                    Command("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": patch})
+                )
+        return self._patches[patch]
         yield
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
@@ -385,13 +395,13 @@ class WorkflowSdk(Sdk):
         else:
             self.cancel_run(RunCancelled(name, returns=True))
 
-    def update(self, id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
+    def update(self, update_id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
         """An update's handler: validated, accepted, worked off, completed (U2)."""
         issued, update = self.instance.issued, self.workflow.updates.get(name)
         if not self._valid(name, payload, validate=validate):
-            issued.append(Command("RejectUpdate", 0, name, {"id": id}))
+            issued.append(Command("RejectUpdate", 0, name, {"id": update_id}))
             return
-        issued.append(Command("AcceptUpdate", 0, name, {"id": id, "payload": payload}))
+        issued.append(Command("AcceptUpdate", 0, name, {"id": update_id, "payload": payload}))
         self._open_updates += 1
         if not self.begun:
             yield self._condition(lambda: self.begun)
@@ -418,7 +428,7 @@ class WorkflowSdk(Sdk):
             self._open_updates -= 1
             if one_at_a_time:
                 self._release(name)
-        attributes: dict[str, Any] = {"id": id, "payload": payload}
+        attributes: dict[str, Any] = {"id": update_id, "payload": payload}
         if failure is not None:
             attributes["failure"] = failure
         self.instance.issued.append(Command("CompleteUpdate", 0, name, attributes))

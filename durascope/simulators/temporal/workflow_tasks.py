@@ -1,8 +1,8 @@
 """Workflow tasks in the history service: scheduled, started, completed, failed, timed out (W1 to W12).
 
-    none ─▶ scheduled ─▶ started ─▶ completed ──────────────▶ none (or the next, inline: W9)
-              │             ├─▶ failed · start-to-close ─────▶ scheduled: normal if it was sticky, else transient (W6)
-              └─(sticky, 10 s)─▶ timed out ─▶ scheduled on the normal queue (W3)
+none ─▶ scheduled ─▶ started ─▶ completed ──────────────▶ none (or the next, inline: W9)
+          │             ├─▶ failed · start-to-close ─────▶ scheduled: normal if it was sticky, else transient (W6)
+          └─(sticky, 10 s)─▶ timed out ─▶ scheduled on the normal queue (W3)
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ HOPELESS_TASK: Final = 200
 class TaskForWorker:
     """What a worker gets with a workflow task: the events it has not seen (or all), and updates to handle."""
 
-    __slots__ = ("attempt", "events", "full", "last_written_id", "luck", "options", "query", "run_id", "task", "updates")
+    __slots__ = (
+        "attempt", "events", "full", "last_written_id", "luck", "options", "query", "run_id", "task", "updates",
+    )  # fmt: skip
 
     def __init__(
         self, state: MutableState, task: WorkflowTask | None, events: Sequence[HistoryEvent], full: bool,
@@ -89,9 +91,7 @@ class WorkflowTasks:
 
     def _new(self, state: MutableState, kind: str) -> WorkflowTask:
         queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
-        return WorkflowTask(
-            kind, queue_kind, name, state.wft_attempt, self.server.world.now, len(state.history.events)
-        )
+        return WorkflowTask(kind, queue_kind, name, state.wft_attempt, self.server.world.now, len(state.history.events))
 
     def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
         event = state.history.append(

@@ -1,4 +1,4 @@
-"""Random programs with random faults: the model never raises, repeats itself exactly, and its histories are histories."""
+"""Random programs with random faults: the model never raises, repeats itself, and its histories are histories."""
 
 from __future__ import annotations
 
@@ -181,7 +181,9 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         "signals": {"stop": {"then": "cancel"}, "now": {"then": "cancel-now"}},
         "updates": {"go": {**update, "one_at_a_time": draw(st.booleans())}, "set": {"steps": []}},
         "queries": ["n"],
-        **draw(_some(retry=st.just({"initial": "300ms", "max_attempts": 2}), run_timeout=TIMES.filter(lambda t: t != "0s"))),
+        **draw(
+            _some(retry=st.just({"initial": "300ms", "max_attempts": 2}), run_timeout=TIMES.filter(lambda t: t != "0s"))
+        ),
         **draw(_some(after_undo=st.just("complete"), on_failure=st.just([{"run": "tell"}]))),
     }
     if kind != "plain":
