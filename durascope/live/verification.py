@@ -20,8 +20,12 @@ CONTEXT: Final = 3
 """Lines shown before and after a difference."""
 PATIENCE: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
-MEASURED: Final = frozenset({"lasts"})
+STUCK: Final = "running"
+"""The status of a run that is not to end: it goes on trying for as long as it is watched."""
+LASTS: Final = frozenset({"lasts"})
 """Facts that are measured, not predicted to the letter."""
+MEASURED: Final = LASTS | {"replayed"}
+"""The same of runs that go on trying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,17 @@ def verify(
     scale = scale_of(scenario)
     scenario = scaled(scenario, scale)
     trace = simulate(scenario, engine, seed=seed, records=True)
-    seconds = within if within is not None else trace.ended_at / SECOND * 1.5 + PATIENCE
+    seconds = _patience(trace) if within is None else within
     recordings = [record(scenario, engine, seed=seed, seconds=seconds, server=server) for _ in range(repeat)]
     alike = judge(case, engine)
     found = [differences(trace, recording, alike, case) for recording in recordings]
     return Verification(scenario, engine, scale, trace, recordings, found, notes)
+
+
+def _patience(trace: Trace) -> float:
+    """How many seconds a real run may last; one that is not to end is watched for `PATIENCE`."""
+    stuck = STUCK in trace.status.values()
+    return PATIENCE if stuck else trace.ended_at / SECOND * 1.5 + PATIENCE
 
 
 def differences(
@@ -114,7 +124,7 @@ def differences(
         *(() if variant else _records(trace.records, recording.records, alike)),
         *_values("status of", trace.status, recording.status),
         *_values("effects of", trace.effects, recording.effects, none=0),
-        *_facts(trace.facts, recording.facts),
+        *_facts(trace.facts, recording.facts, measured=MEASURED if STUCK in trace.status.values() else LASTS),
     ]
 
 
@@ -143,9 +153,11 @@ def _values(
             yield Difference(f"{what} {name}", [str(expected)], [str(value)])
 
 
-def _facts(predicted: Mapping[str, object], recorded: Mapping[str, object]) -> Iterable[Difference]:
+def _facts(
+    predicted: Mapping[str, object], recorded: Mapping[str, object], *, measured: frozenset[str]
+) -> Iterable[Difference]:
     for name, value in recorded.items():
-        if name in MEASURED or name not in predicted:
+        if name in measured or name not in predicted:
             continue
         expected = predicted[name]
         if isinstance(expected, Mapping) and isinstance(value, Mapping):

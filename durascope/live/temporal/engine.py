@@ -17,7 +17,7 @@ from durascope.live.temporal.outside import Outside
 from durascope.live.temporal.runs import Chain, Execution
 from durascope.live.temporal.server import DevServer
 from durascope.live.temporal.workers import Workers
-from durascope.models.scenario import Scenario, Workflow
+from durascope.models.scenario import Scenario, TemporalServer, Workflow
 from durascope.simulators.engine import OutsideEvent, StartRequest
 
 
@@ -36,6 +36,24 @@ class TemporalLive(LiveEngine):
         self._acting = ThreadPoolExecutor(8)
         ledger.answers["replayed"] = self._take_replay
         ledger.answers["waits"] = self._take_wait
+
+    @classmethod
+    def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
+        """With the Python SDK, on the dev server: one shard, four partitions."""
+        asked = scenario.deployments.temporal
+        others = sorted({worker.sdk for worker in asked.workers} - {"python"})
+        notes = [f"sdk python, not {sdk}" for sdk in others]
+        if asked.server.hosting != "dev":
+            notes.append(f"the dev server, not {asked.server.hosting}")
+        deployment = asked.model_copy(
+            update={
+                "server": TemporalServer(),
+                "workers": tuple(worker.model_copy(update={"sdk": "python"}) for worker in asked.workers),
+                "latencies": {},
+            }
+        )
+        deployments = scenario.deployments.model_copy(update={"temporal": deployment})
+        return scenario.model_copy(update={"deployments": deployments}), notes
 
     def open(self) -> None:
         self.server = DevServer(self.stage, self.program)

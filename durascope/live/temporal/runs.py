@@ -146,7 +146,7 @@ class Runs:
                     token = page.next_page_token
                     if not token:
                         break
-                execution.history = events
+                execution.history = _without_transient(events)
 
     async def _page(
         self, workflow_id: str, execution: Execution, token: bytes, *, wait: bool
@@ -174,6 +174,16 @@ def _settled(events: Sequence[HistoryEvent]) -> int:
     while count and events[count - 1].event_type in _PROVISIONAL:
         count -= 1
     return count
+
+
+def _without_transient(events: list[Event]) -> list[Event]:
+    """The events without the workflow task at the end that is only tried again, and not written (W7)."""
+    last = len(events) - 1
+    if last >= 0 and kind(events[last]) == "WorkflowTaskStarted":
+        last -= 1
+    if last >= 0 and kind(events[last]) == "WorkflowTaskScheduled" and attributes(events[last]).get("attempt", 1) > 1:
+        return events[:last]
+    return events
 
 
 def _next(execution: Execution) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -82,17 +83,16 @@ class Workers:
         self.code = code
         places = [place for place in self.places if place.runs_workflows]
         old = [place.process for place in places]
+        for process in old:
+            process.signal(signal.SIGTERM if down_for is None else signal.SIGKILL)
         if down_for is not None:
-            for process in old:
-                process.kill()
             time.sleep(max(0.0, began + down_for - JOIN - time.monotonic()))
         for place in places:
             self._renew(place)
         for place in places:
             self._wait_for(place)
-        if down_for is None:
-            for process in old:
-                process.terminate()
+        for process in old:
+            process.terminate()
 
     # ---- processes -----------------------------------------------------------------------------------------
 
