@@ -253,3 +253,63 @@ def test_any_field_can_be_set_to_anything(data: st.DataObject) -> None:
         value = value[key]  # pyright: ignore[reportUnknownVariableType, reportCallIssue, reportArgumentType]
     written = data.draw(st.sampled_from(vocabulary()) | st.text(max_size=10))
     assert_answered(durascope("show", "order-fulfillment", "--set", f"{'.'.join(path)}={written}"))
+
+
+ALIKE = (
+    (re.compile(r"\b\d+(ms|s|m)\b"), ["0s", "1ms", "40ms", "300ms", "1s", "2500ms", "20s", "3m"]),
+    (re.compile(r"(?<=[:,] )\d{1,2}\b(?!%|/)"), ["1", "2", "3", "7"]),
+    (re.compile(r"\b(scheduled|started|before-effect|after-effect|reported|recorded)\b"), ["started", "recorded"]),
+    (re.compile(r"\b(python|typescript)\b"), ["python", "typescript"]),
+    (re.compile(r"\b(bidirectional|request-response)\b"), ["bidirectional", "request-response"]),
+    (re.compile(r"\b(true|false)\b"), ["true", "false"]),
+    (re.compile(r"\b(parallel|race)\b"), ["parallel", "race"]),
+    (re.compile(r"\b(cancel|kill|pause|resume)\b"), ["cancel", "kill", "pause", "resume"]),
+)
+
+
+@st.composite
+def other_values(draw: st.DrawFn) -> str:
+    """A scenario that ships, or a case's, with other values of the same kinds in a few places."""
+    text = draw(st.sampled_from(FILES)).read_text(encoding="utf-8")
+    if "\nscenario:\n" in text:
+        body = text.partition("\nscenario:\n")[2].partition("\nrecords:")[0]
+        text = "\n".join(line[2:] for line in body.splitlines())
+    for _ in range(draw(st.integers(1, 5))):
+        pattern, values = draw(st.sampled_from(ALIKE))
+        places = list(pattern.finditer(text))
+        if places:
+            place = draw(st.sampled_from(places))
+            text = text[: place.start()] + draw(st.sampled_from(values)) + text[place.end() :]
+    return text
+
+
+@settings(EACH, max_examples=60)
+@given(
+    text=other_values(),
+    engine=st.sampled_from(["temporal", "inngest", "restate", "queue"]),
+    command=st.sampled_from([["run"], ["run", "--json"], ["export", "--format", "jsonl"], ["diagram", "--out", "out"]]),
+    crash=st.sampled_from([[], ["--crash", "app at 300ms"], ["--crash", "engine at 1s down 3s"]]),
+)
+def test_what_can_be_read_can_be_simulated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, engine: str, command: list[str], crash: list[str]
+) -> None:
+    scenario, _ = read(text)
+    if scenario is None or re.search(r"\b(for_each|repeat): \d{3,}", text):
+        return
+    monkeypatch.chdir(tmp_path)
+    file = f"{scenario.scenario}.yaml"
+    Path(file).write_text(text, encoding="utf-8")
+    runs = ["--runs", "3"] if scenario.workload.runs > 20 else []
+    assert_answered(durascope(*command, file, "--engine", engine, *crash, *runs))
+
+
+@EACH
+@given(
+    st.sampled_from(["run", "export", "diagram"]),
+    st.lists(WORDS.filter(lambda word: not word.startswith("workload.runs")) | st.text(max_size=12), max_size=5),
+)
+def test_any_command_line_of_a_simulating_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, arguments: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_answered(durascope(command, *arguments))

@@ -217,7 +217,8 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
-        self._progress += 1
+        if attempt is None or attempt < HOPELESS_ATTEMPT:
+            self._progress += 1
         if self.full:
             self._record(lane, kind, run, step, attempt, detail)
         else:

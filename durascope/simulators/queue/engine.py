@@ -161,6 +161,9 @@ class PlainCode(Sdk):
         self.info = run
 
     def go_on(self) -> None:
+        """Runs what is ready; code that is busy stands in the way of everything else."""
+        if self.loop.blocked is not None:
+            return
         block = self.loop.run()
         if block is not None:
             self.consumer.after(block.us, self._unblock)
