@@ -69,19 +69,20 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
         )
     programs = {name: shown(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
     for pool in flow:
-        _queue(diagram, pool, "workflow")
+        _queue(diagram, scenario, pool, "workflow")
     for pool in doing:
-        _queue(diagram, pool, "activity")
+        _queue(diagram, scenario, pool, "activity")
     for pool in pools:
         group = f"platform{platforms.index(pool.platform)}"
         rows = _activities(scenario, programs, pool, doing)
         _pool(diagram, scenario, pool, programs, rows, group)
 
 
-def _queue(diagram: Diagram, pool: TemporalWorker, kind: str) -> None:
+def _queue(diagram: Diagram, scenario: Scenario, pool: TemporalWorker, kind: str) -> None:
     name = pool.queue or pool.name
     node = key("queue", kind, name)
-    if any(each.key == node for each in diagram.nodes):
+    unused = kind == "activity" and not any(True for _ in scenario.runs())
+    if unused or any(each.key == node for each in diagram.nodes):
         return
     lines = (f"{kind} tasks", "task queue")
     diagram.nodes.append(Node(node, name, lines, "queue", "queue", group="server"))
