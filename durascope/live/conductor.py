@@ -22,7 +22,7 @@ from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.world import World
-from durascope.simulators.workload import run_info
+from durascope.simulators.workload import chosen, run_info, share_of, starts
 
 GRACE: Final = 2.0
 """Seconds that pass after the last run has ended, so that late effects are counted."""
@@ -125,13 +125,8 @@ class Conductor:
 
     def _arm_starts(self) -> None:
         workload, started = self.scenario.workload, self.scenario.started
-        arrivals = workload.arrivals
         by_time: dict[int, list[StartRequest]] = {}
-        for number in range(1, workload.runs + 1):
-            if arrivals.at is not None:
-                at = arrivals.at[min(number, len(arrivals.at)) - 1]
-            else:
-                at = (number - 1) * (arrivals.every or 0)
+        for at, number in starts(self.world, self.scenario):
             workflow = started[min(number, len(started)) - 1]
             keys = workload.idempotency_keys
             request = StartRequest(
@@ -148,24 +143,33 @@ class Conductor:
         numbers: dict[str, int] = {}
         for event in self.scenario.workload.events:
             number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
-            to = event.to if isinstance(event.to, int) else None
+            for to in self._targets(event):
 
-            def send(event: WorkloadEvent = event, number: int = number) -> None:
-                self.engine.send(self._outside(event, number))
+                def send(event: WorkloadEvent = event, number: int = number, to: int | str | None = to) -> None:
+                    self.engine.send(self._outside(event, number, to))
 
-            if event.when is not None:
-                self._triggers.append((event.when, to, send))
-            else:
-                self._later((event.at or 0) / SECOND, send)
+                if event.when is not None:
+                    self._triggers.append((event.when, to if isinstance(to, int) else None, send))
+                else:
+                    self._later((event.at or 0) / SECOND, send)
 
-    def _outside(self, event: WorkloadEvent, number: int) -> OutsideEvent:
+    def _targets(self, event: WorkloadEvent) -> list[int | str | None]:
+        """Whom an event is sent to: the numbers of runs, a key, or nobody in particular."""
+        share = share_of(event.to)
+        if share is not None:
+            return list(chosen(self.world, self.scenario, share))
+        if event.to == "each":
+            return list(range(1, self.scenario.workload.runs + 1))
+        return [event.to]
+
+    def _outside(self, event: WorkloadEvent, number: int, to: int | str | None) -> OutsideEvent:
         run = key = None
-        if isinstance(event.to, int):
+        if isinstance(to, int):
             started = self.scenario.started
-            workflow = started[min(event.to, len(started)) - 1]
-            run = run_info(self.world, self.scenario, workflow, f"run {event.to}", event.to)
-        elif event.to is not None:
-            key = event.to
+            workflow = started[min(to, len(started)) - 1]
+            run = run_info(self.world, self.scenario, workflow, f"run {to}", to)
+        elif to is not None:
+            key = to
         return OutsideEvent(
             number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
         )

@@ -25,8 +25,8 @@ class WorkloadDriver:
         """The starts that an event is addressed to by number."""
 
     def arm(self) -> None:
-        starts = self._starts()
-        self._schedule_next(starts, next(starts, None))
+        starting = starts(self.world, self.scenario)
+        self._schedule_next(starting, next(starting, None))
         numbers: dict[str, int] = {}
         for event in self.scenario.workload.events:
             number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
@@ -51,26 +51,6 @@ class WorkloadDriver:
         self.engine.client.execute(self.engine.start, [self._request(number) for number in numbers])
         self._schedule_next(starts, following)
 
-    def _starts(self) -> Iterator[tuple[int, int]]:
-        """(time, number) of every start, in time order."""
-        workload = self.scenario.workload
-        arrivals, luck = workload.arrivals, self.world.luck
-        if arrivals.poisson is not None:
-            at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
-            for number in range(1, workload.runs + 1):
-                at += luck.sample(gap, "arrival", number)
-                yield at, number
-        elif arrivals.every is not None:
-            for number in range(1, workload.runs + 1):
-                yield (number - 1) * arrivals.every, number
-        elif arrivals.at is not None:
-            times = arrivals.at
-            numbered = [(times[min(n, len(times)) - 1], n) for n in range(1, workload.runs + 1)]
-            yield from sorted(numbered)
-        else:
-            for number in range(1, workload.runs + 1):
-                yield 0, number
-
     def _request(self, number: int) -> StartRequest:
         workload = self.scenario.workload
         started = self.scenario.started
@@ -89,14 +69,14 @@ class WorkloadDriver:
     # ---- events --------------------------------------------------------------------------------------------
 
     def _arm_event(self, event: WorkloadEvent, number: int) -> None:
-        share = _share(event.to)
+        share = share_of(event.to)
         if event.when is None:
             for target in self._targets(event, share):
                 self.world.ahead(event.at or 0, self._send, event, number, target, None)
             return
         numbers = frozenset((event.to,)) if isinstance(event.to, int) else None
         if share is not None:
-            numbers = frozenset(self._chosen(share))
+            numbers = frozenset(chosen(self.world, self.scenario, share))
         every = share is not None or event.to == "each"
         self.moments.wait(
             event.when,
@@ -107,14 +87,10 @@ class WorkloadDriver:
 
     def _targets(self, event: WorkloadEvent, share: float | None) -> list[int | str | None]:
         if share is not None:
-            return list(self._chosen(share))
+            return list(chosen(self.world, self.scenario, share))
         if event.to == "each":
             return list(range(1, self.scenario.workload.runs + 1))
         return [event.to]
-
-    def _chosen(self, share: float) -> list[int]:
-        runs = range(1, self.scenario.workload.runs + 1)
-        return [number for number in runs if self.world.luck("addressed", number) < share]
 
     def _send(self, event: WorkloadEvent, number: int, to: int | str | None, seen: RunInfo | None) -> None:
         run = key = None
@@ -130,6 +106,33 @@ class WorkloadDriver:
             number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
         )
         self.engine.client.execute(self.engine.send, outside)
+
+
+def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
+    """(time, number) of every start, in time order."""
+    workload = scenario.workload
+    arrivals, luck = workload.arrivals, world.luck
+    if arrivals.poisson is not None:
+        at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
+        for number in range(1, workload.runs + 1):
+            at += luck.sample(gap, "arrival", number)
+            yield at, number
+    elif arrivals.every is not None:
+        for number in range(1, workload.runs + 1):
+            yield (number - 1) * arrivals.every, number
+    elif arrivals.at is not None:
+        times = arrivals.at
+        numbered = [(times[min(n, len(times)) - 1], n) for n in range(1, workload.runs + 1)]
+        yield from sorted(numbered)
+    else:
+        for number in range(1, workload.runs + 1):
+            yield 0, number
+
+
+def chosen(world: World, scenario: Scenario, share: float) -> list[int]:
+    """The runs that make up a share of all."""
+    runs = range(1, scenario.workload.runs + 1)
+    return [number for number in runs if world.luck("addressed", number) < share]
 
 
 def run_info(
@@ -179,5 +182,6 @@ def _input(world: World, field: str, spec: object, name: str) -> object:
             return value
 
 
-def _share(to: int | str | None) -> float | None:
+def share_of(to: int | str | None) -> float | None:
+    """The share of the runs that an event is addressed to, where it is one."""
     return float(to[:-1]) / 100 if isinstance(to, str) and to.endswith("%") else None
