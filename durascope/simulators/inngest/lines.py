@@ -67,21 +67,22 @@ class Relay:
 
     def resumed(self, run: RunInfo, step: str, line: str) -> None:
         """A pause has ended; written before the first request that carries its result."""
-        if self.keep:
-            self._resumed.setdefault(run.name, {})[step] = line
+        self._resumed.setdefault(run.name, {})[step] = line
 
     def post(self, run: RunInfo, request: Request) -> Exchange:
         """A request is on its way to the host."""
         self.in_flight += 1
         if self.in_flight > self.most_in_flight:
             self.most_in_flight = self.in_flight
-        if not self.keep:
-            self.world.emit("executor", _RECORDED, run)
-            return Exchange(run, request, 0)
-        resumed = self._resumed.get(run.name)
+        resumed = self._resumed.get(run.name) if self._resumed else None
         if resumed:
             for step in [step for step in resumed if step in request.steps]:
                 self._append(run, resumed.pop(step))
+            if not resumed:
+                del self._resumed[run.name]
+        if not self.keep:
+            self.world.emit("executor", _RECORDED, run)
+            return Exchange(run, request, 0)
         self._append(run, request.line)
         self.order.append(run.name)
         self.sizes.setdefault(run.name, []).append(request.size)
