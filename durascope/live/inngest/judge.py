@@ -411,7 +411,8 @@ def _op(
     match op.opts:
         case SleepOpts(until=until):
             assert until is not None
-            yield "until", True, _within(str(real.get("name")), until - now, window)
+            later = (window[0], window[1] + _busy(script))
+            yield "until", True, _within(str(real.get("name")), until - now, later)
         case WaitOpts():
             yield "event", op.opts.event, real.get("name")
             yield "if", None if op.opts.field is None else matches(op.opts.field), opts.get("if")
@@ -432,6 +433,12 @@ def _data(script: Script, op: Op, real: Any) -> tuple[object, object]:
         return 1, len(real) if isinstance(real, list) else real
     values = {name: value for name, value in (real or {}).items() if name != "padding"}
     return {"step": op.name, "ok": True, **(op.memo.value or {})}, values
+
+
+def _busy(script: Script) -> float:
+    """Seconds that code beside a sleep may be busy between the sleep's being asked for and the answer."""
+    steps = () if script.workflow is None else script.workflow.walk()
+    return sum(max(step.compute.values) for step in steps if isinstance(step, Compute)) / SECOND
 
 
 def _within(time_: str, ahead: int, window: tuple[float, float]) -> bool:
