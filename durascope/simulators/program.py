@@ -438,6 +438,8 @@ class Program:
             if not self._unwinding:
                 self.sdk.before_step(step)
             yield from _HOW[type(step)](self, step, scope or {})  # pyright: ignore[reportArgumentType]
+            if not self._unwinding:
+                self.sdk.after_step(step)
 
     def _steps_left(self) -> Steps:
         """The whole program, or, in a run that another has continued as, what is left from its loop on."""

@@ -67,6 +67,7 @@ class Frontend:
         link.reply(call, "failed")
 
     def _shut_down(self, link: Link, call: Call, queue: QueueId) -> None:
+        self.server.matching.lost(link)
         self.server.matching.unload(queue)
 
     def _get_history(self, link: Link, call: Call, run_id: int) -> None:

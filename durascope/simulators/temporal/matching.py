@@ -94,8 +94,15 @@ class Matching:
         self._add(self._workflow_queue(state, task.queue_kind, task.queue_name), QueuedTask("workflow", state, task))
 
     def add_query(self, state: MutableState, query: Any) -> None:
-        kind, name = ("sticky", state.sticky[0]) if state.sticky is not None else ("normal", state.queue)
-        self._add(self._workflow_queue(state, kind, name), QueuedTask("query", state, query))
+        self._add(self._queue(("workflow", state.queue)), QueuedTask("query", state, query))
+
+    def add_sticky_query(self, state: MutableState, query: Any) -> bool:
+        """Asks the worker that has the run in its cache; False if that one has not polled lately."""
+        queue = None if state.sticky is None else self.queues.get(("sticky", state.sticky[0]))
+        if queue is None or not self._polled_lately(queue):
+            return False
+        self._add(queue, QueuedTask("query", state, query))
+        return True
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
         self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity))

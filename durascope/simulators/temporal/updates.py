@@ -38,12 +38,14 @@ class UpdateRequest:
 class Query:
     """A query on its way to a worker."""
 
-    __slots__ = ("answered", "call", "link", "name")
+    __slots__ = ("answered", "call", "link", "name", "taken")
 
     def __init__(self, name: str, link: Link, call: Call) -> None:
         self.name = name
         self.link = link
         self.call = call
+        self.taken = False
+        """A worker has it."""
         self.answered = False
 
 
@@ -168,15 +170,31 @@ class Updates:
     # ---- queries -------------------------------------------------------------------------------------------
 
     def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
-        """Sends a query to a worker, by way of matching; the history never hears of it."""
+        """Sends a query to a worker, by way of matching; the history never hears of it.
+
+        A sticky queue that is not polled, or not in time, costs the run its stickiness; the normal one is tried then.
+        """
         query = Query(name, link, call)
         state.queries += 1
+        if state.sticky is not None and self.server.matching.add_sticky_query(state, query):
+            self.server.after(state.sticky[1], self._not_taken, state, query)
+            return
+        state.sticky = None
+        self._ask_anyone(state, query)
+
+    def _not_taken(self, state: MutableState, query: Query) -> None:
+        if not query.taken:
+            state.sticky = None
+            self._ask_anyone(state, query)
+
+    def _ask_anyone(self, state: MutableState, query: Query) -> None:
         self.server.matching.add_query(state, query)
         self.server.after(self._query_timeout, self._unanswered, query, daemon=True)
 
     def start_query(self, state: MutableState, query: Query, queue_kind: str) -> TaskForWorker | None:
-        if query.answered:
+        if query.taken:
             return None
+        query.taken = True
         events = state.history.events
         full = queue_kind != "sticky"
         return TaskForWorker(state, None, list(events) if full else (), full, query=query)

@@ -267,6 +267,7 @@ class Worker(Component):
         instance = processing.instance
         if not isinstance(answer, tuple):
             self._free(processing, None)
+            self._drained()
             return
         _, eager, inline = answer  # pyright: ignore[reportUnknownVariableType]
         self._free(processing, instance, more=inline is not None)
@@ -274,6 +275,8 @@ class Worker(Component):
             self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
         if inline is not None:
             self._take_workflow_task(inline)  # pyright: ignore[reportUnknownArgumentType]
+        if self.draining:
+            self._drained()
 
     def _free(self, processing: Processing, instance: WorkflowInstance | None, *, more: bool = False) -> None:
         """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
@@ -356,7 +359,7 @@ class Worker(Component):
         self.draining = True
         for execution in tuple(self.activities):
             execution.shut_down()
-        if self.runs_workflows and self.options.cache:
+        if self.channel.connection is not None:
             self.channel.call("shut down worker", (("sticky", self.sticky_queue),), None, REPORTS)
         self._drained()
 
