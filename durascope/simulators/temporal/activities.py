@@ -323,15 +323,32 @@ class Activities:
         activity.cancel_requested = True
         if activity.started_at is not None:
             return False
-        self._close(state, activity, "ActivityTaskCanceled", wake=False, latest_cancel_requested_event_id=event.id)
+        self._cancelled_unstarted(state, activity, event)
         return True
 
-    def _close(
-        self, state: MutableState, activity: Activity, kind: str, *, wake: bool = True, **attributes: Any
-    ) -> None:
+    def _cancelled_unstarted(self, state: MutableState, activity: Activity, request: HistoryEvent) -> None:
+        """The event waits until all commands of the task have theirs, like any that comes while a task is started."""
+        self._forget(state, activity)
+        state.history.hold(
+            "ActivityTaskCanceled",
+            self.server.world.now,
+            {
+                "scheduled_event_id": activity.scheduled_id,
+                "started": None,
+                "name": activity.name,
+                "identity": activity.worker,
+                "latest_cancel_requested_event_id": request.id,
+            },
+        )
+
+    def _forget(self, state: MutableState, activity: Activity) -> None:
         del state.activities[activity.scheduled_id]
         if activity.retry_timer is not None:
             self.server.timers.discard(activity.retry_timer)
+        self.set_timer(state)
+
+    def _close(self, state: MutableState, activity: Activity, kind: str, **attributes: Any) -> None:
+        self._forget(state, activity)
         started: HistoryEvent | None = None
         now, name = self.server.world.now, activity.name
         if activity.started_at is not None:
@@ -346,8 +363,7 @@ class Activities:
             )
         state.record(kind, now, scheduled_event_id=activity.scheduled_id, started=started, name=name,
                      identity=activity.worker, **attributes)  # fmt: skip
-        self.set_timer(state)
-        if wake and state.wft is None:
+        if state.wft is None:
             self.server.workflow_tasks.schedule(state)
 
     def drop(self, state: MutableState) -> None:

@@ -73,5 +73,7 @@ class TaskCompletion:
     """A heartbeat: keep the task alive for local activities (W12)."""
     eager: int = 0
     """How many of the activities it schedules the worker would start at once (A12)."""
+    sticky: tuple[str, int] | None = None
+    """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""
     waits: tuple[str, ...] = ()
     """Waits without a timer that began in this task: they leave no event."""

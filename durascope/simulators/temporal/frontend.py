@@ -45,8 +45,7 @@ class Frontend:
 
     # ---- for workers ---------------------------------------------------------------------------------------
 
-    def _poll(self, link: Link, call: Call, queue: QueueId, sticky: tuple[str, int] | None) -> None:
-        link.sticky = sticky if sticky is not None else link.sticky
+    def _poll(self, link: Link, call: Call, queue: QueueId) -> None:
         self.server.matching.poll(queue, Poll(link, call))
 
     def _workflow_task_completed(

@@ -58,7 +58,7 @@ class ServerStore:
 class Link:
     """One worker's (or the client's) connection, as the server sees it."""
 
-    __slots__ = ("channel", "connection", "network", "open", "queues", "server", "sticky", "worker")
+    __slots__ = ("channel", "connection", "network", "open", "queues", "server", "worker")
 
     def __init__(self, server: Server, connection: Connection) -> None:
         self.server = server
@@ -66,8 +66,6 @@ class Link:
         self.connection = connection
         self.worker = connection.client.name
         self.channel: Channel | None = None
-        self.sticky: tuple[str, int] | None = None
-        """The worker's sticky queue, as it names it when it polls it (W2)."""
         self.queues: dict[QueueId, None] = {}
         self.open = True
 

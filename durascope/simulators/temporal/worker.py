@@ -96,6 +96,7 @@ class Worker(Component):
         self.code = dict(self.engine.code)
         self.process_name = self.engine.process_started(self)
         self.sticky_queue = f"{self.name} #{self.incarnation}"
+        self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.options.cache else None
         if self.runs_workflows:
             sticky = POLLERS - 1 if self.options.cache else 0
             for number in range(POLLERS):
@@ -117,11 +118,8 @@ class Worker(Component):
             self._unpolled[kind].append(queue)
             return
         self._idle_polls[kind] += 1
-        sticky = None
-        if kind == "workflow" and self.options.cache:
-            sticky = (self.sticky_queue, self.engine.options.sticky_timeout)
         take = self._activity_polled if kind == "activity" else self._workflow_polled
-        self.channel.call("poll", (queue, sticky), lambda task: take(queue, task), POLLS)
+        self.channel.call("poll", (queue,), lambda task: take(queue, task), POLLS)
 
     def _slot_free(self, kind: str) -> None:
         waiting = self._unpolled[kind]
@@ -242,6 +240,7 @@ class Worker(Component):
             self._free(processing, instance)
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
         elif done.failed is None:
+            done.sticky = self.sticky
             if done.commands:
                 done.eager = self._eager_slots()
             self.channel.call(
@@ -269,7 +268,8 @@ class Worker(Component):
             self._free(processing, None)
             self._drained()
             return
-        _, eager, inline = answer  # pyright: ignore[reportUnknownVariableType]
+        _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
+        instance.processed = max(instance.processed, started_id)  # pyright: ignore[reportUnknownArgumentType]
         self._free(processing, instance, more=inline is not None)
         for activity in eager:  # pyright: ignore[reportUnknownVariableType]
             self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]

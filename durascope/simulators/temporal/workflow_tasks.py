@@ -237,7 +237,7 @@ class WorkflowTasks:
         state.wft = None
         state.wft_attempt = 1
         state.previous_started_id = task.started_id
-        state.sticky = link.sticky
+        state.sticky = done.sticky
         eager, cancelled = server.commands.apply(state, completed, done, link)
         if not state.open:
             server.commit(state)
@@ -262,7 +262,7 @@ class WorkflowTasks:
         server.commit(state)
         server.commands.pass_moments(state, waits)
         inline_task = None if task is None else self.for_worker(state, task, full=state.sticky is None)
-        link.reply(call, ("completed", tuple(eager), inline_task))
+        link.reply(call, ("completed", tuple(eager), inline_task, state.previous_started_id))
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
