@@ -370,12 +370,16 @@ class Sdk(ABC):
         """Told how a wait ended."""
 
     def continue_as_new(self, done: int) -> Coroutine:
-        """Told after each `continue_as_new_every` rounds; most engines just go on."""
+        """Told after each `continue_as_new_every` rounds with the place to go on from; most engines just go on."""
         return
         yield
 
 
 # ---- the interpreter ---------------------------------------------------------------------------------------
+
+
+LOOP: Final = 1_000_000
+"""More than the rounds of any loop: a place to go on from is the step's number times this, plus the rounds done."""
 
 
 class Program:
@@ -442,11 +446,15 @@ class Program:
                 self.sdk.after_step(step)
 
     def _steps_left(self) -> Steps:
-        """The whole program, or, in a run that another has continued as, what is left from its loop on."""
-        if not self._resume_at:
-            return self.workflow.steps
-        loops = [n for n, step in enumerate(self.workflow.steps) if getattr(step, "continue_as_new_every", None)]
-        return self.workflow.steps[loops[0] :]
+        """The whole program, or, in a run that another has continued as, what is left from that one's loop on."""
+        first, self._resume_at = divmod(self._resume_at, LOOP)
+        return self.workflow.steps[first:]
+
+    def _place(self, loop: Repeat, done: int) -> int | None:
+        """Where another run can go on, as one number; None inside of other steps, which have no such place."""
+        places = (n for n, step in enumerate(self.workflow.steps) if step is loop)
+        at = next(places, None)
+        return None if at is None else at * LOOP + done
 
     def _key(self, name: str) -> str:
         uses = self._uses.get(name, 0)
@@ -508,7 +516,9 @@ class Program:
             yield from self.block(step.do, _with(scope, step.as_, number))
             every = step.continue_as_new_every
             if every and number % every == 0 and number < step.repeat:
-                yield from self.sdk.continue_as_new(number)
+                place = self._place(step, number)
+                if place is not None:
+                    yield from self.sdk.continue_as_new(place)
 
     def _choose(self, step: Choose, scope: Mapping[str, object]) -> Coroutine:
         values = {**self.values, **scope}

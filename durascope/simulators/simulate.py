@@ -27,6 +27,10 @@ MODELS: Final = {
 FULL_UP_TO: Final = 100
 """Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
 
+MOST_RUNS: Final = 5_000
+MOST_RUNS_EACH: Final = 20
+"""So many runs are followed, and so many more for each of the workload: a workflow that starts itself has no end."""
+
 
 def model(engine: str) -> Callable[..., Engine]:
     """The engine's model; KeyError for one that there is not."""
@@ -52,6 +56,7 @@ def simulate(
     few = scenario.workload.runs <= FULL_UP_TO
     full = few if full is None else full
     world = World(seed, full=full)
+    world.most_runs = MOST_RUNS + MOST_RUNS_EACH * scenario.workload.runs
     built = model(engine)(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)

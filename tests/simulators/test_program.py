@@ -9,7 +9,16 @@ import pytest
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Call, Clear, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import Coroutine, Future, Loop, Program, RunCancelled, Sdk, WorkflowFailure
+from durascope.simulators.program import (
+    LOOP,
+    Coroutine,
+    Future,
+    Loop,
+    Program,
+    RunCancelled,
+    Sdk,
+    WorkflowFailure,
+)
 
 
 class Recording(Sdk):
@@ -182,12 +191,17 @@ def test_busy_code_stops_everything_until_it_is_done() -> None:
     assert sdk.asked == ["a", "b"]
 
 
-@pytest.mark.parametrize("resume_at", [0, 2])
+@pytest.mark.parametrize("resume_at", [0, LOOP + 2])
 def test_a_continued_run_takes_up_its_loop_where_the_last_one_left_it(resume_at: int) -> None:
     sdk = Recording()
     run = RunInfo("run 1", "loop", 1, None, {}, "run 1")
     code = Workflow.model_validate(
-        {"steps": [{"run": "before"}, {"repeat": 3, "as": "n", "do": [{"run": "work-{n}"}], "continue_as_new_every": 2}]}
+        {
+            "steps": [
+                {"run": "before"},
+                {"repeat": 3, "as": "n", "do": [{"run": "work-{n}"}], "continue_as_new_every": 2},
+            ]
+        }
     )
     sdk.loop.task(Program(code, run, sdk, compute_time=lambda _s, _k: 0, resume_at=resume_at).main())
     sdk.loop.run()

@@ -87,11 +87,14 @@ class World:
         self.running: Component | None = None
         """The component whose code is being executed."""
         self.components: dict[str, Component] = {}
+        self.most_runs = HORIZON_US
+        """The simulation stops when more runs than this have begun: a workflow that starts itself never ends."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
         self._pending = 0
         self._progress = 0
+        self._runs = 0
         self._ahead = 0
         self._stopped = False
         self._hopeless: set[str] = set()
@@ -236,6 +239,9 @@ class World:
     def run_started(self, lane: str, run: RunInfo) -> None:
         self._progress += 1
         self.recorder.run_started(self.now, lane, run)
+        self._runs += 1
+        if self._runs > self.most_runs:
+            self.stop()
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
         self._progress += 1
