@@ -9,13 +9,14 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.steps import Retry, Run
+from durascope.models.steps import Run
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.services import Outcome
+from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.mutable_state import Activity, MutableState, RetryPolicy
+from durascope.simulators.temporal.mutable_state import Activity, MutableState
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -42,22 +43,6 @@ class ActivityTask:
         self.timeouts = activity.timeouts
 
 
-_DEFAULT_POLICY = RetryPolicy()
-
-
-def retry_policy_of(retry: Retry | None) -> RetryPolicy:
-    """A retry policy with the server's defaults filled in (§12)."""
-    if retry is None:
-        return _DEFAULT_POLICY
-    initial = retry.initial or _DEFAULT_POLICY.initial
-    return RetryPolicy(
-        initial=initial,
-        factor=retry.factor or _DEFAULT_POLICY.factor,
-        max_interval=retry.max_interval or 100 * initial,
-        max_attempts=retry.max_attempts or 0,
-    )
-
-
 class Activities:
     """The activities of every run."""
 
@@ -69,9 +54,8 @@ class Activities:
     def schedule(self, state: MutableState, command: Command, completed_id: int) -> Activity:
         """A ScheduleActivityTask command: the event, with all timeouts filled in (A5)."""
         attributes = command.attributes
-        step: Run = attributes["step"]
-        timeouts = self._timeouts(state, step, attributes["start_to_close"])
-        policy = retry_policy_of(step.retry)
+        options: ActivityOptions = attributes["options"]
+        timeouts = options.within(state.options.run_timeout)
         event = state.history.append(
             "ActivityTaskScheduled",
             self.server.world.now,
@@ -80,39 +64,16 @@ class Activities:
                 "name": command.name,
                 "asked": attributes,
                 "timeouts": timeouts,
-                "retry_policy": policy,
+                "retry_policy": options.policy,
                 "workflow_task_completed_event_id": completed_id,
             },
         )
-        activity = Activity(
-            event, attributes["run"], command.seq, command.name, attributes["key"], step, attributes["queue"], policy,
-            timeouts,
-        )  # fmt: skip
+        activity = Activity(event, attributes["run"], command.seq, command.name, attributes["key"], options, timeouts)
         state.activities[event.id] = activity
         if timeouts[0] or timeouts[1]:
             self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
             self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
         return activity
-
-    def _timeouts(self, state: MutableState, step: Run, start_to_close: int) -> tuple[int, int, int, int]:
-        """Schedule-to-close, schedule-to-start, start-to-close, heartbeat, as the server normalises them (A5)."""
-        cap = state.options.run_timeout
-        if not cap and step.total_timeout is None and step.queue_timeout is None and step.heartbeat is None:
-            return 0, 0, start_to_close, 0
-        to_close = step.total_timeout or 0
-        to_start = step.queue_timeout or 0
-        if to_close:
-            start_to_close = min(start_to_close, to_close)
-            to_start = min(to_start or to_close, to_close)
-        heartbeat = step.heartbeat.timeout if step.heartbeat is not None else 0
-        if cap:
-            return (
-                min(to_close or cap, cap),
-                min(to_start or cap, cap),
-                min(start_to_close, cap),
-                min(heartbeat, cap),
-            )
-        return to_close, to_start, start_to_close, heartbeat
 
     def waits(self, state: MutableState, activity: Activity) -> bool:
         """Whether the activity is to be given to a worker."""

@@ -125,6 +125,18 @@ class Channel:
             self._attempt(call)
         return call
 
+    def repeat(self, call: Call) -> None:
+        """The same call once more, after its answer: what a poller does."""
+        self._count += 1
+        call.number, call.retry = self._count, None
+        call.first_at = call.leaves_at = self.owner.world.now
+        self._calls[call] = None
+        connection = self.connection
+        if connection is not None and connection.open:
+            self._send(connection, call)
+        else:
+            self._attempt(call)
+
     def answered(self, call: Call, answer: Any) -> None:
         if self._calls.pop(call, call) is None and call.on_reply is not None:
             call.on_reply(answer)

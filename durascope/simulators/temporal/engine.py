@@ -7,15 +7,16 @@ from functools import partial
 from typing import Any, Final
 
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
-from durascope.models.steps import Send, Start, WaitFor
+from durascope.models.steps import Run, Send, Start, WaitFor
 from durascope.models.trace import Kind
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+from durascope.simulators.temporal.activity_options import SECOND, ActivityOptions, activity_options
 from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
-from durascope.simulators.temporal.mutable_state import SECOND, MutableState, StartOptions
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.server import Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
@@ -46,6 +47,8 @@ class Temporal(Engine):
         self._arrivals: dict[str, tuple[int, int]] = {}
         """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
+        self._activity_options: dict[int, ActivityOptions] = {}
+        """By the step's identity; each keeps its step, so that it stays the only one with it."""
         self._processes = 0
         self._retains = records or any(event.query is not None for event in scenario.workload.events)
         """Whether closed runs stay in the store, as long as they may be asked for."""
@@ -79,6 +82,16 @@ class Temporal(Engine):
         """The queue that a workflow is started on: one named like it, else the first that runs workflows."""
         queues = [pool.queue or DEFAULT_QUEUE for pool in self.options.workers if pool.runs != "activities"]
         return workflow if workflow in queues else next(iter(queues), DEFAULT_QUEUE)
+
+    def activity_options(self, step: Run) -> ActivityOptions:
+        """What workflow code schedules that step with; made once for each."""
+        options = self._activity_options.get(id(step))
+        if options is None:
+            if len(self._activity_options) > 10_000:  # undo steps are made anew each time
+                self._activity_options.clear()
+            options = activity_options(step, self.activity_queue, self.options.step_timeout)
+            self._activity_options[id(step)] = options
+        return options
 
     def id_of(self, run: RunInfo) -> str:
         """A run's workflow id: its workflow and key, or its own name."""

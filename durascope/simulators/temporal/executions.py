@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from durascope.models.trace import Kind
-from durascope.simulators.temporal.activities import retry_policy_of
+from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import CLOSES, Command
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions

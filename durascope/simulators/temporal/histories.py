@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from durascope.models.steps import Retry, Run
+from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.activities import retry_policy_of
+from durascope.simulators.temporal.activity_options import ActivityOptions, RetryPolicy, retry_policy_of
 from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.mutable_state import MutableState, RetryPolicy
+from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.workflow_sdk import REQUEST
 
 Plain = dict[str, Any]
@@ -81,11 +81,12 @@ def _events(events: Sequence[HistoryEvent], names: Mapping[int, str], sizes: Map
 
 def _asked(asked: Mapping[str, Any]) -> Plain:
     """What an activity was scheduled with."""
-    step: Run = asked["step"]
+    options: ActivityOptions = asked["options"]
+    step = options.step
     run: RunInfo = asked["run"]
     handed = () if step.idempotency_key is None else (step.idempotency_key,)
     return {
-        "queue": asked["queue"],
+        "queue": options.queue,
         "key": asked["key"],
         "label": step.label,
         "run": _run(run),

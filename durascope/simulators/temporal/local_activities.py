@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.kernel.world import Call
 from durascope.simulators.services import Execution, Outcome
-from durascope.simulators.temporal.activities import retry_policy_of
+from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.handles import LocalActivity
 

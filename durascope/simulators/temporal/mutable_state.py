@@ -12,14 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from durascope.models.steps import Retry, Run
+from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call
+from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.history import BUFFERABLE, EventHistory, HistoryEvent
 from durascope.simulators.temporal.timer_queue import TimerTask
-
-SECOND = 1_000_000
 
 
 class WorkflowTask:
@@ -49,25 +48,6 @@ class WorkflowTask:
         """Writes a speculative task's events, before anything else is written (U3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """A retry policy with its defaults filled in, in microseconds (§12)."""
-
-    initial: int = SECOND
-    factor: float = 2.0
-    max_interval: int = 100 * SECOND
-    max_attempts: int = 0
-    """0: unlimited."""
-
-    def interval(self, attempt: int) -> int:
-        """The backoff after that attempt has failed (A3)."""
-        try:
-            grown = self.initial * self.factor ** (attempt - 1)
-        except OverflowError:
-            return self.max_interval
-        return int(min(float(self.max_interval), grown))
-
-
 class Activity:
     """A pending activity (A1)."""
 
@@ -78,8 +58,8 @@ class Activity:
     )  # fmt: skip
 
     def __init__(
-        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, step: Run, queue: str,
-        policy: RetryPolicy, timeouts: tuple[int, int, int, int],
+        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, options: ActivityOptions,
+        timeouts: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
         self.event = event
         self.scheduled_id = event.id
@@ -88,9 +68,9 @@ class Activity:
         self.seq = seq
         self.name = name
         self.key = key
-        self.step = step
-        self.queue = queue
-        self.policy = policy
+        self.step = options.step
+        self.queue = options.queue
+        self.policy = options.policy
         self.timeouts = timeouts
         """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
         self.scheduled_at = event.at

@@ -88,7 +88,7 @@ class Link:
         if channel is not None:
             self.network.send(
                 self.server, channel.owner, self.server.delays.call, channel.pushed, task,
-                what="start workflow: answer", run=task.options.run,
+                what="start workflow: answer", run=task.run,
             )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ timers (of workflow tasks, of activities) are taken back long before their time,
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
 
 MANY: Final = 4096
-"""So many stale tasks are remembered before those that have passed are forgotten."""
+"""So many stale tasks are remembered, the latest."""
 
 
 class TimerTask:
@@ -67,7 +68,7 @@ class TimerQueue:
         self._level = 0
         self._armed: Call | None = None
         self._armed_for = 0
-        self._stale_reads: list[int] = []
+        self._stale_reads: deque[int] = deque(maxlen=MANY)
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
@@ -96,7 +97,7 @@ class TimerQueue:
                 at = self._level + 1000
         at += self.late
         if task.live:
-            heappush(self._stale_reads, task.at)
+            self._stale_reads.append(task.at)
         else:
             task.live = True
             self.store.live += 1
@@ -111,10 +112,7 @@ class TimerQueue:
         if task is None or not task.live:
             return
         task.live = False
-        reads = self._stale_reads
-        heappush(reads, task.at)
-        if len(reads) > MANY:
-            self._pass_stale_reads()
+        self._stale_reads.append(task.at)
         store = self.store
         store.live -= 1
         if not store.live and self._armed is not None:
@@ -139,7 +137,7 @@ class TimerQueue:
         """Stale tasks whose time has come have been read too (T5)."""
         now, reads = self.server.world.now, self._stale_reads
         while reads and reads[0] <= now:
-            self._level = max(self._level, heappop(reads) // 1000 * 1000 + self._shift)
+            self._level = max(self._level, reads.popleft() // 1000 * 1000 + self._shift)
 
     # ---- firing --------------------------------------------------------------------------------------------
 

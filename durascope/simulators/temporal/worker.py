@@ -18,11 +18,11 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
 from durascope.simulators.services import Execution, Outcome
 from durascope.simulators.temporal.activity_execution import ActivityExecution
-from durascope.simulators.temporal.channel import POLLS, REPORTS, Channel
+from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
 from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.local_activities import LocalExecution
-from durascope.simulators.temporal.matching import QueueId
+from durascope.simulators.temporal.pollers import Pollers
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
@@ -70,6 +70,9 @@ class Worker(Component):
         self.services = engine.services
         self.delays = engine.server.delays
         self.channel: Channel
+        self.cache_size = options.cache
+        self.slots = options.slots
+        self.eager_limit = MAX_EAGER if engine.options.eager_activities and options.runs == "both" else 0
         self.runs_workflows = options.runs != "activities"
         self.runs_activities = options.runs != "workflows"
         super().__init__(world, name)
@@ -88,55 +91,23 @@ class Worker(Component):
         self.draining = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
-        self._idle_polls = {"workflow": 0, "activity": 0}
-        self._unpolled: dict[str, list[QueueId]] = {"workflow": [], "activity": []}
+        self.workflow_polls = Pollers(self, self.tasks, self.slots, self._take_workflow_task)
+        self.activity_polls = Pollers(self, self.activities, self.slots, self._execute)
 
     def started(self) -> None:
         """The process comes up: with the code as it is now, an empty cache, and polls on its queues."""
         self.code = dict(self.engine.code)
         self.process_name = self.engine.process_started(self)
         self.sticky_queue = f"{self.name} #{self.incarnation}"
-        self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.options.cache else None
+        self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.cache_size else None
         if self.runs_workflows:
-            sticky = POLLERS - 1 if self.options.cache else 0
+            sticky = POLLERS - 1 if self.cache_size else 0
             for number in range(POLLERS):
                 normal = ("workflow", self.engine.workflow_queue(self))
-                self._poll(("sticky", self.sticky_queue) if number < sticky else normal)
+                self.workflow_polls.add(("sticky", self.sticky_queue) if number < sticky else normal)
         if self.runs_activities:
             for _ in range(POLLERS):
-                self._poll(("activity", self.engine.queue_of_activities(self)))
-
-    # ---- polls ---------------------------------------------------------------------------------------------
-
-    def _poll(self, queue: QueueId) -> None:
-        """Asks for a task, if there is a slot for it; else when one is free."""
-        kind = "activity" if queue[0] == "activity" else "workflow"
-        busy = len(self.activities) if kind == "activity" else len(self.tasks)
-        if self.draining:
-            return
-        if busy and busy + self._idle_polls[kind] >= self.options.slots:
-            self._unpolled[kind].append(queue)
-            return
-        self._idle_polls[kind] += 1
-        take = self._activity_polled if kind == "activity" else self._workflow_polled
-        self.channel.call("poll", (queue,), lambda task: take(queue, task), POLLS)
-
-    def _slot_free(self, kind: str) -> None:
-        waiting = self._unpolled[kind]
-        if waiting:
-            self._poll(waiting.pop(0))
-
-    def _workflow_polled(self, queue: QueueId, task: TaskForWorker) -> None:
-        self._idle_polls["workflow"] -= 1
-        self.world.emit(self.name, Kind.TASK_PICKED_UP, task.options.run, detail=queue[1])
-        self._take_workflow_task(task)
-        self._poll(queue)
-
-    def _activity_polled(self, queue: QueueId, task: ActivityTask) -> None:
-        self._idle_polls["activity"] -= 1
-        self.world.emit(self.name, Kind.TASK_PICKED_UP, task.run, detail=queue[1])
-        self._execute(task)
-        self._poll(queue)
+                self.activity_polls.add(("activity", self.engine.queue_of_activities(self)))
 
     # ---- workflow tasks ------------------------------------------------------------------------------------
 
@@ -150,11 +121,11 @@ class Worker(Component):
         if instance is None and not task.full:
             self.channel.call(
                 "get history", (task.run_id,), lambda events: self._history_came(task, events), REPORTS,
-                run=task.options.run,
+                run=task.run,
             )  # fmt: skip
             return
         if instance is None:
-            instance = WorkflowInstance(self, task.run_id, task.options, self.code[task.options.run.workflow])
+            instance = WorkflowInstance(self, task.run_id, task.options, self.code[task.run.workflow])
         self._process(task, instance)
 
     def _history_came(self, task: TaskForWorker, events: Any) -> None:
@@ -168,7 +139,7 @@ class Worker(Component):
         self._take_workflow_task(task)
 
     def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
-        run = task.options.run
+        run = task.run
         processing = self.tasks[task.run_id] = Processing(task, instance)
         self.world.emit(self.name, Kind.WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
         if processing.replays:
@@ -192,7 +163,7 @@ class Worker(Component):
 
     def _busy(self, processing: Processing, block: Block) -> None:
         """The code does not yield: nothing else happens to the run meanwhile."""
-        run = processing.task.options.run
+        run = processing.task.run
         attempt = self.engine.computes(run, block.name)
         self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
         if processing.activation != processing.instance.activations:
@@ -205,7 +176,7 @@ class Worker(Component):
             self.after(block.us, self._computed, processing, block, attempt)
 
     def _computed(self, processing: Processing, block: Block, attempt: int) -> None:
-        self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.options.run, block.name, attempt)
+        self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.run, block.name, attempt)
         self._go_on(processing, "")
 
     def _deadlocked(self, processing: Processing) -> None:
@@ -231,7 +202,7 @@ class Worker(Component):
 
     def _answer(self, processing: Processing, done: TaskCompletion) -> None:
         task, instance = processing.task, processing.instance
-        run = task.options.run
+        run = task.run
         world = self.world
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_ENDED, run)
@@ -257,9 +228,10 @@ class Worker(Component):
         self._drained()
 
     def _eager_slots(self) -> int:
-        if not self.runs_activities or not self.engine.options.eager_activities or self.draining:
+        """How many activities may start with the completion that scheduled them (A12)."""
+        if not self.eager_limit or self.draining:
             return 0
-        return max(0, min(MAX_EAGER, self.options.slots - len(self.activities)))
+        return max(0, min(self.eager_limit, self.slots - len(self.activities)))
 
     def _completed(self, processing: Processing, answer: Any) -> None:
         """The server has taken the completion: eager activities and an inline task come with it (A12, W9)."""
@@ -287,15 +259,14 @@ class Worker(Component):
             self._evict(processing.instance)
         elif instance.finished:
             instance.close()
-        elif self.options.cache or more or instance.local:
+        elif self.cache_size or more or instance.local:
             self.cache[run_id] = instance
-            limit = max(1, self.options.cache)
+            limit = max(1, self.cache_size)
             while len(self.cache) > limit:
                 self._evict(self.cache.popitem(last=False)[1])
         else:
             instance.close()
-        if self._unpolled["workflow"]:
-            self._slot_free("workflow")
+        self.workflow_polls.slot_free()
         if processing.buffered is not None:
             self._take_workflow_task(processing.buffered)
 
@@ -337,7 +308,7 @@ class Worker(Component):
 
     def activity_over(self, execution: ActivityExecution) -> None:
         if self.activities.pop(execution, 0) is None:
-            self._slot_free("activity")
+            self.activity_polls.slot_free()
 
     def execute_body(self, task: ActivityTask, report: Any) -> Execution:
         """Runs the step's own code; a later execution of a chain has its own keys in the ledger."""
@@ -357,6 +328,8 @@ class Worker(Component):
         if not self.alive:
             return
         self.draining = True
+        self.workflow_polls.stop()
+        self.activity_polls.stop()
         for execution in tuple(self.activities):
             execution.shut_down()
         if self.channel.connection is not None:

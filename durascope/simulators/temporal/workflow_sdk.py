@@ -121,13 +121,12 @@ class WorkflowSdk(Sdk):
     def run(self, step: Run, name: str, key: str) -> Coroutine:
         instance = self.instance
         instance.worker.step_begun(instance, name)
-        timeout = step.timeout or instance.worker.engine.options.step_timeout
-        if step.local:
-            return (yield from self._run_local(step, name, key, timeout))
+        options = instance.worker.engine.activity_options(step)
+        if options.local:
+            return (yield from self._run_local(step, name, key, options.start_to_close))
         seq = instance.next_seq("activity")
-        handle = ActivityHandle(instance, name, step.cancellation)
-        queue = step.queue or instance.worker.engine.activity_queue
-        attributes = {"run": self.info, "step": step, "key": key, "queue": queue, "start_to_close": timeout}
+        handle = ActivityHandle(instance, name, options.cancellation)
+        attributes = {"run": self.info, "key": key, "options": options}
         handle.command = Command("ScheduleActivityTask", seq, name, attributes, handle)
         instance.issued.append(handle.command)
         try:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.mutable_state import SECOND, MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -29,7 +30,7 @@ class TaskForWorker:
     """What a worker gets with a workflow task: the events it has not seen (or all), and updates to handle."""
 
     __slots__ = (
-        "attempt", "events", "full", "last_written_id", "luck", "options", "query", "run_id", "task", "updates",
+        "attempt", "events", "full", "last_written_id", "luck", "options", "query", "run", "run_id", "task", "updates",
     )  # fmt: skip
 
     def __init__(
@@ -38,6 +39,7 @@ class TaskForWorker:
     ) -> None:  # fmt: skip
         self.run_id = state.run_id
         self.options = state.options
+        self.run = state.options.run
         self.luck = state.luck
         self.task = task
         self.attempt = 1 if task is None else task.attempt

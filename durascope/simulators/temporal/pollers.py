@@ -1,0 +1,73 @@
+"""A worker's pollers: each asks one task queue for a task, takes what comes, and asks again (§10)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sized
+from typing import TYPE_CHECKING, Any
+
+from durascope.models.trace import Kind
+from durascope.simulators.temporal.channel import POLLS, Call
+from durascope.simulators.temporal.matching import QueueId
+
+if TYPE_CHECKING:
+    from durascope.simulators.temporal.worker import Worker
+
+
+class Poller:
+    """One poll loop."""
+
+    __slots__ = ("call", "pollers", "queue")
+
+    def __init__(self, pollers: Pollers, queue: QueueId) -> None:
+        self.pollers = pollers
+        self.queue = queue
+        self.call: Call | None = None
+
+    def answered(self, task: Any) -> None:
+        """The poll has found a task; the next poll goes out as soon as there is a slot for another."""
+        pollers = self.pollers
+        pollers.idle -= 1
+        worker = pollers.worker
+        worker.world.emit(worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
+        pollers.take(task)
+        pollers.poll(self)
+
+
+class Pollers:
+    """The poll loops for one kind of task; they never ask for more than there are free slots."""
+
+    __slots__ = ("_held", "_stopped", "busy", "idle", "slots", "take", "worker")
+
+    def __init__(self, worker: Worker, busy: Sized, slots: int, take: Callable[[Any], Any]) -> None:
+        self.worker = worker
+        self.busy = busy
+        """What is in the slots."""
+        self.slots = slots
+        self.take = take
+        self.idle = 0
+        """Polls that wait at the server."""
+        self._held: deque[Poller] = deque()
+        self._stopped = False
+
+    def add(self, queue: QueueId) -> None:
+        self.poll(Poller(self, queue))
+
+    def poll(self, poller: Poller) -> None:
+        busy = len(self.busy)
+        if busy and busy + self.idle >= self.slots:
+            self._held.append(poller)
+        elif not self._stopped:
+            self.idle += 1
+            if poller.call is None:
+                poller.call = self.worker.channel.call("poll", (poller.queue,), poller.answered, POLLS)
+            else:
+                self.worker.channel.repeat(poller.call)
+
+    def slot_free(self) -> None:
+        if self._held:
+            self.poll(self._held.popleft())
+
+    def stop(self) -> None:
+        """The worker stops: no poll goes out any more."""
+        self._stopped = True
