@@ -1,4 +1,4 @@
-"""What all tests share: property tests try the same examples every time, unless `DURASCOPE_FUZZ=1` asks for new ones."""
+"""What all tests share: property tests try the same examples every time, or new ones with `DURASCOPE_FUZZ=1`."""
 
 from __future__ import annotations
 
