@@ -213,7 +213,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
     )
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[*HealthCheck.__members__.values()])
+@settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
 @given(scenarios(), st.integers(0, 5))
 def test_any_scenario_runs_and_its_histories_are_histories(scenario: Scenario, seed: int) -> None:
     trace = simulate(scenario, "temporal", seed=seed)
@@ -227,7 +231,11 @@ def test_any_scenario_runs_and_its_histories_are_histories(scenario: Scenario, s
     assert dict(metrics.effects) == dict(trace.effects)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[*HealthCheck.__members__.values()])
+@settings(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much],
+)
 @given(scenarios(), CRASHES, st.floats(0, 1, exclude_max=True))
 def test_any_event_may_be_the_last_before_a_crash(scenario: Scenario, what: str, where: float) -> None:
     events = simulate(scenario, "temporal").events
