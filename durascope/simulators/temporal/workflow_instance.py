@@ -232,6 +232,8 @@ class WorkflowInstance:
     def _take_commands(self) -> None:
         """Hands an activation's commands to the core: one that closes the run goes last."""
         issued, self.issued = self.issued, []
+        if self.finished:
+            return
         closing: Command | None = None
         for command in issued:
             if command.kind in CLOSES:
@@ -240,10 +242,11 @@ class WorkflowInstance:
                 self._take(command)
             else:
                 self.outgoing.append(command)
-        if closing is not None and not self.finished:
+        if closing is not None:
             self.finished = True
             self.outgoing.append(closing)
             self.local.clear()
+            self.core_jobs.clear()
 
     def _take(self, command: Command) -> None:
         match command.kind:

@@ -303,6 +303,7 @@ def check_history(lines: Sequence[str], status: str) -> None:
 def check_pairs(lines: Sequence[str]) -> None:
     scheduled: Counter[str] = Counter()
     started: Counter[str] = Counter()
+    reported: Counter[str] = Counter()
     closed: Counter[str] = Counter()
     timers: dict[str, str] = {}
     for line in lines:
@@ -315,8 +316,10 @@ def check_pairs(lines: Sequence[str]) -> None:
                 started[name] += 1
                 assert started[name] <= scheduled[name]
             case "ActivityTaskCompleted" | "ActivityTaskFailed":
+                reported[name] += 1
                 closed[name] += 1
-                assert closed[name] <= started[name] <= scheduled[name]
+                assert reported[name] <= started[name]
+                assert closed[name] <= scheduled[name]
             case "ActivityTaskTimedOut" | "ActivityTaskCanceled":
                 closed[name] += 1
                 assert closed[name] <= scheduled[name]
