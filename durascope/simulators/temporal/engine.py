@@ -197,7 +197,7 @@ class Temporal(Engine):
             entity=entity,
         )
         eager = self.options.eager_start and not request.after and update is None
-        args = (options, workflow.id_conflict, signal, update, eager)
+        args = (options, workflow.id_conflict, signal, update, eager, f"{run.name} #{tries}")
         if update is None:
             self._starting.setdefault(workflow_id, [])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.activity_options import retry_policy_of
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
 
 HISTORY = "history"
+
+REMEMBERED: Final = 1000
+"""So many of the latest start requests are known again."""
 
 _STATUS = {
     "WorkflowExecutionCompleted": "completed",
@@ -43,11 +46,12 @@ class Executions:
     # ---- started -------------------------------------------------------------------------------------------
 
     def create(
-        self, options: StartOptions, *, first_task: str = "now", signal: tuple[str, Any] | None = None
-    ) -> MutableState:
+        self, options: StartOptions, *, first_task: str = "now", signal: tuple[str, Any] | None = None,
+        request_id: str = "",
+    ) -> MutableState:  # fmt: skip
         """A new run: its first events, its run timer and its first workflow task, in one transition.
 
-        `first_task`: now · later (a child's, in a second transition) · none (the caller schedules it).
+        `first_task`: now · later (a child's, in a second transition) · eager (A12b).
         """
         server, now, store = self.server, self.server.world.now, self.server.store
         store.last_run_id += 1
@@ -58,6 +62,11 @@ class Executions:
         )  # fmt: skip
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id
+        if request_id:
+            store.started.pop(options.workflow_id, None)
+            store.started[options.workflow_id] = request_id
+            if len(store.started) > REMEMBERED:
+                del store.started[next(iter(store.started))]
         state.history.append("WorkflowExecutionStarted", now, {"options": options, "attempt": options.attempt,
                              "initiator": options.initiator, "queue": state.queue})  # fmt: skip
         if options.run_timeout:

@@ -81,21 +81,22 @@ class Frontend:
 
     def _start(
         self, link: Link, call: Call, options: StartOptions, conflict: str, signal: Signal | None,
-        update: StartUpdate | None, eager: bool,
+        update: StartUpdate | None, eager: bool, request_id: str,
     ) -> None:  # fmt: skip
         """StartWorkflowExecution, SignalWithStart, or UpdateWithStart (U5)."""
         server = self.server
         running = server.executions.open_run(options.workflow_id)
-        again = running is not None and running.run.name == options.run.name and running.options.execution == 1
-        if again and update is None:
-            link.reply(call, "started")  # the same request again, whose answer was lost
+        again = server.store.started.get(options.workflow_id) == request_id
+        if again and (update is None or running is None):  # the same request again, whose answer was lost
+            link.reply(call, "started" if update is None else self._ended(options.workflow_id, update[0]))
             return
         ended = server.store.last_updates.get(options.workflow_id)
         if update is not None and ended is not None and update[0] in ended:
             link.reply(call, ended[update[0]])  # the run that it was part of has closed since
             return
         if running is None:
-            running = server.executions.create(options, signal=signal, first_task="eager" if eager else "now")
+            first_task = "eager" if eager else "now"
+            running = server.executions.create(options, signal=signal, first_task=first_task, request_id=request_id)
             if update is None:
                 link.reply(call, "started")
         elif signal is not None:
@@ -105,6 +106,10 @@ class Frontend:
             link.reply(call, "attached" if conflict == "use-existing" else "refused")
         if update is not None:
             server.updates.admit(link, call, running, *update)
+
+    def _ended(self, workflow_id: str, update_id: str) -> str:
+        """What became of an update of a closed run."""
+        return self.server.store.last_updates.get(workflow_id, {}).get(update_id, "not found")
 
     def _open(self, link: Link, call: Call, workflow_id: str) -> MutableState | None:
         state = self.server.executions.open_run(workflow_id)

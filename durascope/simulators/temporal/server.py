@@ -45,6 +45,8 @@ class ServerStore:
     """Open runs, and closed ones as long as they are of interest."""
     current: dict[str, int] = field(default_factory=dict[str, int])
     """The latest run of each workflow id."""
+    started: dict[str, str] = field(default_factory=dict[str, str])
+    """The request that started the latest run of a workflow id: the same one again starts nothing."""
     last_updates: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """How the updates of a workflow id's closed runs ended: they are not done again."""
     last_run_id: int = 0
