@@ -15,6 +15,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.services import Outcome
 from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Activity, MutableState
 
@@ -48,6 +49,7 @@ class Activities:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._payload = limit("payload")
 
     # ---- scheduled and started -----------------------------------------------------------------------------
 
@@ -123,9 +125,14 @@ class Activities:
             self._refuse(task, link, call)
             return
         state, activity = found
-        self._close(state, activity, "ActivityTaskCompleted", values=outcome.values, size=outcome.size)
-        if outcome.size:
-            state.history.payload_bytes += outcome.size
+        size = outcome.size or 0
+        if size > self._payload.error:
+            failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
+            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state="non-retryable-failure")
+        else:
+            state.payload_warnings += size > self._payload.warn
+            state.history.payload_bytes += size
+            self._close(state, activity, "ActivityTaskCompleted", values=outcome.values, size=outcome.size)
         self._recorded(state, activity, link, call)
 
     def failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:

@@ -70,11 +70,14 @@ class Accounts:
         counters["history_bytes"] += size
         counters["largest_history_events"] = max(counters["largest_history_events"], events)
         counters["largest_history_bytes"] = max(counters["largest_history_bytes"], size)
-        if state.retries or state.heartbeats or state.queries or state.warned:
+        if state.payload_warnings or state.continue_as_new_suggested or state.warned:
+            counters["history_limit_warnings"] += state.warned
+            counters["payload_limit_warnings"] += state.payload_warnings
+            counters["continue_as_new_suggested"] += state.continue_as_new_suggested
+        if state.retries or state.heartbeats or state.queries:
             counters["activity_retries"] += state.retries
             counters["heartbeats"] += state.heartbeats
             counters["queries"] += state.queries
-            counters["limit_warnings"] += state.warned
 
     # ---- read at the end -----------------------------------------------------------------------------------
 

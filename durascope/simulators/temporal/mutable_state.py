@@ -192,6 +192,9 @@ class MutableState:
     retries: int = 0
     queries: int = 0
     warned: bool = False
+    """The history is above a warning threshold (§13)."""
+    continue_as_new_suggested: bool = False
+    payload_warnings: int = 0
 
     @property
     def run(self) -> RunInfo:

@@ -236,4 +236,4 @@ class Server(Component):
         if events > by_events.warn or size > by_size.warn:
             state.warned = True
         if state.open and (events > by_events.error or size > by_size.error):
-            self.executions.terminate(state, "history limit")
+            self.executions.terminate(state, "history exceeds its limit")

@@ -113,7 +113,7 @@ class WorkflowTasks:
         history = state.history
         attributes: dict[str, Any] = {"scheduled_event_id": task.scheduled_id, "identity": task.worker}
         if len(history.events) >= self._suggest[0] or self.server.size_of(state) >= self._suggest[1]:
-            attributes["suggest_continue_as_new"] = True
+            attributes["suggest_continue_as_new"] = state.continue_as_new_suggested = True
         event = history.append("WorkflowTaskStarted", task.started_at, attributes)
         task.started_id = event.id
         return event
