@@ -1,4 +1,4 @@
-"""Limits and costs come out of the model: histories that grow too long, results that are too large, billable actions."""
+"""Limits and costs come out of the model: histories that grow too long, results too large, billable actions."""
 
 from __future__ import annotations
 
