@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Final, cast
@@ -25,8 +25,7 @@ _Z99: Final = _NORMAL.inv_cdf(0.99)
 class Spread:
     """How long something takes, in microseconds.
 
-    `sample(luck)` calls `luck()` (a uniform number in [0, 1)) at most once and returns microseconds; a fixed
-    spread never calls it.
+    `at(u)` inverts the distribution: of a uniform number it makes a duration.
     """
 
     shape: str
@@ -47,29 +46,24 @@ class Spread:
     @property
     def typical(self) -> int:
         """The median, in microseconds: what a picture writes beside it."""
-        return self.sample(lambda: 0.5)
+        return self.at(0.5)
 
-    def sample(self, luck: Callable[[], float]) -> int:
-        """One duration, in microseconds, by inverting the distribution at `luck()`."""
-        values = self.values
-        if self.shape == "fixed":
-            return values[0]
-        u = luck()
-        if self.shape == "uniform":
+    def at(self, u: float) -> int:
+        """The duration in microseconds at which the distribution reaches the share `u`, in [0, 1)."""
+        shape, values = self.shape, self.values
+        if shape == "log-normal":
+            p50, p99 = values
+            if p99 <= p50 or p50 == 0:
+                return p50
+            z = _NORMAL.inv_cdf(u if 1e-12 < u < 1 - 1e-12 else min(max(u, 1e-12), 1 - 1e-12))
+            return round(p50 * math.exp(math.log(p99 / p50) / _Z99 * z))
+        if shape == "uniform":
             return values[0] + int(u * (values[1] - values[0] + 1))
-        if self.shape == "exponential":
+        if shape == "exponential":
             return round(-math.log1p(-u) * values[0])
-        if self.shape == "samples":
+        if shape == "samples":
             return values[int(u * len(values))]
-        return self._log_normal(u)
-
-    def _log_normal(self, u: float) -> int:
-        p50, p99 = self.values
-        if p99 <= p50 or p50 == 0:
-            return p50
-        sigma = math.log(p99 / p50) / _Z99
-        z = _NORMAL.inv_cdf(min(max(u, 1e-12), 1 - 1e-12))
-        return round(p50 * math.exp(sigma * z))
+        return values[0]
 
     def __str__(self) -> str:
         text = [format_duration(value) for value in self.values]

@@ -27,11 +27,11 @@ from durascope.live.ledger import ask, ask_now
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.services import Outcome
 
 
 @dataclass(frozen=True, slots=True)

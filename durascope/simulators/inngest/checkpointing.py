@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.protocol import RUN_COMPLETE, Op
 from durascope.simulators.inngest.typescript_sdk import FoundStep, TypeScriptInvocation
-from durascope.simulators.services import Outcome
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.host import FunctionHost, Reply

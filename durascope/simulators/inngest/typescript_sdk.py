@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.host import Invocation, step_done
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
@@ -35,7 +36,6 @@ from durascope.simulators.inngest.protocol import (
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
-from durascope.simulators.services import Outcome
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.host import FunctionHost, Reply

@@ -18,18 +18,19 @@ class Luck:
     decide the same thing get the same number, and a change in a scenario changes only what it touches.
     """
 
-    __slots__ = ("_seed",)
+    __slots__ = ("_keyed",)
 
     def __init__(self, seed: int) -> None:
-        self._seed = blake2b(str(seed).encode(), digest_size=16).digest()
+        self._keyed = blake2b(digest_size=8, key=blake2b(str(seed).encode(), digest_size=16).digest())
 
     def __call__(self, *address: object) -> float:
-        digest = blake2b(repr(address).encode(), digest_size=8, key=self._seed).digest()
-        return (int.from_bytes(digest) >> 11) * _SCALE
+        digest = self._keyed.copy()
+        digest.update(repr(address).encode())
+        return (int.from_bytes(digest.digest(), "big") >> 11) * _SCALE
 
     def sample(self, spread: Spread, *address: object) -> int:
         """A duration of the spread in microseconds; a fixed one costs no luck."""
-        return spread.values[0] if spread.shape == "fixed" else spread.sample(lambda: self(*address))
+        return spread.values[0] if spread.shape == "fixed" else spread.at(self(*address))
 
     def order(self, things: list[_T], *address: object) -> list[_T]:
         """The things in a random order."""

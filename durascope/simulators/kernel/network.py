@@ -62,9 +62,12 @@ class Network:
         two are cut off from each other, nobody hears anything.
         """
         world = self.world
-        world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
-        world.after(
-            delay, self._deliver, sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused
+        if world.full:
+            world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
+        else:
+            world.recorder.count += 1
+        world.post(
+            delay, self._deliver, (sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused)
         )
 
     def _deliver(
@@ -87,8 +90,11 @@ class Network:
             if on_refused is not None and sender.alive and sender.incarnation == incarnation:
                 sender.after(delay, on_refused)
         else:
-            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
-            receiver.execute(handler, *args)
+            if world.full:
+                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
+            else:
+                world.recorder.count += 1
+            world.run_in(receiver, handler, args)
 
     # ---- connections -----------------------------------------------------------------------------------------
 
@@ -109,8 +115,11 @@ class Network:
         """
         connection = Connection(self, client, server, delay, what, run)
         world = self.world
-        world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
-        world.after(delay, self._accept, connection, on_accepted, on_refused)
+        if world.full:
+            world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
+        else:
+            world.recorder.count += 1
+        world.post(delay, self._accept, (connection, on_accepted, on_refused))
         return connection
 
     def _accept(self, connection: Connection, on_accepted: Handler, on_refused: Handler) -> None:
@@ -124,10 +133,13 @@ class Network:
             connection.close()
             client.after(connection.delay, on_refused)
         else:
-            world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            if world.full:
+                world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            else:
+                world.recorder.count += 1
             connection.open = True
             server.connections[connection] = None
-            server.execute(on_accepted, connection)
+            world.run_in(server, on_accepted, (connection,))
 
 
 class Connection:
@@ -177,8 +189,11 @@ class Connection:
         else:
             self._arrives[receiver] = arrives
         if what:
-            world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
-        world.after(arrives - now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
+            if world.full:
+                world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
+            else:
+                world.recorder.count += 1
+        world.post(arrives - now, self._deliver, (sender, receiver, receiver.incarnation, handler, args, what))
 
     def _deliver(
         self,
@@ -199,8 +214,11 @@ class Connection:
                 world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
             return
         if what:
-            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
-        receiver.execute(handler, *args)
+            if world.full:
+                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
+            else:
+                world.recorder.count += 1
+        world.run_in(receiver, handler, args)
 
     def _stall(self, *message: Any) -> None:
         """Keeps a message that could not be delivered, and all that come after it, for another try."""

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
-from simpy.events import NORMAL, URGENT, EventPriority
+from simpy.events import NORMAL, URGENT
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.luck import Luck
@@ -58,14 +58,25 @@ class Call(simpy.Event):
 
 
 class Clock(simpy.Environment):
-    """SimPy's environment, whose step knows a `Call` and makes nothing of it but the call."""
+    """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too."""
 
-    def __init__(self) -> None:
+    def __init__(self, world: World) -> None:
+        self.world = world
         super().__init__()
+        self.queue: list[Any] = self._queue
         self.number = self._eid.__next__
 
-    def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
-        heappush(self._queue, (self._now + delay, priority, self.number(), event))
+    @property
+    def _now(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.world.now
+
+    @_now.setter
+    def _now(self, _: float) -> None: ...
+
+    def happen(self, event: simpy.Event) -> None:
+        """One of SimPy's own events that has left the queue, as `step` has it."""
+        heappush(self.queue, (self.world.now, URGENT, -1, event))
+        self.step()
 
 
 class World:
@@ -76,9 +87,11 @@ class World:
     """
 
     def __init__(self, seed: int, *, full: bool) -> None:
-        self.env = Clock()
         self.now: int = 0
         """Microseconds since the start."""
+        self.env = Clock(self)
+        self._queue = self.env.queue
+        self._number = self.env.number
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
         self.full = full
@@ -105,10 +118,14 @@ class World:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
         if not daemon:
             self._pending += 1
-        env = self.env
         call = Call(fn, args, self.recorder.cause, daemon)
-        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
+        heappush(self._queue, (self.now + delay, NORMAL, self._number(), call))
         return call
+
+    def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """The same for what nobody can take back, as a message that has left: it needs no `Call`, only its entry."""
+        self._pending += 1
+        heappush(self._queue, (self.now + delay, NORMAL, self._number(), None, fn, args, self.recorder.cause))
 
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
         """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
@@ -125,9 +142,8 @@ class World:
         """The same for code of a component: it happens only if the component has not died by then."""
         if not daemon:
             self._pending += 1
-        env = self.env
         call = Call(fn, args, self.recorder.cause, daemon, owner, owner.incarnation)
-        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
+        heappush(self._queue, (self.now + delay, NORMAL, self._number(), call))
         return call
 
     def cancel(self, call: Call | None) -> None:
@@ -149,8 +165,8 @@ class World:
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
-        env, recorder = self.env, self.recorder
-        queue = env._queue
+        recorder = self.recorder
+        queue = self._queue
         idle, progress = 0, self._progress
         while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
             idle += 1
@@ -158,31 +174,41 @@ class World:
                 if self._progress == progress and not self._ahead:
                     break
                 idle, progress = 0, self._progress
-            call = queue[0][3]
-            if type(call) is not Call:
-                self.now = int(queue[0][0])
-                env.step()
+            entry = heappop(queue)
+            self.now = entry[0]
+            call = entry[3]
+            if call is None:
+                self._pending -= 1
+                recorder.cause = entry[6]
+                entry[4](*entry[5])
                 continue
-            self.now = env._now = heappop(queue)[0]  # pyright: ignore[reportAttributeAccessIssue] - times are whole
+            if type(call) is not Call:
+                self.env.happen(call)
+                continue
             fn = call.fn
-            if fn is not None:
-                call.fn = None
-                if not call.daemon:
-                    self._pending -= 1
-                recorder.cause = call.cause
-                owner = call.owner
-                if owner is None:
-                    fn(*call.args)
-                elif owner.alive and owner.incarnation == call.incarnation:
-                    if owner.hung is None:
-                        self.running = owner
-                        try:  # noqa: SIM105  (this is the innermost loop)
-                            fn(*call.args)
-                        except Killed:
-                            pass  # by a fault in the middle of it: nothing after that line has happened
-                        self.running = None
-                    else:
-                        owner.execute(fn, *call.args)
+            if fn is None:
+                continue
+            call.fn = None
+            if not call.daemon:
+                self._pending -= 1
+            recorder.cause = call.cause
+            owner = call.owner
+            if owner is None:
+                fn(*call.args)
+            elif owner.incarnation == call.incarnation and owner.alive:
+                self.run_in(owner, fn, call.args)
+
+    def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Runs code of a living component that nobody else's code has called."""
+        if owner.hung is not None:
+            owner.hung.append((fn, args))
+            return
+        self.running = owner
+        try:  # noqa: SIM105 - this is the innermost loop
+            fn(*args)
+        except Killed:
+            pass  # by a fault in the middle of it: nothing after that line has happened
+        self.running = None
 
     def stop(self) -> None:
         self._stopped = True
@@ -220,7 +246,10 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
-        if attempt is None or attempt < HOPELESS_ATTEMPT:
+        if attempt is not None and attempt >= HOPELESS_ATTEMPT:
+            if kind is Kind.STEP_STARTED:
+                self.give_up(run)
+        else:
             self._progress += 1
         if self.full:
             self._record(lane, kind, run, step, attempt, detail)
@@ -228,8 +257,6 @@ class World:
             self.recorder.count += 1
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
-        if attempt is not None and attempt >= HOPELESS_ATTEMPT and kind is Kind.STEP_STARTED:
-            self.give_up(run)
 
     def mark(self, event: str, run: RunInfo) -> None:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.models.steps import Run
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.services import Outcome
 from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.constants import limit

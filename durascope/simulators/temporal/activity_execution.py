@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.world import Call
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.temporal.channel import REPORTS
 from durascope.simulators.temporal.commands import Failure
 

@@ -74,7 +74,7 @@ class Delays:
             return low + mix(luck, index, number) % (high - low + 1)
         if shape == "fixed":
             return spread.values[0]
-        return spread.sample(lambda: mix(luck, index, number) / (_MASK + 1))
+        return spread.at(mix(luck, index, number) / (_MASK + 1))
 
 
 def mix(luck: int, kind: int, number: int) -> int:

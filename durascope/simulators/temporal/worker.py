@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.temporal.activity_execution import ActivityExecution
 from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
