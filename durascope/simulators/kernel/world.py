@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
@@ -28,6 +28,10 @@ HOPELESS_ATTEMPT: Final = 1_000
 IDLE_CALLS: Final = 30_000
 """So many callbacks in a row without a step's moment, a run's begin or end, and nothing to come from outside:
 somebody retries in vain, for ever."""
+
+
+MANY_VOID: Final = 64
+"""So many entries that have been taken back do not matter."""
 
 
 class Killed(BaseException):
@@ -106,6 +110,8 @@ class World:
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
         self._pending = 0
+        self._void = 0
+        """Entries of the queue that have been taken back."""
         self._progress = 0
         self._runs = 0
         self._ahead = 0
@@ -152,6 +158,15 @@ class World:
             call.fn = None
             if not call.daemon:
                 self._pending -= 1
+            self._void += 1
+            if self._void > MANY_VOID and 2 * self._void > len(self._queue):
+                self._drop_void()
+
+    def _drop_void(self) -> None:
+        """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
+        self._queue[:] = (entry for entry in self._queue if type(entry[3]) is not Call or entry[3].fn is not None)
+        heapify(self._queue)
+        self._void = 0
 
     def after_event(self, number: int, fn: Callable[[], Any]) -> None:
         """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
@@ -187,6 +202,7 @@ class World:
                 continue
             fn = call.fn
             if fn is None:
+                self._void -= 1
                 continue
             call.fn = None
             if not call.daemon:
@@ -195,8 +211,17 @@ class World:
             owner = call.owner
             if owner is None:
                 fn(*call.args)
-            elif owner.incarnation == call.incarnation and owner.alive:
-                self.run_in(owner, fn, call.args)
+            elif owner.incarnation != call.incarnation or not owner.alive:
+                pass
+            elif owner.hung is None:
+                self.running = owner
+                try:  # noqa: SIM105 - as in `run_in`; this is the innermost loop
+                    fn(*call.args)
+                except Killed:
+                    pass
+                self.running = None
+            else:
+                owner.hung.append((fn, call.args))
 
     def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Runs code of a living component that nobody else's code has called."""
