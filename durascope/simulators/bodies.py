@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,7 +20,7 @@ OWN_STEP: Final = Service(latency=Spread.of(5_000))
 class Outcome:
     """What the execution of a step's body gave."""
 
-    values: dict[str, object] = field(default_factory=dict[str, object])
+    values: Mapping[str, object] = field(default_factory=dict[str, object])
     """The named outcomes of `result:`, usable in conditions."""
     error: str | None = None
     retryable: bool = True

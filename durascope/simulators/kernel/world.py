@@ -94,8 +94,9 @@ class World:
         self.now: int = 0
         """Microseconds since the start."""
         self.env = Clock(self)
-        self._queue = self.env.queue
-        self._number = self.env.number
+        self.queue = self.env.queue
+        """What is to happen: (µs, priority, number, SimPy event), or what `post` makes. The kernel's own."""
+        self.number = self.env.number
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
         self.full = full
@@ -109,7 +110,8 @@ class World:
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
-        self._pending = 0
+        self.pending = 0
+        """Entries of the queue that keep the simulation going. The kernel's own."""
         self._void = 0
         """Entries of the queue that have been taken back."""
         self._progress = 0
@@ -123,15 +125,15 @@ class World:
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
         if not daemon:
-            self._pending += 1
+            self.pending += 1
         call = Call(fn, args, self.recorder.cause, daemon)
-        heappush(self._queue, (self.now + delay, NORMAL, self._number(), call))
+        heappush(self.queue, (self.now + delay, NORMAL, self.number(), call))
         return call
 
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The same for what nobody can take back, as a message that has left: it needs no `Call`, only its entry."""
-        self._pending += 1
-        heappush(self._queue, (self.now + delay, NORMAL, self._number(), None, fn, args, self.recorder.cause))
+        self.pending += 1
+        heappush(self.queue, (self.now + delay, NORMAL, self.number(), None, fn, args, self.recorder.cause))
 
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
         """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
@@ -142,30 +144,20 @@ class World:
         self._ahead -= 1
         fn(*args)
 
-    def after_in(
-        self, owner: Component, delay: int, fn: Callable[..., Any], args: tuple[Any, ...], daemon: bool
-    ) -> Call:
-        """The same for code of a component: it happens only if the component has not died by then."""
-        if not daemon:
-            self._pending += 1
-        call = Call(fn, args, self.recorder.cause, daemon, owner, owner.incarnation)
-        heappush(self._queue, (self.now + delay, NORMAL, self._number(), call))
-        return call
-
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
         if call is not None and call.fn is not None:
             call.fn = None
             if not call.daemon:
-                self._pending -= 1
+                self.pending -= 1
             self._void += 1
-            if self._void > MANY_VOID and 2 * self._void > len(self._queue):
+            if self._void > MANY_VOID and 2 * self._void > len(self.queue):
                 self._drop_void()
 
     def _drop_void(self) -> None:
         """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
-        self._queue[:] = (entry for entry in self._queue if type(entry[3]) is not Call or entry[3].fn is not None)
-        heapify(self._queue)
+        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].fn is not None)
+        heapify(self.queue)
         self._void = 0
 
     def after_event(self, number: int, fn: Callable[[], Any]) -> None:
@@ -175,15 +167,15 @@ class World:
         self._points[number] = fn
 
     def _interrupt(self, fn: Callable[[], Any]) -> None:
-        self._pending += 1
+        self.pending += 1
         self.env.schedule(Call(fn, (), self.recorder.cause, daemon=False), URGENT)
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
         recorder = self.recorder
-        queue = self._queue
+        queue = self.queue
         idle, progress = 0, self._progress
-        while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
+        while self.pending and not self._stopped and queue[0][0] <= HORIZON_US:
             idle += 1
             if idle >= IDLE_CALLS:
                 if self._progress == progress and not self._ahead:
@@ -193,7 +185,7 @@ class World:
             self.now = entry[0]
             call = entry[3]
             if call is None:
-                self._pending -= 1
+                self.pending -= 1
                 recorder.cause = entry[6]
                 entry[4](*entry[5])
                 continue
@@ -206,7 +198,7 @@ class World:
                 continue
             call.fn = None
             if not call.daemon:
-                self._pending -= 1
+                self.pending -= 1
             recorder.cause = call.cause
             owner = call.owner
             if owner is None:

@@ -156,13 +156,11 @@ class Channel:
 
     def _send(self, connection: Connection, call: Call) -> None:
         server, owner = self.server, self.owner
-        delay = self._delay + call.leaves_at - owner.world.now
-        if delay < self._delay:
-            delay = self._delay
-        self.network.send(
-            owner, server, delay, server.receive, connection, server.incarnation, self, call,
-            what=call.method, run=call.run,
-        )  # fmt: skip
+        delay = self._delay
+        if call.leaves_at > owner.world.now:
+            delay += call.leaves_at - owner.world.now
+        args = (connection, server.incarnation, self, call)
+        self.network.post(owner, server, delay, server.receive, args, call.method, call.run)
         if self.lossy and not call.policy.long_poll:
             tries = 0 if call.retry is None else call.retry.tries
             owner.after(DEADLINE, self._expired, call, tries, daemon=True)

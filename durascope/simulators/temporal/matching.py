@@ -116,17 +116,22 @@ class Matching:
         return self._queue(("workflow", name))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
-        if any(poll.link.open for poll in queue.polls):
-            return True
+        for poll in queue.polls:
+            if poll.link.open:
+                return True
         return queue.last_poll_at is not None and self.server.world.now - queue.last_poll_at <= self._window
 
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
-        self.server.world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+        world = self.server.world
+        if world.full:
+            world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+        else:
+            world.recorder.count += 1
         polls = queue.polls
         while polls:
             poll = polls.popleft()
             if poll.link.open:
-                queue.last_poll_at = self.server.world.now
+                queue.last_poll_at = world.now
                 if not self.server.start_task(task, poll, queue.id[0]):
                     polls.appendleft(poll)
                 return
@@ -148,9 +153,9 @@ class Matching:
         queue.polls.append(poll)
 
     def _from_backlog(self, queue: TaskQueue) -> QueuedTask | None:
-        filled = [partition for partition in queue.backlog.partitions if partition]
-        if not filled:
+        if not any(queue.backlog.partitions):
             return None
+        filled = [partition for partition in queue.backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
         state = filled[0][0].state

@@ -80,8 +80,8 @@ class Link:
             channel.answered(call, answer)
             return
         server = self.server
-        self.network.send(
-            server, channel.owner, server.delays.call, channel.answered, call, answer, what=call.method, run=call.run
+        self.network.post(
+            server, channel.owner, server.delays.call, channel.answered, (call, answer), call.method, call.run
         )
 
     def push(self, task: TaskForWorker) -> None:

@@ -69,7 +69,8 @@ class Worker(Component):
         self.options = options
         self.server = engine.server
         self.services = engine.services
-        self.delays = engine.server.delays
+        delays = engine.server.delays
+        self._takes, self._replays, self._reports = (delays.of(name) for name in ("workflow_task", "replay", "report"))
         self.channel: Channel
         self.cache_size = options.cache
         self.slots = options.slots
@@ -196,9 +197,9 @@ class Worker(Component):
         if processing.heartbeat is not None:
             self.cancel(processing.heartbeat)
         task = processing.task
-        took = self.delays("workflow_task", task.luck, task.last_written_id)
+        took = self._takes(task.luck, task.last_written_id)
         if processing.replays:
-            took += self.delays("replay", task.luck, task.last_written_id)
+            took += self._replays(task.luck, task.last_written_id)
         self.after(took, self._answer, processing, done)
 
     def _answer(self, processing: Processing, done: TaskCompletion) -> None:
@@ -319,7 +320,7 @@ class Worker(Component):
     def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; the answer frees its slot."""
         args = (task,) if content is None else (task, content)
-        delay = self.delays("report", task.luck, task.scheduled_id * 1000 + task.attempt)
+        delay = self._reports(task.luck, task.scheduled_id * 1000 + task.attempt)
         self.channel.call(method, args, None, REPORTS, run=task.run, delay=delay)
 
     # ---- the end -------------------------------------------------------------------------------------------
