@@ -40,7 +40,7 @@ class Bodies:
         luck = self.services.world.luck
         takes = body.takes(luck, info, key, number) / SECOND
         await self.pass_moment(run, name, number, "started")
-        outcome = body.outcome(luck, info, key, number, down=await self._is_down(body))
+        outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
             await asyncio.sleep(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")

@@ -71,7 +71,7 @@ class Body:
         spread = takes[0] if attempt == 1 or len(takes) == 1 else takes[min(attempt, len(takes)) - 1]
         return spread.values[0] if spread.shape == "fixed" else spread.at(luck("latency", run.luck, key, attempt))
 
-    def outcome(self, luck: Luck, run: RunInfo, key: str, attempt: int, *, down: bool) -> Outcome:
+    def outcome(self, luck: Luck, run: RunInfo, key: str, attempt: int, down: bool) -> Outcome:
         """How that attempt ends, decided by the scenario and by luck, the same on every engine."""
         fails = self._fails
         if fails is not None and fails.fails(attempt):

@@ -39,18 +39,19 @@ class Services:
         self._begun: dict[tuple[str, str], int] = {}
         self._had: dict[tuple[str, str, str], int] = {}
         self._keys: set[tuple[str, str, str]] = set()
-        self._down: dict[str, int] = {}
+        self.down: dict[str, int] = {}
+        """Outages under way, by service."""
         self._bodies: dict[int, Body] = {}
 
     def outage(self, name: str, duration: int) -> None:
-        self._down[name] = self._down.get(name, 0) + 1
+        self.down[name] = self.down.get(name, 0) + 1
         self.world.emit(name, Kind.OUTAGE_STARTED)
         if duration < FOREVER:
             self.world.ahead(duration, self._recover, name)
 
     def _recover(self, name: str) -> None:
-        self._down[name] -= 1
-        if not self._down[name]:
+        self.down[name] -= 1
+        if not self.down[name]:
             self.world.emit(name, Kind.OUTAGE_ENDED)
 
     def begun(self, run: RunInfo, key: str) -> int:
@@ -106,7 +107,7 @@ class Services:
         return body
 
     def is_down(self, body: Body) -> bool:
-        return bool(self._down) and body.lane is not None and self._down.get(body.lane, 0) > 0
+        return body.lane is not None and self.down.get(body.lane, 0) > 0
 
     def take_effect(self, run: RunInfo, body: Body, name: str, key: str, attempt: int) -> None:
         handed, known = None, False
@@ -154,8 +155,8 @@ class Execution:
         services, body, run, attempt = self.services, self.body, self.run, self.attempt
         world = services.world
         world.moment(self.app.name, Kind.STEP_STARTED, run, self.name, attempt)
-        down = services.is_down(body)
-        outcome = self._outcome = body.outcome(world.luck, run, self.key, attempt, down=down)
+        down = bool(services.down) and services.is_down(body)
+        outcome = self._outcome = body.outcome(world.luck, run, self.key, attempt, down)
         if body.has_effect(outcome, attempt):
             self._after(int(self.takes * body.effect_at), self._effect)
         else:
@@ -164,7 +165,7 @@ class Execution:
     def _effect(self) -> None:
         """The service changes something, unless it is away just now."""
         services, body, run, name, attempt = self.services, self.body, self.run, self.name, self.attempt
-        if services.is_down(body):
+        if services.down and services.is_down(body):
             self._outcome = UNAVAILABLE
         else:
             world, lane = services.world, self.app.name
@@ -177,7 +178,7 @@ class Execution:
         """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
         self._call = None
         services, outcome = self.services, self._outcome
-        if outcome.error is None and services.is_down(self.body):
+        if services.down and outcome.error is None and services.is_down(self.body):
             outcome = UNAVAILABLE
         if outcome.error is None:
             services.world.moment(self.app.name, Kind.STEP_REPORTED, self.run, self.name, self.attempt)

@@ -113,8 +113,7 @@ class WorkflowSdk(Sdk):
         if self.cancelling is not None and self.cancelling.returns:
             raise self.cancelling
 
-    def after_step(self, step: Step) -> None:
-        self.before_step(step)
+    after_step = before_step
 
     # ---- run -----------------------------------------------------------------------------------------------
 
@@ -399,6 +398,7 @@ class WorkflowSdk(Sdk):
         issued, update = self.instance.issued, self.workflow.updates.get(name)
         if not self._valid(name, payload, validate=validate):
             issued.append(Command("RejectUpdate", 0, name, {"id": update_id}))
+            self.instance.rejections = True
             return
         issued.append(Command("AcceptUpdate", 0, name, {"id": update_id, "payload": payload}))
         self._open_updates += 1
