@@ -170,7 +170,7 @@ class Connection:
     """
 
     __slots__ = (
-        "_arrives", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost", "open", "patience",
+        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost", "open", "patience",
         "run", "server", "what",
     )  # fmt: skip
 
@@ -188,9 +188,11 @@ class Connection:
         self.on_lost: dict[Component, Handler] = {}
         self.patience: int | None = None
         """Microseconds; None: what is sent to an end that is cut off is lost."""
-        self._stalled: list[tuple[Any, ...]] = []
+        self._stalled: list[tuple[Any, ...]] | None = None
         self._stalled_at = 0
-        self._arrives: dict[Component, int] = {}
+        self._at_client = 0
+        """When the last message that was sent to it arrives."""
+        self._at_server = 0
         client.connections[self] = None
 
     def peer(self, end: Component) -> Component:
@@ -200,19 +202,20 @@ class Connection:
         """Has the other end run `handler(*args)`, after everything that was sent to it before."""
         if self.closed:
             return
-        world, receiver = self.network.world, self.server if sender is self.client else self.client
-        now = world.now
-        arrives = now + (self.delay if delay is None else delay)
-        if arrives < self._arrives.get(receiver, 0):
-            arrives = self._arrives[receiver]
+        world = self.network.world
+        arrives = world.now + (self.delay if delay is None else delay)
+        if sender is self.client:
+            receiver = self.server
+            arrives = self._at_server = max(arrives, self._at_server)
         else:
-            self._arrives[receiver] = arrives
+            receiver = self.client
+            arrives = self._at_client = max(arrives, self._at_client)
         if what:
             if world.full:
                 world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
             else:
                 world.recorder.count += 1
-        world.post(arrives - now, self._deliver, (sender, receiver, receiver.incarnation, handler, args, what))
+        world.post(arrives - world.now, self._deliver, (sender, receiver, receiver.incarnation, handler, args, what))
 
     def _deliver(
         self,
@@ -241,7 +244,8 @@ class Connection:
 
     def _stall(self, *message: Any) -> None:
         """Keeps a message that could not be delivered, and all that come after it, for another try."""
-        if not self._stalled:
+        if self._stalled is None:
+            self._stalled = []
             self._stalled_at = self.network.world.now
             self.network.world.after(RETRANSMIT_US, self._retransmit, RETRANSMIT_US)
         self._stalled.append(message)
@@ -251,13 +255,14 @@ class Connection:
         if self.closed:
             return
         if self.network.reachable(self.client, self.server):
-            stalled, self._stalled = self._stalled, []
-            for message in stalled:
+            stalled, self._stalled = self._stalled, None
+            for message in stalled or ():
                 self._deliver(*message)
         elif world.now - self._stalled_at >= (self.patience or 0):
+            on_lost = self.on_lost
             self.close()
             for end in (self.client, self.server):
-                handler = self.on_lost.get(end)
+                handler = on_lost.get(end)
                 if handler is not None and end.alive:
                     end.execute(handler)
         else:
@@ -266,6 +271,7 @@ class Connection:
     def close(self) -> None:
         """Ends the connection on both sides; nobody is told, what is under way is dropped."""
         self.closed = True
+        self.on_lost = {}
         self.client.connections.pop(self, None)
         self.server.connections.pop(self, None)
 
@@ -276,7 +282,7 @@ class Connection:
         peer = self.peer(dead)
         handler = self.on_lost.get(peer)
         world = self.network.world
-        delay = max(self.delay, self._arrives.get(peer, 0) - world.now)
+        delay = max(self.delay, (self._at_client if peer is self.client else self._at_server) - world.now)
         world.after(delay, self._lost, peer, peer.incarnation, handler)
 
     def _lost(self, peer: Component, incarnation: int, handler: Handler | None) -> None:

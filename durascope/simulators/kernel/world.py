@@ -147,7 +147,7 @@ class World:
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
         if call is not None and call.fn is not None:
-            call.fn = None
+            call.fn, call.args = None, ()
             if not call.daemon:
                 self.pending -= 1
             self._void += 1

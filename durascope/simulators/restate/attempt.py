@@ -182,6 +182,7 @@ class Attempt:
             for execution in self.executing.values():
                 if execution is not None:
                     execution.cancel()
+        del self.context, self.program, self._root  # they hold on to the attempt
 
     def _flush(self) -> None:
         messages, self.vm.output = self.vm.output, []
