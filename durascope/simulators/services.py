@@ -18,6 +18,11 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World
 
+_STEP_STARTED: Final = Kind.STEP_STARTED
+_STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
+_STEP_AFTER_EFFECT: Final = Kind.STEP_AFTER_EFFECT
+_STEP_REPORTED: Final = Kind.STEP_REPORTED
+
 KNOWN_BODIES: Final = 1_000
 """So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
 
@@ -154,7 +159,7 @@ class Execution:
     def begin(self) -> None:
         services, body, run, attempt = self.services, self.body, self.run, self.attempt
         world = services.world
-        world.moment(self.app.name, Kind.STEP_STARTED, run, self.name, attempt)
+        world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
         down = bool(services.down) and services.is_down(body)
         outcome = self._outcome = body.outcome(world.luck, run, self.key, attempt, down)
         if body.has_effect(outcome, attempt):
@@ -169,9 +174,9 @@ class Execution:
             self._outcome = UNAVAILABLE
         else:
             world, lane = services.world, self.app.name
-            world.moment(lane, Kind.STEP_BEFORE_EFFECT, run, name, attempt)
+            world.moment(lane, _STEP_BEFORE_EFFECT, run, name, attempt)
             services.take_effect(run, body, name, self.key, attempt)
-            world.moment(lane, Kind.STEP_AFTER_EFFECT, run, name, attempt)
+            world.moment(lane, _STEP_AFTER_EFFECT, run, name, attempt)
         self._after(self.takes - int(self.takes * body.effect_at), self._end)
 
     def _end(self) -> None:
@@ -181,7 +186,7 @@ class Execution:
         if services.down and outcome.error is None and services.is_down(self.body):
             outcome = UNAVAILABLE
         if outcome.error is None:
-            services.world.moment(self.app.name, Kind.STEP_REPORTED, self.run, self.name, self.attempt)
+            services.world.moment(self.app.name, _STEP_REPORTED, self.run, self.name, self.attempt)
         else:
             services.world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
         self.report(outcome)

@@ -57,7 +57,8 @@ class Component:
         if not daemon:
             world.pending += 1
         call = Call(fn, args, world.recorder.cause, daemon, self, self.incarnation)
-        heappush(world.queue, (world.now + delay, NORMAL, world.number(), call))
+        number = world.number
+        heappush(world.queue, (world.now + delay, NORMAL, number(), call))
         return call
 
     def cancel(self, call: Call | None) -> None:

@@ -30,6 +30,7 @@ class Network:
     def __init__(self, world: World) -> None:
         self.world = world
         self._cuts: dict[frozenset[str], int] = {}
+        self._arrive = self._deliver
 
     # ---- cuts ------------------------------------------------------------------------------------------------
 
@@ -78,7 +79,8 @@ class Network:
             world.recorder.count += 1
         world.pending += 1
         message = (sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused)
-        entry = (world.now + delay, NORMAL, world.number(), None, self._deliver, message, world.recorder.cause)
+        number = world.number
+        entry = (world.now + delay, NORMAL, number(), None, self._arrive, message, world.recorder.cause)
         heappush(world.queue, entry)
 
     def _deliver(
@@ -170,8 +172,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost", "open", "patience",
-        "run", "server", "what",
+        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost",
+        "open", "patience", "run", "server", "what",
     )  # fmt: skip
 
     def __init__(

@@ -133,7 +133,8 @@ class World:
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The same for what nobody can take back, as a message that has left: it needs no `Call`, only its entry."""
         self.pending += 1
-        heappush(self.queue, (self.now + delay, NORMAL, self.number(), None, fn, args, self.recorder.cause))
+        number = self.number
+        heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
         """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""

@@ -98,6 +98,9 @@ class Channel:
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
         self._delay = server.delays.call
+        self._receive = server.receive
+        self.hear = self.answered
+        """Takes an answer."""
         self._count = 0
 
     def call(
@@ -160,7 +163,7 @@ class Channel:
         if call.leaves_at > owner.world.now:
             delay += call.leaves_at - owner.world.now
         args = (connection, server.incarnation, self, call)
-        self.network.post(owner, server, delay, server.receive, args, call.method, call.run)
+        self.network.post(owner, server, delay, self._receive, args, call.method, call.run)
         if self.lossy and not call.policy.long_poll:
             tries = 0 if call.retry is None else call.retry.tries
             owner.after(DEADLINE, self._expired, call, tries, daemon=True)

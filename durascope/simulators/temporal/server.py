@@ -81,7 +81,7 @@ class Link:
             return
         server = self.server
         self.network.post(
-            server, channel.owner, server.delays.call, channel.answered, (call, answer), call.method, call.run
+            server, channel.owner, server.delays.call, channel.hear, (call, answer), call.method, call.run
         )
 
     def push(self, task: TaskForWorker) -> None:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.activities import ActivityTask
     from durascope.simulators.temporal.engine import Temporal
 
+_WORK_STARTED: Final = Kind.WORK_STARTED
+_WORK_ENDED: Final = Kind.WORK_ENDED
 MAX_EAGER: Final = 3
 """Activities per workflow task that may start eagerly (A12)."""
 POLLERS: Final = 5
@@ -143,7 +145,7 @@ class Worker(Component):
     def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
         run = task.run
         processing = self.tasks[task.run_id] = Processing(task, instance)
-        self.world.emit(self.name, Kind.WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
+        self.world.emit(self.name, _WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
         if processing.replays:
             self.world.emit(self.name, Kind.REPLAY_STARTED, run)
         self._go_on(processing, "")
@@ -208,7 +210,7 @@ class Worker(Component):
         world = self.world
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_ENDED, run)
-        world.emit(self.name, Kind.WORK_ENDED, run, detail=done.failed or "done")
+        world.emit(self.name, _WORK_ENDED, run, detail=done.failed or "done")
         if task.task is None:
             self._free(processing, instance)
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)

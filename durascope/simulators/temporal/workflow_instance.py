@@ -49,9 +49,8 @@ class WorkflowInstance:
 
     __slots__ = (
         "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local",
-        "local_news", "loop",
-        "machines", "markers", "options", "outgoing", "patches", "primary", "processed", "program", "rejections", "replaying",
-        "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
+        "local_news", "loop", "machines", "markers", "options", "outgoing", "patches", "primary", "processed",
+        "program", "rejections", "replaying", "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
     )  # fmt: skip
 
     def __init__(self, worker: Worker, run_id: int, options: StartOptions, workflow: Workflow) -> None:
