@@ -56,9 +56,8 @@ class Component:
         world = self.world
         if not daemon:
             world.pending += 1
-        call = Call(fn, args, world.recorder.cause, daemon, self, self.incarnation)
-        number = world.number
-        heappush(world.queue, (world.now + delay, NORMAL, number(), call))
+        call, number = Call(daemon, self, self.incarnation), world.number
+        heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
         return call
 
     def cancel(self, call: Call | None) -> None:

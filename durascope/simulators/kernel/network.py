@@ -31,6 +31,7 @@ class Network:
         self.world = world
         self._cuts: dict[frozenset[str], int] = {}
         self._arrive = self._deliver
+        self._recorder, self._queue, self._number = world.recorder, world.queue, world.number
 
     # ---- cuts ------------------------------------------------------------------------------------------------
 
@@ -65,57 +66,61 @@ class Network:
         If it is dead by then, `sender` runs `on_refused()` another `delay` later (unless it has died itself); if the
         two are cut off from each other, nobody hears anything.
         """
-        self.post(sender, receiver, delay, handler, args, what, run, on_refused)
+        if on_refused is None:
+            self.post(sender, receiver, delay, handler, args, what, run)
+            return
+        world = self.world
+        world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
+        message = (sender, receiver, handler, args, what, run, delay, sender.incarnation, on_refused)
+        world.post(delay, self._deliver_or_refuse, message)
 
     def post(
         self, sender: Component, receiver: Component, delay: int, handler: Handler, args: tuple[Any, ...], what: str,
-        run: RunInfo | None, on_refused: Handler | None = None,
+        run: RunInfo | None,
     ) -> None:  # fmt: skip
-        """`send`, for those who send very often."""
-        world = self.world
+        """`send`, for those who send very often and do not care who is there."""
+        world, recorder = self.world, self._recorder
         if world.full:
             world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
         else:
-            world.recorder.count += 1
+            recorder.count += 1
         world.pending += 1
-        message = (sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused)
-        number = world.number
-        entry = (world.now + delay, NORMAL, number(), None, self._arrive, message, world.recorder.cause)
-        heappush(world.queue, entry)
+        number, message = self._number, (sender, receiver, handler, args, what, run)
+        heappush(self._queue, (world.now + delay, NORMAL, number(), None, self._arrive, message, recorder.cause))
 
     def _deliver(
-        self,
-        sender: Component,
-        incarnation: int,
-        receiver: Component,
-        delay: int,
-        handler: Handler,
-        args: tuple[Any, ...],
-        what: str,
+        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
         run: RunInfo | None,
-        on_refused: Handler | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         world = self.world
         if self._cuts and not self.reachable(sender, receiver):
             world.emit(receiver.name, Kind.MESSAGE_LOST, run, detail=(sender.name, what))
-        elif not receiver.alive:
+            return
+        if not receiver.alive:
             world.emit(receiver.name, Kind.MESSAGE_REFUSED, run, detail=(sender.name, what))
-            if on_refused is not None and sender.alive and sender.incarnation == incarnation:
-                sender.after(delay, on_refused)
+            return
+        if world.full:
+            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
         else:
-            if world.full:
-                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
-            else:
-                world.recorder.count += 1
-            if receiver.hung is None:  # `World.run_in`, without the call
-                world.running = receiver
-                try:  # noqa: SIM105
-                    handler(*args)
-                except Killed:
-                    pass
-                world.running = None
-            else:
-                receiver.hung.append((handler, args))
+            self._recorder.count += 1
+        if receiver.hung is None:  # `World.run_in`, without the call
+            world.running = receiver
+            try:  # noqa: SIM105
+                handler(*args)
+            except Killed:
+                pass
+            world.running = None
+        else:
+            receiver.hung.append((handler, args))
+
+    def _deliver_or_refuse(
+        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
+        run: RunInfo | None, delay: int, incarnation: int, on_refused: Handler,
+    ) -> None:  # fmt: skip
+        refused = not receiver.alive and self.reachable(sender, receiver)
+        self._deliver(sender, receiver, handler, args, what, run)
+        if refused and sender.alive and sender.incarnation == incarnation:
+            sender.after(delay, on_refused)
 
     # ---- connections -----------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
-from simpy.events import NORMAL, URGENT
+from simpy.events import NORMAL, URGENT, EventPriority
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.luck import Luck
@@ -25,6 +25,9 @@ HOPELESS_ATTEMPT: Final = 1_000
 """A run whose step has been attempted this often is not followed any further: it retries for ever."""
 
 
+_LAST: Final = 2
+"""A priority below SimPy's."""
+
 IDLE_CALLS: Final = 30_000
 """So many callbacks in a row without a step's moment, a run's begin or end, and nothing to come from outside:
 somebody retries in vain, for ever."""
@@ -39,30 +42,29 @@ class Killed(BaseException):
 
 
 class Call(simpy.Event):
-    """A callback at a moment of the future, with the cause of what it will do: an event without anybody to tell."""
+    """What stands for a callback that can be taken back, or that belongs to a component: an event that tells nobody."""
 
-    __slots__ = ("args", "cause", "daemon", "fn", "incarnation", "owner")
+    __slots__ = ("daemon", "incarnation", "live", "owner")
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        cause: int | None,
-        daemon: bool,
-        owner: Component | None = None,
-        incarnation: int = 0,
-    ) -> None:
-        self.fn: Callable[..., Any] | None = fn
-        self.args = args
-        self.cause = cause
+    def __init__(self, daemon: bool, owner: Component | None = None, incarnation: int = 0) -> None:
+        self.live = True
+        """It has neither happened nor been taken back."""
         self.daemon = daemon
         self.owner = owner
         """Whose code it is; it happens only if that incarnation of it still lives."""
         self.incarnation = incarnation
 
 
+END: Final = object()
+"""What stands in the queue where the simulation is to end."""
+
+
 class Clock(simpy.Environment):
-    """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too."""
+    """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too.
+
+    An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
+    that nobody can take back, and SimPy's own events have no function.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -77,10 +79,18 @@ class Clock(simpy.Environment):
     @_now.setter
     def _now(self, _: float) -> None: ...
 
-    def happen(self, event: simpy.Event) -> None:
-        """One of SimPy's own events that has left the queue, as `step` has it."""
-        heappush(self.queue, (self.world.now, URGENT, -1, event))
-        self.step()
+    def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
+        entry = (self.world.now + delay, priority, self.number(), event, None, (), self.world.recorder.cause)
+        heappush(self.queue, entry)
+
+    @staticmethod
+    def happens(event: simpy.Event) -> None:
+        """One of SimPy's own events, as its `step` has it."""
+        callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event._defused:
+            raise event._value
 
 
 class World:
@@ -95,7 +105,7 @@ class World:
         """Microseconds since the start."""
         self.env = Clock(self)
         self.queue = self.env.queue
-        """What is to happen: (µs, priority, number, SimPy event), or what `post` makes. The kernel's own."""
+        """What is to happen. The kernel's own."""
         self.number = self.env.number
         self.luck = Luck(seed)
         self.recorder = Recorder(full=full)
@@ -117,7 +127,6 @@ class World:
         self._progress = 0
         self._runs = 0
         self._ahead = 0
-        self._stopped = False
         self._hopeless: set[str] = set()
 
     # ---- the future ----------------------------------------------------------------------------------------
@@ -126,12 +135,12 @@ class World:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
         if not daemon:
             self.pending += 1
-        call = Call(fn, args, self.recorder.cause, daemon)
-        heappush(self.queue, (self.now + delay, NORMAL, self.number(), call))
+        call = Call(daemon)
+        heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
         return call
 
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The same for what nobody can take back, as a message that has left: it needs no `Call`, only its entry."""
+        """The same for what nobody can take back, as a message that has left: nothing has to stand for it."""
         self.pending += 1
         number = self.number
         heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
@@ -139,7 +148,7 @@ class World:
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
         """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
         self._ahead += 1
-        self.after(delay, self._arrive, fn, args)
+        self.post(delay, self._arrive, (fn, args))
 
     def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._ahead -= 1
@@ -147,8 +156,8 @@ class World:
 
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
-        if call is not None and call.fn is not None:
-            call.fn, call.args = None, ()
+        if call is not None and call.live:
+            call.live = False
             if not call.daemon:
                 self.pending -= 1
             self._void += 1
@@ -157,7 +166,7 @@ class World:
 
     def _drop_void(self) -> None:
         """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
-        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].fn is not None)
+        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].live)
         heapify(self.queue)
         self._void = 0
 
@@ -169,52 +178,54 @@ class World:
 
     def _interrupt(self, fn: Callable[[], Any]) -> None:
         self.pending += 1
-        self.env.schedule(Call(fn, (), self.recorder.cause, daemon=False), URGENT)
+        heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
-        recorder = self.recorder
-        queue = self.queue
-        idle, progress = 0, self._progress
-        while self.pending and not self._stopped and queue[0][0] <= HORIZON_US:
-            idle += 1
-            if idle >= IDLE_CALLS:
-                if self._progress == progress and not self._ahead:
-                    break
-                idle, progress = 0, self._progress
-            entry = heappop(queue)
-            self.now = entry[0]
-            call = entry[3]
+        heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
+        while True:
+            progress = self._progress
+            if self._run_on(IDLE_CALLS) or (self._progress == progress and not self._ahead):
+                return
+
+    def _run_on(self, calls: int) -> bool:
+        """So many callbacks; True if the simulation has ended with them."""
+        recorder, queue = self.recorder, self.queue
+        for _ in range(calls):
+            if not self.pending:
+                return True
+            at, _, _, call, fn, args, cause = heappop(queue)
             if call is None:
+                self.now, recorder.cause = at, cause
                 self.pending -= 1
-                recorder.cause = entry[6]
-                entry[4](*entry[5])
-                continue
-            if type(call) is not Call:
-                self.env.happen(call)
-                continue
-            fn = call.fn
-            if fn is None:
+                fn(*args)
+            elif type(call) is not Call:
+                if call is END:
+                    return True
+                self.now, recorder.cause = int(at), cause
+                self.env.happens(call)
+            elif not call.live:
                 self._void -= 1
-                continue
-            call.fn = None
-            if not call.daemon:
-                self.pending -= 1
-            recorder.cause = call.cause
-            owner = call.owner
-            if owner is None:
-                fn(*call.args)
-            elif owner.incarnation != call.incarnation or not owner.alive:
-                pass
-            elif owner.hung is None:
-                self.running = owner
-                try:  # noqa: SIM105 - as in `run_in`; this is the innermost loop
-                    fn(*call.args)
-                except Killed:
-                    pass
-                self.running = None
             else:
-                owner.hung.append((fn, call.args))
+                self.now, recorder.cause = at, cause
+                call.live = False
+                if not call.daemon:
+                    self.pending -= 1
+                owner = call.owner
+                if owner is None:
+                    fn(*args)
+                elif owner.incarnation != call.incarnation or not owner.alive:
+                    pass
+                elif owner.hung is None:
+                    self.running = owner
+                    try:  # noqa: SIM105 - as in `run_in`; this is the innermost loop
+                        fn(*args)
+                    except Killed:
+                        pass
+                    self.running = None
+                else:
+                    owner.hung.append((fn, args))
+        return False
 
     def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Runs code of a living component that nobody else's code has called."""
@@ -229,7 +240,8 @@ class World:
         self.running = None
 
     def stop(self) -> None:
-        self._stopped = True
+        """Nothing happens any more after the code that is running."""
+        heappush(self.queue, (-1, URGENT, self.number(), END, None, (), None))
 
     # ---- what happens --------------------------------------------------------------------------------------
 
