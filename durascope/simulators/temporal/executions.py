@@ -164,8 +164,8 @@ class Executions:
     def _ended_from_outside(
         self, state: MutableState, kind: str, attributes: dict[str, Any], successor: StartOptions | None = None
     ) -> None:
-        """What is buffered is dropped (§5)."""
-        state.history.buffer.clear()
+        """A task that is started fails first, and what it has kept in the buffer is written (§5)."""
+        self.server.workflow_tasks.force_close(state)
         self.server.workflow_tasks.drop(state)
         state.history.append(kind, self.server.world.now, attributes)
         self._close(state, kind, successor)

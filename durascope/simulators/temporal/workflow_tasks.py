@@ -268,20 +268,41 @@ class WorkflowTasks:
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
-        if task.kind != "transient":
-            self.write(state, task)
-            state.history.append(
-                "WorkflowTaskFailed",
-                self.server.world.now,
-                {
-                    "scheduled_event_id": task.scheduled_id,
-                    "started_event_id": task.started_id,
-                    "cause": cause,
-                    "message": message,
-                    "identity": task.worker,
-                },
-            )
+        self._failed(state, task, cause, message, task.worker)
         self._again(state, task)
+
+    def force_close(self, state: MutableState) -> None:
+        """The server fails the started task by itself, and numbers what is buffered: the run ends from outside (§5).
+
+        That the events are numbered now, and not when the next task is scheduled, leaves the attempt as it is.
+        """
+        task = state.wft
+        if task is not None and task.started_at is not None:
+            self._failed(state, task, "force-close-command", "", "history-service")
+            self._count(state, task)
+            state.history.flush()
+
+    def buffer_is_full(self, state: MutableState) -> None:
+        """More is buffered than may be: the started task fails, and another one tells of it all (§5)."""
+        self.force_close(state)
+        self.server.updates.send_again(state)
+        self.schedule(state)
+
+    def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
+        if task.kind == "transient":
+            return
+        self.write(state, task)
+        state.history.append(
+            "WorkflowTaskFailed",
+            self.server.world.now,
+            {
+                "scheduled_event_id": task.scheduled_id,
+                "started_event_id": task.started_id,
+                "cause": cause,
+                "message": message,
+                "identity": identity,
+            },
+        )
 
     def not_closed(self, state: MutableState, task: WorkflowTask) -> None:
         """Start-to-close has passed: whoever has it is taken for dead (W5)."""
@@ -323,7 +344,15 @@ class WorkflowTasks:
         )
 
     def _again(self, state: MutableState, task: WorkflowTask) -> None:
-        """The next try: normal and with events if this one was sticky, else transient (W6)."""
+        """The next try, at once."""
+        self._count(state, task)
+        state.flush()
+        self.server.updates.send_again(state)
+        self.schedule(state)
+        self.server.commit(state)
+
+    def _count(self, state: MutableState, task: WorkflowTask) -> None:
+        """The next try is normal and with events if this one was sticky, else transient (W6)."""
         self.server.timers.cancel(state.wft_timer)
         state.wft = None
         if state.sticky is not None:
@@ -331,10 +360,6 @@ class WorkflowTasks:
             state.wft_attempt = 1
         else:
             state.wft_attempt = task.attempt + 1
-        state.flush()
-        self.server.updates.send_again(state)
-        self.schedule(state)
-        self.server.commit(state)
 
     def drop(self, state: MutableState) -> None:
         """The run is over: nobody needs the task any more."""
