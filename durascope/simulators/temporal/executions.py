@@ -54,6 +54,8 @@ class Executions:
         `first_task`: now · later (a child's, in a second transition) · eager (A12b).
         """
         server, now, store = self.server, self.server.world.now, self.server.store
+        if options.execution == 1:
+            options = self._under_its_own_name(options)
         store.last_run_id += 1
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
@@ -86,6 +88,16 @@ class Executions:
             server.world.run_started(HISTORY, options.run)
         server.commit(state)
         return state
+
+    def _under_its_own_name(self, options: StartOptions) -> StartOptions:
+        """A request makes two runs if another run of its id began, and ended, before it was repeated (§8).
+
+        The server knows the request of the latest run only; what it has started before is another run.
+        """
+        run, begun = options.run, self.server.world.recorder.runs
+        while run.name in begun:
+            run = replace(run, name=f"{run.name} again", luck=f"{run.luck}/again")
+        return options if run is options.run else replace(options, run=run)
 
     def _start_eagerly(self, state: MutableState) -> None:
         """The first task goes out with the answer to the start: client and worker share a process (A12b)."""
