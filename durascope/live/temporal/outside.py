@@ -159,8 +159,11 @@ class Outside:
             await asyncio.sleep(0.001)
 
     async def _start_eagerly(self, asked: StartOrder) -> str:
-        """Made by the worker's own process: an eager start has to come from there."""
-        reader, writer = await asyncio.open_connection(HOST, self.control)
+        """Made by the worker's own process: an eager start has to come from there. If it is down, it is none."""
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self.control)
+        except ConnectionRefusedError:
+            return str((await start(self.client, asked)).result_run_id)
         writer.write(json.dumps(asdict(asked)).encode() + b"\n")
         run_id = json.loads(await reader.readline())
         writer.close()

@@ -163,13 +163,13 @@ class MutableState:
     """Of the pending task: not started in time (sticky), or not closed in time."""
     previous_started_id: int = 0
     activities: dict[int, Activity] = field(default_factory=dict[int, Activity])
-    activity_timeouts: list[tuple[int, int, str, int]] = field(default_factory=list[tuple[int, int, str, int]])
-    """A heap of (due, scheduled id, type, attempt): the first that still holds is the next to fire."""
-    activity_timer: TimerTask | None = None
+    activity_timeouts: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
+    """A heap of (due, scheduled id, number of the type, attempt): the first that still holds is the next to fire."""
+    activity_timers: list[TimerTask] = field(default_factory=list[TimerTask])
     timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=dict[int, tuple[int, HistoryEvent]])
     """Pending user timers by timer id: when they are due, and their TimerStarted."""
     timer_heap: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    user_timer: TimerTask | None = None
+    user_timers: list[TimerTask] = field(default_factory=list[TimerTask])
     children: dict[int, Child] = field(default_factory=dict[int, Child])
     externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=dict[int, tuple[HistoryEvent, str]])
     """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
