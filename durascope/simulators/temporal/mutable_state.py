@@ -181,6 +181,8 @@ class MutableState:
     """When the first of a chain of workflow tasks was scheduled that only keep local activities alive; 0: none."""
     signals: int = 0
     cancel_requested: bool = False
+    close_attempted: bool = False
+    """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
     status: str = "running"
     started_at: int = 0
     closed_at: int = 0
@@ -203,6 +205,11 @@ class MutableState:
     @property
     def open(self) -> bool:
         return self.status == "running"
+
+    @property
+    def closing(self) -> bool:
+        """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
+        return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
     def record(self, kind: str, at: int, **attributes: Any) -> HistoryEvent:
         """Appends an event, or buffers it while a workflow task is started (§5)."""

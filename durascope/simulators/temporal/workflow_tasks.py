@@ -253,6 +253,7 @@ class WorkflowTasks:
         )
         state.wft = None
         state.wft_attempt = 1
+        state.close_attempted = False
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
         eager, cancelled = server.commands.apply(state, completed, done, link)
@@ -290,6 +291,7 @@ class WorkflowTasks:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
         self._failed(state, task, cause, message, task.worker)
         self._again(state, task)
+        state.close_attempted = cause == "unhandled-command"
 
     def force_close(self, state: MutableState) -> None:
         """The server fails the started task by itself, and numbers what is buffered: the run ends from outside (§5).
@@ -375,6 +377,7 @@ class WorkflowTasks:
         """The next try is normal and with events if this one was sticky, else transient (W6)."""
         self.server.timers.cancel(state.wft_timer)
         state.wft = None
+        state.close_attempted = False
         if state.sticky is not None:
             state.sticky = None
             state.wft_attempt = 1
