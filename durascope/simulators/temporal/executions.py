@@ -191,11 +191,9 @@ class Executions:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         successor: StartOptions | None = None
         if command.kind == "ContinueAsNewWorkflowExecution":
-            lived = now - state.started_at
             successor = replace(
                 state.options, execution=state.options.execution + 1, initiator="workflow", attempt=1,
-                resume_at=attributes["done"], carried=attributes["carried"],
-                delay=max(0, self._reuse_interval - lived),
+                resume_at=attributes["done"], carried=attributes["carried"], delay=self._backoff(state, 0),
             )  # fmt: skip
         elif command.kind == "FailWorkflowExecution" and state.options.retry is not None:
             successor = self._retry_of(state) if attributes["failure"].retryable else None
@@ -219,8 +217,16 @@ class Executions:
             return None
         return replace(
             options, execution=options.execution + 1, initiator="retry", attempt=options.attempt + 1,
-            delay=max(1000, policy.interval(options.attempt)),
+            delay=self._backoff(state, max(1000, policy.interval(options.attempt))),
         )  # fmt: skip
+
+    def _backoff(self, state: MutableState, asked: int) -> int:
+        """What the next run waits before its first task: no two of a chain begin within a second (§9).
+
+        What counts of this run is its life after its own backoff.
+        """
+        lived = self.server.world.now - state.started_at - state.options.delay
+        return asked if lived + asked >= self._reuse_interval else self._reuse_interval - lived
 
     def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
         server = self.server
