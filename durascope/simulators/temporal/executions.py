@@ -153,6 +153,7 @@ class Executions:
             return
         state.cancel_requested = True
         state.record("WorkflowExecutionCancelRequested", self.server.world.now, sender=sender)
+        self.server.timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")
 
