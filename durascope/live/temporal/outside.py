@@ -148,7 +148,7 @@ class Outside:
                 self.requests[run] = "completed"
                 return
             except WorkflowUpdateFailedError as failure:
-                if not _entity_has_ended(failure):
+                if not _run_has_ended(failure):
                     self.requests[run] = "failed"
                     return
             except RPCError as error:
@@ -215,8 +215,8 @@ class Outside:
         try:
             await update
             self._answers.setdefault(name, []).append("completed")
-        except WorkflowUpdateFailedError:
-            self._answers.setdefault(name, []).append("rejected")
+        except WorkflowUpdateFailedError as failure:
+            self._answers.setdefault(name, []).append("aborted" if _run_has_ended(failure) else "rejected")
 
     async def _query(self, name: str, query: Awaitable[object]) -> None:
         try:
@@ -237,6 +237,6 @@ def _summed(words: list[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
 
 
-def _entity_has_ended(failure: WorkflowUpdateFailedError) -> bool:
+def _run_has_ended(failure: WorkflowUpdateFailedError) -> bool:
     """Whether the update failed because its workflow completed before or while it was worked off."""
     return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
