@@ -239,9 +239,7 @@ class Activities:
             heappop(heap)
         if heap:
             first = heap[0]
-            timers.ensure(
-                state.activity_timers, first[0], "activity_timeout", state, first, lambda each: self._holds(state, each)
-            )
+            timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
         else:
             for task in state.activity_timers:
                 timers.cancel(task)

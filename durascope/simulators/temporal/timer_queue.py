@@ -109,17 +109,17 @@ class TimerQueue:
             self._arm()
 
     def ensure(
-        self, tasks: list[TimerTask], due: int, handler: str, state: Any, subject: Any, holds: Callable[[Any], Any]
+        self, tasks: list[TimerTask], due: int, handler: str, state: Any, subject: Any, holds: Callable[[Any, Any], Any]
     ) -> None:
         """Sees to it that among a run's `tasks` there is one for the subject, which comes first now (T3).
 
-        What came first before keeps its task as long as it `holds`: it is not stretched another time.
+        What came first before keeps its task as long as it `holds(state, subject)`: it is not stretched another time.
         """
         spare: TimerTask | None = None
         for task in tasks:
             if task.live and task.subject == subject:
                 return
-            if not task.live or not holds(task.subject):
+            if not task.live or not holds(state, task.subject):
                 spare = task
         if spare is None:
             tasks.append(self.add(due, handler, state, subject))

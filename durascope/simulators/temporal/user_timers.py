@@ -62,10 +62,13 @@ class UserTimers:
         timers = self.server.timers
         if heap:
             due, timer_id = heap[0]
-            timers.ensure(state.user_timers, due, "user_timer", state, timer_id, state.timers.__contains__)
+            timers.ensure(state.user_timers, due, "user_timer", state, timer_id, self._pending)
         else:
             for task in state.user_timers:
                 timers.cancel(task)
+
+    def _pending(self, state: MutableState, timer_id: int) -> bool:
+        return timer_id in state.timers
 
     def due(self, state: MutableState, _: Any) -> None:
         """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
