@@ -19,6 +19,8 @@ from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 
 FILES = sorted((Path(__file__).parent / "temporal").glob("*.yaml"))
+OWN = sorted((Path(__file__).parent / "temporal_own").glob("*.yaml"))
+"""What `durascope verify --save` has recorded on the real server beside the cases."""
 SEEDS = range(20)
 TOLERANCE_US = 1_000_000
 """`lasts` is a check on timeouts, not on milliseconds."""
@@ -78,7 +80,7 @@ def differences(case: TemporalCase, trace: Trace, *, lasts: bool = True) -> list
     return wrong
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*FILES, *OWN], ids=lambda path: path.stem)
 def test_case(path: Path) -> None:
     case = case_in(path)
     for seed in SEEDS:

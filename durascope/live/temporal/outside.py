@@ -148,7 +148,7 @@ class Outside:
                 self.requests[run] = "completed"
                 return
             except WorkflowUpdateFailedError as failure:
-                if not _entity_has_ended(failure):
+                if not _run_has_ended(failure):
                     self.requests[run] = "failed"
                     return
             except RPCError as error:
@@ -159,8 +159,11 @@ class Outside:
             await asyncio.sleep(0.001)
 
     async def _start_eagerly(self, asked: StartOrder) -> str:
-        """Made by the worker's own process: an eager start has to come from there."""
-        reader, writer = await asyncio.open_connection(HOST, self.control)
+        """Made by the worker's own process: an eager start has to come from there. If it is down, it is none."""
+        try:
+            reader, writer = await asyncio.open_connection(HOST, self.control)
+        except ConnectionRefusedError:
+            return str((await start(self.client, asked)).result_run_id)
         writer.write(json.dumps(asdict(asked)).encode() + b"\n")
         run_id = json.loads(await reader.readline())
         writer.close()
@@ -212,8 +215,8 @@ class Outside:
         try:
             await update
             self._answers.setdefault(name, []).append("completed")
-        except WorkflowUpdateFailedError:
-            self._answers.setdefault(name, []).append("rejected")
+        except WorkflowUpdateFailedError as failure:
+            self._answers.setdefault(name, []).append("aborted" if _run_has_ended(failure) else "rejected")
 
     async def _query(self, name: str, query: Awaitable[object]) -> None:
         try:
@@ -234,6 +237,6 @@ def _summed(words: list[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
 
 
-def _entity_has_ended(failure: WorkflowUpdateFailedError) -> bool:
+def _run_has_ended(failure: WorkflowUpdateFailedError) -> bool:
     """Whether the update failed because its workflow completed before or while it was worked off."""
     return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"

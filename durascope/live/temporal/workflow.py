@@ -250,6 +250,20 @@ class TemporalSdk(RealSdk):
             self.host.cancelling = RunCancelled("cancel request")
         return self.host.cancelling or asyncio.CancelledError()
 
+    # ---- side by side --------------------------------------------------------------------------------------
+
+    def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
+        try:
+            return (yield from super().gather(branches))
+        except asyncio.CancelledError as error:
+            raise self._interrupted() from error
+
+    def race(self, branches: Sequence[Coroutine]) -> Coroutine:
+        try:
+            return (yield from super().race(branches))
+        except asyncio.CancelledError as error:
+            raise self._interrupted() from error
+
     # ---- run -----------------------------------------------------------------------------------------------
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:

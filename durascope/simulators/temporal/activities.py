@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
 HISTORY = "history"
 
+TIMEOUTS: Final = ("start-to-close", "schedule-to-start", "schedule-to-close", "heartbeat")
+"""In the order in which the server takes those of one activity that are due at the same time."""
+
 
 class ActivityTask:
     """What a worker gets with an activity task; it is also the token of its reports."""
@@ -216,11 +219,13 @@ class Activities:
 
     def _arm(self, state: MutableState, activity: Activity, type_: str, since: int, timeout: int) -> None:
         if timeout:
-            heappush(state.activity_timeouts, (since + timeout, activity.scheduled_id, type_, activity.attempt))
+            entry = (since + timeout, activity.scheduled_id, TIMEOUTS.index(type_), activity.attempt)
+            heappush(state.activity_timeouts, entry)
 
-    def _holds(self, state: MutableState, entry: tuple[int, int, str, int]) -> Activity | None:
+    def _holds(self, state: MutableState, entry: tuple[int, int, int, int]) -> Activity | None:
         """The activity that this timeout still concerns."""
-        _, scheduled_id, type_, attempt = entry
+        _, scheduled_id, number, attempt = entry
+        type_ = TIMEOUTS[number]
         activity = state.activities.get(scheduled_id)
         if activity is None or type_ == "schedule-to-close":
             return activity
@@ -229,17 +234,16 @@ class Activities:
         return activity if (activity.started_at is None) == (type_ == "schedule-to-start") else None
 
     def set_timer(self, state: MutableState) -> None:
-        """One timer task per run, for the earliest timeout of all its activities (T3)."""
-        heap, timer = state.activity_timeouts, state.activity_timer
+        """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""
+        heap, timers = state.activity_timeouts, self.server.timers
         while heap and self._holds(state, heap[0]) is None:
             heappop(heap)
-        timers = self.server.timers
-        if not heap:
-            timers.cancel(timer)
-        elif timer is None:
-            state.activity_timer = timers.add(heap[0][0], "activity_timeout", state)
-        elif not timer.live or timer.due != heap[0][0]:
-            timers.set(timer, heap[0][0], "activity_timeout")
+        if heap:
+            first = heap[0]
+            timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
+        else:
+            for task in state.activity_timers:
+                timers.cancel(task)
 
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""
@@ -251,10 +255,11 @@ class Activities:
             activity = self._holds(state, entry)
             if activity is None:
                 continue
-            if entry[2] == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
+            type_ = TIMEOUTS[entry[2]]
+            if type_ == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
                 self._arm(state, activity, "heartbeat", activity.heartbeat_at, activity.timeouts[3])
                 continue
-            (closed if self._timed_out(state, activity, entry[2]) else retried).append(activity)
+            (closed if self._timed_out(state, activity, type_) else retried).append(activity)
         self.set_timer(state)
         self.server.commit(state)
         for activity in retried:
@@ -340,4 +345,5 @@ class Activities:
         for activity in state.activities.values():
             self.server.timers.discard(activity.retry_timer)
         state.activities.clear()
-        self.server.timers.discard(state.activity_timer)
+        for task in state.activity_timers:
+            self.server.timers.discard(task)

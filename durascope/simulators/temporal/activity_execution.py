@@ -79,7 +79,9 @@ class ActivityExecution:
         return min(heartbeat.timeout * 4 // 5, MAX_THROTTLE)
 
     def _heartbeat(self) -> None:
-        self.worker.channel.call("heartbeat", (self.task,), self._answered, REPORTS, run=self.task.run)
+        task, worker = self.task, self.worker
+        delay = worker.delays("heartbeat", task.luck, task.scheduled_id * 1000 + task.attempt)
+        worker.channel.call("heartbeat", (task,), self._answered, REPORTS, run=task.run, delay=delay)
         self._beat = self.worker.after(self._interval(), self._heartbeat)
 
     def _answered(self, answer: Any) -> None:

@@ -54,6 +54,8 @@ class Executions:
         `first_task`: now · later (a child's, in a second transition) · eager (A12b).
         """
         server, now, store = self.server, self.server.world.now, self.server.store
+        if options.execution == 1:
+            options = self._under_its_own_name(options)
         store.last_run_id += 1
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
@@ -86,6 +88,16 @@ class Executions:
             server.world.run_started(HISTORY, options.run)
         server.commit(state)
         return state
+
+    def _under_its_own_name(self, options: StartOptions) -> StartOptions:
+        """A request makes two runs if another run of its id began, and ended, before it was repeated (§8).
+
+        The server knows the request of the latest run only; what it has started before is another run.
+        """
+        run, begun = options.run, self.server.world.recorder.runs
+        while run.name in begun:
+            run = replace(run, name=f"{run.name} again", luck=f"{run.luck}/again")
+        return options if run is options.run else replace(options, run=run)
 
     def _start_eagerly(self, state: MutableState) -> None:
         """The first task goes out with the answer to the start: client and worker share a process (A12b)."""
@@ -141,6 +153,7 @@ class Executions:
             return
         state.cancel_requested = True
         state.record("WorkflowExecutionCancelRequested", self.server.world.now, sender=sender)
+        self.server.timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")
 
@@ -164,8 +177,8 @@ class Executions:
     def _ended_from_outside(
         self, state: MutableState, kind: str, attributes: dict[str, Any], successor: StartOptions | None = None
     ) -> None:
-        """What is buffered is dropped (§5)."""
-        state.history.buffer.clear()
+        """A task that is started fails first, and what it has kept in the buffer is written (§5)."""
+        self.server.workflow_tasks.force_close(state)
         self.server.workflow_tasks.drop(state)
         state.history.append(kind, self.server.world.now, attributes)
         self._close(state, kind, successor)
@@ -179,11 +192,9 @@ class Executions:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         successor: StartOptions | None = None
         if command.kind == "ContinueAsNewWorkflowExecution":
-            lived = now - state.started_at
             successor = replace(
                 state.options, execution=state.options.execution + 1, initiator="workflow", attempt=1,
-                resume_at=attributes["done"], carried=attributes["carried"],
-                delay=max(0, self._reuse_interval - lived),
+                resume_at=attributes["done"], carried=attributes["carried"], delay=self._backoff(state, 0),
             )  # fmt: skip
         elif command.kind == "FailWorkflowExecution" and state.options.retry is not None:
             successor = self._retry_of(state) if attributes["failure"].retryable else None
@@ -207,8 +218,16 @@ class Executions:
             return None
         return replace(
             options, execution=options.execution + 1, initiator="retry", attempt=options.attempt + 1,
-            delay=max(1000, policy.interval(options.attempt)),
+            delay=self._backoff(state, max(1000, policy.interval(options.attempt))),
         )  # fmt: skip
+
+    def _backoff(self, state: MutableState, asked: int) -> int:
+        """What the next run waits before its first task: no two of a chain begin within a second (§9).
+
+        What counts of this run is its life after its own backoff.
+        """
+        lived = self.server.world.now - state.started_at - state.options.delay
+        return asked if lived + asked >= self._reuse_interval else self._reuse_interval - lived
 
     def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
         server = self.server

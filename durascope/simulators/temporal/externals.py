@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.mutable_state import Child, MutableState, Parent, StartOptions
 
 if TYPE_CHECKING:
@@ -128,8 +129,13 @@ class Externals:
         sender = self._open(run_id)
         if sender is None or initiated_id not in sender.externals:
             return
-        event, workflow_id = sender.externals.pop(initiated_id)
+        event, workflow_id = sender.externals[initiated_id]
         target = self.server.executions.open_run(workflow_id)
+        if target is not None and target.closing:
+            pause = duration("throttle_retry")
+            self.server.transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
+            return
+        del sender.externals[initiated_id]
         name = event.attributes["name"]
         accepted = target is not None and self.server.executions.signalled(
             target, name, event.attributes["payload"], (run_id, initiated_id)

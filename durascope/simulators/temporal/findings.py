@@ -116,20 +116,26 @@ class Accounts:
     def _names(self, states: list[MutableState]) -> dict[int, str]:
         """Names of executions: `run 1`, or `run 1.1`, `run 1.2` where a run went on as another.
 
-        Where starts were refused or attached, runs are numbered as they came to be.
+        Where starts were refused or attached, or one made two runs, runs are numbered as they came to be.
         """
         chained = {state.run.name for state in states if state.options.execution > 1}
         renamed: dict[str, str] = {}
-        if self._starts["refused"] or self._starts["attached"]:
+        if self._starts["refused"] or self._starts["attached"] or any(_is_again(state.run) for state in states):
             for state in states:
-                if state.run.name == f"run {state.run.number}":
+                if state.run.name.split(" again")[0] == f"run {state.run.number}":
                     renamed.setdefault(state.run.name, f"run {len(renamed) + 1}")
         names: dict[int, str] = {}
         for state in states:
-            name = state.run.name
-            shown = renamed.get(name, name)
-            names[state.run_id] = f"{shown}.{state.options.execution}" if name in chained else shown
+            head, slash, child = state.run.name.partition("/")
+            started, dot, execution = head.partition(".")
+            shown = f"{renamed.get(started, started)}{dot}{execution}{slash}{child}"
+            names[state.run_id] = f"{shown}.{state.options.execution}" if state.run.name in chained else shown
         return names
+
+
+def _is_again(run: RunInfo) -> bool:
+    """Whether it is what a repeated start request has started another time."""
+    return run.name.endswith(" again")
 
 
 _KIND = attrgetter("kind")

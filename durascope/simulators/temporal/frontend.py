@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from durascope.simulators.temporal.commands import TaskCompletion
+from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.matching import Poll, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.updates import Query
@@ -24,6 +25,7 @@ class Frontend:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._throttled = duration("throttle_retry")
         self.methods: dict[str, Callable[..., Any]] = {
             "poll": self._poll,
             "complete workflow task": self._workflow_task_completed,
@@ -99,6 +101,9 @@ class Frontend:
             running = server.executions.create(options, signal=signal, first_task=first_task, request_id=request_id)
             if update is None:
                 link.reply(call, "started")
+        elif (signal is not None or update is not None) and running.closing:
+            self._ask_again(link, call)
+            return
         elif signal is not None:
             server.executions.signalled(running, *signal)
             link.reply(call, "attached")
@@ -106,6 +111,10 @@ class Frontend:
             link.reply(call, "attached" if conflict == "use-existing" else "refused")
         if update is not None:
             server.updates.admit(link, call, running, *update)
+
+    def _ask_again(self, link: Link, call: Call) -> None:
+        """The run is busy closing (W10): the frontend itself tries again, as whenever something is exhausted."""
+        self.server.after(self._throttled, self.methods[call.method], link, call, *call.args)
 
     def _ended(self, workflow_id: str, update_id: str) -> str:
         """What became of an update of a closed run."""
@@ -119,7 +128,9 @@ class Frontend:
 
     def _signal(self, link: Link, call: Call, workflow_id: str, name: str, payload: Any) -> None:
         state = self._open(link, call, workflow_id)
-        if state is not None:
+        if state is not None and state.closing:
+            self._ask_again(link, call)
+        elif state is not None:
             accepted = self.server.executions.signalled(state, name, payload)
             link.reply(call, "accepted" if accepted else "refused")
 
@@ -137,7 +148,9 @@ class Frontend:
 
     def _update(self, link: Link, call: Call, workflow_id: str, update_id: str, name: str, payload: Any) -> None:
         state = self._open(link, call, workflow_id)
-        if state is not None:
+        if state is not None and state.closing:
+            self._ask_again(link, call)
+        elif state is not None:
             self.server.updates.admit(link, call, state, update_id, name, payload)
 
     def _query(self, link: Link, call: Call, workflow_id: str, name: str) -> None:

@@ -41,10 +41,13 @@ class Pending(Future):
 class _Operation(Pending):
     """A task of the SDK around the result: its awaiter is resumed three turns after the result is in.
 
-    Cancelling it asks for the operation's cancellation one turn later and goes on waiting.
+    Cancelling it asks for the operation's cancellation one turn later and goes on waiting; a result that is already
+    on its way then is lost (the SDK's flag RAISE_ON_CANCELLING_COMPLETED_ACTIVITY), or comes all the same (children).
     """
 
-    __slots__ = ("closed", "command", "instance", "name", "resolved")
+    __slots__ = ("closed", "command", "instance", "name", "resolved", "settled")
+
+    cancelled_when_settled = True
 
     def __init__(self, instance: WorkflowInstance, name: str) -> None:
         Future.__init__(self, instance.loop)
@@ -57,8 +60,11 @@ class _Operation(Pending):
         """The code has its answer, or is about to."""
         self.closed = False
         """The server has written its end."""
+        self.settled = False
+        """The result is in."""
 
     def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
+        self.settled = backoff is None
         self.loop.call_soon(self._noticed, values, failure, backoff)
 
     def _noticed(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any) -> None:
@@ -77,11 +83,16 @@ class _Operation(Pending):
     def cancel(self) -> bool:
         if self.done:
             return False
-        self.loop.call_soon(self._ask_to_cancel)
+        if self.settled and self.cancelled_when_settled:
+            self.fail(Cancelled())
+        else:
+            self.loop.call_soon(self._ask_to_cancel)
         return True
 
     def _ask_to_cancel(self) -> None:
-        if not self.done and not self.resolved:
+        if self.settled and self.cancelled_when_settled:
+            self.fail(Cancelled())
+        elif not self.done and not self.resolved:
             self.instance.issued.append(self.cancellation_command())
 
     def cancellation_command(self) -> Command:
@@ -105,6 +116,8 @@ class ChildHandle(_Operation):
     """A child workflow: first it starts, then it ends."""
 
     __slots__ = ("child_started", "start")
+
+    cancelled_when_settled = False
 
     def __init__(self, instance: WorkflowInstance, name: str) -> None:
         super().__init__(instance, name)

@@ -42,6 +42,7 @@ class Poll:
 
     link: Link
     call: Call
+    began_at: int = 0
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class MatchingStore:
 
 
 class TaskQueue:
-    """The volatile half of a queue: who waits, and when somebody last did."""
+    """The volatile half of a queue: who waits, and when a poll last began, or ended with an answer (W4)."""
 
     __slots__ = ("backlog", "id", "last_poll_at", "polls")
 
@@ -80,6 +81,7 @@ class Matching:
         self.store = store
         self.partitions = partitions
         self._window = duration("sticky_poller_window")
+        self._long_poll = duration("long_poll")
         self.queues: dict[QueueId, TaskQueue] = {}
 
     def reset(self) -> None:
@@ -145,7 +147,7 @@ class Matching:
     def poll(self, queue_id: QueueId, poll: Poll) -> None:
         """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
         queue = self._queue(queue_id)
-        queue.last_poll_at = self.server.world.now
+        queue.last_poll_at = poll.began_at = self.server.world.now
         poll.link.queues[queue_id] = None
         while (task := self._from_backlog(queue)) is not None:
             if self.server.start_task(task, poll, queue_id[0]):
@@ -162,12 +164,20 @@ class Matching:
         return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
 
     def lost(self, link: Link) -> None:
-        """A worker's connection has broken: its polls have ended now."""
+        """A worker's connection has broken, and its polls with it: what counts is when they began (W4)."""
         for queue_id in link.queues:
             queue = self.queues.get(queue_id)
-            if queue is not None and any(poll.link is link for poll in queue.polls):
+            if queue is None:
+                continue
+            broken = [poll for poll in queue.polls if poll.link is link]
+            if broken:
                 queue.polls = deque(poll for poll in queue.polls if poll.link is not link)
-                queue.last_poll_at = self.server.world.now
+                queue.last_poll_at = max(queue.last_poll_at or 0, *map(self._last_began_at, broken))
+
+    def _last_began_at(self, poll: Poll) -> int:
+        """A poll that finds nothing is answered after a minute and begins again; no event is spent on that here."""
+        open_for = self.server.world.now - poll.began_at
+        return poll.began_at + open_for // self._long_poll * self._long_poll
 
     def unload(self, queue_id: QueueId) -> None:
         """A worker that stops gracefully gives its sticky queue up; what is in it goes to the normal one (W4)."""

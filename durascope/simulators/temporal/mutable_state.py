@@ -172,13 +172,13 @@ class MutableState:
     """Of the pending task: not started in time (sticky), or not closed in time."""
     previous_started_id: int = 0
     activities: dict[int, Activity] = field(default_factory=_dict)
-    activity_timeouts: list[tuple[int, int, str, int]] = field(default_factory=_list)
-    """A heap of (due, scheduled id, type, attempt): the first that still holds is the next to fire."""
-    activity_timer: TimerTask | None = None
+    activity_timeouts: list[tuple[int, int, int, int]] = field(default_factory=_list)
+    """A heap of (due, scheduled id, number of the type, attempt): the first that still holds is the next to fire."""
+    activity_timers: list[TimerTask] = field(default_factory=_list)
     timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=_dict)
     """Pending user timers by timer id: when they are due, and their TimerStarted."""
     timer_heap: list[tuple[int, int]] = field(default_factory=_list)
-    user_timer: TimerTask | None = None
+    user_timers: list[TimerTask] = field(default_factory=_list)
     children: dict[int, Child] = field(default_factory=_dict)
     externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=_dict)
     """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
@@ -191,6 +191,8 @@ class MutableState:
     signals: int = 0
     cancel_requested: bool = False
     open: bool = True
+    close_attempted: bool = False
+    """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
     status: str = "running"
     started_at: int = 0
     closed_at: int = 0
@@ -209,6 +211,11 @@ class MutableState:
     @property
     def run(self) -> RunInfo:
         return self.options.run
+
+    @property
+    def closing(self) -> bool:
+        """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
+        return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
     def record(self, kind: str, at: int, **attributes: Any) -> HistoryEvent:
         """Appends an event, or buffers it while a workflow task is started (§5)."""

@@ -117,6 +117,7 @@ class Server(Component):
         self.delays = Delays(options.latencies)
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
+        self._buffered = limit("buffered").error
         self.timers = TimerQueue(self, store.timers, self.delays("timer_late", 0, 0))
         self.matching = Matching(self, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
@@ -207,6 +208,8 @@ class Server(Component):
     def commit(self, state: MutableState) -> None:
         """The transition's write: from here on it has happened."""
         world, history = self.world, state.history
+        if len(history.buffer) > self._buffered:
+            self.workflow_tasks.buffer_is_full(state)
         events = len(history.events)
         if world.full:
             for event in history.uncommitted():

@@ -11,6 +11,7 @@ timers (of workflow tasks, of activities) are taken back long before their time,
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
@@ -106,6 +107,24 @@ class TimerQueue:
             self._enter(task, at)
         elif self._armed is None:
             self._arm()
+
+    def ensure(
+        self, tasks: list[TimerTask], due: int, handler: str, state: Any, subject: Any, holds: Callable[[Any, Any], Any]
+    ) -> None:
+        """Sees to it that among a run's `tasks` there is one for the subject, which comes first now (T3).
+
+        What came first before keeps its task as long as it `holds(state, subject)`: it is not stretched another time.
+        """
+        spare: TimerTask | None = None
+        for task in tasks:
+            if task.live and task.subject == subject:
+                return
+            if not task.live or not holds(state, task.subject):
+                spare = task
+        if spare is None:
+            tasks.append(self.add(due, handler, state, subject))
+        else:
+            self.set(spare, due, handler, subject)
 
     def cancel(self, task: TimerTask | None) -> None:
         """A task is no longer needed; it stays in the queue, stale, until its time comes."""

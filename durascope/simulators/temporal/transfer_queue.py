@@ -50,14 +50,17 @@ class TransferQueue:
         if self.server.activities.waits(state, activity) and activity.attempt == attempt:
             self.server.matching.add_activity_task(state, activity)
 
-    def other(self, state: MutableState, number: int, task: str, *args: Any) -> None:
-        """A task that concerns another run: a child's start, a signal, a cancel request, an end to be told."""
+    def other(self, state: MutableState, number: int, task: str, *args: Any, pause: int = 0) -> None:
+        """A task that concerns another run: a child's start, a signal, a cancel request, an end to be told.
+
+        `pause`: before it is done, once more.
+        """
         server = self.server
         server.timers.read()
         store = server.store
         store.last_transfer += 1
         store.transfers[store.last_transfer] = (task, args)
-        server.after(self._transfer(state.luck, number), self._process, store.last_transfer)
+        server.after(pause or self._transfer(state.luck, number), self._process, store.last_transfer)
 
     def recover(self) -> None:
         """After a restart: what had not been done is done now."""

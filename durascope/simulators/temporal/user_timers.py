@@ -55,17 +55,20 @@ class UserTimers:
         self.server.world.emit(HISTORY, Kind.TIMER_CANCELLED, state.run, detail=timer_id)
 
     def set_timer(self, state: MutableState) -> None:
-        """Only the earliest pending timer of a run has a task in the timer queue (T3)."""
-        heap, timer = state.timer_heap, state.user_timer
+        """The earliest pending timer of a run has a task in the timer queue, and those that once were it (T3)."""
+        heap = state.timer_heap
         while heap and heap[0][1] not in state.timers:
             heappop(heap)
         timers = self.server.timers
-        if not heap:
-            timers.cancel(timer)
-        elif timer is None:
-            state.user_timer = timers.add(heap[0][0], "user_timer", state)
-        elif not timer.live or timer.due != heap[0][0]:
-            timers.set(timer, heap[0][0], "user_timer")
+        if heap:
+            due, timer_id = heap[0]
+            timers.ensure(state.user_timers, due, "user_timer", state, timer_id, self._pending)
+        else:
+            for task in state.user_timers:
+                timers.cancel(task)
+
+    def _pending(self, state: MutableState, timer_id: int) -> bool:
+        return timer_id in state.timers
 
     def due(self, state: MutableState, _: Any) -> None:
         """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
@@ -89,4 +92,5 @@ class UserTimers:
 
     def drop(self, state: MutableState) -> None:
         state.timers.clear()
-        self.server.timers.discard(state.user_timer)
+        for task in state.user_timers:
+            self.server.timers.discard(task)

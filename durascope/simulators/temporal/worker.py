@@ -71,7 +71,7 @@ class Worker(Component):
         self.options = options
         self.server = engine.server
         self.services = engine.services
-        delays = engine.server.delays
+        delays = self.delays = engine.server.delays
         self._takes, self._replays, self._reports = (delays.of(name) for name in ("workflow_task", "replay", "report"))
         self.channel: Channel
         self.cache_size = options.cache

@@ -59,6 +59,7 @@ class WorkflowTasks:
         self._suggest = limit("events").suggest, limit("bytes").suggest
         self._speculative_timeout = duration("speculative_timeout")
         self._heartbeat_timeout = duration("heartbeat_timeout")
+        self._dropped_events = limit("dropped_events").error
 
     # ---- scheduled -----------------------------------------------------------------------------------------
 
@@ -84,16 +85,24 @@ class WorkflowTasks:
     def speculative(self, state: MutableState) -> WorkflowTask:
         """A task that is not written unless an update is accepted (U1); only in memory."""
         task = state.wft = self._new(state, "speculative")
-        task.writer = self.write
+        task.writer = self._convert
         return task
 
     def not_started_soon(self, state: MutableState, task: WorkflowTask) -> None:
-        """Nobody may poll: a speculative task is given up after 5 s (U3)."""
-        task.unstarted = self.server.after(self._speculative_timeout, self.not_started, state, task)
+        """Nobody may poll: a speculative task is given up, on the normal queue too (U3)."""
+        task.unstarted = self.server.after(self._to_start(state), self.not_started, state, task)
+
+    def _to_start(self, state: MutableState) -> int:
+        """How long a speculative task may wait: what the sticky queue asks for, or 5 s (U3)."""
+        return self._speculative_timeout if state.sticky is None else state.sticky[1]
 
     def _new(self, state: MutableState, kind: str) -> WorkflowTask:
-        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
+        queue_kind, name = self._queue(state)
         return WorkflowTask(kind, queue_kind, name, state.wft_attempt, self.server.world.now, len(state.history.events))
+
+    def _queue(self, state: MutableState) -> tuple[str, str]:
+        """The queue that the run's tasks are for (W2)."""
+        return ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
 
     def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
         event = state.history.append(
@@ -124,15 +133,20 @@ class WorkflowTasks:
             self._write_scheduled(state, task)
         if task.started_at is not None and not task.started_id:
             self._write_started(state, task)
-        if task.kind == "speculative" and task.started_at is None:
-            self._written_before_its_start(state, task)
         task.kind = "normal"
 
-    def _written_before_its_start(self, state: MutableState, task: WorkflowTask) -> None:
-        """What gives a speculative task up does not hold for a normal one; what a sticky queue asks for does (U3)."""
-        self.server.cancel(task.unstarted)
-        if task.queue_kind == "sticky" and state.sticky is not None:
-            due = self.server.world.now + state.sticky[1]
+    def _write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
+        """So late, the queue that is written is the run's by now: a start by way of the normal one has changed it."""
+        if not task.scheduled_id:
+            task.queue_kind, task.queue_name = self._queue(state)
+        self.write(state, task)
+
+    def _convert(self, state: MutableState, task: WorkflowTask) -> None:
+        """Something else is to be written: a speculative task becomes a normal one, with its timer on disk (U3)."""
+        self.write(state, task)
+        if task.started_at is None:
+            self.server.cancel(task.unstarted)
+            due = task.scheduled_at + self._to_start(state)
             self._set_timer(state, task, due, "workflow_task_not_started")
 
     # ---- started -------------------------------------------------------------------------------------------
@@ -220,13 +234,14 @@ class WorkflowTasks:
         else:
             state.heartbeating_since = 0
         server.timers.cancel(state.wft_timer)
-        if task.kind == "speculative" and all(command.kind == "RejectUpdate" for command in done.commands):
+        if task.kind == "speculative" and self._leaves_nothing(state, done):
             state.wft = None
+            state.sticky = done.sticky
             server.updates.answered(state, done.commands)
             self._go_on(state, link, call, (), inline=False)
             return
         if task.kind != "normal":
-            self.write(state, task)
+            self._write_at_its_end(state, task)
         completed = state.history.append(
             "WorkflowTaskCompleted",
             server.world.now,
@@ -238,6 +253,7 @@ class WorkflowTasks:
         )
         state.wft = None
         state.wft_attempt = 1
+        state.close_attempted = False
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
         eager, cancelled = server.commands.apply(state, completed, done, link)
@@ -247,6 +263,11 @@ class WorkflowTasks:
             return
         flushed = bool(state.history.buffer) and state.flush()
         self._go_on(state, link, call, eager, inline=flushed or cancelled or done.wants_another, waits=done.waits)
+
+    def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
+        """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
+        brought = state.history.next_id - state.previous_started_id - 2
+        return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
 
     def _go_on(
         self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], *, inline: bool,
@@ -268,34 +289,56 @@ class WorkflowTasks:
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
-        if task.kind != "transient":
-            self.write(state, task)
-            state.history.append(
-                "WorkflowTaskFailed",
-                self.server.world.now,
-                {
-                    "scheduled_event_id": task.scheduled_id,
-                    "started_event_id": task.started_id,
-                    "cause": cause,
-                    "message": message,
-                    "identity": task.worker,
-                },
-            )
+        self._failed(state, task, cause, message, task.worker)
         self._again(state, task)
+        state.close_attempted = cause == "unhandled-command"
+
+    def force_close(self, state: MutableState) -> None:
+        """The server fails the started task by itself, and numbers what is buffered: the run ends from outside (§5).
+
+        That the events are numbered now, and not when the next task is scheduled, leaves the attempt as it is.
+        """
+        task = state.wft
+        if task is not None and task.started_at is not None:
+            self._failed(state, task, "force-close-command", "", "history-service")
+            self._count(state, task)
+            state.history.flush()
+
+    def buffer_is_full(self, state: MutableState) -> None:
+        """More is buffered than may be: the started task fails, and another one tells of it all (§5)."""
+        self.force_close(state)
+        self.server.updates.send_again(state)
+        self.schedule(state)
+
+    def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
+        if task.kind == "transient":
+            return
+        self._write_at_its_end(state, task)
+        state.history.append(
+            "WorkflowTaskFailed",
+            self.server.world.now,
+            {
+                "scheduled_event_id": task.scheduled_id,
+                "started_event_id": task.started_id,
+                "cause": cause,
+                "message": message,
+                "identity": identity,
+            },
+        )
 
     def not_closed(self, state: MutableState, task: WorkflowTask) -> None:
         """Start-to-close has passed: whoever has it is taken for dead (W5)."""
         if state.wft is not task or task.started_at is None:
             return
         if task.kind != "transient":
-            self.write(state, task)
+            self._write_at_its_end(state, task)
             self._timed_out(state, task, "start-to-close")
         self._again(state, task)
 
     def _heartbeats_too_long(self, state: MutableState, task: WorkflowTask) -> None:
         """Local activities may not keep a task alive for ever (W12)."""
         state.heartbeating_since = 0
-        self.write(state, task)
+        self._write_at_its_end(state, task)
         self._timed_out(state, task, "start-to-close")
         self._again(state, task)
 
@@ -303,7 +346,7 @@ class WorkflowTasks:
         """Nobody has taken it off the sticky queue in time (W3); a speculative one, off any queue (U3)."""
         if not state.open or state.wft is not task or task.started_at is not None:
             return
-        self.write(state, task)
+        self._write_at_its_end(state, task)
         self._timed_out(state, task, "schedule-to-start")
         state.wft = None
         state.sticky = None
@@ -323,18 +366,23 @@ class WorkflowTasks:
         )
 
     def _again(self, state: MutableState, task: WorkflowTask) -> None:
-        """The next try: normal and with events if this one was sticky, else transient (W6)."""
+        """The next try, at once."""
+        self._count(state, task)
+        state.flush()
+        self.server.updates.send_again(state)
+        self.schedule(state)
+        self.server.commit(state)
+
+    def _count(self, state: MutableState, task: WorkflowTask) -> None:
+        """The next try is normal and with events if this one was sticky, else transient (W6)."""
         self.server.timers.cancel(state.wft_timer)
         state.wft = None
+        state.close_attempted = False
         if state.sticky is not None:
             state.sticky = None
             state.wft_attempt = 1
         else:
             state.wft_attempt = task.attempt + 1
-        state.flush()
-        self.server.updates.send_again(state)
-        self.schedule(state)
-        self.server.commit(state)
 
     def drop(self, state: MutableState) -> None:
         """The run is over: nobody needs the task any more."""
