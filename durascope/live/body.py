@@ -55,7 +55,7 @@ class Bodies:
 
     def _takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
         spread = step.takes_on(attempt) or self.services.service(step).latency
-        return self.services.world.luck.sample(spread, "latency", run.luck, key, attempt)
+        return self.services.world.outside.sample(spread, "latency", run.luck, key, attempt)
 
     def _fails_after_its_effect(self, step: Run, attempt: int) -> bool:
         fails = step.fails

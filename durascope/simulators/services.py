@@ -141,7 +141,7 @@ class Services:
 
     def outcome(self, run: RunInfo, step: Run, key: str, attempt: int) -> Outcome:
         """How the execution ends, decided by the scenario and by luck, the same on every engine."""
-        luck, fails = self.world.luck, step.fails
+        luck, fails = self.world.outside, step.fails
         if fails is not None and fails.fails(attempt):
             return Outcome(error=fails.error, retryable=fails.retryable, retry_after=fails.retry_after)
         if self.is_down(step):
@@ -183,7 +183,7 @@ class Execution:
         self.attempt = attempt
         self.report = report
         spread = step.takes_on(attempt) or services.service(step).latency
-        self.takes = services.world.luck.sample(spread, "latency", run.luck, key, attempt)
+        self.takes = services.world.outside.sample(spread, "latency", run.luck, key, attempt)
         self._outcome: Outcome | None = None
         self._call: Call | None = None
 

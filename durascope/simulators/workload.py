@@ -111,7 +111,7 @@ class WorkloadDriver:
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
     """(time, number) of every start, in time order."""
     workload = scenario.workload
-    arrivals, luck = workload.arrivals, world.luck
+    arrivals, luck = workload.arrivals, world.outside
     if arrivals.poisson is not None:
         at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
         for number in range(1, workload.runs + 1):
@@ -132,7 +132,7 @@ def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
 def chosen(world: World, scenario: Scenario, share: float) -> list[int]:
     """The runs that make up a share of all."""
     runs = range(1, scenario.workload.runs + 1)
-    return [number for number in runs if world.luck("addressed", number) < share]
+    return [number for number in runs if world.outside("addressed", number) < share]
 
 
 def run_info(
@@ -173,11 +173,11 @@ def _input(world: World, field: str, spec: object, name: str) -> object:
         case "unique":
             return f"{field}-{name.removeprefix('run ')}"
         case InputPool(pool=pool):
-            return f"{field}-{int(world.luck('input', name, field) * pool) + 1}"
+            return f"{field}-{int(world.outside('input', name, field) * pool) + 1}"
         case InputUniform(uniform=(low, high)):
-            return round(low + world.luck("input", name, field) * (high - low), 2)
+            return round(low + world.outside("input", name, field) * (high - low), 2)
         case InputShare(share=share):
-            return world.luck("input", name, field) < share
+            return world.outside("input", name, field) < share
         case value:
             return value
 
