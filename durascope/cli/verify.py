@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,6 +55,7 @@ def command(
 ) -> None:
     """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
     from durascope.live.engines import ENGINES
+    from durascope.live.interrupts import all_as_ctrl_c
     from durascope.live.processes import LiveProblem
     from durascope.live.verification import as_json, told, verify
     from durascope.models.cases import Case
@@ -71,9 +68,8 @@ def command(
     case = asked.loaded if isinstance(asked.loaded, Case) else None
     done: list[Verification] = []
     try:
-        with _stopped_by_signals(), busy(True) as tell:
+        with all_as_ctrl_c(), busy(True) as tell:
             for name in engines:
-                tell(f"{asked.scenario.scenario} on the real {name}")
                 found = verify(
                     asked.scenario,
                     name,
@@ -82,6 +78,7 @@ def command(
                     repeat=repeat,
                     within=within,
                     server=None if server is None else str(server),
+                    tell=tell,
                 )
                 done.append(found)
                 if not json:
@@ -106,19 +103,3 @@ def _save(file: Path, found: Verification) -> None:
         say(f"durascope: {file} can't be written: {error.strerror}")
         raise typer.Exit(2) from None
     say(f"wrote {file}")
-
-
-@contextmanager
-def _stopped_by_signals() -> Generator[None]:
-    """SIGTERM and SIGHUP end it as Ctrl-C does, so that all that was started is stopped again."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
