@@ -47,7 +47,7 @@ VERIFIED = (
     "happy-path",
 )
 """Longest first."""
-SHIPPED = ("order-fulfillment", "order-fulfillment-engine-crash", "onboarding")
+SHIPPED = ("order-fulfillment-deploy", "order-fulfillment", "payment", "order-fulfillment-engine-crash", "onboarding")
 
 
 @pytest.fixture(scope="module")
