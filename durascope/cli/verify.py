@@ -65,11 +65,14 @@ def command(
     if (save is not None or server is not None) and len(engines) > 1:
         say(f"durascope: {'--save' if save is not None else '--server'} needs one engine: add --engine")
         raise typer.Exit(2)
+    if save is not None:
+        _check_that_it_can_be_written(save)
     case = asked.loaded if isinstance(asked.loaded, Case) else None
     done: list[Verification] = []
-    try:
-        with all_as_ctrl_c(), busy(True) as tell:
-            for name in engines:
+    missing = False
+    with all_as_ctrl_c(), busy(True) as tell:
+        for name in engines:
+            try:
                 found = verify(
                     asked.scenario,
                     name,
@@ -80,18 +83,34 @@ def command(
                     server=None if server is None else str(server),
                     tell=tell,
                 )
-                done.append(found)
-                if not json:
-                    put(told(found))
-    except LiveProblem as problem:
-        say(f"durascope: {problem}")
-        raise typer.Exit(2) from None
-    if json:
+            except LiveProblem as problem:  # the other engines may be here
+                say(f"durascope: {problem}")
+                missing = True
+                continue
+            done.append(found)
+            if not json:
+                put(told(found))
+    if json and done:
         put_json([as_json(each) for each in done])
-    if save is not None:
+    if save is not None and done:
         _save(save, done[0])
     if not all(each.agrees for each in done):
         raise typer.Exit(1)
+    if missing:
+        raise typer.Exit(2)
+
+
+def _check_that_it_can_be_written(file: Path) -> None:
+    """Said before the engine has run for minutes. A file that is there already is left as it is until then."""
+    there = file.exists()
+    try:
+        with file.open("a"):
+            pass
+        if not there:
+            file.unlink()
+    except OSError as error:
+        say(f"durascope: {file} can't be written: {error.strerror}")
+        raise typer.Exit(2) from None
 
 
 def _save(file: Path, found: Verification) -> None:

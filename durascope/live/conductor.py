@@ -32,8 +32,16 @@ GRACE: Final = 2.0
 """Seconds that pass after the last run has ended, so that late effects are counted."""
 
 
+def check(scenario: Scenario) -> None:
+    """Raises `LiveProblem` where the scenario asks for what nobody can do here."""
+    for fault in scenario.faults:
+        if not isinstance(fault, Crash | Hang | Outage | Deploy):
+            kind = type(fault).__name__.removesuffix("Fault").lower()
+            raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+
+
 class Conductor:
-    """Drives one verification."""
+    """Drives one verification; its scenario has been checked."""
 
     def __init__(self, scenario: Scenario, engine: LiveEngine) -> None:
         self.scenario = scenario
@@ -187,9 +195,7 @@ class Conductor:
 
     def _arm_faults(self) -> None:
         for fault in self.scenario.faults:
-            if not isinstance(fault, Crash | Hang | Outage | Deploy):
-                kind = type(fault).__name__.lower()
-                raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+            assert isinstance(fault, Crash | Hang | Outage | Deploy)  # see `check`
 
             def strike(doer: str | None, fault: Crash | Hang | Outage | Deploy = fault) -> None:
                 self._strike(fault, doer)

@@ -167,9 +167,8 @@ class Managed:
 
     def tail(self, lines: int = 20) -> str:
         """The last lines of its log, for a message."""
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+        said = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return "\n".join(said[-lines:]) or "it said nothing"
 
 
 class Stage:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from durascope.live.conductor import check
 from durascope.live.differences import STUCK, Difference, differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine, record
@@ -16,8 +17,10 @@ from durascope.live.ways import TRIES, Way, nearest_way
 from durascope.models.cases import Case
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
-from durascope.models.units import SECOND
+from durascope.models.units import SECOND, format_duration
 
+LONG: Final = 60 * SECOND
+"""What is predicted to take longer is announced."""
 PATIENCE: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
 
@@ -39,6 +42,8 @@ class Verification:
     """What had to be another than the scenario says, for the prediction, too."""
     ways: Sequence[Way | None] = ()
     """For each recording that is not the prediction, the nearest way of the model's; None: luck decides nothing."""
+    seconds: float = 0.0
+    """How long each run of it was watched, at most."""
 
     @property
     def agrees(self) -> bool:
@@ -76,15 +81,19 @@ def verify(
     from durascope.simulators.simulate import simulate
 
     scenario, notes = live_engine(engine).adapted(scenario)
+    check(scenario)
     if case is not None and notes:
         raise LiveProblem(f"{case.case} can't be run as it was recorded: {engine} runs here with {', '.join(notes)}")
     scale = scale_of(scenario)
     scenario = scaled(scenario, scale)
     trace = simulate(scenario, engine, seed=seed, records=True)
     seconds = _patience(trace) if within is None else within
+    expected = round(min(trace.ended_at / SECOND, seconds)) * SECOND
     recordings: list[Recording] = []
     for number in range(1, repeat + 1):
-        tell(f"{scenario.scenario} on the real {engine}{f', {number} of {repeat}' if repeat > 1 else ''}")
+        which = f", {number} of {repeat}" if repeat > 1 else ""
+        long = f", predicted to take {format_duration(expected)}" if expected > LONG else ""
+        tell(f"{scenario.scenario} on the real {engine}{which}{long}")
         recordings.append(record(scenario, engine, seed=seed, seconds=seconds, server=server))
     alike = judge(case, engine)
     found: list[Sequence[Difference]] = []
@@ -103,7 +112,7 @@ def verify(
             )
         ways.append(way)
         found.append(wrong if way is None else way.differences)
-    return Verification(scenario, engine, scale, trace, recordings, found, notes, ways)
+    return Verification(scenario, engine, scale, trace, recordings, found, notes, ways, seconds)
 
 
 def _patience(trace: Trace) -> float:
@@ -127,6 +136,10 @@ def told(found: Verification) -> str:
             lines += [f"    {each}" for each in _agreed(recording)]
         else:
             lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
+            if STUCK in recording.status.values() and STUCK not in found.trace.status.values():
+                lines.append(
+                    f"    it had not ended after {found.seconds:.0f} s, and was stopped (--within gives it more)"
+                )
     return "\n".join(lines)
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from durascope.cli import main
 from durascope.live import verification, ways
 from durascope.live.differences import Difference, differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine
 from durascope.live.keeping import case_yaml
+from durascope.live.processes import LiveProblem
 from durascope.live.verification import Verification, as_json, told, verify
 from durascope.live.ways import nearest_way
 from durascope.models.loading import load, load_scenario
@@ -91,11 +94,11 @@ def test_what_the_model_can_never_do_fits_no_luck(scenario: Scenario, monkeypatc
 
 
 def test_where_luck_decides_nothing_no_luck_is_looked_for() -> None:
-    told: list[int] = []
+    tried: list[int] = []
     scenario, _ = live_engine("temporal").adapted(load_scenario("order-fulfillment"))
     wrong = Recording("t", "s", {"run 1": ["WorkflowExecutionStarted"]}, {}, {})
-    assert nearest_way(scenario, "temporal", 0, compare(wrong), told.append) is None
-    assert len(told) == ways.BEGINNINGS
+    assert nearest_way(scenario, "temporal", 0, compare(wrong), tried.append) is None
+    assert len(tried) == ways.BEGINNINGS
 
 
 # ---- in a verification ---------------------------------------------------------------------------------------
@@ -139,3 +142,54 @@ def test_a_case_that_is_not_racy_is_held_to_its_record(
     found = verify(scenario, "temporal", case=case)  # pyright: ignore[reportArgumentType]
     assert not found.agrees
     assert found.ways == [None]
+
+
+# ---- on the command line -------------------------------------------------------------------------------------
+
+
+def _fails(*_: object, **__: object) -> None:
+    pytest.fail("it runs")
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "verify", _fails)
+    nowhere = tmp_path / "nowhere" / "kept.yaml"
+    assert main(["verify", "payment", "-e", "temporal", "--save", str(nowhere)]) == 2
+    assert capfd.readouterr().err == f"durascope: {nowhere} can't be written: No such file or directory\n"
+
+
+def test_an_engine_that_is_not_here_does_not_keep_the_others_from_running(
+    racy: Verification, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verified(_scenario: Scenario, engine: str, **_: object) -> Verification:
+        if engine == "temporal":
+            raise LiveProblem("temporal is not here")
+        return racy
+
+    monkeypatch.setattr(verification, "verify", verified)
+    assert main(["verify", "payment", "--json"]) == 2
+    said = capfd.readouterr()
+    assert said.err == "durascope: temporal is not here\n"
+    assert [each["racy"] for each in json.loads(said.out)] == [True, True]
+
+
+@pytest.mark.parametrize("fault", ["{cut: [app, engine], at: 1s, for: 2s}", "{random: {crash: app, every: 1h}}"])
+def test_a_fault_that_nobody_can_bring_about_is_told_before_anything_runs(
+    fault: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "record", _fails)
+    assert main(["verify", "payment", "-e", "temporal", "--set", f"faults=[{fault}]"]) == 2
+    what = fault[1:].split(":", maxsplit=1)[0]
+    assert capfd.readouterr().err.endswith(f"only crash, hang, outage and deploy faults can be verified, not {what}\n")
+
+
+def test_a_run_that_was_stopped_is_told(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    def recorded(*_: object, **__: object) -> Recording:
+        return Recording("t", "s", {"run 1": ["WorkflowExecutionStarted"]}, {"run 1": "running"}, {})
+
+    monkeypatch.setattr(verification, "record", recorded)
+    monkeypatch.setattr(ways, "TRIES", 50)
+    found = verify(scenario, "temporal", within=7)
+    assert told(found).endswith("it had not ended after 7 s, and was stopped (--within gives it more)")
