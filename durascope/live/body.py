@@ -37,7 +37,7 @@ class Bodies:
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
         run, body = info.name, self.services.body(step)
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
-        luck = self.services.world.luck
+        luck = self.services.world.outside
         takes = body.takes(luck, info, key, number) / SECOND
         await self.pass_moment(run, name, number, "started")
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))

@@ -151,7 +151,7 @@ class Execution:
         self.key = key
         self.attempt = attempt
         self.report = report
-        self.takes = body.takes(services.world.luck, run, key, attempt)
+        self.takes = body.takes(services.world.outside, run, key, attempt)
         """Microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Call | None = None
@@ -161,7 +161,7 @@ class Execution:
         world = services.world
         world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
         down = bool(services.down) and services.is_down(body)
-        outcome = self._outcome = body.outcome(world.luck, run, self.key, attempt, down)
+        outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
         if body.has_effect(outcome, attempt):
             self._after(int(self.takes * body.effect_at), self._effect)
         else:

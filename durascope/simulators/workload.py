@@ -112,7 +112,7 @@ class WorkloadDriver:
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
     """(time, number) of every start, in time order."""
     workload = scenario.workload
-    arrivals, luck = workload.arrivals, world.luck
+    arrivals, luck = workload.arrivals, world.outside
     if arrivals.poisson is not None:
         at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
         for number in range(1, workload.runs + 1):
@@ -133,7 +133,7 @@ def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
 def chosen(world: World, scenario: Scenario, share: float) -> list[int]:
     """The runs that make up a share of all."""
     runs = range(1, scenario.workload.runs + 1)
-    return [number for number in runs if world.luck("addressed", number) < share]
+    return [number for number in runs if world.outside("addressed", number) < share]
 
 
 def run_info(
@@ -150,7 +150,7 @@ def run_info(
 
     `number` is the workload's start (its `keys` and `inputs` apply to `run N` itself); other runs pass theirs.
     """
-    program, luck = scenario.workflows[workflow], world.luck
+    program, luck = scenario.workflows[workflow], world.outside
     fields = {field: _input(luck, field, spec, name) for field, spec in program.input.items()}
     if name == f"run {number}":
         keys, inputs = scenario.workload.keys, scenario.workload.inputs

@@ -100,14 +100,17 @@ class World:
     callbacks (polls, scans and the like, which would go on for ever).
     """
 
-    def __init__(self, seed: int, *, full: bool) -> None:
+    def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
         self.now: int = 0
         """Microseconds since the start."""
         self.env = Clock(self)
         self.queue = self.env.queue
         """What is to happen. The kernel's own."""
         self.number = self.env.number
-        self.luck = Luck(seed)
+        self.outside = Luck(seed)
+        """What happens outside of every engine: arrivals, inputs, how long steps take and whether they fail."""
+        self.luck = self.outside if engine_luck is None else engine_luck
+        """What an engine's own parts leave to luck: delays, and who takes which task."""
         self.recorder = Recorder(full=full)
         self.full = full
         self.emit: Callable[..., None] = self._record if full else self._count

@@ -118,7 +118,7 @@ class Server(Component):
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
-        self.timers = TimerQueue(self, store.timers, self.delays("timer_late", 0, 0))
+        self.timers = TimerQueue(self, store.timers)
         self.matching = Matching(self, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
         self.workflow_tasks = WorkflowTasks(self)
