@@ -64,8 +64,10 @@ class ActivityExecution:
         body, self.body = self.body, None
         if body is not None and not body.over:
             body.cancel()
-        self.worker.cancel(self._beat)
-        self.worker.cancel(self._limit)
+        if self._beat is not None:
+            self.worker.cancel(self._beat)
+        if self._limit is not None:
+            self.worker.cancel(self._limit)
         self.worker.activity_over(self)
 
     # ---- heartbeats ----------------------------------------------------------------------------------------

@@ -151,8 +151,8 @@ class Matching:
     def _chosen(self, queue: TaskQueue, task: QueuedTask) -> Poll:
         """One of the polls that wait; a sticky queue has one partition, where the first is the first."""
         polls = queue.polls
-        if queue.id[0] == "sticky" or len(self.server.links) <= 2 or len({poll.link for poll in polls}) == 1:
-            return polls.popleft()  # from the one worker there is, beside the client
+        if queue.id[0] == "sticky" or _of_one_worker(polls):
+            return polls.popleft()
         options = task.state.options
         luck = self.server.world.luck("match", options.run.luck, options.execution, task.kind, task.number)
         poll = polls[int(luck * len(polls))]
@@ -214,3 +214,11 @@ class Matching:
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
             queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
         return queue
+
+
+def _of_one_worker(polls: deque[Poll]) -> bool:
+    first = polls[0].link
+    for poll in polls:  # noqa: SIM110 - a generator costs more than all the rest
+        if poll.link is not first:
+            return False
+    return True

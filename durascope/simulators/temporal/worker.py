@@ -297,11 +297,10 @@ class Worker(Component):
             local.running.cancel()
             local.running = None
 
-    def step_begun(self, instance: WorkflowInstance, name: str) -> None:
-        """The code begins a step: while it is being replayed, that is what a replay passes."""
-        if instance.replaying:
-            self.engine.replayed_step(self.process_name, name)
-            self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
+    def step_replayed(self, instance: WorkflowInstance, name: str) -> None:
+        """The code comes to a step that the replay passes."""
+        self.engine.replayed_step(self.process_name, name)
+        self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
 
     # ---- activities ----------------------------------------------------------------------------------------
 

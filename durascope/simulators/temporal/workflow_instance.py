@@ -162,13 +162,15 @@ class WorkflowInstance:
             apply = _APPLY.get(event.kind)
             if apply is not None:
                 apply(self, event, messages, others)
-        self.processed = min(sequence[-1].id, task.last_written_id)
+        processed, written = sequence[-1].id, task.last_written_id
+        self.processed = min(processed, written)
         if following:
             self._peek(following, patches, messages)
         if last:
             if self.local:
                 self._start_waiting_local()
-            messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
+            if task.updates:
+                messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
         return patches, messages, others
 
     def _rejections_sent(self) -> None:

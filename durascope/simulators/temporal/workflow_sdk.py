@@ -119,7 +119,8 @@ class WorkflowSdk(Sdk):
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
         instance = self.instance
-        instance.worker.step_begun(instance, name)
+        if instance.replaying:
+            instance.worker.step_replayed(instance, name)
         options = instance.worker.engine.activity_options(step)
         if options.local:
             return (yield from self._run_local(step, name, key, options.start_to_close))
