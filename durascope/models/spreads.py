@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Final, cast
 
@@ -18,6 +18,7 @@ _FORMS: Final = (
     "or {samples: [9ms, 11ms, 30ms]}"
 )
 _NORMAL: Final = NormalDist()
+_EDGE: Final = 1e-12
 _Z99: Final = _NORMAL.inv_cdf(0.99)
 
 
@@ -32,6 +33,12 @@ class Spread:
     """fixed · log-normal · exponential · uniform · samples"""
     values: tuple[int, ...]
     """fixed: (d,) · log-normal: (p50, p99) · exponential: (mean,) · uniform: (low, high) · samples: all of them"""
+    sigma: float = field(default=0.0, init=False, repr=False, compare=False)
+    """Of the log-normal one's logarithm."""
+
+    def __post_init__(self) -> None:
+        if self.shape == "log-normal" and 0 < self.values[0] < self.values[1]:
+            object.__setattr__(self, "sigma", math.log(self.values[1] / self.values[0]) / _Z99)
 
     @classmethod
     def of(cls, us: int) -> Spread:
@@ -52,11 +59,8 @@ class Spread:
         """The duration in microseconds at which the distribution reaches the share `u`, in [0, 1)."""
         shape, values = self.shape, self.values
         if shape == "log-normal":
-            p50, p99 = values
-            if p99 <= p50 or p50 == 0:
-                return p50
-            z = _NORMAL.inv_cdf(u if 1e-12 < u < 1 - 1e-12 else min(max(u, 1e-12), 1 - 1e-12))
-            return round(p50 * math.exp(math.log(p99 / p50) / _Z99 * z))
+            z = _NORMAL.inv_cdf(u if _EDGE < u < 1 - _EDGE else min(max(u, _EDGE), 1 - _EDGE))
+            return round(values[0] * math.exp(self.sigma * z))
         if shape == "uniform":
             return values[0] + int(u * (values[1] - values[0] + 1))
         if shape == "exponential":

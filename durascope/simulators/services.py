@@ -162,10 +162,13 @@ class Execution:
         world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
         down = bool(services.down) and services.is_down(body)
         outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
+        delay, then = self.takes, self._end
         if body.has_effect(outcome, attempt):
-            self._after(int(self.takes * body.effect_at), self._effect)
+            delay, then = int(delay * body.effect_at), self._effect
+        if delay > 0:
+            self._call = self.app.after(delay, then)
         else:
-            self._after(self.takes, self._end)
+            then()
 
     def _effect(self) -> None:
         """The service changes something, unless it is away just now."""
@@ -177,7 +180,11 @@ class Execution:
             world.moment(lane, _STEP_BEFORE_EFFECT, run, name, attempt)
             services.take_effect(run, body, name, self.key, attempt)
             world.moment(lane, _STEP_AFTER_EFFECT, run, name, attempt)
-        self._after(self.takes - int(self.takes * body.effect_at), self._end)
+        rest = self.takes - int(self.takes * body.effect_at)
+        if rest > 0:
+            self._call = self.app.after(rest, self._end)
+        else:
+            self._end()
 
     def _end(self) -> None:
         """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
@@ -190,12 +197,6 @@ class Execution:
         else:
             services.world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
         self.report(outcome)
-
-    def _after(self, delay: int, then: Callable[[], Any]) -> None:
-        if delay > 0:
-            self._call = self.app.after(delay, then)
-        else:
-            then()
 
     @property
     def over(self) -> bool:

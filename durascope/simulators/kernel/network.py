@@ -196,7 +196,6 @@ class Connection:
         self.patience: int | None = None
         """Microseconds; None: what is sent to an end that is cut off is lost."""
         self._stalled: list[tuple[Any, ...]] | None = None
-        self._stalled_at = 0
         self._at_client = 0
         """When the last message that was sent to it arrives."""
         self._at_server = 0
@@ -213,16 +212,22 @@ class Connection:
         arrives = world.now + (self.delay if delay is None else delay)
         if sender is self.client:
             receiver = self.server
-            arrives = self._at_server = max(arrives, self._at_server)
+            if arrives < self._at_server:
+                arrives = self._at_server
+            self._at_server = arrives
         else:
             receiver = self.client
-            arrives = self._at_client = max(arrives, self._at_client)
+            if arrives < self._at_client:
+                arrives = self._at_client
+            self._at_client = arrives
         if what:
             if world.full:
                 world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
             else:
                 world.recorder.count += 1
-        world.post(arrives - world.now, self._deliver, (sender, receiver, receiver.incarnation, handler, args, what))
+        world.pending += 1
+        number, message = world.number, (sender, receiver, receiver.incarnation, handler, args, what)
+        heappush(world.queue, (arrives, NORMAL, number(), None, self._deliver, message, world.recorder.cause))
 
     def _deliver(
         self,

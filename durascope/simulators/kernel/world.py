@@ -127,7 +127,7 @@ class World:
         """Entries of the queue that keep the simulation going. The kernel's own."""
         self._void = 0
         """Entries of the queue that have been taken back."""
-        self._progress = 0
+        self._progressed = False
         self._runs = 0
         self._ahead = 0
         self._hopeless: set[str] = set()
@@ -187,8 +187,8 @@ class World:
         """Lets everything happen, until nothing is left that matters."""
         heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
         while True:
-            progress = self._progress
-            if self._run_on(IDLE_CALLS) or (self._progress == progress and not self._ahead):
+            self._progressed = False
+            if self._run_on(IDLE_CALLS) or not (self._progressed or self._ahead):
                 return
 
     def _run_on(self, calls: int) -> bool:
@@ -279,15 +279,14 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
-        if attempt is not None and attempt >= HOPELESS_ATTEMPT:
-            if kind is Kind.STEP_STARTED:
-                self.give_up(run)
-        else:
-            self._progress += 1
         if self.full:
             self._record(lane, kind, run, step, attempt, detail)
         else:
             self.recorder.count += 1
+        if attempt is None or attempt < HOPELESS_ATTEMPT:
+            self._progressed = True
+        elif kind is Kind.STEP_STARTED:
+            self.give_up(run)
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
 
@@ -297,14 +296,14 @@ class World:
             self.moments.marked(event, run, self.running)
 
     def run_started(self, lane: str, run: RunInfo) -> None:
-        self._progress += 1
+        self._progressed = True
         self.recorder.run_started(self.now, lane, run)
         self._runs += 1
         if self._runs > self.most_runs:
             self.stop()
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
-        self._progress += 1
+        self._progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
 
     def give_up(self, run: RunInfo) -> None:
