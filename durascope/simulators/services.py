@@ -6,7 +6,8 @@ execution of a step's body inside an app: it takes its time, has its effect at i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from durascope.models.scenario import Scenario
@@ -42,7 +43,8 @@ class Services:
         """Effects beyond the first of the same step of the same run."""
         self.spent = 0.0
         self._begun: dict[tuple[str, str], int] = {}
-        self._had: dict[tuple[str, str, str], int] = {}
+        self._had: dict[str, dict[tuple[str, str], int]] = {}
+        """By step: the effects of each (run, key)."""
         self._keys: set[tuple[str, str, str]] = set()
         self.down: dict[str, int] = {}
         """Outages under way, by service."""
@@ -65,14 +67,7 @@ class Services:
 
     def effect_counts(self) -> dict[str, dict[int, int]]:
         """By step: how many runs had how many of its effects (runs that had none are not in it)."""
-        per_run: dict[tuple[str, str], int] = {}
-        for (run, name, _key), count in self._had.items():
-            per_run[run, name] = per_run.get((run, name), 0) + count
-        counts: dict[str, dict[int, int]] = {}
-        for (_run, name), count in per_run.items():
-            runs = counts.setdefault(name, {})
-            runs[count] = runs.get(count, 0) + 1
-        return counts
+        return {name: dict(Counter(_by_run(had).values())) for name, had in self._had.items()}
 
     def execute(
         self,
@@ -89,13 +84,15 @@ class Services:
         `attempt` is the engine's own count; left out, the executions are counted here. The moments `started`,
         `before-effect`, `after-effect` and `reported` pass here; a fault at one of them stops what follows.
         """
-        begun = (run.name, key)
-        count = self._begun[begun] = self._begun.get(begun, 0) + 1
-        self.executions[name] = self.executions.get(name, 0) + 1
-        if name not in self.effects:
-            self.effects[name] = 0
-        number = count if attempt is None else attempt
-        execution = Execution(self, app, run, self.body(step), name, key, number, report)
+        begun, known = (run.name, key), self._begun
+        count = known[begun] = known.get(begun, 0) + 1
+        if name in self.executions:
+            self.executions[name] += 1
+        else:
+            self.executions[name] = 1
+            self.effects.setdefault(name, 0)
+        body = self._bodies.get(id(step)) or self.body(step)
+        execution = Execution(self, app, run, body, name, key, count if attempt is None else attempt, report)
         execution.begin()
         return execution
 
@@ -122,16 +119,28 @@ class Services:
             known = body.deduplicates and told in self._keys
             self._keys.add(told)
         if not known:
-            self.effects[name] = self.effects.get(name, 0) + 1
-            effect = (run.name, name, key)
-            had = self._had.get(effect, 0)
-            self._had[effect] = had + 1
-            if had:
+            self.effects[name] += 1
+            all_had = self._had.get(name)
+            if all_had is None:
+                all_had = self._had[name] = {}
+            doer = (run.name, key)
+            had = all_had[doer] = all_had.get(doer, 0) + 1
+            if had > 1:
                 self.duplicates += 1
             self.spent += body.price
         if self.world.full:
             price = 0.0 if known else body.price
             self.ledger.append(Effect(self.world.now, body.lane or name, run.name, name, attempt, handed, known, price))
+
+
+def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
+    """The effects of each run; keys tell several uses of a step apart, which few runs have."""
+    if len({run for run, _ in had}) == len(had):
+        return had
+    total: dict[str, int] = {}
+    for (run, _), count in had.items():
+        total[run] = total.get(run, 0) + count
+    return total
 
 
 class Execution:

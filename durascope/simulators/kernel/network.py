@@ -152,7 +152,7 @@ class Network:
         world, client, server = self.world, connection.client, connection.server
         if connection.closed:
             return
-        if not self.reachable(client, server):
+        if self._cuts and not self.reachable(client, server):
             world.emit(server.name, Kind.MESSAGE_LOST, connection.run, detail=(client.name, connection.what))
         elif not server.alive:
             world.emit(server.name, Kind.MESSAGE_REFUSED, connection.run, detail=(client.name, connection.what))
@@ -271,7 +271,7 @@ class Connection:
             for message in stalled or ():
                 self._deliver(*message)
         elif world.now - self._stalled_at >= (self.patience or 0):
-            on_lost = self.on_lost
+            on_lost = dict(self.on_lost)
             self.close()
             for end in (self.client, self.server):
                 handler = on_lost.get(end)
@@ -283,7 +283,7 @@ class Connection:
     def close(self) -> None:
         """Ends the connection on both sides; nobody is told, what is under way is dropped."""
         self.closed = True
-        self.on_lost = {}
+        self.on_lost.clear()
         self.client.connections.pop(self, None)
         self.server.connections.pop(self, None)
 
