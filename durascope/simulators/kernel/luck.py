@@ -10,6 +10,7 @@ from durascope.models.units import Spread
 
 _T = TypeVar("_T")
 _SCALE: Final = 2.0**-53
+_from_bytes: Final = int.from_bytes
 
 Address = tuple[Hashable, ...]
 
@@ -29,7 +30,7 @@ class Luck:
     def __call__(self, *address: Hashable) -> float:
         digest = self._keyed.copy()
         digest.update(repr(address).encode())
-        return (int.from_bytes(digest.digest(), "big") >> 11) * _SCALE
+        return (_from_bytes(digest.digest(), "big") >> 11) * _SCALE
 
     def sample(self, spread: Spread, *address: Hashable) -> int:
         """A duration of the spread in microseconds; a fixed one costs no luck."""
