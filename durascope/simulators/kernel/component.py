@@ -54,8 +54,8 @@ class Component:
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
         world = self.world
-        if not daemon:
-            world.pending += 1
+        if daemon:
+            world.idle += 1
         call, number = Call(daemon, self, self.incarnation), world.number
         heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
         return call

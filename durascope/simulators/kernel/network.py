@@ -84,7 +84,6 @@ class Network:
             world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
         else:
             recorder.count += 1
-        world.pending += 1
         number, message = self._number, (sender, receiver, handler, args, what, run)
         heappush(self._queue, (world.now + delay, NORMAL, number(), None, self._arrive, message, recorder.cause))
 
@@ -225,7 +224,6 @@ class Connection:
                 world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
             else:
                 world.recorder.count += 1
-        world.pending += 1
         number, message = world.number, (sender, receiver, receiver.incarnation, handler, args, what)
         heappush(world.queue, (arrives, NORMAL, number(), None, self._deliver, message, world.recorder.cause))
 

@@ -123,8 +123,8 @@ class World:
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
-        self.pending = 0
-        """Entries of the queue that keep the simulation going. The kernel's own."""
+        self.idle = 0
+        """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
         self._void = 0
         """Entries of the queue that have been taken back."""
         self._progressed = False
@@ -136,15 +136,14 @@ class World:
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
-        if not daemon:
-            self.pending += 1
+        if daemon:
+            self.idle += 1
         call = Call(daemon)
         heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
         return call
 
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The same for what nobody can take back, as a message that has left: nothing has to stand for it."""
-        self.pending += 1
         number = self.number
         heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
@@ -162,7 +161,7 @@ class World:
         if call is not None and call.live:
             call.live = False
             if not call.daemon:
-                self.pending -= 1
+                self.idle += 1
             self._void += 1
             if self._void > MANY_VOID and 2 * self._void > len(self.queue):
                 self._drop_void()
@@ -171,6 +170,7 @@ class World:
         """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
         self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].live)
         heapify(self.queue)
+        self.idle -= self._void
         self._void = 0
 
     def after_event(self, number: int, fn: Callable[[], Any]) -> None:
@@ -180,11 +180,11 @@ class World:
         self._points[number] = fn
 
     def _interrupt(self, fn: Callable[[], Any]) -> None:
-        self.pending += 1
         heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
+        self.idle += 1
         heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
         while True:
             self._progressed = False
@@ -195,12 +195,11 @@ class World:
         """So many callbacks; True if the simulation has ended with them."""
         recorder, queue = self.recorder, self.queue
         for _ in range(calls):
-            if not self.pending:
+            if len(queue) <= self.idle:
                 return True
             at, _, _, call, fn, args, cause = heappop(queue)
             if call is None:
                 self.now, recorder.cause = at, cause
-                self.pending -= 1
                 fn(*args)
             elif type(call) is not Call:
                 if call is END:
@@ -209,11 +208,12 @@ class World:
                 self.env.happens(call)
             elif not call.live:
                 self._void -= 1
+                self.idle -= 1
             else:
                 self.now, recorder.cause = at, cause
                 call.live = False
-                if not call.daemon:
-                    self.pending -= 1
+                if call.daemon:
+                    self.idle -= 1
                 owner = call.owner
                 if owner is None:
                     fn(*args)
