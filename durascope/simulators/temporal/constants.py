@@ -65,6 +65,11 @@ class Delays:
         }
         self.call = self("call", 0, 0)
 
+    def fixed(self, name: str) -> int | None:
+        """The delay of that name, if it is always the same."""
+        spread = self._spreads[name][0]
+        return spread.values[0] if spread.fixed else None
+
     def of(self, name: str) -> Callable[[int, int], int]:
         """The delay of that name as a function of a run's luck and the number of the thing, for what is asked often."""
         spread, index, shape = self._spreads[name]

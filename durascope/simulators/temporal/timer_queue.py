@@ -29,14 +29,13 @@ MANY: Final = 4096
 class TimerTask:
     """Something to do at a time; `live` until it is done or no longer needed. Plain data: it survives a crash."""
 
-    __slots__ = ("at", "due", "entry", "entry_at", "handler", "live", "state", "subject")
+    __slots__ = ("at", "entry", "entry_at", "handler", "live", "state", "subject")
 
     def __init__(self, state: Any) -> None:
         self.state = state
         self.handler = ""
         """The name of what processes it."""
         self.subject: Any = None
-        self.due = 0
         self.at = 0
         """When it fires: when it is due, or later (T2)."""
         self.live = False
@@ -64,6 +63,7 @@ class TimerQueue:
         self.store = store
         self._shift = duration("timer_max_shift")
         self._late = server.delays.of("timer_late")
+        self._fixed = server.delays.fixed("timer_late")
         self.reset()
 
     def reset(self) -> None:
@@ -97,14 +97,14 @@ class TimerQueue:
                 self._pass_stale_reads()
             if at < self._level:
                 at = self._level + 1000
-        at += self._late(task.state.luck, due)
+        at += self._fixed or self._late(task.state.luck, due)
         if task.live:
             self._stale_reads.append(task.at)
         else:
             task.live = True
             self.store.live += 1
-        task.due, task.at, task.handler, task.subject = due, at, handler, subject
-        if not 0 <= task.entry_at <= at:
+        task.at, task.handler, task.subject = at, handler, subject
+        if task.entry_at < 0 or task.entry_at > at:
             self._enter(task, at)
         elif self._armed is None:
             self._arm()
