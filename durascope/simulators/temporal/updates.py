@@ -9,7 +9,7 @@ What is admitted and sent is only in memory: a crash of the server loses it, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.commands import Command
@@ -21,6 +21,10 @@ from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
     from durascope.simulators.temporal.server import Link, Server
+
+
+FAILING: Final = 3
+"""Attempts of a workflow task from which on no update is taken (api/updateworkflow, failUpdateWorkflowTaskAttemptCount)."""
 
 
 class UpdateRequest:
@@ -77,7 +81,8 @@ class Updates:
         registry = self.registry.setdefault(state.run_id, {})
         if update_id in state.updates or update_id in registry:
             return
-        if len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total:
+        full = len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total
+        if full or state.wft_attempt >= FAILING:  # a task that keeps failing would fail the update too
             del self._waiters[state.run_id, update_id]
             link.reply(call, "refused")
             return

@@ -88,7 +88,7 @@ class Worker(Component):
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""
         self.activities: dict[ActivityExecution, None] = {}
-        self.draining = False
+        self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
         self.workflow_polls = Pollers(self, self.tasks, self.slots, self._take_workflow_task)
@@ -338,9 +338,14 @@ class Worker(Component):
 
     def _drained(self) -> None:
         if self.draining and not self.tasks:
+            wanted = self.wanted_again
             self.crash()
+            if wanted:
+                self.world.ahead(0, self.restart)
 
     def restart(self) -> None:
+        """A process that stops first ends the workflow tasks that it has begun, local activities and all."""
         if self.draining:
-            self.crash()
-        super().restart()
+            self.wanted_again = True
+        else:
+            super().restart()
