@@ -132,7 +132,7 @@ class Externals:
         event, workflow_id = sender.externals[initiated_id]
         target = self.server.executions.open_run(workflow_id)
         if target is not None and target.closing:
-            pause = duration("throttle_retry")
+            pause = duration("task_reschedule")
             self.server.transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
             return
         del sender.externals[initiated_id]
