@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 HISTORY = "history"
 
-TIMEOUTS: Final = ("start-to-close", "schedule-to-start", "schedule-to-close", "heartbeat")
-"""In the order in which the server takes those of one activity that are due at the same time."""
+TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
+"""In the order in which the server takes those of one activity that are due at the same time; an activity that starts
+with its schedule starts a little later all the same."""
 
 
 class ActivityTask:
