@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 FAILING: Final = 3
-"""Attempts of a workflow task from which on no update is taken (api/updateworkflow, failUpdateWorkflowTaskAttemptCount)."""
+"""From this attempt of a workflow task on no update is taken (failUpdateWorkflowTaskAttemptCount)."""
 
 
 class UpdateRequest:
