@@ -54,7 +54,7 @@ class Executions:
         `first_task`: now · later (a child's, in a second transition) · eager (A12b).
         """
         server, now, store = self.server, self.server.world.now, self.server.store
-        if options.execution == 1:
+        if options.execution == 1 and not options.entity:
             options = self._under_its_own_name(options)
         store.last_run_id += 1
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
