@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -59,6 +55,7 @@ def command(
 ) -> None:
     """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
     from durascope.live.engines import ENGINES
+    from durascope.live.interrupts import all_as_ctrl_c
     from durascope.live.processes import LiveProblem
     from durascope.live.verification import as_json, told, verify
     from durascope.models.cases import Case
@@ -68,12 +65,14 @@ def command(
     if (save is not None or server is not None) and len(engines) > 1:
         say(f"durascope: {'--save' if save is not None else '--server'} needs one engine: add --engine")
         raise typer.Exit(2)
+    if save is not None:
+        _check_that_it_can_be_written(save)
     case = asked.loaded if isinstance(asked.loaded, Case) else None
     done: list[Verification] = []
-    try:
-        with _stopped_by_signals(), busy(True) as tell:
-            for name in engines:
-                tell(f"{asked.scenario.scenario} on the real {name}")
+    missing = False
+    with all_as_ctrl_c(), busy(True) as tell:
+        for name in engines:
+            try:
                 found = verify(
                     asked.scenario,
                     name,
@@ -82,19 +81,36 @@ def command(
                     repeat=repeat,
                     within=within,
                     server=None if server is None else str(server),
+                    tell=tell,
                 )
-                done.append(found)
-                if not json:
-                    put(told(found))
-    except LiveProblem as problem:
-        say(f"durascope: {problem}")
-        raise typer.Exit(2) from None
-    if json:
+            except LiveProblem as problem:  # the other engines may be here
+                say(f"durascope: {problem}")
+                missing = True
+                continue
+            done.append(found)
+            if not json:
+                put(told(found))
+    if json and done:
         put_json([as_json(each) for each in done])
-    if save is not None:
+    if save is not None and done:
         _save(save, done[0])
     if not all(each.agrees for each in done):
         raise typer.Exit(1)
+    if missing:
+        raise typer.Exit(2)
+
+
+def _check_that_it_can_be_written(file: Path) -> None:
+    """Said before the engine has run for minutes. A file that is there already is left as it is until then."""
+    there = file.exists()
+    try:
+        with file.open("a"):
+            pass
+        if not there:
+            file.unlink()
+    except OSError as error:
+        say(f"durascope: {file} can't be written: {error.strerror}")
+        raise typer.Exit(2) from None
 
 
 def _save(file: Path, found: Verification) -> None:
@@ -106,19 +122,3 @@ def _save(file: Path, found: Verification) -> None:
         say(f"durascope: {file} can't be written: {error.strerror}")
         raise typer.Exit(2) from None
     say(f"wrote {file}")
-
-
-@contextmanager
-def _stopped_by_signals() -> Generator[None]:
-    """SIGTERM and SIGHUP end it as Ctrl-C does, so that all that was started is stopped again."""
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), stop) for name in names}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)

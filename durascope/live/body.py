@@ -13,10 +13,11 @@ from durascope.live.ledger import ask, count, report
 from durascope.models.faults import Outage
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
-from durascope.models.units import FOREVER, SECOND
+from durascope.models.units import SECOND
+from durascope.simulators.bodies import Body, Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.services import Outcome, Services
+from durascope.simulators.services import Services
 
 
 class Bodies:
@@ -34,49 +35,34 @@ class Bodies:
         `run` is its name where that is also its address for luck.
         """
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
-        run = info.name
+        run, body = info.name, self.services.body(step)
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
-        takes = self._takes(info, step, key, number) / SECOND
+        luck = self.services.world.outside
+        takes = body.takes(luck, info, key, number) / SECOND
         await self.pass_moment(run, name, number, "started")
-        outcome = await self._outcome(info, step, key, number)
-        has_effect = step.effect_at != "never" and (outcome.ok or self._fails_after_its_effect(step, number))
-        if has_effect:
-            share = float(step.effect_at)
-            await asyncio.sleep(takes * share)
+        outcome = body.outcome(luck, info, key, number, await self._is_down(body))
+        if body.has_effect(outcome, number):
+            await asyncio.sleep(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")
-            known = await self._known(info, step, name)
+            known = await self._known(info, body, name)
             await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
-            await asyncio.sleep(takes * (1 - share))
+            await asyncio.sleep(takes * (1 - body.effect_at))
         else:
             await asyncio.sleep(takes)
         if outcome.ok:
             await self.pass_moment(run, name, number, "reported")
         return outcome
 
-    def _takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
-        spread = step.takes_on(attempt) or self.services.service(step).latency
-        return self.services.world.luck.sample(spread, "latency", run.luck, key, attempt)
+    async def _is_down(self, body: Body) -> bool:
+        """Whether the service is away just now; only the conductor of the scenario's faults knows."""
+        return body.lane in self._with_outages and bool(await ask(self.port, {"down": body.lane}))
 
-    def _fails_after_its_effect(self, step: Run, attempt: int) -> bool:
-        fails = step.fails
-        return fails is not None and fails.fails(attempt) and fails.moment == "after-effect"
-
-    async def _outcome(self, run: RunInfo, step: Run, key: str, attempt: int) -> Outcome:
-        """How the body ends; a service that is away now fails the call."""
-        if step.on is not None and step.on in self._with_outages and await ask(self.port, {"down": step.on}):
-            self.services.outage(step.on, FOREVER)
-            try:
-                return self.services.outcome(run, step, key, attempt)
-            finally:
-                self.services._recover(step.on)
-        return self.services.outcome(run, step, key, attempt)
-
-    async def _known(self, run: RunInfo, step: Run, name: str) -> bool:
+    async def _known(self, run: RunInfo, body: Body, name: str) -> bool:
         """Whether the service has seen the idempotency key of this call: then it has no second effect."""
-        if step.idempotency_key is None or not self.services.service(step).deduplicates:
+        if body.idempotency_key is None or not body.deduplicates:
             return False
-        handed = run.input.get(step.idempotency_key, run.key)
-        return await count(self.port, f"key {step.on or name}/{name}/{handed}") > 1
+        handed = run.input.get(body.idempotency_key, run.key)
+        return await count(self.port, f"key {body.lane or name}/{name}/{handed}") > 1
 
     async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> None:
         """Reports a moment of a step, and goes on when what waits for it has been done."""

@@ -10,6 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from durascope.live.engine import LiveEngine
@@ -24,12 +25,23 @@ from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import chosen, run_info, share_of, starts
 
+Action = Callable[[str | None], None]
+"""What is done at a moment, told the name of the process in which the moment passed, where that is known."""
+
 GRACE: Final = 2.0
 """Seconds that pass after the last run has ended, so that late effects are counted."""
 
 
+def check(scenario: Scenario) -> None:
+    """Raises `LiveProblem` where the scenario asks for what nobody can do here."""
+    for fault in scenario.faults:
+        if not isinstance(fault, Crash | Hang | Outage | Deploy):
+            kind = type(fault).__name__.removesuffix("Fault").lower()
+            raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+
+
 class Conductor:
-    """Drives one verification."""
+    """Drives one verification; its scenario has been checked."""
 
     def __init__(self, scenario: Scenario, engine: LiveEngine) -> None:
         self.scenario = scenario
@@ -42,9 +54,9 @@ class Conductor:
         self._timers: list[threading.Timer] = []
         self._open = 0
         self._lock = threading.Lock()
-        self._triggers: list[tuple[Trigger, int | None, Callable[[], None]]] = []
-        self._seen_in: str | None = None
-        """The process that reported last."""
+        self._triggers: list[tuple[Trigger, int | None, Action]] = []
+        self._doers: dict[tuple[int | None, str], str] = {}
+        """The process that last reported of a run's step: steps of many runs may be under way side by side."""
         engine.marked, engine.moment = self.marked, self.moment
 
     def conduct(self, *, seconds: float) -> None:
@@ -70,24 +82,29 @@ class Conductor:
 
     def marked(self, event: str, run: int | None) -> None:
         """The engine's module has seen a named moment of a run: `SleepStarted`, `WaitStarted`."""
-        self._fire(lambda trigger: trigger.event == event, run)
+        self._fire(lambda trigger: trigger.event == event, run, None)
 
     def moment(self, run: int | None, step: str, attempt: int | None, moment: str) -> None:
-        """A moment of a step has passed (in the ledger, or seen by the engine's module in its record)."""
+        """A moment of a step has passed, seen by the engine's module in its record."""
+        self._pass(run, step, attempt, moment, self._doers.get((run, step)))
+
+    def _pass(self, run: int | None, step: str, attempt: int | None, moment: str, doer: str | None) -> None:
+        """A moment of a step has passed in that process."""
 
         def matches(trigger: Trigger) -> bool:
             wanted = trigger.attempt in (None, attempt) or attempt is None
             return trigger.step == step and trigger.moment == moment and wanted
 
-        self._fire(matches, run)
+        self._fire(matches, run, doer)
 
     def _reported(self, report: Report) -> None:
-        self._seen_in = report.process
-        number = report.run.removeprefix("run ").split("/")[0].split(".")[0]
-        self.moment(int(number) if number.isdigit() else None, report.step, report.attempt, report.moment)
+        digits = report.run.removeprefix("run ").split("/")[0].split(".")[0]
+        number = int(digits) if digits.isdigit() else None
+        self._doers[number, report.step] = report.process
+        self._pass(number, report.step, report.attempt, report.moment, report.process)
 
-    def _fire(self, matches: Callable[[Trigger], bool], run: int | None) -> None:
-        due: list[tuple[Trigger, Callable[[], None]]] = []
+    def _fire(self, matches: Callable[[Trigger], bool], run: int | None, doer: str | None) -> None:
+        due: list[tuple[Trigger, Action]] = []
         with self._lock:
             for number, (trigger, wanted, action) in enumerate(self._triggers):
                 if number not in self._fired and wanted in (None, run) and matches(trigger):
@@ -95,9 +112,9 @@ class Conductor:
                     due.append((trigger, action))
         for trigger, action in due:
             if trigger.after:
-                self._later(trigger.after / SECOND, action)
+                self._later(trigger.after / SECOND, partial(action, doer))
             else:
-                self._safely(action)
+                self._safely(partial(action, doer))
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         with self._lock:
@@ -145,13 +162,15 @@ class Conductor:
             number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
             for to in self._targets(event):
 
-                def send(event: WorkloadEvent = event, number: int = number, to: int | str | None = to) -> None:
+                def send(
+                    _doer: str | None, event: WorkloadEvent = event, number: int = number, to: int | str | None = to
+                ) -> None:
                     self.engine.send(self._outside(event, number, to))
 
                 if event.when is not None:
                     self._triggers.append((event.when, to if isinstance(to, int) else None, send))
                 else:
-                    self._later((event.at or 0) / SECOND, send)
+                    self._later((event.at or 0) / SECOND, partial(send, None))
 
     def _targets(self, event: WorkloadEvent) -> list[int | str | None]:
         """Whom an event is sent to: the numbers of runs, a key, or nobody in particular."""
@@ -176,31 +195,29 @@ class Conductor:
 
     def _arm_faults(self) -> None:
         for fault in self.scenario.faults:
-            if not isinstance(fault, Crash | Hang | Outage | Deploy):
-                kind = type(fault).__name__.lower()
-                raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+            assert isinstance(fault, Crash | Hang | Outage | Deploy)  # see `check`
 
-            def strike(fault: Crash | Hang | Outage | Deploy = fault) -> None:
-                self._strike(fault)
+            def strike(doer: str | None, fault: Crash | Hang | Outage | Deploy = fault) -> None:
+                self._strike(fault, doer)
 
             if fault.when is not None:
                 self._triggers.append((fault.when, None, strike))
             elif not fault.at:
-                strike()
+                strike(None)
             else:
-                self._later(fault.at / SECOND, strike)
+                self._later(fault.at / SECOND, partial(strike, None))
 
-    def _strike(self, fault: Crash | Hang | Outage | Deploy) -> None:
+    def _strike(self, fault: Crash | Hang | Outage | Deploy, doer: str | None) -> None:
         match fault:
             case Crash():
-                process = self._replica(fault.crash, fault.replica)
+                process = self._replica(fault.crash, fault.replica, doer)
                 process.terminate() if fault.graceful else process.kill()
                 if fault.down_for < FOREVER:
                     gone = time.monotonic() - process.ended[-1]
                     away = max(0.0, fault.down_for / SECOND - process.lead - gone)
                     self._later(away, lambda: self.engine.restart(process))
             case Hang():
-                process = self._replica(fault.hang, fault.replica)
+                process = self._replica(fault.hang, fault.replica, doer)
                 process.signal(signal.SIGSTOP)
                 self._later(fault.for_ / SECOND, lambda: process.signal(signal.SIGCONT))
             case Outage():
@@ -213,10 +230,11 @@ class Conductor:
                 down_for = None if fault.down_for is None else fault.down_for / SECOND
                 self.engine.deploy(fault.deploy, self._code[fault.deploy], down_for, in_place=fault.in_place)
 
-    def _replica(self, name: str, number: int | None) -> Managed:
+    def _replica(self, name: str, number: int | None, doer: str | None) -> Managed:
+        """The replica of that number; left out, the process that does the step whose moment it was."""
         replicas = self.engine.replicas(name)
         if number is None:
-            seen = next((each for each in replicas if each.name == self._seen_in), None)
-            if seen is not None:
-                return seen
+            found = next((each for each in replicas if each.name == doer), None)
+            if found is not None:
+                return found
         return replicas[min(number or 1, len(replicas)) - 1]

@@ -45,6 +45,11 @@ class LiveEngine(ABC):
         """The scenario as it can be run here, and what is other in it than was asked; it is predicted as it is run."""
         return scenario, ()
 
+    @classmethod
+    def loosened(cls, scenario: Scenario) -> Scenario:
+        """The scenario with the model's delays as long as a busy machine may make them here."""
+        return scenario
+
     @abstractmethod
     def open(self) -> None:
         """Starts the server and the apps, and returns when both are ready. Raises `LiveProblem`."""

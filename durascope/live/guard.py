@@ -1,7 +1,8 @@
 """A small process that ends what a verification has started, should the verification itself be killed.
 
-It reads `+PID` and `-PID` from its input; when that ends, it kills the process groups that are left and removes the
-folder that it was given. Run as a file, so that it loads nothing else.
+It reads `+PID` and `-PID` from its input, which every process that is started holds open until it has written its own;
+when that ends, it kills the process groups that are left and removes the folder that it was given. Run as a file, so
+that it loads nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ import os
 import shutil
 import signal
 import sys
+import time
+
+PATIENCE = 20.0
+"""Seconds in which what has been killed is gone: until then it may still write into the folder."""
 
 
 def main(folder: str) -> None:
@@ -22,7 +27,11 @@ def main(folder: str) -> None:
             os.killpg(group, signal.SIGKILL)
         except OSError:
             continue
-    shutil.rmtree(folder, ignore_errors=True)
+    deadline = time.monotonic() + PATIENCE
+    while os.path.lexists(folder) and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        if os.path.lexists(folder):
+            time.sleep(0.05)
 
 
 if __name__ == "__main__":

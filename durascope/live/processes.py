@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,8 +19,12 @@ from pathlib import Path
 from types import TracebackType
 
 from durascope.live import guard
+from durascope.live.interrupts import uninterrupted
 
 HOST = "127.0.0.1"
+
+NOTED = 'echo "+$$" >&0; exec "$@" </dev/null'
+"""A shell's words: tells the guard, which reads its input, who it is, and becomes the program that follows."""
 
 
 class LiveProblem(Exception):
@@ -50,11 +56,16 @@ def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.
 
 
 class Gate:
-    """Lets processes start until their stage is over, and keeps the guard informed (see `durascope.live.guard`)."""
+    """Lets processes start until their stage is over, and keeps the guard informed (see `durascope.live.guard`).
+
+    A process notes itself down with the guard before it becomes what it is to be: whenever the verification is killed,
+    the guard knows of it. Its temporary files are in the stage's folder, and go with it.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._lock = threading.Lock()
         self._open = True
+        self._temporary = folder / "tmp"
         command = [sys.executable, "-I", "-S", guard.__file__, str(folder)]
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
 
@@ -63,18 +74,18 @@ class Gate:
         with self._lock:
             if not self._open:
                 raise LiveProblem(f"{managed.name} is not started any more: the verification is over")
+            self._temporary.mkdir(exist_ok=True)
+            temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self._temporary))
             with managed.log.open("ab") as log:
-                process = subprocess.Popen(
-                    list(managed.command),
+                return subprocess.Popen(
+                    ["/bin/sh", "-c", NOTED, "sh", *managed.command],
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
+                    stdin=self._guard.stdin,
                     cwd=managed.directory,
-                    env={**os.environ, **managed.environment},
+                    env={**os.environ, **temporary, **managed.environment},
                     start_new_session=True,
                 )
-            self._tell(f"+{process.pid}")
-            return process
 
     def shut(self) -> None:
         """From now on nothing is started."""
@@ -121,7 +132,8 @@ class Managed:
 
     def start(self) -> None:
         self.starts += 1
-        self.process = self.gate.start(self)
+        with uninterrupted():
+            self.process = self.gate.start(self)
 
     @property
     def running(self) -> bool:
@@ -155,19 +167,26 @@ class Managed:
 
     def tail(self, lines: int = 20) -> str:
         """The last lines of its log, for a message."""
-        if not self.log.exists():
-            return ""
-        return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
+        said = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        return "\n".join(said[-lines:]) or "it said nothing"
 
 
 class Stage:
-    """Everything that a verification starts; leaving it ends all of it and removes its folder."""
+    """Everything that a verification starts; leaving it ends all of it and removes its folder.
+
+    The folder comes to be after the guard that will remove it. Raises `LiveProblem` where it can't be made.
+    """
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="durascope-", ignore_cleanup_errors=True)
-        self.directory = Path(self._folder.name)
+        self.directory = Path(tempfile.gettempdir()).resolve() / f"durascope-{secrets.token_hex(8)}"
         self._processes: list[Managed] = []
-        self._gate = Gate(self.directory)
+        with uninterrupted():
+            self._gate = Gate(self.directory)
+        try:
+            self.directory.mkdir(mode=0o700)
+        except OSError as error:
+            self._gate.dismiss()
+            raise LiveProblem(f"{self.directory} can't be made: {error.strerror}") from None
 
     def process(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> Managed:
         """A process that this stage will end; not started yet."""
@@ -184,10 +203,11 @@ class Stage:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._gate.shut()
-        for managed in reversed(self._processes):
-            managed.signal(signal.SIGKILL)  # all at once, also those that are stopped
-        for managed in self._processes:
-            managed.kill()
-        self._gate.dismiss()
-        self._folder.cleanup()
+        with uninterrupted():
+            self._gate.shut()
+            for managed in reversed(self._processes):
+                managed.signal(signal.SIGKILL)  # all at once, also those that are stopped
+            for managed in self._processes:
+                managed.kill()
+            self._gate.dismiss()
+            shutil.rmtree(self.directory, ignore_errors=True)  # should somebody have killed the guard

@@ -1,58 +1,28 @@
-"""Predicted against recorded: equal, or the first difference in its context."""
+"""Predicted against recorded: equal, equal with other luck of the engine's, or the first difference in its context."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from durascope.live.conductor import check
+from durascope.live.differences import STUCK, Difference, differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine, record
-from durascope.live.judging import Alike, exactly, judge, listed
+from durascope.live.judging import judge
 from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale, scale_of, scaled
+from durascope.live.ways import TRIES, Way, nearest_way
 from durascope.models.cases import Case
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
-from durascope.models.units import SECOND
+from durascope.models.units import SECOND, format_duration
 
-CONTEXT: Final = 3
-"""Lines shown before and after a difference."""
+LONG: Final = 60 * SECOND
+"""What is predicted to take longer is announced."""
 PATIENCE: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
-STUCK: Final = "running"
-"""The status of a run that is not to end: it goes on trying for as long as it is watched."""
-LASTS: Final = frozenset({"lasts"})
-"""Facts that are measured, not predicted to the letter."""
-MEASURED: Final = LASTS | {"replayed"}
-"""The same of runs that go on trying."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where a prediction and a recording part."""
-
-    what: str
-    """The run's record, its status, or the effects of a step."""
-    predicted: Sequence[str]
-    recorded: Sequence[str]
-    line: int | None = None
-    """The number of the first line that differs, from 1."""
-
-    def __str__(self) -> str:
-        if self.line is None:
-            return f"{self.what}: predicted {', '.join(self.predicted)}, recorded {', '.join(self.recorded)}"
-        return "\n".join([f"{self.what} differs from line {self.line} on (predicted, recorded):", *self._context()])
-
-    def _context(self) -> Iterator[str]:
-        at = (self.line or 1) - 1
-        shown = range(max(0, at - CONTEXT), at + CONTEXT + 1)
-        width = max((len(self.predicted[n]) for n in shown if n < len(self.predicted)), default=0)
-        for number in shown:
-            left = self.predicted[number] if number < len(self.predicted) else ""
-            right = self.recorded[number] if number < len(self.recorded) else ""
-            if left or right:
-                yield f"  {number + 1:>4} {left.ljust(width)}  {'=' if left == right else '≠'}  {right}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +34,29 @@ class Verification:
     engine: str
     scale: Scale
     trace: Trace
+    """As predicted under the seed that was asked for."""
     recordings: Sequence[Recording]
     differences: Sequence[Sequence[Difference]]
-    """Of each recording."""
+    """Of each recording: from the prediction, or else from the nearest way that the model can go."""
     notes: Sequence[str] = ()
     """What had to be another than the scenario says, for the prediction, too."""
+    ways: Sequence[Way | None] = ()
+    """For each recording that is not the prediction, the nearest way of the model's; None: luck decides nothing."""
+    seconds: float = 0.0
+    """How long each run of it was watched, at most."""
 
     @property
     def agrees(self) -> bool:
         return not any(self.differences)
+
+    @property
+    def racy(self) -> bool:
+        """Whether a recording is right that is not what was predicted: the order is a matter of luck."""
+        return any(way is not None and way.fits for way in self.ways)
+
+    def way(self, number: int) -> Way | None:
+        """Of the recording of that number, from 0."""
+        return self.ways[number] if number < len(self.ways) else None
 
 
 def verify(
@@ -84,94 +68,57 @@ def verify(
     repeat: int = 1,
     within: float | None = None,
     server: str | None = None,
+    tell: Callable[[str], None] = lambda _what: None,
 ) -> Verification:
     """Predicts the scenario, runs it `repeat` times on the real engine, and compares.
 
-    `server` is the path of the engine's server, where it is not to be looked for.
+    A recording that is not the prediction is right, too, where the model can go that way with other luck of the
+    engine's; a case that is not racy says that it can't. `server` is the path of the engine's server, where it is not
+    to be looked for; `tell` is told what is being worked on.
 
     Raises `LiveProblem` where tools are missing, `ScenarioProblems` where the engine can't run the scenario.
     """
     from durascope.simulators.simulate import simulate
 
     scenario, notes = live_engine(engine).adapted(scenario)
+    check(scenario)
     if case is not None and notes:
         raise LiveProblem(f"{case.case} can't be run as it was recorded: {engine} runs here with {', '.join(notes)}")
     scale = scale_of(scenario)
     scenario = scaled(scenario, scale)
     trace = simulate(scenario, engine, seed=seed, records=True)
     seconds = _patience(trace) if within is None else within
-    recordings = [record(scenario, engine, seed=seed, seconds=seconds, server=server) for _ in range(repeat)]
+    expected = round(min(trace.ended_at / SECOND, seconds)) * SECOND
+    recordings: list[Recording] = []
+    for number in range(1, repeat + 1):
+        which = f", {number} of {repeat}" if repeat > 1 else ""
+        long = f", predicted to take {format_duration(expected)}" if expected > LONG else ""
+        tell(f"{scenario.scenario} on the real {engine}{which}{long}")
+        recordings.append(record(scenario, engine, seed=seed, seconds=seconds, server=server))
     alike = judge(case, engine)
-    found = [differences(trace, recording, alike, case) for recording in recordings]
-    return Verification(scenario, engine, scale, trace, recordings, found, notes)
+    found: list[Sequence[Difference]] = []
+    ways: list[Way | None] = []
+    for recording in recordings:
+        wrong = differences(trace, recording, alike, case)
+        way = None
+        if wrong and (case is None or case.racy):
+
+            def compare(trace: Trace, recording: Recording = recording) -> Sequence[Difference]:
+                return differences(trace, recording, alike, case)
+
+            tell("not as predicted: may the engine's luck make it so?")
+            way = nearest_way(
+                scenario, engine, seed, compare, lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}")
+            )
+        ways.append(way)
+        found.append(wrong if way is None else way.differences)
+    return Verification(scenario, engine, scale, trace, recordings, found, notes, ways, seconds)
 
 
 def _patience(trace: Trace) -> float:
     """How many seconds a real run may last; one that is not to end is watched for `PATIENCE`."""
     stuck = STUCK in trace.status.values()
     return PATIENCE if stuck else trace.ended_at / SECOND * 1.5 + PATIENCE
-
-
-def differences(
-    trace: Trace, recording: Recording, alike: Alike = exactly, case: Case | None = None
-) -> list[Difference]:
-    """All of them, one a run, a status, a step or a fact; empty where the model is right.
-
-    A recording that is another variant of its case is right, too: the engine is not deterministic there.
-    """
-    variant = case is not None and listed(case, recording.records, alike)
-    return [
-        *(() if variant else _records(trace.records, recording.records, alike)),
-        *_values("status of", trace.status, recording.status),
-        *_values("effects of", trace.effects, recording.effects, none=0),
-        *_facts(trace.facts, recording.facts, measured=MEASURED if STUCK in trace.status.values() else LASTS),
-    ]
-
-
-def _records(
-    predicted: Mapping[str, Sequence[str]], recorded: Mapping[str, Sequence[str]], alike: Alike
-) -> Iterable[Difference]:
-    for run in {**predicted, **recorded}:
-        expected, lines = list(predicted.get(run, ())), list(recorded.get(run, ()))
-        if not alike(run, expected, lines):
-            yield Difference(f"the record of {run}", expected, lines, _first(expected, lines))
-
-
-def _first(one: Sequence[str], other: Sequence[str]) -> int:
-    for number, (left, right) in enumerate(zip(one, other, strict=False), 1):
-        if left != right:
-            return number
-    return min(len(one), len(other)) + 1
-
-
-def _values(
-    what: str, predicted: Mapping[str, object], recorded: Mapping[str, object], none: object = None
-) -> Iterable[Difference]:
-    for name, value in recorded.items():
-        expected = predicted.get(name, none)
-        if expected != value:
-            yield Difference(f"{what} {name}", [str(expected)], [str(value)])
-
-
-def _facts(
-    predicted: Mapping[str, object], recorded: Mapping[str, object], *, measured: frozenset[str]
-) -> Iterable[Difference]:
-    for name, value in recorded.items():
-        if name in measured or name not in predicted:
-            continue
-        expected = predicted[name]
-        if isinstance(expected, Mapping) and isinstance(value, Mapping):
-            yield from _by_run(name, expected, value)
-        elif expected != value:
-            yield Difference(name, [str(expected)], [str(value)])
-
-
-def _by_run(name: str, predicted: Mapping[Any, Any], recorded: Mapping[Any, Any]) -> Iterable[Difference]:
-    """A fact that each run has; one that could not be recorded of a run is None."""
-    for run in {**predicted, **recorded}:
-        expected, found = predicted.get(run), recorded.get(run, ())
-        if found is not None and (expected or found) and expected != found:
-            yield Difference(f"{name} of {run}", [str(expected or "none")], [str(found or "none")])
 
 
 # ---- said ----------------------------------------------------------------------------------------------------
@@ -182,15 +129,26 @@ def told(found: Verification) -> str:
     first = found.recordings[0]
     how = ", ".join((str(found.scale), *found.notes))
     lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
-    for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True), 1):
-        which = f"recording {number}: " if len(found.recordings) > 1 else ""
+    for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True)):
+        which = f"recording {number + 1}: " if len(found.recordings) > 1 else ""
+        lines.append(f"  {which}predicted {'≠' if wrong else '='} recorded{_by_luck(found.way(number))}")
         if not wrong:
-            lines.append(f"  {which}predicted = recorded")
             lines += [f"    {each}" for each in _agreed(recording)]
         else:
-            lines.append(f"  {which}predicted ≠ recorded")
             lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
+            if STUCK in recording.status.values() and STUCK not in found.trace.status.values():
+                lines.append(
+                    f"    it had not ended after {found.seconds:.0f} s, and was stopped (--within gives it more)"
+                )
     return "\n".join(lines)
+
+
+def _by_luck(way: Way | None) -> str:
+    if way is None:
+        return ""
+    if way.fits:
+        return f", as the model goes with other luck of the engine's: racy ({way.tries:,} tries)"
+    return f", with none of {way.tries:,} turns of the engine's luck; the nearest:"
 
 
 def _agreed(recording: Recording) -> Iterator[str]:
@@ -210,6 +168,7 @@ def as_json(found: Verification) -> dict[str, Any]:
         "scale": found.scale.factor,
         "notes": list(found.notes),
         "agrees": found.agrees,
+        "racy": found.racy,
         "predicted": {
             "records": {run: list(lines) for run, lines in found.trace.records.items()},
             "status": dict(found.trace.status),
@@ -222,11 +181,20 @@ def as_json(found: Verification) -> dict[str, Any]:
                 "records": {run: list(lines) for run, lines in recording.records.items()},
                 "status": dict(recording.status),
                 "effects": dict(recording.effects),
+                "luck": _luck_as_json(found.way(number)),
                 "differences": [
                     {"what": each.what, "line": each.line, "text": str(each)}
                     for each in wrong
                 ],
             }
-            for recording, wrong in zip(found.recordings, found.differences, strict=True)
+            for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True))
         ],
     }  # fmt: skip
+
+
+def _luck_as_json(way: Way | None) -> dict[str, Any] | None:
+    """The engine's luck with which the model goes that way, or nearest to it; None: that of the seed."""
+    if way is None:
+        return None
+    turns = [{"decides": list(address), "turns": count} for address, count in way.luck.turns.items()]
+    return {"fits": way.fits, "tries": way.tries, "seed": way.luck.seed, "loose": way.loose, "turned": turns}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import Any, Final, cast
 
@@ -18,6 +18,7 @@ _FORMS: Final = (
     "or {samples: [9ms, 11ms, 30ms]}"
 )
 _NORMAL: Final = NormalDist()
+_EDGE: Final = 1e-12
 _Z99: Final = _NORMAL.inv_cdf(0.99)
 
 
@@ -25,14 +26,19 @@ _Z99: Final = _NORMAL.inv_cdf(0.99)
 class Spread:
     """How long something takes, in microseconds.
 
-    `sample(luck)` calls `luck()` (a uniform number in [0, 1)) at most once and returns microseconds; a fixed
-    spread never calls it.
+    `at(u)` inverts the distribution: of a uniform number it makes a duration.
     """
 
     shape: str
     """fixed · log-normal · exponential · uniform · samples"""
     values: tuple[int, ...]
     """fixed: (d,) · log-normal: (p50, p99) · exponential: (mean,) · uniform: (low, high) · samples: all of them"""
+    sigma: float = field(default=0.0, init=False, repr=False, compare=False)
+    """Of the log-normal one's logarithm."""
+
+    def __post_init__(self) -> None:
+        if self.shape == "log-normal" and 0 < self.values[0] < self.values[1]:
+            object.__setattr__(self, "sigma", math.log(self.values[1] / self.values[0]) / _Z99)
 
     @classmethod
     def of(cls, us: int) -> Spread:
@@ -47,29 +53,21 @@ class Spread:
     @property
     def typical(self) -> int:
         """The median, in microseconds: what a picture writes beside it."""
-        return self.sample(lambda: 0.5)
+        return self.at(0.5)
 
-    def sample(self, luck: Callable[[], float]) -> int:
-        """One duration, in microseconds, by inverting the distribution at `luck()`."""
-        values = self.values
-        if self.shape == "fixed":
-            return values[0]
-        u = luck()
-        if self.shape == "uniform":
+    def at(self, u: float) -> int:
+        """The duration in microseconds at which the distribution reaches the share `u`, in [0, 1)."""
+        shape, values = self.shape, self.values
+        if shape == "log-normal":
+            z = _NORMAL.inv_cdf(u if _EDGE < u < 1 - _EDGE else min(max(u, _EDGE), 1 - _EDGE))
+            return round(values[0] * math.exp(self.sigma * z))
+        if shape == "uniform":
             return values[0] + int(u * (values[1] - values[0] + 1))
-        if self.shape == "exponential":
+        if shape == "exponential":
             return round(-math.log1p(-u) * values[0])
-        if self.shape == "samples":
+        if shape == "samples":
             return values[int(u * len(values))]
-        return self._log_normal(u)
-
-    def _log_normal(self, u: float) -> int:
-        p50, p99 = self.values
-        if p99 <= p50 or p50 == 0:
-            return p50
-        sigma = math.log(p99 / p50) / _Z99
-        z = _NORMAL.inv_cdf(min(max(u, 1e-12), 1 - 1e-12))
-        return round(p50 * math.exp(sigma * z))
+        return values[0]
 
     def __str__(self) -> str:
         text = [format_duration(value) for value in self.values]

@@ -111,7 +111,7 @@ class Engine(ABC):
 
     def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         """How long the workflow's own code is busy there, in microseconds: the same on every replay."""
-        return self.world.luck.sample(step.compute, "compute", run.luck, key)
+        return self.world.outside.sample(step.compute, "compute", run.luck, key)
 
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
         """Whether the bug shows; one with `times` goes away after so many."""

@@ -438,12 +438,13 @@ class Program:
 
     def block(self, steps: Steps, scope: Mapping[str, object] | None = None) -> Coroutine:
         """Runs steps one after the other; `scope` holds the loop variables around them."""
+        before, after = self.sdk.before_step, self.sdk.after_step
         for step in steps:
             if not self._unwinding:
-                self.sdk.before_step(step)
-            yield from _HOW[type(step)](self, step, scope or {})  # pyright: ignore[reportArgumentType]
+                before(step)
+            yield from _HOW[type(step)](self, step, scope or _NO_SCOPE)  # pyright: ignore[reportArgumentType]
             if not self._unwinding:
-                self.sdk.after_step(step)
+                after(step)
 
     def _steps_left(self) -> Steps:
         """The whole program, or, in a run that another has continued as, what is left from that one's loop on."""
@@ -467,9 +468,10 @@ class Program:
     # ---- one method per kind of step -----------------------------------------------------------------------
 
     def _run(self, step: Run, scope: Mapping[str, object]) -> Coroutine:
-        name = filled(step.run, scope)
-        if step.undo is not None:
-            self._undo.append((step, filled(step.undo.run, scope)))
+        name = filled(step.run, scope) if scope else step.run
+        undo = step.undo
+        if undo is not None:
+            self._undo.append((step, filled(undo.run, scope)))
         values = yield from self.sdk.run(step, name, self._key(name))
         if values:
             self.values.update(values)
@@ -574,6 +576,8 @@ class Program:
         raise _Finished(step.finish)
         yield
 
+
+_NO_SCOPE: Final[Mapping[str, object]] = {}
 
 _HOW: Final[dict[type, Callable[..., Coroutine]]] = {
     Run: Program._run,

@@ -6,42 +6,26 @@ execution of a step's body inside an app: it takes its time, has its effect at i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from durascope.models.scenario import Scenario, Service
+from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.trace import Effect, Kind
-from durascope.models.units import FOREVER, Spread
+from durascope.models.units import FOREVER
+from durascope.simulators.bodies import OWN_STEP, UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World
 
-OWN_STEP: Final = Service(latency=Spread.of(5_000))
-"""A step that calls no service: code of its own, 5 ms."""
+_STEP_STARTED: Final = Kind.STEP_STARTED
+_STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
+_STEP_AFTER_EFFECT: Final = Kind.STEP_AFTER_EFFECT
+_STEP_REPORTED: Final = Kind.STEP_REPORTED
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the execution of a step's body gave."""
-
-    values: dict[str, object] = field(default_factory=dict[str, object])
-    """The named outcomes of `result:`, usable in conditions."""
-    error: str | None = None
-    retryable: bool = True
-    retry_after: int | None = None
-    """Microseconds, where the error says when to try again."""
-    size: int | None = None
-    """Bytes of the result where the scenario names them."""
-
-    @property
-    def ok(self) -> bool:
-        return self.error is None
-
-
-UNAVAILABLE: Final = Outcome(error="ServiceUnavailable")
-"""What a call to a service gives that is away."""
+KNOWN_BODIES: Final = 1_000
+"""So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
 
 
 class Services:
@@ -59,19 +43,22 @@ class Services:
         """Effects beyond the first of the same step of the same run."""
         self.spent = 0.0
         self._begun: dict[tuple[str, str], int] = {}
-        self._had: dict[tuple[str, str, str], int] = {}
+        self._had: dict[str, dict[tuple[str, str], int]] = {}
+        """By step: the effects of each (run, key)."""
         self._keys: set[tuple[str, str, str]] = set()
-        self._down: dict[str, int] = {}
+        self.down: dict[str, int] = {}
+        """Outages under way, by service."""
+        self._bodies: dict[int, Body] = {}
 
     def outage(self, name: str, duration: int) -> None:
-        self._down[name] = self._down.get(name, 0) + 1
+        self.down[name] = self.down.get(name, 0) + 1
         self.world.emit(name, Kind.OUTAGE_STARTED)
         if duration < FOREVER:
             self.world.ahead(duration, self._recover, name)
 
     def _recover(self, name: str) -> None:
-        self._down[name] -= 1
-        if not self._down[name]:
+        self.down[name] -= 1
+        if not self.down[name]:
             self.world.emit(name, Kind.OUTAGE_ENDED)
 
     def begun(self, run: RunInfo, key: str) -> int:
@@ -80,14 +67,7 @@ class Services:
 
     def effect_counts(self) -> dict[str, dict[int, int]]:
         """By step: how many runs had how many of its effects (runs that had none are not in it)."""
-        per_run: dict[tuple[str, str], int] = {}
-        for (run, name, _key), count in self._had.items():
-            per_run[run, name] = per_run.get((run, name), 0) + count
-        counts: dict[str, dict[int, int]] = {}
-        for (_run, name), count in per_run.items():
-            runs = counts.setdefault(name, {})
-            runs[count] = runs.get(count, 0) + 1
-        return counts
+        return {name: dict(Counter(_by_run(had).values())) for name, had in self._had.items()}
 
     def execute(
         self,
@@ -104,131 +84,128 @@ class Services:
         `attempt` is the engine's own count; left out, the executions are counted here. The moments `started`,
         `before-effect`, `after-effect` and `reported` pass here; a fault at one of them stops what follows.
         """
-        count = self._begun.get((run.name, key), 0) + 1
-        self._begun[run.name, key] = count
-        self.executions[name] = self.executions.get(name, 0) + 1
-        self.effects.setdefault(name, 0)
-        execution = Execution(self, app, run, step, name, key, count if attempt is None else attempt, report)
+        begun, known = (run.name, key), self._begun
+        count = known[begun] = known.get(begun, 0) + 1
+        if name in self.executions:
+            self.executions[name] += 1
+        else:
+            self.executions[name] = 1
+            self.effects.setdefault(name, 0)
+        body = self._bodies.get(id(step)) or self.body(step)
+        execution = Execution(self, app, run, body, name, key, count if attempt is None else attempt, report)
         execution.begin()
         return execution
 
     # ---- what one execution asks ---------------------------------------------------------------------------
 
-    def service(self, step: Run) -> Service:
-        return OWN_STEP if step.on is None else self.scenario.services.get(step.on, OWN_STEP)
+    def body(self, step: Run) -> Body:
+        """What is known of a step's body (it keeps the step, so that nothing else can have its identity)."""
+        body = self._bodies.get(id(step))
+        if body is None:
+            if len(self._bodies) >= KNOWN_BODIES:
+                self._bodies.clear()
+            service = OWN_STEP if step.on is None else self.scenario.services.get(step.on, OWN_STEP)
+            body = self._bodies[id(step)] = Body(step, service)
+        return body
 
-    def is_down(self, step: Run) -> bool:
-        return bool(self._down) and step.on is not None and self._down.get(step.on, 0) > 0
+    def is_down(self, body: Body) -> bool:
+        return body.lane is not None and self.down.get(body.lane, 0) > 0
 
-    def take_effect(self, run: RunInfo, step: Run, name: str, key: str, attempt: int) -> None:
-        service = self.service(step)
-        lane = step.on or name
-        handed = None
-        if step.idempotency_key is not None:
-            handed = str(run.input.get(step.idempotency_key, run.key))
-        known = service.deduplicates and handed is not None and (lane, name, handed) in self._keys
-        if handed is not None:
-            self._keys.add((lane, name, handed))
+    def take_effect(self, run: RunInfo, body: Body, name: str, key: str, attempt: int) -> None:
+        handed, known = None, False
+        if body.idempotency_key is not None:
+            handed = str(run.input.get(body.idempotency_key, run.key))
+            told = (body.lane or name, name, handed)
+            known = body.deduplicates and told in self._keys
+            self._keys.add(told)
         if not known:
-            self.effects[name] = self.effects.get(name, 0) + 1
-            had = self._had.get((run.name, name, key), 0)
-            self._had[run.name, name, key] = had + 1
-            self.duplicates += had > 0
-            self.spent += service.price
+            self.effects[name] += 1
+            all_had = self._had.get(name)
+            if all_had is None:
+                all_had = self._had[name] = {}
+            doer = (run.name, key)
+            had = all_had[doer] = all_had.get(doer, 0) + 1
+            if had > 1:
+                self.duplicates += 1
+            self.spent += body.price
         if self.world.full:
-            price = 0.0 if known else service.price
-            self.ledger.append(Effect(self.world.now, lane, run.name, name, attempt, handed, known, price))
+            price = 0.0 if known else body.price
+            self.ledger.append(Effect(self.world.now, body.lane or name, run.name, name, attempt, handed, known, price))
 
-    def outcome(self, run: RunInfo, step: Run, key: str, attempt: int) -> Outcome:
-        """How the execution ends, decided by the scenario and by luck, the same on every engine."""
-        luck, fails = self.world.luck, step.fails
-        if fails is not None and fails.fails(attempt):
-            return Outcome(error=fails.error, retryable=fails.retryable, retry_after=fails.retry_after)
-        if self.is_down(step):
-            return UNAVAILABLE
-        service = self.service(step)
-        if service.failures and luck("failure", run.luck, key, attempt) < service.failures:
-            return Outcome(error="ServiceError")
-        if service.rejections and luck("rejection", run.luck, key) < service.rejections:
-            return Outcome(error="Rejected", retryable=False)
-        values: dict[str, object] = {"attempts": attempt}
-        if step.result:
-            for outcome, share in step.result.items():
-                values[outcome] = luck("result", run.luck, key, outcome) < share
-        return Outcome(values, size=step.size)
+
+def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
+    """The effects of each run; keys tell several uses of a step apart, which few runs have."""
+    if len({run for run, _ in had}) == len(had):
+        return had
+    total: dict[str, int] = {}
+    for (run, _), count in had.items():
+        total[run] = total.get(run, 0) + count
+    return total
 
 
 class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
-    __slots__ = ("_call", "_outcome", "app", "attempt", "key", "name", "report", "run", "services", "step", "takes")
+    __slots__ = ("_call", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services", "takes")
 
     def __init__(
-        self,
-        services: Services,
-        app: Component,
-        run: RunInfo,
-        step: Run,
-        name: str,
-        key: str,
-        attempt: int,
+        self, services: Services, app: Component, run: RunInfo, body: Body, name: str, key: str, attempt: int,
         report: Callable[[Outcome], Any],
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.services = services
         self.app = app
         self.run = run
-        self.step = step
+        self.body = body
         self.name = name
         self.key = key
         self.attempt = attempt
         self.report = report
-        spread = step.takes_on(attempt) or services.service(step).latency
-        self.takes = services.world.luck.sample(spread, "latency", run.luck, key, attempt)
-        self._outcome: Outcome | None = None
+        self.takes = body.takes(services.world.outside, run, key, attempt)
+        """Microseconds."""
+        self._outcome = UNAVAILABLE
         self._call: Call | None = None
 
     def begin(self) -> None:
-        self.services.world.moment(self.app.name, Kind.STEP_STARTED, self.run, self.name, self.attempt)
-        effect_at = self.step.effect_at
-        self._outcome = self.services.outcome(self.run, self.step, self.key, self.attempt)
-        if effect_at == "never" or not self._has_effect(self._outcome):
-            self._after(self.takes, self._end)
-        else:
-            self._after(int(self.takes * effect_at), self._effect)
-
-    def _has_effect(self, outcome: Outcome) -> bool:
-        fails = self.step.fails
-        return outcome.ok or (fails is not None and fails.fails(self.attempt) and fails.moment == "after-effect")
-
-    def _effect(self) -> None:
-        """The service changes something, unless it is away just now."""
-        services, world, lane = self.services, self.services.world, self.app.name
-        if services.is_down(self.step):
-            self._outcome = UNAVAILABLE
-        else:
-            world.moment(lane, Kind.STEP_BEFORE_EFFECT, self.run, self.name, self.attempt)
-            services.take_effect(self.run, self.step, self.name, self.key, self.attempt)
-            world.moment(lane, Kind.STEP_AFTER_EFFECT, self.run, self.name, self.attempt)
-        self._after(self.takes - int(self.takes * float(self.step.effect_at)), self._end)
-
-    def _end(self) -> None:
-        """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
-        self._call = None
-        world, outcome = self.services.world, self._outcome
-        assert outcome is not None
-        if outcome.ok and self.services.is_down(self.step):
-            outcome = UNAVAILABLE
-        if outcome.ok:
-            world.moment(self.app.name, Kind.STEP_REPORTED, self.run, self.name, self.attempt)
-        else:
-            world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
-        self.report(outcome)
-
-    def _after(self, delay: int, then: Callable[[], Any]) -> None:
+        services, body, run, attempt = self.services, self.body, self.run, self.attempt
+        world = services.world
+        world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
+        down = bool(services.down) and services.is_down(body)
+        outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
+        delay, then = self.takes, self._end
+        if body.has_effect(outcome, attempt):
+            delay, then = int(delay * body.effect_at), self._effect
         if delay > 0:
             self._call = self.app.after(delay, then)
         else:
             then()
+
+    def _effect(self) -> None:
+        """The service changes something, unless it is away just now."""
+        services, body, run, name, attempt = self.services, self.body, self.run, self.name, self.attempt
+        if services.down and services.is_down(body):
+            self._outcome = UNAVAILABLE
+        else:
+            world, lane = services.world, self.app.name
+            world.moment(lane, _STEP_BEFORE_EFFECT, run, name, attempt)
+            services.take_effect(run, body, name, self.key, attempt)
+            world.moment(lane, _STEP_AFTER_EFFECT, run, name, attempt)
+        rest = self.takes - int(self.takes * body.effect_at)
+        if rest > 0:
+            self._call = self.app.after(rest, self._end)
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
+        self._call = None
+        services, outcome = self.services, self._outcome
+        if services.down and outcome.error is None and services.is_down(self.body):
+            outcome = UNAVAILABLE
+        if outcome.error is None:
+            services.world.moment(self.app.name, _STEP_REPORTED, self.run, self.name, self.attempt)
+        else:
+            services.world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
+        self.report(outcome)
 
     @property
     def over(self) -> bool:

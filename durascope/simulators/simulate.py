@@ -13,6 +13,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
+from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
 
@@ -43,19 +44,23 @@ def simulate(
     engine: str,
     *,
     seed: int = 0,
+    engine_luck: Luck | None = None,
     full: bool | None = None,
     records: bool | None = None,
     crash_points: Iterable[CrashPoint] = (),
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
+    `seed` decides everything that is left to luck. With an `engine_luck` it decides what is outside of the engine only
+    (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
+    go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
     most `FULL_UP_TO` runs. `crash_points` are crashes after events of the trace, beside the scenario's faults (only
     with `full`). The same arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = few if full is None else full
-    world = World(seed, full=full)
+    world = World(seed, full=full, engine_luck=engine_luck)
     world.most_runs = MOST_RUNS + MOST_RUNS_EACH * scenario.workload.runs
     built = model(engine)(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):

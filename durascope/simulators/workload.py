@@ -8,6 +8,7 @@ from durascope.models.scenario import InputPool, InputShare, InputUniform, Scena
 from durascope.models.units import SECOND, Spread
 from durascope.simulators.engine import Engine, OutsideEvent, StartRequest
 from durascope.simulators.kernel.faults import Moments
+from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
@@ -20,6 +21,11 @@ class WorkloadDriver:
         self.scenario = scenario
         self.engine = engine
         self.moments = moments
+        workload = scenario.workload
+        self._started = scenario.started
+        self._keys = workload.idempotency_keys or ()
+        self._after = workload.after or 0
+        self._start_with = workload.start_with
         self._addressed = {each.to for each in scenario.workload.events if isinstance(each.to, int)}
         self._runs: dict[int, RunInfo] = {}
         """The starts that an event is addressed to by number."""
@@ -52,19 +58,14 @@ class WorkloadDriver:
         self._schedule_next(starts, following)
 
     def _request(self, number: int) -> StartRequest:
-        workload = self.scenario.workload
-        started = self.scenario.started
-        workflow = started[min(number, len(started)) - 1]
+        started = self._started
+        workflow = started[number - 1] if number <= len(started) else started[-1]
         run = run_info(self.world, self.scenario, workflow, f"run {number}", number)
         if number in self._addressed:
             self._runs[number] = run
-        keys = workload.idempotency_keys
-        return StartRequest(
-            run=run,
-            after=workload.after or 0,
-            idempotency_key=keys[number - 1] if keys is not None and number <= len(keys) else None,
-            start_with=workload.start_with,
-        )
+        keys = self._keys
+        key = keys[number - 1] if number <= len(keys) else None
+        return StartRequest(run, self._after, key, self._start_with)
 
     # ---- events --------------------------------------------------------------------------------------------
 
@@ -111,11 +112,11 @@ class WorkloadDriver:
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
     """(time, number) of every start, in time order."""
     workload = scenario.workload
-    arrivals, luck = workload.arrivals, world.luck
+    arrivals, luck = workload.arrivals, world.outside
     if arrivals.poisson is not None:
         at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
         for number in range(1, workload.runs + 1):
-            at += luck.sample(gap, "arrival", number)
+            at += gap.at(luck("arrival", number))
             yield at, number
     elif arrivals.every is not None:
         for number in range(1, workload.runs + 1):
@@ -132,7 +133,7 @@ def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
 def chosen(world: World, scenario: Scenario, share: float) -> list[int]:
     """The runs that make up a share of all."""
     runs = range(1, scenario.workload.runs + 1)
-    return [number for number in runs if world.luck("addressed", number) < share]
+    return [number for number in runs if world.outside("addressed", number) < share]
 
 
 def run_info(
@@ -149,37 +150,34 @@ def run_info(
 
     `number` is the workload's start (its `keys` and `inputs` apply to `run N` itself); other runs pass theirs.
     """
-    program, workload = scenario.workflows[workflow], scenario.workload
-    fields: dict[str, object] = {}
-    for field, spec in program.input.items():
-        fields[field] = _input(world, field, spec, name)
-    listed = workload.keys if name == f"run {number}" else None
-    if listed is not None and number <= len(listed):
-        key = str(listed[number - 1])
-    if name == f"run {number}" and workload.inputs is not None and number <= len(workload.inputs):
-        fields.update(workload.inputs[number - 1])
+    program, luck = scenario.workflows[workflow], world.outside
+    fields = {field: _input(luck, field, spec, name) for field, spec in program.input.items()}
+    if name == f"run {number}":
+        keys, inputs = scenario.workload.keys, scenario.workload.inputs
+        if keys is not None and number <= len(keys):
+            key = str(keys[number - 1])
+        if inputs is not None and number <= len(inputs):
+            fields.update(inputs[number - 1])
     if given:
         fields.update(given)
-    if program.key is not None:
+    key_field = program.key
+    if key_field is not None:
         if key is None:
-            value = fields.get(program.key)
-            key = str(value) if value is not None else f"{program.key}-{number}"
-        fields[program.key] = key
+            value = fields.get(key_field)
+            key = str(value) if value is not None else f"{key_field}-{number}"
+        fields[key_field] = key
     return RunInfo(name, workflow, number, key, fields, name)
 
 
-def _input(world: World, field: str, spec: object, name: str) -> object:
-    match spec:
-        case "unique":
-            return f"{field}-{name.removeprefix('run ')}"
-        case InputPool(pool=pool):
-            return f"{field}-{int(world.luck('input', name, field) * pool) + 1}"
-        case InputUniform(uniform=(low, high)):
-            return round(low + world.luck("input", name, field) * (high - low), 2)
-        case InputShare(share=share):
-            return world.luck("input", name, field) < share
-        case value:
-            return value
+def _input(luck: Luck, field: str, spec: object, name: str) -> object:
+    if isinstance(spec, InputPool):
+        return f"{field}-{int(luck('input', name, field) * spec.pool) + 1}"
+    if isinstance(spec, InputUniform):
+        low, high = spec.uniform
+        return round(low + luck("input", name, field) * (high - low), 2)
+    if isinstance(spec, InputShare):
+        return luck("input", name, field) < spec.share
+    return f"{field}-{name.removeprefix('run ')}" if spec == "unique" else spec
 
 
 def share_of(to: int | str | None) -> float | None:

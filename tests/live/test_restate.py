@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,6 +117,16 @@ def test_exported_tables_have_the_servers_columns(server: str) -> None:
         running.start()
         for table, columns in COLUMNS.items():
             assert [row["column_name"] for row in running.query(sql.format(table))] == list(columns)
+
+
+def test_nothing_stays_in_the_folder_for_temporary_files(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server makes a folder `invoker-…` for each of its partitions there, and leaves them."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert verify(load_scenario(CASES / "crash-after-effect.yaml"), "restate", server=server).agrees
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")

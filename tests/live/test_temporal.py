@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -47,7 +47,7 @@ VERIFIED = (
     "happy-path",
 )
 """Longest first."""
-SHIPPED = ("order-fulfillment", "order-fulfillment-engine-crash", "onboarding")
+SHIPPED = ("order-fulfillment-deploy", "order-fulfillment", "payment", "order-fulfillment-engine-crash", "onboarding")
 
 
 @pytest.fixture(scope="module")
@@ -126,10 +126,12 @@ def test_a_kept_recording_is_a_case(tmp_path: Path, verified: dict[str, Future[V
 
 
 @pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("moment", [0.0, 0.002, 0.004, 0.01, 0.03, 0.1, 0.5, 3.0])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
 def test_a_verification_that_is_stopped_leaves_nothing_behind(
-    number: signal.Signals, tmp_path: Path, verified: dict[str, Future[Verification]]
+    number: signal.Signals, moment: float, tmp_path: Path, verified: dict[str, Future[Verification]]
 ) -> None:
+    """`moment`: seconds after the first that can be seen of it, from its first process to a run under way."""
     verified["happy-path"].result()
     command = [sys.executable, "-m", "durascope", "verify", str(CASES / "wait-times-out.yaml")]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
@@ -137,8 +139,8 @@ def test_a_verification_that_is_stopped_leaves_nothing_behind(
         command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
     try:
-        _wait(lambda: len(_processes_in(tmp_path)) >= 2)
-        time.sleep(3)  # until the scenario runs; a signal while the first processes start was once seen to leave one
+        _wait(lambda: bool(list(tmp_path.iterdir())), every=0.001)
+        time.sleep(moment)
         verification.send_signal(number)
         verification.wait(20)
     finally:
@@ -147,20 +149,19 @@ def test_a_verification_that_is_stopped_leaves_nothing_behind(
     _wait(lambda: not _processes_in(tmp_path) and not list(tmp_path.iterdir()))
 
 
-def _wait(condition: object) -> None:
-    assert callable(condition)
+def _wait(condition: Callable[[], bool], every: float = 0.05) -> None:
     deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 def _processes_in(folder: Path) -> list[str]:
-    """The processes that work in a folder."""
+    """The processes whose temporary files are in a folder, wherever they work."""
     found: list[str] = []
-    for each in Path("/proc").glob("[0-9]*/cwd"):
+    for each in Path("/proc").glob("[0-9]*/environ"):
         try:
-            if each.readlink().is_relative_to(folder):
+            if f"TMPDIR={folder}".encode() in each.read_bytes():
                 found.append(each.parent.name)
         except OSError:
             continue

@@ -9,13 +9,15 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from durascope.cli import main
-from durascope.live import engines
+from durascope.live import engines, processes
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine
+from durascope.live.interrupts import all_as_ctrl_c
 from durascope.live.judging import judge
 from durascope.live.keeping import case_yaml
 from durascope.live.processes import LiveProblem, Stage, listens, wait_until
@@ -244,6 +246,88 @@ def test_what_a_killed_verification_has_started_is_ended_too(tmp_path: Path) -> 
         player.wait()
     wait_until(gone(pid), "the end of the sleeper")
     wait_until(lambda: not list(tmp_path.iterdir()), "the end of its folder")
+
+
+def test_a_signal_while_a_process_is_being_started_comes_when_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+    popen = subprocess.Popen[bytes]
+
+    def interrupted(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process = popen(*arguments, **options)
+        pids.append(process.pid)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        return process
+
+    def play() -> None:
+        with Stage() as stage:
+            process = stage.process("sleeper", SLEEPER)
+            monkeypatch.setattr(processes.subprocess, "Popen", interrupted)
+            try:
+                process.start()
+            finally:
+                monkeypatch.undo()
+
+    with pytest.raises(KeyboardInterrupt):
+        play()
+    assert len(pids) == 1
+    assert not alive(pids[0])
+
+
+def test_a_second_signal_does_not_stop_the_ending() -> None:
+    pids: list[int] = []
+
+    def play() -> None:
+        with Stage() as stage:
+            process = stage.process("sleeper", SLEEPER)
+            process.start()
+            assert process.process is not None
+            pids.append(process.process.pid)
+            kill = process.kill
+
+            def interrupted() -> None:
+                signal.raise_signal(signal.SIGINT)
+                kill()
+
+            process.kill = interrupted
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play()
+    assert not any(map(alive, pids))
+
+
+def test_sigterm_and_sighup_are_ctrl_c_unless_they_are_ignored() -> None:
+    def ended(number: int) -> None:
+        with all_as_ctrl_c():
+            signal.raise_signal(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        with pytest.raises(KeyboardInterrupt):
+            ended(number)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        ended(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_temporary_files_of_processes_are_in_the_stages_folder_and_go_with_it(tmp_path: Path) -> None:
+    code = "import tempfile, sys; sys.stdout.write(tempfile.mkdtemp())"
+    with Stage() as stage:
+        process = stage.process("untidy", [sys.executable, "-c", code])
+        process.start()
+        wait_until(lambda: not process.running, "its end")
+        made = Path(process.log.read_text("utf-8"))
+        assert made.is_dir()
+        assert made.is_relative_to(stage.directory)
+    assert not stage.directory.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(processes.tempfile, "gettempdir", lambda: str(tmp_path / "nowhere"))
+    with pytest.raises(LiveProblem, match="can't be made: No such file or directory"):
+        Stage()
 
 
 def test_waiting_for_what_does_not_come_about_is_told() -> None:

@@ -27,11 +27,11 @@ from durascope.live.ledger import ask, ask_now
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.services import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class Request(App):
         return await self.service.bodies.execute(self.run, step, name, key)
 
     def compute_time(self, step: Compute, key: str) -> int:
-        return self.service.world.luck.sample(step.compute, "compute", self.run.luck, key)
+        return self.service.world.outside.sample(step.compute, "compute", self.run.luck, key)
 
     async def compute(self, step: Compute, name: str, us: int) -> None:
         """Whoever waits for the point in the code is told of it; the process is busy in between."""

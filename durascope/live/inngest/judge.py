@@ -32,6 +32,7 @@ from durascope.models.durations import parse_duration
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.engine import Inngest
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function, register
@@ -44,7 +45,7 @@ from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Program, Sdk
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.workload import WorkloadDriver
 
 CLOCK: Final = 0.002

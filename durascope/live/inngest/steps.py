@@ -19,11 +19,11 @@ from durascope.live.body import result_of
 from durascope.live.driving import RealSdk, awaited, drive
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send, Sleep, Start, WaitFor
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.sdk import Variables
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import TIMED_OUT, Coroutine, Program, WorkflowFailure
-from durascope.simulators.services import Outcome
 
 RESULT_ONLY: Final = frozenset({"step", "ok", "padding"})
 """Fields of a step's result that are no outcome of the scenario's."""

@@ -43,6 +43,7 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import (
     TIMED_OUT,
@@ -56,7 +57,6 @@ from durascope.simulators.program import (
     Task,
     WorkflowFailure,
 )
-from durascope.simulators.services import Outcome
 
 Durable = ServerDurableFuture[Any]
 

@@ -140,7 +140,7 @@ class Service(App):
         return (yield from program.block(update.steps))
 
     def _compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
-        return self.world.luck.sample(step.compute, "compute", run.luck, key)
+        return self.world.outside.sample(step.compute, "compute", run.luck, key)
 
     # ---- the endpoint ----------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 from temporalio.service import __version__ as sdk_version
 
@@ -16,9 +16,20 @@ from durascope.live.temporal.lines import Event, attributes, kind, lines, payloa
 from durascope.live.temporal.outside import Outside
 from durascope.live.temporal.runs import Chain, Execution
 from durascope.live.temporal.server import DevServer
+from durascope.live.temporal.starting import workflow_id
 from durascope.live.temporal.workers import Workers
 from durascope.models.scenario import Scenario, TemporalServer, Workflow
+from durascope.models.units import MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
+
+LATE: Final = {
+    "match": Spread("uniform", (1 * MILLISECOND, 40 * MILLISECOND)),
+    "timer_late": Spread("uniform", (1 * MILLISECOND, 12 * MILLISECOND)),
+}
+"""Delays of the dev server and its workers that are often longer than in a quiet recording (specification, §15)."""
+
+APART: Final = 0.002
+"""Seconds between two starts of one instant that name the same workflow id."""
 
 
 class TemporalLive(LiveEngine):
@@ -55,6 +66,12 @@ class TemporalLive(LiveEngine):
         deployments = scenario.deployments.model_copy(update={"temporal": deployment})
         return scenario.model_copy(update={"deployments": deployments}), notes
 
+    @classmethod
+    def loosened(cls, scenario: Scenario) -> Scenario:
+        deployment = scenario.deployments.temporal.model_copy(update={"latencies": LATE})
+        deployments = scenario.deployments.model_copy(update={"temporal": deployment})
+        return scenario.model_copy(update={"deployments": deployments})
+
     def open(self) -> None:
         self.server = DevServer(self.stage, self.program)
         self.server.start()
@@ -81,8 +98,12 @@ class TemporalLive(LiveEngine):
     # ---- the scenario --------------------------------------------------------------------------------------
 
     def start(self, requests: Sequence[StartRequest]) -> None:
+        """Those to one workflow id leave one after the other, as listed: calls side by side overtake each other."""
+        before: Counter[str] = Counter()
         for request in requests:
-            self.outside.submit(self.outside.start(request))
+            asked_of = workflow_id(request.run)
+            self.outside.submit(self.outside.start(request, after=before[asked_of] * APART))
+            before[asked_of] += 1
 
     def send(self, event: OutsideEvent) -> None:
         self.outside.submit(self.outside.send(event))

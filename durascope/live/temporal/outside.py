@@ -108,9 +108,10 @@ class Outside:
 
     # ---- starts --------------------------------------------------------------------------------------------
 
-    async def start(self, request: StartRequest) -> None:
+    async def start(self, request: StartRequest, *, after: float = 0) -> None:
         asked = order(self.scenario, request)
         answered = self._answered.setdefault(asked.id, asyncio.Event())
+        await asyncio.sleep(after)
         try:
             if asked.update is not None and asked.update[0] == REQUEST:
                 await self._request(request.run.name, asked)

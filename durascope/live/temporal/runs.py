@@ -57,8 +57,7 @@ class Chain:
     @property
     def number(self) -> int | None:
         """The number of the start that it goes back to."""
-        number = self.name.removeprefix("run ").split("/")[0]
-        return int(number) if number.isdigit() else None
+        return _number(self.name) or None
 
     @property
     def closed(self) -> bool:
@@ -68,6 +67,12 @@ class Chain:
         """The executions with the names that records use: `run 1`, or `run 1.1`, `run 1.2`, …"""
         for number, execution in enumerate(self.executions, 1):
             yield (name if len(self.executions) == 1 else f"{name}.{number}"), execution
+
+
+def _number(name: str) -> int:
+    """The number of the start that a run goes back to; 0: it has none."""
+    number = name.removeprefix("run ").split("/")[0]
+    return int(number) if number.isdigit() else 0
 
 
 Seen = Callable[[Chain, Execution, Event], None]
@@ -83,9 +88,15 @@ class Runs:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def follow(self, name: str, workflow_id: str, run_id: str) -> None:
-        """Follows a run from its first event on; one that is followed already is left alone."""
-        if self.known(run_id):
-            return
+        """Follows a run from its first event on; one that is followed already is left alone.
+
+        An entity's requests all name the execution that takes them, and their answers come in any order: it goes by
+        the first of them.
+        """
+        for chain in self.chains:
+            if any(run_id == each.run_id for each in chain.executions):
+                chain.name = min(chain.name, name, key=_number)
+                return
         chain = Chain(name, workflow_id, [Execution(run_id)])
         self.chains.append(chain)
         task = asyncio.create_task(self._follow(chain))

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durascope.simulators.inngest.protocol import RUN_COMPLETE, Op
+from durascope.simulators.bodies import Outcome
+from durascope.simulators.inngest.protocol import RUN_COMPLETE, Answer, Op
 from durascope.simulators.inngest.typescript_sdk import FoundStep, TypeScriptInvocation
-from durascope.simulators.services import Outcome
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.host import FunctionHost, Reply
     from durascope.simulators.inngest.lines import Exchange
     from durascope.simulators.kernel.network import Connection
+    from durascope.simulators.kernel.world import Call
 
 
 class CheckpointingInvocation(TypeScriptInvocation):
@@ -29,15 +30,21 @@ class CheckpointingInvocation(TypeScriptInvocation):
         super().__init__(host, exchange, connection, reply)
         self._buffer: list[Op] = []
         self._runtime_exceeded = False
+        self._max_runtime: Call | None = None
 
     def begin(self) -> None:
         config = self.engine.checkpointing
         assert config is not None
         self._config = config
-        self.host.after(self.engine.max_runtime, self._timer, self._runtime_reached, daemon=True)
+        self._max_runtime = self.host.after(self.engine.max_runtime, self._timer, self._runtime_reached, daemon=True)
         if config.max_interval:
             self.host.after(config.max_interval, self._interval, daemon=True)
         super().begin()
+
+    def answer(self, answer: Answer) -> None:
+        self.host.cancel(self._max_runtime)
+        self._max_runtime = None
+        super().answer(answer)
 
     def _timer(self, report: Callable[[], Any]) -> None:
         if not self.over:

@@ -122,7 +122,7 @@ class Inngest(Engine):
 
     def spread(self, name: str, luck: float) -> int:
         """The same, for luck that has been drawn."""
-        return self.delays[name].sample(lambda: luck)
+        return self.delays[name].at(luck)
 
     def transfer(self, size: int) -> int:
         """What a large body takes, beside the hop itself."""

@@ -101,7 +101,7 @@ class Executor(Component):
         now = self.world.now
         ticks = -((self._phase - max(due, now + 1)) // self._tick)
         at = self._phase + ticks * self._tick
-        if self._scan_at is not None and self._scan_at.fn is not None:
+        if self._scan_at is not None and self._scan_at.live:
             if self._scan_due <= at:
                 return
             self.cancel(self._scan_at)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Run, Send, Start
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.program import Program, Sdk
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest

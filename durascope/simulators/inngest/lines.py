@@ -117,7 +117,10 @@ class Relay:
     def _append(self, run: RunInfo, line: str) -> None:
         if self.keep:
             self.records.setdefault(run.name, []).append(line)
-        self.world.emit("executor", _RECORDED, run, detail=line)
+        if self.world.full:
+            self.world.emit("executor", _RECORDED, run, detail=line)
+        else:
+            self.world.recorder.count += 1
 
     # ---- what cases compare --------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.host import Invocation, step_done
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
@@ -29,7 +30,6 @@ from durascope.simulators.inngest.protocol import (
 )
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, Loop, WorkflowFailure
-from durascope.simulators.services import Outcome
 
 _NO_LOOP: Final = Loop()
 """Nothing ever runs on it: a request of the Python SDK is one coroutine, which its invocation drives itself."""

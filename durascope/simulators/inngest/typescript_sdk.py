@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.host import Invocation, step_done
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
@@ -35,7 +36,6 @@ from durascope.simulators.inngest.protocol import (
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
-from durascope.simulators.services import Outcome
 
 if TYPE_CHECKING:
     from durascope.simulators.inngest.host import FunctionHost, Reply
@@ -65,7 +65,7 @@ class TypeScriptSdk(InngestSdk):
     """`step` and `group`."""
 
     def __init__(self, invocation: TypeScriptInvocation) -> None:
-        super().__init__(invocation, Loop())
+        super().__init__(invocation, invocation.loop)
         self.found = invocation.found
         self._race = False
         """The parallel mode of the code that is running."""
@@ -150,8 +150,7 @@ class TypeScriptInvocation(Invocation):
 
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
-        self.sdk = TypeScriptSdk(self)
-        self.loop = self.sdk.loop
+        self.loop = Loop()
         self.steps: dict[str, FoundStep] = {}
         """All steps found, in order."""
         self._to_report: dict[str, FoundStep] = {}
@@ -169,7 +168,7 @@ class TypeScriptInvocation(Invocation):
 
     def begin(self) -> None:
         self.replay_starts()
-        self._main = self.loop.task(self.program(self.sdk).main())
+        self._main = self.loop.task(self.program(TypeScriptSdk(self)).main())
         self._search()
         self.advance()
 

@@ -29,7 +29,7 @@ class UndoLog:
 
     def begun(self, run: RunInfo, step: Run, name: str) -> None:
         """A step's body is about to begin."""
-        if step.undo is not None and run.workflow in self._workflows:
+        if run.workflow in self._workflows and step.undo is not None:
             self._begun.setdefault(run.name, {})[name] = step
 
     def steps(self, run: str) -> tuple[Run, ...]:

@@ -11,7 +11,10 @@ gone with it. Nothing else anywhere handles a crash.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from heapq import heappush
 from typing import TYPE_CHECKING, Any
+
+from simpy.events import NORMAL
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.world import Call, Killed, World
@@ -50,7 +53,12 @@ class Component:
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
-        return self.world.after_in(self, delay, fn, args, daemon)
+        world = self.world
+        if not daemon:
+            world.pending += 1
+        call, number = Call(daemon, self, self.incarnation), world.number
+        heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
+        return call
 
     def cancel(self, call: Call | None) -> None:
         self.world.cancel(call)

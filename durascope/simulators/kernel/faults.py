@@ -208,11 +208,11 @@ class FaultInjector:
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
     def _next_random(self, fault: RandomFault, number: int, count: int) -> None:
-        delay = self.world.luck.sample(fault.random.every, "random fault", number, count)
+        delay = self.world.outside.sample(fault.random.every, "random fault", number, count)
         self.world.after(delay, self._random_crash, fault, number, count, daemon=True)
 
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
-        chosen = int(self.world.luck("random replica", number, count) * len(replicas))
+        chosen = int(self.world.outside("random replica", number, count) * len(replicas))
         self._crash(replicas[chosen], fault.random.down_for)
         self._next_random(fault, number, count + 1)

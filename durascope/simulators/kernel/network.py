@@ -8,12 +8,15 @@ end then notices, as with TCP.
 from __future__ import annotations
 
 from collections.abc import Callable
+from heapq import heappush
 from typing import Any, Final
+
+from simpy.events import NORMAL
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import World
+from durascope.simulators.kernel.world import Killed, World
 
 Handler = Callable[..., Any]
 
@@ -27,6 +30,8 @@ class Network:
     def __init__(self, world: World) -> None:
         self.world = world
         self._cuts: dict[frozenset[str], int] = {}
+        self._arrive = self._deliver
+        self._recorder, self._queue, self._number = world.recorder, world.queue, world.number
 
     # ---- cuts ------------------------------------------------------------------------------------------------
 
@@ -61,34 +66,61 @@ class Network:
         If it is dead by then, `sender` runs `on_refused()` another `delay` later (unless it has died itself); if the
         two are cut off from each other, nobody hears anything.
         """
+        if on_refused is None:
+            self.post(sender, receiver, delay, handler, args, what, run)
+            return
         world = self.world
         world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
-        world.after(
-            delay, self._deliver, sender, sender.incarnation, receiver, delay, handler, args, what, run, on_refused
-        )
+        message = (sender, receiver, handler, args, what, run, delay, sender.incarnation, on_refused)
+        world.post(delay, self._deliver_or_refuse, message)
+
+    def post(
+        self, sender: Component, receiver: Component, delay: int, handler: Handler, args: tuple[Any, ...], what: str,
+        run: RunInfo | None,
+    ) -> None:  # fmt: skip
+        """`send`, for those who send very often and do not care who is there."""
+        world, recorder = self.world, self._recorder
+        if world.full:
+            world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
+        else:
+            recorder.count += 1
+        world.pending += 1
+        number, message = self._number, (sender, receiver, handler, args, what, run)
+        heappush(self._queue, (world.now + delay, NORMAL, number(), None, self._arrive, message, recorder.cause))
 
     def _deliver(
-        self,
-        sender: Component,
-        incarnation: int,
-        receiver: Component,
-        delay: int,
-        handler: Handler,
-        args: tuple[Any, ...],
-        what: str,
+        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
         run: RunInfo | None,
-        on_refused: Handler | None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         world = self.world
         if self._cuts and not self.reachable(sender, receiver):
             world.emit(receiver.name, Kind.MESSAGE_LOST, run, detail=(sender.name, what))
-        elif not receiver.alive:
+            return
+        if not receiver.alive:
             world.emit(receiver.name, Kind.MESSAGE_REFUSED, run, detail=(sender.name, what))
-            if on_refused is not None and sender.alive and sender.incarnation == incarnation:
-                sender.after(delay, on_refused)
-        else:
+            return
+        if world.full:
             world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
-            receiver.execute(handler, *args)
+        else:
+            self._recorder.count += 1
+        if receiver.hung is None:  # `World.run_in`, without the call
+            world.running = receiver
+            try:  # noqa: SIM105
+                handler(*args)
+            except Killed:
+                pass
+            world.running = None
+        else:
+            receiver.hung.append((handler, args))
+
+    def _deliver_or_refuse(
+        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
+        run: RunInfo | None, delay: int, incarnation: int, on_refused: Handler,
+    ) -> None:  # fmt: skip
+        refused = not receiver.alive and self.reachable(sender, receiver)
+        self._deliver(sender, receiver, handler, args, what, run)
+        if refused and sender.alive and sender.incarnation == incarnation:
+            sender.after(delay, on_refused)
 
     # ---- connections -----------------------------------------------------------------------------------------
 
@@ -109,25 +141,31 @@ class Network:
         """
         connection = Connection(self, client, server, delay, what, run)
         world = self.world
-        world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
-        world.after(delay, self._accept, connection, on_accepted, on_refused)
+        if world.full:
+            world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
+        else:
+            world.recorder.count += 1
+        world.post(delay, self._accept, (connection, on_accepted, on_refused))
         return connection
 
     def _accept(self, connection: Connection, on_accepted: Handler, on_refused: Handler) -> None:
         world, client, server = self.world, connection.client, connection.server
         if connection.closed:
             return
-        if not self.reachable(client, server):
+        if self._cuts and not self.reachable(client, server):
             world.emit(server.name, Kind.MESSAGE_LOST, connection.run, detail=(client.name, connection.what))
         elif not server.alive:
             world.emit(server.name, Kind.MESSAGE_REFUSED, connection.run, detail=(client.name, connection.what))
             connection.close()
             client.after(connection.delay, on_refused)
         else:
-            world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            if world.full:
+                world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
+            else:
+                world.recorder.count += 1
             connection.open = True
             server.connections[connection] = None
-            server.execute(on_accepted, connection)
+            world.run_in(server, on_accepted, (connection,))
 
 
 class Connection:
@@ -139,8 +177,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_arrives", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost", "open", "patience",
-        "run", "server", "what",
+        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost",
+        "open", "patience", "run", "server", "what",
     )  # fmt: skip
 
     def __init__(
@@ -157,9 +195,10 @@ class Connection:
         self.on_lost: dict[Component, Handler] = {}
         self.patience: int | None = None
         """Microseconds; None: what is sent to an end that is cut off is lost."""
-        self._stalled: list[tuple[Any, ...]] = []
-        self._stalled_at = 0
-        self._arrives: dict[Component, int] = {}
+        self._stalled: list[tuple[Any, ...]] | None = None
+        self._at_client = 0
+        """When the last message that was sent to it arrives."""
+        self._at_server = 0
         client.connections[self] = None
 
     def peer(self, end: Component) -> Component:
@@ -169,16 +208,26 @@ class Connection:
         """Has the other end run `handler(*args)`, after everything that was sent to it before."""
         if self.closed:
             return
-        world, receiver = self.network.world, self.server if sender is self.client else self.client
-        now = world.now
-        arrives = now + (self.delay if delay is None else delay)
-        if arrives < self._arrives.get(receiver, 0):
-            arrives = self._arrives[receiver]
+        world = self.network.world
+        arrives = world.now + (self.delay if delay is None else delay)
+        if sender is self.client:
+            receiver = self.server
+            if arrives < self._at_server:
+                arrives = self._at_server
+            self._at_server = arrives
         else:
-            self._arrives[receiver] = arrives
+            receiver = self.client
+            if arrives < self._at_client:
+                arrives = self._at_client
+            self._at_client = arrives
         if what:
-            world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
-        world.after(arrives - now, self._deliver, sender, receiver, receiver.incarnation, handler, args, what)
+            if world.full:
+                world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
+            else:
+                world.recorder.count += 1
+        world.pending += 1
+        number, message = world.number, (sender, receiver, receiver.incarnation, handler, args, what)
+        heappush(world.queue, (arrives, NORMAL, number(), None, self._deliver, message, world.recorder.cause))
 
     def _deliver(
         self,
@@ -199,12 +248,16 @@ class Connection:
                 world.emit(receiver.name, Kind.MESSAGE_LOST, self.run, detail=(sender.name, what))
             return
         if what:
-            world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
-        receiver.execute(handler, *args)
+            if world.full:
+                world.emit(receiver.name, Kind.MESSAGE_RECEIVED, self.run, detail=(sender.name, what))
+            else:
+                world.recorder.count += 1
+        world.run_in(receiver, handler, args)
 
     def _stall(self, *message: Any) -> None:
         """Keeps a message that could not be delivered, and all that come after it, for another try."""
-        if not self._stalled:
+        if self._stalled is None:
+            self._stalled = []
             self._stalled_at = self.network.world.now
             self.network.world.after(RETRANSMIT_US, self._retransmit, RETRANSMIT_US)
         self._stalled.append(message)
@@ -214,13 +267,14 @@ class Connection:
         if self.closed:
             return
         if self.network.reachable(self.client, self.server):
-            stalled, self._stalled = self._stalled, []
-            for message in stalled:
+            stalled, self._stalled = self._stalled, None
+            for message in stalled or ():
                 self._deliver(*message)
         elif world.now - self._stalled_at >= (self.patience or 0):
+            on_lost = dict(self.on_lost)
             self.close()
             for end in (self.client, self.server):
-                handler = self.on_lost.get(end)
+                handler = on_lost.get(end)
                 if handler is not None and end.alive:
                     end.execute(handler)
         else:
@@ -229,6 +283,7 @@ class Connection:
     def close(self) -> None:
         """Ends the connection on both sides; nobody is told, what is under way is dropped."""
         self.closed = True
+        self.on_lost.clear()
         self.client.connections.pop(self, None)
         self.server.connections.pop(self, None)
 
@@ -239,7 +294,7 @@ class Connection:
         peer = self.peer(dead)
         handler = self.on_lost.get(peer)
         world = self.network.world
-        delay = max(self.delay, self._arrives.get(peer, 0) - world.now)
+        delay = max(self.delay, (self._at_client if peer is self.client else self._at_server) - world.now)
         world.after(delay, self._lost, peer, peer.incarnation, handler)
 
     def _lost(self, peer: Component, incarnation: int, handler: Handler | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
@@ -25,9 +25,16 @@ HOPELESS_ATTEMPT: Final = 1_000
 """A run whose step has been attempted this often is not followed any further: it retries for ever."""
 
 
+_LAST: Final = 2
+"""A priority below SimPy's."""
+
 IDLE_CALLS: Final = 30_000
 """So many callbacks in a row without a step's moment, a run's begin or end, and nothing to come from outside:
 somebody retries in vain, for ever."""
+
+
+MANY_VOID: Final = 64
+"""So many entries that have been taken back do not matter."""
 
 
 class Killed(BaseException):
@@ -35,37 +42,55 @@ class Killed(BaseException):
 
 
 class Call(simpy.Event):
-    """A callback at a moment of the future, with the cause of what it will do: an event without anybody to tell."""
+    """What stands for a callback that can be taken back, or that belongs to a component: an event that tells nobody."""
 
-    __slots__ = ("args", "cause", "daemon", "fn", "incarnation", "owner")
+    __slots__ = ("daemon", "incarnation", "live", "owner")
 
-    def __init__(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        cause: int | None,
-        daemon: bool,
-        owner: Component | None = None,
-        incarnation: int = 0,
-    ) -> None:
-        self.fn: Callable[..., Any] | None = fn
-        self.args = args
-        self.cause = cause
+    def __init__(self, daemon: bool, owner: Component | None = None, incarnation: int = 0) -> None:
+        self.live = True
+        """It has neither happened nor been taken back."""
         self.daemon = daemon
         self.owner = owner
         """Whose code it is; it happens only if that incarnation of it still lives."""
         self.incarnation = incarnation
 
 
-class Clock(simpy.Environment):
-    """SimPy's environment, whose step knows a `Call` and makes nothing of it but the call."""
+END: Final = object()
+"""What stands in the queue where the simulation is to end."""
 
-    def __init__(self) -> None:
+
+class Clock(simpy.Environment):
+    """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too.
+
+    An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
+    that nobody can take back, and SimPy's own events have no function.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
         super().__init__()
+        self.queue: list[Any] = self._queue
         self.number = self._eid.__next__
 
+    @property
+    def _now(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.world.now
+
+    @_now.setter
+    def _now(self, _: float) -> None: ...
+
     def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
-        heappush(self._queue, (self._now + delay, priority, self.number(), event))
+        entry = (self.world.now + delay, priority, self.number(), event, None, (), self.world.recorder.cause)
+        heappush(self.queue, entry)
+
+    @staticmethod
+    def happens(event: simpy.Event) -> None:
+        """One of SimPy's own events, as its `step` has it."""
+        callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event._defused:
+            raise event._value
 
 
 class World:
@@ -75,11 +100,17 @@ class World:
     callbacks (polls, scans and the like, which would go on for ever).
     """
 
-    def __init__(self, seed: int, *, full: bool) -> None:
-        self.env = Clock()
+    def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
         self.now: int = 0
         """Microseconds since the start."""
-        self.luck = Luck(seed)
+        self.env = Clock(self)
+        self.queue = self.env.queue
+        """What is to happen. The kernel's own."""
+        self.number = self.env.number
+        self.outside = Luck(seed)
+        """What happens outside of every engine: arrivals, inputs, how long steps take and whether they fail."""
+        self.luck = self.outside if engine_luck is None else engine_luck
+        """What an engine's own parts leave to luck: delays, and who takes which task."""
         self.recorder = Recorder(full=full)
         self.full = full
         self.emit: Callable[..., None] = self._record if full else self._count
@@ -92,11 +123,13 @@ class World:
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self._points: dict[int, Callable[[], Any]] = {}
-        self._pending = 0
-        self._progress = 0
+        self.pending = 0
+        """Entries of the queue that keep the simulation going. The kernel's own."""
+        self._void = 0
+        """Entries of the queue that have been taken back."""
+        self._progressed = False
         self._runs = 0
         self._ahead = 0
-        self._stopped = False
         self._hopeless: set[str] = set()
 
     # ---- the future ----------------------------------------------------------------------------------------
@@ -104,38 +137,41 @@ class World:
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
         """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
         if not daemon:
-            self._pending += 1
-        env = self.env
-        call = Call(fn, args, self.recorder.cause, daemon)
-        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
+            self.pending += 1
+        call = Call(daemon)
+        heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
         return call
+
+    def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """The same for what nobody can take back, as a message that has left: nothing has to stand for it."""
+        self.pending += 1
+        number = self.number
+        heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
     def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
         """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
         self._ahead += 1
-        self.after(delay, self._arrive, fn, args)
+        self.post(delay, self._arrive, (fn, args))
 
     def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._ahead -= 1
         fn(*args)
 
-    def after_in(
-        self, owner: Component, delay: int, fn: Callable[..., Any], args: tuple[Any, ...], daemon: bool
-    ) -> Call:
-        """The same for code of a component: it happens only if the component has not died by then."""
-        if not daemon:
-            self._pending += 1
-        env = self.env
-        call = Call(fn, args, self.recorder.cause, daemon, owner, owner.incarnation)
-        heappush(env._queue, (self.now + delay, NORMAL, env.number(), call))
-        return call
-
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
-        if call is not None and call.fn is not None:
-            call.fn = None
+        if call is not None and call.live:
+            call.live = False
             if not call.daemon:
-                self._pending -= 1
+                self.pending -= 1
+            self._void += 1
+            if self._void > MANY_VOID and 2 * self._void > len(self.queue):
+                self._drop_void()
+
+    def _drop_void(self) -> None:
+        """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
+        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].live)
+        heapify(self.queue)
+        self._void = 0
 
     def after_event(self, number: int, fn: Callable[[], Any]) -> None:
         """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
@@ -144,48 +180,71 @@ class World:
         self._points[number] = fn
 
     def _interrupt(self, fn: Callable[[], Any]) -> None:
-        self._pending += 1
-        self.env.schedule(Call(fn, (), self.recorder.cause, daemon=False), URGENT)
+        self.pending += 1
+        heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
-        env, recorder = self.env, self.recorder
-        queue = env._queue
-        idle, progress = 0, self._progress
-        while self._pending and not self._stopped and queue[0][0] <= HORIZON_US:
-            idle += 1
-            if idle >= IDLE_CALLS:
-                if self._progress == progress and not self._ahead:
-                    break
-                idle, progress = 0, self._progress
-            call = queue[0][3]
-            if type(call) is not Call:
-                self.now = int(queue[0][0])
-                env.step()
-                continue
-            self.now = env._now = heappop(queue)[0]  # pyright: ignore[reportAttributeAccessIssue] - times are whole
-            fn = call.fn
-            if fn is not None:
-                call.fn = None
+        heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
+        while True:
+            self._progressed = False
+            if self._run_on(IDLE_CALLS) or not (self._progressed or self._ahead):
+                return
+
+    def _run_on(self, calls: int) -> bool:
+        """So many callbacks; True if the simulation has ended with them."""
+        recorder, queue = self.recorder, self.queue
+        for _ in range(calls):
+            if not self.pending:
+                return True
+            at, _, _, call, fn, args, cause = heappop(queue)
+            if call is None:
+                self.now, recorder.cause = at, cause
+                self.pending -= 1
+                fn(*args)
+            elif type(call) is not Call:
+                if call is END:
+                    return True
+                self.now, recorder.cause = int(at), cause
+                self.env.happens(call)
+            elif not call.live:
+                self._void -= 1
+            else:
+                self.now, recorder.cause = at, cause
+                call.live = False
                 if not call.daemon:
-                    self._pending -= 1
-                recorder.cause = call.cause
+                    self.pending -= 1
                 owner = call.owner
                 if owner is None:
-                    fn(*call.args)
-                elif owner.alive and owner.incarnation == call.incarnation:
-                    if owner.hung is None:
-                        self.running = owner
-                        try:  # noqa: SIM105  (this is the innermost loop)
-                            fn(*call.args)
-                        except Killed:
-                            pass  # by a fault in the middle of it: nothing after that line has happened
-                        self.running = None
-                    else:
-                        owner.execute(fn, *call.args)
+                    fn(*args)
+                elif owner.incarnation != call.incarnation or not owner.alive:
+                    pass
+                elif owner.hung is None:
+                    self.running = owner
+                    try:  # noqa: SIM105 - as in `run_in`; this is the innermost loop
+                        fn(*args)
+                    except Killed:
+                        pass
+                    self.running = None
+                else:
+                    owner.hung.append((fn, args))
+        return False
+
+    def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Runs code of a living component that nobody else's code has called."""
+        if owner.hung is not None:
+            owner.hung.append((fn, args))
+            return
+        self.running = owner
+        try:  # noqa: SIM105 - this is the innermost loop
+            fn(*args)
+        except Killed:
+            pass  # by a fault in the middle of it: nothing after that line has happened
+        self.running = None
 
     def stop(self) -> None:
-        self._stopped = True
+        """Nothing happens any more after the code that is running."""
+        heappush(self.queue, (-1, URGENT, self.number(), END, None, (), None))
 
     # ---- what happens --------------------------------------------------------------------------------------
 
@@ -220,16 +279,16 @@ class World:
 
         A fault that kills the component whose code is running raises `Killed`: nothing after this call happens.
         """
-        if attempt is None or attempt < HOPELESS_ATTEMPT:
-            self._progress += 1
         if self.full:
             self._record(lane, kind, run, step, attempt, detail)
         else:
             self.recorder.count += 1
+        if attempt is None or attempt < HOPELESS_ATTEMPT:
+            self._progressed = True
+        elif kind is Kind.STEP_STARTED:
+            self.give_up(run)
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
-        if attempt is not None and attempt >= HOPELESS_ATTEMPT and kind is Kind.STEP_STARTED:
-            self.give_up(run)
 
     def mark(self, event: str, run: RunInfo) -> None:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""
@@ -237,14 +296,14 @@ class World:
             self.moments.marked(event, run, self.running)
 
     def run_started(self, lane: str, run: RunInfo) -> None:
-        self._progress += 1
+        self._progressed = True
         self.recorder.run_started(self.now, lane, run)
         self._runs += 1
         if self._runs > self.most_runs:
             self.stop()
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
-        self._progress += 1
+        self._progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
 
     def give_up(self, run: RunInfo) -> None:

@@ -14,6 +14,7 @@ from typing import Final
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Clear, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
@@ -22,7 +23,6 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import TIMED_OUT, Block, Coroutine, Loop, Program, Sdk, WorkflowFailure
-from durascope.simulators.services import Outcome
 
 QUEUE: Final = "jobs"
 

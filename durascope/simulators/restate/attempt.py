@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Clear, Get, Run, Send, Set
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.program import CodeBug, Program, RunCancelled, WorkflowFailure
 from durascope.simulators.restate.context import Context, failure_of
@@ -25,7 +26,7 @@ from durascope.simulators.restate.protocol import End, Error, Message, Proposal,
 from durascope.simulators.restate.retries import RunPolicy
 from durascope.simulators.restate.routing import Outgoing
 from durascope.simulators.restate.state_machine import JournalMismatchError, StateMachine, output
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.endpoint import ServiceEndpoint
@@ -181,6 +182,7 @@ class Attempt:
             for execution in self.executing.values():
                 if execution is not None:
                     execution.cancel()
+        del self.context, self.program, self._root  # they hold on to the attempt
 
     def _flush(self) -> None:
         messages, self.vm.output = self.vm.output, []

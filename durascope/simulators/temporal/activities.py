@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.steps import Run
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.services import Outcome
 from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.constants import limit
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
     from durascope.simulators.temporal.server import Link, Server
 
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
 HISTORY = "history"
 
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
@@ -174,7 +175,7 @@ class Activities:
         world = self.server.world
         self.server.commit(state)
         if final:
-            world.moment(HISTORY, Kind.STEP_RECORDED, activity.run, activity.name, activity.attempt)
+            world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
         else:
             world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt)
         link.reply(call, "recorded")
@@ -265,7 +266,7 @@ class Activities:
         for activity in retried:
             self.server.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
         for activity in closed:
-            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, activity.run, activity.name, activity.attempt)
+            self.server.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
 
     def _timed_out(self, state: MutableState, activity: Activity, type_: str) -> bool:
         """Whether the timeout closes the activity, rather than to lead to a retry (A4)."""

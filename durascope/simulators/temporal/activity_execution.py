@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.world import Call
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.temporal.channel import REPORTS
 from durascope.simulators.temporal.commands import Failure
 
@@ -63,8 +64,10 @@ class ActivityExecution:
         body, self.body = self.body, None
         if body is not None and not body.over:
             body.cancel()
-        self.worker.cancel(self._beat)
-        self.worker.cancel(self._limit)
+        if self._beat is not None:
+            self.worker.cancel(self._beat)
+        if self._limit is not None:
+            self.worker.cancel(self._limit)
         self.worker.activity_over(self)
 
     # ---- heartbeats ----------------------------------------------------------------------------------------

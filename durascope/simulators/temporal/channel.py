@@ -98,6 +98,9 @@ class Channel:
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
         self._delay = server.delays.call
+        self._receive = server.receive
+        self.hear = self.answered
+        """Takes an answer."""
         self._count = 0
 
     def call(
@@ -119,23 +122,23 @@ class Channel:
         call = Call(self._count, method, args, on_reply, policy, run, now, now + delay)
         self._calls[call] = None
         connection = self.connection
-        if connection is not None and connection.open:
-            self._send(connection, call)
-        else:
+        if connection is None or not connection.open:
             self._attempt(call)
+        else:
+            self._send(connection, call, delay)
         return call
 
     def repeat(self, call: Call) -> None:
         """The same call once more, after its answer: what a poller does."""
-        self._count += 1
-        call.number, call.retry = self._count, None
+        number = self._count = self._count + 1
+        call.number, call.retry = number, None
         call.first_at = call.leaves_at = self.owner.world.now
         self._calls[call] = None
         connection = self.connection
-        if connection is not None and connection.open:
-            self._send(connection, call)
-        else:
+        if connection is None or not connection.open:
             self._attempt(call)
+        else:
+            self._send(connection, call, 0)
 
     def answered(self, call: Call, answer: Any) -> None:
         if self._calls.pop(call, call) is None and call.on_reply is not None:
@@ -148,21 +151,19 @@ class Channel:
             return
         connection = self.connection
         if connection is not None and connection.open:
-            self._send(connection, call)
+            self._send(connection, call, self._late(call))
             return
         self._waiting.append(call)
         if connection is None:
             self._connect()
 
-    def _send(self, connection: Connection, call: Call) -> None:
+    def _late(self, call: Call) -> int:
+        return max(0, call.leaves_at - self.owner.world.now)
+
+    def _send(self, connection: Connection, call: Call, late: int) -> None:
         server, owner = self.server, self.owner
-        delay = self._delay + call.leaves_at - owner.world.now
-        if delay < self._delay:
-            delay = self._delay
-        self.network.send(
-            owner, server, delay, server.receive, connection, server.incarnation, self, call,
-            what=call.method, run=call.run,
-        )  # fmt: skip
+        args = (connection, server.incarnation, self, call)
+        self.network.post(owner, server, self._delay + late, self._receive, args, call.method, call.run)
         if self.lossy and not call.policy.long_poll:
             tries = 0 if call.retry is None else call.retry.tries
             owner.after(DEADLINE, self._expired, call, tries, daemon=True)
@@ -190,7 +191,7 @@ class Channel:
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             if call in self._calls:
-                self._send(connection, call)
+                self._send(connection, call, self._late(call))
 
     def _refused(self) -> None:
         self.connection = None

@@ -16,6 +16,7 @@ from durascope.simulators.temporal.mutable_state import Activity, Child, Mutable
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Link, Server
 
+_STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 HISTORY = "history"
 
 _PENDING: Final = {
@@ -112,14 +113,14 @@ class CommandHandler:
             else:
                 world.moment(HISTORY, kind, run, name, 1)
         for name in waits:
-            world.moment(HISTORY, Kind.STEP_SCHEDULED, state.run, name, 1)
+            world.moment(HISTORY, _STEP_SCHEDULED, state.run, name, 1)
             world.mark("WaitStarted", state.run)
 
     # ---- one method per command ----------------------------------------------------------------------------
 
     def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
         self._pushes.append(self.server.activities.schedule(state, command, completed_id))
-        self._moments.append((Kind.STEP_SCHEDULED, command.name, command.attributes["run"]))
+        self._moments.append((_STEP_SCHEDULED, command.name, command.attributes["run"]))
         return False
 
     def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -128,7 +129,7 @@ class CommandHandler:
 
     def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
         self.server.user_timers.start(state, command, completed_id)
-        self._moments.append((Kind.STEP_SCHEDULED, command.name, state.run))
+        self._moments.append((_STEP_SCHEDULED, command.name, state.run))
         mark = command.attributes.get("mark")
         if mark:
             self._moments.append((None, mark, state.run))
@@ -168,7 +169,7 @@ class CommandHandler:
             abandoned=attributes["abandoned"],
         )
         self.server.transfer.other(state, event.id, "start_child", state.run_id, event.id)
-        self._moments.append((Kind.STEP_SCHEDULED, attributes["label"], state.run))
+        self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))
         return False
 
     def _signal(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -179,7 +180,7 @@ class CommandHandler:
         event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.server.world.now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
-        self._moments.append((Kind.STEP_SCHEDULED, attributes["label"], state.run))
+        self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))
         return False
 
     def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:

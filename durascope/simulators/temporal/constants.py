@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -66,6 +66,24 @@ class Delays:
         }
         self.call = self("call", 0, 0)
 
+    def of(self, name: str) -> Callable[[int, int], int]:
+        """The delay of that name as a function of a run's luck and the number of the thing, for what is asked often."""
+        spread, index, shape = self._spreads[name]
+        if shape == "fixed":
+            return lambda _luck, _number: spread.values[0]
+        if shape != "uniform":
+            return lambda luck, number: self(name, luck, number)
+        low, high = spread.values
+        width, offset, mask, each = high - low + 1, index * 0x9E3779B97F4A7C15, _MASK, 0xD1B54A32D192ED03
+
+        def uniform(luck: int, number: int) -> int:  # `mix`, without the call
+            x = (luck + offset + number * each) & mask
+            x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+            x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+            return low + (x ^ (x >> 31)) % width
+
+        return uniform
+
     def __call__(self, name: str, luck: int, number: int) -> int:
         """The delay `name` of the thing `number` of the run whose luck that is."""
         spread, index, shape = self._spreads[name]
@@ -74,7 +92,7 @@ class Delays:
             return low + mix(luck, index, number) % (high - low + 1)
         if shape == "fixed":
             return spread.values[0]
-        return spread.sample(lambda: mix(luck, index, number) / (_MASK + 1))
+        return spread.at(mix(luck, index, number) / (_MASK + 1))
 
 
 def mix(luck: int, kind: int, number: int) -> int:

@@ -231,6 +231,7 @@ class Executions:
 
     def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
         server = self.server
+        state.open = False
         state.status = _STATUS[kind]
         state.closed_at = server.world.now
         server.activities.drop(state)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from durascope.simulators.engine import Findings
@@ -53,10 +54,7 @@ class Accounts:
 
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
-        kinds: dict[str, int] = {}
-        for event in history.events:
-            kind = event.kind
-            kinds[kind] = kinds.get(kind, 0) + 1
+        kinds = Counter(map(_KIND, history.events))
         size = history.payload_bytes
         for kind, count in kinds.items():
             size += count * self._sizes.get(kind, self._sizes["other"])
@@ -140,6 +138,7 @@ def _is_again(run: RunInfo) -> bool:
     return run.name.endswith(" again")
 
 
+_KIND = attrgetter("kind")
 _COUNTED = {
     "WorkflowTaskScheduled": "workflow_tasks",
     "WorkflowTaskTimedOut": "workflow_task_timeouts",

@@ -36,6 +36,11 @@ COMMAND_EVENTS: Final = frozenset((
 """Kinds that stem from a command of the workflow's code."""
 
 
+LONG: Final = 1_000
+LARGE: Final = 1_000_000
+"""A history of no more events and bytes of payloads than these is far from every limit (§13)."""
+
+
 class HistoryEvent:
     """One event; `attributes` are named as in Temporal's API, in snake case, durations in microseconds.
 
@@ -44,12 +49,12 @@ class HistoryEvent:
 
     __slots__ = ("at", "attributes", "id", "kind")
 
-    def __init__(self, kind: str, at: int, attributes: dict[str, Any]) -> None:
+    def __init__(self, kind: str, at: int, attributes: dict[str, Any], number: int = 0) -> None:
         self.kind = kind
         self.at = at
         """When it happened, which may be before events of lower number (E3)."""
         self.attributes = attributes
-        self.id = 0
+        self.id = number
         """From 1, without gaps; 0 while it is buffered (E1)."""
 
     def __repr__(self) -> str:
@@ -72,11 +77,16 @@ class EventHistory:
     def next_id(self) -> int:
         return len(self.events) + 1
 
+    @property
+    def size(self) -> int:
+        """Its bytes, roughly."""
+        return self.payload_bytes + 90 * len(self.events)
+
     def append(self, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
         """Appends an event with the next number."""
-        event = HistoryEvent(kind, at, attributes)
-        self.events.append(event)
-        event.id = len(self.events)
+        events = self.events
+        event = HistoryEvent(kind, at, attributes, len(events) + 1)
+        events.append(event)
         return event
 
     def hold(self, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:

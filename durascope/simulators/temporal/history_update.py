@@ -22,8 +22,13 @@ _FINAL: Final = frozenset((
 ))  # fmt: skip
 
 
+_STARTED: Final = "WorkflowTaskStarted"
+
+
 def workflow_task_sequences(events: Sequence[HistoryEvent]) -> list[Sequence[HistoryEvent]]:
     """The stretches; events at the end that follow the last start of a task belong to none."""
+    if events and events[-1].kind == _STARTED and [event.kind for event in events].count(_STARTED) == 1:
+        return [events]  # what a cached run gets, nearly always
     sequences: list[Sequence[HistoryEvent]] = []
     begin = 0
     while begin < len(events):
@@ -46,7 +51,7 @@ def _end_of_next(events: Sequence[HistoryEvent], begin: int) -> int | None:
             return None
         if kind in COMMAND_EVENTS:
             saw_command = True
-        if kind != "WorkflowTaskStarted":
+        if kind != _STARTED:
             continue
         following = events[index + 1].kind if index + 1 < len(events) else None
         if following in _NOT_CONCLUDED:

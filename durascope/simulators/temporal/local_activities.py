@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.world import Call
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.handles import LocalActivity

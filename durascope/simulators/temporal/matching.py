@@ -1,8 +1,9 @@
 """Matching: task queues, where tasks meet the polls of workers.
 
-A task is given to a waiting poll at once (sync match), else it goes to the backlog of one of the queue's partitions;
-a poll that comes takes from any partition that has something, so a drained backlog is not first come, first served
-(§10). A sticky queue has one partition and one worker; it refuses tasks once that worker has been silent for 10 s (W4).
+A task is given to a waiting poll at once (sync match); which one that is, is luck, for tasks and polls are spread
+over the queue's partitions (§16). Else it goes to the backlog of one of them; a poll that comes takes from any
+partition that has something, so a drained backlog is not first come, first served (§10). A sticky queue has one
+partition and one worker; it refuses tasks once that worker has been silent for 10 s (W4).
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ QueueId = tuple[str, str]
 class QueuedTask:
     """A reference to a task of history: who takes it learns from history whether it still is one."""
 
-    __slots__ = ("kind", "state", "subject")
+    __slots__ = ("kind", "number", "state", "subject")
 
-    def __init__(self, kind: str, state: MutableState, subject: Any) -> None:
+    def __init__(self, kind: str, state: MutableState, subject: Any, number: int = 0) -> None:
         self.kind = kind
         """workflow · activity · query"""
         self.state = state
         self.subject = subject
+        self.number = number
+        """Its own among the run's tasks: what matching's luck is drawn by."""
 
 
 @dataclass(slots=True, eq=False)
@@ -93,7 +96,9 @@ class Matching:
         """Takes a workflow task from history's transfer queue; a dead sticky queue passes it on (W4)."""
         if state.wft is not task or task.started_at is not None:
             return
-        self._add(self._workflow_queue(state, task.queue_kind, task.queue_name), QueuedTask("workflow", state, task))
+        number = len(state.history.events) * 1000 + task.attempt
+        queue = self._workflow_queue(state, task.queue_kind, task.queue_name)
+        self._add(queue, QueuedTask("workflow", state, task, number))
 
     def add_query(self, state: MutableState, query: Any) -> None:
         self._add(self._queue(("workflow", state.queue)), QueuedTask("query", state, query))
@@ -107,7 +112,8 @@ class Matching:
         return True
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
-        self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity))
+        number = activity.scheduled_id * 1000 + activity.attempt
+        self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity, number))
 
     def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
         if kind == "sticky":
@@ -118,17 +124,22 @@ class Matching:
         return self._queue(("workflow", name))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
-        if any(poll.link.open for poll in queue.polls):
-            return True
+        for poll in queue.polls:
+            if poll.link.open:
+                return True
         return queue.last_poll_at is not None and self.server.world.now - queue.last_poll_at <= self._window
 
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
-        self.server.world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+        world = self.server.world
+        if world.full:
+            world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+        else:
+            world.recorder.count += 1
         polls = queue.polls
         while polls:
-            poll = polls.popleft()
+            poll = self._chosen(queue, task)
             if poll.link.open:
-                queue.last_poll_at = self.server.world.now
+                queue.last_poll_at = world.now
                 if not self.server.start_task(task, poll, queue.id[0]):
                     polls.appendleft(poll)
                 return
@@ -136,6 +147,17 @@ class Matching:
         backlog.count += 1
         partition = mix(task.state.luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
+
+    def _chosen(self, queue: TaskQueue, task: QueuedTask) -> Poll:
+        """One of the polls that wait; a sticky queue has one partition, where the first is the first."""
+        polls = queue.polls
+        if queue.id[0] == "sticky" or _of_one_worker(polls):
+            return polls.popleft()
+        options = task.state.options
+        luck = self.server.world.luck("match", options.run.luck, options.execution, task.kind, task.number)
+        poll = polls[int(luck * len(polls))]
+        polls.remove(poll)
+        return poll
 
     # ---- polls ---------------------------------------------------------------------------------------------
 
@@ -150,9 +172,9 @@ class Matching:
         queue.polls.append(poll)
 
     def _from_backlog(self, queue: TaskQueue) -> QueuedTask | None:
-        filled = [partition for partition in queue.backlog.partitions if partition]
-        if not filled:
+        if not any(queue.backlog.partitions):
             return None
+        filled = [partition for partition in queue.backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
         state = filled[0][0].state
@@ -192,3 +214,11 @@ class Matching:
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
             queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
         return queue
+
+
+def _of_one_worker(polls: deque[Poll]) -> bool:
+    first = polls[0].link
+    for poll in polls:  # noqa: SIM110 - a generator costs more than all the rest
+        if poll.link is not first:
+            return False
+    return True

@@ -144,6 +144,15 @@ class Update:
     accepted: HistoryEvent
 
 
+def _dict() -> dict[Any, Any]:
+    """An empty one; `dict[K, V]()` takes ten times as long."""
+    return {}
+
+
+def _list() -> list[Any]:
+    return []
+
+
 @dataclass(slots=True)
 class MutableState:
     """One run of a workflow in the history service."""
@@ -162,25 +171,26 @@ class MutableState:
     wft_timer: TimerTask | None = None
     """Of the pending task: not started in time (sticky), or not closed in time."""
     previous_started_id: int = 0
-    activities: dict[int, Activity] = field(default_factory=dict[int, Activity])
-    activity_timeouts: list[tuple[int, int, int, int]] = field(default_factory=list[tuple[int, int, int, int]])
+    activities: dict[int, Activity] = field(default_factory=_dict)
+    activity_timeouts: list[tuple[int, int, int, int]] = field(default_factory=_list)
     """A heap of (due, scheduled id, number of the type, attempt): the first that still holds is the next to fire."""
-    activity_timers: list[TimerTask] = field(default_factory=list[TimerTask])
-    timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=dict[int, tuple[int, HistoryEvent]])
+    activity_timers: list[TimerTask] = field(default_factory=_list)
+    timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=_dict)
     """Pending user timers by timer id: when they are due, and their TimerStarted."""
-    timer_heap: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    user_timers: list[TimerTask] = field(default_factory=list[TimerTask])
-    children: dict[int, Child] = field(default_factory=dict[int, Child])
-    externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=dict[int, tuple[HistoryEvent, str]])
+    timer_heap: list[tuple[int, int]] = field(default_factory=_list)
+    user_timers: list[TimerTask] = field(default_factory=_list)
+    children: dict[int, Child] = field(default_factory=_dict)
+    externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=_dict)
     """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
-    updates: dict[str, Update] = field(default_factory=dict[str, Update])
+    updates: dict[str, Update] = field(default_factory=_dict)
     updates_total: int = 0
-    completed_updates: dict[str, str] = field(default_factory=dict[str, str])
+    completed_updates: dict[str, str] = field(default_factory=_dict)
     """How each of them ended."""
     heartbeating_since: int = 0
     """When the first of a chain of workflow tasks was scheduled that only keep local activities alive; 0: none."""
     signals: int = 0
     cancel_requested: bool = False
+    open: bool = True
     close_attempted: bool = False
     """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
     status: str = "running"
@@ -201,10 +211,6 @@ class MutableState:
     @property
     def run(self) -> RunInfo:
         return self.options.run
-
-    @property
-    def open(self) -> bool:
-        return self.status == "running"
 
     @property
     def closing(self) -> bool:

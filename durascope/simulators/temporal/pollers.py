@@ -29,7 +29,10 @@ class Poller:
         pollers = self.pollers
         pollers.idle -= 1
         worker = pollers.worker
-        worker.world.emit(worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
+        if worker.world.full:
+            worker.world.emit(worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
+        else:
+            worker.world.recorder.count += 1
         pollers.take(task)
         pollers.poll(self)
 

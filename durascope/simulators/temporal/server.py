@@ -22,6 +22,7 @@ from durascope.simulators.temporal.constants import Delays, limit
 from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.externals import Externals
 from durascope.simulators.temporal.frontend import Frontend
+from durascope.simulators.temporal.history import LARGE, LONG
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.matching import Matching, MatchingStore, Poll, QueuedTask, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
@@ -80,8 +81,8 @@ class Link:
             channel.answered(call, answer)
             return
         server = self.server
-        self.network.send(
-            server, channel.owner, server.delays.call, channel.answered, call, answer, what=call.method, run=call.run
+        self.network.post(
+            server, channel.owner, server.delays.call, channel.hear, (call, answer), call.method, call.run
         )
 
     def push(self, task: TaskForWorker) -> None:
@@ -118,7 +119,7 @@ class Server(Component):
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
-        self.timers = TimerQueue(self, store.timers, self.delays("timer_late", 0, 0))
+        self.timers = TimerQueue(self, store.timers)
         self.matching = Matching(self, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
         self.workflow_tasks = WorkflowTasks(self)
@@ -208,7 +209,7 @@ class Server(Component):
     def commit(self, state: MutableState) -> None:
         """The transition's write: from here on it has happened."""
         world, history = self.world, state.history
-        if len(history.buffer) > self._buffered:
+        if history.buffer and len(history.buffer) > self._buffered:
             self.workflow_tasks.buffer_is_full(state)
         events = len(history.events)
         if world.full:
@@ -225,16 +226,12 @@ class Server(Component):
             closing, self.closing = self.closing, []
             for closed, successor in closing:
                 self.executions.after_close(closed, successor)
-        elif events > 1000 or history.payload_bytes > 1_000_000:
+        elif events > LONG or history.payload_bytes > LARGE:
             self._check_limits(state)
-
-    def size_of(self, state: MutableState) -> int:
-        """Bytes of the history, roughly: cheap as long as they can't matter."""
-        return state.history.payload_bytes + 90 * len(state.history.events)
 
     def _check_limits(self, state: MutableState) -> None:
         """Warns above the server's thresholds, terminates above its limits (§13)."""
-        (events, size) = len(state.history.events), self.size_of(state)
+        (events, size) = len(state.history.events), state.history.size
         by_events, by_size = self._limits
         if events > by_events.warn or size > by_size.warn:
             state.warned = True

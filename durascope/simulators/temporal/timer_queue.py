@@ -58,11 +58,11 @@ class TimerStore:
 class TimerQueue:
     """Fires timer tasks in the server."""
 
-    def __init__(self, server: Server, store: TimerStore, late: int) -> None:
+    def __init__(self, server: Server, store: TimerStore) -> None:
         self.server = server
         self.store = store
-        self.late = late
         self._shift = duration("timer_max_shift")
+        self._late = server.delays.of("timer_late")
         self.reset()
 
     def reset(self) -> None:
@@ -96,7 +96,7 @@ class TimerQueue:
                 self._pass_stale_reads()
             if at < self._level:
                 at = self._level + 1000
-        at += self.late
+        at += self._late(task.state.luck, due)
         if task.live:
             self._stale_reads.append(task.at)
         else:

@@ -19,18 +19,21 @@ class TransferQueue:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        delays = server.delays
+        self._first_dispatch, self._dispatch = delays.of("first_dispatch"), delays.of("dispatch")
+        self._match, self._transfer = delays.of("match"), delays.of("transfer")
 
     def workflow_task(self, state: MutableState, task: WorkflowTask) -> None:
         server = self.server
         server.timers.read()
-        name = "dispatch" if state.previous_started_id else "first_dispatch"
+        delay = self._dispatch if state.previous_started_id else self._first_dispatch
         number = len(state.history.events) + task.attempt
-        server.after(server.delays(name, state.luck, number), server.matching.add_workflow_task, state, task)
+        server.after(delay(state.luck, number), server.matching.add_workflow_task, state, task)
 
     def speculative_task(self, state: MutableState, task: WorkflowTask) -> None:
         """A speculative task goes straight to matching: no task is written, no queue is read (U1)."""
         server = self.server
-        delay = server.delays("dispatch", state.luck, len(state.history.events))
+        delay = self._dispatch(state.luck, len(state.history.events))
         server.after(delay, server.matching.add_workflow_task, state, task)
 
     def activity(self, state: MutableState, activity: Activity) -> None:
@@ -40,7 +43,7 @@ class TransferQueue:
 
     def dispatch(self, state: MutableState, activity: Activity) -> None:
         """Straight to matching: what the timer of a retry does (A6)."""
-        delay = self.server.delays("match", state.luck, activity.scheduled_id * 1000 + activity.attempt)
+        delay = self._match(state.luck, activity.scheduled_id * 1000 + activity.attempt)
         self.server.after(delay, self._push_activity, state, activity, activity.attempt)
 
     def _push_activity(self, state: MutableState, activity: Activity, attempt: int) -> None:
@@ -57,7 +60,7 @@ class TransferQueue:
         store = server.store
         store.last_transfer += 1
         store.transfers[store.last_transfer] = (task, args)
-        server.after(pause or server.delays("transfer", state.luck, number), self._process, store.last_transfer)
+        server.after(pause or self._transfer(state.luck, number), self._process, store.last_transfer)
 
     def recover(self) -> None:
         """After a restart: what had not been done is done now."""

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
-from durascope.simulators.services import Execution, Outcome
+from durascope.simulators.services import Execution
 from durascope.simulators.temporal.activity_execution import ActivityExecution
 from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.activities import ActivityTask
     from durascope.simulators.temporal.engine import Temporal
 
+_WORK_STARTED: Final = Kind.WORK_STARTED
+_WORK_ENDED: Final = Kind.WORK_ENDED
 MAX_EAGER: Final = 3
 """Activities per workflow task that may start eagerly (A12)."""
 POLLERS: Final = 5
@@ -68,7 +71,8 @@ class Worker(Component):
         self.options = options
         self.server = engine.server
         self.services = engine.services
-        self.delays = engine.server.delays
+        delays = self.delays = engine.server.delays
+        self._takes, self._replays, self._reports = (delays.of(name) for name in ("workflow_task", "replay", "report"))
         self.channel: Channel
         self.cache_size = options.cache
         self.slots = options.slots
@@ -141,7 +145,7 @@ class Worker(Component):
     def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
         run = task.run
         processing = self.tasks[task.run_id] = Processing(task, instance)
-        self.world.emit(self.name, Kind.WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
+        self.world.emit(self.name, _WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
         if processing.replays:
             self.world.emit(self.name, Kind.REPLAY_STARTED, run)
         self._go_on(processing, "")
@@ -195,9 +199,9 @@ class Worker(Component):
         if processing.heartbeat is not None:
             self.cancel(processing.heartbeat)
         task = processing.task
-        took = self.delays("workflow_task", task.luck, task.last_written_id)
+        took = self._takes(task.luck, task.last_written_id)
         if processing.replays:
-            took += self.delays("replay", task.luck, task.last_written_id)
+            took += self._replays(task.luck, task.last_written_id)
         self.after(took, self._answer, processing, done)
 
     def _answer(self, processing: Processing, done: TaskCompletion) -> None:
@@ -206,7 +210,7 @@ class Worker(Component):
         world = self.world
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_ENDED, run)
-        world.emit(self.name, Kind.WORK_ENDED, run, detail=done.failed or "done")
+        world.emit(self.name, _WORK_ENDED, run, detail=done.failed or "done")
         if task.task is None:
             self._free(processing, instance)
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
@@ -293,11 +297,10 @@ class Worker(Component):
             local.running.cancel()
             local.running = None
 
-    def step_begun(self, instance: WorkflowInstance, name: str) -> None:
-        """The code begins a step: while it is being replayed, that is what a replay passes."""
-        if instance.replaying:
-            self.engine.replayed_step(self.process_name, name)
-            self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
+    def step_replayed(self, instance: WorkflowInstance, name: str) -> None:
+        """The code comes to a step that the replay passes."""
+        self.engine.replayed_step(self.process_name, name)
+        self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
 
     # ---- activities ----------------------------------------------------------------------------------------
 
@@ -318,7 +321,7 @@ class Worker(Component):
     def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; the answer frees its slot."""
         args = (task,) if content is None else (task, content)
-        delay = self.delays("report", task.luck, task.scheduled_id * 1000 + task.attempt)
+        delay = self._reports(task.luck, task.scheduled_id * 1000 + task.attempt)
         self.channel.call(method, args, None, REPORTS, run=task.run, delay=delay)
 
     # ---- the end -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import Workflow
@@ -31,6 +32,7 @@ Job = tuple[Callable[..., Any], tuple[Any, ...]]
 HEARTBEAT: Final = "heartbeat"
 
 
+_WITHDRAWN: Final = attrgetter("withdrawn")
 _NOT_SENT_AS_ISSUED: Final = frozenset((
     "CancelTimer", "RequestCancelActivityTask", "RequestCancelLocalActivity", "RequestCancelChild",
     "ScheduleLocalActivity",
@@ -47,9 +49,8 @@ class WorkflowInstance:
 
     __slots__ = (
         "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local",
-        "local_news", "loop",
-        "machines", "markers", "options", "outgoing", "patches", "primary", "processed", "program", "replaying",
-        "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
+        "local_news", "loop", "machines", "markers", "options", "outgoing", "patches", "primary", "processed",
+        "program", "rejections", "replaying", "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
     )  # fmt: skip
 
     def __init__(self, worker: Worker, run_id: int, options: StartOptions, workflow: Workflow) -> None:
@@ -76,6 +77,8 @@ class WorkflowInstance:
         self.outgoing: deque[Command] = deque()
         """Commands that no event has confirmed yet."""
         self.sent = 0
+        self.rejections = False
+        """Whether there may be rejections among them: they leave no events."""
         self.core_jobs: list[Job] = []
         self.conditions: list[tuple[Callable[[], bool], Future]] = []
         self.machines: dict[int, Any] = {}
@@ -138,8 +141,10 @@ class WorkflowInstance:
         return self._completion()
 
     def _completion(self, *, wants_another: bool = False) -> TaskCompletion:
-        commands = [command for command in self.outgoing if not command.withdrawn]
-        self.outgoing = deque(commands)
+        commands = list(self.outgoing)
+        if any(map(_WITHDRAWN, commands)):
+            commands = [command for command in commands if not command.withdrawn]
+            self.outgoing = deque(commands)
         self.sent = len(commands)
         return TaskCompletion(commands, wants_another=wants_another, waits=tuple(self.waits))
 
@@ -148,7 +153,8 @@ class WorkflowInstance:
     ) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
         """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
-        self.rejections_sent()
+        if self.rejections:
+            self._rejections_sent()
         patches: list[Job] = []
         messages: list[Job] = []
         others: list[Job] = []
@@ -156,19 +162,21 @@ class WorkflowInstance:
             apply = _APPLY.get(event.kind)
             if apply is not None:
                 apply(self, event, messages, others)
-        self.processed = min(sequence[-1].id, task.last_written_id)
+        processed, written = sequence[-1].id, task.last_written_id
+        self.processed = min(processed, written)
         if following:
             self._peek(following, patches, messages)
         if last:
             if self.local:
                 self._start_waiting_local()
-            messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
+            if task.updates:
+                messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
         return patches, messages, others
 
-    def rejections_sent(self) -> None:
-        """Rejections leave no events: nothing will confirm them."""
-        if self.outgoing and any(command.kind == "RejectUpdate" for command in self.outgoing):
-            self.outgoing = deque(command for command in self.outgoing if command.kind != "RejectUpdate")
+    def _rejections_sent(self) -> None:
+        """Nothing will confirm them."""
+        self.rejections = False
+        self.outgoing = deque(command for command in self.outgoing if command.kind != "RejectUpdate")
 
     def _core(self) -> Generator[Block, Any, None]:
         """Activations that the core makes by itself, without new events."""

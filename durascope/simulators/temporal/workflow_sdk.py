@@ -113,14 +113,14 @@ class WorkflowSdk(Sdk):
         if self.cancelling is not None and self.cancelling.returns:
             raise self.cancelling
 
-    def after_step(self, step: Step) -> None:
-        self.before_step(step)
+    after_step = before_step
 
     # ---- run -----------------------------------------------------------------------------------------------
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
         instance = self.instance
-        instance.worker.step_begun(instance, name)
+        if instance.replaying:
+            instance.worker.step_replayed(instance, name)
         options = instance.worker.engine.activity_options(step)
         if options.local:
             return (yield from self._run_local(step, name, key, options.start_to_close))
@@ -399,6 +399,7 @@ class WorkflowSdk(Sdk):
         issued, update = self.instance.issued, self.workflow.updates.get(name)
         if not self._valid(name, payload, validate=validate):
             issued.append(Command("RejectUpdate", 0, name, {"id": update_id}))
+            self.instance.rejections = True
             return
         issued.append(Command("AcceptUpdate", 0, name, {"id": update_id, "payload": payload}))
         self._open_updates += 1

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.history import LARGE, LONG, EventHistory, HistoryEvent
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 
 if TYPE_CHECKING:
@@ -117,11 +117,16 @@ class WorkflowTasks:
         )
         task.scheduled_id = event.id
 
+    def _is_long(self, history: EventHistory) -> bool:
+        """Whether the server advises to continue as new (§13)."""
+        return len(history.events) >= self._suggest[0] or history.size >= self._suggest[1]
+
     def _write_started(self, state: MutableState, task: WorkflowTask) -> HistoryEvent:
         assert task.started_at is not None
         history = state.history
         attributes: dict[str, Any] = {"scheduled_event_id": task.scheduled_id, "identity": task.worker}
-        if len(history.events) >= self._suggest[0] or self.server.size_of(state) >= self._suggest[1]:
+        near_a_limit = len(history.events) > LONG or history.payload_bytes > LARGE
+        if near_a_limit and self._is_long(history):
             attributes["suggest_continue_as_new"] = state.continue_as_new_suggested = True
         event = history.append("WorkflowTaskStarted", task.started_at, attributes)
         task.started_id = event.id

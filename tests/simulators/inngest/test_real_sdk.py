@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from durascope.live.inngest.judge import JudgedEngine, RealHost, Script, judge
 from durascope.models.loading import builtin_names, load, scenario_in
 from durascope.models.scenario import Scenario
+from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest import python_sdk
 from durascope.simulators.inngest.protocol import STEP_ERROR, Answer, Op, SleepOpts
-from durascope.simulators.services import Outcome
 
 CASES = sorted((Path(__file__).parents[2] / "conformance" / "inngest").glob("*.yaml"))
 ANSWERED = re.compile(r"^(?:POST .*)?-> (?:\d{3}|unheard)")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from durascope.models.units import Spread
-from durascope.simulators.kernel.luck import Luck
+from durascope.simulators.kernel.luck import Luck, TurnedLuck
 
 
 def test_the_order_of_questions_does_not_matter() -> None:
@@ -39,3 +39,10 @@ def test_a_log_normal_spread_has_the_percentiles_that_it_names() -> None:
 def test_a_random_order_is_a_permutation() -> None:
     luck = Luck(3)
     assert sorted(luck.order(list(range(10)), "start order")) == list(range(10))
+
+
+def test_luck_can_be_turned_at_one_address_and_nowhere_else() -> None:
+    turned = TurnedLuck(7, {("match", "run 1"): 1})
+    assert turned("match", "run 1") != Luck(7)("match", "run 1")
+    assert turned("match", "run 2") == Luck(7)("match", "run 2")
+    assert list(turned.asked) == [("match", "run 1"), ("match", "run 2")]

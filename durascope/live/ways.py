@@ -1,0 +1,137 @@
+"""Whether the model can go the way a real run went: its engine's luck is drawn again until it does, or will not.
+
+Who takes which task, and which of two messages comes first, no scenario decides: a real engine does, anew each time. A
+recording of that is right when the model can go that way, too. What is outside of the engine stays as it was recorded:
+only the engine's own luck is turned, decision by decision, and a turn that brings the model nearer is kept. Every other
+way is gone with the delays of a busy machine, which put things in an order that they seldom have on a quiet one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from durascope.live.differences import Difference
+from durascope.live.engines import live_engine
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.simulators.kernel.luck import TurnedLuck
+
+TRIES: Final = 6_000
+"""The most simulations for one recording."""
+SECONDS: Final = 60.0
+"""The longest that they may take."""
+BEGINNINGS: Final = 40
+"""Ways to start from, each with luck of its own. Where all differ in the same, luck decides nothing of it."""
+STALLED: Final = 60
+"""So many turns in vain, and another beginning is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """The way that the model goes with some luck of the engine's, and how far that is from what was recorded."""
+
+    luck: TurnedLuck
+    loose: bool
+    """Whether the delays are those of a busy machine."""
+    differences: Sequence[Difference]
+    distance: float
+    tries: int = 0
+    """How many ways were looked at."""
+
+    @property
+    def fits(self) -> bool:
+        return not self.differences
+
+
+def nearest_way(
+    scenario: Scenario,
+    engine: str,
+    seed: int,
+    compare: Callable[[Trace], Sequence[Difference]],
+    tell: Callable[[int], None] = lambda _tries: None,
+) -> Way | None:
+    """The first way that fits, or else the nearest that was found; None where luck decides nothing."""
+    search = _Search(scenario, engine, seed, compare, tell)
+    beginnings = list(search.beginnings())
+    if beginnings[-1].fits:
+        return replace(beginnings[-1], tries=search.tries)
+    if len(search.seen) == 1:
+        return None
+    best = beginnings[0]
+    for beginning in sorted(beginnings, key=lambda way: way.distance):
+        if search.over():
+            break
+        best = min(best, search.climb(beginning), key=lambda way: way.distance)
+        if best.fits:
+            break
+    return replace(best, tries=search.tries)
+
+
+class _Search:
+    def __init__(
+        self,
+        scenario: Scenario,
+        engine: str,
+        seed: int,
+        compare: Callable[[Trace], Sequence[Difference]],
+        tell: Callable[[int], None],
+    ) -> None:
+        self.scenarios = {False: scenario, True: live_engine(engine).loosened(scenario)}
+        self.engine = engine
+        self.seed = seed
+        self.compare = compare
+        self.tell = tell
+        self.tries = 0
+        self.seen: set[str] = set()
+        """In what its ways have differed from the recording."""
+        self._choice = random.Random(seed)
+        self._deadline = time.monotonic() + SECONDS
+
+    def over(self) -> bool:
+        return self.tries >= TRIES or time.monotonic() > self._deadline
+
+    def beginnings(self) -> Iterator[Way]:
+        """Ways that have nothing in common but the outside, up to one that fits."""
+        for number in range(BEGINNINGS):
+            way = self._go(TurnedLuck(self.seed + number), loose=number % 2 > 0)
+            yield way
+            if way.fits or (number and self.over()):
+                return
+
+    def climb(self, way: Way) -> Way:
+        """Turns one decision after the other, and keeps what brings no loss."""
+        stalled = 0
+        while not way.fits and stalled < STALLED and not self.over():
+            address = self._choice.choice(list(way.luck.asked))
+            turns = way.luck.turns
+            turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
+            stalled = 0 if turned.distance < way.distance else stalled + 1
+            if turned.distance <= way.distance:
+                way = turned
+        return way
+
+    def _go(self, luck: TurnedLuck, loose: bool) -> Way:
+        from durascope.simulators.simulate import simulate
+
+        self.tries += 1
+        self.tell(self.tries)
+        scenario = self.scenarios[loose]
+        trace = simulate(scenario, self.engine, seed=self.seed, engine_luck=luck, full=False, records=True)
+        found = self.compare(trace)
+        self.seen.add(repr(found))
+        return Way(luck, loose, found, sum(map(_distance, found)))
+
+
+def _distance(difference: Difference) -> float:
+    """How many lines one side has and the other has not; below 1, how much of the order is another."""
+    if difference.line is None:
+        return 1.0
+    predicted, recorded = Counter(difference.predicted), Counter(difference.recorded)
+    unlike = ((predicted - recorded) + (recorded - predicted)).total()
+    length = max(len(difference.predicted), len(difference.recorded), 1)
+    return unlike + 1 - (difference.line - 1) / (length + 1)
