@@ -60,7 +60,7 @@ class Executions:
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
             store.last_run_id, options, luck, server.queue_of(options.run.workflow),
-            server.options.workflow_task_timeout, started_at=now,
+            options.task_timeout(server.options.workflow_task_timeout), started_at=now,
         )  # fmt: skip
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id

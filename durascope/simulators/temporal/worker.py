@@ -160,7 +160,7 @@ class Worker(Component):
         if step is None:
             processing.waits_for_local = True
             if processing.heartbeat is None:
-                timeout = self.engine.options.workflow_task_timeout * 4 // 5
+                timeout = processing.task.options.task_timeout(self.engine.options.workflow_task_timeout) * 4 // 5
                 processing.heartbeat = self.after(timeout, self._heartbeat, processing)
         else:
             self._busy(processing, step)
