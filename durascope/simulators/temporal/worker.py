@@ -246,7 +246,7 @@ class Worker(Component):
             return
         _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
         instance.processed = max(instance.processed, started_id)  # pyright: ignore[reportUnknownArgumentType]
-        self._free(processing, instance, more=inline is not None)
+        self._free(processing, instance)
         for activity in eager:  # pyright: ignore[reportUnknownVariableType]
             self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
         if inline is not None:
@@ -254,7 +254,7 @@ class Worker(Component):
         if self.draining:
             self._drained()
 
-    def _free(self, processing: Processing, instance: WorkflowInstance | None, *, more: bool = False) -> None:
+    def _free(self, processing: Processing, instance: WorkflowInstance | None) -> None:
         """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
         run_id = processing.task.run_id
         if self.tasks.get(run_id) is processing:
@@ -263,7 +263,7 @@ class Worker(Component):
             self._evict(processing.instance)
         elif instance.finished:
             instance.close()
-        elif self.cache_size or more or instance.local:
+        elif self.cache_size or instance.local:
             self.cache[run_id] = instance
             limit = max(1, self.cache_size)
             while len(self.cache) > limit:
