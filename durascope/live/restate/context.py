@@ -213,7 +213,7 @@ class Context(Sdk):
         number = int(await self.app.ask("execution", run=self.run_info.name, key=key))
         self.executed[key] = (name, number)
         if (name, "scheduled") in self.app.watched:
-            self._scheduled = asyncio.ensure_future(self._pass_scheduled(name, number))
+            await self._pass_scheduled(name, number)
         execution = self.app.bodies.execute(self.run_info, step, name, key, number)
         limit = None if step.timeout is None else step.timeout / SECOND
         outcome = await asyncio.wait_for(execution, limit)
@@ -222,7 +222,10 @@ class Context(Sdk):
         raise _error(outcome, number)
 
     async def _pass_scheduled(self, name: str, number: int) -> None:
-        """The command has been sent before its body begins, and is stored a few milliseconds later."""
+        """The command has been sent before its body begins, and is stored a few milliseconds later.
+
+        The body waits for that: what strikes at this moment (an outage, say) is there before the step has begun.
+        """
         await asyncio.sleep(0.005)
         await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
 

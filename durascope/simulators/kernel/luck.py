@@ -10,6 +10,9 @@ from durascope.models.units import Spread
 
 _T = TypeVar("_T")
 _SCALE: Final = 2.0**-53
+_SHARE: Final = 2.0**-64
+_from_bytes: Final = int.from_bytes
+MASK: Final = (1 << 64) - 1
 
 Address = tuple[Hashable, ...]
 
@@ -29,7 +32,14 @@ class Luck:
     def __call__(self, *address: Hashable) -> float:
         digest = self._keyed.copy()
         digest.update(repr(address).encode())
-        return (int.from_bytes(digest.digest(), "big") >> 11) * _SCALE
+        return (_from_bytes(digest.digest(), "big") >> 11) * _SCALE
+
+    def drawn(self, luck: int, kind: int, number: int) -> float:
+        """The same for what hangs on luck that has been drawn: the thing of that number, of that kind.
+
+        It is mixed in integer arithmetic: a digest for each would cost more than what it decides.
+        """
+        return mix(luck, kind, number) * _SHARE
 
     def sample(self, spread: Spread, *address: Hashable) -> int:
         """A duration of the spread in microseconds; a fixed one costs no luck."""
@@ -39,6 +49,14 @@ class Luck:
         """The things in a random order."""
         keyed = [(self(*address, number), number) for number in range(len(things))]
         return [things[number] for _, number in sorted(keyed)]
+
+
+def mix(luck: int, kind: int, number: int) -> int:
+    """64 well mixed bits out of three numbers (the finalizer of SplitMix64)."""
+    x = (luck + kind * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03) & MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
 
 
 class TurnedLuck(Luck):
@@ -62,3 +80,9 @@ class TurnedLuck(Luck):
         self.asked[address] = None
         turn = self.turns.get(address)
         return super().__call__(*address) if turn is None else super().__call__(*address, "turn", turn)
+
+    def drawn(self, luck: int, kind: int, number: int) -> float:
+        address = ("drawn", luck, kind, number)
+        self.asked[address] = None
+        turn = self.turns.get(address)
+        return super().drawn(luck, kind, number) if turn is None else super().__call__(*address, "turn", turn)

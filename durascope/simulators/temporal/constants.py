@@ -6,15 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from durascope.models.durations import parse_duration
 from durascope.models.spreads import Spread
 from durascope.simulators.kernel.defaults import latencies
-
-_MASK: Final = (1 << 64) - 1
+from durascope.simulators.kernel.luck import MASK, mix
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Delays:
         if shape != "uniform":
             return lambda luck, number: self(name, luck, number)
         low, high = spread.values
-        width, offset, mask, each = high - low + 1, index * 0x9E3779B97F4A7C15, _MASK, 0xD1B54A32D192ED03
+        width, offset, mask, each = high - low + 1, index * 0x9E3779B97F4A7C15, MASK, 0xD1B54A32D192ED03
 
         def uniform(luck: int, number: int) -> int:  # `mix`, without the call
             x = (luck + offset + number * each) & mask
@@ -92,12 +91,4 @@ class Delays:
             return low + mix(luck, index, number) % (high - low + 1)
         if shape == "fixed":
             return spread.values[0]
-        return spread.at(mix(luck, index, number) / (_MASK + 1))
-
-
-def mix(luck: int, kind: int, number: int) -> int:
-    """64 well mixed bits out of three numbers (the finalizer of SplitMix64)."""
-    x = (luck + kind * 0x9E3779B97F4A7C15 + number * 0xD1B54A32D192ED03) & _MASK
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & _MASK
-    return x ^ (x >> 31)
+        return spread.at(mix(luck, index, number) / (MASK + 1))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Link, Server
 
 LANE: Final = "matching"
+_MATCH: Final = {"workflow": 79, "activity": 80, "query": 81}
+"""Kinds of luck: which of the waiting polls a task finds."""
 QueueId = tuple[str, str]
 """(workflow · activity · sticky, name)"""
 
@@ -153,8 +155,7 @@ class Matching:
         polls = queue.polls
         if queue.id[0] == "sticky" or _of_one_worker(polls):
             return polls.popleft()
-        options = task.state.options
-        luck = self.server.world.luck("match", options.run.luck, options.execution, task.kind, task.number)
+        luck = self.server.world.luck.drawn(task.state.luck, _MATCH[task.kind], task.number)
         poll = polls[int(luck * len(polls))]
         polls.remove(poll)
         return poll
