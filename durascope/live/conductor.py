@@ -213,8 +213,8 @@ class Conductor:
                 process = self._replica(fault.crash, fault.replica, doer)
                 process.terminate() if fault.graceful else process.kill()
                 if fault.down_for < FOREVER:
-                    gone = time.monotonic() - process.ended[-1]
-                    away = max(0.0, fault.down_for / SECOND - process.lead - gone)
+                    process.due = process.ended[-1] + fault.down_for / SECOND
+                    away = max(0.0, process.due - process.lead - time.monotonic())
                     self._later(away, lambda: self.engine.restart(process))
             case Hang():
                 process = self._replica(fault.hang, fault.replica, doer)

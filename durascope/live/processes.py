@@ -123,6 +123,8 @@ class Managed:
     starts: int = 0
     lead: float = 0.0
     """Seconds from its start until it works: it is started again by so much before the end of a fault."""
+    due: float = 0.0
+    """When a fault lets it work again, on the monotonic clock; a process that is ready earlier waits for it."""
     ended: list[float] = field(default_factory=list[float])
     """When it was killed or told to end, on the monotonic clock."""
 

@@ -7,6 +7,8 @@ so that it can be replaced under a running process.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import pickle
 import signal
 import sys
@@ -14,7 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import inngest
 
@@ -32,6 +34,11 @@ from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+
+NOT_BEFORE: Final = "DURASCOPE_NOT_BEFORE"
+"""The variable of the environment with the time, on the monotonic clock, at which the app may begin to serve."""
+BINDS: Final = 0.02
+"""Seconds that it takes from there until it listens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +109,8 @@ class Service:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         of = client(self.setting.server, self.setting.signing_key)
         app = Asgi(of, served(of, self.functions, self.handle), origin=self.setting.origin)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), max(0.0, float(os.environ.get(NOT_BEFORE, "0")) - time.monotonic()))
         await serve_until(app, self.setting.port, stop)
         await let_go(of)
 

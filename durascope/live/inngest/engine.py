@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any, Final, cast
 
 from durascope.live.engine import LiveEngine, Recording
-from durascope.live.inngest.app import Code, Setting
+from durascope.live.inngest.app import BINDS, NOT_BEFORE, Code, Setting
 from durascope.live.inngest.recorder import IDENTITY, Recorder, Run
 from durascope.live.inngest.relay import Relay
 from durascope.live.inngest.server import Refused, Server
@@ -29,6 +29,8 @@ from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.lines import Relay as Records
 from durascope.simulators.kernel.runs import RunInfo
 
+LEAD: Final = 10.0
+"""Seconds before it is due at which an app begins to start again: it is ready early, and waits."""
 POLL: Final = 0.1
 """Seconds between two looks at what the server says of the runs."""
 QUIET: Final = 5.0
@@ -124,12 +126,12 @@ class InngestLive(LiveEngine):
         self._sync(to_app)
 
     def _start_app(self) -> None:
+        self.app.environment = {**self.app.environment, NOT_BEFORE: str(self.app.due - BINDS)}
         self.app.start()
-        began = time.monotonic()
         wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every=0.005)
         if not self.app.running:
             raise LiveProblem(f"the app has ended: {self.app.tail(3)}")
-        self.app.lead = time.monotonic() - began
+        self.app.lead = LEAD
 
     def _sync(self, port: int) -> None:
         """PUT to the app, which then registers its functions with the server."""
@@ -170,6 +172,7 @@ class InngestLive(LiveEngine):
             return
         self.app.kill()
         self._deploy(self._code)
+        self.app.due = self.app.ended[-1] + down_for
         time.sleep(max(0.0, down_for - self.app.lead))
         self._start_app()
 

@@ -44,7 +44,9 @@ _TIMED_OUT: Final = "Timed out waiting"
 
 
 class _Clock:
-    """What the model's relay needs of a world: the time, in microseconds."""
+    """What the model's relay needs of a world: the time, in microseconds, and somebody to tell of its lines."""
+
+    full = True
 
     @property
     def now(self) -> int:

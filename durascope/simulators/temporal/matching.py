@@ -156,8 +156,9 @@ class Matching:
         if queue.id[0] == "sticky" or _of_one_worker(polls):
             return polls.popleft()
         luck = self.server.world.luck.drawn(task.state.luck, _MATCH[task.kind], task.number)
-        poll = polls[int(luck * len(polls))]
-        polls.remove(poll)
+        chosen = int(luck * len(polls))
+        poll = polls[chosen]
+        del polls[chosen]
         return poll
 
     # ---- polls ---------------------------------------------------------------------------------------------

@@ -28,11 +28,11 @@ class Poller:
         """The poll has found a task; the next poll goes out as soon as there is a slot for another."""
         pollers = self.pollers
         pollers.idle -= 1
-        worker = pollers.worker
-        if worker.world.full:
-            worker.world.emit(worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
+        world = pollers.world
+        if world.full:
+            world.emit(pollers.worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
         else:
-            worker.world.recorder.count += 1
+            world.recorder.count += 1
         pollers.take(task)
         pollers.poll(self)
 
@@ -40,10 +40,11 @@ class Poller:
 class Pollers:
     """The poll loops for one kind of task; they never ask for more than there are free slots."""
 
-    __slots__ = ("_held", "_stopped", "busy", "idle", "slots", "take", "worker")
+    __slots__ = ("_held", "_stopped", "busy", "idle", "slots", "take", "worker", "world")
 
     def __init__(self, worker: Worker, busy: Sized, slots: int, take: Callable[[Any], Any]) -> None:
         self.worker = worker
+        self.world = worker.world
         self.busy = busy
         """What is in the slots."""
         self.slots = slots

@@ -119,7 +119,7 @@ class Server(Component):
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
-        self.timers = TimerQueue(self, store.timers)
+        self.timers = TimerQueue(self, world, store.timers)
         self.matching = Matching(self, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
         self.workflow_tasks = WorkflowTasks(self)

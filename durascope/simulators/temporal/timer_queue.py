@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Call, World
 from durascope.simulators.temporal.constants import duration
 
 if TYPE_CHECKING:
@@ -58,8 +58,9 @@ class TimerStore:
 class TimerQueue:
     """Fires timer tasks in the server."""
 
-    def __init__(self, server: Server, store: TimerStore) -> None:
+    def __init__(self, server: Server, world: World, store: TimerStore) -> None:
         self.server = server
+        self.world = world
         self.store = store
         self._shift = duration("timer_max_shift")
         self._late = server.delays.of("timer_late")
@@ -73,7 +74,7 @@ class TimerQueue:
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
-        self._level = self.server.world.now // 1000 * 1000 + self._shift
+        self._level = self.world.now // 1000 * 1000 + self._shift
 
     def recover(self) -> None:
         """After a restart: begins from the stored tasks."""
@@ -91,7 +92,7 @@ class TimerQueue:
     def set(self, task: TimerTask, due: int, handler: str, subject: Any = None) -> None:
         """Sets a task, or sets it anew: it fires when it is due, or just above the level if that is later (T2)."""
         at = due + (-due % 1000)
-        if at < self.server.world.now + self._shift:
+        if at < self.world.now + self._shift:
             if self._stale_reads:
                 self._pass_stale_reads()
             if at < self._level:
@@ -154,7 +155,7 @@ class TimerQueue:
 
     def _pass_stale_reads(self) -> None:
         """Stale tasks whose time has come have been read too (T5)."""
-        now, reads = self.server.world.now, self._stale_reads
+        now, reads = self.world.now, self._stale_reads
         while reads and reads[0] <= now:
             self._level = max(self._level, reads.popleft() // 1000 * 1000 + self._shift)
 
