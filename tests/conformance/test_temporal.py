@@ -19,7 +19,7 @@ from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 
 FILES = sorted((Path(__file__).parent / "temporal").glob("*.yaml"))
-OWN = sorted((Path(__file__).parent / "temporal_own").glob("*.yaml"))
+OWN = sorted((Path(__file__).parent / "own" / "temporal").glob("*.yaml"))
 """What `durascope verify --save` has recorded on the real server beside the cases."""
 SEEDS = range(20)
 TOLERANCE_US = 1_000_000

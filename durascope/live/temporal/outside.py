@@ -218,6 +218,10 @@ class Outside:
             self._answers.setdefault(name, []).append("completed")
         except WorkflowUpdateFailedError as failure:
             self._answers.setdefault(name, []).append("aborted" if _run_has_ended(failure) else "rejected")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+                raise
+            self._answers.setdefault(name, []).append("refused")
 
     async def _query(self, name: str, query: Awaitable[object]) -> None:
         try:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
 HISTORY = "history"
 
-TIMEOUTS: Final = ("start-to-close", "schedule-to-start", "schedule-to-close", "heartbeat")
-"""In the order in which the server takes those of one activity that are due at the same time."""
+TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
+"""In the order in which the server takes those of one activity that are due at the same time; an activity that starts
+with its schedule starts a little later all the same."""
 
 
 class ActivityTask:
@@ -281,14 +282,17 @@ class Activities:
     # ---- closed --------------------------------------------------------------------------------------------
 
     def request_cancel(self, state: MutableState, scheduled_id: int, completed_id: int) -> bool:
-        """A RequestCancelActivityTask command; True if the activity had not started, and so is cancelled now."""
+        """A RequestCancelActivityTask command; True if the activity had not started, and so is cancelled now.
+
+        An activity whose end is in the buffer is none any more, but the event is written.
+        """
         activity = state.activities.get(scheduled_id)
         event = state.history.append(
             "ActivityTaskCancelRequested",
             self.server.world.now,
             {
                 "scheduled_event_id": scheduled_id,
-                "name": "" if activity is None else activity.name,
+                "name": state.history.events[scheduled_id - 1].attributes["name"],
                 "workflow_task_completed_event_id": completed_id,
             },
         )

@@ -204,13 +204,16 @@ class Temporal(Engine):
         def answered(answer: Any) -> None:
             for ask in self._starting.pop(workflow_id, ()):
                 ask()
+            started = answer
+            if update is not None:
+                started, answer = answer
             if entity:
                 if answer == "not found":  # the entity was just ending: it takes a new one
                     self._start_again(request, tries)
                 return
             if update is not None:
                 self.accounts.answer(update[1], answer)
-            self.accounts.start(run, "started" if update is not None else answer)
+            self.accounts.start(run, started)
 
         self._ask(workflow_id, "start workflow", args, answered, run)
 

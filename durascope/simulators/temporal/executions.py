@@ -54,13 +54,13 @@ class Executions:
         `first_task`: now · later (a child's, in a second transition) · eager (A12b).
         """
         server, now, store = self.server, self.server.world.now, self.server.store
-        if options.execution == 1:
+        if options.execution == 1 and not options.entity:
             options = self._under_its_own_name(options)
         store.last_run_id += 1
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
             store.last_run_id, options, luck, server.queue_of(options.run.workflow),
-            server.options.workflow_task_timeout, started_at=now,
+            options.task_timeout(server.options.workflow_task_timeout), started_at=now,
         )  # fmt: skip
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id

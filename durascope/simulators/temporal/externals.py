@@ -125,14 +125,18 @@ class Externals:
 
     # ---- signals and cancel requests -----------------------------------------------------------------------
 
+    def _other_run(self, sender: MutableState, workflow_id: str) -> MutableState | None:
+        """The run that is meant; the server finds none where that is the sender itself."""
+        return None if workflow_id == sender.options.workflow_id else self.server.executions.open_run(workflow_id)
+
     def _signal(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)
         if sender is None or initiated_id not in sender.externals:
             return
         event, workflow_id = sender.externals[initiated_id]
-        target = self.server.executions.open_run(workflow_id)
+        target = self._other_run(sender, workflow_id)
         if target is not None and target.closing:
-            pause = duration("throttle_retry")
+            pause = duration("task_reschedule")
             self.server.transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
             return
         del sender.externals[initiated_id]
@@ -153,7 +157,7 @@ class Externals:
         if sender is None or initiated_id not in sender.externals:
             return
         _, workflow_id = sender.externals.pop(initiated_id)
-        target = self.server.executions.open_run(workflow_id)
+        target = self._other_run(sender, workflow_id)
         if target is not None:
             self.server.executions.cancel_requested(target, (run_id, initiated_id))
         kind = (

@@ -90,12 +90,13 @@ class Frontend:
         running = server.executions.open_run(options.workflow_id)
         again = server.store.started.get(options.workflow_id) == request_id
         if again and (update is None or running is None):  # the same request again, whose answer was lost
-            link.reply(call, "started" if update is None else self._ended(options.workflow_id, update[0]))
+            link.reply(call, "started" if update is None else ("started", self._ended(options.workflow_id, update[0])))
             return
         ended = server.store.last_updates.get(options.workflow_id)
         if update is not None and ended is not None and update[0] in ended:
-            link.reply(call, ended[update[0]])  # the run that it was part of has closed since
+            link.reply(call, ("attached", ended[update[0]]))  # the run that it was part of has closed since
             return
+        started = "started" if again or running is None else "attached"
         if running is None:
             first_task = "eager" if eager else "now"
             running = server.executions.create(options, signal=signal, first_task=first_task, request_id=request_id)
@@ -110,7 +111,7 @@ class Frontend:
         elif update is None:
             link.reply(call, "attached" if conflict == "use-existing" else "refused")
         if update is not None:
-            server.updates.admit(link, call, running, *update)
+            server.updates.admit(link, call, running, *update, started)
 
     def _ask_again(self, link: Link, call: Call) -> None:
         """The run is busy closing (W10): the frontend itself tries again, as whenever something is exhausted."""

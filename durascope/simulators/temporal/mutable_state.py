@@ -134,6 +134,10 @@ class StartOptions:
     entity: bool = False
     """It works off requests that come as updates, one at a time."""
 
+    def task_timeout(self, asked: int) -> int:
+        """Of a workflow task: what the client asks for, but no longer than the run may take."""
+        return min(asked, self.run_timeout or asked)
+
 
 @dataclass(slots=True)
 class Update:

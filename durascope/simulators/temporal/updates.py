@@ -9,7 +9,7 @@ What is admitted and sent is only in memory: a crash of the server loses it, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.commands import Command
@@ -21,6 +21,10 @@ from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
     from durascope.simulators.temporal.server import Link, Server
+
+
+FAILING: Final = 3
+"""From this attempt of a workflow task on no update is taken (failUpdateWorkflowTaskAttemptCount)."""
 
 
 class UpdateRequest:
@@ -60,26 +64,32 @@ class Updates:
 
     def reset(self) -> None:
         self.registry: dict[int, dict[str, UpdateRequest]] = {}
-        self._waiters: dict[tuple[int, str], tuple[Link, Call]] = {}
+        self._waiters: dict[tuple[int, str], tuple[Link, Call, str]] = {}
 
     # ---- updates -------------------------------------------------------------------------------------------
 
-    def admit(self, link: Link, call: Call, state: MutableState, update_id: str, name: str, payload: Any) -> None:
-        """Takes an update in; it rides on the pending workflow task, or gets a speculative one (U1)."""
+    def admit(
+        self, link: Link, call: Call, state: MutableState, update_id: str, name: str, payload: Any, started: str = ""
+    ) -> None:
+        """Takes an update in; it rides on the pending workflow task, or gets a speculative one (U1).
+
+        `started`: what became of the start that it came with (U5); it is part of the answer then.
+        """
         world = self.server.world
         world.emit("history", Kind.EVENT_RECEIVED, state.run, detail=name)
         if name == REQUEST and payload["run"].name not in world.recorder.runs:
             world.run_started("history", payload["run"])
         if update_id in state.completed_updates:
-            link.reply(call, state.completed_updates[update_id])
+            link.reply(call, _with_start(state.completed_updates[update_id], started))
             return
-        self._waiters[state.run_id, update_id] = (link, call)
+        self._waiters[state.run_id, update_id] = (link, call, started)
         registry = self.registry.setdefault(state.run_id, {})
         if update_id in state.updates or update_id in registry:
             return
-        if len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total:
+        full = len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total
+        if full or state.wft_attempt >= FAILING:  # a task that keeps failing would fail the update too
             del self._waiters[state.run_id, update_id]
-            link.reply(call, "refused")
+            link.reply(call, _with_start("refused", started))
             return
         registry[update_id] = UpdateRequest(update_id, name, payload)
         if state.wft is None and (state.first_task_timer is None or not state.first_task_timer.live):
@@ -154,7 +164,8 @@ class Updates:
     def _answer(self, state: MutableState, update_id: str, answer: str) -> None:
         waiter = self._waiters.pop((state.run_id, update_id), None)
         if waiter is not None:
-            self.server.outbox.append((*waiter, answer))
+            link, call, started = waiter
+            self.server.outbox.append((link, call, _with_start(answer, started)))
 
     def closed(self, state: MutableState) -> None:
         """The run is over: whoever still waits will not get an answer."""
@@ -206,3 +217,8 @@ class Updates:
 
     def _unanswered(self, query: Query) -> None:
         self.query_answered(query, "timed out")
+
+
+def _with_start(answer: str, started: str) -> str | tuple[str, str]:
+    """What an update's caller is told: with what became of the start, if there was one."""
+    return (started, answer) if started else answer

@@ -92,7 +92,7 @@ class Worker(Component):
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""
         self.activities: dict[ActivityExecution, None] = {}
-        self.draining = False
+        self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
         self.workflow_polls = Pollers(self, self.tasks, self.slots, self._take_workflow_task)
@@ -160,7 +160,7 @@ class Worker(Component):
         if step is None:
             processing.waits_for_local = True
             if processing.heartbeat is None:
-                timeout = self.engine.options.workflow_task_timeout * 4 // 5
+                timeout = processing.task.options.task_timeout(self.engine.options.workflow_task_timeout) * 4 // 5
                 processing.heartbeat = self.after(timeout, self._heartbeat, processing)
         else:
             self._busy(processing, step)
@@ -246,7 +246,7 @@ class Worker(Component):
             return
         _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
         instance.processed = max(instance.processed, started_id)  # pyright: ignore[reportUnknownArgumentType]
-        self._free(processing, instance, more=inline is not None)
+        self._free(processing, instance)
         for activity in eager:  # pyright: ignore[reportUnknownVariableType]
             self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
         if inline is not None:
@@ -254,7 +254,7 @@ class Worker(Component):
         if self.draining:
             self._drained()
 
-    def _free(self, processing: Processing, instance: WorkflowInstance | None, *, more: bool = False) -> None:
+    def _free(self, processing: Processing, instance: WorkflowInstance | None) -> None:
         """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
         run_id = processing.task.run_id
         if self.tasks.get(run_id) is processing:
@@ -263,7 +263,7 @@ class Worker(Component):
             self._evict(processing.instance)
         elif instance.finished:
             instance.close()
-        elif self.cache_size or more or instance.local:
+        elif self.cache_size or instance.local:
             self.cache[run_id] = instance
             limit = max(1, self.cache_size)
             while len(self.cache) > limit:
@@ -341,9 +341,14 @@ class Worker(Component):
 
     def _drained(self) -> None:
         if self.draining and not self.tasks:
+            wanted = self.wanted_again
             self.crash()
+            if wanted:
+                self.world.ahead(0, self.restart)
 
     def restart(self) -> None:
+        """A process that stops first ends the workflow tasks that it has begun, local activities and all."""
         if self.draining:
-            self.crash()
-        super().restart()
+            self.wanted_again = True
+        else:
+            super().restart()

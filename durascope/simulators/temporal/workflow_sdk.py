@@ -327,7 +327,7 @@ class WorkflowSdk(Sdk):
             return
         pending = Pending(instance)
         attributes = {
-            "workflow_id": engine.workflow_id_of(self._value(step.to)),
+            "workflow_id": engine.workflow_id_of(self._value(step.to), step.send),
             "payload": dict(instance.program.values),
             "label": name,
         }
