@@ -30,7 +30,7 @@ that every recorded variant is possible.
 
 *Lines* are those of the predicted records of all runs that the case names, *variants* the records that the real engine
 gave, *also* is what else of the case is compared and agrees. What verifying on the real engines has found out about
-points that the specifications mark as unconfirmed:
+points that the specifications mark as unconfirmed stands on pages of its own; recordings that it left are cases, too:
 """
 
 JUDGES: Mapping[str, Callable[[Any, Trace], Sequence[str]]] = {
@@ -50,29 +50,30 @@ def findings() -> Iterator[str]:
         yield f"- [{title}]({page.name})"
 
 
-def table(engine: str) -> Iterator[str]:
-    cases = [load(path) for path in sorted((HERE / engine).glob("*.yaml"))]
+def table(engine: str, folder: str, whose: str) -> Iterator[str]:
+    paths = sorted((HERE / folder).glob("*.yaml"))
     rows: list[str] = []
     equal = 0
-    for case in cases:
+    for path in paths:
+        case = load(path)
         assert isinstance(case, Case)
         trace = simulate(case.scenario, engine, records=True)
         different = JUDGES[engine](case, trace)
         equal += not different
-        rows.append(_row(engine, case, trace, different))
-    yield f"## {engine.capitalize()}: {equal} of {len(cases)} cases agree\n"
+        rows.append(_row(folder, case, trace, different))
+    yield f"## {engine.capitalize()}: {equal} of {len(paths)} {whose} agree\n"
     yield "| case | what it shows | predicted | lines | variants | also |"
     yield "|---|---|---|---|---|---|"
     yield from rows
     yield ""
 
 
-def _row(engine: str, case: Case, trace: Trace, different: Sequence[str]) -> str:
+def _row(folder: str, case: Case, trace: Trace, different: Sequence[str]) -> str:
     runs = list(case.records[0])
     lines = sum(len(trace.records.get(run, ())) for run in runs)
     verdict = "differs: " + _cell(different[0]) if different else "equal"
     also = ", ".join(key.replace("_", " ") for key in ALSO if key in case.model_fields_set)
-    name = f"[{case.case}](../tests/conformance/{engine}/{case.case}.yaml)"
+    name = f"[{case.case}](../tests/conformance/{folder}/{case.case}.yaml)"
     return f"| {name} | {_cell(case.shows)} | {verdict} | {lines} | {len(case.records)} | {also} |"
 
 
@@ -83,7 +84,9 @@ def _cell(text: str) -> str:
 def main() -> None:
     parts = [HEAD, *findings(), ""]
     for engine in JUDGES:
-        parts += table(engine)
+        parts += table(engine, engine, "cases")
+        if (HERE / "own" / engine).exists():
+            parts += table(engine, f"own/{engine}", "recordings of our own")
     (ROOT / "docs" / "fidelity.md").write_text("\n".join(parts), "utf-8")
 
 
