@@ -210,9 +210,9 @@ class Executor(Component):
         item, state = dispatch.item, dispatch.state
         assert item.outgoing is not None
         self.world.emit("queue", _TIMER_FIRED, state.info, item.payload, detail=item.due)
-        saved = self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
+        self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
         self.world.moment(self.name, _STEP_RECORDED, state.info, item.payload)
-        if saved.pending and not item.race:
+        if state.pending and not item.race:
             return False
         if dispatch.version >= 2:
             state.force_step_plan = False

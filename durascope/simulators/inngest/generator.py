@@ -97,9 +97,9 @@ class Generator:
         assert memo is not None
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
-        saved = self._redis.state.save_step(state, op.id, memo)
+        self._redis.state.save_step(state, op.id, memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
-        if not saved.pending or op.race:
+        if not state.pending or op.race:
             job = op.id
             if item.coalesce is not None and not op.race:
                 job = f"{item.coalesce} discover"
@@ -110,9 +110,9 @@ class Generator:
         """The error is memoised, and the function called to deal with it."""
         state = dispatch.state
         assert op.memo is not None
-        saved = self._redis.state.save_step(state, op.id, op.memo)
+        new = self._redis.state.save_step(state, op.id, op.memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
-        if not saved.duplicate and (not saved.pending or dispatch.item.race):
+        if new and (not state.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)
 
     def _discover(self, dispatch: Dispatch, kind: str, job: str, op: Op) -> None:

@@ -18,6 +18,7 @@ from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import Program, Sdk
 from durascope.simulators.services import Execution
 
@@ -47,10 +48,13 @@ class Invocation(ABC):
         self.engine = host.engine
         self.exchange = exchange
         self.request: Request = exchange.request
+        self.run: RunInfo = exchange.run
+        self.memos = exchange.request.steps
         self.connection = connection
         self.reply = reply
         self.over = False
-        self._replaying = False
+        self.replaying = False
+        """The code has not come to anything new yet."""
 
     @abstractmethod
     def begin(self) -> None:
@@ -58,18 +62,19 @@ class Invocation(ABC):
 
     def program(self, sdk: Sdk) -> Program:
         """The function's code, as this replica has it, at its top."""
-        request, engine = self.request, self.engine
-        run = request.run
-        code = engine.handler_code(request, self.host.code)
+        engine, run = self.engine, self.run
+        code = engine.handler_code(self.request, self.host.code)
         return Program(code, run, sdk, compute_time=lambda step, key: engine.compute_time(run, step, key))
 
     def execute(self, step: Run, name: str, key: str, report: Callable[[Outcome], Any]) -> Execution:
         """Runs a step's body. The engine learns of a step that is not planned only now (moment `scheduled`)."""
-        engine, run = self.engine, self.request.run
+        engine, host, run = self.engine, self.host, self.run
         if self.request.step is None:
-            engine.world.moment(self.host.name, _STEP_SCHEDULED, run, name)
+            engine.world.moment(host.name, _STEP_SCHEDULED, run, name)
         engine.undo.begun(run, step, name)
-        return engine.services.execute(self.host, run, step, name, key, partial(self._ran, step, name, report))
+        if engine.records:
+            report = partial(self._ran, step, name, report)
+        return engine.services.execute(host, run, step, name, key, report)
 
     def _ran(self, step: Run, name: str, report: Callable[[Outcome], Any], outcome: Outcome) -> None:
         if not outcome.ok and (step.fails is None or step.fails.moment == "before-effect"):
@@ -78,7 +83,7 @@ class Invocation(ABC):
 
     def send(self, step: Send | Start, name: str, key: str, report: Callable[[Outcome], Any]) -> None:
         """The body of step.sendEvent: the host itself posts to the event API."""
-        engine, host, run = self.engine, self.host, self.request.run
+        engine, host, run = self.engine, self.host, self.run
         event = engine.event_from_step(run, step, f"{run.luck}/{key}")
         world = engine.world
         passes = engine.passes(run, name)
@@ -101,7 +106,7 @@ class Invocation(ABC):
 
     def busy(self, name: str, us: int, go_on: Callable[[], Any]) -> None:
         """The function's own code is busy."""
-        run = self.request.run
+        run = self.run
         self.engine.world.moment(self.host.name, _STEP_STARTED, run, name, self.engine.passes(run, name))
         if us:
             self.host.after(us, go_on)
@@ -109,19 +114,19 @@ class Invocation(ABC):
             go_on()
 
     def replay_starts(self) -> None:
-        if self.request.steps:
-            self._replaying = True
-            self.engine.world.emit(self.host.name, _REPLAY_STARTED, self.request.run)
+        if self.memos:
+            self.replaying = True
+            self.engine.world.emit(self.host.name, _REPLAY_STARTED, self.run)
 
     def replayed(self, memo: Memo) -> None:
         """The code passes a finished step."""
-        self.engine.world.emit(self.host.name, _REPLAY_STEP, self.request.run, memo.name)
+        self.engine.world.emit(self.host.name, _REPLAY_STEP, self.run, memo.name)
 
     def replay_ends(self) -> None:
         """The code has come to something new."""
-        if self._replaying:
-            self._replaying = False
-            self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.request.run)
+        if self.replaying:
+            self.replaying = False
+            self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.run)
 
     def answer(self, answer: Answer) -> None:
         """The HTTP response; the request is over."""
@@ -180,7 +185,7 @@ class FunctionHost(Component):
 
     def _fetch(self, invocation: Invocation) -> None:
         """§3: the state is too much for a request: the SDK gets events and steps by API, one after the other."""
-        engine, run = self.engine, invocation.request.run
+        engine, run = self.engine, invocation.run
 
         def batch() -> None:
             engine.relay.other(run, "GET batch")
@@ -188,7 +193,7 @@ class FunctionHost(Component):
 
         def actions() -> None:
             engine.relay.other(run, "GET actions")
-            self.after(engine.transfer(sum(memo.size for memo in invocation.request.steps.values())), invocation.begin)
+            self.after(engine.transfer(sum(memo.size for memo in invocation.memos.values())), invocation.begin)
 
         def failed() -> None:
             invocation.answer(Answer(500, error="could not fetch the state", version=engine.request_version))

@@ -7,6 +7,7 @@ unless something that is neither has come between them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from durascope.models.trace import Kind
@@ -36,6 +37,8 @@ class Relay:
     def __init__(self, world: World, *, keep: bool) -> None:
         self.world = world
         self.keep = keep
+        self.silent = not keep and not world.full
+        """Nobody will read a line: what is relayed is only counted."""
         self.records: dict[str, list[str]] = {}
         self.in_flight = 0
         self.most_in_flight = 0
@@ -57,7 +60,7 @@ class Relay:
         if self.keep:
             self._last_other[run.name] = len(self.records[run.name]) - 1
 
-    def checkpoint(self, run: RunInfo, ops: tuple[Op, ...], answer: str = "") -> None:
+    def checkpoint(self, run: RunInfo, ops: Sequence[Op], answer: str = "") -> None:
         """A checkpoint POST of the host's."""
         self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
 

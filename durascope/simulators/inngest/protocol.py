@@ -5,7 +5,7 @@ Everything that the two know of each other is in here (inngest.md §3), so that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
@@ -171,7 +171,7 @@ class Answer(NamedTuple):
 _JOINED: Final = frozenset((STEP_RUN, STEP_PLANNED))
 
 
-def shown(ops: tuple[Op, ...], now: int) -> str:
+def shown(ops: Sequence[Op], now: int) -> str:
     """The op codes as a record shows them; several StepRun or StepPlanned in a row are joined."""
     parts: list[str] = []
     last = None

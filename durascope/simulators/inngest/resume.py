@@ -62,9 +62,9 @@ class Resumer:
             redis.queue.dequeue(pause.item)
             engine.world.emit("queue", _TIMER_CANCELLED, run, pause.name)
         engine.relay.resumed(run, pause.step, f"pause {pause.name} {how}")
-        saved = redis.state.save_step(state, pause.step, memo)
+        redis.state.save_step(state, pause.step, memo)
         engine.world.moment(engine.executor.name, _STEP_RECORDED, run, pause.name)
-        if not saved.pending or pause.race:
+        if not state.pending or pause.race:
             self._discover(state, pause, suffix)
 
     def _discover(self, state: RunState, pause: Pause, suffix: str) -> None:

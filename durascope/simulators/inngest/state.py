@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function
 from durascope.simulators.inngest.protocol import Memo
@@ -49,15 +47,6 @@ class RunState:
         """Bytes of its events' JSON."""
 
 
-class Saved(NamedTuple):
-    """What SaveStep answers."""
-
-    pending: bool
-    """Whether members of the group are still to come."""
-    duplicate: bool
-    """The step had another output already, which is kept."""
-
-
 class StateStore:
     """All runs that are not over, by name."""
 
@@ -84,13 +73,14 @@ class StateStore:
         return True
 
     @staticmethod
-    def save_step(state: RunState, step: str, memo: Memo) -> Saved:
-        """Stores a step's output; once only."""
+    def save_step(state: RunState, step: str, memo: Memo) -> bool:
+        """Stores a step's output; once only. False where the step had another one already, which is kept."""
         known = state.steps.get(step)
         if known is not None:
-            return Saved(bool(state.pending), known != memo)
+            return known == memo
         state.steps[step] = memo
         state.stack.append(step)
         state.size += memo.size
-        state.pending.pop(step, None)
-        return Saved(bool(state.pending), duplicate=False)
+        if state.pending:
+            state.pending.pop(step, None)
+        return True
