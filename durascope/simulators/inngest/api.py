@@ -46,10 +46,10 @@ class Api(Component):
             world.recorder.count += 1
         else:
             engine.relay.checkpoint(run, ops)
-        for _, step, name, memo, *_ in ops:
+        meter.steps += len(ops)
+        for _, step, name, memo, _, _, _ in ops:
             assert memo is not None
             redis.state.save_step(state, step, memo)
-            meter.steps += 1
             world.moment(self.name, _STEP_RECORDED, run, name)
         item = redis.queue.items.get(request.job)
         if item is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from json import JSONEncoder
 from typing import Any, Final
 
@@ -30,15 +30,14 @@ class Event:
     """When a run that it starts is due, if that is later than now."""
     start: RunInfo | None = None
     """The workload's start that it is."""
+    luck: str | None = None
+    """The address for luck of a run that it starts."""
     function: str | None = None
     """The function that it invokes or tells about."""
     parent: RunInfo | None = None
     """The run that it comes from."""
     correlation: str | None = None
     """Of an invocation: the waiting step."""
-    luck: str | None = None
-    """The address for luck of a run that it starts."""
-    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def size(self) -> int:

@@ -34,6 +34,7 @@ _STEP_RETRIED: Final = Kind.STEP_RETRIED
 _TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
 _TIMER_FIRED: Final = Kind.TIMER_FIRED
 _TIMER_SET: Final = Kind.TIMER_SET
+_REQUEST: Final = TIMES.request
 _STEP_OUTPUT: Final = NUMBERS.step_output
 _REQUEST_STATE: Final = NUMBERS.request_state
 _REQUEST_BODY: Final = NUMBERS.request_body
@@ -71,7 +72,7 @@ class Executor(Component):
         self._scan_at: Call | None = None
         self._scan_due = 0
         self._workers = self.engine.workers
-        self._deadlines: deque[tuple[int, Dispatch]] = deque()
+        self._deadlines: deque[tuple[int, Exchange, Dispatch]] = deque()
         self._watching = False
 
     def started(self) -> None:
@@ -123,9 +124,13 @@ class Executor(Component):
 
     def _dispatch(self, item: Item) -> None:
         """An item that is not due yet waits in memory (§10)."""
+        world = self.world
         if item.run is not None:
-            self.world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
-        ahead = item.due - self.world.now
+            if world.full:
+                world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
+            else:
+                world.recorder.count += 1
+        ahead = item.due - world.now
         late = self.engine.spread("wake" if ahead > 0 else "dispatch", item.luck)
         self.after(max(ahead, 0) + late, self._process, item)
 
@@ -258,26 +263,26 @@ class Executor(Component):
         engine, state = self.engine, dispatch.state
         request = self._request(dispatch)
         engine.meter.request(request)
-        dispatch.exchange = engine.relay.post(state.info, request)
+        exchange = dispatch.exchange = engine.relay.post(state.info, request)
         engine.transport.send(self, dispatch)
-        self._watch(dispatch)
+        self._watch(exchange, dispatch)
 
-    def _watch(self, dispatch: Dispatch) -> None:
+    def _watch(self, exchange: Exchange, dispatch: Dispatch) -> None:
         """A request may take two hours (§14)."""
         deadlines = self._deadlines
-        deadlines.append((self.world.now + TIMES.request, dispatch))
-        while deadlines and _answered(deadlines[0][1]):
+        deadlines.append((self.world.now + _REQUEST, exchange, dispatch))
+        while deadlines and deadlines[0][1].answered:
             deadlines.popleft()
         if not self._watching:
             self._watching = True
-            self.after(TIMES.request, self._overdue, daemon=True)
+            self.after(_REQUEST, self._overdue, daemon=True)
 
     def _overdue(self) -> None:
         self._watching = False
         deadlines, now = self._deadlines, self.world.now
-        while deadlines and (deadlines[0][0] <= now or _answered(deadlines[0][1])):
-            dispatch = deadlines.popleft()[1]
-            if not _answered(dispatch):
+        while deadlines and (deadlines[0][0] <= now or deadlines[0][1].answered):
+            _, exchange, dispatch = deadlines.popleft()
+            if not exchange.answered:
                 self.no_answer(dispatch, "lost")
         if deadlines:
             self._watching = True
@@ -371,7 +376,3 @@ def _too_big(answer: Answer) -> bool:
     if len(answer.ops) == 1:
         return memo is not None and memo.size - 9 > _STEP_OUTPUT
     return any(op.memo is not None and op.memo.size - 9 > _STEP_OUTPUT for op in answer.ops)
-
-
-def _answered(dispatch: Dispatch) -> bool:
-    return dispatch.exchange is None or dispatch.exchange.answered

@@ -56,6 +56,15 @@ def register(scenario: Scenario) -> dict[str, Function]:
     return {function.name: function for function in _all(scenario)}
 
 
+def by_trigger(functions: Iterable[Function]) -> dict[str, list[Function]]:
+    """The functions by the name of the event that starts them; a schedule's event is no trigger."""
+    found: dict[str, list[Function]] = {}
+    for function in functions:
+        if function.event != SCHEDULED:
+            found.setdefault(function.event, []).append(function)
+    return found
+
+
 def _all(scenario: Scenario) -> Iterator[Function]:
     deployment = scenario.deployments.inngest
     started = scenario.started

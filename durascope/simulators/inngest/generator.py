@@ -71,6 +71,8 @@ class Generator:
 
     def _handle(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> Handled:
         match op.code:
+            case protocol.RUN_COMPLETE:
+                self.engine.finalizer.complete(dispatch.state)
             case protocol.STEP_RUN:
                 return self._step(dispatch, op)
             case protocol.STEP_ERROR if dispatch.item.attempt + 1 < dispatch.item.max_attempts:
@@ -83,10 +85,8 @@ class Generator:
                 self._sleep(dispatch, op)
             case protocol.WAIT_FOR_EVENT:
                 self._wait(dispatch, op, coalesce)
-            case protocol.INVOKE_FUNCTION:
-                self._invoke(dispatch, op, coalesce)
             case _:
-                self.engine.finalizer.complete(dispatch.state)
+                self._invoke(dispatch, op, coalesce)
         return Handled.DONE
 
     # ---- steps ---------------------------------------------------------------------------------------------
@@ -155,8 +155,7 @@ class Generator:
         assert isinstance(op.opts, WaitOpts)
         field = op.opts.field
         value = None if field is None else state.events[0].data.get(field)
-        pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce)
-        pause.field, pause.value = field, value
+        pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce, field, value)
         if self._park(state, pause):
             self._world.mark("WaitStarted", state.info)
 
@@ -181,9 +180,20 @@ class Generator:
                 )
             )
 
-    def _pause(self, state: RunState, op: Op, event: str, timeout: int, coalesce: str | None) -> Pause:
+    def _pause(
+        self,
+        state: RunState,
+        op: Op,
+        event: str,
+        timeout: int,
+        coalesce: str | None,
+        field: str | None = None,
+        value: object = None,
+    ) -> Pause:
         now = self._world.now
-        return Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, race=op.race, coalesce=coalesce)
+        pause = Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, field=field, value=value)
+        pause.race, pause.coalesce = op.race, coalesce
+        return pause
 
     def _park(self, state: RunState, pause: Pause) -> bool:
         """Writes the pause and the item that times it out; False where it was there before."""

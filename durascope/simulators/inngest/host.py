@@ -64,7 +64,7 @@ class Invocation(ABC):
         """The function's code, as this replica has it, at its top."""
         engine, run = self.engine, self.run
         code = engine.handler_code(self.request, self.host.code)
-        return Program(code, run, sdk, compute_time=lambda step, key: engine.compute_time(run, step, key))
+        return Program(code, run, sdk, compute_time=partial(engine.compute_time, run))
 
     def execute(self, step: Run, name: str, key: str, report: Callable[[Outcome], Any]) -> Execution:
         """Runs a step's body. The engine learns of a step that is not planned only now (moment `scheduled`)."""
@@ -142,7 +142,10 @@ class FunctionHost(Component):
     def __init__(self, engine: Inngest, name: str) -> None:
         self.engine = engine
         self.code: dict[str, Workflow] = dict(engine.code)
-        self._kinds = _invocations()
+        kinds = _invocations()
+        self._plain = kinds[engine.sdk]
+        self._running_on = self._plain if engine.checkpointing is None else kinds["checkpointing"]
+        """For discoveries that may run steps."""
         super().__init__(engine.world, name)
 
     def reset(self) -> None:
@@ -167,8 +170,11 @@ class FunctionHost(Component):
         request = exchange.request
         invocation = self._invocation(exchange, connection, reply)
         self.invocations[exchange] = invocation
-        what = f"POST {request.step_name or 'step'}"
-        self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        if self.world.full:
+            what = f"POST {request.step_name or 'step'}"
+            self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        else:
+            self.world.recorder.count += 1
         if request.use_api:
             self._fetch(invocation)
         else:
@@ -177,11 +183,8 @@ class FunctionHost(Component):
     def _invocation(self, exchange: Exchange, connection: Connection, reply: Reply) -> Invocation:
         """How the SDK's language runs the function; checkpointing is for discoveries that may run steps (§11)."""
         request = exchange.request
-        kind = self.engine.sdk
-        checkpoints = kind == "typescript" and self.engine.checkpointing is not None
-        if checkpoints and request.step is None and not request.plan_only:
-            kind = "checkpointing"
-        return self._kinds[kind](self, exchange, connection, reply)
+        kind = self._plain if request.step is not None or request.plan_only else self._running_on
+        return kind(self, exchange, connection, reply)
 
     def _fetch(self, invocation: Invocation) -> None:
         """§3: the state is too much for a request: the SDK gets events and steps by API, one after the other."""
@@ -202,22 +205,22 @@ class FunctionHost(Component):
 
     def respond(self, invocation: Invocation, answer: Answer) -> None:
         """Answers; a server that has died meanwhile does not hear it."""
-        exchange, connection = invocation.exchange, invocation.connection
+        engine, world = self.engine, self.world
+        exchange, connection, request = invocation.exchange, invocation.connection, invocation.request
         self.invocations.pop(exchange, None)
-        http = self.engine.delay("http", exchange.request.job)
-        delay = http + self.engine.delay("host", exchange.request.job, exchange.request.generation)
+        delay = engine.delay("http", request.job) + engine.delay("host", request.job, request.generation)
         for op in answer.ops:
-            if op.memo is not None:
-                delay += self.engine.transfer(op.memo.size)
-        request = exchange.request
-        if self.world.full:
-            self.world.emit(self.name, _WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
+            memo = op.memo
+            if memo is not None:
+                delay += engine.transfer(memo.size)
+        if world.full:
+            world.emit(self.name, _WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
         else:
-            self.world.recorder.count += 1
+            world.recorder.count += 1
         if connection.closed or connection.client not in connection.on_lost:
-            self.engine.relay.no_answer(exchange, "unheard")
+            engine.relay.no_answer(exchange, "unheard")
             return
-        self.engine.relay.answer(exchange, answer, self.world.now + delay)
+        engine.relay.answer(exchange, answer, world.now + delay)
         connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
 
 

@@ -83,6 +83,9 @@ class Relay:
                 self._append(run, resumed.pop(step))
             if not resumed:
                 del self._resumed[run.name]
+        if self.silent:
+            self.world.recorder.count += 1
+            return Exchange(run, request, 0)
         if not self.keep:
             self.world.emit("executor", _RECORDED, run)
             return Exchange(run, request, 0)
@@ -106,6 +109,9 @@ class Relay:
         exchange.answered = True
         self.in_flight -= 1
         run = exchange.run
+        if self.silent:
+            self.world.recorder.count += 1
+            return
         if not self.keep:
             self.world.emit("executor", _RECORDED, run)
             return
@@ -120,10 +126,7 @@ class Relay:
     def _append(self, run: RunInfo, line: str) -> None:
         if self.keep:
             self.records.setdefault(run.name, []).append(line)
-        if self.world.full:
-            self.world.emit("executor", _RECORDED, run, detail=line)
-        else:
-            self.world.recorder.count += 1
+        self.world.emit("executor", _RECORDED, run, detail=line)
 
     # ---- what cases compare --------------------------------------------------------------------------------
 

@@ -80,10 +80,10 @@ class Queue:
 
     def dequeue_run(self, run: str) -> None:
         """Drops everything of a run that is over."""
-        for item in tuple(self._of_run.get(run, {}).values()):
-            self.dequeue(item)
-        self._of_run.pop(run, None)
-        self._jobs.pop(run, None)
+        if self._jobs.pop(run, None) is not None:
+            for item in self._of_run.pop(run).values():
+                item.state = "gone"
+                del self.items[item.job]
 
     # ---- scanning ------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from durascope.models.flow import RateLimit
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import key_of, priority, rate_limiter
@@ -39,16 +40,13 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
-        if not self._rate_limited(function, event):
+        if function.rate_limit is None or not self._rate_limited(function, function.rate_limit, event):
             if function.flow.debounce is not None:
                 self._debounce(function, event)
             else:
                 self.create(function, (event,), self.found_after(event.at))
 
-    def _rate_limited(self, function: Function, event: Event) -> bool:
-        limit = function.rate_limit
-        if limit is None:
-            return False
+    def _rate_limited(self, function: Function, limit: RateLimit, event: Event) -> bool:
         limits = self.engine.redis.rate_limits
         address = (function.name, key_of(limit.key, event.data))
         gcra = limits.get(address)
@@ -109,12 +107,13 @@ class Scheduler:
             return
         state = RunState(engine.identify(function, event), function, events, now)
         state.priority = priority(flow.priority, event.data)
-        if flow.concurrency is not None:
+        concurrency = flow.concurrency
+        if concurrency is not None:
             state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
-        state.concurrency_key = key_of(None if flow.concurrency is None else flow.concurrency.key, event.data)
-        state.singleton = singleton
+            state.concurrency_key = key_of(concurrency.key, event.data)
         redis.state.create(state)
         if singleton is not None:
+            state.singleton = singleton
             redis.singletons[singleton] = state.info.name
         self._created(state)
         if flow.batch is None:
@@ -127,9 +126,12 @@ class Scheduler:
         engine, info = self.engine, state.info
         engine.history.status[info.name] = "running"
         self.world.run_started("runner", info)
+        engine.meter.run(state)
+        if engine.relay.silent:
+            self.world.recorder.count += 1
+            return
         event, count = state.events[0], len(state.events)
         engine.relay.other(info, f"run created {event.name}{f' x{count}' if count > 1 else ''}")
-        engine.meter.run(state)
         engine.relay.created(info, state.event_size)
 
     def _enqueue_start(self, state: RunState, due: int, found_at: int) -> None:
@@ -137,7 +139,8 @@ class Scheduler:
         item.found_at = found_at
         item.concurrency_key = state.concurrency_key
         throttle = state.function.flow.throttle
-        item.throttle_key = key_of(None if throttle is None else throttle.key, state.events[0].data)
+        if throttle is not None:
+            item.throttle_key = key_of(throttle.key, state.events[0].data)
         self.engine.enqueue(item, state)
 
     def _cancel_on(self, state: RunState, event: Event) -> None:

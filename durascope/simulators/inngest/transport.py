@@ -31,6 +31,10 @@ class Transport(ABC):
 class Http(Transport):
     """A new TCP connection for each request; a host that dies breaks it at once."""
 
+    def __init__(self, engine: Inngest) -> None:
+        super().__init__(engine)
+        self._delay = engine.delay("http")
+
     def send(self, executor: Executor, dispatch: Dispatch) -> None:
         engine = self.engine
         host = engine.host_for(dispatch.item)
@@ -43,7 +47,7 @@ class Http(Transport):
         connection = dispatch.connection = engine.network.connect(
             executor,
             host,
-            engine.delay("http") + engine.transfer(exchange.request.size),
+            self._delay + engine.transfer(exchange.request.size),
             accepted,
             on_refused=partial(executor.no_answer, dispatch, "refused"),
             what=exchange.request.function,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from durascope.simulators.inngest.lines import Exchange
     from durascope.simulators.kernel.network import Connection
     from durascope.simulators.kernel.world import Call as Callback
+
+_WHOLE_SECONDS: Final = True
+"""How an answer says when to try again."""
 
 Body = Run | Send | Start
 Opts = SleepOpts | WaitOpts | InvokeOpts | None
@@ -367,9 +370,10 @@ class TypeScriptInvocation(Invocation):
         retry_after: int | None = None,
         error: str | None = None,
     ) -> None:
-        self.host.cancel(self._not_found)
+        if self._not_found is not None:
+            self.host.cancel(self._not_found)
         version = self.engine.request_version
-        self.answer(Answer(status, ops, no_retry, retry_after, whole_seconds=True, error=error, version=version))
+        self.answer(Answer(status, ops, no_retry, retry_after, _WHOLE_SECONDS, error, version))
 
 
 def _seconds(duration: int) -> int:
