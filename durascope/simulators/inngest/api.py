@@ -47,10 +47,10 @@ class Api(Component):
         else:
             engine.relay.checkpoint(run, ops)
         meter.steps += len(ops)
-        for _, step, name, memo, _, _, _ in ops:
-            assert memo is not None
-            redis.state.save_step(state, step, memo)
-            world.moment(self.name, _STEP_RECORDED, run, name)
+        for op in ops:
+            assert op.memo is not None
+            state.save(op.id, op.memo)
+            world.moment(self.name, _STEP_RECORDED, run, op.name)
         item = redis.queue.items.get(request.job)
         if item is not None:
             item.attempt = 0

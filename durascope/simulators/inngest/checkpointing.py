@@ -27,6 +27,10 @@ class CheckpointingInvocation(TypeScriptInvocation):
     A step's result is handed to the code *before* it is posted: the window in which a crash repeats it (§5).
     """
 
+    __slots__ = (
+        "_buffer", "_buffered_steps", "_config", "_max_runtime", "_runtime_exceeded", "_then", "_tries", "_way",
+    )  # fmt: skip
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self._buffer: list[Op] = []

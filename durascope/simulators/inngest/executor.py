@@ -215,7 +215,7 @@ class Executor(Component):
         item, state = dispatch.item, dispatch.state
         assert item.outgoing is not None
         self.world.emit("queue", _TIMER_FIRED, state.info, item.payload, detail=item.due)
-        self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
+        state.save(item.outgoing, nothing(item.payload))
         self.world.moment(self.name, _STEP_RECORDED, state.info, item.payload)
         if state.pending and not item.race:
             return False

@@ -97,7 +97,7 @@ class Generator:
         assert memo is not None
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
-        self._redis.state.save_step(state, op.id, memo)
+        state.save(op.id, memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if not state.pending or op.race:
             job = op.id
@@ -110,7 +110,7 @@ class Generator:
         """The error is memoised, and the function called to deal with it."""
         state = dispatch.state
         assert op.memo is not None
-        new = self._redis.state.save_step(state, op.id, op.memo)
+        new = state.save(op.id, op.memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
         if new and (not state.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)

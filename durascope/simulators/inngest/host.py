@@ -43,6 +43,8 @@ Reply = Callable[[Answer], Any]
 class Invocation(ABC):
     """One request in the host: the function's code, from the top to the first thing that decides the answer."""
 
+    __slots__ = ("connection", "engine", "exchange", "host", "memos", "over", "replaying", "reply", "request", "run")
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         self.host = host
         self.engine = host.engine

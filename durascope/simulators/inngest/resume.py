@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
@@ -41,7 +42,7 @@ class Resumer:
         """An invoked function is over: its caller goes on."""
         pause = self.engine.redis.pauses.invoking(correlation)
         if pause is not None and self.engine.world.now <= pause.expires:
-            memo = outcome._replace(name=pause.name)
+            memo = replace(outcome, name=pause.name)
             self._resume(pause, memo, f"resumed by {FINISHED}", "event")
 
     def timed_out(self, pause: Pause) -> None:
@@ -62,7 +63,7 @@ class Resumer:
             redis.queue.dequeue(pause.item)
             engine.world.emit("queue", _TIMER_CANCELLED, run, pause.name)
         engine.relay.resumed(run, pause.step, f"pause {pause.name} {how}")
-        redis.state.save_step(state, pause.step, memo)
+        state.save(pause.step, memo)
         engine.world.moment(engine.executor.name, _STEP_RECORDED, run, pause.name)
         if not state.pending or pause.race:
             self._discover(state, pause, suffix)

@@ -46,6 +46,18 @@ class RunState:
         self.event_size = 0
         """Bytes of its events' JSON."""
 
+    def save(self, step: str, memo: Memo) -> bool:
+        """SaveStep stores a step's output; once only. False where the step had another one already, which is kept."""
+        known = self.steps.get(step)
+        if known is not None:
+            return known == memo
+        self.steps[step] = memo
+        self.stack.append(step)
+        self.size += memo.size
+        if self.pending:
+            self.pending.pop(step, None)
+        return True
+
 
 class StateStore:
     """All runs that are not over, by name."""
@@ -70,17 +82,4 @@ class StateStore:
         if seen is not None and now < seen + period:
             return False
         self._event_ids[key] = now
-        return True
-
-    @staticmethod
-    def save_step(state: RunState, step: str, memo: Memo) -> bool:
-        """Stores a step's output; once only. False where the step had another one already, which is kept."""
-        known = state.steps.get(step)
-        if known is not None:
-            return known == memo
-        state.steps[step] = memo
-        state.stack.append(step)
-        state.size += memo.size
-        if state.pending:
-            state.pending.pop(step, None)
         return True

@@ -10,7 +10,6 @@ handled one after the other, which may take a while; the code may go on meanwhil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
@@ -160,6 +159,11 @@ def _all(sdk: TypeScriptSdk, tasks: list[Task]) -> Coroutine:
 class TypeScriptInvocation(Invocation):
     """The core loop of one request, without checkpointing."""
 
+    __slots__ = (
+        "_after_block", "_busy", "_completed", "_main", "_not_found", "_pumping", "_recently_rejected", "_reports",
+        "_running", "_settled", "_to_report", "_unhandled", "loop", "steps",
+    )  # fmt: skip
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self.loop = Loop()
@@ -169,7 +173,10 @@ class TypeScriptInvocation(Invocation):
         self._unhandled: dict[str, FoundStep] = {}
         self._completed = list(self.request.stack)
         """Finished steps that the code has not come to, in the order of their completion."""
-        self._reports: list[Callable[[], Any]] = []
+        self._reports: list[tuple[FoundStep, ...] | Callable[[], Any]] = []
+        """Steps that were found, and whatever else is to be handled in its turn."""
+        self._running: FoundStep | None = None
+        """Whose body it is that runs; one at a time."""
         self._busy = False
         """A handler of a report waits for something."""
         self._pumping = False
@@ -214,10 +221,9 @@ class TypeScriptInvocation(Invocation):
             if not self._completed or not self._resolve_next():
                 break
         if self._to_report:
-            batch = tuple(self._to_report.values())
+            self._reports.append(tuple(self._to_report.values()))
             self._to_report.clear()
             self._unhandled.clear()
-            self._reports.append(partial(self._steps_found, batch))
         if not self._busy:
             self.pump()
 
@@ -252,7 +258,11 @@ class TypeScriptInvocation(Invocation):
             return
         self._pumping = True
         while self._reports and not self._busy and not self.over:
-            self._reports.pop(0)()
+            report = self._reports.pop(0)
+            if isinstance(report, tuple):
+                self._steps_found(report)
+            else:
+                report()
         self._pumping = False
 
     def _steps_found(self, batch: Iterable[FoundStep]) -> None:
@@ -293,15 +303,19 @@ class TypeScriptInvocation(Invocation):
         if self._not_found is not None:
             self.host.cancel(self._not_found)
         self._busy = True
+        self._running = step
         if self.replaying:
             self.replay_ends()
         body = step.body
         if isinstance(body, Run):
-            self.execute(body, step.name, step.key, partial(self._ended, step))
+            self.execute(body, step.name, step.key, self._ended)
         elif body is not None:
-            self.send(body, step.name, step.key, partial(self._ended, step))
+            self.send(body, step.name, step.key, self._ended)
 
-    def _ended(self, step: FoundStep, outcome: Outcome) -> None:
+    def _ended(self, outcome: Outcome) -> None:
+        step = self._running
+        assert step is not None
+        self._running = None
         self._busy = False
         self.ran(step, outcome)
         if not self._busy:
