@@ -38,7 +38,7 @@ class Api(Component):
         engine, run, world = self.engine, request.run, self.world
         redis, meter = engine.redis, engine.meter
         meter.checkpoints += 1
-        state = redis.state.get(run.name)
+        state = redis.state.runs.get(run.name)
         if state is None:
             engine.relay.checkpoint(run, ops, " -> 400")
             return False

@@ -90,18 +90,17 @@ class CheckpointingInvocation(TypeScriptInvocation):
             # A request that began as a retry answers with the retried step, so that what follows has all its attempts.
             self.respond(206, (self.run_op(step, outcome),))
         else:
-            self._resume(step, outcome)
-
-    def _resume(self, step: FoundStep, outcome: Outcome) -> None:
-        """The code first, then the checkpoint."""
-        step.finished = True
-        self._buffer.append(self.run_op(step, outcome))
-        step.future.resolve(outcome.values)
-        if len(self._buffer) < self._buffered_steps:
+            # The code first, then the checkpoint.
+            step.finished = True
+            self._buffer.append(self.run_op(step, outcome))
+            step.future.resolve(outcome.values)
+            self._busy = full = len(self._buffer) >= self._buffered_steps
             self.advance()
-            return
-        self._busy = True
-        self.advance()
+            if full:
+                self._post_now()
+
+    def _post_now(self) -> None:
+        """Posts once the code that goes on is no longer busy."""
         if self.loop.blocked is None:
             self._post()
         else:

@@ -63,17 +63,17 @@ class StateStore:
     """All runs that are not over, by name."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, RunState] = {}
+        self.runs: dict[str, RunState] = {}
         self._event_ids: dict[tuple[str, str], int] = {}
 
     def create(self, state: RunState) -> None:
-        self._runs[state.info.name] = state
+        self.runs[state.info.name] = state
 
     def get(self, run: str) -> RunState | None:
-        return self._runs.get(run)
+        return self.runs.get(run)
 
     def delete(self, run: str) -> RunState | None:
-        return self._runs.pop(run, None)
+        return self.runs.pop(run, None)
 
     def first_of(self, function: str, event_id: str, now: int, period: int) -> bool:
         """Whether that function has not been started by an event of that id within the period; it has from now on."""

@@ -171,6 +171,7 @@ class TypeScriptInvocation(Invocation):
         """All steps found, in order."""
         self._to_report: dict[str, FoundStep] = {}
         self._unhandled: dict[str, FoundStep] = {}
+        """Those of them that may be among the finished ones."""
         self._completed = list(self.request.stack)
         """Finished steps that the code has not come to, in the order of their completion."""
         self._reports: list[tuple[FoundStep, ...] | Callable[[], Any]] = []
@@ -196,19 +197,21 @@ class TypeScriptInvocation(Invocation):
     def found(self, code: str, key: str, name: str, body: Body | None, opts: Opts, race: bool) -> Future:
         future = Future(self.loop)
         step = FoundStep(code, key, name, body, opts, race, future, key in self.memos)
-        self.steps[key] = self._to_report[key] = self._unhandled[key] = step
+        self.steps[key] = self._to_report[key] = step
+        if self._completed:
+            self._unhandled[key] = step
         return future
 
     def advance(self) -> None:
         """Lets the code run as far as it gets, and reports what it has found."""
         while True:
             block = self.loop.run()
-            if block is not None and block.us == 0:
+            if block is not None:
+                if block.us:
+                    self.busy(block.name, block.us, self._unblocked)
+                    return
                 self.busy(block.name, 0, self.loop.unblock)
                 continue
-            if block is not None:
-                self.busy(block.name, block.us, self._unblocked)
-                return
             if self._after_block:
                 for then in self._after_block:
                     then()
@@ -223,7 +226,8 @@ class TypeScriptInvocation(Invocation):
         if self._to_report:
             self._reports.append(tuple(self._to_report.values()))
             self._to_report.clear()
-            self._unhandled.clear()
+            if self._unhandled:
+                self._unhandled.clear()
         if not self._busy:
             self.pump()
 
