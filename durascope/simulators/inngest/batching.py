@@ -76,7 +76,7 @@ class Batcher:
         if entry is None:
             redis.numbers += 1
             entry = redis.batches[address] = BatchEntry(f"batch {redis.numbers}")
-            item = Item(BATCH, entry.job, self.engine.world.now + timeout, run=None, function=function)
+            item = Item(BATCH, entry.job, self.engine.world.now + timeout, None, function)
             item.payload = address
             self.engine.enqueue(item)
         return entry

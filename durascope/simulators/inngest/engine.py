@@ -115,10 +115,11 @@ class Inngest(Engine):
 
     # ---- time ----------------------------------------------------------------------------------------------
 
-    def delay(self, name: str, *address: object) -> int:
-        """How long one of the engine's own hops takes, in microseconds."""
+    def delay(self, *address: Any) -> int:
+        """How long one of the engine's own hops takes, in microseconds: its name first, then what else luck goes by."""
+        name = address[0]
         fixed = self._fixed.get(name)
-        return self.delays[name].at(self.world.luck(name, *address)) if fixed is None else fixed
+        return self.delays[name].at(self.world.luck(*address)) if fixed is None else fixed
 
     def spread(self, name: str, luck: float) -> int:
         """The same, for luck that has been drawn."""

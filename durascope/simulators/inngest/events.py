@@ -11,7 +11,7 @@ from durascope.simulators.kernel.runs import RunInfo
 
 _ULID: Final = "0" * 26
 _NOW: Final = 1_795_305_600_000
-_JSON: Final = JSONEncoder(separators=(",", ":"), default=str).encode
+_JSON: Final = JSONEncoder(separators=(",", ":"), default=str, check_circular=False).encode
 
 
 @dataclass(slots=True, eq=False)

@@ -44,11 +44,12 @@ _MEMO_IN_STEPS: Final = NUMBERS.memo_in_steps
 
 
 class Dispatch:
-    """An item in progress: what the worker that has it knows."""
+    """An item in progress: what the worker that has it knows, and hears of its request."""
 
-    __slots__ = ("connection", "exchange", "item", "plan_only", "state", "version")
+    __slots__ = ("connection", "exchange", "executor", "item", "plan_only", "state", "version")
 
-    def __init__(self, item: Item, state: RunState) -> None:
+    def __init__(self, executor: Executor, item: Item, state: RunState) -> None:
+        self.executor = executor
         self.item = item
         self.state = state
         self.plan_only = state.force_step_plan
@@ -56,6 +57,15 @@ class Dispatch:
         self.version = state.request_version
         self.connection: Connection | None = None
         self.exchange: Exchange | None = None
+
+    def answered(self, answer: Answer) -> None:
+        self.executor.answered(self, answer)
+
+    def refused(self) -> None:
+        self.executor.no_answer(self, "refused")
+
+    def lost(self) -> None:
+        self.executor.no_answer(self, "lost")
 
 
 class Executor(Component):
@@ -198,7 +208,7 @@ class Executor(Component):
         if state is None:
             self._done(item)
             return
-        dispatch = Dispatch(item, state)
+        dispatch = Dispatch(self, item, state)
         if item.kind == items.SLEEP and item.attempt == 0 and not self._woken(dispatch):
             self._done(item)
             return

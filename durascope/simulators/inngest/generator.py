@@ -191,8 +191,8 @@ class Generator:
         value: object = None,
     ) -> Pause:
         now = self._world.now
-        pause = Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, field=field, value=value)
-        pause.race, pause.coalesce = op.race, coalesce
+        pause = Pause(state.info, event, field, value, now, now + timeout)
+        pause.step, pause.name, pause.race, pause.coalesce = op.id, op.name, op.race, coalesce
         return pause
 
     def _park(self, state: RunState, pause: Pause) -> bool:
@@ -209,6 +209,6 @@ class Generator:
 
     def _item(self, kind: str, state: RunState, job: str, due: int) -> Item:
         """An item of the run; job ids are the run's idempotency key and what it is for."""
-        item = Item(kind, f"{state.info.name} {job}", due, run=state.info, function=state.function)
+        item = Item(kind, f"{state.info.name} {job}", due, state.info, state.function)
         item.concurrency_key = state.concurrency_key
         return item

@@ -32,7 +32,7 @@ class Item:
         "slot", "state", "step", "step_name", "throttle_key", "tie",
     )  # fmt: skip
 
-    def __init__(self, kind: str, job: str, due: int, *, run: RunInfo | None, function: Function | None) -> None:
+    def __init__(self, kind: str, job: str, due: int, run: RunInfo | None, function: Function | None) -> None:
         self.kind = kind
         self.calls = kind in _CALLS
         """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""

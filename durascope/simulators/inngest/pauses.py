@@ -20,29 +20,19 @@ class Pause:
                  "name", "race", "run", "step")  # fmt: skip
 
     def __init__(
-        self,
-        run: RunInfo,
-        event: str,
-        created_at: int,
-        expires: int,
-        *,
-        step: str = "",
-        name: str = "",
-        field: str | None = None,
-        value: object = None,
-        cancel: bool = False,
+        self, run: RunInfo, event: str, field: str | None, value: object, created_at: int, expires: int
     ) -> None:
         self.run = run
         self.event = event
-        self.created_at = created_at
-        """Events received before this are lost on it."""
-        self.expires = expires
-        self.step = step
-        self.name = name
         self.field = field
         self.address = (event, field, "" if field is None else str(value))
         """The event, and what the field must be: interpolated from the run's own event when the pause was made."""
-        self.cancel = cancel
+        self.created_at = created_at
+        """Events received before this are lost on it."""
+        self.expires = expires
+        self.step = ""
+        self.name = ""
+        self.cancel = False
         self.correlation: str | None = None
         """Of an invocation: the waiting step."""
         self.race = False

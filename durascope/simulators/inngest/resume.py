@@ -74,7 +74,7 @@ class Resumer:
         job = f"{state.info.name} {pause.step} {suffix}"
         if pause.coalesce is not None and not pause.race:
             job = f"{state.info.name} {pause.coalesce} discover"
-        item = Item(EDGE, job, self.engine.world.now, run=state.info, function=state.function)
+        item = Item(EDGE, job, self.engine.world.now, state.info, state.function)
         item.outgoing = pause.step
         item.concurrency_key = state.concurrency_key
         self.engine.enqueue(item, state)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _TIMER_SET: Final = Kind.TIMER_SET
 
 _SECOND: Final = 1_000_000
+_YEAR: Final = TIMES.year
 
 
 class Scheduler:
@@ -75,7 +76,7 @@ class Scheduler:
         latest = None if debounce.timeout is None else now + debounce.timeout
         wait = debounce.period if latest is None else min(debounce.period, latest - now)
         entry = redis.debounces[address] = DebounceEntry(f"debounce {redis.numbers}", event, now + wait, latest)
-        item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, run=None, function=function)
+        item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, None, function)
         item.payload = (address, entry)
         self.engine.enqueue(item)
 
@@ -135,7 +136,7 @@ class Scheduler:
         engine.relay.created(info, state.event_size)
 
     def _enqueue_start(self, state: RunState, due: int, found_at: int) -> None:
-        item = Item(START, f"{state.info.name} start", due, run=state.info, function=state.function)
+        item = Item(START, f"{state.info.name} start", due, state.info, state.function)
         item.found_at = found_at
         item.concurrency_key = state.concurrency_key
         throttle = state.function.flow.throttle
@@ -148,12 +149,13 @@ class Scheduler:
         for entry in state.function.cancel_on:
             value = None if entry.field is None else event.data.get(entry.field)
             now = self.world.now
-            pause = Pause(state.info, entry.event, now, now + TIMES.year, field=entry.field, value=value, cancel=True)
+            pause = Pause(state.info, entry.event, entry.field, value, now, now + _YEAR)
+            pause.cancel = True
             self.engine.redis.pauses.add(pause)
 
     def cancel_later(self, state: RunState, what: str, due: int) -> None:
         """A system job that cancels the run at its deadline (§10, timeouts)."""
-        item = Item(CANCEL, f"{state.info.name} {what} timeout", due, run=state.info, function=state.function)
+        item = Item(CANCEL, f"{state.info.name} {what} timeout", due, state.info, state.function)
         item.payload = what
         self.world.emit("queue", _TIMER_SET, state.info, detail=due)
         self.engine.enqueue(item)
