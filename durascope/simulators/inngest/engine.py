@@ -47,6 +47,15 @@ _CLIENT_RETRY: Final = 1_000_000
 class Inngest(Engine):
     """The server of a deployment and the app that it calls."""
 
+    # More attributes than CPython looks up fast in an instance's dict.
+    __slots__ = (
+        "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
+        "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
+        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "max_runtime",
+        "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
+        "transport", "undo", "workers",
+    )  # fmt: skip
+
     name = "inngest"
 
     def __init__(self, world: World, scenario: Scenario, *, records: bool = True) -> None:
