@@ -39,7 +39,6 @@ class Event:
     correlation: str | None = None
     """Of an invocation: the waiting step."""
 
-    @property
     def size(self) -> int:
         """Bytes of its JSON, as a request carries it."""
         return len(_JSON({"data": dict(self.data), "id": _ULID, "name": self.name, "ts": _NOW, "user": {}}))

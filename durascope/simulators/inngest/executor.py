@@ -110,9 +110,13 @@ class Executor(Component):
         if not self.alive:
             return
         now = self.world.now
-        ticks = -((self._phase - max(due, now + 1)) // self._tick)
+        due = max(due, now + 1)
+        scans = self._scan_at is not None and self._scan_at.fn is not None
+        if scans and self._scan_due <= due:
+            return
+        ticks = -((self._phase - due) // self._tick)
         at = self._phase + ticks * self._tick
-        if self._scan_at is not None and self._scan_at.fn is not None:
+        if scans:
             if self._scan_due <= at:
                 return
             self.cancel(self._scan_at)
@@ -235,9 +239,9 @@ class Executor(Component):
 
     def _first_request(self, state: RunState, now: int) -> None:
         state.started_at = now
-        timeouts = state.function.flow.timeouts
-        if timeouts is not None and timeouts.finish is not None:
-            self.engine.scheduler.cancel_later(state, "finish", now + timeouts.finish)
+        timeout = state.function.rules.finish_timeout
+        if timeout is not None:
+            self.engine.scheduler.cancel_later(state, "finish", now + timeout)
 
     def _request(self, dispatch: Dispatch) -> Request:
         """§3: every finished step travels with every request, unless that is too much."""

@@ -36,7 +36,7 @@ class Resumer:
             if pause.cancel:
                 engine.finalizer.cancel(pause.run.name)
             else:
-                self._resume(pause, _memo_of(pause, event.data, event.size), f"resumed by {event.name}", "event")
+                self._resume(pause, _memo_of(pause, event.data, event.size()), f"resumed by {event.name}", "event")
 
     def invoked(self, correlation: str, outcome: Memo) -> None:
         """An invoked function is over: its caller goes on."""

@@ -78,7 +78,7 @@ class Runner(Component):
             return
         match = engine.delay("match", event.name, event.number)
         for function in functions:
-            if function.flow.batch is not None:
+            if function.rules.batch is not None:
                 self.after(match, self.batches.append, function, event)
             else:
                 delay = engine.delay("schedule", function.name, event.name, event.number)

@@ -41,8 +41,9 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
-        if function.rate_limit is None or not self._rate_limited(function, function.rate_limit, event):
-            if function.flow.debounce is not None:
+        rules = function.rules
+        if rules.rate_limit is None or not self._rate_limited(function, rules.rate_limit, event):
+            if rules.debounce is not None:
                 self._debounce(function, event)
             else:
                 self.create(function, (event,), self.found_after(event.at))
@@ -59,7 +60,7 @@ class Scheduler:
 
     def _debounce(self, function: Function, event: Event) -> None:
         """Puts the start off; another event meanwhile takes the first one's place (debounce.go)."""
-        debounce = function.flow.debounce
+        debounce = function.rules.debounce
         assert debounce is not None
         redis, now = self.engine.redis, self.world.now
         address = (function.name, key_of(debounce.key, event.data))
@@ -94,21 +95,22 @@ class Scheduler:
 
     def create(self, function: Function, events: tuple[Event, ...], found_at: int) -> None:
         """Creates a run: state, pauses, timeouts, and the item that starts it, which scans find from then on."""
-        engine, event, flow = self.engine, events[0], function.flow
+        engine, event, rules = self.engine, events[0], function.rules
         redis, now = engine.redis, self.world.now
         singleton = None
-        if flow.singleton is not None:
-            singleton = (function.name, key_of(flow.singleton.key, event.data))
+        if rules.singleton is not None:
+            singleton = (function.name, key_of(rules.singleton.key, event.data))
             holder = redis.singletons.get(singleton)
-            if holder is not None and flow.singleton.mode == "skip":
+            if holder is not None and rules.singleton.mode == "skip":
                 return
             if holder is not None:
                 engine.finalizer.cancel(holder)
         if event.id is not None and not redis.state.first_of(function.name, event.id, now, TIMES.idempotency):
             return
         state = RunState(engine.identify(function, event), function, events, now)
-        state.priority = priority(flow.priority, event.data)
-        concurrency = flow.concurrency
+        if rules.priority is not None:
+            state.priority = priority(rules.priority, event.data)
+        concurrency = rules.concurrency
         if concurrency is not None:
             state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
             state.concurrency_key = key_of(concurrency.key, event.data)
@@ -117,10 +119,10 @@ class Scheduler:
             state.singleton = singleton
             redis.singletons[singleton] = state.info.name
         self._created(state)
-        if flow.batch is None:
+        if rules.batch is None:
             self._cancel_on(state, event)
-            if flow.timeouts is not None and flow.timeouts.start is not None:
-                self.cancel_later(state, "start", now + flow.timeouts.start)
+            if rules.start_timeout is not None:
+                self.cancel_later(state, "start", now + rules.start_timeout)
         self._enqueue_start(state, max(now, event.ts), found_at)
 
     def _created(self, state: RunState) -> None:
@@ -139,7 +141,7 @@ class Scheduler:
         item = Item(START, f"{state.info.name} start", due, state.info, state.function)
         item.found_at = found_at
         item.concurrency_key = state.concurrency_key
-        throttle = state.function.flow.throttle
+        throttle = state.function.rules.throttle
         if throttle is not None:
             item.throttle_key = key_of(throttle.key, state.events[0].data)
         self.engine.enqueue(item, state)
