@@ -96,15 +96,10 @@ class CheckpointingInvocation(TypeScriptInvocation):
             step.future.resolve(outcome.values)
             self._busy = full = len(self._buffer) >= self._buffered_steps
             self.advance()
-            if full:
-                self._post_now()
-
-    def _post_now(self) -> None:
-        """Posts once the code that goes on is no longer busy."""
-        if self.loop.blocked is None:
-            self._post()
-        else:
-            self._after_block.append(self._post)
+            if full and self.loop.blocked is None:
+                self._post()
+            elif full:
+                self._after_block.append(self._post)
 
     def _flush(self, then: Callable[[], Any] | None = None) -> None:
         """Posts what is buffered, then goes on."""

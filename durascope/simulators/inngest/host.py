@@ -73,7 +73,8 @@ class Invocation(ABC):
         engine, host, run = self.engine, self.host, self.run
         if self.request.step is None:
             engine.world.moment(host.name, _STEP_SCHEDULED, run, name)
-        engine.undo.begun(run, step, name)
+        if step.undo is not None:
+            engine.undo.begun(run, step, name)
         if engine.records:
             report = partial(self._ran, step, name, report)
         return engine.services.execute(host, run, step, name, key, report)

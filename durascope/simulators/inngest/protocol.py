@@ -101,7 +101,6 @@ class Op:
     opts: SleepOpts | WaitOpts | InvokeOpts | None = None
     race: bool = False
     """`parallelMode: race`."""
-    retry_after: int | None = None
 
     @property
     def hashed(self) -> str:
