@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from json import JSONEncoder
+from json.encoder import encode_basestring_ascii as quoted
+from math import isfinite
 from typing import Any, Final
 
 from durascope.simulators.kernel.runs import RunInfo
@@ -41,4 +43,19 @@ class Event:
 
     def size(self) -> int:
         """Bytes of its JSON, as a request carries it."""
-        return len(_JSON({"data": dict(self.data), "id": _ULID, "name": self.name, "ts": _NOW, "user": {}}))
+        size = _BARE + _size(self.name) + max(len(self.data) - 1, 0)
+        for name, value in self.data.items():
+            size += _size(name) + 1 + _size(value)
+        return size
+
+
+_BARE: Final = len(_JSON({"data": {}, "id": _ULID, "name": "", "ts": _NOW, "user": {}})) - len(_JSON(""))
+
+
+def _size(value: object) -> int:
+    """Bytes of a value's JSON; what most values are is not worth an encoder of its own."""
+    if isinstance(value, str):
+        return len(quoted(value))
+    if type(value) is int or (type(value) is float and isfinite(value)):
+        return len(repr(value))
+    return len(_JSON(value))
