@@ -48,7 +48,7 @@ class CheckpointingInvocation(TypeScriptInvocation):
         self._config = config
         self._buffered_steps = config.buffered_steps
         self._way = engine.delay("checkpoint", self.request.job)
-        self._max_runtime = self.host.after(engine.max_runtime, self._timer, self._runtime_reached, daemon=True)
+        self._max_runtime = self.host.after(engine.max_runtime, self._runtime_over, daemon=True)
         if config.max_interval:
             self.host.after(config.max_interval, self._interval, daemon=True)
         super().begin()
@@ -62,6 +62,9 @@ class CheckpointingInvocation(TypeScriptInvocation):
         if not self.over:
             self._reports.append(report)
             self.pump()
+
+    def _runtime_over(self) -> None:
+        self._timer(self._runtime_reached)
 
     def _runtime_reached(self) -> None:
         self._runtime_exceeded = True
