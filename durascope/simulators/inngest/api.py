@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,47 +33,35 @@ class Api(Component):
         self.world.emit(self.name, _EVENT_RECEIVED, run, detail="cancel")
         self.engine.finalizer.cancel(run.name)
 
-    def checkpoint(self, request: Request, ops: tuple[Op, ...]) -> bool:
+    def checkpoint(self, request: Request, ops: Sequence[Op]) -> bool:
         """POST /v1/checkpoint/<run>/async: saves the steps, and gives the item all its attempts back (§6.2)."""
-        engine, run = self.engine, request.run
-        engine.meter.checkpoints += 1
-        state = engine.redis.state.get(run.name)
+        engine, run, world = self.engine, request.run, self.world
+        redis, meter = engine.redis, engine.meter
+        meter.checkpoints += 1
+        state = redis.state.runs.get(run.name)
         if state is None:
             engine.relay.checkpoint(run, ops, " -> 400")
             return False
-        engine.relay.checkpoint(run, ops)
+        if engine.relay.silent:
+            world.recorder.count += 1
+        else:
+            engine.relay.checkpoint(run, ops)
+        meter.steps += len(ops)
         for op in ops:
             assert op.memo is not None
-            engine.redis.state.save_step(state, op.id, op.memo)
-            engine.meter.steps += 1
-            self.world.moment(self.name, _STEP_RECORDED, run, op.name)
-        item = engine.redis.queue.items.get(request.job)
+            state.save(op.id, op.memo)
+            world.moment(self.name, _STEP_RECORDED, run, op.name)
+        item = redis.queue.items.get(request.job)
         if item is not None:
             item.attempt = 0
         return True
 
 
 class ApiClient:
-    """A host's calls to the server: each on a connection of its own, answered or refused."""
+    """A host's calls to the server but its checkpoints: each on a connection of its own, answered or refused."""
 
     def __init__(self, engine: Inngest) -> None:
         self.engine = engine
-
-    def checkpoint(
-        self, host: FunctionHost, request: Request, ops: tuple[Op, ...], accepted: Handler, refused: Handler
-    ) -> None:
-        engine = self.engine
-        delay = engine.delay("checkpoint", request.job)
-
-        def arrived(connection: Connection) -> None:
-            good = engine.api.checkpoint(request, ops)
-            connection.send(engine.api, partial(_hear, connection), accepted if good else refused, what="checkpointed")
-
-        def unheard() -> None:
-            engine.relay.checkpoint(request.run, ops, " -> refused")
-            refused()
-
-        self._call(host, engine.api, request.run, delay, "checkpoint", arrived, unheard, refused)
 
     def get(self, host: FunctionHost, run: RunInfo, what: str, answered: Handler, refused: Handler) -> None:
         """GET /v0/runs/<id>/batch or /actions."""
@@ -81,7 +70,7 @@ class ApiClient:
         def arrived(connection: Connection) -> None:
             connection.send(engine.api, partial(_hear, connection), answered, what=what)
 
-        self._call(host, engine.api, run, engine.delay("http", run.name), what, arrived, refused, refused)
+        self._call(host, engine.api, run, engine.delay("http", run.name), what, arrived, refused)
 
     def post_event(self, host: FunctionHost, run: RunInfo, event: Any, accepted: Handler, refused: Handler) -> None:
         """POST /e/<key> from inside a step."""
@@ -93,7 +82,7 @@ class ApiClient:
             connection.send(engine.event_api, partial(_hear, connection), accepted, what="200")
 
         delay = engine.delay("http", run.name)
-        self._call(host, engine.event_api, run, delay, f"send {event.name}", arrived, refused, refused)
+        self._call(host, engine.event_api, run, delay, f"send {event.name}", arrived, refused)
 
     def _call(
         self,
@@ -104,10 +93,9 @@ class ApiClient:
         what: str,
         arrived: Handler,
         refused: Handler,
-        lost: Handler,
     ) -> None:
         connection = self.engine.network.connect(host, server, delay, arrived, on_refused=refused, what=what, run=run)
-        connection.on_lost[host] = lost
+        connection.on_lost[host] = refused
 
 
 def _hear(connection: Connection, handler: Handler) -> None:

@@ -29,7 +29,7 @@ class BatchBuffer:
         self._buffers: dict[Address, list[Event]] = {}
 
     def append(self, function: Function, event: Event) -> None:
-        batch = function.flow.batch
+        batch = function.rules.batch
         assert batch is not None
         address = (function.name, key_of(batch.key, event.data))
         events = self._buffers.setdefault(address, [])
@@ -54,7 +54,7 @@ class Batcher:
 
     def append(self, function: Function, address: Address, events: list[Event]) -> None:
         """Adds events; those that are too many begin the next batch."""
-        batch = function.flow.batch
+        batch = function.rules.batch
         assert batch is not None
         for event in events:
             entry = self._entry(function, address, batch.timeout)
@@ -76,7 +76,7 @@ class Batcher:
         if entry is None:
             redis.numbers += 1
             entry = redis.batches[address] = BatchEntry(f"batch {redis.numbers}")
-            item = Item(BATCH, entry.job, self.engine.world.now + timeout, run=None, function=function)
+            item = Item(BATCH, entry.job, self.engine.world.now + timeout, None, function)
             item.payload = address
             self.engine.enqueue(item)
         return entry

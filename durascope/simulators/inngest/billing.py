@@ -43,7 +43,8 @@ class Meter:
 
     def run(self, state: RunState) -> None:
         self.runs += 1
-        state.event_size = sum(event.size for event in state.events)
+        for event in state.events:
+            state.event_size += event.size()
 
     def request(self, request: Request) -> None:
         self.requests += 1

@@ -6,7 +6,8 @@ step has run ──▶ the code goes on ──▶ buffer full? POST /v1/checkpoi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from durascope.simulators.bodies import Outcome
@@ -26,17 +27,28 @@ class CheckpointingInvocation(TypeScriptInvocation):
     A step's result is handed to the code *before* it is posted: the window in which a crash repeats it (§5).
     """
 
+    __slots__ = (
+        "_buffer", "_buffered_steps", "_config", "_max_runtime", "_runtime_exceeded", "_then", "_tries", "_way",
+    )  # fmt: skip
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self._buffer: list[Op] = []
+        self._tries = 0
+        """Of the POST under way; while there is one, nothing else goes on (`_busy`)."""
+        self._then: Callable[[], Any] | None = None
+        """What waits for that POST."""
         self._runtime_exceeded = False
         self._max_runtime: Call | None = None
 
     def begin(self) -> None:
-        config = self.engine.checkpointing
+        engine = self.engine
+        config = engine.checkpointing
         assert config is not None
         self._config = config
-        self._max_runtime = self.host.after(self.engine.max_runtime, self._timer, self._runtime_reached, daemon=True)
+        self._buffered_steps = config.buffered_steps
+        self._way = engine.delay("checkpoint", self.request.job)
+        self._max_runtime = self.host.after(engine.max_runtime, self._runtime_over, daemon=True)
         if config.max_interval:
             self.host.after(config.max_interval, self._interval, daemon=True)
         super().begin()
@@ -51,6 +63,9 @@ class CheckpointingInvocation(TypeScriptInvocation):
             self._reports.append(report)
             self.pump()
 
+    def _runtime_over(self) -> None:
+        self._timer(self._runtime_reached)
+
     def _runtime_reached(self) -> None:
         self._runtime_exceeded = True
 
@@ -59,73 +74,88 @@ class CheckpointingInvocation(TypeScriptInvocation):
             self._timer(self._flush)
             self.host.after(self._config.max_interval, self._interval, daemon=True)
 
-    def _steps_found(self, batch: list[FoundStep]) -> None:
-        new = [step for step in batch if not step.finished]
-        if not new:
-            return
-        if self._runtime_exceeded:
-            self._flush(lambda: self.new_steps(tuple(self.steps.values())))
-            return
-        step = self.only_new(new)
+    def _steps_found(self, batch: Iterable[FoundStep]) -> None:
+        step = None if self._runtime_exceeded else self.only_new(batch)
         if step is not None:
             self._run(step)
         else:
-            self._flush(lambda: self.new_steps(new))
+            self._leave([step for step in batch if not step.finished])
+
+    def _leave(self, new: list[FoundStep]) -> None:
+        """Leaves new steps to the server; all that were ever found, once the request has run for too long."""
+        if new:
+            self._flush(lambda: self.new_steps(tuple(self.steps.values()) if self._runtime_exceeded else new))
 
     def ran(self, step: FoundStep, outcome: Outcome) -> None:
-        if not outcome.ok:
-            self._flush(lambda: self.step_failed(step, outcome))
+        if outcome.error is not None:
+            self._flush(partial(self.step_failed, step, outcome))
         elif self.request.attempt > 0:
             # A request that began as a retry answers with the retried step, so that what follows has all its attempts.
             self.respond(206, (self.run_op(step, outcome),))
         else:
-            self._resume(step, outcome)
-
-    def _resume(self, step: FoundStep, outcome: Outcome) -> None:
-        """The code first, then the checkpoint."""
-        step.finished = True
-        self._buffer.append(self.run_op(step, outcome))
-        step.future.resolve(outcome.values)
-        if len(self._buffer) < self._config.buffered_steps:
+            # The code first, then the checkpoint.
+            step.finished = True
+            self._buffer.append(self.run_op(step, outcome))
+            step.future.resolve(outcome.values)
+            self._busy = full = len(self._buffer) >= self._buffered_steps
             self.advance()
-            return
-        self._busy = True
-        self.advance()
-        if self.loop.blocked is None:
-            self._post_buffer()
-        else:
-            self._after_block.append(self._post_buffer)
-
-    def _post_buffer(self) -> None:
-        self._post(tuple(self._buffer), 1, None)
+            if full and self.loop.blocked is None:
+                self._post()
+            elif full:
+                self._after_block.append(self._post)
 
     def _flush(self, then: Callable[[], Any] | None = None) -> None:
         """Posts what is buffered, then goes on."""
         if self._buffer:
             self._busy = True
-            self._post(tuple(self._buffer), 1, then)
+            self._then = then
+            self._post()
         elif then is not None:
             then()
 
-    def _post(self, ops: tuple[Op, ...], attempt: int, then: Callable[[], Any] | None) -> None:
-        """POST /v1/checkpoint/<run>/async; five tries, then the steps go back in the answer."""
+    # ---- the POST --------------------------------------------------------------------------------------------
 
-        def accepted() -> None:
-            self._buffer.clear()
-            self._busy = False
-            if then is not None:
-                then()
+    def _post(self) -> None:
+        """POST /v1/checkpoint/<run>/async; five tries, then the steps go back in the answer."""
+        self._tries += 1
+        engine, host = self.engine, self.host
+        connection = engine.network.connect(
+            host, engine.api, self._way, self._arrived, on_refused=self._unheard, what="checkpoint", run=self.run
+        )
+        connection.on_lost[host] = self._refused
+
+    def _arrived(self, connection: Connection) -> None:
+        """At the server."""
+        api = self.engine.api
+        saved = api.checkpoint(self.request, self._buffer)
+        connection.send(api, self._answered, connection, saved, what="checkpointed")
+
+    def _answered(self, connection: Connection, saved: bool) -> None:
+        connection.close()
+        if not saved:
+            self._refused()
+            return
+        self._buffer.clear()
+        then, self._then = self._then, None
+        self._tries = 0
+        self._busy = False
+        if then is not None:
+            then()
+        if not self._busy:
             self.pump()
 
-        def refused() -> None:
-            again = self.engine.checkpoint_backoff(self.request, attempt)
-            if again is None:
-                self._busy = False
-                self.respond(206, ops)
-            else:
-                self.host.after(again, self._post, ops, attempt + 1, then)
+    def _unheard(self) -> None:
+        self.engine.relay.checkpoint(self.run, self._buffer, " -> refused")
+        self._refused()
 
-        self.engine.api_client.checkpoint(self.host, self.request, ops, accepted, refused)
+    def _refused(self) -> None:
+        again = self.engine.checkpoint_backoff(self.request, self._tries)
+        if again is None:
+            self._busy = False
+            self._then = None
+            self.respond(206, tuple(self._buffer))
+        else:
+            self.host.after(again, self._post)
 
     def returned(self) -> None:
         self.respond(206, (*self._buffer, Op(RUN_COMPLETE, "complete", "complete")))

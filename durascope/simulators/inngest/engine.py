@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 from durascope.models.scenario import Cut, Scenario, Workflow
@@ -17,14 +18,14 @@ from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.executor import Executor
 from durascope.simulators.inngest.finalize import Finalizer
-from durascope.simulators.inngest.functions import SCHEDULED, Function, register
+from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function, by_trigger, register
 from durascope.simulators.inngest.host import FunctionHost
 from durascope.simulators.inngest.items import START, Item
 from durascope.simulators.inngest.lines import Relay
 from durascope.simulators.inngest.notes import nearest, notes
 from durascope.simulators.inngest.protocol import Request
 from durascope.simulators.inngest.resume import Resumer
-from durascope.simulators.inngest.runner import EventApi, Runner, triggers
+from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.state import RunState
@@ -38,13 +39,22 @@ from durascope.simulators.kernel.world import World
 
 _DEPLOYED: Final = Kind.DEPLOYED
 _TASK_QUEUED: Final = Kind.TASK_QUEUED
-
+_LOOKAHEAD: Final = TIMES.lookahead
 
 _CLIENT_RETRY: Final = 1_000_000
 
 
 class Inngest(Engine):
     """The server of a deployment and the app that it calls."""
+
+    # More attributes than CPython looks up fast in an instance's dict.
+    __slots__ = (
+        "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
+        "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
+        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "max_runtime",
+        "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
+        "transport", "undo", "workers",
+    )  # fmt: skip
 
     name = "inngest"
 
@@ -56,6 +66,7 @@ class Inngest(Engine):
         self._fixed = {name: spread.values[0] for name, spread in self.delays.items() if spread.fixed}
         self._us_per_byte = self.delays["megabyte"].typical / 1_000_000
         self.functions = register(scenario)
+        self._triggered = by_trigger(self.functions.values())
         self.backoff: int | None = None if deployment.backoff == "default" else int(deployment.backoff)
         self.step_limit = deployment.server.step_limit
         self.workers = NUMBERS.queue_workers if deployment.server.hosting != "cloud" else 1_000_000
@@ -113,12 +124,11 @@ class Inngest(Engine):
 
     # ---- time ----------------------------------------------------------------------------------------------
 
-    def delay(self, name: str, *address: object) -> int:
-        """How long one of the engine's own hops takes, in microseconds."""
+    def delay(self, *address: Any) -> int:
+        """How long one of the engine's own hops takes, in microseconds: its name first, then what else luck goes by."""
+        name = address[0]
         fixed = self._fixed.get(name)
-        if fixed is not None:
-            return fixed
-        return self.world.luck.sample(self.delays[name], name, *address)
+        return self.delays[name].at(self.world.luck(*address)) if fixed is None else fixed
 
     def spread(self, name: str, luck: float) -> int:
         """The same, for luck that has been drawn."""
@@ -132,22 +142,26 @@ class Inngest(Engine):
 
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
         """Puts an item into the queue; False where its job is known there."""
-        now = self.world.now
         luck = item.luck = self.world.luck(item.job)
-        item.score = item.due // 1_000 if state is None else state.created_ms - state.priority * 1_000
-        item.tie = luck if state is None else state.tie + luck
-        early = max(now, item.due - TIMES.lookahead)
+        if state is None:
+            item.score, item.tie = item.due // 1_000, luck
+        else:
+            item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
+        early = max(self.world.now, item.due - _LOOKAHEAD)
         item.found_at = max(early, item.found_at) if item.kind == START else early
         if not self.redis.queue.enqueue(item):
             return False
         if item.calls:
-            self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
+            if self.world.full:
+                self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
+            else:
+                self.world.recorder.count += 1
         return True
 
     def requeue(self, item: Item, due: int) -> None:
         """Puts a leased item back into the queue, for a later time."""
         item.luck = self.world.luck("dispatch", item.job, item.generation)
-        self.redis.queue.requeue(item, due, max(self.world.now, due - TIMES.lookahead))
+        self.redis.queue.requeue(item, due, max(self.world.now, due - _LOOKAHEAD))
         self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
 
     # ---- events --------------------------------------------------------------------------------------------
@@ -161,13 +175,18 @@ class Inngest(Engine):
         self.meter.events += 1
         delay = self.delay("event_stream", event.name, event.parent and event.parent.name)
         delay += event.at - self.world.now
-        self.network.send(
-            self.executor, self.runner, delay, self.runner.handle, (event,), what=event.name, run=event.parent
-        )
+        runner = self.runner
+        self.network.post(self.executor, runner, delay, runner.handle, ((event,),), event.name, event.parent)
 
     def triggered_by(self, event: Event) -> list[Function]:
         """The functions that an event starts, in an order that only luck knows (§12.6)."""
-        found = [function for function in self.functions.values() if triggers(function, event)]
+        if event.name == INVOKED:
+            invoked = self.functions.get(event.function or "")
+            return [] if invoked is None else [invoked]
+        found = self._triggered.get(event.name)
+        if found is None:
+            return []
+        found = [function for function in found if function.of is None or function.of == event.function]
         return found if len(found) < 2 else self.world.luck.order(found, "fan-out", event.name, event.number)
 
     def event_from_step(self, run: RunInfo, step: Send | Start, luck: str) -> Event:
@@ -267,47 +286,33 @@ class Inngest(Engine):
     def start(self, requests: Sequence[StartRequest]) -> None:
         events: list[Event] = []
         for request in requests:
-            cron = self.functions[request.run.workflow].cron
-            if cron is not None:
-                self._schedule(request.run, cron)
+            function = self.functions[request.run.workflow]
+            if function.cron is not None:
+                self._schedule(request.run, function.cron)
                 continue
-            events.append(self._start_event(request))
+            events.append(self._start_event(request, function))
             if request.start_with is not None and request.start_with.send is not None:
                 data = {**request.run.input, **request.start_with.with_}
                 events.append(Event(request.start_with.send, data, 0, self.next_event()))
         if events:
             self._post(events)
 
-    def _start_event(self, request: StartRequest) -> Event:
+    def _start_event(self, request: StartRequest, function: Function) -> Event:
         now, run = self.world.now, request.run
-        if self.records:
-            self._started[run.name] = now
-        else:
-            self._started[run.name] = 0
-        return Event(
-            self.functions[run.workflow].event,
-            run.input,
-            now,
-            self.next_event(),
-            id=request.idempotency_key,
-            ts=now + request.after if request.after else 0,
-            start=run,
-            luck=run.luck,
-        )
+        self._started[run.name] = now if self.records else 0
+        due = now + request.after if request.after else 0
+        return Event(function.event, run.input, now, self.next_event(), request.idempotency_key, due, run, run.luck)
 
     def _post(self, events: Sequence[Event]) -> None:
         """The client posts to the event API, again every second while nobody is there."""
+        first, api = events[0], self.event_api
+        delay = self.delay("event_api", first.name, first.number)
+        again = partial(self._post_again, events)
+        what = f"POST {first.name}"
+        self.network.send(self.client, api, delay, api.post, events, what=what, run=first.start, on_refused=again)
 
-        self.network.send(
-            self.client,
-            self.event_api,
-            self.delay("event_api", events[0].name, events[0].number),
-            self.event_api.post,
-            events,
-            what=f"POST {events[0].name}",
-            run=events[0].start,
-            on_refused=lambda: self.client.after(_CLIENT_RETRY, self._post, events),
-        )
+    def _post_again(self, events: Sequence[Event]) -> None:
+        self.client.after(_CLIENT_RETRY, self._post, events)
 
     def _schedule(self, run: RunInfo, cron: str) -> None:
         """A run of a schedule: the next time it comes round."""

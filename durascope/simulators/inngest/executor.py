@@ -34,6 +34,7 @@ _STEP_RETRIED: Final = Kind.STEP_RETRIED
 _TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
 _TIMER_FIRED: Final = Kind.TIMER_FIRED
 _TIMER_SET: Final = Kind.TIMER_SET
+_REQUEST: Final = TIMES.request
 _STEP_OUTPUT: Final = NUMBERS.step_output
 _REQUEST_STATE: Final = NUMBERS.request_state
 _REQUEST_BODY: Final = NUMBERS.request_body
@@ -43,11 +44,12 @@ _MEMO_IN_STEPS: Final = NUMBERS.memo_in_steps
 
 
 class Dispatch:
-    """An item in progress: what the worker that has it knows."""
+    """An item in progress: what the worker that has it knows, and hears of its request."""
 
-    __slots__ = ("connection", "exchange", "item", "plan_only", "state", "version")
+    __slots__ = ("connection", "exchange", "executor", "item", "plan_only", "state", "version")
 
-    def __init__(self, item: Item, state: RunState) -> None:
+    def __init__(self, executor: Executor, item: Item, state: RunState) -> None:
+        self.executor = executor
         self.item = item
         self.state = state
         self.plan_only = state.force_step_plan
@@ -55,6 +57,15 @@ class Dispatch:
         self.version = state.request_version
         self.connection: Connection | None = None
         self.exchange: Exchange | None = None
+
+    def answered(self, answer: Answer) -> None:
+        self.executor.answered(self, answer)
+
+    def refused(self) -> None:
+        self.executor.no_answer(self, "refused")
+
+    def lost(self) -> None:
+        self.executor.no_answer(self, "lost")
 
 
 class Executor(Component):
@@ -71,7 +82,7 @@ class Executor(Component):
         self._scan_at: Call | None = None
         self._scan_due = 0
         self._workers = self.engine.workers
-        self._deadlines: deque[tuple[int, Dispatch]] = deque()
+        self._deadlines: deque[tuple[int, Exchange, Dispatch]] = deque()
         self._watching = False
 
     def started(self) -> None:
@@ -99,9 +110,13 @@ class Executor(Component):
         if not self.alive:
             return
         now = self.world.now
-        ticks = -((self._phase - max(due, now + 1)) // self._tick)
+        due = max(due, now + 1)
+        scans = self._scan_at is not None and self._scan_at.live
+        if scans and self._scan_due <= due:
+            return
+        ticks = -((self._phase - due) // self._tick)
         at = self._phase + ticks * self._tick
-        if self._scan_at is not None and self._scan_at.live:
+        if scans:
             if self._scan_due <= at:
                 return
             self.cancel(self._scan_at)
@@ -123,9 +138,13 @@ class Executor(Component):
 
     def _dispatch(self, item: Item) -> None:
         """An item that is not due yet waits in memory (§10)."""
+        world = self.world
         if item.run is not None:
-            self.world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
-        ahead = item.due - self.world.now
+            if world.full:
+                world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
+            else:
+                world.recorder.count += 1
+        ahead = item.due - world.now
         late = self.engine.spread("wake" if ahead > 0 else "dispatch", item.luck)
         self.after(max(ahead, 0) + late, self._process, item)
 
@@ -193,7 +212,7 @@ class Executor(Component):
         if state is None:
             self._done(item)
             return
-        dispatch = Dispatch(item, state)
+        dispatch = Dispatch(self, item, state)
         if item.kind == items.SLEEP and item.attempt == 0 and not self._woken(dispatch):
             self._done(item)
             return
@@ -210,9 +229,9 @@ class Executor(Component):
         item, state = dispatch.item, dispatch.state
         assert item.outgoing is not None
         self.world.emit("queue", _TIMER_FIRED, state.info, item.payload, detail=item.due)
-        saved = self.engine.redis.state.save_step(state, item.outgoing, nothing(item.payload))
+        state.save(item.outgoing, nothing(item.payload))
         self.world.moment(self.name, _STEP_RECORDED, state.info, item.payload)
-        if saved.pending and not item.race:
+        if state.pending and not item.race:
             return False
         if dispatch.version >= 2:
             state.force_step_plan = False
@@ -220,9 +239,9 @@ class Executor(Component):
 
     def _first_request(self, state: RunState, now: int) -> None:
         state.started_at = now
-        timeouts = state.function.flow.timeouts
-        if timeouts is not None and timeouts.finish is not None:
-            self.engine.scheduler.cancel_later(state, "finish", now + timeouts.finish)
+        timeout = state.function.rules.finish_timeout
+        if timeout is not None:
+            self.engine.scheduler.cancel_later(state, "finish", now + timeout)
 
     def _request(self, dispatch: Dispatch) -> Request:
         """§3: every finished step travels with every request, unless that is too much."""
@@ -258,26 +277,26 @@ class Executor(Component):
         engine, state = self.engine, dispatch.state
         request = self._request(dispatch)
         engine.meter.request(request)
-        dispatch.exchange = engine.relay.post(state.info, request)
+        exchange = dispatch.exchange = engine.relay.post(state.info, request)
         engine.transport.send(self, dispatch)
-        self._watch(dispatch)
+        self._watch(exchange, dispatch)
 
-    def _watch(self, dispatch: Dispatch) -> None:
+    def _watch(self, exchange: Exchange, dispatch: Dispatch) -> None:
         """A request may take two hours (§14)."""
         deadlines = self._deadlines
-        deadlines.append((self.world.now + TIMES.request, dispatch))
-        while deadlines and _answered(deadlines[0][1]):
+        deadlines.append((self.world.now + _REQUEST, exchange, dispatch))
+        while deadlines and deadlines[0][1].answered:
             deadlines.popleft()
         if not self._watching:
             self._watching = True
-            self.after(TIMES.request, self._overdue, daemon=True)
+            self.after(_REQUEST, self._overdue, daemon=True)
 
     def _overdue(self) -> None:
         self._watching = False
         deadlines, now = self._deadlines, self.world.now
-        while deadlines and (deadlines[0][0] <= now or _answered(deadlines[0][1])):
-            dispatch = deadlines.popleft()[1]
-            if not _answered(dispatch):
+        while deadlines and (deadlines[0][0] <= now or deadlines[0][1].answered):
+            _, exchange, dispatch = deadlines.popleft()
+            if not exchange.answered:
                 self.no_answer(dispatch, "lost")
         if deadlines:
             self._watching = True
@@ -371,7 +390,3 @@ def _too_big(answer: Answer) -> bool:
     if len(answer.ops) == 1:
         return memo is not None and memo.size - 9 > _STEP_OUTPUT
     return any(op.memo is not None and op.memo.size - 9 > _STEP_OUTPUT for op in answer.ops)
-
-
-def _answered(dispatch: Dispatch) -> bool:
-    return dispatch.exchange is None or dispatch.exchange.answered

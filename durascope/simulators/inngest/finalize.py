@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import CANCELLED, FAILED, FINISHED
@@ -13,6 +12,11 @@ from durascope.simulators.inngest.state import RunState
 if TYPE_CHECKING:
     from durascope.simulators.inngest.engine import Inngest
 
+_TOLD: Final = {"completed": (FINISHED,), "failed": (FINISHED, FAILED), "cancelled": (FINISHED, CANCELLED)}
+"""By the status of a run: the events that tell of its end."""
+_NOTHING: Final = done("", {}, 4)
+"""The result of a run that gives none."""
+
 
 class Finalizer:
     """Ends runs; used by whoever finds that one is over."""
@@ -20,8 +24,8 @@ class Finalizer:
     def __init__(self, engine: Inngest) -> None:
         self.engine = engine
 
-    def complete(self, state: RunState, result: Mapping[str, Any] | None = None) -> None:
-        self._finalize(state, "completed", done("", result or {}, 4))
+    def complete(self, state: RunState) -> None:
+        self._finalize(state, "completed", _NOTHING)
 
     def fail(self, state: RunState, error: str) -> None:
         self._finalize(state, "failed", failed("", error))
@@ -30,7 +34,7 @@ class Finalizer:
         """Cancels a run at once; the host is not told. One that is over is left alone."""
         state = self.engine.redis.state.get(run)
         if state is not None:
-            self._finalize(state, "cancelled", done("", {}, 4))
+            self._finalize(state, "cancelled", _NOTHING)
 
     def _finalize(self, state: RunState, status: str, outcome: Memo) -> None:
         engine, info = self.engine, state.info
@@ -43,7 +47,10 @@ class Finalizer:
             del redis.singletons[state.singleton]
         engine.meter.ended(state)
         engine.history.status[info.name] = status
-        engine.relay.other(info, f"run {status}")
+        if engine.relay.silent:
+            engine.world.recorder.count += 1
+        else:
+            engine.relay.other(info, f"run {status}")
         engine.run_over(info, status)
         self._tell(state, status, outcome)
 
@@ -52,19 +59,10 @@ class Finalizer:
         event = state.events[0]
         if event.name in (FAILED, FINISHED):
             return
-        engine = self.engine
-        names = [FINISHED, *{"failed": [FAILED], "cancelled": [CANCELLED]}.get(status, [])]
-        for name in names:
-            engine.publish_internal(
-                Event(
-                    name=name,
-                    data=event.data,
-                    at=engine.world.now,
-                    number=engine.next_event(),
-                    function=state.function.name,
-                    parent=state.info,
-                    luck=state.info.luck,
-                )
-            )
+        engine, info = self.engine, state.info
+        for name in _TOLD[status]:
+            told = Event(name, event.data, engine.world.now, engine.next_event())
+            told.function, told.parent, told.luck = state.function.name, info, info.luck
+            engine.publish_internal(told)
         if event.correlation is not None:
             engine.resumer.invoked(event.correlation, outcome)

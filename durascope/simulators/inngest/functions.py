@@ -10,7 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from durascope.models.flow import Concurrency, Flow, RateLimit
+from durascope.models.flow import (
+    Batch,
+    Concurrency,
+    Debounce,
+    Flow,
+    FlowTimeouts,
+    PriorityArm,
+    RateLimit,
+    Singleton,
+    Throttle,
+)
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Run, walk
 from durascope.simulators.inngest.settings import TIMES
@@ -31,6 +41,36 @@ class CancelOn:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """The flow control in force, read off the scenario once: every event and every item asks for it."""
+
+    batch: Batch | None
+    debounce: Debounce | None
+    singleton: Singleton | None
+    priority: tuple[PriorityArm, ...] | str | None
+    concurrency: Concurrency | None
+    throttle: Throttle | None
+    start_timeout: int | None
+    finish_timeout: int | None
+    rate_limit: RateLimit | None
+
+    @classmethod
+    def of(cls, flow: Flow) -> Rules:
+        timeouts = flow.timeouts or FlowTimeouts()
+        return cls(
+            batch=flow.batch,
+            debounce=flow.debounce,
+            singleton=flow.singleton,
+            priority=flow.priority,
+            concurrency=flow.concurrency,
+            throttle=flow.throttle,
+            start_timeout=timeouts.start,
+            finish_timeout=timeouts.finish,
+            rate_limit=_rate_limit(flow),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A registered function."""
 
@@ -46,7 +86,7 @@ class Function:
     cron: str | None
     max_attempts: int
     flow: Flow
-    rate_limit: RateLimit | None
+    rules: Rules
     cancel_on: tuple[CancelOn, ...]
     key: str | None
 
@@ -54,6 +94,15 @@ class Function:
 def register(scenario: Scenario) -> dict[str, Function]:
     """All functions of the app, by name."""
     return {function.name: function for function in _all(scenario)}
+
+
+def by_trigger(functions: Iterable[Function]) -> dict[str, list[Function]]:
+    """The functions by the name of the event that starts them; a schedule's event is no trigger."""
+    found: dict[str, list[Function]] = {}
+    for function in functions:
+        if function.event != SCHEDULED:
+            found.setdefault(function.event, []).append(function)
+    return found
 
 
 def _all(scenario: Scenario) -> Iterator[Function]:
@@ -81,7 +130,7 @@ def _function(name: str, workflow: Workflow, flow: Flow, attempts: int) -> Funct
         cron=None if started_by is None else started_by.cron,
         max_attempts=attempts,
         flow=flow,
-        rate_limit=_rate_limit(flow),
+        rules=Rules.of(flow),
         cancel_on=tuple(
             CancelOn(event, signal.match or workflow.key)
             for event, signal in workflow.signals.items()
@@ -92,7 +141,7 @@ def _function(name: str, workflow: Workflow, flow: Flow, attempts: int) -> Funct
 
 
 def _handler(name: str, of: str, kind: str, event: str, attempts: int) -> Function:
-    return Function(name, of, kind, event, of, None, attempts, Flow(), None, (), None)
+    return Function(name, of, kind, event, of, None, attempts, Flow(), Rules.of(Flow()), (), None)
 
 
 def _flow(flow: Flow, workflow: Workflow) -> Flow:

@@ -71,6 +71,8 @@ class Generator:
 
     def _handle(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> Handled:
         match op.code:
+            case protocol.RUN_COMPLETE:
+                self.engine.finalizer.complete(dispatch.state)
             case protocol.STEP_RUN:
                 return self._step(dispatch, op)
             case protocol.STEP_ERROR if dispatch.item.attempt + 1 < dispatch.item.max_attempts:
@@ -83,10 +85,8 @@ class Generator:
                 self._sleep(dispatch, op)
             case protocol.WAIT_FOR_EVENT:
                 self._wait(dispatch, op, coalesce)
-            case protocol.INVOKE_FUNCTION:
-                self._invoke(dispatch, op, coalesce)
             case _:
-                self.engine.finalizer.complete(dispatch.state)
+                self._invoke(dispatch, op, coalesce)
         return Handled.DONE
 
     # ---- steps ---------------------------------------------------------------------------------------------
@@ -97,9 +97,9 @@ class Generator:
         assert memo is not None
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
-        saved = self._redis.state.save_step(state, op.id, memo)
+        state.save(op.id, memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
-        if not saved.pending or op.race:
+        if not state.pending or op.race:
             job = op.id
             if item.coalesce is not None and not op.race:
                 job = f"{item.coalesce} discover"
@@ -110,9 +110,9 @@ class Generator:
         """The error is memoised, and the function called to deal with it."""
         state = dispatch.state
         assert op.memo is not None
-        saved = self._redis.state.save_step(state, op.id, op.memo)
+        new = state.save(op.id, op.memo)
         self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
-        if not saved.duplicate and (not saved.pending or dispatch.item.race):
+        if new and (not state.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)
 
     def _discover(self, dispatch: Dispatch, kind: str, job: str, op: Op) -> None:
@@ -155,8 +155,7 @@ class Generator:
         assert isinstance(op.opts, WaitOpts)
         field = op.opts.field
         value = None if field is None else state.events[0].data.get(field)
-        pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce)
-        pause.field, pause.value = field, value
+        pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce, field, value)
         if self._park(state, pause):
             self._world.mark("WaitStarted", state.info)
 
@@ -181,9 +180,20 @@ class Generator:
                 )
             )
 
-    def _pause(self, state: RunState, op: Op, event: str, timeout: int, coalesce: str | None) -> Pause:
+    def _pause(
+        self,
+        state: RunState,
+        op: Op,
+        event: str,
+        timeout: int,
+        coalesce: str | None,
+        field: str | None = None,
+        value: object = None,
+    ) -> Pause:
         now = self._world.now
-        return Pause(state.info, event, now, now + timeout, step=op.id, name=op.name, race=op.race, coalesce=coalesce)
+        pause = Pause(state.info, event, field, value, now, now + timeout)
+        pause.step, pause.name, pause.race, pause.coalesce = op.id, op.name, op.race, coalesce
+        return pause
 
     def _park(self, state: RunState, pause: Pause) -> bool:
         """Writes the pause and the item that times it out; False where it was there before."""
@@ -199,6 +209,6 @@ class Generator:
 
     def _item(self, kind: str, state: RunState, job: str, due: int) -> Item:
         """An item of the run; job ids are the run's idempotency key and what it is for."""
-        item = Item(kind, f"{state.info.name} {job}", due, run=state.info, function=state.function)
+        item = Item(kind, f"{state.info.name} {job}", due, state.info, state.function)
         item.concurrency_key = state.concurrency_key
         return item

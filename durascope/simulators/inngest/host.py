@@ -18,6 +18,7 @@ from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import Program, Sdk
 from durascope.simulators.services import Execution
 
@@ -42,15 +43,20 @@ Reply = Callable[[Answer], Any]
 class Invocation(ABC):
     """One request in the host: the function's code, from the top to the first thing that decides the answer."""
 
+    __slots__ = ("connection", "engine", "exchange", "host", "memos", "over", "replaying", "reply", "request", "run")
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         self.host = host
         self.engine = host.engine
         self.exchange = exchange
         self.request: Request = exchange.request
+        self.run: RunInfo = exchange.run
+        self.memos = exchange.request.steps
         self.connection = connection
         self.reply = reply
         self.over = False
-        self._replaying = False
+        self.replaying = False
+        """The code has not come to anything new yet."""
 
     @abstractmethod
     def begin(self) -> None:
@@ -58,18 +64,20 @@ class Invocation(ABC):
 
     def program(self, sdk: Sdk) -> Program:
         """The function's code, as this replica has it, at its top."""
-        request, engine = self.request, self.engine
-        run = request.run
-        code = engine.handler_code(request, self.host.code)
-        return Program(code, run, sdk, compute_time=lambda step, key: engine.compute_time(run, step, key))
+        engine, run = self.engine, self.run
+        code = engine.handler_code(self.request, self.host.code)
+        return Program(code, run, sdk, compute_time=partial(engine.compute_time, run))
 
     def execute(self, step: Run, name: str, key: str, report: Callable[[Outcome], Any]) -> Execution:
         """Runs a step's body. The engine learns of a step that is not planned only now (moment `scheduled`)."""
-        engine, run = self.engine, self.request.run
+        engine, host, run = self.engine, self.host, self.run
         if self.request.step is None:
-            engine.world.moment(self.host.name, _STEP_SCHEDULED, run, name)
-        engine.undo.begun(run, step, name)
-        return engine.services.execute(self.host, run, step, name, key, partial(self._ran, step, name, report))
+            engine.world.moment(host.name, _STEP_SCHEDULED, run, name)
+        if step.undo is not None:
+            engine.undo.begun(run, step, name)
+        if engine.records:
+            report = partial(self._ran, step, name, report)
+        return engine.services.execute(host, run, step, name, key, report)
 
     def _ran(self, step: Run, name: str, report: Callable[[Outcome], Any], outcome: Outcome) -> None:
         if not outcome.ok and (step.fails is None or step.fails.moment == "before-effect"):
@@ -78,7 +86,7 @@ class Invocation(ABC):
 
     def send(self, step: Send | Start, name: str, key: str, report: Callable[[Outcome], Any]) -> None:
         """The body of step.sendEvent: the host itself posts to the event API."""
-        engine, host, run = self.engine, self.host, self.request.run
+        engine, host, run = self.engine, self.host, self.run
         event = engine.event_from_step(run, step, f"{run.luck}/{key}")
         world = engine.world
         passes = engine.passes(run, name)
@@ -101,7 +109,7 @@ class Invocation(ABC):
 
     def busy(self, name: str, us: int, go_on: Callable[[], Any]) -> None:
         """The function's own code is busy."""
-        run = self.request.run
+        run = self.run
         self.engine.world.moment(self.host.name, _STEP_STARTED, run, name, self.engine.passes(run, name))
         if us:
             self.host.after(us, go_on)
@@ -109,19 +117,19 @@ class Invocation(ABC):
             go_on()
 
     def replay_starts(self) -> None:
-        if self.request.steps:
-            self._replaying = True
-            self.engine.world.emit(self.host.name, _REPLAY_STARTED, self.request.run)
+        if self.memos:
+            self.replaying = True
+            self.engine.world.emit(self.host.name, _REPLAY_STARTED, self.run)
 
     def replayed(self, memo: Memo) -> None:
         """The code passes a finished step."""
-        self.engine.world.emit(self.host.name, _REPLAY_STEP, self.request.run, memo.name)
+        self.engine.world.emit(self.host.name, _REPLAY_STEP, self.run, memo.name)
 
     def replay_ends(self) -> None:
         """The code has come to something new."""
-        if self._replaying:
-            self._replaying = False
-            self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.request.run)
+        if self.replaying:
+            self.replaying = False
+            self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.run)
 
     def answer(self, answer: Answer) -> None:
         """The HTTP response; the request is over."""
@@ -137,7 +145,10 @@ class FunctionHost(Component):
     def __init__(self, engine: Inngest, name: str) -> None:
         self.engine = engine
         self.code: dict[str, Workflow] = dict(engine.code)
-        self._kinds = _invocations()
+        kinds = _invocations()
+        self._plain = kinds[engine.sdk]
+        self._running_on = self._plain if engine.checkpointing is None else kinds["checkpointing"]
+        """For discoveries that may run steps."""
         super().__init__(engine.world, name)
 
     def reset(self) -> None:
@@ -162,8 +173,11 @@ class FunctionHost(Component):
         request = exchange.request
         invocation = self._invocation(exchange, connection, reply)
         self.invocations[exchange] = invocation
-        what = f"POST {request.step_name or 'step'}"
-        self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        if self.world.full:
+            what = f"POST {request.step_name or 'step'}"
+            self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
+        else:
+            self.world.recorder.count += 1
         if request.use_api:
             self._fetch(invocation)
         else:
@@ -172,15 +186,12 @@ class FunctionHost(Component):
     def _invocation(self, exchange: Exchange, connection: Connection, reply: Reply) -> Invocation:
         """How the SDK's language runs the function; checkpointing is for discoveries that may run steps (§11)."""
         request = exchange.request
-        kind = self.engine.sdk
-        checkpoints = kind == "typescript" and self.engine.checkpointing is not None
-        if checkpoints and request.step is None and not request.plan_only:
-            kind = "checkpointing"
-        return self._kinds[kind](self, exchange, connection, reply)
+        kind = self._plain if request.step is not None or request.plan_only else self._running_on
+        return kind(self, exchange, connection, reply)
 
     def _fetch(self, invocation: Invocation) -> None:
         """§3: the state is too much for a request: the SDK gets events and steps by API, one after the other."""
-        engine, run = self.engine, invocation.request.run
+        engine, run = self.engine, invocation.run
 
         def batch() -> None:
             engine.relay.other(run, "GET batch")
@@ -188,7 +199,7 @@ class FunctionHost(Component):
 
         def actions() -> None:
             engine.relay.other(run, "GET actions")
-            self.after(engine.transfer(sum(memo.size for memo in invocation.request.steps.values())), invocation.begin)
+            self.after(engine.transfer(sum(memo.size for memo in invocation.memos.values())), invocation.begin)
 
         def failed() -> None:
             invocation.answer(Answer(500, error="could not fetch the state", version=engine.request_version))
@@ -197,22 +208,22 @@ class FunctionHost(Component):
 
     def respond(self, invocation: Invocation, answer: Answer) -> None:
         """Answers; a server that has died meanwhile does not hear it."""
-        exchange, connection = invocation.exchange, invocation.connection
+        engine, world = self.engine, self.world
+        exchange, connection, request = invocation.exchange, invocation.connection, invocation.request
         self.invocations.pop(exchange, None)
-        http = self.engine.delay("http", exchange.request.job)
-        delay = http + self.engine.delay("host", exchange.request.job, exchange.request.generation)
+        delay = engine.delay("http", request.job) + engine.delay("host", request.job, request.generation)
         for op in answer.ops:
-            if op.memo is not None:
-                delay += self.engine.transfer(op.memo.size)
-        request = exchange.request
-        if self.world.full:
-            self.world.emit(self.name, _WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
+            memo = op.memo
+            if memo is not None:
+                delay += engine.transfer(memo.size)
+        if world.full:
+            world.emit(self.name, _WORK_ENDED, request.run, request.step_name, request.attempt + 1, _ended(answer))
         else:
-            self.world.recorder.count += 1
+            world.recorder.count += 1
         if connection.closed or connection.client not in connection.on_lost:
-            self.engine.relay.no_answer(exchange, "unheard")
+            engine.relay.no_answer(exchange, "unheard")
             return
-        self.engine.relay.answer(exchange, answer, self.world.now + delay)
+        engine.relay.answer(exchange, answer, world.now + delay)
         connection.send(self, invocation.reply, answer, what=f"{answer.status}", delay=delay)
 
 

@@ -26,37 +26,16 @@ class Item:
     new ──▶ waiting ──▶ ready ──▶ leased ──▶ gone, and from leased back to waiting when it is requeued.
     """
 
-    calls: bool
-    """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""
-    attempt: int = 0
-    generation: int = 0
-    """How often it has been dispatched."""
-    outgoing: str | None = None
-    """The step whose completion caused it."""
-    step: str | None = None
-    """The planned step that it is targeted at."""
-    step_name: str | None = None
-    coalesce: str | None = None
-    """What the members of a parallel group share: one discovery follows them."""
-    race: bool = False
-    """`parallelMode: race`: a discovery follows each member."""
-    payload: Any = None
-    concurrency_key: str | None = None
-    throttle_key: str | None = None
-    score: int = 0
-    """Milliseconds; the lowest goes first."""
-    tie: float = 0.0
-    luck: float = 0.0
-    """Drawn when it is enqueued: decides how long the next dispatch takes."""
-    sequence: int = 0
-    state: str = "new"
-    leased_at: int = 0
-    lease_until: int = 0
-    slot: Any = None
+    __slots__ = (
+        "attempt", "calls", "coalesce", "concurrency_key", "due", "found_at", "function", "generation", "job", "kind",
+        "lease_until", "leased_at", "luck", "max_attempts", "outgoing", "payload", "race", "run", "score", "sequence",
+        "slot", "state", "step", "step_name", "throttle_key", "tie",
+    )  # fmt: skip
 
-    def __init__(self, kind: str, job: str, due: int, *, run: RunInfo | None, function: Function | None) -> None:
+    def __init__(self, kind: str, job: str, due: int, run: RunInfo | None, function: Function | None) -> None:
         self.kind = kind
         self.calls = kind in _CALLS
+        """Whether it makes a request to the function host, and so takes a slot of the function's concurrency."""
         self.job = job
         """Its id; constant over its retries."""
         self.due = due
@@ -64,4 +43,29 @@ class Item:
         """Scans before this do not find it."""
         self.run = run
         self.function = function
+        self.attempt = 0
         self.max_attempts = 1 if function is None else function.max_attempts
+        self.generation = 0
+        """How often it has been dispatched."""
+        self.outgoing: str | None = None
+        """The step whose completion caused it."""
+        self.step: str | None = None
+        """The planned step that it is targeted at."""
+        self.step_name: str | None = None
+        self.coalesce: str | None = None
+        """What the members of a parallel group share: one discovery follows them."""
+        self.race = False
+        """`parallelMode: race`: a discovery follows each member."""
+        self.payload: Any = None
+        self.concurrency_key: str | None = None
+        self.throttle_key: str | None = None
+        self.score = 0
+        """Milliseconds; the lowest goes first."""
+        self.tie = 0.0
+        self.luck = 0.0
+        """Drawn when it is enqueued: decides how long the next dispatch takes."""
+        self.sequence = 0
+        self.state = "new"
+        self.leased_at = 0
+        self.lease_until = 0
+        self.slot: Any = None

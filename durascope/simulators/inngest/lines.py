@@ -7,6 +7,7 @@ unless something that is neither has come between them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from durascope.models.trace import Kind
@@ -36,6 +37,8 @@ class Relay:
     def __init__(self, world: World, *, keep: bool) -> None:
         self.world = world
         self.keep = keep
+        self.silent = not keep and not world.full
+        """Nobody will read a line: what is relayed is only counted."""
         self.records: dict[str, list[str]] = {}
         self.in_flight = 0
         self.most_in_flight = 0
@@ -57,7 +60,7 @@ class Relay:
         if self.keep:
             self._last_other[run.name] = len(self.records[run.name]) - 1
 
-    def checkpoint(self, run: RunInfo, ops: tuple[Op, ...], answer: str = "") -> None:
+    def checkpoint(self, run: RunInfo, ops: Sequence[Op], answer: str = "") -> None:
         """A checkpoint POST of the host's."""
         self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
 
@@ -80,6 +83,9 @@ class Relay:
                 self._append(run, resumed.pop(step))
             if not resumed:
                 del self._resumed[run.name]
+        if self.silent:
+            self.world.recorder.count += 1
+            return Exchange(run, request, 0)
         if not self.keep:
             self.world.emit("executor", _RECORDED, run)
             return Exchange(run, request, 0)
@@ -103,6 +109,9 @@ class Relay:
         exchange.answered = True
         self.in_flight -= 1
         run = exchange.run
+        if self.silent:
+            self.world.recorder.count += 1
+            return
         if not self.keep:
             self.world.emit("executor", _RECORDED, run)
             return
@@ -117,10 +126,7 @@ class Relay:
     def _append(self, run: RunInfo, line: str) -> None:
         if self.keep:
             self.records.setdefault(run.name, []).append(line)
-        if self.world.full:
-            self.world.emit("executor", _RECORDED, run, detail=line)
-        else:
-            self.world.recorder.count += 1
+        self.world.emit("executor", _RECORDED, run, detail=line)
 
     # ---- what cases compare --------------------------------------------------------------------------------
 

@@ -154,7 +154,7 @@ class Partitions:
         function = item.function
         if function is None or not item.calls:
             return self._lines.setdefault(_SYSTEM, Partition(_SYSTEM, None, None))
-        throttle = function.flow.throttle if item.kind == START else None
+        throttle = function.rules.throttle if item.kind == START else None
         name = (function.name, item.concurrency_key, None if throttle is None else f"start {item.throttle_key}")
         line = self._lines.get(name)
         if line is None:
@@ -172,7 +172,7 @@ class Partitions:
 
     def _slot(self, item: Item) -> Slot | None:
         function = item.function
-        concurrency = None if function is None else function.flow.concurrency
+        concurrency = None if function is None else function.rules.concurrency
         if function is None or concurrency is None:
             return None
         name = (function.name if concurrency.scope == "fn" else concurrency.scope, item.concurrency_key)

@@ -16,45 +16,29 @@ from durascope.simulators.kernel.runs import RunInfo
 class Pause:
     """One pause."""
 
-    __slots__ = ("cancel", "coalesce", "correlation", "created_at", "event", "expires", "field", "item", "name", "race",
-                 "run", "step", "value")  # fmt: skip
+    __slots__ = ("address", "cancel", "coalesce", "correlation", "created_at", "event", "expires", "field", "item",
+                 "name", "race", "run", "step")  # fmt: skip
 
     def __init__(
-        self,
-        run: RunInfo,
-        event: str,
-        created_at: int,
-        expires: int,
-        *,
-        step: str = "",
-        name: str = "",
-        field: str | None = None,
-        value: object = None,
-        cancel: bool = False,
-        correlation: str | None = None,
-        race: bool = False,
-        coalesce: str | None = None,
+        self, run: RunInfo, event: str, field: str | None, value: object, created_at: int, expires: int
     ) -> None:
         self.run = run
         self.event = event
+        self.field = field
+        self.address = (event, field, "" if field is None else str(value))
+        """The event, and what the field must be: interpolated from the run's own event when the pause was made."""
         self.created_at = created_at
         """Events received before this are lost on it."""
         self.expires = expires
-        self.step = step
-        self.name = name
-        self.field = field
-        self.value = value
-        """What the field must be: interpolated from the run's own event when the pause was made."""
-        self.cancel = cancel
-        self.correlation = correlation
-        self.race = race
-        self.coalesce = coalesce
+        self.step = ""
+        self.name = ""
+        self.cancel = False
+        self.correlation: str | None = None
+        """Of an invocation: the waiting step."""
+        self.race = False
+        self.coalesce: str | None = None
         self.item: Any = None
         """The queue item that times it out."""
-
-    @property
-    def address(self) -> tuple[str, str | None, str]:
-        return (self.event, self.field, "" if self.field is None else str(self.value))
 
 
 class PauseStore:

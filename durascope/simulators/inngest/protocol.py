@@ -1,11 +1,13 @@
 """What an executor asks of a function host and what the host answers: the bodies and headers of one HTTP exchange.
 
 Everything that the two know of each other is in here (inngest.md §3), so that either side can be put behind real HTTP.
+Nobody changes any of it; it is not frozen because a million runs make so many of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +25,8 @@ INVOKE_FUNCTION: Final = "InvokeFunction"
 RUN_COMPLETE: Final = "RunComplete"
 
 
-class Memo(NamedTuple):
+@dataclass(slots=True)
+class Memo:
     """A finished step's entry in `steps`."""
 
     name: str
@@ -85,7 +88,8 @@ class InvokeOpts(NamedTuple):
     """The child's address for luck."""
 
 
-class Op(NamedTuple):
+@dataclass(slots=True)
+class Op:
     """One op code of a 206."""
 
     code: str
@@ -97,7 +101,6 @@ class Op(NamedTuple):
     opts: SleepOpts | WaitOpts | InvokeOpts | None = None
     race: bool = False
     """`parallelMode: race`."""
-    retry_after: int | None = None
 
     @property
     def hashed(self) -> str:
@@ -105,7 +108,8 @@ class Op(NamedTuple):
         return sha1(self.id.encode()).hexdigest()
 
 
-class Request(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Request:
     """POST <serve url>?fnId=…&stepId=…: the body and the headers that matter."""
 
     run: Any
@@ -142,7 +146,8 @@ class Request(NamedTuple):
         return f"{text} use-api" if self.use_api else text
 
 
-class Answer(NamedTuple):
+@dataclass(slots=True)
+class Answer:
     """The host's answer: status, ops or result, and the headers that matter."""
 
     status: int
@@ -171,7 +176,7 @@ class Answer(NamedTuple):
 _JOINED: Final = frozenset((STEP_RUN, STEP_PLANNED))
 
 
-def shown(ops: tuple[Op, ...], now: int) -> str:
+def shown(ops: Sequence[Op], now: int) -> str:
     """The op codes as a record shows them; several StepRun or StepPlanned in a row are joined."""
     parts: list[str] = []
     last = None

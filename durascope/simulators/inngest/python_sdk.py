@@ -7,6 +7,7 @@ members one after the other and collects the interrupts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
@@ -170,12 +171,14 @@ class PythonSdk(InngestSdk):
         finally:
             self._in_parallel = outer
         if ops:
-            raise ResponseInterrupt(tuple(op._replace(race=True) for op in ops) if race else tuple(ops))
+            raise ResponseInterrupt(tuple(replace(op, race=True) for op in ops) if race else tuple(ops))
         return results
 
 
 class PythonInvocation(Invocation):
     """Runs the coroutine itself: there is never more than one thing to wait for."""
+
+    __slots__ = ("_code",)
 
     def begin(self) -> None:
         self._code = self.program(PythonSdk(self)).main()

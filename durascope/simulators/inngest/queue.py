@@ -26,9 +26,8 @@ class Queue:
         self.items: dict[str, Item] = {}
         self.poller: Callable[[int], None] | None = None
         """Who scans it, told when a scan is worth while: the model's short cut for a scan at every tick."""
-        self._of_run: dict[str, dict[str, Item]] = {}
-        self._jobs: dict[str, dict[str, None]] = {}
-        """The job ids that were ever enqueued for a run: a job is enqueued once."""
+        self._of_run: dict[str, dict[str, Item | None]] = {}
+        """By run and job: the items, None for one that is gone. A job is enqueued once."""
         self._waiting: list[tuple[int, int, Item]] = []
         self._partitions = Partitions(sdk)
         self._sequence = 0
@@ -41,14 +40,13 @@ class Queue:
                 return False
         else:
             run = item.run.name
-            jobs = self._jobs.get(run)
+            jobs = self._of_run.get(run)
             if jobs is None:
-                jobs = self._jobs[run] = {}
-                self._of_run[run] = {}
+                self._of_run[run] = {job: item}
             elif job in jobs:
                 return False
-            jobs[job] = None
-            self._of_run[run][job] = item
+            else:
+                jobs[job] = item
         self.items[job] = item
         self._wait(item)
         return True
@@ -76,14 +74,14 @@ class Queue:
         item.state = "gone"
         del self.items[item.job]
         if item.run is not None:
-            self._of_run[item.run.name].pop(item.job, None)
+            self._of_run[item.run.name][item.job] = None
 
     def dequeue_run(self, run: str) -> None:
         """Drops everything of a run that is over."""
-        for item in tuple(self._of_run.get(run, {}).values()):
-            self.dequeue(item)
-        self._of_run.pop(run, None)
-        self._jobs.pop(run, None)
+        for item in self._of_run.pop(run, {}).values():
+            if item is not None:
+                item.state = "gone"
+                del self.items[item.job]
 
     # ---- scanning ------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
@@ -35,13 +36,13 @@ class Resumer:
             if pause.cancel:
                 engine.finalizer.cancel(pause.run.name)
             else:
-                self._resume(pause, _memo_of(pause, event.data, event.size), f"resumed by {event.name}", "event")
+                self._resume(pause, _memo_of(pause, event.data, event.size()), f"resumed by {event.name}", "event")
 
     def invoked(self, correlation: str, outcome: Memo) -> None:
         """An invoked function is over: its caller goes on."""
         pause = self.engine.redis.pauses.invoking(correlation)
         if pause is not None and self.engine.world.now <= pause.expires:
-            memo = outcome._replace(name=pause.name)
+            memo = replace(outcome, name=pause.name)
             self._resume(pause, memo, f"resumed by {FINISHED}", "event")
 
     def timed_out(self, pause: Pause) -> None:
@@ -62,9 +63,9 @@ class Resumer:
             redis.queue.dequeue(pause.item)
             engine.world.emit("queue", _TIMER_CANCELLED, run, pause.name)
         engine.relay.resumed(run, pause.step, f"pause {pause.name} {how}")
-        saved = redis.state.save_step(state, pause.step, memo)
+        state.save(pause.step, memo)
         engine.world.moment(engine.executor.name, _STEP_RECORDED, run, pause.name)
-        if not saved.pending or pause.race:
+        if not state.pending or pause.race:
             self._discover(state, pause, suffix)
 
     def _discover(self, state: RunState, pause: Pause, suffix: str) -> None:
@@ -73,7 +74,7 @@ class Resumer:
         job = f"{state.info.name} {pause.step} {suffix}"
         if pause.coalesce is not None and not pause.race:
             job = f"{state.info.name} {pause.coalesce} discover"
-        item = Item(EDGE, job, self.engine.world.now, run=state.info, function=state.function)
+        item = Item(EDGE, job, self.engine.world.now, state.info, state.function)
         item.outgoing = pause.step
         item.concurrency_key = state.concurrency_key
         self.engine.enqueue(item, state)

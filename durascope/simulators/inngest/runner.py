@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.batching import BatchBuffer
 from durascope.simulators.inngest.events import Event
-from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function
+from durascope.simulators.inngest.functions import Function
 from durascope.simulators.kernel.component import Component
 
 if TYPE_CHECKING:
@@ -31,15 +31,17 @@ class EventApi(Component):
 
     def post(self, events: Sequence[Event]) -> None:
         """One POST: its events go on together, in their order."""
-        engine, now = self.engine, self.world.now
+        engine, world = self.engine, self.world
         for event in events:
-            event.at = now
-            self.world.emit(self.name, _EVENT_RECEIVED, event.start or event.parent, detail=event.name)
+            event.at = world.now
+            if world.full:
+                world.emit(self.name, _EVENT_RECEIVED, event.start or event.parent, detail=event.name)
+            else:
+                world.recorder.count += 1
         engine.meter.events += len(events)
-        delay = engine.delay("event_stream", events[0].name, events[0].number)
-        engine.network.send(
-            self, engine.runner, delay, engine.runner.handle, events, what=events[0].name, run=events[0].start
-        )
+        first, runner = events[0], engine.runner
+        delay = engine.delay("event_stream", first.name, first.number)
+        engine.network.post(self, runner, delay, runner.handle, (events,), first.name, first.start)
 
 
 class Runner(Component):
@@ -62,17 +64,21 @@ class Runner(Component):
         self.batches = BatchBuffer(self)
 
     def handle(self, events: Sequence[Event]) -> None:
+        engine = self.engine
         for event in events:
-            self._functions(event)
-            self.engine.resumer.by_event(event)
+            if engine.history.synced:
+                self._functions(event)
+            if engine.redis.pauses.listens(event.name):
+                engine.resumer.by_event(event)
 
     def _functions(self, event: Event) -> None:
         engine = self.engine
-        if not engine.history.synced:
+        functions = engine.triggered_by(event)
+        if not functions:
             return
         match = engine.delay("match", event.name, event.number)
-        for function in engine.triggered_by(event):
-            if function.flow.batch is not None:
+        for function in functions:
+            if function.rules.batch is not None:
                 self.after(match, self.batches.append, function, event)
             else:
                 delay = engine.delay("schedule", function.name, event.name, event.number)
@@ -82,12 +88,3 @@ class Runner(Component):
         """A schedule has come round; a server that is down misses it."""
         if self.alive:
             self.execute(self.engine.scheduler.create, function, (event,), self.world.now)
-
-
-def triggers(function: Function, event: Event) -> bool:
-    """Whether an event starts the function: by its name, or by naming the function it invokes."""
-    if event.name == INVOKED:
-        return event.function == function.name
-    if event.name == SCHEDULED or function.event != event.name:
-        return False
-    return function.of is None or function.of == event.function

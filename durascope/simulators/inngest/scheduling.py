@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from durascope.models.flow import RateLimit
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import key_of, priority, rate_limiter
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _TIMER_SET: Final = Kind.TIMER_SET
 
 _SECOND: Final = 1_000_000
+_YEAR: Final = TIMES.year
 
 
 class Scheduler:
@@ -39,16 +41,14 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
-        if not self._rate_limited(function, event):
-            if function.flow.debounce is not None:
+        rules = function.rules
+        if rules.rate_limit is None or not self._rate_limited(function, rules.rate_limit, event):
+            if rules.debounce is not None:
                 self._debounce(function, event)
             else:
                 self.create(function, (event,), self.found_after(event.at))
 
-    def _rate_limited(self, function: Function, event: Event) -> bool:
-        limit = function.rate_limit
-        if limit is None:
-            return False
+    def _rate_limited(self, function: Function, limit: RateLimit, event: Event) -> bool:
         limits = self.engine.redis.rate_limits
         address = (function.name, key_of(limit.key, event.data))
         gcra = limits.get(address)
@@ -60,7 +60,7 @@ class Scheduler:
 
     def _debounce(self, function: Function, event: Event) -> None:
         """Puts the start off; another event meanwhile takes the first one's place (debounce.go)."""
-        debounce = function.flow.debounce
+        debounce = function.rules.debounce
         assert debounce is not None
         redis, now = self.engine.redis, self.world.now
         address = (function.name, key_of(debounce.key, event.data))
@@ -77,7 +77,7 @@ class Scheduler:
         latest = None if debounce.timeout is None else now + debounce.timeout
         wait = debounce.period if latest is None else min(debounce.period, latest - now)
         entry = redis.debounces[address] = DebounceEntry(f"debounce {redis.numbers}", event, now + wait, latest)
-        item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, run=None, function=function)
+        item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, None, function)
         item.payload = (address, entry)
         self.engine.enqueue(item)
 
@@ -95,49 +95,55 @@ class Scheduler:
 
     def create(self, function: Function, events: tuple[Event, ...], found_at: int) -> None:
         """Creates a run: state, pauses, timeouts, and the item that starts it, which scans find from then on."""
-        engine, event, flow = self.engine, events[0], function.flow
+        engine, event, rules = self.engine, events[0], function.rules
         redis, now = engine.redis, self.world.now
         singleton = None
-        if flow.singleton is not None:
-            singleton = (function.name, key_of(flow.singleton.key, event.data))
+        if rules.singleton is not None:
+            singleton = (function.name, key_of(rules.singleton.key, event.data))
             holder = redis.singletons.get(singleton)
-            if holder is not None and flow.singleton.mode == "skip":
+            if holder is not None and rules.singleton.mode == "skip":
                 return
             if holder is not None:
                 engine.finalizer.cancel(holder)
         if event.id is not None and not redis.state.first_of(function.name, event.id, now, TIMES.idempotency):
             return
         state = RunState(engine.identify(function, event), function, events, now)
-        state.priority = priority(flow.priority, event.data)
-        if flow.concurrency is not None:
+        if rules.priority is not None:
+            state.priority = priority(rules.priority, event.data)
+        concurrency = rules.concurrency
+        if concurrency is not None:
             state.tie = int(self.world.luck("tie", state.info.name) * 1_000_000)
-        state.concurrency_key = key_of(None if flow.concurrency is None else flow.concurrency.key, event.data)
-        state.singleton = singleton
+            state.concurrency_key = key_of(concurrency.key, event.data)
         redis.state.create(state)
         if singleton is not None:
+            state.singleton = singleton
             redis.singletons[singleton] = state.info.name
         self._created(state)
-        if flow.batch is None:
+        if rules.batch is None:
             self._cancel_on(state, event)
-            if flow.timeouts is not None and flow.timeouts.start is not None:
-                self.cancel_later(state, "start", now + flow.timeouts.start)
+            if rules.start_timeout is not None:
+                self.cancel_later(state, "start", now + rules.start_timeout)
         self._enqueue_start(state, max(now, event.ts), found_at)
 
     def _created(self, state: RunState) -> None:
         engine, info = self.engine, state.info
         engine.history.status[info.name] = "running"
         self.world.run_started("runner", info)
+        engine.meter.run(state)
+        if engine.relay.silent:
+            self.world.recorder.count += 1
+            return
         event, count = state.events[0], len(state.events)
         engine.relay.other(info, f"run created {event.name}{f' x{count}' if count > 1 else ''}")
-        engine.meter.run(state)
         engine.relay.created(info, state.event_size)
 
     def _enqueue_start(self, state: RunState, due: int, found_at: int) -> None:
-        item = Item(START, f"{state.info.name} start", due, run=state.info, function=state.function)
+        item = Item(START, f"{state.info.name} start", due, state.info, state.function)
         item.found_at = found_at
         item.concurrency_key = state.concurrency_key
-        throttle = state.function.flow.throttle
-        item.throttle_key = key_of(None if throttle is None else throttle.key, state.events[0].data)
+        throttle = state.function.rules.throttle
+        if throttle is not None:
+            item.throttle_key = key_of(throttle.key, state.events[0].data)
         self.engine.enqueue(item, state)
 
     def _cancel_on(self, state: RunState, event: Event) -> None:
@@ -145,12 +151,13 @@ class Scheduler:
         for entry in state.function.cancel_on:
             value = None if entry.field is None else event.data.get(entry.field)
             now = self.world.now
-            pause = Pause(state.info, entry.event, now, now + TIMES.year, field=entry.field, value=value, cancel=True)
+            pause = Pause(state.info, entry.event, entry.field, value, now, now + _YEAR)
+            pause.cancel = True
             self.engine.redis.pauses.add(pause)
 
     def cancel_later(self, state: RunState, what: str, due: int) -> None:
         """A system job that cancels the run at its deadline (§10, timeouts)."""
-        item = Item(CANCEL, f"{state.info.name} {what} timeout", due, run=state.info, function=state.function)
+        item = Item(CANCEL, f"{state.info.name} {what} timeout", due, state.info, state.function)
         item.payload = what
         self.world.emit("queue", _TIMER_SET, state.info, detail=due)
         self.engine.enqueue(item)

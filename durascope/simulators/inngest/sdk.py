@@ -24,7 +24,7 @@ class Variables(Sdk):
 
     def before_step(self, step: Step) -> None:
         """Remembers the parallel mode of the group that is about to begin."""
-        self._mode = step.mode if isinstance(step, Parallel) else "wait"
+        self._mode = step.mode if type(step) is Parallel else "wait"
 
     def state(self, step: Get | Set | Clear) -> Coroutine:
         """A variable of the function: it lasts as long as the run."""

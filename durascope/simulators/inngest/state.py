@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function
 from durascope.simulators.inngest.protocol import Memo
@@ -48,31 +46,34 @@ class RunState:
         self.event_size = 0
         """Bytes of its events' JSON."""
 
-
-class Saved(NamedTuple):
-    """What SaveStep answers."""
-
-    pending: bool
-    """Whether members of the group are still to come."""
-    duplicate: bool
-    """The step had another output already, which is kept."""
+    def save(self, step: str, memo: Memo) -> bool:
+        """SaveStep stores a step's output; once only. False where the step had another one already, which is kept."""
+        known = self.steps.get(step)
+        if known is not None:
+            return known == memo
+        self.steps[step] = memo
+        self.stack.append(step)
+        self.size += memo.size
+        if self.pending:
+            self.pending.pop(step, None)
+        return True
 
 
 class StateStore:
     """All runs that are not over, by name."""
 
     def __init__(self) -> None:
-        self._runs: dict[str, RunState] = {}
+        self.runs: dict[str, RunState] = {}
         self._event_ids: dict[tuple[str, str], int] = {}
 
     def create(self, state: RunState) -> None:
-        self._runs[state.info.name] = state
+        self.runs[state.info.name] = state
 
     def get(self, run: str) -> RunState | None:
-        return self._runs.get(run)
+        return self.runs.get(run)
 
     def delete(self, run: str) -> RunState | None:
-        return self._runs.pop(run, None)
+        return self.runs.pop(run, None)
 
     def first_of(self, function: str, event_id: str, now: int, period: int) -> bool:
         """Whether that function has not been started by an event of that id within the period; it has from now on."""
@@ -82,15 +83,3 @@ class StateStore:
             return False
         self._event_ids[key] = now
         return True
-
-    @staticmethod
-    def save_step(state: RunState, step: str, memo: Memo) -> Saved:
-        """Stores a step's output; once only."""
-        known = state.steps.get(step)
-        if known is not None:
-            return Saved(bool(state.pending), known != memo)
-        state.steps[step] = memo
-        state.stack.append(step)
-        state.size += memo.size
-        state.pending.pop(step, None)
-        return Saved(bool(state.pending), duplicate=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import TYPE_CHECKING
 
 from durascope.simulators.inngest.settings import TIMES
@@ -31,6 +30,10 @@ class Transport(ABC):
 class Http(Transport):
     """A new TCP connection for each request; a host that dies breaks it at once."""
 
+    def __init__(self, engine: Inngest) -> None:
+        super().__init__(engine)
+        self._delay = engine.delay("http")
+
     def send(self, executor: Executor, dispatch: Dispatch) -> None:
         engine = self.engine
         host = engine.host_for(dispatch.item)
@@ -38,27 +41,27 @@ class Http(Transport):
         assert exchange is not None
 
         def accepted(connection: Connection) -> None:
-            host.receive(exchange, connection, partial(executor.answered, dispatch))
+            host.receive(exchange, connection, dispatch.answered)
 
         connection = dispatch.connection = engine.network.connect(
             executor,
             host,
-            engine.delay("http") + engine.transfer(exchange.request.size),
+            self._delay + engine.transfer(exchange.request.size),
             accepted,
-            on_refused=partial(executor.no_answer, dispatch, "refused"),
+            on_refused=dispatch.refused,
             what=exchange.request.function,
-            run=dispatch.state.info,
+            run=exchange.run,
         )
-        connection.on_lost[executor] = partial(executor.no_answer, dispatch, "lost")
+        connection.on_lost[executor] = dispatch.lost
         if engine.cuts:
             connection.patience = TIMES.request
-            executor.after(TIMES.dial, self._give_up, executor, dispatch, connection, daemon=True)
+            executor.after(TIMES.dial, self._give_up, dispatch, connection, daemon=True)
 
     @staticmethod
-    def _give_up(executor: Executor, dispatch: Dispatch, connection: Connection) -> None:
+    def _give_up(dispatch: Dispatch, connection: Connection) -> None:
         """The dialer's timeout: the host is cut off."""
         if not connection.open and not connection.closed:
-            executor.no_answer(dispatch, "refused")
+            dispatch.refused()
 
 
 class Gateway(Component):
@@ -90,7 +93,7 @@ class Gateway(Component):
             host,
             delay,
             accepted,
-            on_refused=partial(executor.no_answer, dispatch, "refused"),
+            on_refused=dispatch.refused,
             what="request",
             run=exchange.run,
         )

@@ -9,9 +9,8 @@ handled one after the other, which may take a while; the code may go on meanwhil
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
@@ -26,6 +25,7 @@ from durascope.simulators.inngest.protocol import (
     STEP_RUN,
     WAIT_FOR_EVENT,
     Answer,
+    InvokeOpts,
     Memo,
     Op,
     SleepOpts,
@@ -43,59 +43,70 @@ if TYPE_CHECKING:
     from durascope.simulators.kernel.network import Connection
     from durascope.simulators.kernel.world import Call as Callback
 
+_WHOLE_SECONDS: Final = True
+"""How an answer says when to try again."""
+
 Body = Run | Send | Start
+Opts = SleepOpts | WaitOpts | InvokeOpts | None
 
 
 class FoundStep:
     """A step that the code has asked for."""
 
-    __slots__ = ("body", "finished", "future", "key", "op")
+    __slots__ = ("body", "code", "finished", "future", "key", "name", "opts", "race")
 
-    def __init__(self, key: str, op: Op, body: Body | None, future: Future, *, finished: bool) -> None:
+    def __init__(
+        self, code: str, key: str, name: str, body: Body | None, opts: Opts, race: bool, future: Future, finished: bool
+    ) -> None:
+        self.code = code
         self.key = key
-        self.op = op
+        self.name = name
         self.body = body
         """What `step.run` is to run; None for sleeps, waits and invocations."""
+        self.opts = opts
+        self.race = race
         self.future = future
         self.finished = finished
         """Memoised, or run in this request."""
+
+    def op(self) -> Op:
+        """How it is reported."""
+        return Op(self.code, self.key, self.name, None, self.opts, self.race)
 
 
 class TypeScriptSdk(InngestSdk):
     """`step` and `group`."""
 
+    invocation: TypeScriptInvocation
+
     def __init__(self, invocation: TypeScriptInvocation) -> None:
         super().__init__(invocation, invocation.loop)
-        self.found = invocation.found
         self._race = False
         """The parallel mode of the code that is running."""
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        return self._find(Op(STEP_PLANNED, key, name), step)
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
-        return self._find(Op(STEP_PLANNED, key, name), step)
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
-        return self._find(Op(STEP_PLANNED, key, name), step)
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        yield from self._find(Op(SLEEP, key, name, opts=SleepOpts(None, _seconds(step.sleep))), None)
+        opts = SleepOpts(None, _seconds(step.sleep))
+        yield self.invocation.found(SLEEP, key, name, None, opts, self._race)
 
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
         opts = self.wait_opts(step)
         opts = WaitOpts(opts.event, opts.field, _seconds(opts.timeout) * SECOND)
-        value = yield from self._find(Op(WAIT_FOR_EVENT, key, name, opts=opts), None)
+        value = yield self.invocation.found(WAIT_FOR_EVENT, key, name, None, opts, self._race)
         return TIMED_OUT if value is None else value
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:
         timeout = None if step.timeout is None else _seconds(step.timeout) * SECOND
-        return self._find(Op(INVOKE_FUNCTION, key, name, opts=self.invoke_opts(step, key, timeout)), None)
-
-    def _find(self, op: Op, body: Body | None) -> Coroutine:
-        if self._race:
-            op = op._replace(race=True)
-        return (yield self.found(op, body))
+        opts = self.invoke_opts(step, key, timeout)
+        return (yield self.invocation.found(INVOKE_FUNCTION, key, name, None, opts, self._race))
 
     def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
         """Promise.all: the first rejection leaves at once, the others go on unheard."""
@@ -148,6 +159,11 @@ def _all(sdk: TypeScriptSdk, tasks: list[Task]) -> Coroutine:
 class TypeScriptInvocation(Invocation):
     """The core loop of one request, without checkpointing."""
 
+    __slots__ = (
+        "_after_block", "_busy", "_completed", "_main", "_not_found", "_pumping", "_recently_rejected", "_reports",
+        "_running", "_settled", "_to_report", "_unhandled", "loop", "steps",
+    )  # fmt: skip
+
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self.loop = Loop()
@@ -155,9 +171,13 @@ class TypeScriptInvocation(Invocation):
         """All steps found, in order."""
         self._to_report: dict[str, FoundStep] = {}
         self._unhandled: dict[str, FoundStep] = {}
-        self._completed = deque(self.request.stack)
+        """Those of them that may be among the finished ones."""
+        self._completed = list(self.request.stack)
         """Finished steps that the code has not come to, in the order of their completion."""
-        self._reports: deque[Callable[[], Any]] = deque()
+        self._reports: list[tuple[FoundStep, ...] | Callable[[], Any]] = []
+        """Steps that were found, and whatever else is to be handled in its turn."""
+        self._running: FoundStep | None = None
+        """Whose body it is that runs; one at a time."""
         self._busy = False
         """A handler of a report waits for something."""
         self._pumping = False
@@ -174,22 +194,24 @@ class TypeScriptInvocation(Invocation):
 
     # ---- finding steps -------------------------------------------------------------------------------------
 
-    def found(self, op: Op, body: Body | None) -> Future:
-        memo = self.request.steps.get(op.id)
-        step = FoundStep(op.id, op, body, self.loop.future(), finished=memo is not None)
-        self.steps[op.id] = self._to_report[op.id] = self._unhandled[op.id] = step
-        return step.future
+    def found(self, code: str, key: str, name: str, body: Body | None, opts: Opts, race: bool) -> Future:
+        future = Future(self.loop)
+        step = FoundStep(code, key, name, body, opts, race, future, key in self.memos)
+        self.steps[key] = self._to_report[key] = step
+        if self._completed:
+            self._unhandled[key] = step
+        return future
 
     def advance(self) -> None:
         """Lets the code run as far as it gets, and reports what it has found."""
         while True:
             block = self.loop.run()
-            if block is not None and block.us == 0:
+            if block is not None:
+                if block.us:
+                    self.busy(block.name, block.us, self._unblocked)
+                    return
                 self.busy(block.name, 0, self.loop.unblock)
                 continue
-            if block is not None:
-                self.busy(block.name, block.us, self._unblocked)
-                return
             if self._after_block:
                 for then in self._after_block:
                     then()
@@ -202,11 +224,12 @@ class TypeScriptInvocation(Invocation):
             if not self._completed or not self._resolve_next():
                 break
         if self._to_report:
-            batch = list(self._to_report.values())
+            self._reports.append(tuple(self._to_report.values()))
             self._to_report.clear()
-            self._unhandled.clear()
-            self._reports.append(lambda: self._steps_found(batch))
-        self.pump()
+            if self._unhandled:
+                self._unhandled.clear()
+        if not self._busy:
+            self.pump()
 
     def _unblocked(self) -> None:
         self.loop.unblock()
@@ -218,7 +241,7 @@ class TypeScriptInvocation(Invocation):
             step = self._unhandled.pop(key, None)
             if step is not None:
                 del self._completed[number]
-                self._settle(step, self.request.steps[key])
+                self._settle(step, self.memos[key])
                 return True
         return False
 
@@ -239,10 +262,14 @@ class TypeScriptInvocation(Invocation):
             return
         self._pumping = True
         while self._reports and not self._busy and not self.over:
-            self._reports.popleft()()
+            report = self._reports.pop(0)
+            if isinstance(report, tuple):
+                self._steps_found(report)
+            else:
+                report()
         self._pumping = False
 
-    def _steps_found(self, batch: list[FoundStep]) -> None:
+    def _steps_found(self, batch: Iterable[FoundStep]) -> None:
         step = self._to_run(batch)
         if step is not None:
             self._run(step)
@@ -251,23 +278,28 @@ class TypeScriptInvocation(Invocation):
         else:
             self.new_steps(batch)
 
-    def _to_run(self, batch: list[FoundStep]) -> FoundStep | None:
+    def _to_run(self, batch: Iterable[FoundStep]) -> FoundStep | None:
         """The step that the request is targeted at, or the only new one if it can be run."""
         target = self.request.step
         if target is not None:
             return next((step for step in batch if step.key == target and step.body is not None), None)
         return self.only_new(batch)
 
-    def only_new(self, batch: list[FoundStep]) -> FoundStep | None:
-        if self.request.plan_only:
+    def only_new(self, batch: Iterable[FoundStep]) -> FoundStep | None:
+        """The new one among the steps, if there is only one and it can be run."""
+        new = None
+        for step in batch:
+            if not step.finished:
+                if new is not None:
+                    return None
+                new = step
+        if new is None or new.body is None or new.race or self.request.plan_only:
             return None
-        new = [step for step in batch if not step.finished]
-        runs = len(new) == 1 and new[0].body is not None and not new[0].op.race
-        return new[0] if runs else None
+        return new
 
-    def new_steps(self, batch: Sequence[FoundStep]) -> None:
+    def new_steps(self, batch: Iterable[FoundStep]) -> None:
         """Reports the new ones among the steps; where there is none, the code is left to go on."""
-        ops = tuple(step.op for step in batch if not step.finished)
+        ops = tuple(step.op() for step in batch if not step.finished)
         if ops:
             self.respond(206, ops)
 
@@ -275,33 +307,39 @@ class TypeScriptInvocation(Invocation):
         if self._not_found is not None:
             self.host.cancel(self._not_found)
         self._busy = True
-        self.replay_ends()
+        self._running = step
+        if self.replaying:
+            self.replay_ends()
+        body = step.body
+        if isinstance(body, Run):
+            self.execute(body, step.name, step.key, self._ended)
+        elif body is not None:
+            self.send(body, step.name, step.key, self._ended)
 
-        def report(outcome: Outcome) -> None:
-            self._busy = False
-            self.ran(step, outcome)
+    def _ended(self, outcome: Outcome) -> None:
+        step = self._running
+        assert step is not None
+        self._running = None
+        self._busy = False
+        self.ran(step, outcome)
+        if not self._busy:
             self.pump()
-
-        if isinstance(step.body, Run):
-            self.execute(step.body, step.op.name, step.key, report)
-        elif step.body is not None:
-            self.send(step.body, step.op.name, step.key, report)
 
     def ran(self, step: FoundStep, outcome: Outcome) -> None:
         """A step's body has ended."""
-        if outcome.ok:
+        if outcome.error is None:
             self.respond(206, (self.run_op(step, outcome),))
         else:
             self.step_failed(step, outcome)
 
     def run_op(self, step: FoundStep, outcome: Outcome) -> Op:
-        return Op(STEP_RUN, step.key, step.op.name, step_done(step.op.name, outcome), race=step.op.race)
+        return Op(STEP_RUN, step.key, step.name, step_done(step.name, outcome), None, step.race)
 
     def step_failed(self, step: FoundStep, outcome: Outcome) -> None:
         """§3: StepFailed for good, on the last attempt or where the error says so; else StepError."""
         final = self._exhausted or not outcome.retryable
         code = STEP_FAILED if final else STEP_ERROR
-        op = Op(code, step.key, step.op.name, failed(step.op.name, outcome.error or ""), race=step.op.race)
+        op = Op(code, step.key, step.name, failed(step.name, outcome.error or ""), None, step.race)
         self.respond(206, (op,), no_retry=final, retry_after=None if final else outcome.retry_after)
 
     # ---- how the function ends -----------------------------------------------------------------------------
@@ -350,9 +388,10 @@ class TypeScriptInvocation(Invocation):
         retry_after: int | None = None,
         error: str | None = None,
     ) -> None:
-        self.host.cancel(self._not_found)
+        if self._not_found is not None:
+            self.host.cancel(self._not_found)
         version = self.engine.request_version
-        self.answer(Answer(status, ops, no_retry, retry_after, whole_seconds=True, error=error, version=version))
+        self.answer(Answer(status, ops, no_retry, retry_after, _WHOLE_SECONDS, error, version))
 
 
 def _seconds(duration: int) -> int:

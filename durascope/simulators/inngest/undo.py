@@ -28,8 +28,8 @@ class UndoLog:
         """By run: the steps that have begun, by name, in order."""
 
     def begun(self, run: RunInfo, step: Run, name: str) -> None:
-        """A step's body is about to begin."""
-        if run.workflow in self._workflows and step.undo is not None:
+        """The body of a step that can be undone is about to begin."""
+        if run.workflow in self._workflows:
             self._begun.setdefault(run.name, {})[name] = step
 
     def steps(self, run: str) -> tuple[Run, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,21 +101,19 @@ def test_a_body_that_the_real_sdk_does_not_run_is_seen(host: RealHost, monkeypat
 
 
 def late(op: Op) -> Op:
-    return (
-        op._replace(opts=op.opts._replace(until=(op.opts.until or 0) + 50_000))
-        if isinstance(op.opts, SleepOpts)
-        else op
-    )
+    if not isinstance(op.opts, SleepOpts):
+        return op
+    return replace(op, opts=op.opts._replace(until=(op.opts.until or 0) + 50_000))
 
 
 CHANGES: list[tuple[str, Callable[[Answer], Answer], str]] = [
-    ("happy-path", lambda answer: answer._replace(no_retry=True), "x-inngest-no-retry"),
-    ("happy-path", lambda answer: answer._replace(version=1), "x-inngest-req-version"),
-    ("happy-path", lambda answer: answer._replace(status=201), "status"),
-    ("parallel-mode-race", lambda answer: answer._replace(ops=answer.ops[::-1]), "op 1: id"),
-    ("parallel-steps", lambda answer: answer._replace(ops=answer.ops[:1]), "number of ops"),
-    ("deploy-swapped-steps", lambda answer: answer._replace(ops=tuple(map(late, answer.ops))), "op 1: until"),
-    ("retry-after", lambda answer: answer._replace(retry_after=None), "retry-after"),
+    ("happy-path", lambda answer: replace(answer, no_retry=True), "x-inngest-no-retry"),
+    ("happy-path", lambda answer: replace(answer, version=1), "x-inngest-req-version"),
+    ("happy-path", lambda answer: replace(answer, status=201), "status"),
+    ("parallel-mode-race", lambda answer: replace(answer, ops=answer.ops[::-1]), "op 1: id"),
+    ("parallel-steps", lambda answer: replace(answer, ops=answer.ops[:1]), "number of ops"),
+    ("deploy-swapped-steps", lambda answer: replace(answer, ops=tuple(map(late, answer.ops))), "op 1: until"),
+    ("retry-after", lambda answer: replace(answer, retry_after=None), "retry-after"),
 ]
 """Of every answer of a case; and what the judge names."""
 
