@@ -385,6 +385,11 @@ LOOP: Final = 1_000_000
 class Program:
     """One execution of a workflow's code."""
 
+    __slots__ = (
+        "_compute_time", "_resume_at", "_undo", "_unwinding", "_uses", "run", "sdk", "undone", "values",
+        "workflow",
+    )  # fmt: skip
+
     def __init__(
         self,
         workflow: Workflow,

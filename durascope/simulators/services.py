@@ -31,6 +31,11 @@ KNOWN_BODIES: Final = 1_000
 class Services:
     """All services of a scenario, and what has happened to them."""
 
+    __slots__ = (
+        "_begun", "_bodies", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
+        "scenario", "spent", "world",
+    )  # fmt: skip
+
     def __init__(self, world: World, scenario: Scenario) -> None:
         self.world = world
         self.scenario = scenario

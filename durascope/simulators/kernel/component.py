@@ -29,6 +29,10 @@ Process = Generator[int, None, None]
 class Component:
     """Base of everything that can be killed."""
 
+    __slots__ = (
+        "alive", "connections", "hung", "incarnation", "name", "world",
+    )  # fmt: skip
+
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.name = name

@@ -27,6 +27,10 @@ RETRANSMIT_US: Final = 200_000
 class Network:
     """Carries messages between components, and knows who cannot reach whom."""
 
+    __slots__ = (
+        "_arrive", "_cuts", "_number", "_queue", "_recorder", "world",
+    )  # fmt: skip
+
     def __init__(self, world: World) -> None:
         self.world = world
         self._cuts: dict[frozenset[str], int] = {}

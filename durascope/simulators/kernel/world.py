@@ -100,6 +100,11 @@ class World:
     callbacks (polls, scans and the like, which would go on for ever).
     """
 
+    __slots__ = (
+        "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "emit", "env", "full",
+        "idle", "luck", "moments", "most_runs", "now", "number", "outside", "queue", "recorder", "running",
+    )  # fmt: skip
+
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
         self.now: int = 0
         """Microseconds since the start."""

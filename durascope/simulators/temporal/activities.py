@@ -52,6 +52,10 @@ class ActivityTask:
 class Activities:
     """The activities of every run."""
 
+    __slots__ = (
+        "_payload", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self._payload = limit("payload")

@@ -86,6 +86,11 @@ class Call:
 class Channel:
     """The calls of one component to the server; volatile, like the component's other state."""
 
+    __slots__ = (
+        "_calls", "_count", "_delay", "_receive", "_waiting", "connection", "hear", "lossy", "network",
+        "owner", "pushed", "server",
+    )  # fmt: skip
+
     def __init__(self, owner: Component, server: Server, *, lossy: bool) -> None:
         self.owner = owner
         self.server = server

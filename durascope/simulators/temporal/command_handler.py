@@ -30,6 +30,10 @@ _PENDING: Final = {
 class CommandHandler:
     """One method per kind of command."""
 
+    __slots__ = (
+        "_how", "_limit", "_moments", "_pushes", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self._limit = limit("pending").error

@@ -58,6 +58,10 @@ class Delays:
     draws; it is mixed from them in integer arithmetic, because a digest for each would cost more than the event.
     """
 
+    __slots__ = (
+        "_spreads", "call",
+    )  # fmt: skip
+
     def __init__(self, overrides: Mapping[str, Spread]) -> None:
         spreads = latencies(__package__ or "", overrides)
         self._spreads = {

@@ -32,6 +32,10 @@ _STATUS = {
 class Executions:
     """Every run from its first event to its last."""
 
+    __slots__ = (
+        "_reuse_interval", "_signals", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self._reuse_interval = duration("id_reuse_interval")

@@ -23,6 +23,10 @@ StartUpdate = tuple[str, str, Any]
 class Frontend:
     """One method per call of the API; each answers through `link.reply(call, …)`, now or later."""
 
+    __slots__ = (
+        "_throttled", "methods", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self._throttled = duration("throttle_retry")

@@ -81,6 +81,10 @@ class TaskQueue:
 class Matching:
     """All task queues of the server."""
 
+    __slots__ = (
+        "_long_poll", "_window", "partitions", "queues", "server", "store",
+    )  # fmt: skip
+
     def __init__(self, server: Server, store: MatchingStore, partitions: int) -> None:
         self.server = server
         self.store = store

@@ -98,6 +98,12 @@ class Link:
 class Server(Component):
     """The server's process."""
 
+    __slots__ = (
+        "_api", "_buffered", "_due", "_limits", "activities", "channels", "closing", "commands", "delays",
+        "executions", "externals", "keep", "links", "matching", "network", "options", "outbox", "queue_of",
+        "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
+    )  # fmt: skip
+
     def __init__(
         self,
         world: World,

@@ -57,6 +57,11 @@ class TimerStore:
 class TimerQueue:
     """Fires timer tasks in the server."""
 
+    __slots__ = (
+        "_armed", "_armed_for", "_fixed", "_late", "_level", "_shift", "_stale_reads", "server", "store",
+        "world",
+    )  # fmt: skip
+
     def __init__(self, server: Server, world: World, store: TimerStore) -> None:
         self.server = server
         self.world = world

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class TransferQueue:
     """Pushes tasks a moment after the transition that made them; each push is a read of the shard's queues (T2)."""
 
+    __slots__ = (
+        "_dispatch", "_first_dispatch", "_match", "_transfer", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         delays = server.delays

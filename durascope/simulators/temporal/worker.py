@@ -66,6 +66,13 @@ class Processing:
 class Worker(Component):
     """One replica of a pool of workers."""
 
+    __slots__ = (
+        "_replays", "_reports", "_takes", "activities", "activity_polls", "cache", "cache_size", "channel",
+        "code", "delays", "draining", "eager_limit", "engine", "options", "process_name", "runs_activities",
+        "runs_workflows", "server", "services", "slots", "sticky", "sticky_queue", "tasks", "wanted_again",
+        "workflow_polls",
+    )  # fmt: skip
+
     def __init__(self, world: World, engine: Temporal, options: TemporalWorker, name: str) -> None:
         self.engine = engine
         self.options = options

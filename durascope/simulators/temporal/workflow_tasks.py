@@ -54,6 +54,10 @@ class TaskForWorker:
 class WorkflowTasks:
     """The workflow task state machine of every run."""
 
+    __slots__ = (
+        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "server",
+    )  # fmt: skip
+
     def __init__(self, server: Server) -> None:
         self.server = server
         self._suggest = limit("events").suggest, limit("bytes").suggest
