@@ -307,8 +307,8 @@ class Inngest(Engine):
         """The client posts to the event API, again every second while nobody is there."""
         first, api = events[0], self.event_api
         delay = self.delay("event_api", first.name, first.number)
-        again = partial(self._post_again, events)
-        self.network.post(self.client, api, delay, api.post, (events,), f"POST {first.name}", first.start, again)
+        again, what = partial(self._post_again, events), f"POST {first.name}"
+        self.network.send(self.client, api, delay, api.post, events, what=what, run=first.start, on_refused=again)
 
     def _post_again(self, events: Sequence[Event]) -> None:
         self.client.after(_CLIENT_RETRY, self._post, events)
