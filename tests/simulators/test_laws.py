@@ -116,3 +116,17 @@ def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: 
         for component in ("app", "engine"):
             trace = simulate(undisturbed, engine, crash_points=[CrashPoint(number, component)])
             conserved(trace)
+
+
+CASES = Path(__file__).parents[1] / "conformance"
+
+
+@pytest.mark.parametrize(
+    ("engine", "case"),
+    [("inngest", "crash-mid-step-connect"), ("restate", "crash-after-effect"), ("temporal", "crash-mid-activity")],
+)
+def test_who_is_back_at_once_hears_nothing_that_was_meant_for_his_former_life(engine: str, case: str) -> None:
+    asked = scenario_in(load(CASES / engine / f"{case}.yaml"))
+    for number in range(simulate(asked, engine).event_count):
+        for component in ("app", "engine"):
+            conserved(simulate(asked, engine, crash_points=[CrashPoint(number, component, down_for=0)]))

@@ -46,10 +46,12 @@ _MEMO_IN_STEPS: Final = NUMBERS.memo_in_steps
 class Dispatch:
     """An item in progress: what the worker that has it knows, and hears of its request."""
 
-    __slots__ = ("connection", "exchange", "executor", "item", "plan_only", "state", "version")
+    __slots__ = ("connection", "exchange", "executor", "incarnation", "item", "plan_only", "state", "version")
 
     def __init__(self, executor: Executor, item: Item, state: RunState) -> None:
         self.executor = executor
+        self.incarnation = executor.incarnation
+        """Whose dispatch it is: a later process knows nothing of it."""
         self.item = item
         self.state = state
         self.plan_only = state.force_step_plan
@@ -59,13 +61,16 @@ class Dispatch:
         self.exchange: Exchange | None = None
 
     def answered(self, answer: Answer) -> None:
-        self.executor.answered(self, answer)
+        if self.incarnation == self.executor.incarnation:
+            self.executor.answered(self, answer)
 
     def refused(self) -> None:
-        self.executor.no_answer(self, "refused")
+        if self.incarnation == self.executor.incarnation:
+            self.executor.no_answer(self, "refused")
 
     def lost(self) -> None:
-        self.executor.no_answer(self, "lost")
+        if self.incarnation == self.executor.incarnation:
+            self.executor.no_answer(self, "lost")
 
 
 class Executor(Component):

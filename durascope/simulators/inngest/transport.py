@@ -82,11 +82,11 @@ class Gateway(Component):
 
         def back(answer: object) -> None:
             connection.close()
-            network.send(self, executor, delay, executor.answered, dispatch, answer, what="reply", run=exchange.run)
+            network.send(self, executor, delay, dispatch.answered, answer, what="reply", run=exchange.run)
 
         def lost() -> None:
             held = (self.world.now - now) // _LEASE_EXTENSION * _LEASE_EXTENSION
-            self.after(now + held + TIMES.connect_lease - self.world.now, executor.no_answer, dispatch, "lost")
+            self.after(now + held + TIMES.connect_lease - self.world.now, dispatch.lost)
 
         connection = network.connect(
             self,

@@ -160,7 +160,8 @@ class Network:
         elif not server.alive:
             world.emit(server.name, Kind.MESSAGE_REFUSED, connection.run, detail=(client.name, connection.what))
             connection.close()
-            client.after(connection.delay, on_refused)
+            if client.alive and client.incarnation == connection.incarnation:  # else nobody hears it
+                client.after(connection.delay, on_refused)
         else:
             if world.full:
                 world.emit(server.name, Kind.MESSAGE_RECEIVED, connection.run, detail=(client.name, connection.what))
@@ -180,8 +181,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "network", "on_lost",
-        "open", "patience", "run", "server", "what",
+        "_at_client", "_at_server", "_stalled", "_stalled_at", "client", "closed", "delay", "incarnation", "network",
+        "on_lost", "open", "patience", "run", "server", "what",
     )  # fmt: skip
 
     def __init__(
@@ -190,6 +191,8 @@ class Connection:
         self.network = network
         self.client = client
         self.server = server
+        self.incarnation = client.incarnation
+        """Of the client that opens it."""
         self.delay = delay
         self.what = what
         self.run = run
