@@ -200,8 +200,6 @@ class World:
         """So many callbacks; True if the simulation has ended with them."""
         recorder, queue = self.recorder, self.queue
         for _ in range(calls):
-            if len(queue) <= self.idle:
-                return True
             at, _, _, call, fn, args, cause = heappop(queue)
             if call is None:
                 self.now, recorder.cause = at, cause
@@ -215,10 +213,12 @@ class World:
                 self._void -= 1
                 self.idle -= 1
             else:
+                if call.daemon:
+                    if len(queue) < self.idle:
+                        return True  # nothing else is left
+                    self.idle -= 1
                 self.now, recorder.cause = at, cause
                 call.live = False
-                if call.daemon:
-                    self.idle -= 1
                 owner = call.owner
                 if owner is None:
                     fn(*args)
