@@ -16,9 +16,11 @@ from simpy.events import NORMAL
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Killed, World
+from durascope.simulators.kernel.world import World
 
 Handler = Callable[..., Any]
+Message = tuple[Component, Component, str, RunInfo | None]
+"""To whom, from whom, what (for people), and of which run."""
 
 RETRANSMIT_US: Final = 200_000
 """TCP's first retransmission timeout on a short path (as Linux has it); it doubles each time."""
@@ -27,14 +29,12 @@ RETRANSMIT_US: Final = 200_000
 class Network:
     """Carries messages between components, and knows who cannot reach whom."""
 
-    __slots__ = (
-        "_arrive", "_cuts", "_number", "_queue", "_recorder", "world",
-    )  # fmt: skip
+    __slots__ = ("_cuts", "_number", "_queue", "_recorder", "world")
 
     def __init__(self, world: World) -> None:
         self.world = world
+        world.deliver = self.deliver
         self._cuts: dict[frozenset[str], int] = {}
-        self._arrive = self._deliver
         self._recorder, self._queue, self._number = world.recorder, world.queue, world.number
 
     # ---- cuts ------------------------------------------------------------------------------------------------
@@ -42,12 +42,14 @@ class Network:
     def cut(self, a: Component, b: Component) -> None:
         pair = frozenset((a.name, b.name))
         self._cuts[pair] = self._cuts.get(pair, 0) + 1
+        self.world.plain = False
 
     def heal(self, a: Component, b: Component) -> None:
         pair = frozenset((a.name, b.name))
         self._cuts[pair] -= 1
         if not self._cuts[pair]:
             del self._cuts[pair]
+        self.world.plain = not self._cuts and not self.world.full
 
     def reachable(self, a: Component, b: Component) -> bool:
         return not self._cuts or frozenset((a.name, b.name)) not in self._cuts
@@ -75,8 +77,11 @@ class Network:
             return
         world = self.world
         world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
-        message = (sender, receiver, handler, args, what, run, delay, sender.incarnation, on_refused)
-        world.post(delay, self._deliver_or_refuse, message)
+        world.post(
+            delay,
+            self._deliver_or_refuse,
+            ((receiver, sender, what, run), handler, args, delay, sender.incarnation, on_refused),
+        )
 
     def post(
         self, sender: Component, receiver: Component, delay: int, handler: Handler, args: tuple[Any, ...], what: str,
@@ -88,40 +93,27 @@ class Network:
             world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
         else:
             recorder.count += 1
-        number, message = self._number, (sender, receiver, handler, args, what, run)
-        heappush(self._queue, (world.now + delay, NORMAL, number(), None, self._arrive, message, recorder.cause))
+        number, message = self._number, (receiver, sender, what, run)
+        heappush(self._queue, (world.now + delay, NORMAL, number(), message, handler, args, recorder.cause))
 
-    def _deliver(
-        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
-        run: RunInfo | None,
-    ) -> None:  # fmt: skip
-        world = self.world
-        if self._cuts and not self.reachable(sender, receiver):
+    def deliver(self, message: Message, handler: Handler, args: tuple[Any, ...]) -> None:
+        """The message's time has come."""
+        world, (receiver, sender, what, run) = self.world, message
+        if not self.reachable(sender, receiver):
             world.emit(receiver.name, Kind.MESSAGE_LOST, run, detail=(sender.name, what))
-            return
-        if not receiver.alive:
+        elif not receiver.alive:
             world.emit(receiver.name, Kind.MESSAGE_REFUSED, run, detail=(sender.name, what))
-            return
-        if world.full:
+        else:
             world.emit(receiver.name, Kind.MESSAGE_RECEIVED, run, detail=(sender.name, what))
-        else:
-            self._recorder.count += 1
-        if receiver.hung is None:  # `World.run_in`, without the call
-            world.running = receiver
-            try:  # noqa: SIM105
-                handler(*args)
-            except Killed:
-                pass
-            world.running = None
-        else:
-            receiver.hung.append((handler, args))
+            world.run_in(receiver, handler, args)
 
     def _deliver_or_refuse(
-        self, sender: Component, receiver: Component, handler: Handler, args: tuple[Any, ...], what: str,
-        run: RunInfo | None, delay: int, incarnation: int, on_refused: Handler,
+        self, message: Message, handler: Handler, args: tuple[Any, ...], delay: int, incarnation: int,
+        on_refused: Handler,
     ) -> None:  # fmt: skip
+        receiver, sender, _, _ = message
         refused = not receiver.alive and self.reachable(sender, receiver)
-        self._deliver(sender, receiver, handler, args, what, run)
+        self.deliver(message, handler, args)
         if refused and sender.alive and sender.incarnation == incarnation:
             sender.after(delay, on_refused)
 

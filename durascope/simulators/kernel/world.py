@@ -63,7 +63,7 @@ class Clock(simpy.Environment):
     """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too.
 
     An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
-    that nobody can take back, and SimPy's own events have no function.
+    that nobody can take back, (receiver, sender, what, run) for a message, and SimPy's own events have no function.
     """
 
     def __init__(self, world: World) -> None:
@@ -93,6 +93,10 @@ class Clock(simpy.Environment):
             raise event._value
 
 
+def _no_network(*_: Any) -> None:
+    raise AssertionError("a message without a network")
+
+
 class World:
     """Where a simulation happens.
 
@@ -101,8 +105,8 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "emit", "env", "full",
-        "idle", "luck", "moments", "most_runs", "now", "number", "outside", "queue", "recorder", "running",
+        "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env",
+        "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder", "running",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
@@ -114,6 +118,10 @@ class World:
         self.number = self.env.number
         self.outside = Luck(seed)
         """What happens outside of every engine: arrivals, inputs, how long steps take and whether they fail."""
+        self.plain = not full
+        """Nothing is cut and no event is kept: messages to the living just arrive."""
+        self.deliver: Callable[..., None] = _no_network
+        """The network's `deliver(message, handler, args)`."""
         self.luck = self.outside if engine_luck is None else engine_luck
         """What an engine's own parts leave to luck: delays, and who takes which task."""
         self.recorder = Recorder(full=full)
@@ -204,6 +212,19 @@ class World:
             if call is None:
                 self.now, recorder.cause = at, cause
                 fn(*args)
+            elif type(call) is tuple:
+                self.now, recorder.cause = at, cause
+                receiver = call[0]
+                if self.plain and receiver.alive and receiver.hung is None:  # what `deliver` comes down to
+                    recorder.count += 1
+                    self.running = receiver
+                    try:  # noqa: SIM105 - as in `run_in`
+                        fn(*args)
+                    except Killed:
+                        pass
+                    self.running = None
+                else:
+                    self.deliver(call, fn, args)
             elif type(call) is not Call:
                 if call is END:
                     return True
