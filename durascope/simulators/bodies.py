@@ -42,7 +42,7 @@ class Body:
     """The body of a step that calls a service, or has none to call."""
 
     __slots__ = (
-        "_fails", "_fine", "_result", "_size", "_takes", "_without_effect", "deduplicates", "effect_at", "failures",
+        "_fails", "_fine", "_result", "_size", "_takes", "deduplicates", "effect_at", "effective", "failures",
         "idempotency_key", "lane", "price", "rejections", "step",
     )  # fmt: skip
 
@@ -57,7 +57,8 @@ class Body:
         self.idempotency_key = step.idempotency_key
         self.effect_at = 0.0 if step.effect_at == "never" else step.effect_at
         """How far into its time it has its side effect, if it has one."""
-        self._without_effect = step.effect_at == "never"
+        self.effective = step.effect_at != "never"
+        """Whether it has one when it ends well."""
         takes = service.latency if step.takes is None else step.takes
         self._takes = takes if isinstance(takes, tuple) else (takes,)
         self._fails = step.fails
@@ -94,7 +95,6 @@ class Body:
     def has_effect(self, outcome: Outcome, attempt: int) -> bool:
         """Whether an attempt that ends so has its side effect."""
         if outcome.error is None:
-            return not self._without_effect
+            return self.effective
         fails = self._fails
-        after = fails is not None and fails.moment == "after-effect" and fails.fails(attempt)
-        return after and not self._without_effect
+        return self.effective and fails is not None and fails.moment == "after-effect" and fails.fails(attempt)

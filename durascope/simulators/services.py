@@ -176,9 +176,11 @@ class Execution:
         world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
         down = bool(services.down) and services.is_down(body)
         outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
-        delay, then = self.takes, self._end
-        if body.has_effect(outcome, attempt):
+        delay = self.takes
+        if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
             delay, then = int(delay * body.effect_at), self._effect
+        else:
+            then = self._end
         if delay > 0:
             self._call = self.app.after(delay, then)
         else:

@@ -106,7 +106,8 @@ class World:
 
     __slots__ = (
         "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env",
-        "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder", "running",
+        "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder",
+        "running",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
