@@ -30,7 +30,7 @@ from durascope.live.temporal.starting import (
     started_by,
     workflow_id,
 )
-from durascope.live.temporal.workflow import WARM_UP
+from durascope.live.temporal.workflow import REJECTED, WARM_UP
 from durascope.models.scenario import Scenario
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.world import World
@@ -149,7 +149,7 @@ class Outside:
                 self.requests[run] = "completed"
                 return
             except WorkflowUpdateFailedError as failure:
-                if not _run_has_ended(failure):
+                if _why(failure) != "aborted":
                     self.requests[run] = "failed"
                     return
             except RPCError as error:
@@ -217,7 +217,7 @@ class Outside:
             await update
             self._answers.setdefault(name, []).append("completed")
         except WorkflowUpdateFailedError as failure:
-            self._answers.setdefault(name, []).append("aborted" if _run_has_ended(failure) else "rejected")
+            self._answers.setdefault(name, []).append(_why(failure))
         except RPCError as error:
             if error.status is not RPCStatusCode.FAILED_PRECONDITION:
                 raise
@@ -242,6 +242,7 @@ def _summed(words: list[str]) -> str:
     return ", ".join(f"{count} {word}" for word, count in Counter(words).items())
 
 
-def _run_has_ended(failure: WorkflowUpdateFailedError) -> bool:
-    """Whether the update failed because its workflow completed before or while it was worked off."""
-    return isinstance(failure.cause, ApplicationError) and failure.cause.type == "AcceptedUpdateCompletedWorkflow"
+def _why(failure: WorkflowUpdateFailedError) -> str:
+    """What became of the update: its workflow completed meanwhile, its validator refused it, or its handler failed."""
+    type_ = failure.cause.type if isinstance(failure.cause, ApplicationError) else None
+    return {"AcceptedUpdateCompletedWorkflow": "aborted", REJECTED: "rejected"}.get(type_ or "", "failed")

@@ -50,6 +50,8 @@ CANCELLATION: Final = {
 }
 
 
+REJECTED: Final = "Rejected"
+"""The type of the error that an update's validator raises."""
 WARM_UP: Final = "warm-up"
 """The workflow, and its only argument, that is run before a scenario is."""
 WARMING: Final = timedelta(seconds=10)
@@ -198,10 +200,10 @@ class ScenarioWorkflow:
         """Rejects what the scenario rejects."""
         update = self.definition.updates.get(name)
         if update is None and not (self.given.get("entity") and name == REQUEST):
-            raise ValueError(f"there is no update {name}")
+            raise ApplicationError(f"there is no update {name}", type=REJECTED)
         values = {**self.program.run.input, **_payload(args)}
         if update is not None and update.rejects is not None and update.rejects.holds(values):
-            raise ValueError(f"{name} is rejected: {update.rejects}")
+            raise ApplicationError(f"{name} is rejected: {update.rejects}", type=REJECTED)
 
     async def _work_off(self, update: Update | None, payload: Mapping[str, Any]) -> None:
         """An update's own steps, or the whole program for an entity's request."""
