@@ -54,7 +54,7 @@ def scenario(runs: int, steps: int) -> Scenario:
 def main(engine: str, runs: int, steps: int) -> None:
     timeout = raw_timeout_seconds()
     asked = scenario(runs, steps)
-    simulate(scenario(20, steps), engine, full=False, records=False)  # imports are no part of a run's cost
+    simulate(scenario(2, steps), engine, full=False, records=False)  # imports are no part of a run's cost
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     begun = time.process_time()
     trace = simulate(asked, engine, full=False, records=False)
