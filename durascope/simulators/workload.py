@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from durascope.models.scenario import InputPool, InputShare, InputUniform, Scenario, WorkloadEvent
 from durascope.models.units import SECOND, Spread
@@ -23,6 +23,7 @@ class WorkloadDriver:
         self.moments = moments
         workload = scenario.workload
         self._started = scenario.started
+        self._identities: dict[str, Identities] = {}
         self._keys = workload.idempotency_keys or ()
         self._after = workload.after or 0
         self._start_with = workload.start_with
@@ -60,7 +61,10 @@ class WorkloadDriver:
     def _request(self, number: int) -> StartRequest:
         started = self._started
         workflow = started[number - 1] if number <= len(started) else started[-1]
-        run = run_info(self.world, self.scenario, workflow, f"run {number}", number)
+        identities = self._identities.get(workflow)
+        if identities is None:
+            identities = self._identities[workflow] = Identities(self.scenario, workflow)
+        run = identities.run(self.world.outside, f"run {number}", number)
         if number in self._addressed:
             self._runs[number] = run
         keys = self._keys
@@ -150,34 +154,55 @@ def run_info(
 
     `number` is the workload's start (its `keys` and `inputs` apply to `run N` itself); other runs pass theirs.
     """
-    program, luck = scenario.workflows[workflow], world.outside
-    fields = {field: _input(luck, field, spec, name) for field, spec in program.input.items()}
-    if name == f"run {number}":
-        keys, inputs = scenario.workload.keys, scenario.workload.inputs
-        if keys is not None and number <= len(keys):
-            key = str(keys[number - 1])
-        if inputs is not None and number <= len(inputs):
-            fields.update(inputs[number - 1])
-    if given:
-        fields.update(given)
-    key_field = program.key
-    if key_field is not None:
-        if key is None:
-            value = fields.get(key_field)
-            key = str(value) if value is not None else f"{key_field}-{number}"
-        fields[key_field] = key
-    return RunInfo(name, workflow, number, key, fields, name)
+    return Identities(scenario, workflow).run(world.outside, name, number, key, given)
 
 
-def _input(luck: Luck, field: str, spec: object, name: str) -> object:
-    if isinstance(spec, InputPool):
-        return f"{field}-{int(luck('input', name, field) * spec.pool) + 1}"
-    if isinstance(spec, InputUniform):
-        low, high = spec.uniform
-        return round(low + luck("input", name, field) * (high - low), 2)
-    if isinstance(spec, InputShare):
-        return luck("input", name, field) < spec.share
-    return f"{field}-{name.removeprefix('run ')}" if spec == "unique" else spec
+class Identities:
+    """The identities of a workflow's runs: what they are made of, read off the scenario once."""
+
+    __slots__ = ("_fields", "_inputs", "_key", "_keys", "_workflow")
+
+    def __init__(self, scenario: Scenario, workflow: str) -> None:
+        program = scenario.workflows[workflow]
+        self._workflow = workflow
+        self._fields = tuple((field, _source(field, spec)) for field, spec in program.input.items())
+        self._key = program.key
+        self._keys = scenario.workload.keys or ()
+        self._inputs = scenario.workload.inputs or ()
+
+    def run(
+        self, luck: Luck, name: str, number: int, key: str | None = None, given: Mapping[str, object] | None = None
+    ) -> RunInfo:
+        """See `run_info`."""
+        fields = {field: source(luck, name) for field, source in self._fields}
+        if (self._keys or self._inputs) and name == f"run {number}":
+            if number <= len(self._keys):
+                key = str(self._keys[number - 1])
+            if number <= len(self._inputs):
+                fields.update(self._inputs[number - 1])
+        if given:
+            fields.update(given)
+        if self._key is not None:
+            if key is None:
+                value = fields.get(self._key)
+                key = str(value) if value is not None else f"{self._key}-{number}"
+            fields[self._key] = key
+        return RunInfo(name, self._workflow, number, key, fields, name)
+
+
+def _source(field: str, spec: object) -> Callable[[Luck, str], object]:
+    """What gives a run of that name its value of the field."""
+    match spec:
+        case InputPool(pool=pool):
+            return lambda luck, name: f"{field}-{int(luck('input', name, field) * pool) + 1}"
+        case InputUniform(uniform=(low, high)):
+            return lambda luck, name: round(low + luck("input", name, field) * (high - low), 2)
+        case InputShare(share=share):
+            return lambda luck, name: luck("input", name, field) < share
+        case "unique":
+            return lambda _, name: f"{field}-{name.removeprefix('run ')}"
+        case value:
+            return lambda _luck, _name: value
 
 
 def share_of(to: int | str | None) -> float | None:
