@@ -87,13 +87,14 @@ class Channel:
     """The calls of one component to the server; volatile, like the component's other state."""
 
     __slots__ = (
-        "_calls", "_count", "_delay", "_receive", "_waiting", "connection", "hear", "lossy", "network",
-        "owner", "pushed", "server",
+        "_calls", "_count", "_delay", "_post", "_receive", "_waiting", "connection", "hear", "lossy", "network",
+        "owner", "pushed", "server", "world",
     )  # fmt: skip
 
     def __init__(self, owner: Component, server: Server, *, lossy: bool) -> None:
         self.owner = owner
         self.server = server
+        self.world = owner.world
         self.network = server.network
         self.lossy = lossy
         """Messages can get lost without a trace (cuts, hangs): calls have deadlines."""
@@ -103,6 +104,7 @@ class Channel:
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
         self._delay = server.delays.call
+        self._post = server.network.post
         self._receive = server.receive
         self.hear = self.answered
         """Takes an answer."""
@@ -114,7 +116,6 @@ class Channel:
         args: tuple[Any, ...],
         on_reply: Callable[[Any], Any] | None,
         policy: CallPolicy,
-        *,
         run: RunInfo | None = None,
         delay: int = 0,
     ) -> Call:
@@ -122,28 +123,32 @@ class Channel:
 
         `delay` is what the call takes on its way on top of the network.
         """
-        self._count += 1
-        now = self.owner.world.now
-        call = Call(self._count, method, args, on_reply, policy, run, now, now + delay)
+        number = self._count = self._count + 1
+        now = self.world.now
+        call = Call(number, method, args, on_reply, policy, run, now, now + delay)
         self._calls[call] = None
         connection = self.connection
-        if connection is None or not connection.open:
+        if connection is None or self.lossy or not connection.open:
             self._attempt(call)
-        else:
-            self._send(connection, call, delay)
+        else:  # `_send`, without the call
+            server = self.server
+            message = (connection, server.incarnation, self, call)
+            self._post(self.owner, server, self._delay + delay, self._receive, message, method, run)
         return call
 
     def repeat(self, call: Call) -> None:
         """The same call once more, after its answer: what a poller does."""
         number = self._count = self._count + 1
         call.number, call.retry = number, None
-        call.first_at = call.leaves_at = self.owner.world.now
+        call.first_at = call.leaves_at = self.world.now
         self._calls[call] = None
         connection = self.connection
-        if connection is None or not connection.open:
+        if connection is None or self.lossy or not connection.open:
             self._attempt(call)
         else:
-            self._send(connection, call, 0)
+            server = self.server
+            message = (connection, server.incarnation, self, call)
+            self._post(self.owner, server, self._delay, self._receive, message, call.method, call.run)
 
     def answered(self, call: Call, answer: Any) -> None:
         if self._calls.pop(call, call) is None and call.on_reply is not None:
@@ -163,12 +168,12 @@ class Channel:
             self._connect()
 
     def _late(self, call: Call) -> int:
-        return max(0, call.leaves_at - self.owner.world.now)
+        return max(0, call.leaves_at - self.world.now)
 
     def _send(self, connection: Connection, call: Call, late: int) -> None:
         server, owner = self.server, self.owner
         args = (connection, server.incarnation, self, call)
-        self.network.post(owner, server, self._delay + late, self._receive, args, call.method, call.run)
+        self._post(owner, server, self._delay + late, self._receive, args, call.method, call.run)
         if self.lossy and not call.policy.long_poll:
             tries = 0 if call.retry is None else call.retry.tries
             owner.after(DEADLINE, self._expired, call, tries, daemon=True)
@@ -213,7 +218,7 @@ class Channel:
                 self._failed(call)
 
     def _failed(self, call: Call) -> None:
-        policy, world = call.policy, self.owner.world
+        policy, world = call.policy, self.world
         retry = call.retry = call.retry or Retry(policy)
         retry.tries += 1
         luck = world.luck("call backoff", self.owner.name, self.owner.incarnation, call.number, retry.tries)
@@ -233,7 +238,7 @@ class Channel:
 
     def hope(self) -> None:
         """The server is back: what waits for its next try matters again."""
-        now = self.owner.world.now
+        now = self.world.now
         for call in self._calls:
             retry = call.retry
             if retry is not None and retry.backoff is not None and retry.backoff.daemon:

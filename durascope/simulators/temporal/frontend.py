@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.simulators.temporal.commands import TaskCompletion
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.matching import Poll, QueueId
+from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.updates import Query
 
@@ -31,7 +31,7 @@ class Frontend:
         self.server = server
         self._throttled = duration("throttle_retry")
         self.methods: dict[str, Callable[..., Any]] = {
-            "poll": self._poll,
+            "poll": server.matching.poll,
             "complete workflow task": self._workflow_task_completed,
             "fail workflow task": self._workflow_task_failed,
             "complete activity": server.activities.completed,
@@ -50,9 +50,6 @@ class Frontend:
         }
 
     # ---- for workers ---------------------------------------------------------------------------------------
-
-    def _poll(self, link: Link, call: Call, queue: QueueId) -> None:
-        self.server.matching.poll(queue, Poll(link, call))
 
     def _workflow_task_completed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion

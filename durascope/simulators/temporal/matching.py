@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.constants import duration, mix
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 
@@ -41,13 +42,15 @@ class QueuedTask:
         """Its own among the run's tasks: what matching's luck is drawn by."""
 
 
-@dataclass(slots=True, eq=False)
 class Poll:
     """A worker that waits for a task of a queue."""
 
-    link: Link
-    call: Call
-    began_at: int = 0
+    __slots__ = ("began_at", "call", "link")
+
+    def __init__(self, link: Link, call: Call, began_at: int) -> None:
+        self.link = link
+        self.call = call
+        self.began_at = began_at
 
 
 @dataclass(slots=True)
@@ -57,6 +60,8 @@ class Backlog:
     partitions: list[deque[QueuedTask]]
     count: int = 0
     """How many tasks have ever been put into it."""
+    waiting: int = 0
+    """How many tasks are in it."""
 
 
 @dataclass(slots=True)
@@ -69,10 +74,11 @@ class MatchingStore:
 class TaskQueue:
     """The volatile half of a queue: who waits, and when a poll last began, or ended with an answer (W4)."""
 
-    __slots__ = ("backlog", "id", "last_poll_at", "polls")
+    __slots__ = ("backlog", "id", "kind", "last_poll_at", "polls")
 
     def __init__(self, queue_id: QueueId, backlog: Backlog) -> None:
         self.id = queue_id
+        self.kind = queue_id[0]
         self.backlog = backlog
         self.polls: deque[Poll] = deque()
         self.last_poll_at: int | None = None
@@ -82,11 +88,12 @@ class Matching:
     """All task queues of the server."""
 
     __slots__ = (
-        "_long_poll", "_window", "partitions", "queues", "server", "store",
+        "_long_poll", "_window", "partitions", "queues", "server", "store", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server, store: MatchingStore, partitions: int) -> None:
+    def __init__(self, server: Server, world: World, store: MatchingStore, partitions: int) -> None:
         self.server = server
+        self.world = world
         self.store = store
         self.partitions = partitions
         self._window = duration("sticky_poller_window")
@@ -133,33 +140,33 @@ class Matching:
         for poll in queue.polls:
             if poll.link.open:
                 return True
-        return queue.last_poll_at is not None and self.server.world.now - queue.last_poll_at <= self._window
+        return queue.last_poll_at is not None and self.world.now - queue.last_poll_at <= self._window
 
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
-        world = self.server.world
+        world = self.world
         if world.full:
             world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
         else:
             world.recorder.count += 1
         polls = queue.polls
         while polls:
-            poll = self._chosen(queue, task)
+            poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
             if poll.link.open:
                 queue.last_poll_at = world.now
-                if not self.server.start_task(task, poll, queue.id[0]):
+                if not self.server.start_task(task, poll, queue.kind):
                     polls.appendleft(poll)
                 return
         backlog = queue.backlog
         backlog.count += 1
+        backlog.waiting += 1
         partition = mix(task.state.luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
 
-    def _chosen(self, queue: TaskQueue, task: QueuedTask) -> Poll:
-        """One of the polls that wait; a sticky queue has one partition, where the first is the first."""
-        polls = queue.polls
-        if queue.id[0] == "sticky" or _of_one_worker(polls):
+    def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
+        """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
+        if _of_one_worker(polls):
             return polls.popleft()
-        luck = self.server.world.luck.drawn(task.state.luck, MATCH[task.kind], task.number)
+        luck = self.world.luck.drawn(task.state.luck, MATCH[task.kind], task.number)
         chosen = int(luck * len(polls))
         poll = polls[chosen]
         del polls[chosen]
@@ -167,20 +174,20 @@ class Matching:
 
     # ---- polls ---------------------------------------------------------------------------------------------
 
-    def poll(self, queue_id: QueueId, poll: Poll) -> None:
+    def poll(self, link: Link, call: Call, queue_id: QueueId) -> None:
         """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
-        queue = self._queue(queue_id)
-        queue.last_poll_at = poll.began_at = self.server.world.now
-        poll.link.queues[queue_id] = None
-        while (task := self._from_backlog(queue)) is not None:
-            if self.server.start_task(task, poll, queue_id[0]):
+        queue = self.queues.get(queue_id) or self._queue(queue_id)
+        now = queue.last_poll_at = self.world.now
+        poll = Poll(link, call, now)
+        link.queues[queue_id] = None
+        while queue.backlog.waiting:
+            if self.server.start_task(self._from_backlog(queue.backlog), poll, queue.kind):
                 return
         queue.polls.append(poll)
 
-    def _from_backlog(self, queue: TaskQueue) -> QueuedTask | None:
-        if not any(queue.backlog.partitions):
-            return None
-        filled = [partition for partition in queue.backlog.partitions if partition]
+    def _from_backlog(self, backlog: Backlog) -> QueuedTask:
+        backlog.waiting -= 1
+        filled = [partition for partition in backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
         state = filled[0][0].state
@@ -199,7 +206,7 @@ class Matching:
 
     def _last_began_at(self, poll: Poll) -> int:
         """A poll that finds nothing is answered after a minute and begins again; no event is spent on that here."""
-        open_for = self.server.world.now - poll.began_at
+        open_for = self.world.now - poll.began_at
         return poll.began_at + open_for // self._long_poll * self._long_poll
 
     def unload(self, queue_id: QueueId) -> None:

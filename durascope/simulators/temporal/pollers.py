@@ -40,11 +40,12 @@ class Poller:
 class Pollers:
     """The poll loops for one kind of task; they never ask for more than there are free slots."""
 
-    __slots__ = ("_held", "_stopped", "busy", "idle", "slots", "take", "worker", "world")
+    __slots__ = ("_channel", "_held", "_stopped", "busy", "idle", "slots", "take", "worker", "world")
 
     def __init__(self, worker: Worker, busy: Sized, slots: int, take: Callable[[Any], Any]) -> None:
         self.worker = worker
         self.world = worker.world
+        self._channel = worker.channel
         self.busy = busy
         """What is in the slots."""
         self.slots = slots
@@ -64,9 +65,9 @@ class Pollers:
         elif not self._stopped:
             self.idle += 1
             if poller.call is None:
-                poller.call = self.worker.channel.call("poll", (poller.queue,), poller.answered, POLLS)
+                poller.call = self._channel.call("poll", (poller.queue,), poller.answered, POLLS)
             else:
-                self.worker.channel.repeat(poller.call)
+                self._channel.repeat(poller.call)
 
     def slot_free(self) -> None:
         if self._held:

@@ -61,11 +61,13 @@ class ServerStore:
 class Link:
     """One worker's (or the client's) connection, as the server sees it."""
 
-    __slots__ = ("channel", "connection", "network", "open", "queues", "server", "worker")
+    __slots__ = ("_delay", "_post", "channel", "connection", "network", "open", "queues", "server", "worker")
 
     def __init__(self, server: Server, connection: Connection) -> None:
         self.server = server
         self.network = server.network
+        self._post = server.network.post
+        self._delay = server.delays.call
         self.connection = connection
         self.worker = connection.client.name
         self.channel: Channel | None = None
@@ -80,10 +82,7 @@ class Link:
         if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
             channel.answered(call, answer)
             return
-        server = self.server
-        self.network.post(
-            server, channel.owner, server.delays.call, channel.hear, (call, answer), call.method, call.run
-        )
+        self._post(self.server, channel.owner, self._delay, channel.hear, (call, answer), call.method, call.run)
 
     def push(self, task: TaskForWorker) -> None:
         """Hands a worker a task that it has not polled for (A12b)."""
@@ -126,7 +125,7 @@ class Server(Component):
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
         self.timers = TimerQueue(self, world, store.timers)
-        self.matching = Matching(self, store.matching, options.server.partitions)
+        self.matching = Matching(self, world, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
         self.workflow_tasks = WorkflowTasks(self)
         self.commands = CommandHandler(self)
@@ -198,16 +197,17 @@ class Server(Component):
 
     def start_task(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
         """A poll and a task have met; False if the task is none any more."""
+        kind, link = task.kind, poll.link
         started: object = None
-        if task.kind == "activity":
-            started = self.activities.start(task.state, task.subject, poll.link.worker)
-        elif task.kind == "workflow":
-            started = self.workflow_tasks.start(task.state, task.subject, poll.link, queue_kind)
+        if kind == "workflow":
+            started = self.workflow_tasks.start(task.state, task.subject, link, queue_kind)
+        elif kind == "activity":
+            started = self.activities.start(task.state, task.subject, link.worker)
         else:
             started = self.updates.start_query(task.state, task.subject, queue_kind)
         if started is None:
             return False
-        poll.link.reply(poll.call, started)
+        link.reply(poll.call, started)
         return True
 
     # ---- transitions ---------------------------------------------------------------------------------------
