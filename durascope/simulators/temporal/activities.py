@@ -29,6 +29,10 @@ HISTORY = "history"
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
 """In the order in which the server takes those of one activity that are due at the same time; an activity that starts
 with its schedule starts a little later all the same."""
+_TO_START: Final = 0
+_TO_CLOSE: Final = 1
+_START_TO_CLOSE: Final = 2
+_HEARTBEAT: Final = 3
 
 
 class ActivityTask:
@@ -53,11 +57,12 @@ class Activities:
     """The activities of every run."""
 
     __slots__ = (
-        "_payload", "server",
+        "_payload", "server", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.world = server.world
         self._payload = limit("payload")
 
     # ---- scheduled and started -----------------------------------------------------------------------------
@@ -66,10 +71,11 @@ class Activities:
         """A ScheduleActivityTask command: the event, with all timeouts filled in (A5)."""
         attributes = command.attributes
         options: ActivityOptions = attributes["options"]
-        timeouts = options.within(state.options.run_timeout)
+        run_timeout = state.options.run_timeout
+        timeouts = options.within(run_timeout) if run_timeout else options.timeouts
         event = state.history.append(
             "ActivityTaskScheduled",
-            self.server.world.now,
+            self.world.now,
             {
                 "activity_id": command.seq,
                 "name": command.name,
@@ -79,11 +85,11 @@ class Activities:
                 "workflow_task_completed_event_id": completed_id,
             },
         )
-        activity = Activity(event, attributes["run"], command.seq, command.name, attributes["key"], options, timeouts)
+        activity = Activity(event, attributes["run"], command.name, attributes["key"], options, timeouts)
         state.activities[event.id] = activity
         if timeouts[0] or timeouts[1]:
-            self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
-            self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
+            self._arm(state, activity, _TO_CLOSE, event.at, timeouts[0])
+            self._arm(state, activity, _TO_START, event.at, timeouts[1])
         return activity
 
     def waits(self, state: MutableState, activity: Activity) -> bool:
@@ -95,19 +101,16 @@ class Activities:
             and state.activities.get(activity.scheduled_id) is activity
         )
 
-    def start(
-        self, state: MutableState, activity: Activity, worker: str, *, eager: bool = False
-    ) -> ActivityTask | None:
+    def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
         if not self.waits(state, activity):
             return None
-        now = self.server.world.now
-        activity.started_at = activity.heartbeat_at = now
+        now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
-        self._arm(state, activity, "start-to-close", now, start_to_close)
+        self._arm(state, activity, _START_TO_CLOSE, now, start_to_close)
         if heartbeat:
-            self._arm(state, activity, "heartbeat", now, heartbeat)
+            self._arm(state, activity, _HEARTBEAT, now, heartbeat)
         if not eager:
             self.set_timer(state)
         return ActivityTask(state, activity)
@@ -125,7 +128,7 @@ class Activities:
         return state, activity
 
     def _refuse(self, task: ActivityTask, link: Link, call: Call) -> None:
-        self.server.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
+        self.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
         link.reply(call, "not found")
 
     def completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
@@ -134,14 +137,16 @@ class Activities:
             self._refuse(task, link, call)
             return
         state, activity = found
-        size = outcome.size or 0
-        if size > self._payload.error:
+        size = outcome.size
+        if size and size > self._payload.error:
             failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
-            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state="non-retryable-failure")
+            attributes = {"failure": failure, "retry_state": "non-retryable-failure"}
+            self._close(state, activity, "ActivityTaskFailed", attributes)
         else:
-            state.payload_warnings += size > self._payload.warn
-            state.history.payload_bytes += size
-            self._close(state, activity, "ActivityTaskCompleted", values=outcome.values, size=outcome.size)
+            if size:
+                state.payload_warnings += size > self._payload.warn
+                state.history.payload_bytes += size
+            self._close(state, activity, "ActivityTaskCompleted", {"values": outcome.values, "size": size})
         self._recorded(state, activity, link, call)
 
     def failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
@@ -152,8 +157,8 @@ class Activities:
         state, activity = found
         why_not = self._retry(state, activity, failure)
         if why_not is not None:
-            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state=why_not)
-        self._recorded(state, activity, link, call, final=why_not is not None)
+            self._close(state, activity, "ActivityTaskFailed", {"failure": failure, "retry_state": why_not})
+        self._recorded(state, activity, link, call, why_not is not None)
 
     def cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
         found = self._reported(task)
@@ -161,7 +166,7 @@ class Activities:
             self._refuse(task, link, call)
             return
         state, activity = found
-        self._close(state, activity, "ActivityTaskCanceled")
+        self._close(state, activity, "ActivityTaskCanceled", {})
         self._recorded(state, activity, link, call)
 
     def heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
@@ -171,12 +176,12 @@ class Activities:
             return
         state, activity = found
         state.heartbeats += 1
-        activity.heartbeat_at = self.server.world.now
+        activity.heartbeat_at = self.world.now
         link.reply(call, "cancel" if activity.cancel_requested else "go on")
 
-    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, *, final: bool = True) -> None:
+    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
         """Ends a report's transition, and answers it."""
-        world = self.server.world
+        world = self.world
         self.server.commit(state)
         if final:
             world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
@@ -188,7 +193,7 @@ class Activities:
 
     def _retry(self, state: MutableState, activity: Activity, failure: Failure) -> str | None:
         """Sets the next attempt up and returns None, or returns why there is none (A3)."""
-        now, policy = self.server.world.now, activity.policy
+        now, policy = self.world.now, activity.policy
         if activity.cancel_requested:
             return "cancel-requested"
         if failure.timeout_type in ("schedule-to-start", "schedule-to-close"):
@@ -214,29 +219,26 @@ class Activities:
         """The backoff is over: the next attempt goes to matching directly (A6)."""
         if state.activities.get(activity.scheduled_id) is not activity:
             return
-        now = self.server.world.now
+        now = self.world.now
         activity.backing_off = False
-        activity.attempt_scheduled_at = now
-        self._arm(state, activity, "schedule-to-start", now, activity.timeouts[1])
+        self._arm(state, activity, _TO_START, now, activity.timeouts[1])
         self.set_timer(state)
-        self.server.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
+        self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
         self.server.transfer.dispatch(state, activity)
 
-    def _arm(self, state: MutableState, activity: Activity, type_: str, since: int, timeout: int) -> None:
+    def _arm(self, state: MutableState, activity: Activity, number: int, since: int, timeout: int) -> None:
         if timeout:
-            entry = (since + timeout, activity.scheduled_id, TIMEOUTS.index(type_), activity.attempt)
-            heappush(state.activity_timeouts, entry)
+            heappush(state.activity_timeouts, (since + timeout, activity.scheduled_id, number, activity.attempt))
 
     def _holds(self, state: MutableState, entry: tuple[int, int, int, int]) -> Activity | None:
         """The activity that this timeout still concerns."""
         _, scheduled_id, number, attempt = entry
-        type_ = TIMEOUTS[number]
         activity = state.activities.get(scheduled_id)
-        if activity is None or type_ == "schedule-to-close":
+        if activity is None or number == _TO_CLOSE:
             return activity
         if activity.attempt != attempt or activity.backing_off:
             return None
-        return activity if (activity.started_at is None) == (type_ == "schedule-to-start") else None
+        return activity if (activity.started_at is None) == (number == _TO_START) else None
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""
@@ -252,7 +254,7 @@ class Activities:
 
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""
-        now, heap = self.server.world.now, state.activity_timeouts
+        now, heap = self.world.now, state.activity_timeouts
         closed: list[Activity] = []
         retried: list[Activity] = []
         while heap and heap[0][0] <= now:
@@ -262,15 +264,15 @@ class Activities:
                 continue
             type_ = TIMEOUTS[entry[2]]
             if type_ == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
-                self._arm(state, activity, "heartbeat", activity.heartbeat_at, activity.timeouts[3])
+                self._arm(state, activity, _HEARTBEAT, activity.heartbeat_at, activity.timeouts[3])
                 continue
             (closed if self._timed_out(state, activity, type_) else retried).append(activity)
         self.set_timer(state)
         self.server.commit(state)
         for activity in retried:
-            self.server.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
+            self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
         for activity in closed:
-            self.server.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
+            self.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
 
     def _timed_out(self, state: MutableState, activity: Activity, type_: str) -> bool:
         """Whether the timeout closes the activity, rather than to lead to a retry (A4)."""
@@ -280,7 +282,7 @@ class Activities:
             return False
         if why_not == "timeout" and type_ in ("start-to-close", "heartbeat"):
             type_ = "schedule-to-close"
-        self._close(state, activity, "ActivityTaskTimedOut", timeout_type=type_, retry_state=why_not)
+        self._close(state, activity, "ActivityTaskTimedOut", {"timeout_type": type_, "retry_state": why_not})
         return True
 
     # ---- closed --------------------------------------------------------------------------------------------
@@ -293,7 +295,7 @@ class Activities:
         activity = state.activities.get(scheduled_id)
         event = state.history.append(
             "ActivityTaskCancelRequested",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": scheduled_id,
                 "name": state.history.events[scheduled_id - 1].attributes["name"],
@@ -313,7 +315,7 @@ class Activities:
         self._forget(state, activity)
         state.history.hold(
             "ActivityTaskCanceled",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": activity.scheduled_id,
                 "started": None,
@@ -325,26 +327,36 @@ class Activities:
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
         del state.activities[activity.scheduled_id]
+        timers = self.server.timers
         if activity.retry_timer is not None:
-            self.server.timers.discard(activity.retry_timer)
-        self.set_timer(state)
+            timers.discard(activity.retry_timer)
+        if state.activities:
+            self.set_timer(state)
+        else:  # no timeout holds any more
+            state.activity_timeouts.clear()
+            for task in state.activity_timers:
+                timers.cancel(task)
 
-    def _close(self, state: MutableState, activity: Activity, kind: str, **attributes: Any) -> None:
+    def _close(self, state: MutableState, activity: Activity, kind: str, attributes: dict[str, Any]) -> None:
+        """Writes its start and its end, which has these attributes beside those of every end."""
         self._forget(state, activity)
+        record = state.history.append if state.wft is None else state.record
         started: HistoryEvent | None = None
-        now, name = self.server.world.now, activity.name
+        scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
         if activity.started_at is not None:
-            started = state.record(
+            started = record(
                 "ActivityTaskStarted",
                 activity.started_at,
-                scheduled_event_id=activity.scheduled_id,
-                name=name,
-                attempt=activity.attempt,
-                identity=activity.worker,
-                last_failure=activity.last_failure,
+                {
+                    "scheduled_event_id": scheduled_id,
+                    "name": name,
+                    "attempt": activity.attempt,
+                    "identity": worker,
+                    "last_failure": activity.last_failure,
+                },
             )
-        state.record(kind, now, scheduled_event_id=activity.scheduled_id, started=started, name=name,
-                     identity=activity.worker, **attributes)  # fmt: skip
+        common = {"scheduled_event_id": scheduled_id, "started": started, "name": name, "identity": worker}
+        record(kind, self.world.now, common | attributes)
         if state.wft is None:
             self.server.workflow_tasks.schedule(state)
 

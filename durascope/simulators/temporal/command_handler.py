@@ -100,7 +100,7 @@ class CommandHandler:
         started: list[ActivityTask] = []
         for activity in self._pushes:
             if len(started) < eager and activity.queue == state.queue and self.server.activities.waits(state, activity):
-                task = self.server.activities.start(state, activity, link.worker, eager=True)
+                task = self.server.activities.start(state, activity, link.worker, True)
                 if task is not None:
                     started.append(task)
             else:

@@ -147,7 +147,7 @@ class Executions:
         if state.signals >= self._signals:
             return False
         state.signals += 1
-        state.record("WorkflowExecutionSignaled", self.server.world.now, **_signal(name, payload, sender))
+        state.record("WorkflowExecutionSignaled", self.server.world.now, _signal(name, payload, sender))
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         return True
@@ -156,7 +156,7 @@ class Executions:
         if state.cancel_requested:
             return
         state.cancel_requested = True
-        state.record("WorkflowExecutionCancelRequested", self.server.world.now, sender=sender)
+        state.record("WorkflowExecutionCancelRequested", self.server.world.now, {"sender": sender})
         self.server.timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")

@@ -126,7 +126,9 @@ class Matching:
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
         number = activity.scheduled_id * 1000 + activity.attempt
-        self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity, number))
+        queue_id = ("activity", activity.queue)
+        queue = self.queues.get(queue_id) or self._queue(queue_id)
+        self._add(queue, QueuedTask("activity", state, activity, number))
 
     def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
         if kind == "sticky":

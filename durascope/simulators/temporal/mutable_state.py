@@ -52,20 +52,17 @@ class Activity:
     """A pending activity (A1)."""
 
     __slots__ = (
-        "attempt", "attempt_scheduled_at", "backing_off", "cancel_requested", "event", "heartbeat_at", "key",
-        "last_failure", "name", "policy", "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "seq",
-        "started_at", "step", "timeouts", "worker",
+        "attempt", "backing_off", "cancel_requested", "heartbeat_at", "key", "last_failure", "name", "policy",
+        "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "started_at", "step", "timeouts", "worker",
     )  # fmt: skip
 
     def __init__(
-        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, options: ActivityOptions,
+        self, event: HistoryEvent, run: RunInfo, name: str, key: str, options: ActivityOptions,
         timeouts: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
-        self.event = event
         self.scheduled_id = event.id
         self.run = run
         """Whose step it is: the run's, or that of a request which an entity works off."""
-        self.seq = seq
         self.name = name
         self.key = key
         self.step = options.step
@@ -75,7 +72,6 @@ class Activity:
         """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
         self.scheduled_at = event.at
         self.attempt = 1
-        self.attempt_scheduled_at = event.at
         self.started_at: int | None = None
         self.heartbeat_at = 0
         self.worker = ""
@@ -221,7 +217,7 @@ class MutableState:
         """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
         return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
-    def record(self, kind: str, at: int, **attributes: Any) -> HistoryEvent:
+    def record(self, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
         """Appends an event, or buffers it while a workflow task is started (§5)."""
         wft = self.wft
         if wft is not None:

@@ -113,6 +113,7 @@ class Server(Component):
         keep: Callable[[MutableState], Any],
         queue_of: Callable[[str], str],
     ) -> None:
+        self.world = world
         self.network = network
         self.store = store
         self.options = options

@@ -22,6 +22,7 @@ from durascope.simulators.temporal.constants import duration
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
 
+NEVER: Final = 1 << 62
 MANY: Final = 4096
 """So many stale tasks are remembered, the latest."""
 
@@ -41,8 +42,8 @@ class TimerTask:
         self.live = False
         self.entry = 0
         """The number of its entry in the queue."""
-        self.entry_at = -1
-        """The time of that entry; -1: it has none."""
+        self.entry_at = NEVER
+        """The time of that entry; `NEVER`: it has none."""
 
 
 @dataclass(slots=True)
@@ -108,8 +109,10 @@ class TimerQueue:
         else:
             task.live = True
             self.store.live += 1
-        task.at, task.handler, task.subject = at, handler, subject
-        if task.entry_at < 0 or task.entry_at > at:
+        task.at = at
+        task.handler = handler
+        task.subject = subject
+        if task.entry_at > at:
             self._enter(task, at)
         elif self._armed is None:
             self._arm()
@@ -175,7 +178,7 @@ class TimerQueue:
                 heappop(entries)
             elif not task.live:
                 heappop(entries)
-                task.entry_at = -1
+                task.entry_at = NEVER
             elif task.at > at:
                 heappop(entries)
                 self.store.count += 1
@@ -201,7 +204,7 @@ class TimerQueue:
         try:
             while (at := self._first()) is not None and at <= now:
                 task = heappop(self.store.entries)[2]
-                task.entry_at = -1
+                task.entry_at = NEVER
                 task.live = False
                 self.store.live -= 1
                 self.server.timer_due(task)
