@@ -10,6 +10,7 @@ from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import CLOSES, Command
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.timer_queue import TimerTask
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
@@ -66,6 +67,7 @@ class Executions:
             store.last_run_id, options, luck, server.queue_of(options.run.workflow),
             options.task_timeout(server.options.workflow_task_timeout), started_at=now,
         )  # fmt: skip
+        state.wft_timer = TimerTask(state)
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id
         if request_id:
@@ -115,7 +117,7 @@ class Executions:
         server.workflow_tasks.begin(state, task, link.worker)
         state.history.events[0].attributes["eager_execution_accepted"] = True
         server.commit(state)
-        link.push(server.workflow_tasks.for_worker(state, task, full=True))
+        link.push(server.workflow_tasks.for_worker(state, task, True))
 
     def first_workflow_task(self, state: MutableState, _: Any) -> None:
         """A delayed first task is due, or a child's follows its start."""

@@ -54,11 +54,12 @@ class Frontend:
     def _workflow_task_completed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion
     ) -> None:
-        state = self.server.store.runs.get(run_id)
+        server = self.server
+        state = server.store.runs.get(run_id)
         if state is None or state.wft is not task or task.started_at is None:
             link.reply(call, "not found")
         else:
-            self.server.workflow_tasks.completed(state, task, link, call, done)
+            server.workflow_tasks.completed(state, task, link, call, done)
 
     def _workflow_task_failed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, cause: str, message: str

@@ -168,7 +168,7 @@ class MutableState:
     wft_attempt: int = 1
     sticky: tuple[str, int] | None = None
     """The sticky queue and its schedule-to-start timeout (W2)."""
-    wft_timer: TimerTask | None = None
+    wft_timer: TimerTask = field(init=False)
     """Of the pending task: not started in time (sticky), or not closed in time."""
     previous_started_id: int = 0
     activities: dict[int, Activity] = field(default_factory=_dict)
