@@ -49,10 +49,10 @@ class ActivityExecution:
             self._limit = self.worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
 
     def _ended(self, outcome: Outcome) -> None:
-        if outcome.ok:
+        if outcome.error is None:
             self._report("complete activity", outcome)
         else:
-            failure = Failure(outcome.error or "error", retryable=outcome.retryable, retry_after=outcome.retry_after)
+            failure = Failure(outcome.error, retryable=outcome.retryable, retry_after=outcome.retry_after)
             self._report("fail activity", failure)
 
     def _report(self, method: str, content: Outcome | Failure | None) -> None:
@@ -61,14 +61,15 @@ class ActivityExecution:
 
     def _stop(self) -> None:
         self._over = True
+        worker = self.worker
         body, self.body = self.body, None
         if body is not None and not body.over:
             body.cancel()
         if self._beat is not None:
-            self.worker.cancel(self._beat)
+            worker.cancel(self._beat)
         if self._limit is not None:
-            self.worker.cancel(self._limit)
-        self.worker.activity_over(self)
+            worker.cancel(self._limit)
+        worker.activity_over(self)
 
     # ---- heartbeats ----------------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Poller:
 class Pollers:
     """The poll loops for one kind of task; they never ask for more than there are free slots."""
 
-    __slots__ = ("_channel", "_held", "_stopped", "busy", "idle", "slots", "take", "worker", "world")
+    __slots__ = ("_channel", "_stopped", "busy", "held", "idle", "slots", "take", "worker", "world")
 
     def __init__(self, worker: Worker, busy: Sized, slots: int, take: Callable[[Any], Any]) -> None:
         self.worker = worker
@@ -52,7 +52,8 @@ class Pollers:
         self.take = take
         self.idle = 0
         """Polls that wait at the server."""
-        self._held: deque[Poller] = deque()
+        self.held: deque[Poller] = deque()
+        """Poll loops that wait for a slot."""
         self._stopped = False
 
     def add(self, queue: QueueId) -> None:
@@ -61,7 +62,7 @@ class Pollers:
     def poll(self, poller: Poller) -> None:
         busy = len(self.busy)
         if busy and busy + self.idle >= self.slots:
-            self._held.append(poller)
+            self.held.append(poller)
         elif not self._stopped:
             self.idle += 1
             if poller.call is None:
@@ -70,8 +71,8 @@ class Pollers:
                 self._channel.repeat(poller.call)
 
     def slot_free(self) -> None:
-        if self._held:
-            self.poll(self._held.popleft())
+        if self.held:
+            self.poll(self.held.popleft())
 
     def stop(self) -> None:
         """The worker stops: no poll goes out any more."""

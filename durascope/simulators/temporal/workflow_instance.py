@@ -102,8 +102,9 @@ class WorkflowInstance:
 
     def next_seq(self, kind: str) -> int:
         """The SDK's counters: activities and local activities share one (E5)."""
-        self.seqs[kind] += 1
-        return self.seqs[kind]
+        seqs = self.seqs
+        seq = seqs[kind] = seqs[kind] + 1
+        return seq
 
     def close(self) -> None:
         """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""
@@ -123,13 +124,14 @@ class WorkflowInstance:
             for number, sequence in enumerate(sequences):
                 self.replaying = number < last
                 following = sequences[number + 1] if number + 1 < len(sequences) else ()
-                yield from self._activate(*self._jobs(sequence, following, task, last=number == last))
+                patches, messages, others = self._jobs(sequence, following, task, number == last)
+                yield from self._activate(patches, messages, others)
                 if self.core_jobs:
                     yield from self._core()
             self.replaying = False
             while (self.local or self.local_news) and not self.finished and task.task is not None:
                 if not self.local_news and (yield None) == HEARTBEAT:
-                    return self._completion(wants_another=True)
+                    return self._completion(True)
                 news, self.local_news = self.local_news, []
                 for job in news:
                     yield from self._activate((), (), (job,))
@@ -140,16 +142,16 @@ class WorkflowInstance:
             return TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=str(failure))
         return self._completion()
 
-    def _completion(self, *, wants_another: bool = False) -> TaskCompletion:
+    def _completion(self, wants_another: bool = False) -> TaskCompletion:
         commands = list(self.outgoing)
         if any(map(_WITHDRAWN, commands)):
             commands = [command for command in commands if not command.withdrawn]
             self.outgoing = deque(commands)
         self.sent = len(commands)
-        return TaskCompletion(commands, wants_another=wants_another, waits=tuple(self.waits))
+        return TaskCompletion(commands, wants_another, self.waits)
 
     def _jobs(
-        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker, *, last: bool
+        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker, last: bool
     ) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
         """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
@@ -158,12 +160,13 @@ class WorkflowInstance:
         patches: list[Job] = []
         messages: list[Job] = []
         others: list[Job] = []
+        how = _APPLY
         for event in sequence:
-            apply = _APPLY.get(event.kind)
-            if apply is not None:
-                apply(self, event, messages, others)
+            kind = event.kind
+            if kind in how:
+                how[kind](self, event, messages, others)
         processed, written = sequence[-1].id, task.last_written_id
-        self.processed = min(processed, written)
+        self.processed = processed if processed < written else written
         if following:
             self._peek(following, patches, messages)
         if last:
@@ -201,11 +204,13 @@ class WorkflowInstance:
 
     # ---- activations ---------------------------------------------------------------------------------------
 
-    def _activate(self, *job_sets: Sequence[Job]) -> Generator[Block, Any, None]:
+    def _activate(
+        self, patches: Sequence[Job], messages: Sequence[Job], others: Sequence[Job]
+    ) -> Generator[Block, Any, None]:
         """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
         self.activations += 1
         loop = self.loop
-        for number, jobs in enumerate(job_sets):
+        for jobs in (patches, messages, others):
             if not jobs:
                 continue
             for fn, args in jobs:
@@ -217,7 +222,7 @@ class WorkflowInstance:
                 if block is not None:
                     yield block
                     loop.unblock()
-                elif not (self.conditions and number and self._check_conditions()):
+                elif not self.conditions or jobs is patches or not self._check_conditions():
                     break
         if self.issued:
             self._take_commands()
@@ -244,9 +249,10 @@ class WorkflowInstance:
             return
         closing: Command | None = None
         for command in issued:
-            if command.kind in CLOSES:
+            kind = command.kind
+            if kind in CLOSES:
                 closing = closing or command
-            elif command.kind in _NOT_SENT_AS_ISSUED:
+            elif kind in _NOT_SENT_AS_ISSUED:
                 self._take(command)
             else:
                 self.outgoing.append(command)
@@ -363,6 +369,25 @@ class WorkflowInstance:
 
     # ---- events --------------------------------------------------------------------------------------------
 
+    def _match_activity(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
+        """`_match` for what is there most often, and nearly always fits."""
+        outgoing, a = self.outgoing, event.attributes
+        command = outgoing[0] if outgoing else None
+        if (
+            command is None
+            or command.seq != a["activity_id"]
+            or command.name != a["name"]
+            or command.kind != "ScheduleActivityTask"
+            or command.withdrawn
+        ):
+            self._match(event, messages, others)
+            return
+        outgoing.popleft()
+        handle, command.handle = command.handle, None
+        if handle is not None:
+            handle.event_id = event.id
+            self.machines[event.id] = handle
+
     def _match(self, event: HistoryEvent, _messages: list[Job], _others: list[Job]) -> None:
         """A command event must be what the code asked for next (§10)."""
         command = self._next_command(event)
@@ -462,9 +487,11 @@ class WorkflowInstance:
         if activity.resolved:
             return
         activity.resolved = True
-        match event.kind:
-            case "ActivityTaskCompleted":
-                others.append((activity.settle, (a["values"], None)))
+        kind = event.kind
+        if kind == "ActivityTaskCompleted":
+            others.append((activity.settle, (a["values"], None)))
+            return
+        match kind:
             case "ActivityTaskCanceled":
                 others.append((activity.settle, (None, Failure("cancelled", "canceled", retryable=False))))
             case "ActivityTaskFailed":
@@ -550,7 +577,7 @@ _APPLY: Final[dict[str, Callable[[WorkflowInstance, HistoryEvent, list[Job], lis
     "SignalExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
     "ExternalWorkflowExecutionCancelRequested": WorkflowInstance._external_done,
     "RequestCancelExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
-    "ActivityTaskScheduled": WorkflowInstance._match,
+    "ActivityTaskScheduled": WorkflowInstance._match_activity,
     "ActivityTaskCancelRequested": WorkflowInstance._match,
     "TimerStarted": WorkflowInstance._match,
     "MarkerRecorded": WorkflowInstance._match,
