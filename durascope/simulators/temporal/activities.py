@@ -108,11 +108,16 @@ class Activities:
         now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
+        timeouts, before = state.activity_timeouts, len(state.activity_timeouts)
         self._arm(state, activity, _START_TO_CLOSE, now, start_to_close)
         if heartbeat:
             self._arm(state, activity, _HEARTBEAT, now, heartbeat)
-        if not eager:
+        if eager:
+            pass
+        elif before:
             self.set_timer(state)
+        elif timeouts:  # the first is one of these: it holds
+            self._time(state, timeouts[0])
         return ActivityTask(state, activity)
 
     # ---- what workers report -------------------------------------------------------------------------------
@@ -242,15 +247,18 @@ class Activities:
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""
-        heap, timers = state.activity_timeouts, self.server.timers
+        heap = state.activity_timeouts
         while heap and self._holds(state, heap[0]) is None:
             heappop(heap)
         if heap:
-            first = heap[0]
-            timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
+            self._time(state, heap[0])
         else:
+            timers = self.server.timers
             for task in state.activity_timers:
                 timers.cancel(task)
+
+    def _time(self, state: MutableState, first: tuple[int, int, int, int]) -> None:
+        self.server.timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
 
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.kernel.component import Component
@@ -65,11 +66,11 @@ class Retry:
 class Call:
     """One call under way."""
 
-    __slots__ = ("args", "first_at", "leaves_at", "method", "number", "on_reply", "policy", "retry", "run")
+    __slots__ = ("args", "delay", "first_at", "method", "number", "on_reply", "policy", "retry", "run")
 
     def __init__(
         self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any] | None,
-        policy: CallPolicy, run: RunInfo | None, now: int, leaves_at: int,
+        policy: CallPolicy, run: RunInfo | None = None, now: int = 0, delay: int = 0,
     ) -> None:  # fmt: skip
         self.number = number
         self.method = method
@@ -78,8 +79,8 @@ class Call:
         self.policy = policy
         self.run = run
         self.first_at = now
-        self.leaves_at = leaves_at
-        """It spends the time until then before the network."""
+        self.delay = delay
+        """How long it has been on its way before it comes to the network."""
         self.retry: Retry | None = None
 
 
@@ -124,8 +125,7 @@ class Channel:
         `delay` is what the call takes on its way on top of the network.
         """
         number = self._count = self._count + 1
-        now = self.world.now
-        call = Call(number, method, args, on_reply, policy, run, now, now + delay)
+        call = Call(number, method, args, on_reply, policy, run, self.world.now, delay)
         self._calls[call] = None
         connection = self.connection
         if connection is None or self.lossy or not connection.open:
@@ -137,10 +137,9 @@ class Channel:
         return call
 
     def repeat(self, call: Call) -> None:
-        """The same call once more, after its answer: what a poller does."""
-        number = self._count = self._count + 1
-        call.number, call.retry = number, None
-        call.first_at = call.leaves_at = self.world.now
+        """Makes a call that nobody has made yet, or that has been answered, once more: what a poller does."""
+        call.number = self._count = self._count + 1
+        call.retry = None
         self._calls[call] = None
         connection = self.connection
         if connection is None or self.lossy or not connection.open:
@@ -168,7 +167,7 @@ class Channel:
             self._connect()
 
     def _late(self, call: Call) -> int:
-        return max(0, call.leaves_at - self.world.now)
+        return max(0, call.first_at + call.delay - self.world.now)
 
     def _send(self, connection: Connection, call: Call, late: int) -> None:
         server, owner = self.server, self.owner
@@ -185,7 +184,7 @@ class Channel:
 
     def _connect(self) -> None:
         self.connection = self.network.connect(
-            self.owner, self.server, self._delay, self.server.accept, on_refused=self._refused
+            self.owner, self.server, self._delay, partial(self.server.accept, self), on_refused=self._refused
         )
         self.connection.on_lost[self.owner] = self._lost
         self.owner.after(self._delay * 2, self._connected, self.connection)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durascope.simulators.temporal.commands import TaskCompletion
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
@@ -32,7 +31,7 @@ class Frontend:
         self._throttled = duration("throttle_retry")
         self.methods: dict[str, Callable[..., Any]] = {
             "poll": server.matching.poll,
-            "complete workflow task": self._workflow_task_completed,
+            "complete workflow task": server.workflow_tasks.completed,
             "fail workflow task": self._workflow_task_failed,
             "complete activity": server.activities.completed,
             "fail activity": server.activities.failed,
@@ -50,16 +49,6 @@ class Frontend:
         }
 
     # ---- for workers ---------------------------------------------------------------------------------------
-
-    def _workflow_task_completed(
-        self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion
-    ) -> None:
-        server = self.server
-        state = server.store.runs.get(run_id)
-        if state is None or state.wft is not task or task.started_at is None:
-            link.reply(call, "not found")
-        else:
-            server.workflow_tasks.completed(state, task, link, call, done)
 
     def _workflow_task_failed(
         self, link: Link, call: Call, run_id: int, task: WorkflowTask, cause: str, message: str

@@ -105,9 +105,12 @@ class Parent:
     abandoned: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class StartOptions:
-    """What a run is started with; a run that continues or retries another takes over most of it."""
+    """What a run is started with; a run that continues or retries another takes over most of it.
+
+    Nothing of it is ever changed; that it is not frozen only makes it cheaper to make.
+    """
 
     run: RunInfo
     workflow_id: str

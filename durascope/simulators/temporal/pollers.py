@@ -22,7 +22,7 @@ class Poller:
     def __init__(self, pollers: Pollers, queue: QueueId) -> None:
         self.pollers = pollers
         self.queue = queue
-        self.call: Call | None = None
+        self.call = Call(0, "poll", (queue,), self.answered, POLLS)
 
     def answered(self, task: Any) -> None:
         """The poll has found a task; the next poll goes out as soon as there is a slot for another."""
@@ -65,10 +65,7 @@ class Pollers:
             self.held.append(poller)
         elif not self._stopped:
             self.idle += 1
-            if poller.call is None:
-                poller.call = self._channel.call("poll", (poller.queue,), poller.answered, POLLS)
-            else:
-                self._channel.repeat(poller.call)
+            self._channel.repeat(poller.call)
 
     def slot_free(self) -> None:
         if self.held:

@@ -61,37 +61,39 @@ class ServerStore:
 class Link:
     """One worker's (or the client's) connection, as the server sees it."""
 
-    __slots__ = ("_delay", "_post", "channel", "connection", "network", "open", "queues", "server", "worker")
+    __slots__ = (
+        "_caller", "_delay", "_hear", "_post", "channel", "connection", "network", "open", "queues", "server", "worker",
+    )  # fmt: skip
 
-    def __init__(self, server: Server, connection: Connection) -> None:
+    def __init__(self, server: Server, channel: Channel, connection: Connection) -> None:
         self.server = server
         self.network = server.network
         self._post = server.network.post
         self._delay = server.delays.call
         self.connection = connection
         self.worker = connection.client.name
-        self.channel: Channel | None = None
+        self.channel = channel
+        self._caller = channel.owner
+        self._hear = channel.hear
         self.queues: dict[QueueId, None] = {}
         self.open = True
 
     def reply(self, call: Call, answer: Any) -> None:
         """Answers a call; a caller that is gone will not hear it."""
-        channel = self.channel
-        if channel is None or not self.open:
+        if not self.open:
             return
         if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
-            channel.answered(call, answer)
+            self._hear(call, answer)
             return
-        self._post(self.server, channel.owner, self._delay, channel.hear, (call, answer), call.method, call.run)
+        self._post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
 
     def push(self, task: TaskForWorker) -> None:
         """Hands a worker a task that it has not polled for (A12b)."""
         channel = self.channel
-        if channel is not None:
-            self.network.send(
-                self.server, channel.owner, self.server.delays.call, channel.pushed, task,
-                what="start workflow: answer", run=task.run,
-            )  # fmt: skip
+        self.network.send(
+            self.server, channel.owner, self.server.delays.call, channel.pushed, task,
+            what="start workflow: answer", run=task.run,
+        )  # fmt: skip
 
 
 class Server(Component):
@@ -169,8 +171,8 @@ class Server(Component):
 
     # ---- connections ---------------------------------------------------------------------------------------
 
-    def accept(self, connection: Connection) -> None:
-        link = self.links[connection] = Link(self, connection)
+    def accept(self, channel: Channel, connection: Connection) -> None:
+        link = self.links[connection] = Link(self, channel, connection)
         connection.on_lost[self] = lambda: self._lost(link)
 
     def _lost(self, link: Link) -> None:
@@ -184,9 +186,8 @@ class Server(Component):
             return
         link = self.links.get(connection)
         if link is None:  # the caller has died since: what it said still counts, an answer has no reader
-            link = Link(self, connection)
+            link = Link(self, channel, connection)
             link.open = False
-        link.channel = channel
         self._api[call.method](link, call, *call.args)
 
     # ---- tasks that have become due, or found a worker -----------------------------------------------------

@@ -56,7 +56,7 @@ class Processing:
         """Whether the code begins again from the top."""
         self.buffered: TaskForWorker | None = None
         """Another task of the same run that came meanwhile."""
-        self.steps: Generator[Block | None, str, TaskCompletion] = instance.process(task)
+        self.steps: Generator[Block | None, str | None, TaskCompletion] = instance.process(task)
         self.heartbeat: Callback | None = None
         self.waits_for_local = False
         self.activation = 0
@@ -139,7 +139,15 @@ class Worker(Component):
                 self._fetch_history(task)
                 return
             instance = WorkflowInstance(self, run_id, task.options, self.code[task.run.workflow])
-        self._process(task, instance)
+        processing = self.tasks[run_id] = Processing(task, instance)
+        world = self.world
+        if world.full:
+            world.emit(self.name, _WORK_STARTED, task.run, detail="query" if task.task is None else "workflow task")
+        else:
+            world.recorder.count += 1
+        if processing.replays:
+            world.emit(self.name, Kind.REPLAY_STARTED, task.run)
+        self._go_on(processing, None)
 
     def _fetch_history(self, task: TaskForWorker) -> None:
         came = partial(self._history_came, task)
@@ -155,21 +163,10 @@ class Worker(Component):
         task.full = True
         self._take_workflow_task(task)
 
-    def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
-        processing = self.tasks[task.run_id] = Processing(task, instance)
-        world = self.world
-        if world.full:
-            world.emit(self.name, _WORK_STARTED, task.run, detail="query" if task.task is None else "workflow task")
-        else:
-            world.recorder.count += 1
-        if processing.replays:
-            world.emit(self.name, Kind.REPLAY_STARTED, task.run)
-        self._go_on(processing, "")
-
-    def _go_on(self, processing: Processing, news: str) -> None:
+    def _go_on(self, processing: Processing, news: str | None) -> None:
         """Runs the code on: until it is busy, waits for local activities, or has done its task."""
         try:
-            step = processing.steps.send(news) if news else next(processing.steps)
+            step = processing.steps.send(news)
         except StopIteration as end:
             self._done(processing, end.value)
             return
@@ -197,7 +194,7 @@ class Worker(Component):
 
     def _computed(self, processing: Processing, block: Block, attempt: int) -> None:
         self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.run, block.name, attempt)
-        self._go_on(processing, "")
+        self._go_on(processing, None)
 
     def _deadlocked(self, processing: Processing) -> None:
         processing.steps.close()

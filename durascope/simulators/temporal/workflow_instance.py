@@ -112,7 +112,7 @@ class WorkflowInstance:
 
     # ---- one workflow task ---------------------------------------------------------------------------------
 
-    def process(self, task: TaskForWorker) -> Generator[Block | None, str, TaskCompletion]:
+    def process(self, task: TaskForWorker) -> Generator[Block | None, str | None, TaskCompletion]:
         """Applies a task; yields `Block` while the code is busy, None while it waits for local activities."""
         self.waits = []
         try:

@@ -208,9 +208,14 @@ class WorkflowTasks:
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def completed(self, state: MutableState, task: WorkflowTask, link: Link, call: Call, done: TaskCompletion) -> None:
+    def completed(self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion) -> None:
         """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
-        server, history = self.server, state.history
+        server = self.server
+        state = server.store.runs.get(run_id)
+        if state is None or state.wft is not task or task.started_at is None:
+            link.reply(call, "not found")
+            return
+        history = state.history
         if history.buffer and any(command.kind in CLOSES for command in done.commands):
             self.failed(state, task, "unhandled-command", "UnhandledCommand")
             link.reply(call, "failed")
