@@ -10,7 +10,6 @@ from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import CLOSES, Command
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.timer_queue import TimerTask
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
@@ -65,9 +64,8 @@ class Executions:
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
             store.last_run_id, options, luck, server.queue_of(options.run.workflow),
-            options.task_timeout(server.options.workflow_task_timeout), started_at=now,
+            options.task_timeout(server.options.workflow_task_timeout), now,
         )  # fmt: skip
-        state.wft_timer = TimerTask(state)
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id
         if request_id:
