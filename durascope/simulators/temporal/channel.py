@@ -88,7 +88,7 @@ class Channel:
     """The calls of one component to the server; volatile, like the component's other state."""
 
     __slots__ = (
-        "_calls", "_count", "_delay", "_post", "_receive", "_waiting", "connection", "hear", "lossy", "network",
+        "_calls", "_count", "_delay", "_receive", "_waiting", "connection", "hear", "lossy", "network",
         "owner", "pushed", "server", "world",
     )  # fmt: skip
 
@@ -105,7 +105,6 @@ class Channel:
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
         self._delay = server.delays.call
-        self._post = server.network.post
         self._receive = server.receive
         self.hear = self.answered
         """Takes an answer."""
@@ -133,7 +132,7 @@ class Channel:
         else:  # `_send`, without the call
             server = self.server
             message = (connection, server.incarnation, self, call)
-            self._post(self.owner, server, self._delay + delay, self._receive, message, method, run)
+            self.network.post(self.owner, server, self._delay + delay, self._receive, message, method, run)
         return call
 
     def repeat(self, call: Call) -> None:
@@ -147,11 +146,12 @@ class Channel:
         else:
             server = self.server
             message = (connection, server.incarnation, self, call)
-            self._post(self.owner, server, self._delay, self._receive, message, call.method, call.run)
+            self.network.post(self.owner, server, self._delay, self._receive, message, call.method, call.run)
 
     def answered(self, call: Call, answer: Any) -> None:
-        if self._calls.pop(call, call) is None and call.on_reply is not None:
-            call.on_reply(answer)
+        on_reply = call.on_reply
+        if self._calls.pop(call, call) is None and on_reply is not None:
+            on_reply(answer)
 
     # ---- attempts ------------------------------------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class Channel:
     def _send(self, connection: Connection, call: Call, late: int) -> None:
         server, owner = self.server, self.owner
         args = (connection, server.incarnation, self, call)
-        self._post(owner, server, self._delay + late, self._receive, args, call.method, call.run)
+        self.network.post(owner, server, self._delay + late, self._receive, args, call.method, call.run)
         if self.lossy and not call.policy.long_poll:
             tries = 0 if call.retry is None else call.retry.tries
             owner.after(DEADLINE, self._expired, call, tries, daemon=True)

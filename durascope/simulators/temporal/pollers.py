@@ -33,7 +33,8 @@ class Poller:
             world.emit(pollers.worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
         else:
             world.recorder.count += 1
-        pollers.take(task)
+        take = pollers.take
+        take(task)
         pollers.poll(self)
 
 

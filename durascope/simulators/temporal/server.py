@@ -62,13 +62,12 @@ class Link:
     """One worker's (or the client's) connection, as the server sees it."""
 
     __slots__ = (
-        "_caller", "_delay", "_hear", "_post", "channel", "connection", "network", "open", "queues", "server", "worker",
+        "_caller", "_delay", "_hear", "channel", "connection", "network", "open", "queues", "server", "worker",
     )  # fmt: skip
 
     def __init__(self, server: Server, channel: Channel, connection: Connection) -> None:
         self.server = server
         self.network = server.network
-        self._post = server.network.post
         self._delay = server.delays.call
         self.connection = connection
         self.worker = connection.client.name
@@ -85,7 +84,7 @@ class Link:
         if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
             self._hear(call, answer)
             return
-        self._post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
+        self.network.post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
 
     def push(self, task: TaskForWorker) -> None:
         """Hands a worker a task that it has not polled for (A12b)."""

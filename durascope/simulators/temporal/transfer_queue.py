@@ -48,7 +48,8 @@ class TransferQueue:
     def dispatch(self, state: MutableState, activity: Activity) -> None:
         """Straight to matching: what the timer of a retry does (A6)."""
         attempt = activity.attempt
-        delay = self._match(state.luck, activity.scheduled_id * 1000 + attempt)
+        delay_of = self._match
+        delay = delay_of(state.luck, activity.scheduled_id * 1000 + attempt)
         self.server.after(delay, self._push_activity, state, activity, attempt)
 
     def _push_activity(self, state: MutableState, activity: Activity, attempt: int) -> None:

@@ -212,7 +212,8 @@ class Worker(Component):
         if processing.heartbeat is not None:
             self.cancel(processing.heartbeat)
         task = processing.task
-        took = self._takes(task.luck, task.last_written_id)
+        takes = self._takes
+        took = takes(task.luck, task.last_written_id)
         if processing.replays:
             took += self._replays(task.luck, task.last_written_id)
         self.after(took, self._answer, processing, done)
@@ -343,7 +344,8 @@ class Worker(Component):
     def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; the answer frees its slot."""
         args = (task,) if content is None else (task, content)
-        delay = self._reports(task.luck, task.scheduled_id * 1000 + task.attempt)
+        delay_of = self._reports
+        delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
         self.channel.call(method, args, None, REPORTS, task.run, delay)
 
     # ---- the end -------------------------------------------------------------------------------------------
