@@ -136,7 +136,10 @@ class Activities:
         self.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
         link.reply(call, "not found")
 
-    def completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
+    def completed(self, link: Link, call: Call) -> None:
+        task: ActivityTask
+        outcome: Outcome
+        task, outcome = call.args
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
@@ -154,7 +157,10 @@ class Activities:
             self._close(state, activity, "ActivityTaskCompleted", {"values": outcome.values, "size": size})
         self._recorded(state, activity, link, call)
 
-    def failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
+    def failed(self, link: Link, call: Call) -> None:
+        task: ActivityTask
+        failure: Failure
+        task, failure = call.args
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
@@ -165,7 +171,8 @@ class Activities:
             self._close(state, activity, "ActivityTaskFailed", {"failure": failure, "retry_state": why_not})
         self._recorded(state, activity, link, call, why_not is not None)
 
-    def cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
+    def cancelled(self, link: Link, call: Call) -> None:
+        task: ActivityTask = call.args[0]
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
@@ -174,7 +181,8 @@ class Activities:
         self._close(state, activity, "ActivityTaskCanceled", {})
         self._recorded(state, activity, link, call)
 
-    def heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
+    def heartbeat(self, link: Link, call: Call) -> None:
+        task: ActivityTask = call.args[0]
         found = self._reported(task)
         if found is None:
             link.reply(call, "not found")

@@ -176,8 +176,9 @@ class Matching:
 
     # ---- polls ---------------------------------------------------------------------------------------------
 
-    def poll(self, link: Link, call: Call, queue_id: QueueId) -> None:
+    def poll(self, link: Link, call: Call) -> None:
         """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
+        queue_id: QueueId = call.args[0]
         queue = self.queues.get(queue_id) or self._queue(queue_id)
         now = queue.last_poll_at = self.world.now
         poll = Poll(link, call, now)

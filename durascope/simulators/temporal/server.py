@@ -187,7 +187,7 @@ class Server(Component):
         if link is None:  # the caller has died since: what it said still counts, an answer has no reader
             link = Link(self, channel, connection)
             link.open = False
-        self._api[call.method](link, call, *call.args)
+        self._api[call.method](link, call)
 
     # ---- tasks that have become due, or found a worker -----------------------------------------------------
 

@@ -208,8 +208,12 @@ class WorkflowTasks:
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def completed(self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion) -> None:
+    def completed(self, link: Link, call: Call) -> None:
         """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
+        run_id: int
+        task: WorkflowTask
+        done: TaskCompletion
+        run_id, task, done = call.args
         server = self.server
         state = server.store.runs.get(run_id)
         if state is None or state.wft is not task or task.started_at is None:
