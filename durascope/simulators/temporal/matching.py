@@ -28,29 +28,14 @@ QueueId = tuple[str, str]
 """(workflow · activity · sticky, name)"""
 
 
-class QueuedTask:
-    """A reference to a task of history: who takes it learns from history whether it still is one."""
+QueuedTask = tuple[str, MutableState, Any, int]
+"""A reference to a task of history: who takes it learns from history whether it still is one.
 
-    __slots__ = ("kind", "number", "state", "subject")
+workflow · activity · query, the run, the task, and its number among the run's: what matching's luck is drawn by
+"""
 
-    def __init__(self, kind: str, state: MutableState, subject: Any, number: int = 0) -> None:
-        self.kind = kind
-        """workflow · activity · query"""
-        self.state = state
-        self.subject = subject
-        self.number = number
-        """Its own among the run's tasks: what matching's luck is drawn by."""
-
-
-class Poll:
-    """A worker that waits for a task of a queue."""
-
-    __slots__ = ("began_at", "call", "link")
-
-    def __init__(self, link: Link, call: Call, began_at: int) -> None:
-        self.link = link
-        self.call = call
-        self.began_at = began_at
+Poll = tuple["Link", "Call", int]
+"""A worker that waits for a task of a queue: its connection, its call, when that began"""
 
 
 @dataclass(slots=True)
@@ -111,24 +96,24 @@ class Matching:
             return
         number = len(state.history.events) * 1000 + task.attempt
         queue = self._workflow_queue(state, task.queue_kind, task.queue_name)
-        self._add(queue, QueuedTask("workflow", state, task, number))
+        self._add(queue, ("workflow", state, task, number))
 
     def add_query(self, state: MutableState, query: Any) -> None:
-        self._add(self._queue(("workflow", state.queue)), QueuedTask("query", state, query))
+        self._add(self._queue(("workflow", state.queue)), ("query", state, query, 0))
 
     def add_sticky_query(self, state: MutableState, query: Any) -> bool:
         """Asks the worker that has the run in its cache; False if that one has not polled lately."""
         queue = None if state.sticky is None else self.queues.get(("sticky", state.sticky[0]))
         if queue is None or not self._polled_lately(queue):
             return False
-        self._add(queue, QueuedTask("query", state, query))
+        self._add(queue, ("query", state, query, 0))
         return True
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
         number = activity.scheduled_id * 1000 + activity.attempt
         queue_id = ("activity", activity.queue)
         queue = self.queues.get(queue_id) or self._queue(queue_id)
-        self._add(queue, QueuedTask("activity", state, activity, number))
+        self._add(queue, ("activity", state, activity, number))
 
     def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
         if kind == "sticky":
@@ -139,21 +124,21 @@ class Matching:
         return self._queue(("workflow", name))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
-        for poll in queue.polls:
-            if poll.link.open:
+        for link, _, _ in queue.polls:
+            if link.open:
                 return True
         return queue.last_poll_at is not None and self.world.now - queue.last_poll_at <= self._window
 
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
         world = self.world
         if world.full:
-            world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+            world.emit(LANE, Kind.TASK_QUEUED, task[1].run, detail=queue.id[1])
         else:
             world.recorder.count += 1
         polls = queue.polls
         while polls:
             poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
-            if poll.link.open:
+            if poll[0].open:
                 queue.last_poll_at = world.now
                 if not self.server.start_task(task, poll, queue.kind):
                     polls.appendleft(poll)
@@ -161,14 +146,15 @@ class Matching:
         backlog = queue.backlog
         backlog.count += 1
         backlog.waiting += 1
-        partition = mix(task.state.luck, 77, backlog.count) % len(backlog.partitions)
+        partition = mix(task[1].luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
 
     def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
         """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
         if _of_one_worker(polls):
             return polls.popleft()
-        luck = self.world.luck.drawn(task.state.luck, MATCH[task.kind], task.number)
+        kind, state, _, number = task
+        luck = self.world.luck.drawn(state.luck, MATCH[kind], number)
         chosen = int(luck * len(polls))
         poll = polls[chosen]
         del polls[chosen]
@@ -181,7 +167,7 @@ class Matching:
         queue_id: QueueId = call.args[0]
         queue = self.queues.get(queue_id) or self._queue(queue_id)
         now = queue.last_poll_at = self.world.now
-        poll = Poll(link, call, now)
+        poll = (link, call, now)
         link.queues[queue_id] = None
         while queue.backlog.waiting:
             if self.server.start_task(self._from_backlog(queue.backlog), poll, queue.kind):
@@ -193,7 +179,7 @@ class Matching:
         filled = [partition for partition in backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
-        state = filled[0][0].state
+        state = filled[0][0][1]
         return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
 
     def lost(self, link: Link) -> None:
@@ -202,15 +188,15 @@ class Matching:
             queue = self.queues.get(queue_id)
             if queue is None:
                 continue
-            broken = [poll for poll in queue.polls if poll.link is link]
+            broken = [began_at for each, _, began_at in queue.polls if each is link]
             if broken:
-                queue.polls = deque(poll for poll in queue.polls if poll.link is not link)
+                queue.polls = deque(poll for poll in queue.polls if poll[0] is not link)
                 queue.last_poll_at = max(queue.last_poll_at or 0, *map(self._last_began_at, broken))
 
-    def _last_began_at(self, poll: Poll) -> int:
+    def _last_began_at(self, began_at: int) -> int:
         """A poll that finds nothing is answered after a minute and begins again; no event is spent on that here."""
-        open_for = self.world.now - poll.began_at
-        return poll.began_at + open_for // self._long_poll * self._long_poll
+        open_for = self.world.now - began_at
+        return began_at + open_for // self._long_poll * self._long_poll
 
     def unload(self, queue_id: QueueId) -> None:
         """A worker that stops gracefully gives its sticky queue up; what is in it goes to the normal one (W4)."""
@@ -219,7 +205,7 @@ class Matching:
             return
         self.store.backlogs.pop(queue_id, None)
         for task in (task for partition in queue.backlog.partitions for task in partition):
-            self._add(self._queue(("workflow", task.state.queue)), task)
+            self._add(self._queue(("workflow", task[1].queue)), task)
 
     def _queue(self, queue_id: QueueId) -> TaskQueue:
         queue = self.queues.get(queue_id)
@@ -233,8 +219,8 @@ class Matching:
 
 
 def _of_one_worker(polls: deque[Poll]) -> bool:
-    first = polls[0].link
+    first = polls[0][0]
     for poll in polls:  # noqa: SIM110 - a generator costs more than all the rest
-        if poll.link is not first:
+        if poll[0] is not first:
             return False
     return True

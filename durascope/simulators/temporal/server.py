@@ -198,17 +198,18 @@ class Server(Component):
 
     def start_task(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
         """A poll and a task have met; False if the task is none any more."""
-        kind, link = task.kind, poll.link
+        kind, state, subject, _ = task
+        link, call, _ = poll
         started: object = None
         if kind == "workflow":
-            started = self.workflow_tasks.start(task.state, task.subject, link, queue_kind)
+            started = self.workflow_tasks.start(state, subject, link, queue_kind)
         elif kind == "activity":
-            started = self.activities.start(task.state, task.subject, link.worker)
+            started = self.activities.start(state, subject, link.worker)
         else:
-            started = self.updates.start_query(task.state, task.subject, queue_kind)
+            started = self.updates.start_query(state, subject, queue_kind)
         if started is None:
             return False
-        link.reply(poll.call, started)
+        link.reply(call, started)
         return True
 
     # ---- transitions ---------------------------------------------------------------------------------------
