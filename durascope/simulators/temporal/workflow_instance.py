@@ -119,21 +119,24 @@ class WorkflowInstance:
             events = task.events
             if events and events[0].id <= self.processed:
                 events = [event for event in events if event.id > self.processed]
-            sequences = workflow_task_sequences(events)
-            last = len(sequences) - 1 if task.task is not None else len(sequences)
-            for number, sequence in enumerate(sequences):
-                self.replaying = number < last
-                following = sequences[number + 1] if number + 1 < len(sequences) else ()
-                patches, messages, others = self._jobs(sequence, following, task, number == last)
+            past = workflow_task_sequences(events)
+            news = past.pop() if past and task.task is not None else ()
+            if past:
+                yield from self._replay(past, news, task)
+            if news:
+                patches, messages, others = self._jobs(news, (), task)
+                if self.local:
+                    self._start_waiting_local()
+                if task.updates:
+                    messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
                 yield from self._activate(patches, messages, others)
                 if self.core_jobs:
                     yield from self._core()
-            self.replaying = False
             while (self.local or self.local_news) and not self.finished and task.task is not None:
                 if not self.local_news and (yield None) == HEARTBEAT:
                     return self._completion(True)
-                news, self.local_news = self.local_news, []
-                for job in news:
+                jobs, self.local_news = self.local_news, []
+                for job in jobs:
                     yield from self._activate((), (), (job,))
                     yield from self._core()
         except Nondeterminism as wrong:
@@ -141,6 +144,19 @@ class WorkflowInstance:
         except TaskFailure as failure:
             return TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=str(failure))
         return self._completion()
+
+    def _replay(
+        self, past: list[Sequence[HistoryEvent]], news: Sequence[HistoryEvent], task: TaskForWorker
+    ) -> Generator[Block, Any, None]:
+        """Applies the tasks that the history has already seen through."""
+        self.replaying = True
+        for number, sequence in enumerate(past, 1):
+            following = past[number] if number < len(past) else news
+            patches, messages, others = self._jobs(sequence, following, task)
+            yield from self._activate(patches, messages, others)
+            if self.core_jobs:
+                yield from self._core()
+        self.replaying = False
 
     def _completion(self, wants_another: bool = False) -> TaskCompletion:
         commands = list(self.outgoing)
@@ -151,8 +167,8 @@ class WorkflowInstance:
         return TaskCompletion(commands, wants_another, self.waits)
 
     def _jobs(
-        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker, last: bool
-    ) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
+        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker
+    ) -> tuple[list[Job], list[Job], list[Job]]:
         """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
         if self.rejections:
@@ -169,11 +185,6 @@ class WorkflowInstance:
         self.processed = processed if processed < written else written
         if following:
             self._peek(following, patches, messages)
-        if last:
-            if self.local:
-                self._start_waiting_local()
-            if task.updates:
-                messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
         return patches, messages, others
 
     def _rejections_sent(self) -> None:

@@ -55,13 +55,15 @@ class WorkflowTasks:
     """The workflow task state machine of every run."""
 
     __slots__ = (
-        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "_timers", "server", "world",
+        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "_timers",
+        "_transfer", "server", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.world = server.world
         self._timers = server.timers
+        self._transfer = server.transfer
         self._suggest = limit("events").suggest, limit("bytes").suggest
         self._speculative_timeout = duration("speculative_timeout")
         self._heartbeat_timeout = duration("heartbeat_timeout")
@@ -82,7 +84,7 @@ class WorkflowTasks:
         else:
             task = state.wft = self._new(state, "transient")
         if not inline:
-            self.server.transfer.workflow_task(state, task)
+            self._transfer.workflow_task(state, task)
             if state.sticky is not None:
                 due = task.scheduled_at + state.sticky[1]
                 self._timers.set(state.wft_timer, due, "workflow_task_not_started", task)
