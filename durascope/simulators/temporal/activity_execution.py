@@ -41,16 +41,21 @@ class ActivityExecution:
             self._beat = self.worker.after(0, self._heartbeat)
         elif heartbeat is not None:
             timeout = min(timeout, task.timeouts[3])
-        body = self.worker.execute_body(task, self._ended)
+        worker = self.worker
+        # a later execution of a chain has its own keys in the ledger
+        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
+        services = worker.services
+        body = services.execute(worker, task.run, task.step, task.name, key, self._ended, task.attempt)
         if self._over:
             return
         self.body = body
         if body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
-            self._limit = self.worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
+            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
 
     def _ended(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._report("complete activity", outcome)
+            self._stop()
+            self.worker.report("complete activity", self.task, outcome)
         else:
             failure = Failure(outcome.error, retryable=outcome.retryable, retry_after=outcome.retry_after)
             self._report("fail activity", failure)

@@ -18,7 +18,6 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
-from durascope.simulators.services import Execution
 from durascope.simulators.temporal.activity_execution import ActivityExecution
 from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
@@ -335,11 +334,6 @@ class Worker(Component):
     def activity_over(self, execution: ActivityExecution) -> None:
         if self.activities.pop(execution, 0) is None and self.activity_polls.held:
             self.activity_polls.slot_free()
-
-    def execute_body(self, task: ActivityTask, report: Any) -> Execution:
-        """Runs the step's own code; a later execution of a chain has its own keys in the ledger."""
-        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
-        return self.services.execute(self, task.run, task.step, task.name, key, report, task.attempt)
 
     def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; the answer frees its slot."""
