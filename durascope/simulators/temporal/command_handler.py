@@ -10,7 +10,6 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activities import ActivityTask
 from durascope.simulators.temporal.commands import CLOSES, Command, TaskCompletion
 from durascope.simulators.temporal.constants import limit
-from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
 
 if TYPE_CHECKING:

@@ -179,7 +179,7 @@ class MutableState:
         self.previous_started_id = 0
         self.activities: dict[int, Activity] = {}
         self.activity_timeouts: list[tuple[int, int, int, int]] = []
-        """A heap of (due, scheduled id, number of the type, attempt): the first that still holds is the next to fire."""
+        """A heap of (due, scheduled id, number of the type, attempt): the first that still holds fires next."""
         self.activity_timers: list[TimerTask] = []
         self.timers: dict[int, tuple[int, HistoryEvent]] = {}
         """Pending user timers by timer id: when they are due, and their TimerStarted."""

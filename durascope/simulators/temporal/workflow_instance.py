@@ -181,8 +181,7 @@ class WorkflowInstance:
             kind = event.kind
             if kind in how:
                 how[kind](self, event, messages, others)
-        processed, written = sequence[-1].id, task.last_written_id
-        self.processed = processed if processed < written else written
+        self.processed = min(sequence[-1].id, task.last_written_id)
         if following:
             self._peek(following, patches, messages)
         return patches, messages, others

@@ -268,10 +268,9 @@ class WorkflowTasks:
             server.commit(state)
             link.reply(call, "completed")
             return
+        inline = cancelled or done.wants_another
         if history.buffer and state.flush():
             inline = True
-        else:
-            inline = cancelled or done.wants_another
         self._go_on(state, link, call, eager, inline, done.waits)
 
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
