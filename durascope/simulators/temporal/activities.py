@@ -103,13 +103,20 @@ class Activities:
 
     def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
-        if not self.waits(state, activity):
+        if (  # `waits`, without the call
+            activity.started_at is not None
+            or activity.backing_off
+            or not state.open
+            or state.activities.get(activity.scheduled_id) is not activity
+        ):
             return None
         now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
-        timeouts, before = state.activity_timeouts, len(state.activity_timeouts)
-        self._arm(state, activity, _START_TO_CLOSE, now, start_to_close)
+        timeouts = state.activity_timeouts
+        before = len(timeouts)
+        if start_to_close:
+            heappush(timeouts, (now + start_to_close, activity.scheduled_id, _START_TO_CLOSE, activity.attempt))
         if heartbeat:
             self._arm(state, activity, _HEARTBEAT, now, heartbeat)
         if eager:

@@ -20,7 +20,7 @@ StartUpdate = tuple[str, str, Any]
 
 
 class Frontend:
-    """One method per call of the API, which reads what is asked off `call.args` and answers by `link.reply(call, …)`."""
+    """One method per call of the API: it reads what is asked off `call.args` and answers by `link.reply(call, …)`."""
 
     __slots__ = (
         "_throttled", "methods", "server",

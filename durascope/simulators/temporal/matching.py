@@ -95,7 +95,13 @@ class Matching:
         if state.wft is not task or task.started_at is not None:
             return
         number = len(state.history.events) * 1000 + task.attempt
-        queue = self._workflow_queue(state, task.queue_kind, task.queue_name)
+        queue: TaskQueue | None = None
+        if task.queue_kind == "sticky":
+            queue = self.queues.get(("sticky", task.queue_name))
+            if queue is not None and not self._polled_lately(queue):
+                queue = None
+        if queue is None:
+            queue = self._queue(("workflow", state.queue))
         self._add(queue, ("workflow", state, task, number))
 
     def add_query(self, state: MutableState, query: Any) -> None:
@@ -114,14 +120,6 @@ class Matching:
         queue_id = ("activity", activity.queue)
         queue = self.queues.get(queue_id) or self._queue(queue_id)
         self._add(queue, ("activity", state, activity, number))
-
-    def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
-        if kind == "sticky":
-            queue = self.queues.get(("sticky", name))
-            if queue is not None and self._polled_lately(queue):
-                return queue
-            name = state.queue
-        return self._queue(("workflow", name))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
         for link, _, _ in queue.polls:

@@ -78,21 +78,24 @@ class WorkflowTasks:
 
     def schedule(self, state: MutableState, inline: bool = False) -> WorkflowTask:
         """Puts the next task on the sticky queue if there is one (W2), and tells matching of it."""
-        if state.wft_attempt == 1:
-            task = state.wft = self._new(state, "normal")
+        sticky, attempt, now = state.sticky, state.wft_attempt, self.world.now
+        queue_kind, name = ("normal", state.queue) if sticky is None else ("sticky", sticky[0])
+        kind = "normal" if attempt == 1 else "transient"
+        task = state.wft = WorkflowTask(kind, queue_kind, name, attempt, now, len(state.history.events))
+        if attempt == 1:
             self._write_scheduled(state, task)
-        else:
-            task = state.wft = self._new(state, "transient")
         if not inline:
             self._transfer.workflow_task(state, task)
-            if state.sticky is not None:
-                due = task.scheduled_at + state.sticky[1]
-                self._timers.set(state.wft_timer, due, "workflow_task_not_started", task)
+            if sticky is not None:
+                self._timers.set(state.wft_timer, now + sticky[1], "workflow_task_not_started", task)
         return task
 
     def speculative(self, state: MutableState) -> WorkflowTask:
         """A task that is not written unless an update is accepted (U1); only in memory."""
-        task = state.wft = self._new(state, "speculative")
+        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
+        events = len(state.history.events)
+        task = WorkflowTask("speculative", queue_kind, name, state.wft_attempt, self.world.now, events)
+        state.wft = task
         task.writer = self._convert
         return task
 
@@ -103,10 +106,6 @@ class WorkflowTasks:
     def _to_start(self, state: MutableState) -> int:
         """How long a speculative task may wait: what the sticky queue asks for, or 5 s (U3)."""
         return self._speculative_timeout if state.sticky is None else state.sticky[1]
-
-    def _new(self, state: MutableState, kind: str) -> WorkflowTask:
-        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
-        return WorkflowTask(kind, queue_kind, name, state.wft_attempt, self.world.now, len(state.history.events))
 
     def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
         task.scheduled_id = state.history.append(
