@@ -149,7 +149,11 @@ class Matching:
 
     def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
         """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
-        if _of_one_worker(polls):
+        first = polls[0][0]
+        for poll in polls:
+            if poll[0] is not first:
+                break
+        else:  # all are of one worker
             return polls.popleft()
         kind, state, _, number = task
         luck = self.world.luck.drawn(state.luck, MATCH[kind], number)
@@ -214,11 +218,3 @@ class Matching:
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
             queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
         return queue
-
-
-def _of_one_worker(polls: deque[Poll]) -> bool:
-    first = polls[0][0]
-    for poll in polls:  # noqa: SIM110 - a generator costs more than all the rest
-        if poll[0] is not first:
-            return False
-    return True

@@ -82,7 +82,8 @@ class Link:
         if not self.open:
             return
         if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
-            self._hear(call, answer)
+            hear = self._hear
+            hear(call, answer)
             return
         self.network.post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
 

@@ -59,7 +59,7 @@ class TimerQueue:
     """Fires timer tasks in the server."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_fixed", "_late", "_level", "_shift", "_stale_reads", "server", "store",
+        "_armed", "_armed_for", "_fixed", "_late", "_read_at", "_shift", "_stale_reads", "server", "store",
         "world",
     )  # fmt: skip
 
@@ -73,14 +73,15 @@ class TimerQueue:
         self.reset()
 
     def reset(self) -> None:
-        self._level = 0
+        self._read_at = -self._shift
+        """When a queue of the shard was last read: it sets the level."""
         self._armed: Call | None = None
         self._armed_for = 0
         self._stale_reads: deque[int] = deque(maxlen=MANY)
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
-        self._level = self.world.now // 1000 * 1000 + self._shift
+        self._read_at = self.world.now
 
     def recover(self) -> None:
         """After a restart: begins from the stored tasks."""
@@ -101,8 +102,9 @@ class TimerQueue:
         if at < self.world.now + self._shift:
             if self._stale_reads:
                 self._pass_stale_reads()
-            if at < self._level:
-                at = self._level + 1000
+            level = self._read_at // 1000 * 1000 + self._shift
+            if at < level:
+                at = level + 1000
         at += self._fixed or self._late(task.state.luck, due)
         if task.live:
             self._stale_reads.append(task.at)
@@ -165,7 +167,7 @@ class TimerQueue:
         """Stale tasks whose time has come have been read too (T5)."""
         now, reads = self.world.now, self._stale_reads
         while reads and reads[0] <= now:
-            self._level = max(self._level, reads.popleft() // 1000 * 1000 + self._shift)
+            self._read_at = max(self._read_at, reads.popleft())
 
     # ---- firing --------------------------------------------------------------------------------------------
 
