@@ -29,6 +29,10 @@ HISTORY = "history"
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
 """In the order in which the server takes those of one activity that are due at the same time; an activity that starts
 with its schedule starts a little later all the same."""
+_TO_START: Final = 0
+_TO_CLOSE: Final = 1
+_START_TO_CLOSE: Final = 2
+_HEARTBEAT: Final = 3
 
 
 class ActivityTask:
@@ -53,11 +57,12 @@ class Activities:
     """The activities of every run."""
 
     __slots__ = (
-        "_payload", "server",
+        "_payload", "server", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.world = server.world
         self._payload = limit("payload")
 
     # ---- scheduled and started -----------------------------------------------------------------------------
@@ -66,10 +71,11 @@ class Activities:
         """A ScheduleActivityTask command: the event, with all timeouts filled in (A5)."""
         attributes = command.attributes
         options: ActivityOptions = attributes["options"]
-        timeouts = options.within(state.options.run_timeout)
+        run_timeout = state.options.run_timeout
+        timeouts = options.within(run_timeout) if run_timeout else options.timeouts
         event = state.history.append(
             "ActivityTaskScheduled",
-            self.server.world.now,
+            self.world.now,
             {
                 "activity_id": command.seq,
                 "name": command.name,
@@ -79,11 +85,11 @@ class Activities:
                 "workflow_task_completed_event_id": completed_id,
             },
         )
-        activity = Activity(event, attributes["run"], command.seq, command.name, attributes["key"], options, timeouts)
+        activity = Activity(event, attributes["run"], command.name, attributes["key"], options, timeouts)
         state.activities[event.id] = activity
         if timeouts[0] or timeouts[1]:
-            self._arm(state, activity, "schedule-to-close", event.at, timeouts[0])
-            self._arm(state, activity, "schedule-to-start", event.at, timeouts[1])
+            self._arm(state, activity, _TO_CLOSE, event.at, timeouts[0])
+            self._arm(state, activity, _TO_START, event.at, timeouts[1])
         return activity
 
     def waits(self, state: MutableState, activity: Activity) -> bool:
@@ -95,21 +101,30 @@ class Activities:
             and state.activities.get(activity.scheduled_id) is activity
         )
 
-    def start(
-        self, state: MutableState, activity: Activity, worker: str, *, eager: bool = False
-    ) -> ActivityTask | None:
+    def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
-        if not self.waits(state, activity):
+        if (  # `waits`, without the call
+            activity.started_at is not None
+            or activity.backing_off
+            or not state.open
+            or state.activities.get(activity.scheduled_id) is not activity
+        ):
             return None
-        now = self.server.world.now
-        activity.started_at = activity.heartbeat_at = now
+        now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
-        self._arm(state, activity, "start-to-close", now, start_to_close)
+        timeouts = state.activity_timeouts
+        before = len(timeouts)
+        if start_to_close:
+            heappush(timeouts, (now + start_to_close, activity.scheduled_id, _START_TO_CLOSE, activity.attempt))
         if heartbeat:
-            self._arm(state, activity, "heartbeat", now, heartbeat)
-        if not eager:
+            self._arm(state, activity, _HEARTBEAT, now, heartbeat)
+        if eager:
+            pass
+        elif before:
             self.set_timer(state)
+        elif timeouts:  # the first is one of these: it holds
+            self._time(state, timeouts[0])
         return ActivityTask(state, activity)
 
     # ---- what workers report -------------------------------------------------------------------------------
@@ -125,26 +140,34 @@ class Activities:
         return state, activity
 
     def _refuse(self, task: ActivityTask, link: Link, call: Call) -> None:
-        self.server.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
+        self.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
         link.reply(call, "not found")
 
-    def completed(self, link: Link, call: Call, task: ActivityTask, outcome: Outcome) -> None:
+    def completed(self, link: Link, call: Call) -> None:
+        task: ActivityTask
+        outcome: Outcome
+        task, outcome = call.args
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
             return
         state, activity = found
-        size = outcome.size or 0
-        if size > self._payload.error:
+        size = outcome.size
+        if size and size > self._payload.error:
             failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
-            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state="non-retryable-failure")
+            attributes = {"failure": failure, "retry_state": "non-retryable-failure"}
+            self._close(state, activity, "ActivityTaskFailed", attributes)
         else:
-            state.payload_warnings += size > self._payload.warn
-            state.history.payload_bytes += size
-            self._close(state, activity, "ActivityTaskCompleted", values=outcome.values, size=outcome.size)
+            if size:
+                state.payload_warnings += size > self._payload.warn
+                state.history.payload_bytes += size
+            self._close(state, activity, "ActivityTaskCompleted", {"values": outcome.values, "size": size})
         self._recorded(state, activity, link, call)
 
-    def failed(self, link: Link, call: Call, task: ActivityTask, failure: Failure) -> None:
+    def failed(self, link: Link, call: Call) -> None:
+        task: ActivityTask
+        failure: Failure
+        task, failure = call.args
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
@@ -152,31 +175,33 @@ class Activities:
         state, activity = found
         why_not = self._retry(state, activity, failure)
         if why_not is not None:
-            self._close(state, activity, "ActivityTaskFailed", failure=failure, retry_state=why_not)
-        self._recorded(state, activity, link, call, final=why_not is not None)
+            self._close(state, activity, "ActivityTaskFailed", {"failure": failure, "retry_state": why_not})
+        self._recorded(state, activity, link, call, why_not is not None)
 
-    def cancelled(self, link: Link, call: Call, task: ActivityTask) -> None:
+    def cancelled(self, link: Link, call: Call) -> None:
+        task: ActivityTask = call.args[0]
         found = self._reported(task)
         if found is None:
             self._refuse(task, link, call)
             return
         state, activity = found
-        self._close(state, activity, "ActivityTaskCanceled")
+        self._close(state, activity, "ActivityTaskCanceled", {})
         self._recorded(state, activity, link, call)
 
-    def heartbeat(self, link: Link, call: Call, task: ActivityTask) -> None:
+    def heartbeat(self, link: Link, call: Call) -> None:
+        task: ActivityTask = call.args[0]
         found = self._reported(task)
         if found is None:
             link.reply(call, "not found")
             return
         state, activity = found
         state.heartbeats += 1
-        activity.heartbeat_at = self.server.world.now
+        activity.heartbeat_at = self.world.now
         link.reply(call, "cancel" if activity.cancel_requested else "go on")
 
-    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, *, final: bool = True) -> None:
+    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
         """Ends a report's transition, and answers it."""
-        world = self.server.world
+        world = self.world
         self.server.commit(state)
         if final:
             world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
@@ -188,7 +213,7 @@ class Activities:
 
     def _retry(self, state: MutableState, activity: Activity, failure: Failure) -> str | None:
         """Sets the next attempt up and returns None, or returns why there is none (A3)."""
-        now, policy = self.server.world.now, activity.policy
+        now, policy = self.world.now, activity.policy
         if activity.cancel_requested:
             return "cancel-requested"
         if failure.timeout_type in ("schedule-to-start", "schedule-to-close"):
@@ -214,45 +239,45 @@ class Activities:
         """The backoff is over: the next attempt goes to matching directly (A6)."""
         if state.activities.get(activity.scheduled_id) is not activity:
             return
-        now = self.server.world.now
+        now = self.world.now
         activity.backing_off = False
-        activity.attempt_scheduled_at = now
-        self._arm(state, activity, "schedule-to-start", now, activity.timeouts[1])
+        self._arm(state, activity, _TO_START, now, activity.timeouts[1])
         self.set_timer(state)
-        self.server.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
+        self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
         self.server.transfer.dispatch(state, activity)
 
-    def _arm(self, state: MutableState, activity: Activity, type_: str, since: int, timeout: int) -> None:
+    def _arm(self, state: MutableState, activity: Activity, number: int, since: int, timeout: int) -> None:
         if timeout:
-            entry = (since + timeout, activity.scheduled_id, TIMEOUTS.index(type_), activity.attempt)
-            heappush(state.activity_timeouts, entry)
+            heappush(state.activity_timeouts, (since + timeout, activity.scheduled_id, number, activity.attempt))
 
     def _holds(self, state: MutableState, entry: tuple[int, int, int, int]) -> Activity | None:
         """The activity that this timeout still concerns."""
         _, scheduled_id, number, attempt = entry
-        type_ = TIMEOUTS[number]
         activity = state.activities.get(scheduled_id)
-        if activity is None or type_ == "schedule-to-close":
+        if activity is None or number == _TO_CLOSE:
             return activity
         if activity.attempt != attempt or activity.backing_off:
             return None
-        return activity if (activity.started_at is None) == (type_ == "schedule-to-start") else None
+        return activity if (activity.started_at is None) == (number == _TO_START) else None
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""
-        heap, timers = state.activity_timeouts, self.server.timers
+        heap = state.activity_timeouts
         while heap and self._holds(state, heap[0]) is None:
             heappop(heap)
         if heap:
-            first = heap[0]
-            timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
+            self._time(state, heap[0])
         else:
+            timers = self.server.timers
             for task in state.activity_timers:
                 timers.cancel(task)
 
+    def _time(self, state: MutableState, first: tuple[int, int, int, int]) -> None:
+        self.server.timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
+
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""
-        now, heap = self.server.world.now, state.activity_timeouts
+        now, heap = self.world.now, state.activity_timeouts
         closed: list[Activity] = []
         retried: list[Activity] = []
         while heap and heap[0][0] <= now:
@@ -262,15 +287,15 @@ class Activities:
                 continue
             type_ = TIMEOUTS[entry[2]]
             if type_ == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
-                self._arm(state, activity, "heartbeat", activity.heartbeat_at, activity.timeouts[3])
+                self._arm(state, activity, _HEARTBEAT, activity.heartbeat_at, activity.timeouts[3])
                 continue
             (closed if self._timed_out(state, activity, type_) else retried).append(activity)
         self.set_timer(state)
         self.server.commit(state)
         for activity in retried:
-            self.server.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
+            self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
         for activity in closed:
-            self.server.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
+            self.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
 
     def _timed_out(self, state: MutableState, activity: Activity, type_: str) -> bool:
         """Whether the timeout closes the activity, rather than to lead to a retry (A4)."""
@@ -280,7 +305,7 @@ class Activities:
             return False
         if why_not == "timeout" and type_ in ("start-to-close", "heartbeat"):
             type_ = "schedule-to-close"
-        self._close(state, activity, "ActivityTaskTimedOut", timeout_type=type_, retry_state=why_not)
+        self._close(state, activity, "ActivityTaskTimedOut", {"timeout_type": type_, "retry_state": why_not})
         return True
 
     # ---- closed --------------------------------------------------------------------------------------------
@@ -293,7 +318,7 @@ class Activities:
         activity = state.activities.get(scheduled_id)
         event = state.history.append(
             "ActivityTaskCancelRequested",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": scheduled_id,
                 "name": state.history.events[scheduled_id - 1].attributes["name"],
@@ -313,7 +338,7 @@ class Activities:
         self._forget(state, activity)
         state.history.hold(
             "ActivityTaskCanceled",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": activity.scheduled_id,
                 "started": None,
@@ -325,26 +350,36 @@ class Activities:
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
         del state.activities[activity.scheduled_id]
+        timers = self.server.timers
         if activity.retry_timer is not None:
-            self.server.timers.discard(activity.retry_timer)
-        self.set_timer(state)
+            timers.discard(activity.retry_timer)
+        if state.activities:
+            self.set_timer(state)
+        else:  # no timeout holds any more
+            state.activity_timeouts.clear()
+            for task in state.activity_timers:
+                timers.cancel(task)
 
-    def _close(self, state: MutableState, activity: Activity, kind: str, **attributes: Any) -> None:
+    def _close(self, state: MutableState, activity: Activity, kind: str, attributes: dict[str, Any]) -> None:
+        """Writes its start and its end, which has these attributes beside those of every end."""
         self._forget(state, activity)
+        record = state.history.append if state.wft is None else state.record
         started: HistoryEvent | None = None
-        now, name = self.server.world.now, activity.name
+        scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
         if activity.started_at is not None:
-            started = state.record(
+            started = record(
                 "ActivityTaskStarted",
                 activity.started_at,
-                scheduled_event_id=activity.scheduled_id,
-                name=name,
-                attempt=activity.attempt,
-                identity=activity.worker,
-                last_failure=activity.last_failure,
+                {
+                    "scheduled_event_id": scheduled_id,
+                    "name": name,
+                    "attempt": activity.attempt,
+                    "identity": worker,
+                    "last_failure": activity.last_failure,
+                },
             )
-        state.record(kind, now, scheduled_event_id=activity.scheduled_id, started=started, name=name,
-                     identity=activity.worker, **attributes)  # fmt: skip
+        common = {"scheduled_event_id": scheduled_id, "started": started, "name": name, "identity": worker}
+        record(kind, self.world.now, common | attributes)
         if state.wft is None:
             self.server.workflow_tasks.schedule(state)
 

@@ -41,18 +41,23 @@ class ActivityExecution:
             self._beat = self.worker.after(0, self._heartbeat)
         elif heartbeat is not None:
             timeout = min(timeout, task.timeouts[3])
-        body = self.worker.execute_body(task, self._ended)
+        worker = self.worker
+        # a later execution of a chain has its own keys in the ledger
+        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
+        services = worker.services
+        body = services.execute(worker, task.run, task.step, task.name, key, self._ended, task.attempt)
         if self._over:
             return
         self.body = body
         if body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
-            self._limit = self.worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
+            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
 
     def _ended(self, outcome: Outcome) -> None:
-        if outcome.ok:
-            self._report("complete activity", outcome)
+        if outcome.error is None:
+            self._stop()
+            self.worker.report("complete activity", self.task, outcome)
         else:
-            failure = Failure(outcome.error or "error", retryable=outcome.retryable, retry_after=outcome.retry_after)
+            failure = Failure(outcome.error, retryable=outcome.retryable, retry_after=outcome.retry_after)
             self._report("fail activity", failure)
 
     def _report(self, method: str, content: Outcome | Failure | None) -> None:
@@ -61,14 +66,15 @@ class ActivityExecution:
 
     def _stop(self) -> None:
         self._over = True
+        worker = self.worker
         body, self.body = self.body, None
         if body is not None and not body.over:
             body.cancel()
         if self._beat is not None:
-            self.worker.cancel(self._beat)
+            worker.cancel(self._beat)
         if self._limit is not None:
-            self.worker.cancel(self._limit)
-        self.worker.activity_over(self)
+            worker.cancel(self._limit)
+        worker.activity_over(self)
 
     # ---- heartbeats ----------------------------------------------------------------------------------------
 

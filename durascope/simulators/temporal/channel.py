@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.kernel.component import Component
@@ -65,11 +66,11 @@ class Retry:
 class Call:
     """One call under way."""
 
-    __slots__ = ("args", "first_at", "leaves_at", "method", "number", "on_reply", "policy", "retry", "run")
+    __slots__ = ("args", "delay", "first_at", "method", "number", "on_reply", "policy", "retry", "run")
 
     def __init__(
         self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any] | None,
-        policy: CallPolicy, run: RunInfo | None, now: int, leaves_at: int,
+        policy: CallPolicy, run: RunInfo | None = None, now: int = 0, delay: int = 0,
     ) -> None:  # fmt: skip
         self.number = number
         self.method = method
@@ -78,8 +79,8 @@ class Call:
         self.policy = policy
         self.run = run
         self.first_at = now
-        self.leaves_at = leaves_at
-        """It spends the time until then before the network."""
+        self.delay = delay
+        """How long it has been on its way before it comes to the network."""
         self.retry: Retry | None = None
 
 
@@ -88,12 +89,13 @@ class Channel:
 
     __slots__ = (
         "_calls", "_count", "_delay", "_receive", "_waiting", "connection", "hear", "lossy", "network",
-        "owner", "pushed", "server",
+        "owner", "pushed", "server", "world",
     )  # fmt: skip
 
     def __init__(self, owner: Component, server: Server, *, lossy: bool) -> None:
         self.owner = owner
         self.server = server
+        self.world = owner.world
         self.network = server.network
         self.lossy = lossy
         """Messages can get lost without a trace (cuts, hangs): calls have deadlines."""
@@ -114,7 +116,6 @@ class Channel:
         args: tuple[Any, ...],
         on_reply: Callable[[Any], Any] | None,
         policy: CallPolicy,
-        *,
         run: RunInfo | None = None,
         delay: int = 0,
     ) -> Call:
@@ -122,32 +123,35 @@ class Channel:
 
         `delay` is what the call takes on its way on top of the network.
         """
-        self._count += 1
-        now = self.owner.world.now
-        call = Call(self._count, method, args, on_reply, policy, run, now, now + delay)
+        number = self._count = self._count + 1
+        call = Call(number, method, args, on_reply, policy, run, self.world.now, delay)
         self._calls[call] = None
         connection = self.connection
-        if connection is None or not connection.open:
+        if connection is None or self.lossy or not connection.open:
             self._attempt(call)
-        else:
-            self._send(connection, call, delay)
+        else:  # `_send`, without the call
+            server = self.server
+            message = (connection, server.incarnation, self, call)
+            self.network.post(self.owner, server, self._delay + delay, self._receive, message, method, run)
         return call
 
     def repeat(self, call: Call) -> None:
-        """The same call once more, after its answer: what a poller does."""
-        number = self._count = self._count + 1
-        call.number, call.retry = number, None
-        call.first_at = call.leaves_at = self.owner.world.now
+        """Makes a call that nobody has made yet, or that has been answered, once more: what a poller does."""
+        call.number = self._count = self._count + 1
+        call.retry = None
         self._calls[call] = None
         connection = self.connection
-        if connection is None or not connection.open:
+        if connection is None or self.lossy or not connection.open:
             self._attempt(call)
         else:
-            self._send(connection, call, 0)
+            server = self.server
+            message = (connection, server.incarnation, self, call)
+            self.network.post(self.owner, server, self._delay, self._receive, message, call.method, call.run)
 
     def answered(self, call: Call, answer: Any) -> None:
-        if self._calls.pop(call, call) is None and call.on_reply is not None:
-            call.on_reply(answer)
+        on_reply = call.on_reply
+        if self._calls.pop(call, call) is None and on_reply is not None:
+            on_reply(answer)
 
     # ---- attempts ------------------------------------------------------------------------------------------
 
@@ -163,7 +167,7 @@ class Channel:
             self._connect()
 
     def _late(self, call: Call) -> int:
-        return max(0, call.leaves_at - self.owner.world.now)
+        return max(0, call.first_at + call.delay - self.world.now)
 
     def _send(self, connection: Connection, call: Call, late: int) -> None:
         server, owner = self.server, self.owner
@@ -180,7 +184,7 @@ class Channel:
 
     def _connect(self) -> None:
         self.connection = self.network.connect(
-            self.owner, self.server, self._delay, self.server.accept, on_refused=self._refused
+            self.owner, self.server, self._delay, partial(self.server.accept, self), on_refused=self._refused
         )
         self.connection.on_lost[self.owner] = self._lost
         self.owner.after(self._delay * 2, self._connected, self.connection)
@@ -213,7 +217,7 @@ class Channel:
                 self._failed(call)
 
     def _failed(self, call: Call) -> None:
-        policy, world = call.policy, self.owner.world
+        policy, world = call.policy, self.world
         retry = call.retry = call.retry or Retry(policy)
         retry.tries += 1
         luck = world.luck("call backoff", self.owner.name, self.owner.incarnation, call.number, retry.tries)
@@ -233,7 +237,7 @@ class Channel:
 
     def hope(self) -> None:
         """The server is back: what waits for its next try matters again."""
-        now = self.owner.world.now
+        now = self.world.now
         for call in self._calls:
             retry = call.retry
             if retry is not None and retry.backoff is not None and retry.backoff.daemon:

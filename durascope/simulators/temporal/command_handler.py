@@ -10,7 +10,6 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activities import ActivityTask
 from durascope.simulators.temporal.commands import CLOSES, Command, TaskCompletion
 from durascope.simulators.temporal.constants import limit
-from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
 
 if TYPE_CHECKING:
@@ -31,11 +30,13 @@ class CommandHandler:
     """One method per kind of command."""
 
     __slots__ = (
-        "_how", "_limit", "_moments", "_pushes", "server",
+        "_activities", "_how", "_limit", "_local_markers", "_moments", "_pushes", "server", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.world = server.world
+        self._activities = server.activities
         self._limit = limit("pending").error
         self._moments: list[tuple[Kind | None, str, RunInfo]] = []
         self._how: dict[str, Callable[[MutableState, Command, int], bool]] = {
@@ -52,6 +53,8 @@ class CommandHandler:
             "CompleteUpdate": self._complete_update,
         }
         self._pushes: list[Activity] = []
+        self._local_markers = False
+        """Whether the commands record an end of a local activity."""
 
     def refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
         """Why these commands are too many for the run (§13): the task's failure cause, or None."""
@@ -69,38 +72,41 @@ class CommandHandler:
         return None
 
     def apply(
-        self, state: MutableState, completed: HistoryEvent, done: TaskCompletion, link: Link
-    ) -> tuple[list[ActivityTask], bool]:
+        self, state: MutableState, completed_id: int, done: TaskCompletion, link: Link
+    ) -> tuple[Sequence[ActivityTask], bool]:
         """The events of a completion's commands; the activities that start eagerly, and whether one that had not
         started was cancelled."""
-        self._moments.clear()
-        pushes = self._pushes
-        pushes.clear()
-        cancelled, markers = False, False
+        server, how = self.server, self._how
+        self._moments = []
+        self._pushes = []
+        cancelled = False
         for command in done.commands:
-            if command.kind in CLOSES:
-                self.server.executions.close_by(state, command, completed.id)
-            elif command.kind != "RejectUpdate":
-                cancelled |= self._how[command.kind](state, command, completed.id)
-                markers |= command.kind == "RecordMarker" and command.attributes["marker"] == "local-activity"
-        state.markers_in_tasks += markers
-        if self.server.updates.registry:
-            self.server.updates.answered(state, done.commands)
+            apply = how.get(command.kind)
+            if apply is not None:
+                if apply(state, command, completed_id):
+                    cancelled = True
+            elif command.kind in CLOSES:
+                server.executions.close_by(state, command, completed_id)
+        if self._local_markers:
+            self._local_markers = False
+            state.markers_in_tasks += 1
+        if server.updates.registry:
+            server.updates.answered(state, done.commands)
         if not state.open:
-            return [], False
-        eager = self._start_activities(state, done.eager, link)
+            return (), False
+        eager = self._start_activities(state, done.eager, link) if self._pushes else ()
         if state.activity_timeouts:
-            self.server.activities.set_timer(state)
+            self._activities.set_timer(state)
         if state.timer_heap:
-            self.server.user_timers.set_timer(state)
+            server.user_timers.set_timer(state)
         return eager, cancelled
 
     def _start_activities(self, state: MutableState, eager: int, link: Link) -> list[ActivityTask]:
         """The first few start with this very transition (A12), the rest go to matching."""
         started: list[ActivityTask] = []
         for activity in self._pushes:
-            if len(started) < eager and activity.queue == state.queue and self.server.activities.waits(state, activity):
-                task = self.server.activities.start(state, activity, link.worker, eager=True)
+            if len(started) < eager and activity.queue == state.queue and self._activities.waits(state, activity):
+                task = self._activities.start(state, activity, link.worker, True)
                 if task is not None:
                     started.append(task)
             else:
@@ -109,7 +115,7 @@ class CommandHandler:
 
     def pass_moments(self, state: MutableState, waits: Sequence[str]) -> None:
         """After the write: what has been scheduled, slept and waited for can now be hit by faults."""
-        world = self.server.world
+        world = self.world
         moments, self._moments = self._moments, []
         for kind, name, run in moments:
             if kind is None:
@@ -123,13 +129,13 @@ class CommandHandler:
     # ---- one method per command ----------------------------------------------------------------------------
 
     def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        self._pushes.append(self.server.activities.schedule(state, command, completed_id))
+        self._pushes.append(self._activities.schedule(state, command, completed_id))
         self._moments.append((_STEP_SCHEDULED, command.name, command.attributes["run"]))
         return False
 
     def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
         scheduled_id: int = command.attributes["scheduled_event_id"]
-        return self.server.activities.request_cancel(state, scheduled_id, completed_id)
+        return self._activities.request_cancel(state, scheduled_id, completed_id)
 
     def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
         self.server.user_timers.start(state, command, completed_id)
@@ -148,14 +154,17 @@ class CommandHandler:
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
         }
-        state.history.append("MarkerRecorded", self.server.world.now, attributes)
-        if attributes["marker"] == "local-activity" and attributes.get("failure") is None:
+        state.history.append("MarkerRecorded", self.world.now, attributes)
+        if attributes["marker"] != "local-activity":
+            return False
+        self._local_markers = True
+        if attributes.get("failure") is None:
             self._moments.append((Kind.STEP_RECORDED, command.name, state.run))
         return False
 
     def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> bool:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
-        state.history.append("UpsertWorkflowSearchAttributes", self.server.world.now, attributes)
+        state.history.append("UpsertWorkflowSearchAttributes", self.world.now, attributes)
         return False
 
     def _start_child(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -163,7 +172,7 @@ class CommandHandler:
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
         }
-        event = state.history.append("StartChildWorkflowExecutionInitiated", self.server.world.now, attributes)
+        event = state.history.append("StartChildWorkflowExecutionInitiated", self.world.now, attributes)
         state.children[event.id] = Child(
             event,
             command.seq,
@@ -181,7 +190,7 @@ class CommandHandler:
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
         }
-        event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.server.world.now, attributes)
+        event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.world.now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))
@@ -189,7 +198,7 @@ class CommandHandler:
 
     def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
-        now = self.server.world.now
+        now = self.world.now
         event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self.server.transfer.other(state, event.id, "cancel_external", state.run_id, event.id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 CLOSES: Final = {
@@ -61,19 +62,24 @@ class Failure:
     retry_state: str | None = None
 
 
-@dataclass(slots=True)
 class TaskCompletion:
     """What a worker answers to a workflow task."""
 
-    commands: list[Command] = field(default_factory=list[Command])
-    failed: str | None = None
-    """The cause, if the task failed (W11)."""
-    failure_message: str = ""
-    wants_another: bool = False
-    """A heartbeat: keep the task alive for local activities (W12)."""
-    eager: int = 0
-    """How many of the activities it schedules the worker would start at once (A12)."""
-    sticky: tuple[str, int] | None = None
-    """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""
-    waits: tuple[str, ...] = ()
-    """Waits without a timer that began in this task: they leave no event."""
+    __slots__ = ("commands", "eager", "failed", "failure_message", "sticky", "waits", "wants_another")
+
+    def __init__(
+        self, commands: Sequence[Command] = (), wants_another: bool = False, waits: Sequence[str] = (),
+        failed: str | None = None, failure_message: str = "",
+    ) -> None:  # fmt: skip
+        self.commands = commands
+        self.wants_another = wants_another
+        """A heartbeat: keep the task alive for local activities (W12)."""
+        self.waits = waits
+        """Waits without a timer that began in this task: they leave no event."""
+        self.failed = failed
+        """The cause, if the task failed (W11)."""
+        self.failure_message = failure_message
+        self.eager = 0
+        """How many of the activities it schedules the worker would start at once (A12)."""
+        self.sticky: tuple[str, int] | None = None
+        """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""

@@ -64,7 +64,7 @@ class Executions:
         luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
         state = MutableState(
             store.last_run_id, options, luck, server.queue_of(options.run.workflow),
-            options.task_timeout(server.options.workflow_task_timeout), started_at=now,
+            options.task_timeout(server.options.workflow_task_timeout), now,
         )  # fmt: skip
         store.runs[state.run_id] = state
         store.current[options.workflow_id] = state.run_id
@@ -115,7 +115,7 @@ class Executions:
         server.workflow_tasks.begin(state, task, link.worker)
         state.history.events[0].attributes["eager_execution_accepted"] = True
         server.commit(state)
-        link.push(server.workflow_tasks.for_worker(state, task, full=True))
+        link.push(server.workflow_tasks.for_worker(state, task, True))
 
     def first_workflow_task(self, state: MutableState, _: Any) -> None:
         """A delayed first task is due, or a child's follows its start."""
@@ -147,7 +147,7 @@ class Executions:
         if state.signals >= self._signals:
             return False
         state.signals += 1
-        state.record("WorkflowExecutionSignaled", self.server.world.now, **_signal(name, payload, sender))
+        state.record("WorkflowExecutionSignaled", self.server.world.now, _signal(name, payload, sender))
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         return True
@@ -156,7 +156,7 @@ class Executions:
         if state.cancel_requested:
             return
         state.cancel_requested = True
-        state.record("WorkflowExecutionCancelRequested", self.server.world.now, sender=sender)
+        state.record("WorkflowExecutionCancelRequested", self.server.world.now, {"sender": sender})
         self.server.timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")

@@ -59,7 +59,8 @@ class Externals:
         now, server = self.server.world.now, self.server
         if server.executions.open_run(child.workflow_id) is not None:
             del parent.children[initiated_id]
-            parent.record("StartChildWorkflowExecutionFailed", now, initiated_event_id=initiated_id, name=child.name)
+            attributes = {"initiated_event_id": initiated_id, "name": child.name}
+            parent.record("StartChildWorkflowExecutionFailed", now, attributes)
             self._tell(parent)
             return
         options = StartOptions(
@@ -74,10 +75,12 @@ class Externals:
         event = parent.record(
             "ChildWorkflowExecutionStarted",
             now,
-            initiated_event_id=initiated_id,
-            name=child.name,
-            workflow_id=child.workflow_id,
-            run_id=started.run_id,
+            {
+                "initiated_event_id": initiated_id,
+                "name": child.name,
+                "workflow_id": child.workflow_id,
+                "run_id": started.run_id,
+            },
         )
         child.started = event
         self._tell(parent)
@@ -109,11 +112,13 @@ class Externals:
         parent.record(
             CHILD_ENDED[status],
             self.server.world.now,
-            initiated_event_id=initiated_id,
-            started=child.started,
-            name=child.name,
-            workflow_id=child.workflow_id,
-            run_id=child_run_id,
+            {
+                "initiated_event_id": initiated_id,
+                "started": child.started,
+                "name": child.name,
+                "workflow_id": child.workflow_id,
+                "run_id": child_run_id,
+            },
         )
         self._tell(parent)
         self.server.world.moment(HISTORY, Kind.STEP_RECORDED, parent.run, child.key, 1)
@@ -145,7 +150,8 @@ class Externals:
             target, name, event.attributes["payload"], (run_id, initiated_id)
         )
         kind = "ExternalWorkflowExecutionSignaled" if accepted else "SignalExternalWorkflowExecutionFailed"
-        sender.record(kind, self.server.world.now, initiated_event_id=initiated_id, name=name, workflow_id=workflow_id)
+        attributes = {"initiated_event_id": initiated_id, "name": name, "workflow_id": workflow_id}
+        sender.record(kind, self.server.world.now, attributes)
         self._tell(sender)
         if accepted:
             label = event.attributes["label"]
@@ -165,5 +171,6 @@ class Externals:
             if target is not None
             else "RequestCancelExternalWorkflowExecutionFailed"
         )
-        sender.record(kind, self.server.world.now, initiated_event_id=initiated_id, workflow_id=workflow_id)
+        attributes = {"initiated_event_id": initiated_id, "workflow_id": workflow_id}
+        sender.record(kind, self.server.world.now, attributes)
         self._tell(sender)

@@ -24,7 +24,7 @@ class Accounts:
     def __init__(self, engine: Temporal) -> None:
         self.engine = engine
         self.counters: Counter[str] = Counter()
-        self._sizes = event_bytes()
+        self._sizes = _Sizes(event_bytes())
         self.states: list[MutableState] = []
         self._starts: Counter[str] = Counter()
         self._answers: dict[str, list[str]] = {}
@@ -55,19 +55,20 @@ class Accounts:
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
         kinds = Counter(map(_KIND, history.events))
-        size = history.payload_bytes
+        size, sizes = history.payload_bytes, self._sizes
         for kind, count in kinds.items():
-            size += count * self._sizes.get(kind, self._sizes["other"])
-            name = _COUNTED.get(kind)
-            if name is not None:
-                counters[name] += count
+            size += count * sizes[kind]
+            if kind in _COUNTED:
+                counters[_COUNTED[kind]] += count
         events = len(history.events)
         counters["executions"] += 1
         counters["billable_actions"] += actions(state, kinds)
         counters["history_events"] += events
         counters["history_bytes"] += size
-        counters["largest_history_events"] = max(counters["largest_history_events"], events)
-        counters["largest_history_bytes"] = max(counters["largest_history_bytes"], size)
+        if events > counters["largest_history_events"]:
+            counters["largest_history_events"] = events
+        if size > counters["largest_history_bytes"]:
+            counters["largest_history_bytes"] = size
         if state.payload_warnings or state.continue_as_new_suggested or state.warned:
             counters["history_limit_warnings"] += state.warned
             counters["payload_limit_warnings"] += state.payload_warnings
@@ -136,6 +137,13 @@ class Accounts:
 def _is_again(run: RunInfo) -> bool:
     """Whether it is what a repeated start request has started another time."""
     return run.name.endswith(" again")
+
+
+class _Sizes(dict[str, int]):
+    """Bytes by kind of event."""
+
+    def __missing__(self, kind: str) -> int:
+        return self["other"]
 
 
 _KIND = attrgetter("kind")

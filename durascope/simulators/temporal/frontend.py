@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from durascope.simulators.temporal.commands import TaskCompletion
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.matching import Poll, QueueId
+from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.updates import Query
 
@@ -21,7 +20,7 @@ StartUpdate = tuple[str, str, Any]
 
 
 class Frontend:
-    """One method per call of the API; each answers through `link.reply(call, …)`, now or later."""
+    """One method per call of the API: it reads what is asked off `call.args` and answers by `link.reply(call, …)`."""
 
     __slots__ = (
         "_throttled", "methods", "server",
@@ -30,9 +29,9 @@ class Frontend:
     def __init__(self, server: Server) -> None:
         self.server = server
         self._throttled = duration("throttle_retry")
-        self.methods: dict[str, Callable[..., Any]] = {
-            "poll": self._poll,
-            "complete workflow task": self._workflow_task_completed,
+        self.methods: dict[str, Callable[[Link, Call], Any]] = {
+            "poll": server.matching.poll,
+            "complete workflow task": server.workflow_tasks.completed,
             "fail workflow task": self._workflow_task_failed,
             "complete activity": server.activities.completed,
             "fail activity": server.activities.failed,
@@ -51,45 +50,39 @@ class Frontend:
 
     # ---- for workers ---------------------------------------------------------------------------------------
 
-    def _poll(self, link: Link, call: Call, queue: QueueId) -> None:
-        self.server.matching.poll(queue, Poll(link, call))
-
-    def _workflow_task_completed(
-        self, link: Link, call: Call, run_id: int, task: WorkflowTask, done: TaskCompletion
-    ) -> None:
-        state = self.server.store.runs.get(run_id)
-        if state is None or state.wft is not task or task.started_at is None:
-            link.reply(call, "not found")
-        else:
-            self.server.workflow_tasks.completed(state, task, link, call, done)
-
-    def _workflow_task_failed(
-        self, link: Link, call: Call, run_id: int, task: WorkflowTask, cause: str, message: str
-    ) -> None:
+    def _workflow_task_failed(self, link: Link, call: Call) -> None:
+        run_id: int
+        task: WorkflowTask
+        run_id, task, cause, message = call.args
         state = self.server.store.runs.get(run_id)
         if state is not None and state.wft is task and task.started_at is not None:
             self.server.workflow_tasks.failed(state, task, cause, message)
         link.reply(call, "failed")
 
-    def _shut_down(self, link: Link, call: Call, queue: QueueId) -> None:
+    def _shut_down(self, link: Link, call: Call) -> None:
+        queue: QueueId = call.args[0]
         self.server.matching.lost(link)
         self.server.matching.unload(queue)
 
-    def _get_history(self, link: Link, call: Call, run_id: int) -> None:
+    def _get_history(self, link: Link, call: Call) -> None:
+        run_id: int = call.args[0]
         state = self.server.store.runs.get(run_id)
         link.reply(call, () if state is None else tuple(state.history.events))
 
-    def _answer_query(self, link: Link, call: Call, query: Query, answer: str) -> None:
+    def _answer_query(self, link: Link, call: Call) -> None:
+        query: Query
+        query, answer = call.args
         self.server.updates.query_answered(query, answer)
         link.reply(call, "answered")
 
     # ---- for clients ---------------------------------------------------------------------------------------
 
-    def _start(
-        self, link: Link, call: Call, options: StartOptions, conflict: str, signal: Signal | None,
-        update: StartUpdate | None, eager: bool, request_id: str,
-    ) -> None:  # fmt: skip
+    def _start(self, link: Link, call: Call) -> None:
         """StartWorkflowExecution, SignalWithStart, or UpdateWithStart (U5)."""
+        options: StartOptions
+        signal: Signal | None
+        update: StartUpdate | None
+        options, conflict, signal, update, eager, request_id = call.args
         server = self.server
         running = server.executions.open_run(options.workflow_id)
         again = server.store.started.get(options.workflow_id) == request_id
@@ -119,7 +112,7 @@ class Frontend:
 
     def _ask_again(self, link: Link, call: Call) -> None:
         """The run is busy closing (W10): the frontend itself tries again, as whenever something is exhausted."""
-        self.server.after(self._throttled, self.methods[call.method], link, call, *call.args)
+        self.server.after(self._throttled, self.methods[call.method], link, call)
 
     def _ended(self, workflow_id: str, update_id: str) -> str:
         """What became of an update of a closed run."""
@@ -131,7 +124,8 @@ class Frontend:
             link.reply(call, "not found")
         return state
 
-    def _signal(self, link: Link, call: Call, workflow_id: str, name: str, payload: Any) -> None:
+    def _signal(self, link: Link, call: Call) -> None:
+        workflow_id, name, payload = call.args
         state = self._open(link, call, workflow_id)
         if state is not None and state.closing:
             self._ask_again(link, call)
@@ -139,26 +133,28 @@ class Frontend:
             accepted = self.server.executions.signalled(state, name, payload)
             link.reply(call, "accepted" if accepted else "refused")
 
-    def _cancel(self, link: Link, call: Call, workflow_id: str) -> None:
-        state = self._open(link, call, workflow_id)
+    def _cancel(self, link: Link, call: Call) -> None:
+        state = self._open(link, call, call.args[0])
         if state is not None:
             self.server.executions.cancel_requested(state)
             link.reply(call, "accepted")
 
-    def _terminate(self, link: Link, call: Call, workflow_id: str) -> None:
-        state = self._open(link, call, workflow_id)
+    def _terminate(self, link: Link, call: Call) -> None:
+        state = self._open(link, call, call.args[0])
         if state is not None:
             self.server.executions.terminate(state, "kill")
             link.reply(call, "accepted")
 
-    def _update(self, link: Link, call: Call, workflow_id: str, update_id: str, name: str, payload: Any) -> None:
+    def _update(self, link: Link, call: Call) -> None:
+        workflow_id, update_id, name, payload = call.args
         state = self._open(link, call, workflow_id)
         if state is not None and state.closing:
             self._ask_again(link, call)
         elif state is not None:
             self.server.updates.admit(link, call, state, update_id, name, payload)
 
-    def _query(self, link: Link, call: Call, workflow_id: str, name: str) -> None:
+    def _query(self, link: Link, call: Call) -> None:
+        workflow_id, name = call.args
         run_id = self.server.store.current.get(workflow_id)
         state = None if run_id is None else self.server.store.runs.get(run_id)
         if state is None:

@@ -45,7 +45,7 @@ class _Operation(Pending):
     on its way then is lost (the SDK's flag RAISE_ON_CANCELLING_COMPLETED_ACTIVITY), or comes all the same (children).
     """
 
-    __slots__ = ("closed", "command", "instance", "name", "resolved", "settled")
+    __slots__ = ("_outcome", "closed", "command", "instance", "name", "resolved", "settled")
 
     cancelled_when_settled = True
 
@@ -62,15 +62,18 @@ class _Operation(Pending):
         """The server has written its end."""
         self.settled = False
         """The result is in."""
+        self._outcome: tuple[Mapping[str, Any] | None, Failure | None, Any]
 
     def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
         self.settled = backoff is None
-        self.loop.call_soon(self._noticed, values, failure, backoff)
+        self._outcome = (values, failure, backoff)
+        self.loop.call_soon(self._noticed)
 
-    def _noticed(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any) -> None:
-        self.loop.call_soon(self._returned, values, failure, backoff)
+    def _noticed(self) -> None:
+        self.loop.call_soon(self._returned)
 
-    def _returned(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any) -> None:
+    def _returned(self) -> None:
+        values, failure, backoff = self._outcome
         if backoff is not None:
             self.fail(Backoff(*backoff))
         elif failure is None:
@@ -105,7 +108,7 @@ class ActivityHandle(_Operation):
     __slots__ = ("cancellation",)
 
     def __init__(self, instance: WorkflowInstance, name: str, cancellation: str) -> None:
-        super().__init__(instance, name)
+        _Operation.__init__(self, instance, name)
         self.cancellation = cancellation
 
     def cancellation_command(self) -> Command:

@@ -7,6 +7,7 @@ Tasks that failed or timed out do not end a stretch, nor do heartbeats: what cam
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter, countOf
 from typing import Final
 
 from durascope.simulators.temporal.history import COMMAND_EVENTS, HistoryEvent
@@ -23,11 +24,12 @@ _FINAL: Final = frozenset((
 
 
 _STARTED: Final = "WorkflowTaskStarted"
+_KIND: Final = attrgetter("kind")
 
 
 def workflow_task_sequences(events: Sequence[HistoryEvent]) -> list[Sequence[HistoryEvent]]:
     """The stretches; events at the end that follow the last start of a task belong to none."""
-    if events and events[-1].kind == _STARTED and [event.kind for event in events].count(_STARTED) == 1:
+    if events and events[-1].kind == _STARTED and countOf(map(_KIND, events), _STARTED) == 1:
         return [events]  # what a cached run gets, nearly always
     sequences: list[Sequence[HistoryEvent]] = []
     begin = 0

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.constants import duration, mix
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 
@@ -27,27 +28,14 @@ QueueId = tuple[str, str]
 """(workflow · activity · sticky, name)"""
 
 
-class QueuedTask:
-    """A reference to a task of history: who takes it learns from history whether it still is one."""
+QueuedTask = tuple[str, MutableState, Any, int]
+"""A reference to a task of history: who takes it learns from history whether it still is one.
 
-    __slots__ = ("kind", "number", "state", "subject")
+workflow · activity · query, the run, the task, and its number among the run's: what matching's luck is drawn by
+"""
 
-    def __init__(self, kind: str, state: MutableState, subject: Any, number: int = 0) -> None:
-        self.kind = kind
-        """workflow · activity · query"""
-        self.state = state
-        self.subject = subject
-        self.number = number
-        """Its own among the run's tasks: what matching's luck is drawn by."""
-
-
-@dataclass(slots=True, eq=False)
-class Poll:
-    """A worker that waits for a task of a queue."""
-
-    link: Link
-    call: Call
-    began_at: int = 0
+Poll = tuple["Link", "Call", int]
+"""A worker that waits for a task of a queue: its connection, its call, when that began"""
 
 
 @dataclass(slots=True)
@@ -57,6 +45,8 @@ class Backlog:
     partitions: list[deque[QueuedTask]]
     count: int = 0
     """How many tasks have ever been put into it."""
+    waiting: int = 0
+    """How many tasks are in it."""
 
 
 @dataclass(slots=True)
@@ -69,10 +59,11 @@ class MatchingStore:
 class TaskQueue:
     """The volatile half of a queue: who waits, and when a poll last began, or ended with an answer (W4)."""
 
-    __slots__ = ("backlog", "id", "last_poll_at", "polls")
+    __slots__ = ("backlog", "id", "kind", "last_poll_at", "polls")
 
     def __init__(self, queue_id: QueueId, backlog: Backlog) -> None:
         self.id = queue_id
+        self.kind = queue_id[0]
         self.backlog = backlog
         self.polls: deque[Poll] = deque()
         self.last_poll_at: int | None = None
@@ -82,11 +73,12 @@ class Matching:
     """All task queues of the server."""
 
     __slots__ = (
-        "_long_poll", "_window", "partitions", "queues", "server", "store",
+        "_long_poll", "_window", "partitions", "queues", "server", "store", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server, store: MatchingStore, partitions: int) -> None:
+    def __init__(self, server: Server, world: World, store: MatchingStore, partitions: int) -> None:
         self.server = server
+        self.world = world
         self.store = store
         self.partitions = partitions
         self._window = duration("sticky_poller_window")
@@ -103,63 +95,68 @@ class Matching:
         if state.wft is not task or task.started_at is not None:
             return
         number = len(state.history.events) * 1000 + task.attempt
-        queue = self._workflow_queue(state, task.queue_kind, task.queue_name)
-        self._add(queue, QueuedTask("workflow", state, task, number))
+        queue: TaskQueue | None = None
+        if task.queue_kind == "sticky":
+            queue = self.queues.get(("sticky", task.queue_name))
+            if queue is not None and not self._polled_lately(queue):
+                queue = None
+        if queue is None:
+            queue = self._queue(("workflow", state.queue))
+        self._add(queue, ("workflow", state, task, number))
 
     def add_query(self, state: MutableState, query: Any) -> None:
-        self._add(self._queue(("workflow", state.queue)), QueuedTask("query", state, query))
+        self._add(self._queue(("workflow", state.queue)), ("query", state, query, 0))
 
     def add_sticky_query(self, state: MutableState, query: Any) -> bool:
         """Asks the worker that has the run in its cache; False if that one has not polled lately."""
         queue = None if state.sticky is None else self.queues.get(("sticky", state.sticky[0]))
         if queue is None or not self._polled_lately(queue):
             return False
-        self._add(queue, QueuedTask("query", state, query))
+        self._add(queue, ("query", state, query, 0))
         return True
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
         number = activity.scheduled_id * 1000 + activity.attempt
-        self._add(self._queue(("activity", activity.queue)), QueuedTask("activity", state, activity, number))
-
-    def _workflow_queue(self, state: MutableState, kind: str, name: str) -> TaskQueue:
-        if kind == "sticky":
-            queue = self.queues.get(("sticky", name))
-            if queue is not None and self._polled_lately(queue):
-                return queue
-            name = state.queue
-        return self._queue(("workflow", name))
+        queue_id = ("activity", activity.queue)
+        queue = self.queues.get(queue_id) or self._queue(queue_id)
+        self._add(queue, ("activity", state, activity, number))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
-        for poll in queue.polls:
-            if poll.link.open:
+        for link, _, _ in queue.polls:
+            if link.open:
                 return True
-        return queue.last_poll_at is not None and self.server.world.now - queue.last_poll_at <= self._window
+        return queue.last_poll_at is not None and self.world.now - queue.last_poll_at <= self._window
 
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
-        world = self.server.world
+        world = self.world
         if world.full:
-            world.emit(LANE, Kind.TASK_QUEUED, task.state.run, detail=queue.id[1])
+            world.emit(LANE, Kind.TASK_QUEUED, task[1].run, detail=queue.id[1])
         else:
             world.recorder.count += 1
         polls = queue.polls
         while polls:
-            poll = self._chosen(queue, task)
-            if poll.link.open:
+            poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
+            if poll[0].open:
                 queue.last_poll_at = world.now
-                if not self.server.start_task(task, poll, queue.id[0]):
+                if not self.server.start_task(task, poll, queue.kind):
                     polls.appendleft(poll)
                 return
         backlog = queue.backlog
         backlog.count += 1
-        partition = mix(task.state.luck, 77, backlog.count) % len(backlog.partitions)
+        backlog.waiting += 1
+        partition = mix(task[1].luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
 
-    def _chosen(self, queue: TaskQueue, task: QueuedTask) -> Poll:
-        """One of the polls that wait; a sticky queue has one partition, where the first is the first."""
-        polls = queue.polls
-        if queue.id[0] == "sticky" or _of_one_worker(polls):
+    def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
+        """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
+        first = polls[0][0]
+        for poll in polls:
+            if poll[0] is not first:
+                break
+        else:  # all are of one worker
             return polls.popleft()
-        luck = self.server.world.luck.drawn(task.state.luck, MATCH[task.kind], task.number)
+        kind, state, _, number = task
+        luck = self.world.luck.drawn(state.luck, MATCH[kind], number)
         chosen = int(luck * len(polls))
         poll = polls[chosen]
         del polls[chosen]
@@ -167,23 +164,24 @@ class Matching:
 
     # ---- polls ---------------------------------------------------------------------------------------------
 
-    def poll(self, queue_id: QueueId, poll: Poll) -> None:
+    def poll(self, link: Link, call: Call) -> None:
         """A worker asks for a task of the queue; it gets one from the backlog, or waits."""
-        queue = self._queue(queue_id)
-        queue.last_poll_at = poll.began_at = self.server.world.now
-        poll.link.queues[queue_id] = None
-        while (task := self._from_backlog(queue)) is not None:
-            if self.server.start_task(task, poll, queue_id[0]):
+        queue_id: QueueId = call.args[0]
+        queue = self.queues.get(queue_id) or self._queue(queue_id)
+        now = queue.last_poll_at = self.world.now
+        poll = (link, call, now)
+        link.queues[queue_id] = None
+        while queue.backlog.waiting:
+            if self.server.start_task(self._from_backlog(queue.backlog), poll, queue.kind):
                 return
         queue.polls.append(poll)
 
-    def _from_backlog(self, queue: TaskQueue) -> QueuedTask | None:
-        if not any(queue.backlog.partitions):
-            return None
-        filled = [partition for partition in queue.backlog.partitions if partition]
+    def _from_backlog(self, backlog: Backlog) -> QueuedTask:
+        backlog.waiting -= 1
+        filled = [partition for partition in backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
-        state = filled[0][0].state
+        state = filled[0][0][1]
         return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
 
     def lost(self, link: Link) -> None:
@@ -192,15 +190,15 @@ class Matching:
             queue = self.queues.get(queue_id)
             if queue is None:
                 continue
-            broken = [poll for poll in queue.polls if poll.link is link]
+            broken = [began_at for each, _, began_at in queue.polls if each is link]
             if broken:
-                queue.polls = deque(poll for poll in queue.polls if poll.link is not link)
+                queue.polls = deque(poll for poll in queue.polls if poll[0] is not link)
                 queue.last_poll_at = max(queue.last_poll_at or 0, *map(self._last_began_at, broken))
 
-    def _last_began_at(self, poll: Poll) -> int:
+    def _last_began_at(self, began_at: int) -> int:
         """A poll that finds nothing is answered after a minute and begins again; no event is spent on that here."""
-        open_for = self.server.world.now - poll.began_at
-        return poll.began_at + open_for // self._long_poll * self._long_poll
+        open_for = self.world.now - began_at
+        return began_at + open_for // self._long_poll * self._long_poll
 
     def unload(self, queue_id: QueueId) -> None:
         """A worker that stops gracefully gives its sticky queue up; what is in it goes to the normal one (W4)."""
@@ -209,7 +207,7 @@ class Matching:
             return
         self.store.backlogs.pop(queue_id, None)
         for task in (task for partition in queue.backlog.partitions for task in partition):
-            self._add(self._queue(("workflow", task.state.queue)), task)
+            self._add(self._queue(("workflow", task[1].queue)), task)
 
     def _queue(self, queue_id: QueueId) -> TaskQueue:
         queue = self.queues.get(queue_id)
@@ -220,11 +218,3 @@ class Matching:
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
             queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
         return queue
-
-
-def _of_one_worker(polls: deque[Poll]) -> bool:
-    first = polls[0].link
-    for poll in polls:  # noqa: SIM110 - a generator costs more than all the rest
-        if poll.link is not first:
-            return False
-    return True

@@ -9,7 +9,7 @@ activity:       scheduled ─▶ started ─▶ closed
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from durascope.models.steps import Retry
@@ -52,20 +52,17 @@ class Activity:
     """A pending activity (A1)."""
 
     __slots__ = (
-        "attempt", "attempt_scheduled_at", "backing_off", "cancel_requested", "event", "heartbeat_at", "key",
-        "last_failure", "name", "policy", "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "seq",
-        "started_at", "step", "timeouts", "worker",
+        "attempt", "backing_off", "cancel_requested", "heartbeat_at", "key", "last_failure", "name", "policy",
+        "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "started_at", "step", "timeouts", "worker",
     )  # fmt: skip
 
     def __init__(
-        self, event: HistoryEvent, run: RunInfo, seq: int, name: str, key: str, options: ActivityOptions,
+        self, event: HistoryEvent, run: RunInfo, name: str, key: str, options: ActivityOptions,
         timeouts: tuple[int, int, int, int],
     ) -> None:  # fmt: skip
-        self.event = event
         self.scheduled_id = event.id
         self.run = run
         """Whose step it is: the run's, or that of a request which an entity works off."""
-        self.seq = seq
         self.name = name
         self.key = key
         self.step = options.step
@@ -75,7 +72,6 @@ class Activity:
         """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
         self.scheduled_at = event.at
         self.attempt = 1
-        self.attempt_scheduled_at = event.at
         self.started_at: int | None = None
         self.heartbeat_at = 0
         self.worker = ""
@@ -109,9 +105,12 @@ class Parent:
     abandoned: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class StartOptions:
-    """What a run is started with; a run that continues or retries another takes over most of it."""
+    """What a run is started with; a run that continues or retries another takes over most of it.
+
+    Nothing of it is ever changed; that it is not frozen only makes it cheaper to make.
+    """
 
     run: RunInfo
     workflow_id: str
@@ -148,80 +147,79 @@ class Update:
     accepted: HistoryEvent
 
 
-def _dict() -> dict[Any, Any]:
-    """An empty one; `dict[K, V]()` takes ten times as long."""
-    return {}
-
-
-def _list() -> list[Any]:
-    return []
-
-
-@dataclass(slots=True)
 class MutableState:
     """One run of a workflow in the history service."""
 
-    run_id: int
-    options: StartOptions
-    luck: int
-    queue: str
-    """The normal task queue of its workflow tasks."""
-    task_timeout: int
-    history: EventHistory = field(default_factory=EventHistory)
-    wft: WorkflowTask | None = None
-    wft_attempt: int = 1
-    sticky: tuple[str, int] | None = None
-    """The sticky queue and its schedule-to-start timeout (W2)."""
-    wft_timer: TimerTask | None = None
-    """Of the pending task: not started in time (sticky), or not closed in time."""
-    previous_started_id: int = 0
-    activities: dict[int, Activity] = field(default_factory=_dict)
-    activity_timeouts: list[tuple[int, int, int, int]] = field(default_factory=_list)
-    """A heap of (due, scheduled id, number of the type, attempt): the first that still holds is the next to fire."""
-    activity_timers: list[TimerTask] = field(default_factory=_list)
-    timers: dict[int, tuple[int, HistoryEvent]] = field(default_factory=_dict)
-    """Pending user timers by timer id: when they are due, and their TimerStarted."""
-    timer_heap: list[tuple[int, int]] = field(default_factory=_list)
-    user_timers: list[TimerTask] = field(default_factory=_list)
-    children: dict[int, Child] = field(default_factory=_dict)
-    externals: dict[int, tuple[HistoryEvent, str]] = field(default_factory=_dict)
-    """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
-    updates: dict[str, Update] = field(default_factory=_dict)
-    updates_total: int = 0
-    completed_updates: dict[str, str] = field(default_factory=_dict)
-    """How each of them ended."""
-    heartbeating_since: int = 0
-    """When the first of a chain of workflow tasks was scheduled that only keep local activities alive; 0: none."""
-    signals: int = 0
-    cancel_requested: bool = False
-    open: bool = True
-    close_attempted: bool = False
-    """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
-    status: str = "running"
-    started_at: int = 0
-    closed_at: int = 0
-    run_timer: TimerTask | None = None
-    first_task_timer: TimerTask | None = None
-    markers_in_tasks: int = 0
-    """Workflow tasks that had markers of local activities (§14)."""
-    heartbeats: int = 0
-    retries: int = 0
-    queries: int = 0
-    warned: bool = False
-    """The history is above a warning threshold (§13)."""
-    continue_as_new_suggested: bool = False
-    payload_warnings: int = 0
+    __slots__ = (
+        "activities", "activity_timeouts", "activity_timers", "cancel_requested", "children", "close_attempted",
+        "closed_at", "completed_updates", "continue_as_new_suggested", "externals", "first_task_timer",
+        "heartbeating_since", "heartbeats", "history", "luck", "markers_in_tasks", "open", "options",
+        "payload_warnings", "previous_started_id", "queries", "queue", "retries", "run", "run_id", "run_timer",
+        "signals", "started_at", "status", "sticky", "task_timeout", "timer_heap", "timers", "updates",
+        "updates_total", "user_timers", "warned", "wft", "wft_attempt", "wft_timer",
+    )  # fmt: skip
 
-    @property
-    def run(self) -> RunInfo:
-        return self.options.run
+    def __init__(
+        self, run_id: int, options: StartOptions, luck: int, queue: str, task_timeout: int, started_at: int
+    ) -> None:
+        self.run_id = run_id
+        self.options = options
+        self.run: RunInfo = options.run
+        self.luck = luck
+        self.queue = queue
+        """The normal task queue of its workflow tasks."""
+        self.task_timeout = task_timeout
+        self.history = EventHistory()
+        self.wft: WorkflowTask | None = None
+        self.wft_attempt = 1
+        self.sticky: tuple[str, int] | None = None
+        """The sticky queue and its schedule-to-start timeout (W2)."""
+        self.wft_timer = TimerTask(self)
+        """Of the pending task: not started in time (sticky), or not closed in time."""
+        self.previous_started_id = 0
+        self.activities: dict[int, Activity] = {}
+        self.activity_timeouts: list[tuple[int, int, int, int]] = []
+        """A heap of (due, scheduled id, number of the type, attempt): the first that still holds fires next."""
+        self.activity_timers: list[TimerTask] = []
+        self.timers: dict[int, tuple[int, HistoryEvent]] = {}
+        """Pending user timers by timer id: when they are due, and their TimerStarted."""
+        self.timer_heap: list[tuple[int, int]] = []
+        self.user_timers: list[TimerTask] = []
+        self.children: dict[int, Child] = {}
+        self.externals: dict[int, tuple[HistoryEvent, str]] = {}
+        """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
+        self.updates: dict[str, Update] = {}
+        self.updates_total = 0
+        self.completed_updates: dict[str, str] = {}
+        """How each of them ended."""
+        self.heartbeating_since = 0
+        """When the first of a chain of workflow tasks was scheduled that only keep local activities alive; 0: none."""
+        self.signals = 0
+        self.cancel_requested = False
+        self.open = True
+        self.close_attempted = False
+        """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
+        self.status = "running"
+        self.started_at = started_at
+        self.closed_at = 0
+        self.run_timer: TimerTask | None = None
+        self.first_task_timer: TimerTask | None = None
+        self.markers_in_tasks = 0
+        """Workflow tasks that had markers of local activities (§14)."""
+        self.heartbeats = 0
+        self.retries = 0
+        self.queries = 0
+        self.warned = False
+        """The history is above a warning threshold (§13)."""
+        self.continue_as_new_suggested = False
+        self.payload_warnings = 0
 
     @property
     def closing(self) -> bool:
         """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
         return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
-    def record(self, kind: str, at: int, **attributes: Any) -> HistoryEvent:
+    def record(self, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
         """Appends an event, or buffers it while a workflow task is started (§5)."""
         wft = self.wft
         if wft is not None:

@@ -22,7 +22,7 @@ class Poller:
     def __init__(self, pollers: Pollers, queue: QueueId) -> None:
         self.pollers = pollers
         self.queue = queue
-        self.call: Call | None = None
+        self.call = Call(0, "poll", (queue,), self.answered, POLLS)
 
     def answered(self, task: Any) -> None:
         """The poll has found a task; the next poll goes out as soon as there is a slot for another."""
@@ -33,25 +33,28 @@ class Poller:
             world.emit(pollers.worker.name, Kind.TASK_PICKED_UP, task.run, detail=self.queue[1])
         else:
             world.recorder.count += 1
-        pollers.take(task)
+        take = pollers.take
+        take(task)
         pollers.poll(self)
 
 
 class Pollers:
     """The poll loops for one kind of task; they never ask for more than there are free slots."""
 
-    __slots__ = ("_held", "_stopped", "busy", "idle", "slots", "take", "worker", "world")
+    __slots__ = ("_channel", "_stopped", "busy", "held", "idle", "slots", "take", "worker", "world")
 
     def __init__(self, worker: Worker, busy: Sized, slots: int, take: Callable[[Any], Any]) -> None:
         self.worker = worker
         self.world = worker.world
+        self._channel = worker.channel
         self.busy = busy
         """What is in the slots."""
         self.slots = slots
         self.take = take
         self.idle = 0
         """Polls that wait at the server."""
-        self._held: deque[Poller] = deque()
+        self.held: deque[Poller] = deque()
+        """Poll loops that wait for a slot."""
         self._stopped = False
 
     def add(self, queue: QueueId) -> None:
@@ -60,17 +63,14 @@ class Pollers:
     def poll(self, poller: Poller) -> None:
         busy = len(self.busy)
         if busy and busy + self.idle >= self.slots:
-            self._held.append(poller)
+            self.held.append(poller)
         elif not self._stopped:
             self.idle += 1
-            if poller.call is None:
-                poller.call = self.worker.channel.call("poll", (poller.queue,), poller.answered, POLLS)
-            else:
-                self.worker.channel.repeat(poller.call)
+            self._channel.repeat(poller.call)
 
     def slot_free(self) -> None:
-        if self._held:
-            self.poll(self._held.popleft())
+        if self.held:
+            self.poll(self.held.popleft())
 
     def stop(self) -> None:
         """The worker stops: no poll goes out any more."""

@@ -61,38 +61,39 @@ class ServerStore:
 class Link:
     """One worker's (or the client's) connection, as the server sees it."""
 
-    __slots__ = ("channel", "connection", "network", "open", "queues", "server", "worker")
+    __slots__ = (
+        "_caller", "_delay", "_hear", "channel", "connection", "network", "open", "queues", "server", "worker",
+    )  # fmt: skip
 
-    def __init__(self, server: Server, connection: Connection) -> None:
+    def __init__(self, server: Server, channel: Channel, connection: Connection) -> None:
         self.server = server
         self.network = server.network
+        self._delay = server.delays.call
         self.connection = connection
         self.worker = connection.client.name
-        self.channel: Channel | None = None
+        self.channel = channel
+        self._caller = channel.owner
+        self._hear = channel.hear
         self.queues: dict[QueueId, None] = {}
         self.open = True
 
     def reply(self, call: Call, answer: Any) -> None:
         """Answers a call; a caller that is gone will not hear it."""
-        channel = self.channel
-        if channel is None or not self.open:
+        if not self.open:
             return
         if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
-            channel.answered(call, answer)
+            hear = self._hear
+            hear(call, answer)
             return
-        server = self.server
-        self.network.post(
-            server, channel.owner, server.delays.call, channel.hear, (call, answer), call.method, call.run
-        )
+        self.network.post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
 
     def push(self, task: TaskForWorker) -> None:
         """Hands a worker a task that it has not polled for (A12b)."""
         channel = self.channel
-        if channel is not None:
-            self.network.send(
-                self.server, channel.owner, self.server.delays.call, channel.pushed, task,
-                what="start workflow: answer", run=task.run,
-            )  # fmt: skip
+        self.network.send(
+            self.server, channel.owner, self.server.delays.call, channel.pushed, task,
+            what="start workflow: answer", run=task.run,
+        )  # fmt: skip
 
 
 class Server(Component):
@@ -114,6 +115,7 @@ class Server(Component):
         keep: Callable[[MutableState], Any],
         queue_of: Callable[[str], str],
     ) -> None:
+        self.world = world
         self.network = network
         self.store = store
         self.options = options
@@ -126,11 +128,11 @@ class Server(Component):
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
         self.timers = TimerQueue(self, world, store.timers)
-        self.matching = Matching(self, store.matching, options.server.partitions)
+        self.matching = Matching(self, world, store.matching, options.server.partitions)
         self.transfer = TransferQueue(self)
-        self.workflow_tasks = WorkflowTasks(self)
-        self.commands = CommandHandler(self)
         self.activities = Activities(self)
+        self.commands = CommandHandler(self)
+        self.workflow_tasks = WorkflowTasks(self)
         self.user_timers = UserTimers(self)
         self.externals = Externals(self)
         self.updates = Updates(self)
@@ -169,8 +171,8 @@ class Server(Component):
 
     # ---- connections ---------------------------------------------------------------------------------------
 
-    def accept(self, connection: Connection) -> None:
-        link = self.links[connection] = Link(self, connection)
+    def accept(self, channel: Channel, connection: Connection) -> None:
+        link = self.links[connection] = Link(self, channel, connection)
         connection.on_lost[self] = lambda: self._lost(link)
 
     def _lost(self, link: Link) -> None:
@@ -184,10 +186,9 @@ class Server(Component):
             return
         link = self.links.get(connection)
         if link is None:  # the caller has died since: what it said still counts, an answer has no reader
-            link = Link(self, connection)
+            link = Link(self, channel, connection)
             link.open = False
-        link.channel = channel
-        self._api[call.method](link, call, *call.args)
+        self._api[call.method](link, call)
 
     # ---- tasks that have become due, or found a worker -----------------------------------------------------
 
@@ -198,16 +199,18 @@ class Server(Component):
 
     def start_task(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
         """A poll and a task have met; False if the task is none any more."""
+        kind, state, subject, _ = task
+        link, call, _ = poll
         started: object = None
-        if task.kind == "activity":
-            started = self.activities.start(task.state, task.subject, poll.link.worker)
-        elif task.kind == "workflow":
-            started = self.workflow_tasks.start(task.state, task.subject, poll.link, queue_kind)
+        if kind == "workflow":
+            started = self.workflow_tasks.start(state, subject, link, queue_kind)
+        elif kind == "activity":
+            started = self.activities.start(state, subject, link.worker)
         else:
-            started = self.updates.start_query(task.state, task.subject, queue_kind)
+            started = self.updates.start_query(state, subject, queue_kind)
         if started is None:
             return False
-        poll.link.reply(poll.call, started)
+        link.reply(call, started)
         return True
 
     # ---- transitions ---------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from durascope.simulators.temporal.constants import duration
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
 
+NEVER: Final = 1 << 62
 MANY: Final = 4096
 """So many stale tasks are remembered, the latest."""
 
@@ -41,8 +42,8 @@ class TimerTask:
         self.live = False
         self.entry = 0
         """The number of its entry in the queue."""
-        self.entry_at = -1
-        """The time of that entry; -1: it has none."""
+        self.entry_at = NEVER
+        """The time of that entry; `NEVER`: it has none."""
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class TimerQueue:
     """Fires timer tasks in the server."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_fixed", "_late", "_level", "_shift", "_stale_reads", "server", "store",
+        "_armed", "_armed_for", "_fixed", "_late", "_read_at", "_shift", "_stale_reads", "server", "store",
         "world",
     )  # fmt: skip
 
@@ -72,14 +73,15 @@ class TimerQueue:
         self.reset()
 
     def reset(self) -> None:
-        self._level = 0
+        self._read_at = -self._shift
+        """When a queue of the shard was last read: it sets the level."""
         self._armed: Call | None = None
         self._armed_for = 0
         self._stale_reads: deque[int] = deque(maxlen=MANY)
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
-        self._level = self.world.now // 1000 * 1000 + self._shift
+        self._read_at = self.world.now
 
     def recover(self) -> None:
         """After a restart: begins from the stored tasks."""
@@ -100,16 +102,19 @@ class TimerQueue:
         if at < self.world.now + self._shift:
             if self._stale_reads:
                 self._pass_stale_reads()
-            if at < self._level:
-                at = self._level + 1000
+            level = self._read_at // 1000 * 1000 + self._shift
+            if at < level:
+                at = level + 1000
         at += self._fixed or self._late(task.state.luck, due)
         if task.live:
             self._stale_reads.append(task.at)
         else:
             task.live = True
             self.store.live += 1
-        task.at, task.handler, task.subject = at, handler, subject
-        if task.entry_at < 0 or task.entry_at > at:
+        task.at = at
+        task.handler = handler
+        task.subject = subject
+        if task.entry_at > at:
             self._enter(task, at)
         elif self._armed is None:
             self._arm()
@@ -162,7 +167,7 @@ class TimerQueue:
         """Stale tasks whose time has come have been read too (T5)."""
         now, reads = self.world.now, self._stale_reads
         while reads and reads[0] <= now:
-            self._level = max(self._level, reads.popleft() // 1000 * 1000 + self._shift)
+            self._read_at = max(self._read_at, reads.popleft())
 
     # ---- firing --------------------------------------------------------------------------------------------
 
@@ -175,7 +180,7 @@ class TimerQueue:
                 heappop(entries)
             elif not task.live:
                 heappop(entries)
-                task.entry_at = -1
+                task.entry_at = NEVER
             elif task.at > at:
                 heappop(entries)
                 self.store.count += 1
@@ -201,7 +206,7 @@ class TimerQueue:
         try:
             while (at := self._first()) is not None and at <= now:
                 task = heappop(self.store.entries)[2]
-                task.entry_at = -1
+                task.entry_at = NEVER
                 task.live = False
                 self.store.live -= 1
                 self.server.timer_due(task)

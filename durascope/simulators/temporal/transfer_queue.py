@@ -18,41 +18,44 @@ class TransferQueue:
     """Pushes tasks a moment after the transition that made them; each push is a read of the shard's queues (T2)."""
 
     __slots__ = (
-        "_dispatch", "_first_dispatch", "_match", "_transfer", "server",
+        "_add_workflow_task", "_dispatch", "_first_dispatch", "_match", "_timers", "_transfer", "server",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._timers = server.timers
+        self._add_workflow_task = server.matching.add_workflow_task
         delays = server.delays
         self._first_dispatch, self._dispatch = delays.of("first_dispatch"), delays.of("dispatch")
         self._match, self._transfer = delays.of("match"), delays.of("transfer")
 
     def workflow_task(self, state: MutableState, task: WorkflowTask) -> None:
-        server = self.server
-        server.timers.read()
+        self._timers.read()
         delay = self._dispatch if state.previous_started_id else self._first_dispatch
         number = len(state.history.events) + task.attempt
-        server.after(delay(state.luck, number), server.matching.add_workflow_task, state, task)
+        self.server.after(delay(state.luck, number), self._add_workflow_task, state, task)
 
     def speculative_task(self, state: MutableState, task: WorkflowTask) -> None:
         """A speculative task goes straight to matching: no task is written, no queue is read (U1)."""
         server = self.server
         delay = self._dispatch(state.luck, len(state.history.events))
-        server.after(delay, server.matching.add_workflow_task, state, task)
+        server.after(delay, self._add_workflow_task, state, task)
 
     def activity(self, state: MutableState, activity: Activity) -> None:
-        server = self.server
-        server.timers.read()
+        self._timers.read()
         self.dispatch(state, activity)
 
     def dispatch(self, state: MutableState, activity: Activity) -> None:
         """Straight to matching: what the timer of a retry does (A6)."""
-        delay = self._match(state.luck, activity.scheduled_id * 1000 + activity.attempt)
-        self.server.after(delay, self._push_activity, state, activity, activity.attempt)
+        attempt = activity.attempt
+        delay_of = self._match
+        delay = delay_of(state.luck, activity.scheduled_id * 1000 + attempt)
+        self.server.after(delay, self._push_activity, state, activity, attempt)
 
     def _push_activity(self, state: MutableState, activity: Activity, attempt: int) -> None:
-        if self.server.activities.waits(state, activity) and activity.attempt == attempt:
-            self.server.matching.add_activity_task(state, activity)
+        server = self.server
+        if activity.attempt == attempt and server.activities.waits(state, activity):
+            server.matching.add_activity_task(state, activity)
 
     def other(self, state: MutableState, number: int, task: str, *args: Any, pause: int = 0) -> None:
         """A task that concerns another run: a child's start, a signal, a cancel request, an end to be told.

@@ -79,7 +79,7 @@ class UserTimers:
             pending = state.timers.pop(timer_id, None)
             if pending is None:
                 continue
-            state.record("TimerFired", now, timer_id=timer_id, started_event_id=pending[1].id)
+            state.record("TimerFired", now, {"timer_id": timer_id, "started_event_id": pending[1].id})
             fired.append(pending[1].attributes["name"])
         self.set_timer(state)
         if not fired:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import TemporalWorker, Workflow
@@ -17,7 +18,6 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
-from durascope.simulators.services import Execution
 from durascope.simulators.temporal.activity_execution import ActivityExecution
 from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
@@ -55,12 +55,15 @@ class Processing:
         """Whether the code begins again from the top."""
         self.buffered: TaskForWorker | None = None
         """Another task of the same run that came meanwhile."""
-        self.steps: Generator[Block | None, str, TaskCompletion] = instance.process(task)
+        self.steps: Generator[Block | None, str | None, TaskCompletion] = instance.process(task)
         self.heartbeat: Callback | None = None
         self.waits_for_local = False
         self.activation = 0
         self.blocked_us = 0
         """How long the code has been busy in that activation."""
+
+    def completed(self, answer: Any) -> None:
+        self.instance.worker.completed(self, answer)
 
 
 class Worker(Component):
@@ -124,20 +127,30 @@ class Worker(Component):
 
     def _take_workflow_task(self, task: TaskForWorker) -> None:
         """Finds the run in the cache, or makes it anew from its whole history (§10)."""
-        under_way = self.tasks.get(task.run_id)
+        run_id = task.run_id
+        under_way = self.tasks.get(run_id)
         if under_way is not None:
             under_way.buffered = task
             return
-        instance = self.cache.pop(task.run_id, None)
-        if instance is None and not task.full:
-            self.channel.call(
-                "get history", (task.run_id,), lambda events: self._history_came(task, events), REPORTS,
-                run=task.run,
-            )  # fmt: skip
-            return
+        instance = self.cache.pop(run_id, None)
         if instance is None:
-            instance = WorkflowInstance(self, task.run_id, task.options, self.code[task.run.workflow])
-        self._process(task, instance)
+            if not task.full:
+                self._fetch_history(task)
+                return
+            instance = WorkflowInstance(self, run_id, task.options, self.code[task.run.workflow])
+        processing = self.tasks[run_id] = Processing(task, instance)
+        world = self.world
+        if world.full:
+            world.emit(self.name, _WORK_STARTED, task.run, detail="query" if task.task is None else "workflow task")
+        else:
+            world.recorder.count += 1
+        if processing.replays:
+            world.emit(self.name, Kind.REPLAY_STARTED, task.run)
+        self._go_on(processing, None)
+
+    def _fetch_history(self, task: TaskForWorker) -> None:
+        came = partial(self._history_came, task)
+        self.channel.call("get history", (task.run_id,), came, REPORTS, task.run)
 
     def _history_came(self, task: TaskForWorker, events: Any) -> None:
         if not isinstance(events, tuple) or not events:
@@ -149,18 +162,10 @@ class Worker(Component):
         task.full = True
         self._take_workflow_task(task)
 
-    def _process(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
-        run = task.run
-        processing = self.tasks[task.run_id] = Processing(task, instance)
-        self.world.emit(self.name, _WORK_STARTED, run, detail="query" if task.task is None else "workflow task")
-        if processing.replays:
-            self.world.emit(self.name, Kind.REPLAY_STARTED, run)
-        self._go_on(processing, "")
-
-    def _go_on(self, processing: Processing, news: str) -> None:
+    def _go_on(self, processing: Processing, news: str | None) -> None:
         """Runs the code on: until it is busy, waits for local activities, or has done its task."""
         try:
-            step = processing.steps.send(news) if news else next(processing.steps)
+            step = processing.steps.send(news)
         except StopIteration as end:
             self._done(processing, end.value)
             return
@@ -188,7 +193,7 @@ class Worker(Component):
 
     def _computed(self, processing: Processing, block: Block, attempt: int) -> None:
         self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.run, block.name, attempt)
-        self._go_on(processing, "")
+        self._go_on(processing, None)
 
     def _deadlocked(self, processing: Processing) -> None:
         processing.steps.close()
@@ -206,7 +211,8 @@ class Worker(Component):
         if processing.heartbeat is not None:
             self.cancel(processing.heartbeat)
         task = processing.task
-        took = self._takes(task.luck, task.last_written_id)
+        takes = self._takes
+        took = takes(task.luck, task.last_written_id)
         if processing.replays:
             took += self._replays(task.luck, task.last_written_id)
         self.after(took, self._answer, processing, done)
@@ -217,18 +223,19 @@ class Worker(Component):
         world = self.world
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_ENDED, run)
-        world.emit(self.name, _WORK_ENDED, run, detail=done.failed or "done")
+        if world.full:
+            world.emit(self.name, _WORK_ENDED, run, detail=done.failed or "done")
+        else:
+            world.recorder.count += 1
         if task.task is None:
             self._free(processing, instance)
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
         elif done.failed is None:
             done.sticky = self.sticky
-            if done.commands:
+            if self.eager_limit and done.commands:
                 done.eager = self._eager_slots()
-            self.channel.call(
-                "complete workflow task", (task.run_id, task.task, done),
-                lambda answer: self._completed(processing, answer), REPORTS, run=run,
-            )  # fmt: skip
+            args = (task.run_id, task.task, done)
+            self.channel.call("complete workflow task", args, processing.completed, REPORTS, run)
         else:
             self._free(processing, None)
             if task.attempt <= 1:  # later failures are kept to itself (W8)
@@ -236,15 +243,16 @@ class Worker(Component):
                     "fail workflow task", (task.run_id, task.task, done.failed, done.failure_message),
                     None, REPORTS, run=run,
                 )  # fmt: skip
-        self._drained()
+        if self.draining:
+            self._drained()
 
     def _eager_slots(self) -> int:
         """How many activities may start with the completion that scheduled them (A12)."""
-        if not self.eager_limit or self.draining:
+        if self.draining:
             return 0
         return max(0, min(self.eager_limit, self.slots - len(self.activities)))
 
-    def _completed(self, processing: Processing, answer: Any) -> None:
+    def completed(self, processing: Processing, answer: Any) -> None:
         """The server has taken the completion: eager activities and an inline task come with it (A12, W9)."""
         instance = processing.instance
         if not isinstance(answer, tuple):
@@ -252,7 +260,8 @@ class Worker(Component):
             self._drained()
             return
         _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
-        instance.processed = max(instance.processed, started_id)  # pyright: ignore[reportUnknownArgumentType]
+        if started_id > instance.processed:
+            instance.processed = started_id
         self._free(processing, instance)
         for activity in eager:  # pyright: ignore[reportUnknownVariableType]
             self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
@@ -263,23 +272,29 @@ class Worker(Component):
 
     def _free(self, processing: Processing, instance: WorkflowInstance | None) -> None:
         """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
-        run_id = processing.task.run_id
-        if self.tasks.get(run_id) is processing:
-            del self.tasks[run_id]
+        run_id, tasks = processing.task.run_id, self.tasks
+        if tasks.get(run_id) is processing:
+            del tasks[run_id]
         if instance is None:
             self._evict(processing.instance)
         elif instance.finished:
             instance.close()
         elif self.cache_size or instance.local:
-            self.cache[run_id] = instance
-            limit = max(1, self.cache_size)
-            while len(self.cache) > limit:
-                self._evict(self.cache.popitem(last=False)[1])
+            cache = self.cache
+            cache[run_id] = instance
+            if len(cache) > self.cache_size:
+                self._shrink_cache()
         else:
             instance.close()
-        self.workflow_polls.slot_free()
+        if self.workflow_polls.held:
+            self.workflow_polls.slot_free()
         if processing.buffered is not None:
             self._take_workflow_task(processing.buffered)
+
+    def _shrink_cache(self) -> None:
+        limit = max(1, self.cache_size)
+        while len(self.cache) > limit:
+            self._evict(self.cache.popitem(last=False)[1])
 
     def _evict(self, instance: WorkflowInstance) -> None:
         for local in instance.local.values():
@@ -317,19 +332,15 @@ class Worker(Component):
         execution.begin()
 
     def activity_over(self, execution: ActivityExecution) -> None:
-        if self.activities.pop(execution, 0) is None:
+        if self.activities.pop(execution, 0) is None and self.activity_polls.held:
             self.activity_polls.slot_free()
-
-    def execute_body(self, task: ActivityTask, report: Any) -> Execution:
-        """Runs the step's own code; a later execution of a chain has its own keys in the ledger."""
-        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
-        return self.services.execute(self, task.run, task.step, task.name, key, report, task.attempt)
 
     def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; the answer frees its slot."""
         args = (task,) if content is None else (task, content)
-        delay = self._reports(task.luck, task.scheduled_id * 1000 + task.attempt)
-        self.channel.call(method, args, None, REPORTS, run=task.run, delay=delay)
+        delay_of = self._reports
+        delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
+        self.channel.call(method, args, None, REPORTS, task.run, delay)
 
     # ---- the end -------------------------------------------------------------------------------------------
 

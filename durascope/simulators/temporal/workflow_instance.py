@@ -102,8 +102,9 @@ class WorkflowInstance:
 
     def next_seq(self, kind: str) -> int:
         """The SDK's counters: activities and local activities share one (E5)."""
-        self.seqs[kind] += 1
-        return self.seqs[kind]
+        seqs = self.seqs
+        seq = seqs[kind] = seqs[kind] + 1
+        return seq
 
     def close(self) -> None:
         """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""
@@ -111,27 +112,31 @@ class WorkflowInstance:
 
     # ---- one workflow task ---------------------------------------------------------------------------------
 
-    def process(self, task: TaskForWorker) -> Generator[Block | None, str, TaskCompletion]:
+    def process(self, task: TaskForWorker) -> Generator[Block | None, str | None, TaskCompletion]:
         """Applies a task; yields `Block` while the code is busy, None while it waits for local activities."""
         self.waits = []
         try:
             events = task.events
             if events and events[0].id <= self.processed:
                 events = [event for event in events if event.id > self.processed]
-            sequences = workflow_task_sequences(events)
-            last = len(sequences) - 1 if task.task is not None else len(sequences)
-            for number, sequence in enumerate(sequences):
-                self.replaying = number < last
-                following = sequences[number + 1] if number + 1 < len(sequences) else ()
-                yield from self._activate(*self._jobs(sequence, following, task, last=number == last))
+            past = workflow_task_sequences(events)
+            news = past.pop() if past and task.task is not None else ()
+            if past:
+                yield from self._replay(past, news, task)
+            if news:
+                patches, messages, others = self._jobs(news, (), task)
+                if self.local:
+                    self._start_waiting_local()
+                if task.updates:
+                    messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
+                yield from self._activate(patches, messages, others)
                 if self.core_jobs:
                     yield from self._core()
-            self.replaying = False
             while (self.local or self.local_news) and not self.finished and task.task is not None:
                 if not self.local_news and (yield None) == HEARTBEAT:
-                    return self._completion(wants_another=True)
-                news, self.local_news = self.local_news, []
-                for job in news:
+                    return self._completion(True)
+                jobs, self.local_news = self.local_news, []
+                for job in jobs:
                     yield from self._activate((), (), (job,))
                     yield from self._core()
         except Nondeterminism as wrong:
@@ -140,17 +145,30 @@ class WorkflowInstance:
             return TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=str(failure))
         return self._completion()
 
-    def _completion(self, *, wants_another: bool = False) -> TaskCompletion:
+    def _replay(
+        self, past: list[Sequence[HistoryEvent]], news: Sequence[HistoryEvent], task: TaskForWorker
+    ) -> Generator[Block, Any, None]:
+        """Applies the tasks that the history has already seen through."""
+        self.replaying = True
+        for number, sequence in enumerate(past, 1):
+            following = past[number] if number < len(past) else news
+            patches, messages, others = self._jobs(sequence, following, task)
+            yield from self._activate(patches, messages, others)
+            if self.core_jobs:
+                yield from self._core()
+        self.replaying = False
+
+    def _completion(self, wants_another: bool = False) -> TaskCompletion:
         commands = list(self.outgoing)
         if any(map(_WITHDRAWN, commands)):
             commands = [command for command in commands if not command.withdrawn]
             self.outgoing = deque(commands)
         self.sent = len(commands)
-        return TaskCompletion(commands, wants_another=wants_another, waits=tuple(self.waits))
+        return TaskCompletion(commands, wants_another, self.waits)
 
     def _jobs(
-        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker, *, last: bool
-    ) -> tuple[Sequence[Job], Sequence[Job], Sequence[Job]]:
+        self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker
+    ) -> tuple[list[Job], list[Job], list[Job]]:
         """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
         if self.rejections:
@@ -158,19 +176,14 @@ class WorkflowInstance:
         patches: list[Job] = []
         messages: list[Job] = []
         others: list[Job] = []
+        how = _APPLY
         for event in sequence:
-            apply = _APPLY.get(event.kind)
-            if apply is not None:
-                apply(self, event, messages, others)
-        processed, written = sequence[-1].id, task.last_written_id
-        self.processed = min(processed, written)
+            kind = event.kind
+            if kind in how:
+                how[kind](self, event, messages, others)
+        self.processed = min(sequence[-1].id, task.last_written_id)
         if following:
             self._peek(following, patches, messages)
-        if last:
-            if self.local:
-                self._start_waiting_local()
-            if task.updates:
-                messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
         return patches, messages, others
 
     def _rejections_sent(self) -> None:
@@ -201,11 +214,13 @@ class WorkflowInstance:
 
     # ---- activations ---------------------------------------------------------------------------------------
 
-    def _activate(self, *job_sets: Sequence[Job]) -> Generator[Block, Any, None]:
+    def _activate(
+        self, patches: Sequence[Job], messages: Sequence[Job], others: Sequence[Job]
+    ) -> Generator[Block, Any, None]:
         """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
         self.activations += 1
         loop = self.loop
-        for number, jobs in enumerate(job_sets):
+        for jobs in (patches, messages, others):
             if not jobs:
                 continue
             for fn, args in jobs:
@@ -217,7 +232,7 @@ class WorkflowInstance:
                 if block is not None:
                     yield block
                     loop.unblock()
-                elif not (self.conditions and number and self._check_conditions()):
+                elif not self.conditions or jobs is patches or not self._check_conditions():
                     break
         if self.issued:
             self._take_commands()
@@ -244,9 +259,10 @@ class WorkflowInstance:
             return
         closing: Command | None = None
         for command in issued:
-            if command.kind in CLOSES:
+            kind = command.kind
+            if kind in CLOSES:
                 closing = closing or command
-            elif command.kind in _NOT_SENT_AS_ISSUED:
+            elif kind in _NOT_SENT_AS_ISSUED:
                 self._take(command)
             else:
                 self.outgoing.append(command)
@@ -363,6 +379,25 @@ class WorkflowInstance:
 
     # ---- events --------------------------------------------------------------------------------------------
 
+    def _match_activity(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
+        """`_match` for what is there most often, and nearly always fits."""
+        outgoing, a = self.outgoing, event.attributes
+        command = outgoing[0] if outgoing else None
+        if (
+            command is None
+            or command.seq != a["activity_id"]
+            or command.name != a["name"]
+            or command.kind != "ScheduleActivityTask"
+            or command.withdrawn
+        ):
+            self._match(event, messages, others)
+            return
+        outgoing.popleft()
+        handle, command.handle = command.handle, None
+        if handle is not None:
+            handle.event_id = event.id
+            self.machines[event.id] = handle
+
     def _match(self, event: HistoryEvent, _messages: list[Job], _others: list[Job]) -> None:
         """A command event must be what the code asked for next (§10)."""
         command = self._next_command(event)
@@ -462,9 +497,11 @@ class WorkflowInstance:
         if activity.resolved:
             return
         activity.resolved = True
-        match event.kind:
-            case "ActivityTaskCompleted":
-                others.append((activity.settle, (a["values"], None)))
+        kind = event.kind
+        if kind == "ActivityTaskCompleted":
+            others.append((activity.settle, (a["values"], None)))
+            return
+        match kind:
             case "ActivityTaskCanceled":
                 others.append((activity.settle, (None, Failure("cancelled", "canceled", retryable=False))))
             case "ActivityTaskFailed":
@@ -550,7 +587,7 @@ _APPLY: Final[dict[str, Callable[[WorkflowInstance, HistoryEvent, list[Job], lis
     "SignalExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
     "ExternalWorkflowExecutionCancelRequested": WorkflowInstance._external_done,
     "RequestCancelExternalWorkflowExecutionFailed": WorkflowInstance._external_done,
-    "ActivityTaskScheduled": WorkflowInstance._match,
+    "ActivityTaskScheduled": WorkflowInstance._match_activity,
     "ActivityTaskCancelRequested": WorkflowInstance._match,
     "TimerStarted": WorkflowInstance._match,
     "MarkerRecorded": WorkflowInstance._match,

@@ -127,8 +127,8 @@ class WorkflowSdk(Sdk):
         seq = instance.next_seq("activity")
         handle = ActivityHandle(instance, name, options.cancellation)
         attributes = {"run": self.info, "key": key, "options": options}
-        handle.command = Command("ScheduleActivityTask", seq, name, attributes, handle)
-        instance.issued.append(handle.command)
+        command = handle.command = Command("ScheduleActivityTask", seq, name, attributes, handle)
+        instance.issued.append(command)
         try:
             return (yield handle)
         except Cancelled:

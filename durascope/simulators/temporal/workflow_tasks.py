@@ -55,11 +55,15 @@ class WorkflowTasks:
     """The workflow task state machine of every run."""
 
     __slots__ = (
-        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "server",
+        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "_timers",
+        "_transfer", "server", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.world = server.world
+        self._timers = server.timers
+        self._transfer = server.transfer
         self._suggest = limit("events").suggest, limit("bytes").suggest
         self._speculative_timeout = duration("speculative_timeout")
         self._heartbeat_timeout = duration("heartbeat_timeout")
@@ -72,23 +76,26 @@ class WorkflowTasks:
         if state.wft is None:
             self.schedule(state)
 
-    def schedule(self, state: MutableState, *, inline: bool = False) -> WorkflowTask:
+    def schedule(self, state: MutableState, inline: bool = False) -> WorkflowTask:
         """Puts the next task on the sticky queue if there is one (W2), and tells matching of it."""
-        now = self.server.world.now
-        task = self._new(state, "normal" if state.wft_attempt == 1 else "transient")
-        if task.kind == "normal":
+        sticky, attempt, now = state.sticky, state.wft_attempt, self.world.now
+        queue_kind, name = ("normal", state.queue) if sticky is None else ("sticky", sticky[0])
+        kind = "normal" if attempt == 1 else "transient"
+        task = state.wft = WorkflowTask(kind, queue_kind, name, attempt, now, len(state.history.events))
+        if attempt == 1:
             self._write_scheduled(state, task)
-        state.wft = task
         if not inline:
-            self.server.transfer.workflow_task(state, task)
-            if task.queue_kind == "sticky":
-                assert state.sticky is not None
-                self._set_timer(state, task, now + state.sticky[1], "workflow_task_not_started")
+            self._transfer.workflow_task(state, task)
+            if sticky is not None:
+                self._timers.set(state.wft_timer, now + sticky[1], "workflow_task_not_started", task)
         return task
 
     def speculative(self, state: MutableState) -> WorkflowTask:
         """A task that is not written unless an update is accepted (U1); only in memory."""
-        task = state.wft = self._new(state, "speculative")
+        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
+        events = len(state.history.events)
+        task = WorkflowTask("speculative", queue_kind, name, state.wft_attempt, self.world.now, events)
+        state.wft = task
         task.writer = self._convert
         return task
 
@@ -100,16 +107,8 @@ class WorkflowTasks:
         """How long a speculative task may wait: what the sticky queue asks for, or 5 s (U3)."""
         return self._speculative_timeout if state.sticky is None else state.sticky[1]
 
-    def _new(self, state: MutableState, kind: str) -> WorkflowTask:
-        queue_kind, name = self._queue(state)
-        return WorkflowTask(kind, queue_kind, name, state.wft_attempt, self.server.world.now, len(state.history.events))
-
-    def _queue(self, state: MutableState) -> tuple[str, str]:
-        """The queue that the run's tasks are for (W2)."""
-        return ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
-
     def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
-        event = state.history.append(
+        task.scheduled_id = state.history.append(
             "WorkflowTaskScheduled",
             task.scheduled_at,
             {
@@ -118,36 +117,32 @@ class WorkflowTasks:
                 "start_to_close_timeout": state.task_timeout,
                 "attempt": task.attempt,
             },
-        )
-        task.scheduled_id = event.id
+        ).id
 
     def _is_long(self, history: EventHistory) -> bool:
         """Whether the server advises to continue as new (§13)."""
         return len(history.events) >= self._suggest[0] or history.size >= self._suggest[1]
 
-    def _write_started(self, state: MutableState, task: WorkflowTask) -> HistoryEvent:
-        assert task.started_at is not None
+    def _write_started(self, state: MutableState, task: WorkflowTask, at: int) -> None:
         history = state.history
         attributes: dict[str, Any] = {"scheduled_event_id": task.scheduled_id, "identity": task.worker}
-        near_a_limit = len(history.events) > LONG or history.payload_bytes > LARGE
-        if near_a_limit and self._is_long(history):
+        if (len(history.events) > LONG or history.payload_bytes > LARGE) and self._is_long(history):
             attributes["suggest_continue_as_new"] = state.continue_as_new_suggested = True
-        event = history.append("WorkflowTaskStarted", task.started_at, attributes)
-        task.started_id = event.id
-        return event
+        task.started_id = history.append("WorkflowTaskStarted", at, attributes).id
 
     def write(self, state: MutableState, task: WorkflowTask) -> None:
         """Writes a transient or speculative task's own events, with their own times (W7, U2)."""
         if not task.scheduled_id:
             self._write_scheduled(state, task)
         if task.started_at is not None and not task.started_id:
-            self._write_started(state, task)
+            self._write_started(state, task, task.started_at)
         task.kind = "normal"
 
     def _write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
         """So late, the queue that is written is the run's by now: a start by way of the normal one has changed it."""
         if not task.scheduled_id:
-            task.queue_kind, task.queue_name = self._queue(state)
+            task.queue_kind = "normal" if state.sticky is None else "sticky"
+            task.queue_name = state.queue if state.sticky is None else state.sticky[0]
         self.write(state, task)
 
     def _convert(self, state: MutableState, task: WorkflowTask) -> None:
@@ -156,7 +151,7 @@ class WorkflowTasks:
         if task.started_at is None:
             self.server.cancel(task.unstarted)
             due = task.scheduled_at + self._to_start(state)
-            self._set_timer(state, task, due, "workflow_task_not_started")
+            self._timers.set(state.wft_timer, due, "workflow_task_not_started", task)
 
     # ---- started -------------------------------------------------------------------------------------------
 
@@ -173,30 +168,24 @@ class WorkflowTasks:
             self._write_scheduled(state, task)
         self.begin(state, task, link.worker)
         self.server.commit(state)
-        return self.for_worker(state, task, full=full)
+        return self.for_worker(state, task, full)
 
     def begin(self, state: MutableState, task: WorkflowTask, worker: str) -> None:
         """Marks it started: its event, unless it is unwritten, and its start-to-close timer (W5)."""
-        now = self.server.world.now
-        task.started_at = now
+        now = task.started_at = self.world.now
         task.worker = worker
         if task.unstarted is not None:
             self.server.cancel(task.unstarted)
         if task.kind == "normal":
-            self._write_started(state, task)
-        timeout = self._start_to_close(state, task.attempt)
-        if task.attempt >= HOPELESS_TASK:
-            self.server.world.give_up(state.run)
-        self._set_timer(state, task, now + timeout, "workflow_task_not_closed")
+            self._write_started(state, task, now)
+        timeout = state.task_timeout
+        if task.attempt > 3:
+            timeout += self._patience(state, task.attempt)
+            if task.attempt >= HOPELESS_TASK:
+                self.world.give_up(state.run)
+        self._timers.set(state.wft_timer, now + timeout, "workflow_task_not_closed", task)
 
-    def _set_timer(self, state: MutableState, task: WorkflowTask, due: int, handler: str) -> None:
-        timer = state.wft_timer
-        if timer is None:
-            state.wft_timer = self.server.timers.add(due, handler, state, task)
-        else:
-            self.server.timers.set(timer, due, handler, task)
-
-    def for_worker(self, state: MutableState, task: WorkflowTask, *, full: bool) -> TaskForWorker:
+    def for_worker(self, state: MutableState, task: WorkflowTask, full: bool) -> TaskForWorker:
         """The task as it is sent; events of an unwritten one are made up for it (W7)."""
         events = state.history.events
         delta = events[:] if full else events[state.previous_started_id :]
@@ -212,19 +201,27 @@ class WorkflowTasks:
         updates = self.server.updates
         return TaskForWorker(state, task, delta, full, updates.to_send(state) if updates.registry else ())
 
-    def _start_to_close(self, state: MutableState, attempt: int) -> int:
-        if attempt <= 3:
-            return state.task_timeout
-        jitter = 0.8 + 0.2 * self.server.world.luck("workflow task timeout", state.run_id, attempt)
+    def _patience(self, state: MutableState, attempt: int) -> int:
+        """How much longer a task may take that has failed again and again."""
+        jitter = 0.8 + 0.2 * self.world.luck("workflow task timeout", state.run_id, attempt)
         grown = 600 * SECOND if attempt > 12 else min(600 * SECOND, 5 * SECOND * 2 ** (attempt - 4))
-        return state.task_timeout + int(grown * jitter)
+        return int(grown * jitter)
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def completed(self, state: MutableState, task: WorkflowTask, link: Link, call: Call, done: TaskCompletion) -> None:
+    def completed(self, link: Link, call: Call) -> None:
         """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
+        run_id: int
+        task: WorkflowTask
+        done: TaskCompletion
+        run_id, task, done = call.args
         server = self.server
-        if state.history.buffer and any(command.kind in CLOSES for command in done.commands):
+        state = server.store.runs.get(run_id)
+        if state is None or state.wft is not task or task.started_at is None:
+            link.reply(call, "not found")
+            return
+        history = state.history
+        if history.buffer and any(command.kind in CLOSES for command in done.commands):
             self.failed(state, task, "unhandled-command", "UnhandledCommand")
             link.reply(call, "failed")
             return
@@ -236,24 +233,24 @@ class WorkflowTasks:
                 return
         if done.wants_another:
             since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
-            if server.world.now - since > self._heartbeat_timeout:
+            if self.world.now - since > self._heartbeat_timeout:
                 self._heartbeats_too_long(state, task)
                 link.reply(call, "failed")
                 return
         else:
             state.heartbeating_since = 0
-        server.timers.cancel(state.wft_timer)
-        if task.kind == "speculative" and self._leaves_nothing(state, done):
-            state.wft = None
-            state.sticky = done.sticky
-            server.updates.answered(state, done.commands)
-            self._go_on(state, link, call, (), inline=False)
-            return
+        self._timers.cancel(state.wft_timer)
         if task.kind != "normal":
+            if task.kind == "speculative" and self._leaves_nothing(state, done):
+                state.wft = None
+                state.sticky = done.sticky
+                server.updates.answered(state, done.commands)
+                self._go_on(state, link, call, (), False, ())
+                return
             self._write_at_its_end(state, task)
-        completed = state.history.append(
+        completed = history.append(
             "WorkflowTaskCompleted",
-            server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": task.scheduled_id,
                 "started_event_id": task.started_id,
@@ -265,13 +262,15 @@ class WorkflowTasks:
         state.close_attempted = False
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
-        eager, cancelled = server.commands.apply(state, completed, done, link)
+        eager, cancelled = server.commands.apply(state, completed.id, done, link)
         if not state.open:
             server.commit(state)
             link.reply(call, "completed")
             return
-        flushed = bool(state.history.buffer) and state.flush()
-        self._go_on(state, link, call, eager, inline=flushed or cancelled or done.wants_another, waits=done.waits)
+        inline = cancelled or done.wants_another
+        if history.buffer and state.flush():
+            inline = True
+        self._go_on(state, link, call, eager, inline, done.waits)
 
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
@@ -279,22 +278,21 @@ class WorkflowTasks:
         return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
 
     def _go_on(
-        self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], *, inline: bool,
-        waits: Sequence[str] = (),
-    ) -> None:  # fmt: skip
+        self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], inline: bool, waits: Sequence[str]
+    ) -> None:
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
         server = self.server
         task = None
         if inline:
-            task = self.schedule(state, inline=True)
+            task = self.schedule(state, True)
             self.begin(state, task, link.worker)
         elif server.updates.registry and server.updates.waiting(state):
             task = self.speculative(state)
             self.begin(state, task, link.worker)
         server.commit(state)
         server.commands.pass_moments(state, waits)
-        inline_task = None if task is None else self.for_worker(state, task, full=state.sticky is None)
-        link.reply(call, ("completed", tuple(eager), inline_task, state.previous_started_id))
+        inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
+        link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
@@ -325,7 +323,7 @@ class WorkflowTasks:
         self._write_at_its_end(state, task)
         state.history.append(
             "WorkflowTaskFailed",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": task.scheduled_id,
                 "started_event_id": task.started_id,
@@ -366,7 +364,7 @@ class WorkflowTasks:
     def _timed_out(self, state: MutableState, task: WorkflowTask, type_: str) -> None:
         state.history.append(
             "WorkflowTaskTimedOut",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": task.scheduled_id,
                 "started_event_id": task.started_id,
@@ -384,7 +382,7 @@ class WorkflowTasks:
 
     def _count(self, state: MutableState, task: WorkflowTask) -> None:
         """The next try is normal and with events if this one was sticky, else transient (W6)."""
-        self.server.timers.cancel(state.wft_timer)
+        self._timers.cancel(state.wft_timer)
         state.wft = None
         state.close_attempted = False
         if state.sticky is not None:
