@@ -77,8 +77,13 @@ def console() -> Console:
     """Where stories are printed: stdout, as wide as the terminal (100 columns where there is none)."""
     from rich.console import Console
 
+    class Story(Console):
+        def on_broken_pipe(self) -> None:
+            """Whoever reads has had enough, as `head` has: that is no failure (rich would exit with 1)."""
+            raise BrokenPipeError
+
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else 100
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return Story(width=width, highlight=False, soft_wrap=False)
 
 
 @contextmanager

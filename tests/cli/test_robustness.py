@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -313,3 +315,15 @@ def test_any_command_line_of_a_simulating_command(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert_answered(durascope(command, *arguments))
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=str)
+def test_a_reader_that_has_had_enough_is_no_failure(options: tuple[str, ...]) -> None:
+    """As in `durascope run … | head -1`."""
+    command = [sys.executable, "-m", "durascope", "run", "order-fulfillment", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
