@@ -61,8 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("durascope: interrupted")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at exit is quiet
-        return DONE
+        return _nobody_reads()
+    except SystemExit as leaving:
+        if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's own answer to a broken pipe
+            return _nobody_reads()
+        return leaving.code if isinstance(leaving.code, int) else WRONG
     except OSError as error:
         if error.filename is None:
             return _broken(error)
@@ -75,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _misused(error)
         return _broken(error)
     return status if isinstance(status, int) else DONE
+
+
+def _nobody_reads() -> int:
+    """Whoever reads has had enough, as `head` has: that is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at exit is quiet
+    return DONE
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
