@@ -24,13 +24,13 @@ class Luck:
     decide the same thing get the same number, and a change in a scenario changes only what it touches.
     """
 
-    __slots__ = ("_keyed",)
+    __slots__ = ("_fresh",)
 
     def __init__(self, seed: int) -> None:
-        self._keyed = blake2b(digest_size=8, key=blake2b(str(seed).encode(), digest_size=16).digest())
+        self._fresh = blake2b(digest_size=8, key=blake2b(str(seed).encode(), digest_size=16).digest()).copy
 
     def __call__(self, *address: Hashable) -> float:
-        digest = self._keyed.copy()
+        digest = self._fresh()
         digest.update(repr(address).encode())
         return (_from_bytes(digest.digest(), "big") >> 11) * _SCALE
 

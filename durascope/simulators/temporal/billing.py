@@ -19,16 +19,18 @@ _ACTIONS: Final = {
 }
 
 
-def actions(state: MutableState, events: Mapping[str, int]) -> int:
-    """The billable actions of one run (§14), given its events by kind; rejected updates are not in it.
+def actions_of(events: Mapping[str, int]) -> int:
+    """The billable actions (§14) that events stand for, given how many there are of each kind."""
+    return sum(count * events.get(kind, 0) for kind, count in _ACTIONS.items())
+
+
+def actions_beside(state: MutableState) -> int:
+    """One run's billable actions that are no events, less what is counted elsewhere; rejected updates are not in it.
 
     A child's own start is counted with its parent's command; a signal that a workflow has sent is counted there, and
     one that came with the start is part of the start.
     """
     total = state.retries + state.markers_in_tasks + state.heartbeats + state.queries
-    for kind, count in _ACTIONS.items():
-        if kind in events:
-            total += count * events[kind]
     if state.signals:
         total -= _signals_counted_elsewhere(state.history.events)
     return total - (state.options.parent is not None)

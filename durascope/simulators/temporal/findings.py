@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from durascope.simulators.engine import Findings
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.billing import actions
+from durascope.simulators.temporal.billing import actions_beside, actions_of
 from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.histories import histories
 from durascope.simulators.temporal.lines import line
@@ -24,6 +24,8 @@ class Accounts:
     def __init__(self, engine: Temporal) -> None:
         self.engine = engine
         self.counters: Counter[str] = Counter()
+        self._kinds: Counter[str] = Counter()
+        """All events by kind."""
         self._sizes = _Sizes(event_bytes())
         self.states: list[MutableState] = []
         self._starts: Counter[str] = Counter()
@@ -54,15 +56,11 @@ class Accounts:
 
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
-        kinds = Counter(map(_KIND, history.events))
-        size, sizes = history.payload_bytes, self._sizes
-        for kind, count in kinds.items():
-            size += count * sizes[kind]
-            if kind in _COUNTED:
-                counters[_COUNTED[kind]] += count
-        events = len(history.events)
+        kinds = list(map(_KIND, history.events))
+        self._kinds.update(kinds)
+        size, events = history.payload_bytes + sum(map(self._sizes.__getitem__, kinds)), len(kinds)
         counters["executions"] += 1
-        counters["billable_actions"] += actions(state, kinds)
+        counters["billable_actions"] += actions_beside(state)
         counters["history_events"] += events
         counters["history_bytes"] += size
         if events > counters["largest_history_events"]:
@@ -84,7 +82,11 @@ class Accounts:
         open_runs = [state for state in self.engine.store.runs.values() if state.open]
         for state in open_runs:
             self._count(state)
-        found = Findings(counters=dict(self.counters))
+        counters = self.counters.copy()
+        counters["billable_actions"] += actions_of(self._kinds)
+        for kind, name in _COUNTED.items():
+            counters[name] += self._kinds[kind]
+        found = Findings(counters={name: count for name, count in counters.items() if count or name in self.counters})
         states = sorted([*self.states, *(open_runs if self.engine.records else ())], key=lambda state: state.run_id)
         names = self._names(states)
         lasts: dict[str, int] = {}
