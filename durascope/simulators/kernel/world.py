@@ -41,8 +41,8 @@ class Killed(BaseException):
     """Unwinds the code of a component that a fault has killed in the middle of what it did."""
 
 
-class Call(simpy.Event):
-    """What stands for a callback that can be taken back, or that belongs to a component: an event that tells nobody."""
+class Call:
+    """What stands for a callback that can be taken back, or that belongs to a component."""
 
     __slots__ = ("daemon", "incarnation", "live", "owner")
 
