@@ -18,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
+WRITES = "durascope new "
+"""What writes a file that later commands read."""
 NOT_RUN = ("git ", "make ", "cd ", "pip ", "python -m venv", ". ")
 
 
@@ -84,18 +86,14 @@ def test_the_readme_has_commands() -> None:
     assert {"make demo", "make test"} <= {each.command for each in COMMANDS}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for all commands of the pages, in their order: what one writes, the next may read."""
-    made = tmp_path_factory.mktemp("reader")
-    prepare(made)
-    return made
-
-
-@pytest.mark.xdist_group("readme")
 @pytest.mark.parametrize("each", RUN, ids=str)
-def test_the_command_prints_what_the_page_shows(each: Shown, folder: Path) -> None:
-    done = run(each.command, folder)
+def test_the_command_prints_what_the_page_shows(each: Shown, tmp_path: Path) -> None:
+    """In a folder with what the commands before it on the page have written there."""
+    prepare(tmp_path)
+    for earlier in RUN[: RUN.index(each)]:
+        if earlier.page == each.page and earlier.command.startswith(WRITES):
+            run(earlier.command, tmp_path)
+    done = run(each.command, tmp_path)
     assert "Traceback" not in done.stderr, done.stderr
     printed = [line.rstrip() for line in (done.stdout + done.stderr).splitlines()]
     assert printed == list(each.output)

@@ -116,3 +116,4 @@ async def serve_until(app: Callable[[Any, Any, Any], Awaitable[None]], port: int
     config.graceful_timeout = 0.1
     config.keep_alive_max_requests = 1_000_000
     await serve(cast("Any", app), config, shutdown_trigger=stop.wait)
+    await asyncio.sleep(0.05)  # connections that are being closed need a turn of the loop to be so
