@@ -225,7 +225,7 @@ class WorkflowTasks:
             self.failed(state, task, "unhandled-command", "UnhandledCommand")
             link.reply(call, "failed")
             return
-        if len(done.commands) > 100 or len(state.activities) > 100 or len(state.children) > 100:
+        if len(done.commands) + len(state.activities) + len(state.children) + len(state.externals) > 100:
             refusal = server.commands.refusal(state, done.commands)
             if refusal is not None:
                 self.failed(state, task, refusal, "too many pending")
