@@ -23,10 +23,11 @@ from durascope.models.units import MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
 
 LATE: Final = {
+    "request": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND)),
     "match": Spread("uniform", (1 * MILLISECOND, 40 * MILLISECOND)),
     "timer_late": Spread("uniform", (1 * MILLISECOND, 12 * MILLISECOND)),
 }
-"""Delays of the dev server and its workers that are often longer than in a quiet recording (specification, §15)."""
+"""Delays of clients, server and workers that are often longer than in a quiet recording (specification, §15)."""
 
 APART: Final = 0.002
 """Seconds between two starts of one instant that name the same workflow id."""
