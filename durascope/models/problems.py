@@ -64,7 +64,7 @@ def suggestion(name: str, known: Iterable[str], what: str) -> str:
     if meant is not None:
         return f"did you mean `{meant}`?"
     if not names:
-        return f"there are no {what}"
+        return f"there are no {what.removeprefix('the ')}"
     listed = ", ".join(f"`{each}`" for each in names[:20])
     return f"{what}: {listed}{', …' if len(names) > 20 else ''}"
 

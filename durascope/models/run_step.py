@@ -144,11 +144,6 @@ class Run(StepModel):
     queue: Name | None = None
     """Temporal: another task queue than the workers' own."""
 
-    def takes_on(self, attempt: int) -> Spread | None:
-        """The time spread of an attempt (from 1); None: the service's latency."""
-        takes = self.takes
-        return takes[min(attempt, len(takes)) - 1] if isinstance(takes, tuple) else takes
-
     @property
     def undo_step(self) -> Run | None:
         """The step that undoes this one; unless it says otherwise it calls the same service."""

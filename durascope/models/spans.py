@@ -147,7 +147,6 @@ _DOWN: Final[dict[Kind, str]] = {
 _UP: Final[dict[Kind, str]] = {
     Kind.RESTARTED: "crash", Kind.RESUMED: "hang", Kind.OUTAGE_ENDED: "outage", Kind.HEALED: "cut",
 }  # fmt: skip
-_MOMENTS: Final = frozenset({Kind.STEP_BEFORE_EFFECT, Kind.STEP_AFTER_EFFECT})
 _OVER: Final[dict[Kind, Ending]] = {
     Kind.STEP_REPORTED: "done", Kind.STEP_FAILED: "failed", Kind.STEP_DROPPED: "dropped",
 }  # fmt: skip

@@ -7,9 +7,6 @@ from collections.abc import Iterable
 from durascope.render.fonts import font
 from durascope.render.theme import BODY
 
-LEADING = 1.32
-"""The distance of two lines, in font sizes."""
-
 
 def width(text: str, size: float = BODY, *, bold: bool = False) -> float:
     """The width of a line of text."""

@@ -366,9 +366,6 @@ class Sdk(ABC):
     def after_step(self, step: Step) -> None:
         """Called after each step of the program proper; may raise `RunCancelled`."""
 
-    def wait_outcome(self, step: WaitFor, timed_out: bool) -> None:
-        """Told how a wait ended."""
-
     def continue_as_new(self, done: int) -> Coroutine:
         """Told after each `continue_as_new_every` rounds with the place to go on from; most engines just go on."""
         return

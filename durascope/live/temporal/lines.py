@@ -189,14 +189,3 @@ _DETAIL: Final[dict[str, Callable[[Mapping[str, Any], _Names], str]]] = {
     "ExternalWorkflowExecutionSignaled": lambda a, names: f" {names.signal(a)}",
     "WorkflowExecutionFailed": _workflow_failed,
 }
-
-
-STATUS: Final = {
-    "WorkflowExecutionCompleted": "completed",
-    "WorkflowExecutionFailed": "failed",
-    "WorkflowExecutionCanceled": "cancelled",
-    "WorkflowExecutionTerminated": "terminated",
-    "WorkflowExecutionTimedOut": "timed-out",
-    "WorkflowExecutionContinuedAsNew": "continued-as-new",
-}
-"""How the last event of a history says that the run has ended."""

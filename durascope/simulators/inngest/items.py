@@ -15,7 +15,6 @@ PAUSE: Final = "pause"
 CANCEL: Final = "cancel"
 DEBOUNCE: Final = "debounce"
 BATCH: Final = "batch"
-CRON: Final = "cron"
 
 _CALLS: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP))
 

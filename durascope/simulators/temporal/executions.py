@@ -19,7 +19,7 @@ HISTORY = "history"
 REMEMBERED: Final = 1000
 """So many of the latest start requests are known again."""
 
-_STATUS = {
+STATUS: Final = {
     "WorkflowExecutionCompleted": "completed",
     "WorkflowExecutionFailed": "failed",
     "WorkflowExecutionCanceled": "cancelled",
@@ -27,6 +27,7 @@ _STATUS = {
     "WorkflowExecutionTerminated": "terminated",
     "WorkflowExecutionTimedOut": "timed-out",
 }
+"""How the last event of a history says that the run has ended."""
 
 
 class Executions:
@@ -236,7 +237,7 @@ class Executions:
     def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
         server = self.server
         state.open = False
-        state.status = _STATUS[kind]
+        state.status = STATUS[kind]
         state.closed_at = server.world.now
         server.activities.drop(state)
         server.user_timers.drop(state)
