@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,7 +94,7 @@ def command(
         known = read_prices(tuple(prices or ()))
     except (Misread, PricesError) as error:
         raise typer.BadParameter(str(error)) from None
-    with _progress() as progress:
+    with progress_shown() as progress:
         decision = decide(
             asked.scenario,
             asked.engines,
@@ -115,10 +117,10 @@ def command(
 def _page(data: dict[str, Any], criteria: bool, pictures: Sequence[Picture] = ()) -> Document:
     from durascope.render.decision import criteria_page, page
 
-    return criteria_page(data, _title) if criteria else page(data, _title, pictures)
+    return criteria_page(data, title_of) if criteria else page(data, title_of, pictures)
 
 
-def _title(engine: str) -> str:
+def title_of(engine: str) -> str:
     from durascope.render.text.marks import engine_title
 
     return engine_title(engine).plain
@@ -169,15 +171,14 @@ def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Pic
     return [Picture(draw(traces, scenario).svg().encode(), words, f"{scenario.scenario}.comparison.svg")]
 
 
-def _progress() -> Any:
+@contextmanager
+def progress_shown() -> Generator[Callable[[str, int, int], None]]:
     """On a terminal, a line on stderr that says how far it is; else nothing."""
-    from contextlib import contextmanager
-
     from durascope.cli.terminal import busy
 
-    @contextmanager
-    def shown() -> Any:
-        with busy(True) as tell:
-            yield lambda engine, done, of: tell(f"{engine}: {done} of {of} replications")
+    with busy(True) as tell:
 
-    return shown()
+        def shown(engine: str, done: int, of: int) -> None:
+            tell(f"{engine}: {done} of {of} replications")
+
+        yield shown

@@ -12,9 +12,9 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, SpanKind, spans
 from durascope.models.trace import RunSummary, Trace
 
-PARTS: Final = ("execution", "assignment", "idle", "backoff", "transitions")
-"""execution: a step's code runs · assignment: a task waits in a queue for whoever takes it · idle: a durable timer or a
-wait for an event · backoff: a retry waits for its time · transitions: all the rest, the engine's own work and messages."""
+PARTS: Final = ("execution", "idle", "backoff", "assignment", "transitions")
+"""execution: a step's code runs · idle: a durable timer or a wait for an event · backoff: a retry waits for its time ·
+assignment: a task waits in a queue for whoever takes it · transitions: all the rest, the engine's own work."""
 
 _PART_OF: Final[Mapping[SpanKind, str]] = {
     "running": "execution",

@@ -41,7 +41,7 @@ class Bill:
     """What the units cost; None: the plan does not allow so many."""
     usd_without_faults: float | None
     storage_usd_per_month: float
-    """Beside it, for `RETENTION_DAYS` of closed runs and for open ones as long as they last; 0 where it is not billed."""
+    """Beside it: open runs as long as they last, closed ones for `RETENTION_DAYS`; 0 where it is not billed."""
     confidence: str
     retrieved: str
 

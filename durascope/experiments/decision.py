@@ -76,11 +76,16 @@ def decide(
     """Simulates the scenario on each engine many times and adds prices, limits and criteria; see `study`."""
     known = shipped() if prices is None else prices
     found = study(
-        scenario, engines, seed=seed, precision=precision, replications=replications, processes=processes,
+        scenario,
+        engines,
+        seed=seed,
+        precision=precision,
+        replications=replications,
+        processes=processes,
         progress=progress,
-    )  # fmt: skip
+    )
     used = {
-        engine: (_usage(known[engine], samples, "counters"), _usage(known[engine], samples, "calm_counters"))
+        engine: (usage_of(known[engine], samples, "counters"), usage_of(known[engine], samples, "calm_counters"))
         for engine, samples in found.replications.items()
         if engine in known
     }
@@ -107,11 +112,11 @@ def decide(
     )
 
 
-def _usage(prices: Prices, samples: Sequence[Replication], which: str) -> Usage:
+def usage_of(prices: Prices, samples: Sequence[Replication], which: str) -> Usage:
     """What a run uses on average over the replications."""
     each = [usage(prices, getattr(sample, which), sample.runs, sample.lasts_us) for sample in samples if sample.runs]
     if not each:
-        return Usage({unit: 0.0 for unit in prices.usage})
+        return Usage(dict.fromkeys(prices.usage, 0.0))
     count = len(each)
     return Usage(
         {unit: sum(one.units[unit] for one in each) / count for unit in prices.usage},
@@ -182,17 +187,28 @@ def as_json(decision: Decision) -> dict[str, Any]:
             for each in decision.crossovers
         ],
         "prices": {
-            engine: {"vendor": each.vendor, "unit": each.unit, "what_counts": each.what_counts, "source": each.source,
-                     "retrieved": each.retrieved, "confidence": each.confidence}
-            for engine, each in decision.prices.items() if engine in decision.engines
-        },  # fmt: skip
+            engine: {
+                "vendor": each.vendor,
+                "unit": each.unit,
+                "what_counts": each.what_counts,
+                "source": each.source,
+                "retrieved": each.retrieved,
+                "confidence": each.confidence,
+            }
+            for engine, each in decision.prices.items()
+            if engine in decision.engines
+        },
         "limits": {engine: [_limit(use) for use in each] for engine, each in decision.limits.items()},
         "engine_away": {
-            engine: {"at_ms": away.at_us / MILLISECOND, "down_ms": AWAY_US / MILLISECOND, "statuses": dict(away.statuses),
-                     "delay_ms": None if away.delay_us is None else away.delay_us / MILLISECOND,
-                     "duplicates": away.duplicates}
+            engine: {
+                "at_ms": away.at_us / MILLISECOND,
+                "down_ms": AWAY_US / MILLISECOND,
+                "statuses": dict(away.statuses),
+                "delay_ms": None if away.delay_us is None else away.delay_us / MILLISECOND,
+                "duplicates": away.duplicates,
+            }
             for engine, away in decision.away.items()
-        },  # fmt: skip
+        },
         "notes": {
             engine: [{"what": note.what, "instead": note.instead} for note in notes(decision.scenario, engine)]
             for engine in decision.engines

@@ -53,7 +53,7 @@ class Plan(_Fact):
     included: Mapping[str, int] = {}
     """Units of each kind that the fee covers."""
     prices: Mapping[str, tuple[Tier, ...]] = {}
-    """By kind of unit. A kind that is only included ends there; one that is neither included nor priced is not billed."""
+    """By kind of unit. A kind that is only included ends there; one that is neither included nor priced is free."""
 
     def usd_per_month(self, units: Mapping[str, float]) -> float | None:
         """A month's bill for so many units of each kind; None: the plan does not allow so many.

@@ -84,9 +84,7 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
         statuses=statuses,
         durations_us=tuple(
             sorted(
-                run.ended_at - run.started_at
-                for run in runs
-                if run.ended_at is not None and run.status == "completed"
+                run.ended_at - run.started_at for run in runs if run.ended_at is not None and run.status == "completed"
             )
         ),
         delay_us=None if delay is None else delay * MILLISECOND,

@@ -31,7 +31,7 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         *_differences(data, title_of),
         Heading("Where a run's time goes without faults"),
         _parts(data, engines, names),
-        *_costs(data, engines, title_of),
+        *_costs(data, engines),
         *_limits(data, engines, title_of),
         *_know(data, engines, title_of),
         *pictures[1:],
@@ -55,7 +55,7 @@ def criteria_page(data: Data, title_of: Callable[[str], str]) -> Document:
 
 def answer(data: Data, title_of: Callable[[str], str]) -> list[str]:
     """Three sentences: what goes wrong, how long it takes, what it costs."""
-    return [_wrong(data, title_of), _how_long(data, title_of), _how_much(data, title_of)]
+    return [_wrong(data, title_of), _how_long(data, title_of), _how_much(data)]
 
 
 def _wrong(data: Data, title_of: Callable[[str], str]) -> str:
@@ -100,7 +100,7 @@ def _how_long(data: Data, title_of: Callable[[str], str]) -> str:
     return text + "."
 
 
-def _how_much(data: Data, title_of: Callable[[str], str]) -> str:
+def _how_much(data: Data) -> str:
     best: list[tuple[float, str]] = []
     for bills in data["costs"].values():
         known = [bill for bill in bills if bill["usd_per_month"] is not None]
@@ -110,7 +110,10 @@ def _how_much(data: Data, title_of: Callable[[str], str]) -> str:
             failing = f", {_usd(more)} of it for the faults" if more >= 0.01 else ""
             doubt = ", unconfirmed price" if bill["confidence"] != "vendor" else ""
             best.append(
-                (bill["usd_per_month"], f"{bill['vendor']} {bill['plan']} {_usd(bill['usd_per_month'])}{failing}{doubt}")
+                (
+                    bill["usd_per_month"],
+                    f"{bill['vendor']} {bill['plan']} {_usd(bill['usd_per_month'])}{failing}{doubt}",
+                )
             )
     if not best:
         return "No vendor's prices are known for these engines."
@@ -167,9 +170,9 @@ def _differences(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
 def _parts(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
     words = {
         "execution": "steps execute",
-        "assignment": "tasks wait for a worker or a request",
         "idle": "timers and waits for events",
         "backoff": "backoff of failed attempts",
+        "assignment": "tasks wait for a worker or a request",
         "transitions": "the engine's own transitions",
     }
 
@@ -182,7 +185,7 @@ def _parts(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
 # ---- costs and limits ------------------------------------------------------------------------------------------------
 
 
-def _costs(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) -> Iterator[Block]:
+def _costs(data: Data, engines: Sequence[str]) -> Iterator[Block]:
     if not data["costs"]:
         return
     rows: list[list[str]] = []
@@ -284,8 +287,8 @@ def _made(data: Data) -> str:
     precision = data["precision"]
     reached = "reached" if precision["reached"] else "not reached: the budget of replications was spent"
     return (
-        f"durascope {data['version']}, {data['replications']} replications of {data['runs_per_replication']:,} runs per "
-        f"engine under seeds {data['seed']} to {data['seed'] + data['replications'] - 1}, the same for every engine; "
+        f"durascope {data['version']}, {data['replications']} replications of {data['runs_per_replication']:,} run(s) "
+        f"per engine under seeds {data['seed']} to {data['seed'] + data['replications'] - 1}, the same for all; "
         f"95 % confidence intervals; wanted precision of the mean duration {precision['asked']:.0%}: {reached}. "
         f"Again: durascope compare {data['scenario']} --seed {data['seed']} --replications {data['replications']}."
     )

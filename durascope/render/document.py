@@ -120,7 +120,9 @@ def _html(block: Block) -> str:
             kind = "words" if words else "figures"
             top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
             body = "".join(
-                f'<tr><th scope="row">{escape(row[0])}</th>' + "".join(f"<td>{escape(c)}</td>" for c in row[1:]) + "</tr>"
+                f'<tr><th scope="row">{escape(row[0])}</th>'
+                + "".join(f"<td>{escape(c)}</td>" for c in row[1:])
+                + "</tr>"
                 for row in rows
             )
             table = f'<table class="{kind}"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>'
