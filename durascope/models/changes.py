@@ -6,8 +6,18 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from durascope.models.scenario import Change, Deploy, Workflow
+from durascope.models.scenario import Change, Deploy, Scenario, Workflow
 from durascope.models.steps import Choice, Step, Steps
+
+
+def first_names(scenario: Scenario) -> dict[tuple[str, str], str]:
+    """What steps that a deploy renames were called at first: by workflow and new name."""
+    names: dict[tuple[str, str], str] = {}
+    for fault in scenario.faults:
+        for change in fault.change if isinstance(fault, Deploy) else ():
+            for old, new in (change.rename or {}).items():
+                names[fault.deploy, new] = names.get((fault.deploy, old), old)
+    return names
 
 
 class Versions:

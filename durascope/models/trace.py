@@ -123,6 +123,8 @@ class Effect:
     """The service knew the key: the call had no second effect."""
     price: float = 0.0
     """USD."""
+    again: bool = False
+    """It had happened before: a duplicate. Which effects are the same is in the scenario language, "steps"."""
 
 
 STATUSES: Final = (
@@ -142,6 +144,8 @@ class RunSummary:
     ended_at: int | None
     status: str
     key: str | None = None
+    parent: str | None = None
+    """The run that has called or started it; None: it was started from outside."""
 
 
 class Unended(NamedTuple):
@@ -201,6 +205,11 @@ class Trace:
     """Why each run that has not ended has not."""
     unconsumed: Sequence[Unconsumed] | None = None
     """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
+
+    @property
+    def started(self) -> list[RunSummary]:
+        """The runs that were started from outside: not what other runs have called or started."""
+        return [run for run in self.runs if run.parent is None]
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""
