@@ -13,10 +13,10 @@ from durascope.models.steps import Choice, Step, Steps
 def first_names(scenario: Scenario) -> dict[tuple[str, str], str]:
     """What steps that a deploy renames were called at first: by workflow and new name."""
     names: dict[tuple[str, str], str] = {}
-    for fault in scenario.faults:
-        for change in fault.change if isinstance(fault, Deploy) else ():
+    for deploy in (fault for fault in scenario.faults if isinstance(fault, Deploy)):
+        for change in deploy.change:
             for old, new in (change.rename or {}).items():
-                names[fault.deploy, new] = names.get((fault.deploy, old), old)
+                names[deploy.deploy, new] = names.get((deploy.deploy, old), old)
     return names
 
 

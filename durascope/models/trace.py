@@ -201,6 +201,8 @@ class Trace:
     """What else the engine's conformance cases compare (attempts, replayed, lasts, …), in their form."""
     notes: Sequence[str] = ()
     """What the engine lacks for this scenario, and what a user would do instead."""
+    struck: Sequence[int] = ()
+    """The scenario's faults that have struck while a run was open or to come: their places in it, from 0, in order."""
     unended: Sequence[Unended] = ()
     """Why each run that has not ended has not."""
     unconsumed: Sequence[Unconsumed] | None = None

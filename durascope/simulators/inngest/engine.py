@@ -234,9 +234,8 @@ class Inngest(Engine):
             data["run_id"] = event.parent.name
         key = None if function.key is None else str(data.get(function.key))
         number, luck = 0 if parent is None else parent.number, event.luck or name
-        return RunInfo(
-            name, function.name, number, key, data, luck, None if event.parent is None else event.parent.name
-        )
+        starter = None if event.parent is None else event.parent.name
+        return RunInfo(name, function.name, number, key, data, luck, starter)
 
     def run_over(self, run: RunInfo, status: str) -> None:
         self.world.run_ended(self.executor.name, run, status)
