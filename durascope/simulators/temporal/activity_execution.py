@@ -54,17 +54,21 @@ class ActivityExecution:
 
     def _ended(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._stop()
-            self.worker.report("complete activity", self.task, outcome)
+            self._report("complete activity", outcome)
         else:
             failure = Failure(outcome.error, retryable=outcome.retryable, retry_after=outcome.retry_after)
             self._report("fail activity", failure)
 
     def _report(self, method: str, content: Outcome | Failure | None) -> None:
-        self._stop()
-        self.worker.report(method, self.task, content)
+        self._end()
+        self.worker.report(method, self, content)
 
     def _stop(self) -> None:
+        """Ends it without a report: nobody wants to know."""
+        self._end()
+        self.worker.activity_over(self)
+
+    def _end(self) -> None:
         self._over = True
         worker = self.worker
         body, self.body = self.body, None
@@ -74,7 +78,6 @@ class ActivityExecution:
             worker.cancel(self._beat)
         if self._limit is not None:
             worker.cancel(self._limit)
-        worker.activity_over(self)
 
     # ---- heartbeats ----------------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
-from durascope.simulators.temporal.constants import duration, mix
+from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Matching:
     """All task queues of the server."""
 
     __slots__ = (
-        "_long_poll", "_window", "partitions", "queues", "server", "store", "world",
+        "_expiries", "_long_poll", "_window", "partitions", "queues", "server", "store", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server, world: World, store: MatchingStore, partitions: int) -> None:
@@ -87,6 +88,8 @@ class Matching:
 
     def reset(self) -> None:
         self.queues = {}
+        self._expiries: dict[Poll, Callback] = {}
+        """Idle polls that are answered when they have waited for a minute, because a task finds none."""
 
     # ---- tasks ---------------------------------------------------------------------------------------------
 
@@ -144,8 +147,9 @@ class Matching:
         backlog = queue.backlog
         backlog.count += 1
         backlog.waiting += 1
-        partition = mix(task[1].luck, 77, backlog.count) % len(backlog.partitions)
+        partition = world.luck.bits(task[1].luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
+        self._give_up_polls()
 
     def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
         """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
@@ -176,13 +180,38 @@ class Matching:
                 return
         queue.polls.append(poll)
 
+    def _give_up_polls(self) -> None:
+        """A task finds no poll: it may wait for a slot that an idle poll for another queue holds, up to a minute."""
+        now = self.world.now
+        for queue in self.queues.values():
+            for poll in queue.polls:
+                _, call, began_at = poll
+                if call.args[1] and poll not in self._expiries:
+                    left = self._long_poll - (now - began_at) % self._long_poll
+                    self._expiries[poll] = self.server.after(left, self._found_nothing, queue, poll)
+
+    def _found_nothing(self, queue: TaskQueue, poll: Poll) -> None:
+        """A poll has waited for a minute: it is answered without a task."""
+        link, call, _ = poll
+        if poll in queue.polls:
+            queue.polls.remove(poll)
+            link.reply(call, None)
+
+    def _all_taken(self) -> None:
+        """No task waits any more: idle polls hold nobody up."""
+        for expiry in self._expiries.values():
+            self.server.cancel(expiry)
+        self._expiries.clear()
+
     def _from_backlog(self, backlog: Backlog) -> QueuedTask:
         backlog.waiting -= 1
+        if self._expiries and not any(each.waiting for each in self.store.backlogs.values()):
+            self._all_taken()
         filled = [partition for partition in backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
         state = filled[0][0][1]
-        return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
+        return filled[self.world.luck.bits(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
 
     def lost(self, link: Link) -> None:
         """A worker's connection has broken, and its polls with it: what counts is when they began (W4)."""

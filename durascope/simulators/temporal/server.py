@@ -123,7 +123,7 @@ class Server(Component):
         """Told of every run that has closed."""
         self.queue_of = queue_of
         """The task queue that a workflow's starter names."""
-        self.delays = Delays(options.latencies)
+        self.delays = Delays(options.latencies, world.luck)
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
