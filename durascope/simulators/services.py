@@ -151,7 +151,10 @@ def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
 class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
-    __slots__ = ("_call", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services", "takes")
+    __slots__ = (
+        "_call", "_cancelled", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services",
+        "takes",
+    )  # fmt: skip
 
     def __init__(
         self, services: Services, app: Component, run: RunInfo, body: Body, name: str, key: str, attempt: int,
@@ -169,6 +172,7 @@ class Execution:
         """Microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Call | None = None
+        self._cancelled = False
 
     def begin(self) -> None:
         services, body, run, attempt = self.services, self.body, self.run, self.attempt
@@ -188,6 +192,8 @@ class Execution:
 
     def _effect(self) -> None:
         """The service changes something, unless it is away just now."""
+        if self._cancelled:
+            return  # while it was held up in an app that hung
         services, body, run, name, attempt = self.services, self.body, self.run, self.name, self.attempt
         if services.down and services.is_down(body):
             self._outcome = UNAVAILABLE
@@ -205,6 +211,8 @@ class Execution:
     def _end(self) -> None:
         """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
         self._call = None
+        if self._cancelled:
+            return
         services, outcome = self.services, self._outcome
         if services.down and outcome.error is None and services.is_down(self.body):
             outcome = UNAVAILABLE
@@ -222,3 +230,4 @@ class Execution:
         """Stops it where it is; what has not happened yet does not happen, nothing is reported."""
         self.app.cancel(self._call)
         self._call = None
+        self._cancelled = True

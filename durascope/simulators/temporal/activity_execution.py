@@ -23,7 +23,7 @@ MAX_THROTTLE: Final = 60_000_000
 class ActivityExecution:
     """An attempt that runs."""
 
-    __slots__ = ("_beat", "_limit", "_over", "body", "task", "worker")
+    __slots__ = ("_beat", "_limit", "_over", "body", "limit_at", "task", "worker")
 
     def __init__(self, worker: Worker, task: ActivityTask) -> None:
         self.worker = worker
@@ -32,6 +32,8 @@ class ActivityExecution:
         self._over = False
         self._beat: Call | None = None
         self._limit: Call | None = None
+        self.limit_at = 0
+        """When the worker itself takes the attempt for timed out, if it has not heartbeat since."""
 
     def begin(self) -> None:
         task = self.task
@@ -45,12 +47,13 @@ class ActivityExecution:
         # a later execution of a chain has its own keys in the ledger
         key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
         services = worker.services
+        self.limit_at = worker.world.now + timeout + LOCAL_TIMEOUT_BUFFER
         body = services.execute(worker, task.run, task.step, task.name, key, self._ended, task.attempt)
         if self._over:
             return
         self.body = body
         if body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
-            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
+            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
 
     def _ended(self, outcome: Outcome) -> None:
         if outcome.error is None:
@@ -112,8 +115,10 @@ class ActivityExecution:
 
     # ---- ends that the body does not choose ----------------------------------------------------------------
 
-    def _timed_out(self) -> None:
+    def timed_out(self) -> None:
         """The server has given this attempt up long ago."""
+        if self._over:
+            return
         self._emit_cancelled("timed out")
         self._report("fail activity", Failure("timed out", "timeout"))
 

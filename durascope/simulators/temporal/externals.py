@@ -162,13 +162,14 @@ class Externals:
         sender = self._open(run_id)
         if sender is None or initiated_id not in sender.externals:
             return
-        _, workflow_id = sender.externals.pop(initiated_id)
+        event, workflow_id = sender.externals.pop(initiated_id)
         target = self._other_run(sender, workflow_id)
         if target is not None:
             self.server.executions.cancel_requested(target, (run_id, initiated_id))
-        kind = (
+        child = sender.children.get(event.attributes["initiated_event_id"])
+        kind = (  # to cancel a child that has ended is no failure
             "ExternalWorkflowExecutionCancelRequested"
-            if target is not None
+            if target is not None or child is None or child.run_id
             else "RequestCancelExternalWorkflowExecutionFailed"
         )
         attributes = {"initiated_event_id": initiated_id, "workflow_id": workflow_id}

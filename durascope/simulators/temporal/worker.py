@@ -43,7 +43,8 @@ class Processing:
     """A workflow task in a worker's hands."""
 
     __slots__ = (
-        "activation", "blocked_us", "buffered", "eager", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local",
+        "activation", "blocked_us", "buffered", "eager", "heartbeat", "instance", "replays", "steps", "task",
+        "waits_for_local",
     )  # fmt: skip
 
     def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
@@ -70,8 +71,8 @@ class Worker(Component):
     """One replica of a pool of workers."""
 
     __slots__ = (
-        "_replays", "_reports", "_takes", "activities", "cache", "cache_size", "channel",
-        "activity_slots", "code", "delays", "draining", "eager_limit", "engine", "local_slots", "options", "polls",
+        "_replays", "_reports", "_takes", "activities", "activity_slots", "cache", "cache_size", "channel", "code",
+        "delays", "draining", "eager_limit", "engine", "local_attempts", "local_slots", "options", "polls",
         "process_name", "runs_activities", "runs_workflows", "server", "services", "slots", "sticky",
         "sticky_queue", "tasks", "uncached", "wanted_again", "workflow_slots",
     )  # fmt: skip
@@ -108,6 +109,7 @@ class Worker(Component):
         self.workflow_slots = Slots(self.slots)
         self.activity_slots = Slots(self.slots)
         self.local_slots = Slots(self.slots)
+        self.local_attempts: dict[LocalExecution, None] = {}
         self.uncached: deque[TaskForWorker] = deque()
         """Tasks of runs for which the cache has no place as long as all that are in it have tasks of their own."""
         self.polls: list[PollLoop] = []
@@ -413,6 +415,14 @@ class Worker(Component):
             self.crash()
             if wanted:
                 self.world.ahead(0, self.restart)
+
+    def resume(self) -> None:
+        """Goes on after a hang: the SDK's own timers are served before the code of attempts that it has given up."""
+        if self.alive and self.hung is not None:
+            now = self.world.now
+            late = [each for each in (*self.activities, *self.local_attempts) if each.limit_at <= now]
+            self.hung[:0] = [(each.timed_out, ()) for each in late]
+        super().resume()
 
     def restart(self) -> None:
         """A process that stops first ends the workflow tasks that it has begun, local activities and all."""
