@@ -11,6 +11,7 @@ from typing import Final
 from durascope import __version__
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
 from durascope.simulators.kernel.luck import Luck
@@ -91,7 +92,9 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=findings.notes,
+        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine))],
+        unended=findings.unended,
+        unconsumed=findings.unconsumed,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.changes import changed
+from durascope.models.changes import Versions
 from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
@@ -115,6 +115,7 @@ class FaultInjector:
         self.scenario = scenario
         self.engine = engine
         self.moments = moments
+        self._versions = Versions(engine.code)
 
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
@@ -203,8 +204,7 @@ class FaultInjector:
             self.world.ahead(duration, self.world.emit, "network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
-        workflow = changed(self.engine.code[fault.deploy], fault.change)
-        self.engine.code[fault.deploy] = workflow
+        workflow = self._versions.deploy(fault)
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
     def _next_random(self, fault: RandomFault, number: int, count: int) -> None:

@@ -274,6 +274,9 @@ class Context(Sdk):
         self.attempt.busy(name)
         yield Block(us, name)
 
+    def computed(self, step: Compute, key: str) -> int:
+        return self.attempt.endpoint.computed(self.attempt.start.run, key)
+
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         """A retryable `fail` says how often it has been tried, so its errors differ; a `bug`'s are all the same."""
         attempt = self.attempt

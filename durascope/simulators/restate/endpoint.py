@@ -113,6 +113,9 @@ class ServiceEndpoint(Component):
     def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         return self.engine.compute_time(run, step, key)
 
+    def computed(self, run: RunInfo, key: str) -> int:
+        return self.engine.computed(run, key)
+
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
         return self.engine.code_fails(run, step, key)
 
