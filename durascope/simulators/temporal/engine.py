@@ -9,6 +9,7 @@ from typing import Any, Final
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
 from durascope.models.steps import Run, Send, Start, WaitFor
 from durascope.models.trace import Kind
+from durascope.models.units import format_duration
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
@@ -17,14 +18,14 @@ from durascope.simulators.temporal.activity_options import SECOND, ActivityOptio
 from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.server import Server, ServerStore
+from durascope.simulators.temporal.sdks import stand_in
+from durascope.simulators.temporal.server import DEFAULT_QUEUE, Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
 from durascope.simulators.workload import run_info
 
 OVERTAKES: Final = 0.05
 """Share of the calls of one instant that overtake those before them."""
-DEFAULT_QUEUE: Final = "default"
 
 
 class Temporal(Engine):
@@ -341,9 +342,15 @@ class Temporal(Engine):
     def findings(self) -> Findings:
         return self.accounts.findings()
 
+    def outlasts_default(self, step: Run) -> bool:
+        """Whether an attempt of a step that names no timeout takes longer than one that the scenario did not choose."""
+        chosen = "step_timeout" in self.options.model_fields_set
+        return not chosen and self.services.body(step).longest > self.options.step_timeout
+
     def unsupported(self) -> list[str]:
         """What of the scenario Temporal does in another way, named step by step."""
-        return [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
+        notes = [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
+        return [*filter(None, map(stand_in, self.options.workers)), *notes]
 
 
 def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
@@ -365,6 +372,12 @@ def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
                 )
             case Send(to=None, send=event):
                 notes.append(f"step {step.label}: what {event} starts is started as an abandoned child workflow")
+            case Run(timeout=None) if engine.outlasts_default(step):
+                limit = format_duration(engine.options.step_timeout)
+                notes.append(
+                    f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
+                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment"
+                )
             case Start(after=int()):
                 notes.append(f"step {step.label}: a child has no start delay; the parent sleeps before it starts it")
             case _:

@@ -23,12 +23,8 @@ from durascope.simulators.temporal.matching import QueueId
 if TYPE_CHECKING:
     from durascope.simulators.temporal.worker import Worker
 
-POLLERS: Final = 5
-"""Polls at a time, of each kind (§10)."""
-NORMAL_POLLERS: Final = 1
-"""How many of the polls for workflow tasks ask the normal queue; the others ask the sticky one."""
-FEW: Final = 2 * POLLERS
-"""With more slots than this, polls alone never use them up."""
+ALWAYS_ENOUGH: Final = 5
+"""Slots beside those of the polls; with these, polls alone never use the slots up."""
 
 
 class Slots:

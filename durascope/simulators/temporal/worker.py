@@ -23,7 +23,8 @@ from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
 from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.local_activities import LocalExecution
-from durascope.simulators.temporal.pollers import FEW, NORMAL_POLLERS, POLLERS, Balance, PollLoop, Slots
+from durascope.simulators.temporal.pollers import ALWAYS_ENOUGH, Balance, PollLoop, Slots
+from durascope.simulators.temporal.sdks import NORMAL_SHARE, rules_of
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
@@ -72,9 +73,9 @@ class Worker(Component):
 
     __slots__ = (
         "_replays", "_reports", "_takes", "activities", "activity_slots", "cache", "cache_size", "channel", "code",
-        "delays", "draining", "eager_limit", "engine", "local_attempts", "local_slots", "options", "polls",
-        "process_name", "runs_activities", "runs_workflows", "server", "services", "slots", "sticky",
-        "sticky_queue", "tasks", "uncached", "wanted_again", "workflow_slots",
+        "delays", "draining", "eager_limit", "engine", "local_attempts", "local_slots", "many", "options", "polls",
+        "process_name", "rules", "runs_activities", "runs_workflows", "server", "services", "slots", "sticky",
+        "sticky_queue", "tasks", "threads", "uncached", "wanted_again", "workflow_slots",
     )  # fmt: skip
 
     def __init__(self, world: World, engine: Temporal, options: TemporalWorker, name: str) -> None:
@@ -87,6 +88,9 @@ class Worker(Component):
         self.channel: Channel
         self.cache_size = options.cache
         self.slots = options.slots
+        self.rules = rules_of(options.sdk)
+        self.many = self.rules.polls + ALWAYS_ENOUGH
+        """So many slots are never all in use by polls alone."""
         self.eager_limit = MAX_EAGER if engine.options.eager_activities and options.runs == "both" else 0
         self.runs_workflows = options.runs != "activities"
         self.runs_activities = options.runs != "workflows"
@@ -106,9 +110,11 @@ class Worker(Component):
         self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
-        self.workflow_slots = Slots(self.slots)
+        self.workflow_slots = Slots(self._slots_for_workflows())
         self.activity_slots = Slots(self.slots)
         self.local_slots = Slots(self.slots)
+        self.threads = None if self.options.threads is None else Slots(self.options.threads)
+        """Where activities block a thread each: the threads that run them, fewer than the slots."""
         self.local_attempts: dict[LocalExecution, None] = {}
         self.uncached: deque[TaskForWorker] = deque()
         """Tasks of runs for which the cache has no place as long as all that are in it have tasks of their own."""
@@ -120,27 +126,30 @@ class Worker(Component):
         self.process_name = self.engine.process_started(self)
         self.sticky_queue = f"{self.name} #{self.incarnation}"
         self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.cache_size else None
-        few = self.slots <= FEW
         if self.runs_workflows:
-            self._poll_for_workflow_tasks(few)
+            self._poll_for_workflow_tasks()
         if self.runs_activities:
             queue = ("activity", self.engine.queue_of_activities(self))
-            self.polls.append(PollLoop(self, self.activity_slots, queue, POLLERS, self._execute, few=False))
+            most = min(self.rules.polls, self.slots)
+            self.polls.append(PollLoop(self, self.activity_slots, queue, most, self._execute, few=False))
         for loop in self.polls:
             loop.ask()
 
-    def _poll_for_workflow_tasks(self, few: bool) -> None:
+    def _slots_for_workflows(self) -> int:
+        return max(self.slots, self.rules.fewest_slots) if self.cache_size else self.slots
+
+    def _poll_for_workflow_tasks(self) -> None:
         """The loop for the normal queue is the first to ask for a slot; without a cache there is no sticky one."""
-        slots, take = self.workflow_slots, self._take_workflow_task
-        queue = ("workflow", self.engine.workflow_queue(self))
-        normal = PollLoop(self, slots, queue, NORMAL_POLLERS if self.cache_size else POLLERS, take, few=few)
+        slots, take, count = self.workflow_slots, self._take_workflow_task, self._slots_for_workflows()
+        queue, few, polls = ("workflow", self.engine.workflow_queue(self)), count <= self.many, self.rules.polls
+        most = max(1, int(polls * NORMAL_SHARE)) if self.cache_size else polls
+        normal = PollLoop(self, slots, queue, most, take, few=few)
         self.polls.append(normal)
         if self.cache_size:
-            most = POLLERS - NORMAL_POLLERS
-            sticky = PollLoop(self, slots, ("sticky", self.sticky_queue), most, take, few=few)
+            sticky = PollLoop(self, slots, ("sticky", self.sticky_queue), polls - most, take, few=few)
             self.polls.append(sticky)
             if few:
-                Balance(normal, sticky, self.slots)
+                Balance(normal, sticky, count)
 
     # ---- workflow tasks ------------------------------------------------------------------------------------
 
@@ -385,7 +394,7 @@ class Worker(Component):
         delay_of = self._reports
         delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
         slots, answered = self.activity_slots, None
-        if slots.free > FEW:  # nobody waits for this one
+        if slots.free > self.many:  # nobody waits for this one
             slots.free += 1
         else:
             answered = self._reported
