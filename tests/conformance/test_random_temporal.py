@@ -40,7 +40,6 @@ DIFFERS = {
     "t-072": STOPPING,
     "t-084": HANG,
     "t-124": RESTART,
-    "t-132": ENTITY,
     "t-152": STOPPING,
     "t-158": HANG,
     "t-170": PARALLEL,
@@ -50,6 +49,7 @@ DIFFERS = {
     "t-292": STARTUP,
     "t-296": RESTART,
     "t-310": STOPPING,
+    "t-334": RESTART,
     "t-338": RESTART,
 }
 """Recordings that the model does not reach, by kind."""
