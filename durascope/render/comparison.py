@@ -124,7 +124,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
 
 def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
     """What happened on the engines, and why each was back so late."""
-    names = [_name(panel) for panel in panels]
+    names = _names(panels)
     title = finding(
         scenario,
         {name: panel.trace for name, panel in zip(names, panels, strict=True)},
@@ -143,6 +143,12 @@ def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
 
 def _sentence(clause: str) -> str:
     return clause[0].upper() + clause[1:] + "."
+
+
+def _names(panels: Sequence[Panel]) -> list[str]:
+    """The engines' names; one that is there twice gets a number."""
+    plain = [_name(panel) for panel in panels]
+    return [name if plain.count(name) == 1 else f"{name} {plain[:at].count(name) + 1}" for at, name in enumerate(plain)]
 
 
 def _name(panel: Panel) -> str:

@@ -19,7 +19,8 @@ class Wait:
     start: int
     end: int
     kind: WaitKind
-    """down: what works it is not there · unnoticed: nobody knows yet, a timeout will tell · backoff: a retry waits for its time · queue: a task waits."""
+    """down: who works on it is away · unnoticed: nobody knows yet, a timeout will tell · backoff: a retry waits for
+    its time · queue: a task waits to be taken."""
     reason: str
     """`10 s start-to-close`, `backoff 1 s`"""
 
