@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
@@ -285,7 +286,7 @@ class WorkflowTasks:
         call: Call,
         eager: Sequence[Any],
         inline: bool,
-        waits: Sequence[tuple[str, str]],
+        waits: Sequence[tuple[str, str, RunInfo]],
     ) -> None:
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
         server = self.server
@@ -298,7 +299,7 @@ class WorkflowTasks:
             self.begin(state, task, link.worker)
         server.commit(state)
         if waits:
-            state.last_wait = waits[-1]
+            state.last_wait = waits[-1][:2]
         server.commands.pass_moments(state, waits)
         inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
