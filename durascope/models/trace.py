@@ -132,6 +132,36 @@ STATUSES: Final = (
 """How a run can end, in the engines' words; `running`: it has not."""
 
 
+class StopReason(StrEnum):
+    """Why a simulation was stopped although runs were open."""
+
+    HORIZON = "horizon"
+    """It has reached the longest time that is simulated, and something is set for later."""
+    RUNS = "runs"
+    """Runs begin runs without end."""
+    DEPTH = "depth"
+    """Runs begin runs, nested too deep."""
+    RETRIES = "retries"
+    """Every open run only repeats an attempt that fails."""
+    NO_PROGRESS = "no-progress"
+    """Somebody retries in vain, and nothing is set for later."""
+    IN_VAIN = "in-vain"
+    """Something is set for later, but what happens before it has been in vain for too long."""
+    CALLBACKS = "callbacks"
+    """The simulation has become too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A simulation that was stopped before everything had ended."""
+
+    reason: StopReason
+    at: int
+    """Microseconds."""
+    explanation: str
+    """A sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """What metrics need of one run."""
@@ -142,6 +172,8 @@ class RunSummary:
     ended_at: int | None
     status: str
     key: str | None = None
+    stopped: StopReason | None = None
+    """The run was open when the simulation was stopped: what becomes of it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +185,9 @@ class Trace:
     seed: int
     version: str
     events: Sequence[Event]
-    """Empty where only metrics were asked for."""
+    """Empty where only metrics were asked for; the first ones only where there are too many to keep."""
     event_count: int
+    """How many there were, kept or not."""
     ended_at: int
     runs: Sequence[RunSummary]
     records: Mapping[str, Sequence[str]]
@@ -170,7 +203,9 @@ class Trace:
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     """What else the engine's conformance cases compare (attempts, replayed, lasts, …), in their form."""
     notes: Sequence[str] = ()
-    """What the engine lacks for this scenario, and what a user would do instead."""
+    """What the engine lacks for this scenario, and what a user would do instead; what else a reader has to know."""
+    stopped: Stopped | None = None
+    """None: the simulation went on until nothing was left to happen."""
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""

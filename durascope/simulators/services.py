@@ -133,7 +133,7 @@ class Services:
             if had > 1:
                 self.duplicates += 1
             self.spent += body.price
-        if self.world.full:
+        if self.world.full and not self.world.recorder.overflows:
             price = 0.0 if known else body.price
             self.ledger.append(Effect(self.world.now, body.lane or name, run.name, name, attempt, handed, known, price))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from durascope.models.trace import Event, Kind, RunSummary
+from dataclasses import replace
+
+from durascope.models.trace import Event, Kind, RunSummary, StopReason
+from durascope.simulators.kernel.limits import MOST_EVENTS
 from durascope.simulators.kernel.runs import RunInfo
 
 
@@ -32,10 +35,13 @@ class Recorder:
         attempt: int | None = None,
         detail: object = None,
     ) -> int | None:
-        """Appends an event; what the same code does next is caused by it."""
+        """Appends an event; what the same code does next is caused by it.
+
+        When too many are kept already, it is counted only.
+        """
         number = self.count
         self.count = number + 1
-        if not self.full:
+        if not self.full or number >= MOST_EVENTS:
             return None
         workflow, name = (None, None) if run is None else (run.workflow, run.name)
         self.events.append(Event(at, lane, kind, workflow, name, step, attempt, self.cause, detail))
@@ -51,3 +57,14 @@ class Recorder:
         begun = self.runs.get(run.name)
         started_at = at if begun is None else begun.started_at
         self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key)
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there were more events than are kept."""
+        return self.full and self.count > len(self.events)
+
+    def stopped(self, reason: StopReason) -> None:
+        """The simulation is stopped: what becomes of the open runs is not known."""
+        for name, run in self.runs.items():
+            if run.ended_at is None:
+                self.runs[name] = replace(run, stopped=reason)
