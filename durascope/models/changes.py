@@ -6,8 +6,27 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from durascope.models.scenario import Change, Workflow
+from durascope.models.scenario import Change, Deploy, Workflow
 from durascope.models.steps import Choice, Step, Steps
+
+
+class Versions:
+    """The code of each workflow, from deploy to deploy and back."""
+
+    def __init__(self, code: dict[str, Workflow]) -> None:
+        self.code = code
+        """The latest of each; the same mapping that the engine has."""
+        self._before: dict[str, list[Workflow]] = {}
+
+    def deploy(self, fault: Deploy) -> Workflow:
+        """The code that a deploy brings: the changed one, or the one before the latest change."""
+        before = self._before.setdefault(fault.deploy, [])
+        if not fault.rollback:
+            before.append(self.code[fault.deploy])
+            self.code[fault.deploy] = changed(self.code[fault.deploy], fault.change)
+        elif before:
+            self.code[fault.deploy] = before.pop()
+        return self.code[fault.deploy]
 
 
 def changed(workflow: Workflow, changes: Sequence[Change]) -> Workflow:

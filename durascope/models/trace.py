@@ -176,6 +176,32 @@ class RunSummary:
     """The run was open when the simulation was stopped: what becomes of it is not known."""
 
 
+class Unended(NamedTuple):
+    """Why a run has not ended when the simulation is over: facts, of which `sentence` makes one sentence."""
+
+    run: str
+    status: str
+    """running · paused · lost"""
+    waits_for: str
+    """What would have to come: `event go`, `the key k1`, `attempt 4 of charge`, …"""
+    since: int
+    """Microseconds since the start of the simulation."""
+    held_by: str | None = None
+    """Who has what it waits for: `run 2, which is paused`."""
+    freed_by: str | None = None
+    """What would let it go on: `resume run 2`, `send go`."""
+    deadlock: tuple[str, ...] = ()
+    """The runs that wait for each other in a circle, this one first; empty: there is none."""
+
+
+class Unconsumed(NamedTuple):
+    """A message that the engine has accepted and no code of the run has handled."""
+
+    at: int
+    run: str | None
+    event: str
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """What one engine's simulation of a scenario gave."""
@@ -206,6 +232,10 @@ class Trace:
     """What the engine lacks for this scenario, and what a user would do instead; what else a reader has to know."""
     stopped: Stopped | None = None
     """None: the simulation went on until nothing was left to happen."""
+    unended: Sequence[Unended] = ()
+    """Why each run that has not ended has not."""
+    unconsumed: Sequence[Unconsumed] | None = None
+    """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""

@@ -12,6 +12,7 @@ from durascope import __version__
 from durascope.models.durations import format_duration
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
 from durascope.simulators.kernel.limits import Limits
@@ -89,8 +90,10 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=[*findings.notes, *_limits_met(world)],
+        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine)), *_limits_met(world)],
         stopped=world.stopped,
+        unended=findings.unended,
+        unconsumed=findings.unconsumed,
     )
 
 

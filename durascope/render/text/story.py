@@ -83,7 +83,8 @@ def fault_text(fault: object) -> str:
         case Cut():
             return f"{fault.cut[0]} and {fault.cut[1]} can't reach each other {_when(fault)} for {spell(fault.for_)}"
         case Deploy():
-            return f"new code of {fault.deploy} goes live {_when(fault)}"
+            code = "the code before the latest deploy" if fault.rollback else "new code"
+            return f"{code} of {fault.deploy} goes live {_when(fault)}"
         case RandomFault():
             return f"{fault.random.crash} is killed at random, every {fault.random.every}"
         case _:

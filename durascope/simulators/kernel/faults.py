@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.changes import changed
+from durascope.models.changes import Versions
 from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
@@ -65,6 +65,10 @@ class Moments:
         else:
             self._steps.setdefault((trigger.step or "", trigger.moment or ""), []).append(waiter)
 
+    def watched(self, step: str, *moments: str) -> bool:
+        """Whether anything waits for one of these moments of the step, or has."""
+        return any((step, moment) in self._steps for moment in moments)
+
     def doer(self, run: RunInfo | None, step: str | None) -> Component | None:
         """The component that last began that step."""
         return None if run is None or step is None else self._did.get((run.name, step))
@@ -90,6 +94,7 @@ class Moments:
             if waiter.after:
                 self.world.ahead(waiter.after, waiter.action, run)
             else:
+                self.world.struck += 1
                 waiter.action(run)
         if running is not None and running.incarnation != incarnation:
             raise Killed
@@ -115,6 +120,7 @@ class FaultInjector:
         self.scenario = scenario
         self.engine = engine
         self.moments = moments
+        self._versions = Versions(engine.code)
 
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
@@ -203,8 +209,7 @@ class FaultInjector:
             self.world.ahead(duration, self.world.emit, "network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
-        workflow = changed(self.engine.code[fault.deploy], fault.change)
-        self.engine.code[fault.deploy] = workflow
+        workflow = self._versions.deploy(fault)
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
     def _next_random(self, fault: RandomFault, number: int, count: int) -> None:

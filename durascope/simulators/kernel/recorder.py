@@ -16,7 +16,7 @@ class Recorder:
     callback fires, so every event is linked without anybody passing numbers around.
     """
 
-    __slots__ = ("cause", "count", "events", "full", "runs")
+    __slots__ = ("cause", "count", "events", "full", "identities", "runs")
 
     def __init__(self, *, full: bool) -> None:
         self.full = full
@@ -24,6 +24,8 @@ class Recorder:
         self.count = 0
         self.cause: int | None = None
         self.runs: dict[str, RunSummary] = {}
+        self.identities: dict[str, RunInfo] | None = None
+        """Of every run that has begun, in order; kept only where events are addressed to what a run has started."""
 
     def emit(
         self,
@@ -50,6 +52,8 @@ class Recorder:
 
     def run_started(self, at: int, lane: str, run: RunInfo) -> None:
         self.emit(at, lane, Kind.RUN_STARTED, run)
+        if self.identities is not None:
+            self.identities[run.name] = run
         self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key)
 
     def run_ended(self, at: int, lane: str, run: RunInfo, status: str) -> None:

@@ -108,7 +108,7 @@ class World:
     __slots__ = (
         "_ahead", "_attempts", "_hopeless", "_points", "_runs", "_void", "components", "deliver", "emit", "env",
         "full", "idle", "limits", "luck", "moments", "now", "number", "outside", "plain", "progressed", "queue",
-        "recorder", "running", "stopped",
+        "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
@@ -139,6 +139,8 @@ class World:
         """Which limit has stopped it; None: it has ended by itself."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
+        self.struck = 0
+        """How many times a moment has set something off at once: a fault, or a message from outside."""
         self._points: dict[int, Callable[[], Any]] = {}
         self.idle = 0
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""

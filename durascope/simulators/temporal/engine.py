@@ -47,6 +47,8 @@ class Temporal(Engine):
         self._arrivals: dict[str, tuple[int, int]] = {}
         """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
+        self._children: dict[str, str] = {}
+        """The workflow ids of called and started runs, where the workload's events are addressed to them."""
         self._activity_options: dict[int, ActivityOptions] = {}
         """By the step's identity; each keeps its step, so that it stays the only one with it."""
         self._processes = 0
@@ -95,6 +97,9 @@ class Temporal(Engine):
 
     def id_of(self, run: RunInfo) -> str:
         """A run's workflow id: its workflow and key, or its own name."""
+        child = self._children.get(run.name)
+        if child is not None:
+            return child
         return f"{run.workflow}/{run.key}" if run.key is not None else run.name
 
     def workflow_id_of(self, reference: object, event: str | None = None) -> str:
@@ -137,7 +142,10 @@ class Temporal(Engine):
             entity = str(info.input[definition.key])
         run = run_info(self.world, self.scenario, workflow, shown, info.number, key=entity, given=given)
         run = RunInfo(shown, workflow, info.number, run.key, run.input, f"{info.luck}/{key}")
-        return run, f"{workflow}/{entity}" if reference is not None else f"{parent.workflow_id}/{key}"
+        workflow_id = f"{workflow}/{entity}" if reference is not None else f"{parent.workflow_id}/{key}"
+        if self.world.recorder.identities is not None:
+            self._children[shown] = workflow_id
+        return run, workflow_id
 
     # ---- what the client asks ------------------------------------------------------------------------------
 

@@ -10,7 +10,22 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from durascope.models.steps import Bug, Call, Clear, Fail, Get, Patched, Run, Send, Set, Sleep, Start, Step, WaitFor
+from durascope.models.steps import (
+    Bug,
+    Call,
+    Clear,
+    Compute,
+    Fail,
+    Get,
+    Patched,
+    Run,
+    Send,
+    Set,
+    Sleep,
+    Start,
+    Step,
+    WaitFor,
+)
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import (
     TIMED_OUT,
@@ -367,6 +382,9 @@ class WorkflowSdk(Sdk):
                 )
         return self._patches[patch]
         yield
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.instance.worker.engine.computed(self.info, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         """A plain exception in workflow code fails the task, not the run (W11)."""
