@@ -219,5 +219,7 @@ class FaultInjector:
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
         chosen = int(self.world.outside("random replica", number, count) * len(replicas))
-        self._crash(replicas[chosen], fault.random.down_for)
+        self._crash(replicas[chosen], FOREVER)
+        if fault.random.down_for < FOREVER:  # not `ahead`: crashes that go on for ever set nothing going by themselves
+            self.world.after(fault.random.down_for, self._restart, replicas[chosen])
         self._next_random(fault, number, count + 1)

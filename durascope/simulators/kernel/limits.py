@@ -12,7 +12,10 @@ from typing import Final
 from durascope.models.durations import format_duration
 from durascope.models.trace import Stopped, StopReason
 
-HORIZON_US: Final = 400 * 86_400 * 1_000_000
+DAY: Final = 86_400_000_000
+"""Microseconds."""
+
+HORIZON_US: Final = 400 * DAY
 """No simulation goes on for longer than this (400 days)."""
 
 HOPELESS_ATTEMPT: Final = 1_000
@@ -21,21 +24,21 @@ HOPELESS_ATTEMPT: Final = 1_000
 WINDOW: Final = 30_000
 """Callbacks after which the world looks whether anything durable has changed, or is still to come."""
 
-MOST_CALLBACKS_IN_VAIN: Final = 3_000_000
+MOST_CALLBACKS_IN_VAIN: Final = 1_500_000
 """Callbacks without durable progress after which nothing is waited for, not even a timer that is set."""
 
 MOST_RUNS: Final = 5_000
 MOST_RUNS_EACH: Final = 20
 """This many runs are followed, and this many more for each of the workload."""
 
-MOST_CALLBACKS: Final = 20_000_000
+MOST_CALLBACKS: Final = 10_000_000
 MOST_CALLBACKS_EACH: Final = 50_000
 """This many callbacks are simulated, and this many more for each run of the workload."""
 
 DEEPEST: Final = 200
 """A run that was begun by a run that was begun by a run …, this many levels deep, is the last one that is followed."""
 
-MOST_EVENTS: Final = 400_000
+MOST_EVENTS: Final = 300_000
 """A trace keeps no more events than this; later ones are counted only."""
 
 
@@ -54,16 +57,17 @@ class Limits:
 def stopped(reason: StopReason, at: int, limits: Limits) -> Stopped:
     """The end, in words."""
     why = {
-        StopReason.HORIZON: f"a simulation covers {HORIZON_US // 86_400_000_000} days at most",
+        StopReason.HORIZON: f"what comes next is later than the {HORIZON_US // DAY} days that are simulated",
         StopReason.RUNS: f"more than {limits.runs:,} runs have begun",
         StopReason.DEPTH: f"runs have begun runs {DEEPEST} levels deep",
         StopReason.RETRIES: "every open run only repeats an attempt that fails",
         StopReason.NO_PROGRESS: (
-            f"{WINDOW:,} callbacks in a row have changed nothing durable, and nothing else is still to come"
+            f"{2 * WINDOW:,} callbacks in a row have changed nothing durable, and nothing else is still to come"
         ),
         StopReason.IN_VAIN: (
             f"{MOST_CALLBACKS_IN_VAIN:,} callbacks in a row have changed nothing durable, although a timer is set"
         ),
         StopReason.CALLBACKS: f"{limits.callbacks:,} callbacks have been simulated",
     }[reason]
-    return Stopped(reason, at, f"The simulation stops at {format_duration(at)}: {why}.")
+    rounded = at - at % (1_000_000 if at > 60_000_000 else 1_000)
+    return Stopped(reason, at, f"The simulation stops at {format_duration(rounded)}: {why}.")

@@ -62,6 +62,10 @@ class Recorder:
         started_at = at if begun is None else begun.started_at
         self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key)
 
+    def open_runs(self) -> list[RunSummary]:
+        """The runs that have not ended."""
+        return [run for run in self.runs.values() if run.ended_at is None]
+
     @property
     def overflows(self) -> bool:
         """Whether there were more events than are kept."""
@@ -69,6 +73,5 @@ class Recorder:
 
     def stopped(self, reason: StopReason) -> None:
         """The simulation is stopped: what becomes of the open runs is not known."""
-        for name, run in self.runs.items():
-            if run.ended_at is None:
-                self.runs[name] = replace(run, stopped=reason)
+        for run in self.open_runs():
+            self.runs[run.name] = replace(run, stopped=reason)

@@ -208,16 +208,20 @@ class World:
         """Lets everything happen, until nothing is left that matters."""
         self.idle += 1
         heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
-        callbacks = in_vain = 0
+        callbacks = in_vain = futile = 0
         while True:
             self.progressed, newest = False, self.number()
             if self._run_on(WINDOW):
                 break
             callbacks += WINDOW
             in_vain = 0 if self.progressed else in_vain + WINDOW
-            if not (self.progressed or self._ahead or self._set_before(newest)):
-                self._stop(StopReason.NO_PROGRESS)
-            elif in_vain >= MOST_CALLBACKS_IN_VAIN:
+            still_to_come = self.progressed or self._ahead or self._set_before(newest)
+            futile = 0 if still_to_come else futile + 1
+            if futile == 2:  # what was set within the first one would show in the second
+                if self.recorder.open_runs():
+                    self._stop(StopReason.NO_PROGRESS)
+                break
+            if in_vain >= MOST_CALLBACKS_IN_VAIN:
                 self._stop(StopReason.IN_VAIN)
             elif callbacks >= self.limits.callbacks:
                 self._stop(StopReason.CALLBACKS)
