@@ -123,6 +123,8 @@ class Effect:
     """The service knew the key: the call had no second effect."""
     price: float = 0.0
     """USD."""
+    again: bool = False
+    """It had happened before: a duplicate. Which effects are the same is in the scenario language, "steps"."""
 
 
 STATUSES: Final = (
@@ -172,6 +174,8 @@ class RunSummary:
     ended_at: int | None
     status: str
     key: str | None = None
+    parent: str | None = None
+    """The run that has called or started it; None: it was started from outside."""
     stopped: StopReason | None = None
     """The run was open when the simulation was stopped: what becomes of it is not known."""
 
@@ -232,10 +236,17 @@ class Trace:
     """What the engine lacks for this scenario, and what a user would do instead; what else a reader has to know."""
     stopped: Stopped | None = None
     """None: the simulation went on until nothing was left to happen."""
+    struck: Sequence[int] = ()
+    """The scenario's faults that have struck while a run was open or to come: their places in it, from 0, in order."""
     unended: Sequence[Unended] = ()
     """Why each run that has not ended has not."""
     unconsumed: Sequence[Unconsumed] | None = None
     """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
+
+    @property
+    def started(self) -> list[RunSummary]:
+        """The runs that were started from outside: not what other runs have called or started."""
+        return [run for run in self.runs if run.parent is None]
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""
