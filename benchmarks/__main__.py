@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks.decisions import figures
 from durascope.models.scenario import ENGINES
 
 
@@ -45,6 +46,9 @@ def main() -> None:
     for engine in ENGINES:
         long, short = measured(engine, 5, 1_000), measured(engine, 50, 100)
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
+    say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
+    for line in figures():
+        say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")
     say(f"  durascope run order-fulfillment    {timed('run', 'order-fulfillment'):.2f} s (at most 1)")
