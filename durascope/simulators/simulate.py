@@ -11,6 +11,7 @@ from typing import Final
 from durascope import __version__
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unended import explained
 from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
@@ -77,7 +78,7 @@ def simulate(
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
-    return Trace(
+    trace = Trace(
         scenario=scenario.scenario,
         engine=engine,
         seed=seed,
@@ -98,6 +99,7 @@ def simulate(
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+    return explained(trace, scenario)
 
 
 def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
