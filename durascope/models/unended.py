@@ -8,14 +8,15 @@ recorded, its code that fails again and again. Runs that wait for each other in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Call, Send, Sleep, Step, WaitFor
-from durascope.models.trace import Event, Kind, RunSummary, Trace, Unended
+from durascope.models.trace import Event, Kind, RunSummary, Trace, Unconsumed, Unended
 
 OPEN: Final = ("running", "paused", "lost")
 """The statuses of a run that has not ended."""
@@ -42,7 +43,18 @@ def explained(trace: Trace, scenario: Scenario) -> Trace:
     told = {why.run: why for why in trace.unended}
     found = {why.run: why for why in unended(trace, scenario)}
     whys = list((found | told).values())
-    return replace(trace, unended=whys, notes=[*trace.notes, *sentences(whys)]) if whys else trace
+    notes = [*sentences(whys), *_unconsumed(trace.unconsumed or ())]
+    return replace(trace, unended=whys, notes=[*trace.notes, *notes]) if notes else trace
+
+
+def _unconsumed(messages: Sequence[Unconsumed]) -> Iterator[str]:
+    """One sentence for each event."""
+    for event, times in Counter(message.event for message in messages).items():
+        of_it = [message for message in messages if message.event == event]
+        runs = ", ".join(dict.fromkeys(message.run for message in of_it if message.run is not None))
+        first = f"{'the first ' if times > 1 else ''}at {spell(of_it[0].at)}"
+        what = f"{times} message{'s' * (times != 1)} {event}{f' for {runs}' if runs else ''}"
+        yield f"Unconsumed: {what}, {first}: accepted, and handled by no code."
 
 
 def status_of(trace: Trace, run: RunSummary) -> str:
@@ -119,10 +131,14 @@ class _Seen:
             self.failing = (how, self.failing[1], self.failing[2] + 1)
 
     def step_goes_on(self, event: Event, name: str) -> None:
+        if event.kind in (Kind.TIMER_SET, Kind.TIMER_FIRED, Kind.TIMER_CANCELLED):
+            name = name.removesuffix("-timeout")  # the timer beside a wait
         if event.kind in (Kind.STEP_RECORDED, Kind.STEP_DROPPED, Kind.TIMER_FIRED, Kind.TIMER_CANCELLED):
             self.steps.pop(name, None)
             self.recorded.add(name)
         elif event.kind in (Kind.STEP_SCHEDULED, Kind.STEP_STARTED, Kind.STEP_FAILED, Kind.TIMER_SET):
+            if event.kind is Kind.STEP_SCHEDULED and event.attempt in (None, 1):
+                self.steps.pop(name, None)  # the step is used once more
             step = self.steps.setdefault(name, _OpenStep(event.at))
             step.attempt = event.attempt or step.attempt
             step.lane = event.lane if event.kind is Kind.STEP_STARTED else None
@@ -149,6 +165,14 @@ class _Reasons:
                 self.dead.discard(event.lane)
             if event.run in self.seen:
                 self.seen[event.run].takes(event)
+                if event.kind is Kind.EVENT_RECEIVED:
+                    self._ends_a_wait(event.workflow or "", str(event.detail), self.seen[event.run])
+
+    def _ends_a_wait(self, workflow: str, message: str, seen: _Seen) -> None:
+        for step in self.scenario.workflows[workflow].walk():
+            if isinstance(step, WaitFor) and step.wait_for == message and step.times == 1:
+                seen.steps.pop(step.label, None)
+                seen.recorded.add(step.label)
 
     def of(self, run: RunSummary) -> Unended:
         status, seen = status_of(self.trace, run), self.seen[run.name]
@@ -167,7 +191,8 @@ class _Reasons:
         if seen.failing is not None and seen.failing[2] > 1:
             yield self._code(run, *seen.failing)
         yield from self._called(run, seen)
-        for name, step in seen.steps.items():
+        latest = sorted(seen.steps.items(), key=lambda each: (each[1].error is None, -each[1].since))
+        for name, step in latest:
             yield self._step(run, name, step)
         if seen.queue is not None:
             queue, since = seen.queue

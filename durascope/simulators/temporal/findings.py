@@ -13,6 +13,7 @@ from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.histories import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
+from durascope.simulators.temporal.unconsumed import unconsumed
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.engine import Temporal
@@ -110,6 +111,8 @@ class Accounts:
             lasts=lasts,
             histories=histories(states, names),
         )
+        if self.engine.records:
+            found.unconsumed = unconsumed(self.engine, states, names)
         found.notes.extend((*self.engine.unsupported(), *self._notes))
         return found
 

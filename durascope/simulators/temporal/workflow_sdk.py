@@ -6,7 +6,7 @@ has gone on; a signal's and an update's handler are tasks beside the workflow fu
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -102,6 +102,7 @@ class WorkflowSdk(Sdk):
         self.cancelling: RunCancelled | None = None
         self.variables: dict[str, object] = dict(instance.options.carried)
         self.events: dict[str, deque[object]] = {}
+        self._taken: Counter[str] = Counter()
         """Signals (and updates that have been worked off) that nobody has waited for yet."""
         self._patches: dict[str, bool] = {}
         self._locks: dict[str, deque[Future]] = {}
@@ -212,6 +213,9 @@ class WorkflowSdk(Sdk):
         if payload is None:
             return TIMED_OUT
         arrived.remove(payload)
+        self._taken[step.wait_for] += 1
+        execution = (self.info.name, self.instance.options.execution)
+        self.instance.worker.engine.handles(execution, step.wait_for, self._taken[step.wait_for])
         return payload
 
     def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
