@@ -9,7 +9,7 @@ recorded, its code that fails again and again. Runs that wait for each other in 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -30,7 +30,8 @@ _WELL: Final = ("done", "suspended", "paused", "cancelled", "2")
 
 def unended(trace: Trace, scenario: Scenario) -> list[Unended]:
     """Why each run that has not ended has not, in the order of their starts."""
-    runs = [run for run in trace.runs if run.ended_at is None and status_of(trace, run) in OPEN]
+    known = [run for run in trace.runs if run.ended_at is None and (run.name in trace.status or not trace.status)]
+    runs = [run for run in known if status_of(trace, run) in OPEN]
     if not runs or not trace.events:
         return []
     reasons = _Reasons(trace, scenario, runs)
@@ -39,12 +40,19 @@ def unended(trace: Trace, scenario: Scenario) -> list[Unended]:
 
 
 def explained(trace: Trace, scenario: Scenario) -> Trace:
-    """The trace with the reasons in it, and in its notes; what the engine's model has told itself goes first."""
-    told = {why.run: why for why in trace.unended}
+    """The trace with the reasons in it, and in its notes; what the engine tells itself with a cure goes first."""
     found = {why.run: why for why in unended(trace, scenario)}
+    told = {why.run: why for why in trace.unended if why.freed_by is not None or why.run not in found}
     whys = list((found | told).values())
-    notes = [*sentences(whys), *_unconsumed(trace.unconsumed or ())]
+    notes = [*sentences(whys, sent(scenario)), *_unconsumed(trace.unconsumed or ())]
     return replace(trace, unended=whys, notes=[*trace.notes, *notes]) if notes else trace
+
+
+def sent(scenario: Scenario) -> set[str]:
+    """The events that somebody sends."""
+    steps = (step for workflow in scenario.workflows.values() for step in workflow.walk())
+    outside = (event.send for event in scenario.workload.events if event.send is not None)
+    return {*outside, *(step.send for step in steps if isinstance(step, Send))}
 
 
 def _unconsumed(messages: Sequence[Unconsumed]) -> Iterator[str]:
@@ -61,18 +69,22 @@ def status_of(trace: Trace, run: RunSummary) -> str:
     return trace.status.get(run.name, run.status)
 
 
-def sentence(why: Unended) -> str:
-    """The whole in one sentence."""
+def sentence(why: Unended, sent: Container[str] = ()) -> str:
+    """The whole in one sentence; `sent`: the events that somebody sends."""
     held = f", which {why.held_by} holds" if why.held_by else ""
     circle = f"; a deadlock: {' → '.join([*why.deadlock, why.deadlock[0]])}" if why.deadlock else ""
+    event = why.waits_for.removeprefix("event ")
+    unsent = event != why.waits_for and event not in sent
     freed = f"; what would free it: {why.freed_by}" if why.freed_by else ""
-    return f"{why.run} is {why.status}: since {spell(why.since)} it waits for {why.waits_for}{held}{circle}{freed}."
+    nobody = " (nothing in the scenario does)" if unsent else ""
+    what = f"{why.waits_for}{held}{circle}{freed}{nobody}"
+    return f"{why.run} is {why.status}: since {spell(why.since)} it waits for {what}."
 
 
-def sentences(whys: list[Unended]) -> list[str]:
+def sentences(whys: Sequence[Unended], sent: Container[str] = ()) -> list[str]:
     """One for each run, up to `MOST_TOLD` of them."""
     more = len(whys) - MOST_TOLD
-    told = [sentence(why) for why in whys[:MOST_TOLD]]
+    told = [sentence(why, sent) for why in whys[:MOST_TOLD]]
     return [*told, f"… and {more} more runs have not ended."] if more > 0 else told
 
 
@@ -263,30 +275,23 @@ class _Reasons:
                 return self._event(event, step.since)
             case Sleep():
                 return f"the end of {name}", step.since, None, "time"
-            case _ if step.error is not None:
-                what = (
-                    f"an attempt of {name} that works: it is at its attempt {step.attempt}, {step.error} was the last"
-                )
-                return what, step.since, None, "such an attempt, or a limit of attempts (`retry: {max_attempts: N}`)"
             case _ if step.lane in self.dead:
                 return f"{name}, which ran on {step.lane} when that died", step.since, None, f"{step.lane} coming back"
+            case _ if step.attempt > 1:
+                last = f", the last error is {step.error}" if step.error else ""
+                what = f"an attempt of {name} that works: it is at attempt {step.attempt}{last}"
+                return what, step.since, None, "such an attempt, or a limit of attempts (`retry: {max_attempts: N}`)"
             case _ if step.lane is not None:
                 return f"{name}, which has not returned", step.since, None, "its end, or a timeout of the step"
             case _:
                 return f"a worker for {name}", step.since, None, "a worker that takes it"
 
-    def _event(self, event: str, since: int) -> Reason:
-        sent = "no more is sent" if event in self._sent() else "nothing in the scenario sends one"
-        return f"an event {event}: {sent}", since, None, f"sending {event} to it"
+    @staticmethod
+    def _event(event: str, since: int) -> Reason:
+        return f"event {event}", since, None, f"send {event}"
 
     def _steps(self, run: RunSummary) -> Iterator[Step]:
         return self.scenario.workflows[run.workflow].walk()
-
-    def _sent(self) -> set[str]:
-        """The events that somebody sends."""
-        steps = (step for workflow in self.scenario.workflows.values() for step in workflow.walk())
-        outside = (event.send for event in self.scenario.workload.events if event.send is not None)
-        return {*outside, *(step.send for step in steps if isinstance(step, Send))}
 
 
 def _in_a_circle(why: Unended, found: dict[str, Unended], waits_on: dict[str, str]) -> Unended:

@@ -87,6 +87,11 @@ class Body:
         spread = takes[0] if attempt == 1 or len(takes) == 1 else takes[min(attempt, len(takes)) - 1]
         return spread.values[0] if spread.shape == "fixed" else spread.at(luck("latency", run.luck, key, attempt))
 
+    @property
+    def longest(self) -> int:
+        """The typical time of its slowest attempt, in microseconds."""
+        return max(spread.typical for spread in self._takes)
+
     def outcome(self, luck: Luck, run: RunInfo, key: str, attempt: int, down: bool) -> Outcome:
         """How that attempt ends, decided by the scenario and by luck, the same on every engine."""
         fails = self._fails

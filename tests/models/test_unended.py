@@ -16,7 +16,7 @@ def trace_of(text: str, engine: str) -> Trace:
 
 def why(trace: Trace, run: str) -> Unended:
     (found,) = [each for each in trace.unended if each.run == run]
-    assert sentence(found) in trace.notes
+    assert any(note.startswith(sentence(found)[:-1]) for note in trace.notes)
     return found
 
 
@@ -65,8 +65,9 @@ faults:
 """,
         "temporal",
     )
-    assert "non-deterministic-error" in why(trace, "run 1").waits_for
-    assert "since the deploy at 2 s" in why(trace, "run 1").waits_for
+    stuck = why(trace, "run 1")
+    assert "the code asks for ScheduleActivityTask 1 fraud-check" in stuck.waits_for
+    assert "reset the run" in str(stuck.freed_by)
 
 
 @pytest.mark.parametrize("engine", ["temporal", "restate"])
@@ -82,8 +83,8 @@ workload: {runs: 1, of: order}
     )
     caller, called = trace.unended
     assert caller.waits_for == f"{called.run}, which it has called"
-    assert called.waits_for == "an event picked: nothing in the scenario sends one"
-    assert called.freed_by == "sending picked to it"
+    assert (called.waits_for, called.freed_by) == ("event picked", "send picked")
+    assert any("send picked (nothing in the scenario does)" in note for note in trace.notes)
 
 
 def test_a_step_that_fails_for_ever() -> None:
