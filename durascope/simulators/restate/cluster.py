@@ -32,8 +32,8 @@ class Node(NamedTuple):
 
     @property
     def components(self) -> Sequence[Component]:
-        """What dies with it."""
-        return [self.ingress, self.processor, self.invoker]
+        """What dies with it, and goes on with it: timers first, new requests after what open streams hold."""
+        return [self.processor, self.invoker, self.ingress]
 
 
 def build_node(
@@ -63,6 +63,7 @@ def share_out(partitions: Sequence[Partition], nodes: Sequence[Node]) -> None:
         leader = nodes[partition.number % len(nodes)].processor
         partition.leader = leader
         leader.partitions.append(partition)
+        leader.leading.add(partition.number)
 
 
 class Controller(Component):

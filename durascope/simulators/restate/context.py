@@ -211,7 +211,7 @@ class Context(Sdk):
         else:
             event = -self.vm.awakeable()
             attempt.endpoint.publish(attempt.start.run, step.wait_for, -event)
-            yield Block(attempt.endpoint.delay("publish"), name)
+            yield Block(attempt.endpoint.delay("publish", attempt.start.run.luck, attempt.start.attempt, event), name)
         yield from self._mark("WaitStarted", event)
         return event
 

@@ -122,7 +122,7 @@ class ServiceEndpoint(Component):
     def publish(self, run: RunInfo, event: str, index: int) -> None:
         """Tells the outside the id of an awakeable: code outside of the context, so it happens in every attempt."""
         outside = self.engine.outside
-        delay = self.delay("network")
+        delay = self.delay("network", run.luck, event, index)
         self.network.send(
             self, self.engine.client, delay, outside.learn, run.name, event, index, what="awakeable id", run=run
         )

@@ -22,10 +22,11 @@ class Ingress(Component):
 
     def propose(self, connection: Connection, partition: Partition, apply: Callable[..., Any], *args: Any) -> None:
         """Appends to the partition's log, once it has a leader; the client is answered when the record is applied."""
-        if partition.leader.alive:
-            partition.leader.append(partition, self._apply, connection, apply, args)
+        leader = partition.leader
+        if leader.leads(partition):
+            leader.append(partition, self._apply, connection, apply, args)
         else:
-            self.after(partition.leader.delay("failover"), self.propose, connection, partition, apply, *args)
+            self.after(leader.delay.typical("leader_poll"), self.propose, connection, partition, apply, *args)
 
     def _apply(self, connection: Connection, apply: Callable[..., Any], args: tuple[Any, ...]) -> None:
         apply(*args)

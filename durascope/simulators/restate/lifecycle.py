@@ -85,6 +85,7 @@ def suspend(invocation: Invocation, waiting: Waiting, tell: bool) -> None:
 def resume(invocation: Invocation) -> None:
     """A new attempt, with fresh retry state."""
     invocation.status = Status.INVOKED
+    invocation.modified_at = invocation.partition.leader.world.now
     invocation.waiting = None
     invocation.partition.leader.invoker.invoke(invocation)
 
