@@ -12,7 +12,7 @@ then by Python, and go on for nothing in TypeScript (restate.md §6, §8).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Clear, Get, Run, Send, Set
@@ -30,6 +30,10 @@ from durascope.simulators.services import Execution
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.endpoint import ServiceEndpoint
+
+
+LATE: Final = Outcome(error="TimeoutError")
+"""What becomes of a closure whose time limit is over; its message is the same each time."""
 
 
 class Attempt:
@@ -315,9 +319,8 @@ class Attempt:
         execution = self.executing.get(number)
         if execution is not None and execution.attempt == attempt and not execution.over:
             execution.cancel()
-            late = Outcome(error="TimeoutError")
-            self.endpoint.world.moment(self.endpoint.name, Kind.STEP_FAILED, self.start.run, name, attempt, late.error)
-            self._report(number, step, name, attempt, late)
+            self.endpoint.world.moment(self.endpoint.name, Kind.STEP_FAILED, self.start.run, name, attempt, LATE.error)
+            self._report(number, step, name, attempt, LATE)
 
     def _report(self, number: NotificationId, step: Run, name: str, execution: int, outcome: Outcome) -> None:
         """A closure has ended: its result is proposed, or the attempt fails (restate.md §5, §9)."""
@@ -328,7 +331,7 @@ class Attempt:
         if outcome.ok:
             notification = Notification("Run", number, outcome.values, None, outcome.size or self.endpoint.entry_bytes)
         else:
-            message = f"{outcome.error} (execution {execution})"
+            message = outcome.error if outcome is LATE else f"{outcome.error} (execution {execution})"
             if outcome.retryable:
                 retries, duration = self.vm.failures()
                 verdict = RunPolicy.of(step).verdict(retries + 1, duration, outcome.retry_after)

@@ -60,6 +60,32 @@ class ServiceEndpoint(Component):
 
     def reset(self) -> None:
         self.attempts: dict[Connection, Attempt] = {}
+        self.draining = False
+        """It has been asked to stop, and does so when what it serves has ended."""
+        self.wanted_again = False
+
+    # ---- the process -----------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """SIGTERM: hypercorn lets what it serves end, for a while; node dies at once."""
+        if self.typescript or not self.attempts:
+            self.crash()
+        elif self.alive and not self.draining:
+            self.draining = True
+            self.after(int(constant("graceful_us")), self._exit)
+
+    def _exit(self) -> None:
+        if self.draining:
+            wanted = self.wanted_again
+            self.crash()
+            if wanted:
+                self.world.ahead(0, self.restart)
+
+    def restart(self) -> None:
+        if self.draining:
+            self.wanted_again = True
+        else:
+            super().restart()
 
     def emit(self, kind: Kind, run: RunInfo, step: str | None = None, detail: object = None) -> None:
         self.world.emit(self.name, kind, run, step, None, detail)
@@ -68,6 +94,9 @@ class ServiceEndpoint(Component):
 
     def accept(self, start: Start, connection: Connection) -> None:
         """A new attempt, with the journal as it is known."""
+        if self.draining:
+            connection.broken_by(self)
+            return
         self.observer.accepted(start.run.name, len(start.entries), start.retry_count, self.world.now)
         self.emit(Kind.WORK_STARTED, start.run, detail="attempt")
         attempt = Attempt(self, connection, start, self.code[start.target.workflow])
@@ -99,6 +128,8 @@ class ServiceEndpoint(Component):
 
     def over(self, attempt: Attempt) -> None:
         self.attempts.pop(attempt.connection, None)
+        if self.draining and not self.attempts:
+            self.after(0, self._exit)
 
     def send(self, attempt: Attempt, messages: Sequence[Message]) -> None:
         connection = attempt.connection
