@@ -204,9 +204,13 @@ class Context(Sdk):
 
         future: Durable = self.context.run_typed(name, body, _options(step))
         values: Mapping[str, object] = yield from self.value(future, name)
-        begun = self.executed.get(key)
-        if begun is not None and (name, "recorded") in self.app.watched:
-            yield from self.outside(self.app.bodies.pass_moment(self.run_info.name, *begun, "recorded"))
+        if (name, "recorded") in self.app.watched:
+            begun = self.executed.get(key)
+            if begun is not None:
+                told = self.app.bodies.pass_moment(self.run_info.name, *begun, "recorded")
+            else:  # an earlier attempt's: this is the first in which the code has come to its result
+                told = self.app.ask("moment", number=self.run_info.number, step=name, moment="recorded")
+            yield from self.outside(told)
         return {each: values[each] for each in values if each not in ("step", "ok", "padding")}
 
     async def _body(self, step: Run, name: str, key: str) -> dict[str, Any]:
@@ -230,11 +234,11 @@ class Context(Sdk):
         await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        future = self._timer(step.sleep, name)
+        future = self._timer(step.sleep, name if step.name else None)
         self._mark("SleepStarted")
         yield from self.value(future, name)
 
-    def _timer(self, duration: int, name: str) -> Durable:
+    def _timer(self, duration: int, name: str | None) -> Durable:
         return self.context.sleep(timedelta(microseconds=duration), name)
 
     def _mark(self, event: str) -> None:

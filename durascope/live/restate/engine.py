@@ -24,7 +24,7 @@ from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Targets
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
-from durascope.models.units import FOREVER
+from durascope.models.units import FOREVER, MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
@@ -37,6 +37,16 @@ WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
 UNSEEN_MOMENTS: Final = ("scheduled", "recorded")
 """Moments that steps report only where something waits for them."""
+
+
+LATE: Final = {
+    "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
+    "commit": Spread("uniform", (1_600, 6 * MILLISECOND)),
+    "invoke": Spread("uniform", (2_600, 15 * MILLISECOND)),
+    "resume": Spread("uniform", (800, 12 * MILLISECOND)),
+    "recover": Spread("uniform", (150 * MILLISECOND, 600 * MILLISECOND)),
+}
+"""Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
 
 
 @dataclass(eq=False)
@@ -78,7 +88,9 @@ class RestateLive(LiveEngine):
         self._looked_at = 0.0
         self._standby: dict[Managed, tuple[Managed, Path]] = {}
         self._crashes = sum(
-            isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER for fault in scenario.faults
+            (isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER)
+            or (isinstance(fault, Deploy) and fault.down_for is not None and fault.down_for < FOREVER)
+            for fault in scenario.faults
         )
         self._booting: list[Path] = []
         """The files `go` of the processes that get ready to wait for them."""
@@ -104,6 +116,12 @@ class RestateLive(LiveEngine):
             update={"restate": deployment.model_copy(update={"service": service})}
         )
         return scenario.model_copy(update={"deployments": deployments}), (f"sdk python, not {deployment.service.sdk}",)
+
+    @classmethod
+    def loosened(cls, scenario: Scenario) -> Scenario:
+        deployment = scenario.deployments.restate.model_copy(update={"latencies": LATE})
+        deployments = scenario.deployments.model_copy(update={"restate": deployment})
+        return scenario.model_copy(update={"deployments": deployments})
 
     # ---- processes -------------------------------------------------------------------------------------------
 
@@ -284,7 +302,12 @@ class RestateLive(LiveEngine):
         target = self.targets.of(run.workflow)
         if run.key is None and target.service_kind == "workflow":
             run = replace(run, key=run.name)
-        answer = self.server.send(target.path(run.key), as_request(run), after=after, idempotency_key=idempotency_key)
+        try:
+            path = target.path(run.key)
+            answer = self.server.send(path, as_request(run), after=after, idempotency_key=idempotency_key)
+        except Refused:
+            self.answers[run.name] = "refused"  # an idempotency key for a workflow, say: 400
+            return
         if answer.get("status") == "PreviouslyAccepted":
             self.answers[run.name] = "refused" if target.service_kind == "workflow" else "attached"
         else:

@@ -331,7 +331,7 @@ class Attempt:
         if outcome.ok:
             notification = Notification("Run", number, outcome.values, None, outcome.size or self.endpoint.entry_bytes)
         else:
-            message = outcome.error if outcome is LATE else f"{outcome.error} (execution {execution})"
+            message = f"{outcome.error}" if outcome is LATE else f"{outcome.error} (execution {execution})"
             if outcome.retryable:
                 retries, duration = self.vm.failures()
                 verdict = RunPolicy.of(step).verdict(retries + 1, duration, outcome.retry_after)

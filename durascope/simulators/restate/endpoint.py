@@ -90,6 +90,13 @@ class ServiceEndpoint(Component):
     def emit(self, kind: Kind, run: RunInfo, step: str | None = None, detail: object = None) -> None:
         self.world.emit(self.name, kind, run, step, None, detail)
 
+    def resume(self) -> None:
+        """What has come over its connections meanwhile is read before its timers are looked at (asyncio, node)."""
+        read = (self.deliver, self.close_input, self.reset_stream)
+        if self.hung is not None:
+            self.hung.sort(key=lambda each: each[0] not in read)
+        super().resume()
+
     # ---- requests --------------------------------------------------------------------------------------------
 
     def accept(self, start: Start, connection: Connection) -> None:
