@@ -120,8 +120,8 @@ class Restate(Engine):
         handler: str | None = None,
         due: int | None = None,
     ) -> Invocation:
-        key = key if key is not None or self.options.service.kind != "workflow" else run.name
-        row = self.router.invocation(run, self.router.target(workflow, key, kind, handler), due=due)
+        target = self.router.target(workflow, self.router.key_of(workflow, key, run.name), kind, handler)
+        row = self.router.invocation(run, target, due=due)
         if self.records:
             self.rows.append(row)
         return row
@@ -197,16 +197,15 @@ class Restate(Engine):
         label = {"send": "event"}.get(event.kind, event.kind)
         name = f"{label} {event.number}"
         info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}")
-        key = self._key_of(run)
-        row = self._row(info, run.workflow, key, kind, event.name)
+        row = self._row(info, run.workflow, self._key_of(run), kind, event.name)
         self._ask(event.name, info, Ingress.invoke, row, None)
 
     def _key_of(self, run: RunInfo) -> str | None:
-        return run.key if run.key is not None or self.options.service.kind != "workflow" else run.name
+        return self.router.key_of(run.workflow, run.key, run.name)
 
     def _query(self, event: OutsideEvent) -> None:
         for run in self._addressed(event):
-            if self.router.target(run.workflow, run.key).service is None:
+            if self.router.target(run.workflow, run.key).key is None:
                 self._say(f"query {event.name}: a plain service has no state to read; use an object or a workflow")
             else:
                 self._helper(event, run, "query", {})

@@ -188,7 +188,7 @@ def notified(invocation: Invocation, notification: Notification) -> None:
 def release(invocation: Invocation) -> None:
     """Hands the key over to the next in the inbox, in the same record (restate.md §10)."""
     partition, vobject = invocation.partition, invocation.vobject
-    if not partition.leader.records and invocation.target.service is None:
+    if not partition.leader.records and invocation.target.key is None:
         partition.invocations.pop(invocation.name, None)
     if vobject is None or vobject.holder is not invocation:
         return
