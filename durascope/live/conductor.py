@@ -190,7 +190,7 @@ class Conductor:
         elif to is not None:
             key = to
         return OutsideEvent(
-            number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
+            number, event.kind, event.name, run, key, event.with_, event.from_, event.deployment, event.step
         )
 
     def _arm_faults(self) -> None:

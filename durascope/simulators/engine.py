@@ -48,6 +48,8 @@ class OutsideEvent:
     """operator restart: the journal entry to start from."""
     deployment: int | None = None
     """operator resume: the deployment to resume on, from 1."""
+    step: str | None = None
+    """operator reset: the step that the run is to go on from."""
 
 
 @dataclass(slots=True)

@@ -53,6 +53,7 @@ class ServiceEndpoint(Component):
         self.code = dict(code)
         self.delay = delays
         self.typescript = service.sdk in CODE_ORDER
+        self.longest_request = service.longest_request
         self.signals = service.wait_for == "signal"
         self.entry_bytes = int(constant("entry_bytes"))
         self.stored_us = int(constant("stored_us"))
@@ -109,6 +110,8 @@ class ServiceEndpoint(Component):
         attempt = Attempt(self, connection, start, self.code[start.target.workflow])
         self.attempts[connection] = attempt
         connection.on_lost[self] = partial(self._disconnected, connection)
+        if self.longest_request is not None:
+            self.after(self.longest_request, self._cut_short, connection)
         attempt.begin()
 
     def deliver(self, connection: Connection, notification: Notification) -> None:
@@ -126,6 +129,14 @@ class ServiceEndpoint(Component):
         attempt = self.attempts.get(connection)
         if attempt is not None:
             attempt.stop("aborted")
+
+    def _cut_short(self, connection: Connection) -> None:
+        """The host kills a request that lasts too long; the engine sees its stream end."""
+        attempt = self.attempts.get(connection)
+        if attempt is not None:
+            connection.broken_by(self)
+            self.observer.ended(attempt.start.run.name, "connection-lost")
+            attempt.stop("killed by the host")
 
     def _disconnected(self, connection: Connection) -> None:
         attempt = self.attempts.get(connection)

@@ -7,7 +7,7 @@ client ─▶ ingress ─▶ log ─▶ partition processor ─▶ invoker ═�
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -57,17 +57,18 @@ class Restate(Engine):
         self.router = Router(world, scenario, self.partitions)
         self.outside = Outside(scenario, self.router)
         self.registry = Registry(Deployment(1, self._endpoints("")))
+        restarted = any(each.operator in ("restart", "reset") for each in scenario.workload.events)
         self.nodes = [
             build_node(
                 world, f"-{n}" if nodes > 1 else "", self.network, options, delays, self.registry, self.router,
-                self.observer, records=records or any(each.operator == "restart" for each in scenario.workload.events),
+                self.observer, records=records or restarted,
             )
             for n in range(1, nodes + 1)
         ]  # fmt: skip
         first = self.nodes[0].processor
         self.partitions += [Partition(n, PartitionLog(n, commit), first) for n in range(options.server.partitions)]
         share_out(self.partitions, self.nodes)
-        self.controller = Controller(world, "cluster-controller", self.nodes, delays.typical("failover"))
+        self.controller = Controller(world, "cluster-controller", self.network, self.nodes, delays)
         self.rows: list[Invocation] = []
         """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
@@ -108,7 +109,7 @@ class Restate(Engine):
 
     def _start(self, run: RunInfo, after: int = 0, idempotency_key: str | None = None) -> None:
         due = self.world.now + after if after else None
-        row = self._row(run, run.workflow, run.key, due=due)
+        row = self._row(run, run.workflow, run.key, due=due, idempotency_key=idempotency_key)
         self._ask("send" if after else "call", run, Ingress.invoke, row, idempotency_key)
 
     def _row(
@@ -119,9 +120,10 @@ class Restate(Engine):
         kind: HandlerKind = "run",
         handler: str | None = None,
         due: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Invocation:
         target = self.router.target(workflow, self.router.key_of(workflow, key, run.name), kind, handler)
-        row = self.router.invocation(run, target, due=due)
+        row = self.router.invocation(run, target, due=due, idempotency_key=idempotency_key)
         if self.records:
             self.rows.append(row)
         return row
@@ -229,18 +231,20 @@ class Restate(Engine):
                     self._tell("pause", run, operators.pause)
                 case "resume":
                     self._resume(run, event.deployment)
+                case "reset":
+                    self._restart(run, operators.reset, event.step or "")
                 case _:
-                    self._restart(run, event.from_entry or 0)
+                    self._restart(run, operators.restart, event.from_entry or 0)
 
     def _resume(self, run: RunInfo, deployment: int | None) -> None:
         chosen = self.registry.number(deployment)
         self._tell("resume", run, operators.resume, chosen)
 
-    def _restart(self, run: RunInfo, last: int) -> None:
+    def _restart(self, run: RunInfo, apply: Callable[..., None], since: int | str) -> None:
         self.started += 1
         new = replace(run, name=f"run {self.started}", luck=f"run {self.started}")
         row = self._row(new, run.workflow, self._key_of(run))
-        self._tell("restart-as-new", run, operators.restart, row, last)
+        self._tell("restart-as-new", run, apply, row, since)
 
     # ---- faults ----------------------------------------------------------------------------------------------
 

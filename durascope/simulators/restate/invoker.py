@@ -147,7 +147,7 @@ class Invoker(Component):
         session = Session(invocation, PolicyCursor(self.options.retry))
         self.sessions[invocation] = session
         self.world.emit(self.name, Kind.TASK_QUEUED, invocation.run, None, None, QUEUE)
-        if self.in_flight >= constant("concurrent_invocations"):
+        if self.in_flight >= self.options.server.concurrent_invocations:
             self.queue.append((session, resumed))
         else:
             self._admit(session, resumed)

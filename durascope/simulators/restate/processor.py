@@ -31,6 +31,8 @@ class PartitionProcessor(Component):
         self.records = records
         self.partitions: list[Partition] = []
         self.invoker: Invoker
+        self.join: Callable[[], None] = lambda: None
+        """Tells the cluster that this node is there; one node is no cluster."""
         super().__init__(world, name)
 
     # ---- leadership ------------------------------------------------------------------------------------------
@@ -42,6 +44,7 @@ class PartitionProcessor(Component):
         """The partitions that it has taken over completely."""
 
     def started(self) -> None:
+        self.join()
         for partition in self.partitions:
             self.lead(partition)
 

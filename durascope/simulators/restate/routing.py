@@ -19,6 +19,7 @@ from durascope.simulators.restate.partition import Partition, partition_number
 from durascope.simulators.restate.serving import serving
 from durascope.simulators.workload import run_info
 
+
 class Outgoing(NamedTuple):
     """What a Call or OneWayCall asks for."""
 
@@ -53,21 +54,29 @@ class Router:
         if service_kind == "service":
             return Target(workflow, handler, kind, service)
         exclusive = service_kind == "object" and kind in ("run", "update")
-        return Target(workflow, handler, kind, service, service_kind, key or workflow, exclusive=exclusive, stateful=True)
+        return Target(
+            workflow, handler, kind, service, service_kind, key or workflow, exclusive=exclusive, stateful=True
+        )
 
     def key_of(self, workflow: str, key: str | None, run: str) -> str | None:
         """The key that a run is invoked at; a workflow's run needs one, and gets its name."""
         return run if key is None and serving(self.scenario, workflow).kind == "workflow" else key
 
     def partition(self, target: Target, name: str) -> Partition:
-        """By the key of an object or workflow, else by the (random) id."""
+        """By the key of an object or workflow, else by `name`: an idempotency key, or the (random) id."""
         key = f"{target.service}/{target.key}" if target.key is not None else name
         return self.partitions[partition_number(key, len(self.partitions))]
 
     def invocation(
-        self, run: RunInfo, target: Target, *, due: int | None = None, source: str = "ingress"
+        self,
+        run: RunInfo,
+        target: Target,
+        *,
+        due: int | None = None,
+        source: str = "ingress",
+        idempotency_key: str | None = None,
     ) -> Invocation:
-        partition = self.partition(target, run.name)
+        partition = self.partition(target, run.name if idempotency_key is None else idempotency_key)
         vobject = None
         if target.key is not None:
             vobject = partition.vobject(target.service, target.key)

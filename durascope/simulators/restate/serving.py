@@ -1,4 +1,4 @@
-"""Which service a workflow is a handler of: one of its own, or the one that it names; the model's and the live runs'."""
+"""Which service a workflow is a handler of: one of its own, or the one that it names; live and in the model."""
 
 from __future__ import annotations
 
