@@ -127,7 +127,10 @@ class RestateLive(LiveEngine):
 
     def open(self) -> None:
         options = self.options.server
-        self.server = Server(self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions)
+        self.server = Server(
+            self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions,
+            concurrent=options.concurrent_invocations,
+        )  # fmt: skip
         endpoint = self._endpoint(self.scenario.workflows)
         self.endpoints.append(endpoint)
         self.server.start()
@@ -431,8 +434,17 @@ class RestateLive(LiveEngine):
             self._command(found, "resume", deployment=deployment)
         elif event.name == "restart":
             self._restart(found, event.from_entry)
+        elif event.name == "reset":
+            command = self._command_of(found, event.step or "")
+            if command is not None:
+                self._restart(found, command - 1)
         else:
             self._command(found, event.name)
+
+    def _command_of(self, found: Started, step: str) -> int | None:
+        """The place of a step's command in a run's journal."""
+        sql = f"SELECT name, index FROM sys_journal WHERE id = '{found.invocation}' ORDER BY index"
+        return next((int(row["index"]) for row in self.server.query(sql) if row.get("name") == step), None)
 
     def _restart(self, found: Started, last: int | None) -> None:
         self._count += 1

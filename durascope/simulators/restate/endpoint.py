@@ -61,30 +61,30 @@ class ServiceEndpoint(Component):
 
     def reset(self) -> None:
         self.attempts: dict[Connection, Attempt] = {}
-        self.draining = False
-        """It has been asked to stop, and does so when what it serves has ended."""
-        self.wanted_again = False
+        self.asked_to_stop: int | None = None
+        """When it was; it has not stopped yet."""
+        self.down_for: int | None = None
+        """How long it is to be down, once it has stopped."""
 
     # ---- the process -----------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """SIGTERM: hypercorn lets what it serves end, for a while; node dies at once."""
+        """SIGTERM: hypercorn goes on serving what it has, and new attempts, until it is killed; node dies at once."""
         if self.typescript or not self.attempts:
             self.crash()
-        elif self.alive and not self.draining:
-            self.draining = True
+        elif self.alive and self.asked_to_stop is None:
+            self.asked_to_stop = self.world.now
             self.after(int(constant("graceful_us")), self._exit)
 
     def _exit(self) -> None:
-        if self.draining:
-            wanted = self.wanted_again
-            self.crash()
-            if wanted:
-                self.world.ahead(0, self.restart)
+        down_for = self.down_for
+        self.crash()
+        if down_for is not None:
+            self.world.ahead(down_for, self.restart)
 
     def restart(self) -> None:
-        if self.draining:
-            self.wanted_again = True
+        if self.asked_to_stop is not None:
+            self.down_for = self.world.now - self.asked_to_stop
         else:
             super().restart()
 
@@ -102,9 +102,6 @@ class ServiceEndpoint(Component):
 
     def accept(self, start: Start, connection: Connection) -> None:
         """A new attempt, with the journal as it is known."""
-        if self.draining:
-            connection.broken_by(self)
-            return
         self.observer.accepted(start.run.name, len(start.entries), start.retry_count, self.world.now)
         self.emit(Kind.WORK_STARTED, start.run, detail="attempt")
         attempt = Attempt(self, connection, start, self.code[start.target.workflow])
@@ -146,8 +143,6 @@ class ServiceEndpoint(Component):
 
     def over(self, attempt: Attempt) -> None:
         self.attempts.pop(attempt.connection, None)
-        if self.draining and not self.attempts:
-            self.after(0, self._exit)
 
     def send(self, attempt: Attempt, messages: Sequence[Message]) -> None:
         connection = attempt.connection
