@@ -121,9 +121,6 @@ USES: Final[dict[str, Callable[[Scenario], Iterator[str]]]] = {
 
 NOT_YET: Final[dict[str, dict[str, str]]] = {
     "temporal": {
-        "on_close": "a called run is terminated with its caller, a started one goes on",
-        "worker.threads": "a worker runs as many activities at once as it has slots",
-        "worker.queue_rate": "its queue hands out tasks as fast as workers poll",
         "reset": "nothing happens",
     },
     "inngest": {
@@ -134,17 +131,6 @@ NOT_YET: Final[dict[str, dict[str, str]]] = {
         "event.time": "the event's time is when it is sent",
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
-    },
-    "restate": {
-        "service.max_duration": "an attempt runs as long as it likes",
-        "workflow.kind": "the deployment's kind counts",
-        "workflow.service": "all workflows are of one service",
-        "awakeable": "the awakeable is made where it is awaited",
-        "concurrent_invocations": "any number is in progress",
-        "idempotency_retention": "a run is known by its key for ever",
-        "workflow_retention": "a workflow is known by its key for ever",
-        "journal_retention": "journals are kept for ever",
-        "reset": "nothing happens",
     },
 }
 """By engine: what its model does not follow, and what it does instead."""
