@@ -52,6 +52,15 @@ class OutsideEvent:
     """operator reset: the step that the run is to go on from."""
 
 
+def label_of(event: OutsideEvent, run: str) -> str:
+    """What the handler that an event, query or update invokes beside a run is called.
+
+    `event N`, `query N`, `update N`, or for what comes with a start (it has no number): `update of run N`.
+    """
+    kind = "event" if event.kind == "send" else event.kind
+    return f"{kind} {event.number}" if event.number else f"{kind} of {run}"
+
+
 @dataclass(slots=True)
 class Findings:
     """What an engine's model has to tell at the end of a simulation; see `models.trace.Trace` for each."""

@@ -25,7 +25,7 @@ from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.units import FOREVER, MILLISECOND, Spread
-from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.engine import OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import run_info
@@ -374,16 +374,13 @@ class RestateLive(LiveEngine):
             target = self.targets.of(found.run.workflow, kind, event.name)
         except KeyError:
             return  # a plain service has no state to read, and no promises
-        name = self._label(event)
+        name = label_of(event, found.run.name)
         given = {**found.run.input, **event.payload} if kind == "update" else dict(event.payload)
         run = RunInfo(name, found.run.workflow, 0, found.run.key, given, f"{found.run.luck}/{name}")
         self._started_beside(event, found, self.server.send(target.path(found.run.key), as_request(run)))
 
-    def _label(self, event: OutsideEvent) -> str:
-        return f"{'event' if event.kind == 'send' else event.kind} {event.number}"
-
     def _started_beside(self, event: OutsideEvent, found: Started, answer: Mapping[str, Any]) -> None:
-        self.started[self._label(event)] = Started(found.run, answer["invocationId"], event.kind)
+        self.started[label_of(event, found.run.name)] = Started(found.run, answer["invocationId"], event.kind)
 
     def _addressed(self, event: OutsideEvent) -> Iterator[Started]:
         if event.run is not None:

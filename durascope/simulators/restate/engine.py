@@ -15,7 +15,7 @@ from typing import Any
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
-from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
+from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.network import Connection
@@ -196,8 +196,7 @@ class Restate(Engine):
 
     def _helper(self, event: OutsideEvent, run: RunInfo, kind: HandlerKind, given: Any) -> None:
         """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
-        label = {"send": "event"}.get(event.kind, event.kind)
-        name = f"{label} {event.number}"
+        name = label_of(event, run.name)
         info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}", run.name)
         row = self._row(info, run.workflow, self._key_of(run), kind, event.name)
         self._ask(event.name, info, Ingress.invoke, row, None)

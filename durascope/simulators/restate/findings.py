@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from durascope.simulators.engine import Findings
 from durascope.simulators.restate.billing import counters, limits
 from durascope.simulators.restate.invocation import Invocation, Status
+from durascope.simulators.restate.standing import unended
 from durascope.simulators.restate.tables import invocations
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ def findings(engine: Restate) -> Findings:
         if status is None:
             continue
         found.status[name] = status
+        if status in ("running", "paused") and row.target.kind in ("run", "update"):
+            found.unended.append(unended(row, status, engine.outside))
         if status in ("attached", "refused"):
             continue
         found.records[name] = row.journal.lines if status != "removed" else []
@@ -41,14 +44,11 @@ def findings(engine: Restate) -> Findings:
 
 def every_row(engine: Restate) -> Iterator[Invocation]:
     """Every invocation that was accepted, each followed by what it called."""
-    for row in engine.rows:
-        yield from _with_children(row)
-
-
-def _with_children(row: Invocation) -> Iterator[Invocation]:
-    yield row
-    for child in row.children or ():
-        yield from _with_children(child)
+    left = list(reversed(engine.rows))
+    while left:
+        row = left.pop()
+        yield row
+        left += reversed(row.children or ())
 
 
 def status_of(row: Invocation) -> str | None:
