@@ -9,7 +9,6 @@ from durascope.models.trace import Unconsumed
 from durascope.simulators.engine import Findings
 from durascope.simulators.restate.billing import counters, limits
 from durascope.simulators.restate.invocation import Invocation, Status
-from durascope.simulators.restate.standing import unended
 from durascope.simulators.restate.tables import invocations
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ def findings(engine: Restate) -> Findings:
         if status is None:
             continue
         found.status[name] = status
-        if status in ("running", "paused") and row.target.kind in ("run", "update"):
-            found.unended.append(unended(row, status, engine.outside))
         if status in ("attached", "refused"):
             continue
         found.records[name] = row.journal.lines if status != "removed" else []

@@ -64,12 +64,6 @@ class Outside:
         else:
             known.held.append(deliver)
 
-    def awaited(self, run: str) -> list[str]:
-        """The events whose awakeables a run has made and nobody has resolved."""
-        return [
-            event for (name, event), known in self._awakeables.items() if name == run and known.used < len(known.ids)
-        ]
-
     def waits_for(self, workflow: str, event: str) -> bool:
         return event in self._waits.get(workflow, {})
 
