@@ -110,7 +110,7 @@ class _Search:
     def climb(self, way: Way) -> Way:
         """Turns one decision after the other, and keeps what brings no loss."""
         stalled = 0
-        while not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
+        while way.luck.asked and not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
             address = self._choice.choice(list(way.luck.asked))
             turns = way.luck.turns
             turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)

@@ -132,16 +132,5 @@ NOT_YET: Final[dict[str, dict[str, str]]] = {
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
     },
-    "restate": {
-        "service.max_duration": "an attempt runs as long as it likes",
-        "workflow.kind": "the deployment's kind counts",
-        "workflow.service": "all workflows are of one service",
-        "awakeable": "the awakeable is made where it is awaited",
-        "concurrent_invocations": "any number is in progress",
-        "idempotency_retention": "a run is known by its key for ever",
-        "workflow_retention": "a workflow is known by its key for ever",
-        "journal_retention": "journals are kept for ever",
-        "reset": "nothing happens",
-    },
 }
 """By engine: what its model does not follow, and what it does instead."""

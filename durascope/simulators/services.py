@@ -109,6 +109,10 @@ class Services:
         execution.begin()
         return execution
 
+    def takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
+        """How many microseconds that execution of the step's body takes."""
+        return self.body(step).takes(self.world.outside, run, key, attempt)
+
     # ---- what one execution asks ---------------------------------------------------------------------------
 
     def body(self, step: Run) -> Body:

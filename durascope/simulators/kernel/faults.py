@@ -73,6 +73,10 @@ class Moments:
         """The component that last began that step."""
         return None if run is None or step is None else self._did.get((run.name, step))
 
+    def about_to(self, run: RunInfo, step: str, component: Component) -> None:
+        """That component is the one that the step, not begun yet, will be done by."""
+        self._did[run.name, step] = component
+
     def passed(self, moment: str, run: RunInfo, step: str, attempt: int | None, running: Component | None) -> None:
         if moment == "started" and running is not None:
             self._did[run.name, step] = running
