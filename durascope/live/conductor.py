@@ -32,13 +32,10 @@ GRACE: Final = 2.0
 """Seconds that pass after the last run has ended, so that late effects are counted."""
 
 
-STRUCK: Final = Crash | Hang | Outage | Cut | Deploy
-
-
 def check(scenario: Scenario) -> None:
     """Raises `LiveProblem` where the scenario asks for what nobody can do here."""
     for fault in scenario.faults:
-        if not isinstance(fault, STRUCK):
+        if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
             raise LiveProblem(f"only faults with a time or a moment can be verified, not {kind}")
 
@@ -198,7 +195,7 @@ class Conductor:
 
     def _arm_faults(self) -> None:
         for fault in self.scenario.faults:
-            assert isinstance(fault, STRUCK)  # see `check`
+            assert isinstance(fault, Crash | Hang | Outage | Cut | Deploy)  # see `check`
 
             def strike(doer: str | None, fault: Crash | Hang | Outage | Cut | Deploy = fault) -> None:
                 self._strike(fault, doer)
@@ -232,8 +229,8 @@ class Conductor:
                 lines = [line for name in fault.cut if name != "engine" for line in self.engine.lines(name)]
                 for line in lines:
                     line.cut()
-                if fault.for_ < FOREVER:
-                    self._later(fault.for_ / SECOND, lambda: [line.mend() for line in lines])
+                    if fault.for_ < FOREVER:
+                        self._later(fault.for_ / SECOND, line.mend)
             case Deploy():
                 code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND

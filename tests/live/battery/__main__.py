@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.within and time.monotonic() - began > options.within:
                 break
             _one(options, number, counts)
-    print(counts)
+    sys.stdout.write(f"{counts}\n")
     if options.publish:
         note(counts)
     return 1 if counts.differ else 0
@@ -48,6 +48,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--first", type=int, default=1, help="the number of the first")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--runs", type=int, default=20, help="runs that are spent on making one smaller")
+    parser.add_argument("--search", type=float, default=20, help="seconds of search for the draws of a recording")
     parser.add_argument("--within", type=float, default=0, help="begin no other scenario after so many seconds")
     parser.add_argument("--keep", type=Path, default=Path("out/battery"), help="the folder for what differs")
     parser.add_argument("--publish", action="store_true", help="note the counts for docs/fidelity.md")
@@ -59,7 +60,7 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
     scenario = draw(options.engine, options.seed, number, options.sdk)
 
     def run(each: Scenario) -> Verification:
-        return verify(each, options.engine, server=options.server)
+        return verify(each, options.engine, server=options.server, search=options.search)
 
     try:
         found = run(scenario)
@@ -96,7 +97,8 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
 
 
 def _tell(what: str) -> None:
-    print(what, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{what}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

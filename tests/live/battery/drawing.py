@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
+from annotated_types import MinLen
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic.functional_validators import BeforeValidator
@@ -41,14 +41,23 @@ TIMES: Final = ("40ms", "60ms", "120ms", "200ms", "300ms", "450ms", "800ms", "1s
 SHORT: Final = ("40ms", "60ms", "120ms", "200ms", "300ms", "450ms")
 LONG: Final = ("400ms", "1s", "1s500ms", "3s", "5s")
 SPECIAL_TIMES: Final[dict[str, tuple[str, ...]]] = {
-    "takes": SHORT, "compute": ("0s", "40ms", "100ms"), "initial": ("100ms", "300ms", "1s"), "after": ("0s", "20ms", "150ms", "600ms"),
-    "run_timeout": ("3s", "6s"), "step_timeout": ("2s", "4s"), "workflow_task_timeout": ("3s", "10s"), "sticky_timeout": ("1s500ms", "5s"),
-    "idempotency_retention": ("1m",), "workflow_retention": ("1m",), "journal_retention": ("1m",), "max_duration": ("2s", "5s"),
-}  # fmt: skip
+    "takes": SHORT,
+    "compute": ("0s", "40ms", "100ms"),
+    "initial": ("100ms", "300ms", "1s"),
+    "after": ("0s", "20ms", "150ms", "600ms"),
+    "run_timeout": ("3s", "6s"),
+    "step_timeout": ("2s", "4s"),
+    "workflow_task_timeout": ("3s", "10s"),
+    "sticky_timeout": ("1s500ms", "5s"),
+    "idempotency_retention": ("1m",),
+    "workflow_retention": ("1m",),
+    "journal_retention": ("1m",),
+    "max_duration": ("2s", "5s"),
+}
 """Where the usual times would end every run, or none."""
 WEIGHTS: Final = {
-    "run": 14, "sleep": 4, "wait_for": 3, "parallel": 3, "race": 2, "repeat": 2, "for_each": 2, "choose": 2, "call": 3, "start": 2,
-    "fail": 0.5, "bug": 0.1, "finish": 0.3, "compute": 2, "patched": 0.5,
+    "run": 14, "sleep": 4, "wait_for": 3, "parallel": 3, "race": 2, "repeat": 2, "for_each": 2, "choose": 2, "call": 3,
+    "start": 2, "fail": 0.5, "bug": 0.1, "finish": 0.3, "compute": 2, "patched": 0.5,
 }  # fmt: skip
 """How often each kind of step is drawn; those that are not named: 1."""
 NESTED: Final = 2
@@ -57,9 +66,14 @@ TRIES: Final = 60
 """How many times a part is drawn until it is valid."""
 ENDS_BY: Final = 40 * units.SECOND
 """What is predicted to take longer is not run."""
-UNTOUCHED: Final = {
-    Run: {"via", "effect"}, Workflow: {"title", "started_by", "input", "steps", "signals", "updates", "queries", "key", "on_failure", "flow"},
-    TemporalDeployment: {"latencies", "server", "workers"}, InngestDeployment: {"latencies"}, RestateDeployment: {"latencies"},
+UNTOUCHED: Final[dict[type[BaseModel], set[str]]] = {
+    Run: {"via", "effect"},
+    Workflow: {
+        "title", "started_by", "input", "steps", "signals", "updates", "queries", "key", "on_failure", "flow",
+    },
+    TemporalDeployment: {"latencies", "server", "workers"},
+    InngestDeployment: {"latencies"},
+    RestateDeployment: {"latencies"},
     Service: {"title", "price", "kind", "latency"},
 }  # fmt: skip
 """Fields that are drawn elsewhere, or say nothing that an engine could do otherwise."""
@@ -195,7 +209,7 @@ class _Drawing:
     def _can(self, kind: str, depth: int) -> bool:
         if kind in ("call", "start"):
             return bool(self.names.workflows)
-        if kind == "awakeable" or (kind in ("choose",) and not self.names.outcomes):
+        if kind == "awakeable" or (kind == "choose" and not self.names.outcomes):
             return False
         holds = any(_holds_steps(each.annotation) for each in STEP_KINDS[kind].model_fields.values())
         return depth < NESTED or not holds or kind == "wait_for"
@@ -211,10 +225,8 @@ class _Drawing:
             }
             if keyed:
                 plain["keys"] = [dice.choice(("k1", "k2")) for _ in range(runs)]
-        events: list[Plain] = []
-        for event in names.events:
-            if dice.random() < 0.75:
-                events.append({"send": event, "to": dice.randint(1, runs), **self.time()})
+        sent = [event for event in names.events if dice.random() < 0.75]
+        events: list[Plain] = [{"send": event, "to": dice.randint(1, runs), **self.time()} for event in sent]
         definition = workflows[names.trade]
         events += [{"query": each, "to": 1, **self.time()} for each in definition.get("queries", ())]
         events += [{"update": each, "to": 1, **self.time()} for each in definition.get("updates", ())]
@@ -390,21 +402,10 @@ class _Drawing:
 
 
 def _number(metadata: list[Any], dice: random.Random, kind: type) -> int | float:
-    least = max(
-        [
-            1,
-            *(each.ge for each in metadata if isinstance(each, Ge)),
-            *(each.gt for each in metadata if isinstance(each, Gt)),
-        ]
-    )
-    most = min(
-        [
-            least + 3,
-            *(each.le for each in metadata if isinstance(each, Le)),
-            *(each.lt for each in metadata if isinstance(each, Lt)),
-        ]
-    )
-    return dice.randint(int(least), int(most)) if kind is int else float(dice.randint(int(least), int(most)))
+    """A small number within its bounds."""
+    least = max(1, *(int(getattr(each, "ge", 1)) for each in metadata), 1)
+    most = min(least + 3, *(int(getattr(each, "le", least + 3)) for each in metadata), least + 3)
+    return kind(dice.randint(least, most))
 
 
 def _is_step(annotation: Any) -> bool:
@@ -455,9 +456,15 @@ def _takes(drawing: _Drawing) -> Any:
 
 
 def _fails(drawing: _Drawing) -> Any:
-    dice = drawing.dice
-    return dice.choice((1, 2, {"times": 1, "moment": "after-effect"}, {"always": True, "error": "Refused", "retryable": False},
-                        {"times": 1, "error": "Busy", "retry_after": "300ms"}))  # fmt: skip
+    return drawing.dice.choice(
+        (
+            1,
+            2,
+            {"times": 1, "moment": "after-effect"},
+            {"always": True, "error": "Refused", "retryable": False},
+            {"times": 1, "error": "Busy", "retry_after": "300ms"},
+        )
+    )
 
 
 def _undo(drawing: _Drawing) -> Plain:

@@ -81,7 +81,7 @@ def _steps(part: Any, path: Path) -> Iterator[Path]:
             yield path
         for key, value in part.items():
             yield from _steps(value, (*path, key))
-    elif isinstance(part, list) and path[0] in ("workflows",):
+    elif isinstance(part, list) and path[0] == "workflows":
         for number in reversed(range(len(part))):
             yield from _steps(part[number], (*path, number))
 
@@ -119,10 +119,11 @@ def _without(plain: Plain, *paths: Path) -> Plain:
     smaller = copy.deepcopy(plain)
     for path in paths:
         inside = _at(smaller, path[:-1])
-        if isinstance(inside, list):
-            del inside[path[-1]]
-        else:
-            inside.pop(path[-1], None)
+        match path[-1]:
+            case int(number):
+                del inside[number]
+            case key:
+                inside.pop(key, None)
     return smaller
 
 
