@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
 from durascope.models.trace import Kind
-from durascope.models.units import FOREVER
+from durascope.models.units import FOREVER, SECOND
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api, ApiClient
 from durascope.simulators.inngest.batching import Batcher
@@ -20,7 +20,7 @@ from durascope.simulators.inngest.executor import Executor
 from durascope.simulators.inngest.finalize import Finalizer
 from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function, by_trigger, register
 from durascope.simulators.inngest.host import FunctionHost
-from durascope.simulators.inngest.items import START, Item
+from durascope.simulators.inngest.items import BY_AGE, Item
 from durascope.simulators.inngest.lines import Relay
 from durascope.simulators.inngest.notes import nearest, notes
 from durascope.simulators.inngest.protocol import Request
@@ -92,7 +92,7 @@ class Inngest(Engine):
     def _build(self) -> None:
         world, server = self.world, self.deployment.server
         memory = server.hosting == "dev"
-        self.redis = Redis(world, self.sdk)
+        self.redis = Redis(world, self.sdk, self.delay("clock_phase"))
         self.history = History(world, "sqlite" if server.hosting != "cloud" else "history")
         self.scheduler = Scheduler(self)
         self.batcher = Batcher(self)
@@ -143,13 +143,14 @@ class Inngest(Engine):
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
         """Puts an item into the queue; False where its job is known there."""
         luck = item.luck = self.world.luck(item.job)
-        if state is None:
+        now = self.world.now
+        if state is None or item.kind not in BY_AGE or item.due > now + _LOOKAHEAD:
             item.score, item.tie = item.due // 1_000, luck
         else:
             item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
-        early = max(self.world.now, item.due - _LOOKAHEAD)
-        item.found_at = max(early, item.found_at) if item.kind == START else early
-        if not self.redis.queue.enqueue(item):
+        if state is not None and item.kind in BY_AGE:
+            item.due -= state.priority * SECOND
+        if not self.redis.queue.enqueue(item, now):
             return False
         if item.calls:
             if self.world.full:
@@ -161,7 +162,7 @@ class Inngest(Engine):
     def requeue(self, item: Item, due: int) -> None:
         """Puts a leased item back into the queue, for a later time."""
         item.luck = self.world.luck("dispatch", item.job, item.generation)
-        self.redis.queue.requeue(item, due, max(self.world.now, due - _LOOKAHEAD))
+        self.redis.queue.requeue(item, due)
         self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
 
     # ---- events --------------------------------------------------------------------------------------------

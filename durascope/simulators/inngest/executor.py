@@ -35,6 +35,7 @@ _TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
 _TIMER_FIRED: Final = Kind.TIMER_FIRED
 _TIMER_SET: Final = Kind.TIMER_SET
 _REQUEST: Final = TIMES.request
+_WORKERS_FREE: Final = NUMBERS.workers_free
 _STEP_OUTPUT: Final = NUMBERS.step_output
 _REQUEST_STATE: Final = NUMBERS.request_state
 _REQUEST_BODY: Final = NUMBERS.request_body
@@ -112,7 +113,7 @@ class Executor(Component):
 
     def _wake(self, due: int) -> None:
         """A scan is worth while at that time, or after: at the first tick then."""
-        if not self.alive:
+        if not self.alive or self._workers < _WORKERS_FREE:
             return
         now = self.world.now
         due = max(due, now + 1)
@@ -137,8 +138,12 @@ class Executor(Component):
         for item in queue.lease(now, self._workers):
             self._workers -= 1
             self._dispatch(item)
-        due = queue.worth_scanning_at()
-        if due is not None and self._workers > 0:
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """The next scan; with fewer than five workers free there is none."""
+        due = self.engine.redis.queue.worth_scanning_at()
+        if due is not None and self._workers >= _WORKERS_FREE:
             self._wake(due)
 
     def _dispatch(self, item: Item) -> None:
@@ -169,10 +174,8 @@ class Executor(Component):
         queue = self.engine.redis.queue
         if item.slot is not None:
             queue.release(item)
-        if self._workers == 1:
-            due = queue.worth_scanning_at()
-            if due is not None:
-                self._wake(due)
+        if self._workers == _WORKERS_FREE:
+            self._look_again()
 
     def _done(self, item: Item) -> None:
         """(j): only now the item goes away."""

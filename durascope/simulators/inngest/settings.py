@@ -22,6 +22,9 @@ class Times(SimpleNamespace):
     """Durations in microseconds, named as in the `times` table."""
 
     lookahead: int
+    partition_lookahead: int
+    limit_requeue: int
+    capacity_idempotency: int
     lease: int
     lease_extension: int
     scavenge: int
@@ -45,6 +48,7 @@ class Numbers(SimpleNamespace):
 
     checkpoint_tries: int
     queue_workers: int
+    workers_free: int
     late_ticks: float
     step_output: int
     request_body: int
