@@ -187,7 +187,7 @@ class Request(App):
 
     def _keyed(self, function: str, key: object) -> dict[str, Any]:
         field = self.service.functions[function].key
-        return {} if key is None or field is None else {field: str(key)}
+        return {} if key is None or field is None else {field: str(self.run.input.get(str(key), key))}
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
         identity = {"number": self.run.number, "luck": f"{self.run.luck}/{key}"}

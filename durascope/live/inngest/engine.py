@@ -289,16 +289,20 @@ class InngestLive(LiveEngine):
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
             self._insist(lambda: self.server.post([{"name": event.name, "data": {**data, **event.payload}}]))
-        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
-            for run in self._runs_of(event.run.name):
+        elif event.kind == "operator" and event.name in ("cancel", "kill"):
+            for run in self._meant(event):
                 self._insist(lambda run=run: self.server.cancel(run))
 
     def _addressed(self, key: str | None) -> dict[str, Any]:
         workflows = self.scenario.workflows.values()
         return {} if key is None else {workflow.key: key for workflow in workflows if workflow.key is not None}
 
-    def _runs_of(self, name: str) -> list[str]:
-        return [run.id for run in tuple(self.recorder.runs.values()) if run.info.name == name]
+    def _meant(self, event: OutsideEvent) -> list[str]:
+        """The ids of the run, or of all runs of the key, that a command is for."""
+        runs = tuple(self.recorder.runs.values())
+        if event.run is not None:
+            return [run.id for run in runs if run.info.name == event.run.name]
+        return [run.id for run in runs if run.status == "running" and run.info.key == event.key]
 
     @staticmethod
     def _insist(ask: Callable[[], Any]) -> Any:

@@ -61,6 +61,9 @@ class Batcher:
         batch = function.rules.batch
         assert batch is not None
         redis = self.engine.redis
+        for event in events:
+            if event.start is not None:
+                self.engine.in_stream.pop(event.start.name, None)
         while events:
             job = redis.filling.get(address)
             new = job is None

@@ -28,6 +28,7 @@ from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
+from durascope.simulators.inngest.standstill import unended
 from durascope.simulators.inngest.state import RunState
 from durascope.simulators.inngest.stores import History, Redis
 from durascope.simulators.inngest.transport import Connect, Gateway, Http
@@ -51,8 +52,8 @@ class Inngest(Engine):
     __slots__ = (
         "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
-        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "max_runtime",
-        "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
+        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "in_stream",
+        "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
         "transport", "undo", "workers",
     )  # fmt: skip
 
@@ -80,6 +81,8 @@ class Inngest(Engine):
         """By step: attempts that failed before they had an effect."""
         self.undo = UndoLog(scenario)
         self._events = 0
+        self.in_stream: dict[str, None] = {}
+        """Starts whose events were accepted and not handled yet."""
         self._started: dict[str, int] = {}
         """When each start of the workload was sent."""
         self._ended: dict[str, int] = {}
@@ -203,9 +206,9 @@ class Inngest(Engine):
         return Event(name, data, self.world.now, self.next_event(), ts=due, function=function, parent=run, luck=luck)
 
     def child_data(self, data: Mapping[str, Any], function: str, key: str | None) -> dict[str, Any]:
-        """The data for a function that another one starts or invokes."""
+        """The data for a function that another one starts or invokes; a key is a field of the caller's, or literal."""
         field = self.functions[function].key
-        return {**data, **({} if key is None or field is None else {field: key})}
+        return {**data, **({} if key is None or field is None else {field: str(data.get(key, key))})}
 
     def match_field(self, function: str, step: WaitFor) -> str | None:
         """The field that a wait's expression compares; without a word on it, the workflow's key."""
@@ -333,8 +336,16 @@ class Inngest(Engine):
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
             self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event())])
-        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
-            self._cancel(event.run)
+        elif event.kind == "operator" and event.name in ("cancel", "kill"):
+            for run in self._meant(event):
+                self._cancel(run)
+
+    def _meant(self, event: OutsideEvent) -> list[RunInfo]:
+        """Whom a command is for: a run, or all of that key, as the operator sees them in the server's list."""
+        if event.run is not None:
+            return [event.run]
+        known = (self.redis.state.get(name) for name, status in self.history.status.items() if status == "running")
+        return [state.info for state in known if state is not None and state.info.key == event.key]
 
     def _cancel(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""
@@ -370,6 +381,7 @@ class Inngest(Engine):
 
     def findings(self) -> Findings:
         status = self._statuses()
+        known = self.world.recorder.runs
         facts: dict[str, object] = {}
         records: dict[str, list[str]] = {}
         if self.records:
@@ -385,8 +397,19 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
-            notes=notes(self.scenario),
+            notes=[*notes(self.scenario), *self._vanished()],
+            unended=list(unended(self.redis, status, {run: each.started_at for run, each in known.items()})),
         )
+
+    def _vanished(self) -> list[str]:
+        """Starts that were accepted and never handled, because the server died in between."""
+        lost = ", ".join(self.in_stream)
+        if not lost or self.runner.incarnation == 1:
+            return []
+        return [
+            f"Inngest accepted the event of {lost} and lost it: the open-source server's event stream is in its "
+            "memory, and the server died before it had scheduled the run. Send it again, until a run shows."
+        ]
 
     def _statuses(self) -> dict[str, str]:
         """What the server shows of each run; one that it has forgotten is lost, a start without a run is none."""

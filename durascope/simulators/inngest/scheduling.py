@@ -41,6 +41,8 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
+        if event.start is not None:
+            self.engine.in_stream.pop(event.start.name, None)
         rules = function.rules
         if rules.rate_limit is None or not self._rate_limited(function, rules.rate_limit, event):
             if rules.debounce is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Trace
+from durascope.models.trace import Kind, Trace
 from durascope.models.units import SECOND
 from durascope.simulators.simulate import simulate
 
@@ -308,3 +309,81 @@ def test_a_thousand_steps_of_no_time_fit_into_one_buffer() -> None:
     )
     assert trace.status == {"run 1": "completed"}
     assert trace.counters["requests"] == 1
+
+
+# ---- what a user says of one function, of a host, of an operator ---------------------------------------------
+
+
+def test_an_operator_cancels_the_runs_of_a_key() -> None:
+    trace = run(
+        [{"sleep": "60s"}, quick("a")],
+        workload={"runs": 2, "keys": ["k1", "k2"], "events": [{"operator": "cancel", "to": "k1", "at": "5s"}]},
+    )
+    assert trace.status == {"run 1": "cancelled", "run 2": "completed"}
+
+
+def test_a_host_that_kills_long_requests_repeats_the_step_until_its_retries_are_over() -> None:
+    trace = run([{"run": "llm", "takes": "12s"}], app={"max_duration": "10s"}, retries=2)
+    assert [line for line in lines(trace) if "504" in line] == [
+        f"POST step attempt={attempt} memo=[] -> 504" for attempt in range(3)
+    ]
+    assert trace.status["run 1"] == "failed"
+    assert not trace.effects.get("llm")
+
+
+def test_events_that_the_stream_loses_are_said() -> None:
+    trace = run([quick("a")], server=REDIS, faults=[{"crash": "engine", "at": "100ms", "down_for": "1s"}])
+    assert any("accepted the event of run 1 and lost it" in note for note in trace.notes)
+
+
+def test_a_run_that_its_server_has_forgotten_says_so() -> None:
+    trace = run([{"sleep": "60s"}, quick("a")], faults=[{"crash": "engine", "at": "2s", "down_for": "1s"}])
+    (reason,) = trace.unended
+    assert (reason.run, reason.status) == ("run 1", "lost")
+    assert "memory" in reason.waits_for
+
+
+def test_the_queue_hands_out_nothing_that_was_not_queued() -> None:
+    trace = run(
+        [{"wait_for": "never", "timeout": "5s"}, quick("a")],
+        flow={"timeouts": {"start": "2s", "finish": "20s"}},
+        workload={"runs": 2},
+    )
+    queued = 0
+    for event in trace.events:
+        queued += (event.kind == Kind.TASK_QUEUED) - (event.kind == Kind.TASK_PICKED_UP)
+        assert queued >= 0
+
+
+def test_an_invoked_function_has_flow_control_and_retries_of_its_own() -> None:
+    child = {
+        "flow": {"concurrency": {"limit": 1}},
+        "retries": 0,
+        "steps": [{"run": "row", "takes": "1s", "fails": {"always": True}}],
+    }
+    trace = run(
+        [{"for_each": 3, "as": "i", "do": [{"call": "child", "name": "row-{i}"}]}],
+        flow={"concurrency": {"limit": 5}},
+        others={"child": child},
+    )
+    assert trace.effects.get("row", 0) == 0
+    attempts = trace.facts["attempts"]
+    assert isinstance(attempts, dict)
+    assert attempts["row"] == 3
+    begun = sorted(event.at for event in trace.events if event.kind == Kind.STEP_STARTED and event.step == "row")
+    assert all(later - earlier >= SECOND for earlier, later in pairwise(begun))
+
+
+def test_the_key_of_a_call_is_a_field_of_the_callers_data() -> None:
+    trace = run(
+        [{"call": "child", "key": "id"}],
+        workload={"runs": 1, "keys": ["o1"], "events": [{"send": "go", "with": {"cid": "o1"}, "at": "3s"}]},
+        others={"child": {"key": "cid", "steps": [{"wait_for": "go", "timeout": "10s"}]}},
+    )
+    assert "pause go resumed by go" in lines(trace, "child run 1")
+
+
+def test_a_plain_race_goes_on_once_all_have_ended() -> None:
+    race = {"race": [{"sleep": "1s", "name": "fast"}, {"sleep": "3s", "name": "slow"}], "mode": "plain"}
+    trace = run([race, quick("next")], app={"sdk": "typescript", "checkpointing": False})
+    assert "POST step attempt=0 memo=[fast, slow] plan-only -> 206 StepPlanned next" in lines(trace)
