@@ -53,8 +53,8 @@ class Inngest(Engine):
         "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
         "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "in_stream",
-        "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
-        "transport", "undo", "workers",
+        "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk",
+        "step_limit", "transport", "undo", "workers",
     )  # fmt: skip
 
     name = "inngest"
