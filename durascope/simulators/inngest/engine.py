@@ -52,9 +52,9 @@ class Inngest(Engine):
     __slots__ = (
         "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
-        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "in_stream",
-        "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk",
-        "step_limit", "transport", "undo", "workers",
+        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "gateway", "history", "hosts",
+        "in_stream", "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler",
+        "sdk", "step_limit", "transport", "undo", "workers",
     )  # fmt: skip
 
     name = "inngest"
@@ -106,7 +106,7 @@ class Inngest(Engine):
         self.api = Api(self)
         self.api_client = ApiClient(self)
         self.executor = Executor(self)
-        gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
+        gateway = self.gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
         self.transport = Http(self) if gateway is None else Connect(self, gateway)
         count = self.deployment.app.replicas
         self.hosts = [self.host(f"app-{n}" if count > 1 else "app") for n in range(1, count + 1)]
@@ -117,6 +117,8 @@ class Inngest(Engine):
         self._server = [*volatile, *parts, *([] if gateway is None else [gateway])]
         """What dies with the server's process, in the order in which it comes up again."""
         self.executor.execute(self.executor.started)
+        for host in self.hosts:
+            host.execute(host.join)
 
     def _max_runtime(self) -> int:
         chosen = None if self.checkpointing is None else self.checkpointing.max_runtime

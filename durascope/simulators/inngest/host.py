@@ -16,6 +16,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
+from durascope.simulators.inngest.worker import Worker
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
@@ -44,18 +45,9 @@ class Invocation(ABC):
     """One request in the host: the function's code, from the top to the first thing that decides the answer."""
 
     __slots__ = (
-        "connection",
-        "engine",
-        "exchange",
-        "execution",
-        "host",
-        "memos",
-        "over",
-        "replaying",
-        "reply",
-        "request",
+        "connection", "engine", "exchange", "execution", "host", "memos", "over", "replaying", "reply", "request",
         "run",
-    )
+    )  # fmt: skip
 
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         self.host = host
@@ -177,6 +169,12 @@ class FunctionHost(Component):
 
     def started(self) -> None:
         self.deployed()
+        self.join()
+
+    def join(self) -> None:
+        """A worker that is connected to the gateway is one that dials first."""
+        if self.engine.gateway is not None:
+            Worker(self, self.engine.gateway).dial()
 
     def deployed(self) -> None:
         """From here on the process has the latest code; requests in progress go on with theirs."""

@@ -31,6 +31,7 @@ class Times(SimpleNamespace):
     request: int
     connect_lease: int
     dial: int
+    redial: int
     year: int
     idempotency: int
     debounce_buffer: int
@@ -62,5 +63,7 @@ class Numbers(SimpleNamespace):
 
 TIMES: Final = Times(**{name: parse_duration(entry["value"]) for name, entry in _tables()["times"].items()})
 NUMBERS: Final = Numbers(**{name: entry["value"] for name, entry in _tables()["numbers"].items()})
+REDIAL: Final[tuple[int, ...]] = tuple(parse_duration(each) for each in _tables()["redial"]["value"])
+"""The waits of the TypeScript SDK before it dials the gateway again, in microseconds; the last one repeats."""
 BACKOFF: Final[tuple[int, ...]] = tuple(parse_duration(each) for each in _tables()["backoff"]["value"])
 """The waits after attempt 0, 1, 2, …, without their jitter, in microseconds; the last one repeats."""

@@ -387,3 +387,17 @@ def test_a_plain_race_goes_on_once_all_have_ended() -> None:
     race = {"race": [{"sleep": "1s", "name": "fast"}, {"sleep": "3s", "name": "slow"}], "mode": "plain"}
     trace = run([race, quick("next")], app={"sdk": "typescript", "checkpointing": False})
     assert "POST step attempt=0 memo=[fast, slow] plan-only -> 206 StepPlanned next" in lines(trace)
+
+
+def test_a_connected_worker_gives_up_when_the_server_is_away_for_long_and_comes_back_when_it_is_not() -> None:
+    away = [
+        run(
+            [{"sleep": "60s"}, quick("a")],
+            server=REDIS,
+            app={"transport": "connect"},
+            faults=[{"crash": "engine", "at": "5s", "down_for": down_for}],
+        )
+        for down_for in ("10s", "40s")
+    ]
+    assert [trace.status["run 1"] for trace in away] == ["completed", "failed"]
+    assert "POST step attempt=0 memo=[sleep 1m] -> refused" in lines(away[1])
