@@ -124,7 +124,6 @@ NOT_YET: Final[dict[str, dict[str, str]]] = {
         "reset": "nothing happens",
     },
     "inngest": {
-        "event.time": "the event's time is when it is sent",
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
     },

@@ -48,6 +48,8 @@ class OutsideEvent:
     """operator restart: the journal entry to start from."""
     deployment: int | None = None
     """operator resume: the deployment to resume on, from 1."""
+    time: int | None = None
+    """The event's own time, where it is not the time at which it is sent."""
 
 
 @dataclass(slots=True)

@@ -117,7 +117,15 @@ class WorkloadDriver:
                 self.world.emit(self.engine.client.name, Kind.MESSAGE_REFUSED, detail=detail)
                 return
         outside = OutsideEvent(
-            number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
+            number,
+            event.kind,
+            event.name,
+            run,
+            key,
+            event.with_,
+            from_entry=event.from_,
+            deployment=event.deployment,
+            time=event.time,
         )
         self.engine.client.execute(self.engine.send, outside)
 

@@ -75,6 +75,8 @@ class InngestLive(LiveEngine):
         self._wrong: Exception | None = None
         """What ended the watcher."""
         self._restarted = False
+        self._begun_at = time.time()
+        """When the scenario's clock began: set with the first start."""
         ledger.answers |= {
             "run": self._run,
             "moment": self._passed,
@@ -273,6 +275,8 @@ class InngestLive(LiveEngine):
 
     def _start_event(self, request: StartRequest) -> dict[str, Any]:
         run = request.run
+        if not self._started:
+            self._begun_at = time.time()
         self._started[run.name] = round(time.time() * SECOND)
         self._inputs[run.name] = run.input
         event: dict[str, Any] = {
@@ -288,7 +292,10 @@ class InngestLive(LiveEngine):
     def send(self, event: OutsideEvent) -> None:
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
-            self._insist(lambda: self.server.post([{"name": event.name, "data": {**data, **event.payload}}]))
+            told: dict[str, Any] = {"name": event.name, "data": {**data, **event.payload}}
+            if event.time is not None:
+                told["ts"] = round(self._begun_at * 1_000 + event.time / 1_000)
+            self._insist(lambda: self.server.post([told]))
         elif event.kind == "operator" and event.name in ("cancel", "kill"):
             for run in self._meant(event):
                 self._insist(lambda run=run: self.server.cancel(run))

@@ -337,7 +337,7 @@ class Inngest(Engine):
     def send(self, event: OutsideEvent) -> None:
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
-            self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event())])
+            self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event(), ts=event.time or 0)])
         elif event.kind == "operator" and event.name in ("cancel", "kill"):
             for run in self._meant(event):
                 self._cancel(run)

@@ -401,3 +401,64 @@ def test_a_connected_worker_gives_up_when_the_server_is_away_for_long_and_comes_
     ]
     assert [trace.status["run 1"] for trace in away] == ["completed", "failed"]
     assert "POST step attempt=0 memo=[sleep 1m] -> refused" in lines(away[1])
+
+
+# ---- rules that one line can break --------------------------------------------------------------------------
+
+
+def test_what_is_still_worked_on_keeps_its_lease_though_the_scavenger_goes_round() -> None:
+    trace = run(
+        [{"run": "a", "takes": "100s"}],
+        server=REDIS,
+        workload={"runs": 2, "arrivals": {"at": ["0s", "8s"]}},
+        faults=[{"crash": "engine", "at": "5s", "down_for": "1s"}],
+    )
+    assert any("generation=2" in line for line in lines(trace, "run 1"))
+    assert not any("generation=2" in line for line in lines(trace, "run 2"))
+    assert trace.effects == {"a": 3}
+
+
+def test_waits_of_a_group_are_written_before_its_steps_are_planned() -> None:
+    trace = run([{"parallel": [quick("a"), {"wait_for": "paid", "timeout": "2s"}]}])
+    happened = [(event.kind, event.step) for event in trace.events]
+    assert happened.index((Kind.TIMER_SET, "paid")) < happened.index((Kind.STEP_SCHEDULED, "a"))
+
+
+def test_an_event_that_comes_before_the_wait_is_lost_on_it() -> None:
+    trace = run(
+        [{"sleep": "3s"}, {"wait_for": "paid", "timeout": "2s"}],
+        workload={"runs": 1, "events": [{"send": "paid", "to": 1, "at": "1s"}]},
+    )
+    assert "pause paid timed out" in lines(trace)
+
+
+@pytest.mark.parametrize(("sdk", "attempts"), [("python", 1), ("typescript", 2)])
+def test_a_failure_handler_has_the_attempts_that_its_sdk_sends(sdk: str, attempts: int) -> None:
+    trace = run(
+        [{"fail": "no stock"}],
+        app={"sdk": sdk, "checkpointing": False},
+        workflow={"on_failure": [{"run": "tell", "takes": "5ms", "fails": {"always": True}}]},
+    )
+    tries = [line for line in lines(trace, "order-failure run 1") if "tell" in line and "POST step" in line]
+    assert sum("Step" in line for line in tries) == attempts
+
+
+def test_a_request_may_take_two_hours() -> None:
+    trace = run([{"run": "a", "takes": "3h"}], retries=0)
+    assert lines(trace)[1:] == ["POST step attempt=0 memo=[] -> lost", "run failed"]
+    assert seconds(trace, "lasts")[0] == pytest.approx(7_200, abs=1)
+
+
+def test_a_debounce_keeps_the_event_whose_own_time_is_the_later_one() -> None:
+    events = [
+        {"send": "doc/changed", "with": {"id": "d", "v": value}, "at": at, "time": time}
+        for value, at, time in ((1, "1s", "1s"), (2, "2s", "500ms"))
+    ]
+    trace = run(
+        [quick("a")],
+        workload={"runs": 1, "of": "other", "events": events},
+        workflow={"started_by": {"event": "doc/changed"}, "flow": {"debounce": {"period": "3s", "key": "id"}}},
+        others={"other": {"steps": [quick("b")]}},
+    )
+    (started,) = (event.at for event in trace.events if event.kind == Kind.STEP_STARTED and event.step == "a")
+    assert 5 * SECOND < started < 6 * SECOND  # the second event did not put it off
