@@ -91,8 +91,8 @@ def _members(lines: Sequence[str]) -> list[str]:
     rows: list[list[str]] = []
     last = None
     for line in lines:
-        for planned in _PLANNED.findall(line):
-            new = set(planned.split(", ")) - known
+        new = {name for planned in _PLANNED.findall(line) for name in planned.split(", ")} - known
+        if new:
             known |= new
             groups.append(new)
         targeted = _TARGETED.match(line)

@@ -124,11 +124,6 @@ NOT_YET: Final[dict[str, dict[str, str]]] = {
         "reset": "nothing happens",
     },
     "inngest": {
-        "app.max_duration": "a request runs as long as it likes",
-        "workflow.flow": "the deployment's flow control counts",
-        "workflow.retries": "the deployment's retries count",
-        "race.plain": "the run goes on with the first branch that ends",
-        "event.time": "the event's time is when it is sent",
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
     },

@@ -50,6 +50,8 @@ class OutsideEvent:
     """operator resume: the deployment to resume on, from 1."""
     step: str | None = None
     """operator reset: the step that the run is to go on from."""
+    time: int | None = None
+    """The event's own time, where it is not the time at which it is sent."""
 
 
 def label_of(event: OutsideEvent, run: str) -> str:

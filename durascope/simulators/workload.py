@@ -126,6 +126,7 @@ class WorkloadDriver:
             from_entry=event.from_,
             deployment=event.deployment,
             step=event.step,
+            time=event.time,
         )
         self.engine.client.execute(self.engine.send, outside)
 

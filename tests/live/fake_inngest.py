@@ -15,7 +15,7 @@ import time
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 
 class Run:
@@ -35,6 +35,9 @@ class Server:
         self.functions: dict[str, dict[str, Any]] = {}
         self.runs: list[Run] = []
         self.events: dict[str, dict[str, Any]] = {}
+        self.step_limits: dict[str, int] = {}
+        self.answers: dict[str, tuple[float, Any]] = {}
+        """By URL: what GETs were answered, and until when they are so again."""
 
     def take(self, event: dict[str, Any]) -> str:
         id_ = f"01EVT{len(self.events):021}"
@@ -60,7 +63,11 @@ class Server:
     def work(self, run: Run) -> None:
         time.sleep(0.05)
         more = True
+        limit = self.step_limits.get(run.function["id"], 1_000)
         while more and run.status == "Running":
+            if len(run.steps) >= limit:
+                run.status = "Failed"
+                break
             more = self.item(run, "step", plan_only=False)
         if run.status != "Completed":
             about = {"function_id": run.function["id"], "run_id": run.id, "event": run.event}
@@ -164,16 +171,24 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self) -> None:
-        parts = self.path.strip("/").split("/")
+        """Answers from the cache by URL, as the real server does: for 3 s a run, for 15 s an event's runs."""
+        until, value = self.inngest.answers.get(self.path, (0.0, None))
+        if time.monotonic() > until:
+            seconds, value = self.found(urlsplit(self.path).path.strip("/").split("/"))
+            self.inngest.answers[self.path] = time.monotonic() + seconds, value
+        self.reply(value)
+
+    def found(self, parts: list[str]) -> tuple[float, Any]:
+        if parts == ["dev"]:
+            return 0, {"functions": [{"id": id_, "slug": id_} for id_ in self.inngest.functions]}
         if parts[:2] == ["v1", "runs"]:
             found = [{"run_id": run.id, "status": run.status} for run in self.inngest.runs if run.id == parts[2]]
-            self.reply({"data": found[0]} if found else {"error": "no such run"}, 200 if found else 404)
-        elif parts[:2] == ["v1", "events"]:
-            event = self.inngest.events[parts[2]]
+            return 3, {"data": found[0]} if found else {"error": "no such run", "status": 500}
+        if parts[:2] == ["v1", "events"]:
+            event = self.inngest.events.get(parts[2])
             runs = [run for run in self.inngest.runs if run.event is event]
-            self.reply({"data": [{"run_id": run.id, "status": run.status} for run in runs]})
-        else:
-            self.reply({"status": 200})
+            return 15, {"data": [{"run_id": run.id, "status": "Scheduled"} for run in runs]}
+        return 0, {"status": 200}
 
     def do_DELETE(self) -> None:
         for run in self.inngest.runs:
@@ -182,6 +197,11 @@ class Handler(BaseHTTPRequestHandler):
         self.reply({})
 
     def do_POST(self) -> None:
+        if self.path.startswith("/fn/step-limit"):
+            query = dict(parse_qsl(urlsplit(self.path).query))
+            self.inngest.step_limits[query["functionId"]] = int(query["limit"])
+            self.reply({})
+            return
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         if self.path == "/fn/register":
             self.inngest.functions = {each["id"]: each for each in body["functions"]}

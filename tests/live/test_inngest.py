@@ -300,6 +300,7 @@ STAND_IN = [
     "parallel-branch-retries",
     "undo-non-retriable",
     "crash-during-sleep-back-in-time",
+    "step-limit",
 ]
 """Cases that need no more of a server than the stand-in has."""
 

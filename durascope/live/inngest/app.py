@@ -35,8 +35,10 @@ from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
-NOT_BEFORE: Final = "DURASCOPE_NOT_BEFORE"
-"""The variable of the environment with the time, on the monotonic clock, at which the app may begin to serve."""
+GO: Final = "DURASCOPE_GO"
+"""The variable of the environment with the file that lets the app serve: in it, from when on the monotonic clock."""
+_GLANCE: Final = 0.005
+"""Seconds between two looks for that file."""
 BINDS: Final = 0.02
 """Seconds that it takes from there until it listens."""
 
@@ -109,10 +111,18 @@ class Service:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         of = client(self.setting.server, self.setting.signing_key)
         app = Asgi(of, served(of, self.functions, self.handle), origin=self.setting.origin)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.0, float(os.environ.get(NOT_BEFORE, "0")) - time.monotonic()))
+        await _go(Path(os.environ[GO]), stop)
         await serve_until(app, self.setting.port, stop)
         await let_go(of)
+
+
+async def _go(file: Path, stop: asyncio.Event) -> None:
+    """Waits until the app may serve: a process that has loaded everything waits for its turn."""
+    while not file.exists() and not stop.is_set():
+        await asyncio.sleep(_GLANCE)
+    if file.exists():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), max(0.0, float(file.read_text("utf-8")) - time.monotonic()))
 
 
 class Request(App):
@@ -177,7 +187,7 @@ class Request(App):
 
     def _keyed(self, function: str, key: object) -> dict[str, Any]:
         field = self.service.functions[function].key
-        return {} if key is None or field is None else {field: str(key)}
+        return {} if key is None or field is None else {field: str(self.run.input.get(str(key), key))}
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
         identity = {"number": self.run.number, "luck": f"{self.run.luck}/{key}"}

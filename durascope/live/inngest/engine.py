@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any, Final, cast
 
 from durascope.live.engine import LiveEngine, Recording
-from durascope.live.inngest.app import BINDS, NOT_BEFORE, Code, Setting
+from durascope.live.inngest.app import BINDS, GO, Code, Setting
 from durascope.live.inngest.recorder import IDENTITY, Recorder, Run
 from durascope.live.inngest.relay import Relay
 from durascope.live.inngest.server import Refused, Server
@@ -23,7 +23,7 @@ from durascope.live.inngest.serving import PATH
 from durascope.live.ledger import Ledger
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports, listens, wait_until
 from durascope.models.scenario import Scenario, Workflow
-from durascope.models.units import SECOND
+from durascope.models.units import MILLISECOND, SECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.lines import Relay as Records
@@ -35,6 +35,16 @@ POLL: Final = 0.1
 """Seconds between two looks at what the server says of the runs."""
 QUIET: Final = 5.0
 """Seconds without a request after which a start that made no run will make none."""
+STEP_LIMIT: Final = 1_000
+"""The server's own limit of the steps of a run."""
+LATE: Final = {
+    "event_api": Spread("uniform", (40 * MILLISECOND, 500 * MILLISECOND)),
+    "match": Spread("uniform", (80 * MILLISECOND, 250 * MILLISECOND)),
+    "dispatch": Spread("uniform", (2 * MILLISECOND, 60 * MILLISECOND)),
+    "wake": Spread("uniform", (3 * MILLISECOND, 60 * MILLISECOND)),
+    "host": Spread("uniform", (2 * MILLISECOND, 60 * MILLISECOND)),
+}
+"""Delays of clients, server and app that are often longer than in a quiet recording (inngest.md §13)."""
 CLIENT_RETRY: Final = 1.0
 """Seconds after which a client that nobody has answered asks again."""
 
@@ -60,8 +70,13 @@ class InngestLive(LiveEngine):
         self._inputs: dict[str, Mapping[str, object]] = {}
         self._undo: dict[str, dict[str, object]] = {}
         self._ended: dict[str, int] = {}
-        self._looked_at = 0.0
+        self._closed = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._wrong: Exception | None = None
+        """What ended the watcher."""
         self._restarted = False
+        self._begun_at = time.time()
+        """When the scenario's clock began: set with the first start."""
         ledger.answers |= {
             "run": self._run,
             "moment": self._passed,
@@ -94,6 +109,12 @@ class InngestLive(LiveEngine):
         deployments = scenario.deployments.model_copy(update={"inngest": deployment})
         return scenario.model_copy(update={"deployments": deployments}), notes
 
+    @classmethod
+    def loosened(cls, scenario: Scenario) -> Scenario:
+        deployment = scenario.deployments.inngest.model_copy(update={"latencies": LATE})
+        deployments = scenario.deployments.model_copy(update={"inngest": deployment})
+        return scenario.model_copy(update={"deployments": deployments})
+
     # ---- starting --------------------------------------------------------------------------------------------
 
     def open(self) -> None:
@@ -116,7 +137,9 @@ class InngestLive(LiveEngine):
         file = self.stage.directory / "app.setting"
         setting.write(file)
         command = [sys.executable, "-m", "durascope.live.inngest.app", str(file)]
-        self.app = self.stage.process("app", command, {"INNGEST_DEV": "1" if self.server.is_dev else "0"})
+        environment = {"INNGEST_DEV": "1" if self.server.is_dev else "0"}
+        self.app = self.stage.process("app", command, environment)
+        self._spare = self.stage.process("spare", command, environment)
         self.loop.start()
         self._relays = [Relay(app_port, self.recorder.to_app), Relay(self.server.port, self.recorder.to_server)]
         for relay, port in zip(self._relays, (to_app, to_server), strict=True):
@@ -124,14 +147,31 @@ class InngestLive(LiveEngine):
         self.server.start()
         self._start_app()
         self._sync(to_app)
+        self._watcher.start()
 
     def _start_app(self) -> None:
-        self.app.environment = {**self.app.environment, NOT_BEFORE: str(self.app.due - BINDS)}
-        self.app.start()
+        """Lets the spare process, which has loaded everything, serve in the app's place; and loads the next one.
+
+        What an app takes to start, more than a second on a busy machine, would else outlast a fault of 300 ms.
+        """
+        if not self._spare.running:
+            self._load()
+        self._go.with_suffix(".new").write_text(str(self.app.due - BINDS), "utf-8")
+        self._go.with_suffix(".new").replace(self._go)
+        self.app.process, self._spare.process = self._spare.process, None
+        self.app.starts += 1
+        if self.scenario.faults:
+            self._load()
         wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every=0.005)
         if not self.app.running:
             raise LiveProblem(f"the app has ended: {self.app.tail(3)}")
         self.app.lead = LEAD
+
+    def _load(self) -> None:
+        """Starts a spare process, which waits for its file."""
+        self._go = self.stage.directory / f"go-{self._spare.starts + 1}"
+        self._spare.environment = {**self._spare.environment, GO: str(self._go)}
+        self._spare.start()
 
     def _sync(self, port: int) -> None:
         """PUT to the app, which then registers its functions with the server."""
@@ -142,12 +182,21 @@ class InngestLive(LiveEngine):
             connection.request("PUT", PATH)
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise LiveProblem(f"the app does not answer when its functions are registered: {error!r}") from error
         finally:
             connection.close()
         if answer.status >= 400 or '"error"' in text:
             raise LiveProblem(f"the app was not accepted: {text[:200]}")
+        limit = self.deployment.server.step_limit
+        if limit != STEP_LIMIT and self.server.is_dev:
+            for function in self.server.functions().values():
+                self.server.limit_steps(function, limit)
 
     def close(self) -> None:
+        self._closed.set()
+        if self._watcher.is_alive():
+            self._watcher.join(20)
         for relay in self._relays:
             self.loop.run(relay.close())
         self.loop.stop()
@@ -218,6 +267,7 @@ class InngestLive(LiveEngine):
                 data = {**request.run.input, **request.start_with.with_}
                 events.append({"name": request.start_with.send, "data": data})
                 of.append(None)
+        self.recorder.active = time.monotonic()
         ids = self._insist(lambda: self.server.post(events))
         for run, id_ in zip(of, ids or (), strict=False):
             if run is not None:
@@ -225,6 +275,8 @@ class InngestLive(LiveEngine):
 
     def _start_event(self, request: StartRequest) -> dict[str, Any]:
         run = request.run
+        if not self._started:
+            self._begun_at = time.time()
         self._started[run.name] = round(time.time() * SECOND)
         self._inputs[run.name] = run.input
         event: dict[str, Any] = {
@@ -240,17 +292,24 @@ class InngestLive(LiveEngine):
     def send(self, event: OutsideEvent) -> None:
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
-            self._insist(lambda: self.server.post([{"name": event.name, "data": {**data, **event.payload}}]))
-        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
-            for run in self._runs_of(event.run.name):
+            told: dict[str, Any] = {"name": event.name, "data": {**data, **event.payload}}
+            if event.time is not None:
+                told["ts"] = round(self._begun_at * 1_000 + event.time / 1_000)
+            self._insist(lambda: self.server.post([told]))
+        elif event.kind == "operator" and event.name in ("cancel", "kill"):
+            for run in self._meant(event):
                 self._insist(lambda run=run: self.server.cancel(run))
 
     def _addressed(self, key: str | None) -> dict[str, Any]:
         workflows = self.scenario.workflows.values()
         return {} if key is None else {workflow.key: key for workflow in workflows if workflow.key is not None}
 
-    def _runs_of(self, name: str) -> list[str]:
-        return [run.id for run in tuple(self.recorder.runs.values()) if run.info.name == name]
+    def _meant(self, event: OutsideEvent) -> list[str]:
+        """The ids of the run, or of all runs of the key, that a command is for."""
+        runs = tuple(self.recorder.runs.values())
+        if event.run is not None:
+            return [run.id for run in runs if run.info.name == event.run.name]
+        return [run.id for run in runs if run.status == "running" and run.info.key == event.key]
 
     @staticmethod
     def _insist(ask: Callable[[], Any]) -> Any:
@@ -266,13 +325,8 @@ class InngestLive(LiveEngine):
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def over(self) -> bool:
-        if time.monotonic() - self._looked_at < POLL:
-            return False
-        self._looked_at = time.monotonic()
-        try:
-            self._look()
-        except OSError:
-            return False
+        if self._wrong is not None:
+            raise self._wrong
         quiet = time.monotonic() - self.recorder.active > self._quiet()
         runs = tuple(self.recorder.runs.values())
         if any(run.status == "running" for run in runs):
@@ -280,6 +334,17 @@ class InngestLive(LiveEngine):
             return quiet and forgotten
         known = {run.info.name for run in runs}
         return quiet or (all(start in known for start in self._started) and not self._may_follow())
+
+    def _watch(self) -> None:
+        """Polls from the beginning on: that a run has ended is a line among those of its requests."""
+        while not self._closed.wait(POLL):
+            try:
+                self._look()
+            except OSError:
+                continue
+            except Exception as error:
+                self._wrong = error
+                return
 
     def _may_follow(self) -> bool:
         """Whether the end of a run may just have started others."""
@@ -309,7 +374,7 @@ class InngestLive(LiveEngine):
     def _find(self, start: str, event: str) -> None:
         """A run that was cancelled, or failed, before any request."""
         for found in self.server.runs_of(event):
-            status = str(found.get("status", "")).lower()
+            status = self.server.status(str(found["run_id"]))  # the one in the list may be stale
             if status in ("cancelled", "failed", "completed"):
                 workflow = next(name for name in self.functions if name in self.scenario.started)
                 run = self.recorder.identify(
@@ -344,8 +409,13 @@ class InngestLive(LiveEngine):
             records=records.records,
             status=status,
             effects=self.ledger.effects(),
-            facts={"lasts": facts["lasts"], "in_flight": facts["in_flight"]},
+            facts={"lasts": facts["lasts"], **self._overlap(facts)},
         )
+
+    def _overlap(self, facts: Mapping[str, Any]) -> dict[str, object]:
+        """How many requests were in flight at once, where a limit decides it and not the machine."""
+        limited = any(function.rules.concurrency is not None for function in self.functions.values())
+        return {"in_flight": facts["in_flight"]} if limited else {}
 
 
 def _identity(run: RunInfo) -> dict[str, object]:

@@ -181,7 +181,8 @@ class Recorder:
             known = body["ctx"]["stack"].get("stack") or ()
             steps = {each: self._by_api(run, each) for each in known}
         new: list[str] = []
-        for each, value in steps.items():
+        stack = body["ctx"]["stack"].get("stack") or ()
+        for each, value in sorted(steps.items(), key=lambda item: stack.index(item[0]) if item[0] in stack else -1):
             if each not in run.memos and each in run.asked:
                 name = run.asked[each].name
                 error = value.get("error") if isinstance(value, dict) and set(value) == {"error"} else None
@@ -265,13 +266,15 @@ class _ToApp:
         if token is None:
             return
         self._recorder.active = time.monotonic()
-        if heard:
+        if answer.header("x-inngest-sdk") is None:
+            self._recorder.no_answer(token, "lost")  # the web server's own: it stops, and gives the request up
+        elif heard:
             self._recorder.answer(token, answer)
         else:
             self._recorder.no_answer(token, "unheard")
 
     async def passed_on(self, token: Asked | None, answer: Message) -> None:
-        if token is not None:
+        if token is not None and answer.header("x-inngest-sdk") is not None:
             ops = answer_of(_response(answer), self._recorder.clock.now).ops
             await asyncio.to_thread(self._recorder.told, token.run, ops)
 

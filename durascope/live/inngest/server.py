@@ -68,6 +68,7 @@ class Server:
         environment = {"DO_NOT_TRACK": "1", "HOME": str(stage.directory), "NO_COLOR": "1"}
         self.process = stage.process("inngest", command, environment)
         self._redis_port = redis
+        self._asked = 0
 
     @property
     def is_dev(self) -> bool:
@@ -123,20 +124,36 @@ class Server:
     def status(self, run: str) -> str | None:
         """`running`, `completed`, …; None: it knows no such run."""
         try:
-            found = self.call("GET", f"/v1/runs/{run}")
+            found = self.call("GET", self._fresh(f"/v1/runs/{run}"))
         except Refused:
+            return None
+        if found.get("error") is not None:  # an unknown run is a 200 that tells of an error
             return None
         return str((found.get("data") or {}).get("status", "running")).lower()
 
     def runs_of(self, event: str) -> Sequence[Mapping[str, Any]]:
         """The runs that an event has started."""
         try:
-            return self.call("GET", f"/v1/events/{urllib.parse.quote(event)}/runs").get("data") or ()
+            return self.call("GET", self._fresh(f"/v1/events/{urllib.parse.quote(event)}/runs")).get("data") or ()
         except Refused:
             return ()
 
+    def limit_steps(self, function: str, limit: int) -> None:
+        """How many steps a run of that function, by its UUID, may have: a setting of the dev server's."""
+        self.call("POST", f"/fn/step-limit?functionId={function}&limit={limit}")
+
+    def functions(self) -> Mapping[str, str]:
+        """The UUIDs of the functions that it knows, by name."""
+        found = self.call("GET", "/dev").get("functions") or ()
+        return {str(each["slug"]).removeprefix(f"{APP}-"): str(each["id"]) for each in found}
+
+    def _fresh(self, path: str) -> str:
+        """The server answers a GET from its cache by URL, for up to 15 s: a query that changes is not in it."""
+        self._asked += 1
+        return f"{path}?fresh={self._asked}"
+
     def call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """One request. Raises `Refused`, or `OSError` where nobody is there."""
+        """One request. Raises `Refused`, or `OSError` where nobody is there, or nobody answers to the end."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
         headers = {"content-type": "application/json"}
         if self.signing_key is not None:
@@ -145,6 +162,8 @@ class Server:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             answer = connection.getresponse()
             text = answer.read()
+        except http.client.HTTPException as error:
+            raise ConnectionError(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
         if answer.status >= 400:

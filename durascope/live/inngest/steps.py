@@ -174,8 +174,8 @@ class Steps(Variables, RealSdk):
         return (yield from self._group(branches, race=self._mode == "race"))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """The SDK has no way to go on with the first: all are awaited, in mode race."""
-        yield from self._group(branches, race=True)
+        """The SDK has no way to go on with the first: all are awaited, in mode race unless that is left out."""
+        yield from self._group(branches, race=self._mode != "plain")
         return 0
 
     def _group(self, branches: Sequence[Coroutine], *, race: bool) -> Coroutine:

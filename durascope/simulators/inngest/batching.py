@@ -1,6 +1,6 @@
 """Batches: several events start one run (inngest.md §10; pkg/execution/batch).
 
-event ─▶ buffer in memory, 500 ms or a full batch ─▶ batch in Redis ─▶ full: a run at once
+event ─▶ buffer in memory, 500 ms or a full batch ─▶ batch in Redis ─▶ full by one flush: a run at once
                                                                    └─▶ timeout: a run of what there is
 """
 
@@ -53,30 +53,44 @@ class Batcher:
         self.engine = engine
 
     def append(self, function: Function, address: Address, events: list[Event]) -> None:
-        """Adds events; those that are too many begin the next batch."""
+        """One flush of the buffer; what is too much for the batch begins the next one (bulk_append.lua).
+
+        A batch that a flush begins and fills starts at once. One that a later flush fills has its timeout's job in the
+        queue already: the second job of that id is ignored, and the batch waits for the timeout (handleScheduling).
+        """
         batch = function.rules.batch
         assert batch is not None
+        redis = self.engine.redis
         for event in events:
-            entry = self._entry(function, address, batch.timeout)
-            entry.events.append(event)
-            if len(entry.events) >= batch.max_size:
-                self.start(function, address, entry.job)
+            if event.start is not None:
+                self.engine.in_stream.pop(event.start.name, None)
+        while events:
+            job = redis.filling.get(address)
+            new = job is None
+            if job is None:
+                redis.numbers += 1
+                job = redis.filling[address] = f"batch {redis.numbers}"
+                redis.batches[job] = BatchEntry()
+            entry = redis.batches[job]
+            room = batch.max_size - len(entry.events)
+            entry.events += events[:room]
+            events = events[room:]
+            full = len(entry.events) == batch.max_size
+            if full:
+                del redis.filling[address]
+            if new:
+                self._schedule(function, address, job, 0 if full else batch.timeout)
+
+    def _schedule(self, function: Function, address: Address, job: str, wait: int) -> None:
+        item = Item(BATCH, job, self.engine.world.now + wait, None, function)
+        item.payload = address
+        self.engine.enqueue(item)
 
     def start(self, function: Function, address: Address, job: str) -> None:
-        """A batch is full, or its time is over; the other of the two finds nothing."""
+        """A batch is full, or its time is over."""
         engine = self.engine
-        entry = engine.redis.batches.get(address)
-        if entry is not None and entry.job == job:
-            del engine.redis.batches[address]
-            engine.scheduler.create(function, tuple(entry.events), engine.scheduler.found_after(engine.world.now))
-
-    def _entry(self, function: Function, address: Address, timeout: int) -> BatchEntry:
-        redis = self.engine.redis
-        entry = redis.batches.get(address)
-        if entry is None:
-            redis.numbers += 1
-            entry = redis.batches[address] = BatchEntry(f"batch {redis.numbers}")
-            item = Item(BATCH, entry.job, self.engine.world.now + timeout, None, function)
-            item.payload = address
-            self.engine.enqueue(item)
-        return entry
+        redis = engine.redis
+        if redis.filling.get(address) == job:
+            del redis.filling[address]
+        entry = redis.batches.pop(job)
+        engine.scheduler.create(function, tuple(entry.events), engine.scheduler.found_after(engine.world.now))

@@ -117,6 +117,8 @@ class CheckpointingInvocation(TypeScriptInvocation):
 
     def _post(self) -> None:
         """POST /v1/checkpoint/<run>/async; five tries, then the steps go back in the answer."""
+        if self.over:
+            return
         self._tries += 1
         engine, host = self.engine, self.host
         connection = engine.network.connect(

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
 from durascope.models.trace import Kind, Unconsumed
-from durascope.models.units import FOREVER
+from durascope.models.units import FOREVER, SECOND
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api, ApiClient
 from durascope.simulators.inngest.batching import Batcher
@@ -20,7 +20,7 @@ from durascope.simulators.inngest.executor import Executor
 from durascope.simulators.inngest.finalize import Finalizer
 from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function, by_trigger, register
 from durascope.simulators.inngest.host import FunctionHost
-from durascope.simulators.inngest.items import START, Item
+from durascope.simulators.inngest.items import BY_AGE, Item
 from durascope.simulators.inngest.lines import Relay
 from durascope.simulators.inngest.notes import nearest, notes
 from durascope.simulators.inngest.protocol import Request
@@ -28,6 +28,7 @@ from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
+from durascope.simulators.inngest.standstill import unended
 from durascope.simulators.inngest.state import RunState
 from durascope.simulators.inngest.stores import History, Redis
 from durascope.simulators.inngest.transport import Connect, Gateway, Http
@@ -51,9 +52,9 @@ class Inngest(Engine):
     __slots__ = (
         "_cron_until", "_deployed", "_ended", "_events", "_fixed", "_passes", "_runs_of", "_server", "_started",
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
-        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "max_runtime",
-        "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
-        "transport", "unconsumed", "undo", "workers",
+        "deployment", "event_api", "executor", "failures", "finalizer", "functions", "gateway", "history", "hosts",
+        "in_stream", "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler",
+        "sdk", "step_limit", "transport", "unconsumed", "undo", "workers",
     )  # fmt: skip
 
     name = "inngest"
@@ -81,6 +82,8 @@ class Inngest(Engine):
         self.undo = UndoLog(scenario)
         self.unconsumed: list[Unconsumed] = []
         self._events = 0
+        self.in_stream: dict[str, None] = {}
+        """Starts whose events were accepted and not handled yet."""
         self._started: dict[str, int] = {}
         """When each start of the workload was sent."""
         self._ended: dict[str, int] = {}
@@ -93,7 +96,7 @@ class Inngest(Engine):
     def _build(self) -> None:
         world, server = self.world, self.deployment.server
         memory = server.hosting == "dev"
-        self.redis = Redis(world, self.sdk)
+        self.redis = Redis(world, self.sdk, self.delay("clock_phase"))
         self.history = History(world, "sqlite" if server.hosting != "cloud" else "history")
         self.scheduler = Scheduler(self)
         self.batcher = Batcher(self)
@@ -104,7 +107,7 @@ class Inngest(Engine):
         self.api = Api(self)
         self.api_client = ApiClient(self)
         self.executor = Executor(self)
-        gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
+        gateway = self.gateway = Gateway(self) if self.deployment.app.transport == "connect" else None
         self.transport = Http(self) if gateway is None else Connect(self, gateway)
         count = self.deployment.app.replicas
         self.hosts = [self.host(f"app-{n}" if count > 1 else "app") for n in range(1, count + 1)]
@@ -115,6 +118,8 @@ class Inngest(Engine):
         self._server = [*volatile, *parts, *([] if gateway is None else [gateway])]
         """What dies with the server's process, in the order in which it comes up again."""
         self.executor.execute(self.executor.started)
+        for host in self.hosts:
+            host.execute(host.join)
 
     def _max_runtime(self) -> int:
         chosen = None if self.checkpointing is None else self.checkpointing.max_runtime
@@ -144,13 +149,14 @@ class Inngest(Engine):
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
         """Puts an item into the queue; False where its job is known there."""
         luck = item.luck = self.world.luck(item.job)
-        if state is None:
+        now = self.world.now
+        if state is None or item.kind not in BY_AGE or item.due > now + _LOOKAHEAD:
             item.score, item.tie = item.due // 1_000, luck
         else:
             item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
-        early = max(self.world.now, item.due - _LOOKAHEAD)
-        item.found_at = max(early, item.found_at) if item.kind == START else early
-        if not self.redis.queue.enqueue(item):
+        if state is not None and item.kind in BY_AGE:
+            item.due -= state.priority * SECOND
+        if not self.redis.queue.enqueue(item, now):
             return False
         if item.calls:
             if self.world.full:
@@ -162,7 +168,7 @@ class Inngest(Engine):
     def requeue(self, item: Item, due: int) -> None:
         """Puts a leased item back into the queue, for a later time."""
         item.luck = self.world.luck("dispatch", item.job, item.generation)
-        self.redis.queue.requeue(item, due, max(self.world.now, due - _LOOKAHEAD))
+        self.redis.queue.requeue(item, due)
         self.world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
 
     # ---- events --------------------------------------------------------------------------------------------
@@ -203,9 +209,9 @@ class Inngest(Engine):
         return Event(name, data, self.world.now, self.next_event(), ts=due, function=function, parent=run, luck=luck)
 
     def child_data(self, data: Mapping[str, Any], function: str, key: str | None) -> dict[str, Any]:
-        """The data for a function that another one starts or invokes."""
+        """The data for a function that another one starts or invokes; a key is a field of the caller's, or literal."""
         field = self.functions[function].key
-        return {**data, **({} if key is None or field is None else {field: key})}
+        return {**data, **({} if key is None or field is None else {field: str(data.get(key, key))})}
 
     def match_field(self, function: str, step: WaitFor) -> str | None:
         """The field that a wait's expression compares; without a word on it, the workflow's key."""
@@ -332,9 +338,17 @@ class Inngest(Engine):
     def send(self, event: OutsideEvent) -> None:
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._addressed(event.key)
-            self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event())])
-        elif event.kind == "operator" and event.name in ("cancel", "kill") and event.run is not None:
-            self._cancel(event.run)
+            self._post([Event(event.name, {**data, **event.payload}, 0, self.next_event(), ts=event.time or 0)])
+        elif event.kind == "operator" and event.name in ("cancel", "kill"):
+            for run in self._meant(event):
+                self._cancel(run)
+
+    def _meant(self, event: OutsideEvent) -> list[RunInfo]:
+        """Whom a command is for: a run, or all of that key, as the operator sees them in the server's list."""
+        if event.run is not None:
+            return [event.run]
+        known = (self.redis.state.get(name) for name, status in self.history.status.items() if status == "running")
+        return [state.info for state in known if state is not None and state.info.key == event.key]
 
     def _cancel(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""
@@ -370,6 +384,7 @@ class Inngest(Engine):
 
     def findings(self) -> Findings:
         status = self._statuses()
+        known = self.world.recorder.runs
         facts: dict[str, object] = {}
         records: dict[str, list[str]] = {}
         if self.records:
@@ -385,9 +400,20 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
-            notes=notes(self.scenario),
+            notes=[*notes(self.scenario), *self._vanished()],
             unconsumed=self.unconsumed if self.records else None,
+            unended=list(unended(self.redis, status, {run: each.started_at for run, each in known.items()})),
         )
+
+    def _vanished(self) -> list[str]:
+        """Starts that were accepted and never handled, because the server died in between."""
+        lost = ", ".join(self.in_stream)
+        if not lost or self.runner.incarnation == 1:
+            return []
+        return [
+            f"Inngest accepted the event of {lost} and lost it: the open-source server's event stream is in its "
+            "memory, and the server died before it had scheduled the run. Send it again, until a run shows."
+        ]
 
     def _statuses(self) -> dict[str, str]:
         """What the server shows of each run; one that it has forgotten is lost, a start without a run is none."""

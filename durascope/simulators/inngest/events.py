@@ -29,7 +29,7 @@ class Event:
     id: str | None = None
     """The sender's own id: the key of idempotency."""
     ts: int = 0
-    """When a run that it starts is due, if that is later than now."""
+    """Its own time, where that is not when it was received: when a run that it starts is due, if that is to come."""
     start: RunInfo | None = None
     """The workload's start that it is."""
     luck: str | None = None
@@ -40,6 +40,11 @@ class Event:
     """The run that it comes from."""
     correlation: str | None = None
     """Of an invocation: the waiting step."""
+
+    @property
+    def time(self) -> int:
+        """Its own time."""
+        return self.ts or self.at
 
     def size(self) -> int:
         """Bytes of its JSON, as a request carries it."""

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from durascope.models.trace import Kind
+from durascope.models.units import MILLISECOND
 from durascope.simulators.inngest import items
 from durascope.simulators.inngest.generator import Generator, Handled
 from durascope.simulators.inngest.items import Item
@@ -35,6 +36,7 @@ _TASK_PICKED_UP: Final = Kind.TASK_PICKED_UP
 _TIMER_FIRED: Final = Kind.TIMER_FIRED
 _TIMER_SET: Final = Kind.TIMER_SET
 _REQUEST: Final = TIMES.request
+_WORKERS_FREE: Final = NUMBERS.workers_free
 _STEP_OUTPUT: Final = NUMBERS.step_output
 _REQUEST_STATE: Final = NUMBERS.request_state
 _REQUEST_BODY: Final = NUMBERS.request_body
@@ -78,7 +80,7 @@ class Executor(Component):
 
     def __init__(self, engine: Inngest) -> None:
         self.engine = engine
-        self._tick = engine.delay("tick", "period")
+        self._tick = max(engine.delay("tick", "period"), MILLISECOND)
         self._phase = int(engine.world.luck("tick phase") * self._tick)
         self._generator = Generator(engine)
         super().__init__(engine.world, "executor")
@@ -89,6 +91,9 @@ class Executor(Component):
         self._workers = self.engine.workers
         self._deadlines: deque[tuple[int, Exchange, Dispatch]] = deque()
         self._watching = False
+        self._held: deque[tuple[int, Item]] = deque()
+        """What it has leased, and when each lease is to be extended: every 15 s, half of it (§10)."""
+        self._extending = False
 
     def started(self) -> None:
         """A new process works on with what the queue holds."""
@@ -100,19 +105,11 @@ class Executor(Component):
         if queue.leased():
             self.after(TIMES.scavenge, self._scavenge)
 
-    def crash(self) -> None:
-        """What Redis has of a lease is its last extension, half a lease apart (§10)."""
-        if self.alive:
-            for item in self.engine.redis.queue.leased():
-                held = max(self.world.now - item.leased_at, 0)
-                item.lease_until = item.leased_at + held // TIMES.lease_extension * TIMES.lease_extension + TIMES.lease
-        super().crash()
-
     # ---- (a) scan and lease --------------------------------------------------------------------------------
 
     def _wake(self, due: int) -> None:
         """A scan is worth while at that time, or after: at the first tick then."""
-        if not self.alive:
+        if not self.alive or self._workers < _WORKERS_FREE:
             return
         now = self.world.now
         due = max(due, now + 1)
@@ -136,15 +133,41 @@ class Executor(Component):
             return
         for item in queue.lease(now, self._workers):
             self._workers -= 1
+            self._hold(item, now)
             self._dispatch(item)
-        due = queue.worth_scanning_at()
-        if due is not None and self._workers > 0:
+        self._look_again()
+
+    def _hold(self, item: Item, now: int) -> None:
+        held = self._held
+        while held and held[0][1].state != "leased":
+            held.popleft()
+        held.append((now + TIMES.lease_extension, item))
+        if not self._extending:
+            self._extending = True
+            self.after(TIMES.lease_extension, self._extend, daemon=True)
+
+    def _extend(self) -> None:
+        """Extends the leases of what is still being worked on."""
+        held, now = self._held, self.world.now
+        while held and (held[0][0] <= now or held[0][1].state != "leased"):
+            _, item = held.popleft()
+            if item.state == "leased":
+                item.lease_until = now + TIMES.lease
+                held.append((now + TIMES.lease_extension, item))
+        self._extending = bool(held)
+        if held:
+            self.after(held[0][0] - now, self._extend, daemon=True)
+
+    def _look_again(self) -> None:
+        """The next scan; with fewer than five workers free there is none."""
+        due = self.engine.redis.queue.worth_scanning_at()
+        if due is not None and self._workers >= _WORKERS_FREE:
             self._wake(due)
 
     def _dispatch(self, item: Item) -> None:
         """An item that is not due yet waits in memory (§10)."""
         world = self.world
-        if item.run is not None:
+        if item.calls:
             if world.full:
                 world.emit(self.name, _TASK_PICKED_UP, item.run, item.step_name, item.attempt + 1, item.kind)
             else:
@@ -169,10 +192,8 @@ class Executor(Component):
         queue = self.engine.redis.queue
         if item.slot is not None:
             queue.release(item)
-        if self._workers == 1:
-            due = queue.worth_scanning_at()
-            if due is not None:
-                self._wake(due)
+        if self._workers == _WORKERS_FREE:
+            self._look_again()
 
     def _done(self, item: Item) -> None:
         """(j): only now the item goes away."""

@@ -109,8 +109,9 @@ def _all(scenario: Scenario) -> Iterator[Function]:
     deployment = scenario.deployments.inngest
     started = scenario.started
     for name, workflow in scenario.workflows.items():
-        flow = _flow(deployment.flow, workflow) if name in started else _flow(Flow(), workflow)
-        yield _function(name, workflow, flow, deployment.retries + 1)
+        flow = workflow.flow or (deployment.flow if name in started else Flow())
+        retries = deployment.retries if workflow.retries is None else workflow.retries
+        yield _function(name, workflow, _flow(flow, workflow), retries + 1)
         if workflow.on_failure:
             # §4: the handler's own retries: Python sends 0, JS 1.
             attempts = 1 if deployment.app.sdk == "python" else 2

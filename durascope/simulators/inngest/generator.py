@@ -24,6 +24,10 @@ _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 _TIMER_SET: Final = Kind.TIMER_SET
 
 
+_PLANS: Final = frozenset((protocol.STEP_PLANNED, protocol.SLEEP, protocol.WAIT_FOR_EVENT, protocol.INVOKE_FUNCTION))
+"""What makes a group of an answer's ops: one discovery follows when all of them are over (hasPlanOp)."""
+
+
 class Handled(Enum):
     """How the handling of an answer ended."""
 
@@ -50,7 +54,7 @@ class Generator:
             return self._handle(dispatch, ops[0], None)
         version = answer.version if dispatch.version == REQUEST_VERSION_UNKNOWN else dispatch.version
         coalesce = None
-        if version >= 2 and any(op.code == protocol.STEP_PLANNED for op in ops):
+        if version >= 2 and any(op.code in _PLANS for op in ops):
             state.pending = {op.id: None for op in ops}
             coalesce = ",".join(sorted(state.pending))
         handled = Handled.DONE
@@ -156,6 +160,8 @@ class Generator:
         field = op.opts.field
         value = None if field is None else state.events[0].data.get(field)
         pause = self._pause(state, op, op.opts.event, op.opts.timeout, coalesce, field, value)
+        # The server writes the event's values into the expression, and the options anew, without the parallel mode.
+        pause.race = op.race and field is None
         if self._park(state, pause):
             self._world.mark("WaitStarted", state.info)
 

@@ -16,6 +16,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, Memo, Request, shown
+from durascope.simulators.inngest.worker import Worker
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
@@ -43,7 +44,10 @@ Reply = Callable[[Answer], Any]
 class Invocation(ABC):
     """One request in the host: the function's code, from the top to the first thing that decides the answer."""
 
-    __slots__ = ("connection", "engine", "exchange", "host", "memos", "over", "replaying", "reply", "request", "run")
+    __slots__ = (
+        "connection", "engine", "exchange", "execution", "host", "memos", "over", "replaying", "reply", "request",
+        "run",
+    )  # fmt: skip
 
     def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         self.host = host
@@ -54,6 +58,8 @@ class Invocation(ABC):
         self.memos = exchange.request.steps
         self.connection = connection
         self.reply = reply
+        self.execution: Execution | None = None
+        """Of the step that ran last."""
         self.over = False
         self.replaying = False
         """The code has not come to anything new yet."""
@@ -77,7 +83,8 @@ class Invocation(ABC):
             engine.undo.begun(run, step, name)
         if engine.records:
             report = partial(self._ran, step, name, report)
-        return engine.services.execute(host, run, step, name, key, report)
+        self.execution = engine.services.execute(host, run, step, name, key, report)
+        return self.execution
 
     def _ran(self, step: Run, name: str, report: Callable[[Outcome], Any], outcome: Outcome) -> None:
         if not outcome.ok and (step.fails is None or step.fails.moment == "before-effect"):
@@ -131,6 +138,11 @@ class Invocation(ABC):
             self.replaying = False
             self.engine.world.emit(self.host.name, _REPLAY_ENDED, self.run)
 
+    def killed(self) -> None:
+        """Its process is gone: what the step that runs has not done yet it will not do."""
+        if self.execution is not None and not self.execution.over:
+            self.execution.cancel()
+
     def answer(self, answer: Answer) -> None:
         """The HTTP response; the request is over."""
         if not self.over:
@@ -149,6 +161,7 @@ class FunctionHost(Component):
         self._plain = kinds[engine.sdk]
         self._running_on = self._plain if engine.checkpointing is None else kinds["checkpointing"]
         """For discoveries that may run steps."""
+        self._longest = engine.deployment.app.longest_request
         super().__init__(engine.world, name)
 
     def reset(self) -> None:
@@ -156,6 +169,12 @@ class FunctionHost(Component):
 
     def started(self) -> None:
         self.deployed()
+        self.join()
+
+    def join(self) -> None:
+        """A worker that is connected to the gateway is one that dials first."""
+        if self.engine.gateway is not None:
+            Worker(self, self.engine.gateway).dial()
 
     def deployed(self) -> None:
         """From here on the process has the latest code; requests in progress go on with theirs."""
@@ -173,6 +192,8 @@ class FunctionHost(Component):
         request = exchange.request
         invocation = self._invocation(exchange, connection, reply)
         self.invocations[exchange] = invocation
+        if self._longest is not None:
+            self.after(self._longest, self._killed, invocation, daemon=True)
         if self.world.full:
             what = f"POST {request.step_name or 'step'}"
             self.world.emit(self.name, _WORK_STARTED, request.run, request.step_name, request.attempt + 1, what)
@@ -182,6 +203,12 @@ class FunctionHost(Component):
             self._fetch(invocation)
         else:
             invocation.begin()
+
+    def _killed(self, invocation: Invocation) -> None:
+        """The platform's limit: the request's process is killed, and who asked is told by the gateway before it."""
+        if not invocation.over:
+            invocation.killed()
+            invocation.answer(Answer(504, error="FUNCTION_INVOCATION_TIMEOUT", version=self.engine.request_version))
 
     def _invocation(self, exchange: Exchange, connection: Connection, reply: Reply) -> Invocation:
         """How the SDK's language runs the function; checkpointing is for discoveries that may run steps (§11)."""

@@ -16,19 +16,21 @@ CANCEL: Final = "cancel"
 DEBOUNCE: Final = "debounce"
 BATCH: Final = "batch"
 
+BY_AGE: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP, PAUSE))
+"""What stands in line by the age of its run, if it is due within 2 s when it is enqueued; all else, by its own time."""
 _CALLS: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP))
 
 
 class Item:
     """One queue item; its state is the queue's to change.
 
-    new ──▶ waiting ──▶ ready ──▶ leased ──▶ gone, and from leased back to waiting when it is requeued.
+    new ──▶ queued ──▶ leased ──▶ gone, and from leased back to queued when it is requeued.
     """
 
     __slots__ = (
-        "attempt", "calls", "coalesce", "concurrency_key", "due", "found_at", "function", "generation", "job", "kind",
-        "lease_until", "leased_at", "luck", "max_attempts", "outgoing", "payload", "race", "run", "score", "sequence",
-        "slot", "state", "step", "step_name", "throttle_key", "tie",
+        "acquired_at", "attempt", "calls", "coalesce", "concurrency_key", "due", "found_at", "function", "generation",
+        "job", "kind", "lease_until", "leased_at", "luck", "max_attempts", "outgoing", "payload", "race", "run",
+        "score", "sequence", "slot", "state", "step", "step_name", "throttle_key", "tie",
     )  # fmt: skip
 
     def __init__(self, kind: str, job: str, due: int, run: RunInfo | None, function: Function | None) -> None:
@@ -38,8 +40,8 @@ class Item:
         self.job = job
         """Its id; constant over its retries."""
         self.due = due
-        self.found_at = due
-        """Scans before this do not find it."""
+        self.found_at = 0
+        """When it comes into the queue."""
         self.run = run
         self.function = function
         self.attempt = 0
@@ -59,7 +61,7 @@ class Item:
         self.concurrency_key: str | None = None
         self.throttle_key: str | None = None
         self.score = 0
-        """Milliseconds; the lowest goes first."""
+        """Milliseconds; the lowest goes first, and none before its time."""
         self.tie = 0.0
         self.luck = 0.0
         """Drawn when it is enqueued: decides how long the next dispatch takes."""
@@ -68,3 +70,5 @@ class Item:
         self.leased_at = 0
         self.lease_until = 0
         self.slot: Any = None
+        self.acquired_at: int | None = None
+        """When it got its capacity last."""

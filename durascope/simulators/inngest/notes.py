@@ -38,6 +38,11 @@ def _deployment(scenario: Scenario) -> Iterator[str]:
         yield f"The {app.sdk} SDK is not modelled: the app behaves as with the {nearest(app.sdk)} SDK."
     if app.sdk == "python" and app.checkpoints is not None:
         yield "The Python SDK has no checkpointing: every step is a request of its own."
+    if app.transport == "connect" and nearest(app.sdk) == "python":
+        yield (
+            "A connect worker of the Python SDK that cannot reach the gateway five times, 5 s apart, gives up, and its "
+            "process exits: let a supervisor start it again."
+        )
     flow = scenario.deployments.inngest.flow
     if isinstance(flow.priority, str):
         yield (

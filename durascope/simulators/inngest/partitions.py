@@ -1,185 +1,264 @@
-"""Partitions: the lines in which ready items stand, and what makes a line wait.
+"""Partitions: the lines in which items stand, one a function, and what makes a line wait (inngest.md §10, queue/).
 
-A line is one function's, or one function's for one value of its concurrency key; starts that are throttled stand in a
-line of their own. Lines are made when they are needed and dropped when they are empty.
+    scan ──▶ partition ──(held: not before trunc(now) + 4 s)──▶ skipped
+                 └──▶ its items by score, due before trunc(now) + 1 s ──▶ capacity? ──▶ leased
+                                                                            └── no: the partition is held
+
+A scan goes through a partition in the order of scores. An item under a limit of the whole function stops it there; one
+under the limit of a key, or throttled, is passed over. A partition that met a concurrency limit is put back to
+trunc(now) + 5 s, which the scans come to a second early; only an item of it that leaves the queue for good brings it
+forward. Capacity is acquired under the item's id, idempotently for 5 s: a retry within that time passes every limit.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
+from durascope.models.flow import Concurrency
 from durascope.models.scenario import Sdk
+from durascope.models.units import MILLISECOND, SECOND
 from durascope.simulators.inngest.flow import Gcra, throttler
-from durascope.simulators.inngest.items import START, Item
+from durascope.simulators.inngest.functions import Function
+from durascope.simulators.inngest.items import BATCH, CANCEL, DEBOUNCE, START, Item
+from durascope.simulators.inngest.settings import TIMES
 
-Name = tuple[str, str | None, str | None]
+_LOOKAHEAD = TIMES.partition_lookahead
+_HELD = TIMES.limit_requeue - _LOOKAHEAD
+_IDEMPOTENT = TIMES.capacity_idempotency
+
+Entry = tuple[int, float, int, Item]
+"""Score in milliseconds, tie, sequence, item."""
+LaneName = tuple[str | None, str | None, str | None]
 
 
 class Slot:
     """How many requests run at once under one concurrency limit."""
 
-    __slots__ = ("blocked", "limit", "lines", "name", "used")
+    __slots__ = ("custom", "limit", "used")
 
-    def __init__(self, name: tuple[str, str | None], limit: int) -> None:
-        self.name = name
+    def __init__(self, limit: int, *, custom: bool) -> None:
         self.limit = limit
+        self.custom = custom
+        """Of a key: an item that it holds up is passed over; else it stops the scan of the function."""
         self.used = 0
-        self.lines = 0
-        self.blocked: dict[Name, Partition] = {}
-        """The lines that wait for one to end."""
+
+
+class Lane:
+    """Items of a partition that share a concurrency key and a throttle key, the best score first.
+
+    Starts, retries and all others have lanes of their own: only starts are throttled, only retries may pass a limit.
+    """
+
+    __slots__ = ("again", "heap", "name", "partition", "shut_until", "slot", "throttle")
+
+    def __init__(self, partition: Partition, name: LaneName, slot: Slot | None, throttle: Gcra | None) -> None:
+        self.partition = partition
+        self.name = name
+        self.again = name[0] == "again"
+        """Its items have had capacity before, and may still pass."""
+        self.slot = slot
+        self.throttle = throttle
+        self.heap: list[Entry] = []
+        self.shut_until = 0
+        """When its throttle lets the next one through."""
+
+    def head(self) -> Entry | None:
+        heap = self.heap
+        while heap and not _current(heap[0]):
+            heappop(heap)
+        return heap[0] if heap else None
 
 
 class Partition:
-    """Ready items, the best score first."""
+    """A function's items, or those of a system queue."""
 
-    __slots__ = ("gate", "heap", "name", "slot", "throttle")
+    __slots__ = ("held_until", "lanes")
 
-    def __init__(self, name: Name, slot: Slot | None, throttle: Gcra | None) -> None:
-        self.name = name
-        self.slot = slot
-        self.throttle = throttle
-        self.heap: list[tuple[int, float, int, Item]] = []
-        self.gate = "open"
-        """open · slot · throttle: what the line waits for."""
+    def __init__(self) -> None:
+        self.lanes: dict[LaneName, Lane] = {}
+        self.held_until = -1
+        """Scans do not look at it until after that."""
 
 
 class Partitions:
-    """All lines of the queue."""
+    """All partitions of the queue."""
 
-    def __init__(self, sdk: Sdk) -> None:
-        self._sdk = sdk
-        self._lines: dict[Name, Partition] = {}
-        self._open: dict[Name, Partition] = {}
-        self._throttled: list[tuple[int, int, Partition]] = []
+    def __init__(self, sdk: Sdk, phase: int) -> None:
+        self._sdk: Sdk = sdk
+        self._phase = phase
+        self._partitions: dict[str, Partition] = {}
         self._slots: dict[tuple[str, str | None], Slot] = {}
         self._throttles: dict[tuple[str, str | None], Gcra] = {}
 
-    @property
-    def any_open(self) -> bool:
-        return bool(self._open)
+    def add(self, item: Item) -> int:
+        """An item stands in line; when a scan may find it."""
+        partition = self._partition(item)
+        lane = self._lane(partition, item)
+        heappush(lane.heap, (item.score, item.tie, item.sequence, item))
+        return max(partition.held_until + 1, self._peeked_from(item.score))
 
-    @property
-    def throttled_until(self) -> int | None:
-        """When the next throttled line may try again."""
-        return self._throttled[0][0] if self._throttled else None
+    def left(self, item: Item) -> bool:
+        """An item has left the queue for good: its partition is looked at again; whether it was held."""
+        partition = self._partitions.get(_name(item))
+        if partition is None or partition.held_until < 0:
+            return False
+        partition.held_until = -1
+        return True
 
-    def add(self, item: Item) -> None:
-        """An item becomes ready."""
-        line = self._line(item)
-        item.state = "ready"
-        heappush(line.heap, (item.score, item.tie, item.sequence, item))
-        if line.gate == "open":
-            self._open[line.name] = line
-
-    def unthrottle(self, now: int) -> None:
-        while self._throttled and self._throttled[0][0] <= now:
-            self._let_go(heappop(self._throttled)[2])
+    def worth_scanning_at(self) -> int | None:
+        """When a scan may find something; None: never."""
+        found: int | None = None
+        for name, partition in tuple(self._partitions.items()):
+            for lane in tuple(partition.lanes.values()):
+                head = lane.head()
+                if head is None:
+                    del partition.lanes[lane.name]
+                    continue
+                at = max(partition.held_until + 1, lane.shut_until, self._peeked_from(head[0]))
+                if found is None or at < found:
+                    found = at
+            if not partition.lanes and partition.held_until < 0:
+                del self._partitions[name]
+        return found
 
     def take(self, now: int, most: int) -> list[Item]:
-        """Items that may go now, over all lines by score."""
-        taken: list[Item] = []
-        heads = [(line.heap[0], line) for line in self._open.values()]
+        """A scan: the items that may go now, over all partitions by score."""
+        until = (self._whole(now) + _LOOKAHEAD) // MILLISECOND
+        heads: list[tuple[Entry, Lane]] = []
+        for partition in self._partitions.values():
+            if now > partition.held_until:
+                partition.held_until = -1
+                for lane in partition.lanes.values():
+                    if now >= lane.shut_until:
+                        _next(lane, until, heads)
         heapify(heads)
+        taken: list[Item] = []
+        passed_over: list[tuple[Lane, Entry]] = []
+        stopped: set[Partition] = set()
+        limited: set[Partition] = set()
         while heads and len(taken) < most:
-            line = heappop(heads)[1]
-            item = self._first(line, now)
-            if item is not None:
-                taken.append(item)
-            if line.gate == "open" and line.heap:
-                heappush(heads, (line.heap[0], line))
+            entry, lane = heappop(heads)
+            if lane.partition in stopped:
+                continue
+            if self._acquired(lane, entry[3], now):
+                heappop(lane.heap)
+                taken.append(entry[3])
+                _next(lane, until, heads, push=True)
+            elif lane.shut_until <= now:
+                limited.add(lane.partition)
+                if lane.slot is not None and not lane.slot.custom:
+                    stopped.add(lane.partition)
+                elif lane.again:
+                    passed_over.append((lane, heappop(lane.heap)))
+                    _next(lane, until, heads, push=True)
+        for lane, entry in passed_over:
+            heappush(lane.heap, entry)
+        for partition in limited:
+            partition.held_until = self._whole(now) + _HELD
         return taken
 
-    def release(self, item: Item) -> bool:
-        """Gives an item's slot back; whether somebody waited for it."""
+    def release(self, item: Item) -> None:
+        """Gives an item's slot back. Nobody is told: whoever waits for it is found by a scan."""
         slot: Slot | None = item.slot
         item.slot = None
-        if slot is None:
-            return False
-        slot.used -= 1
-        waited = tuple(slot.blocked.values())
-        slot.blocked.clear()
-        for line in waited:
-            self._let_go(line)
-        self._forget(slot)
-        return bool(waited)
+        if slot is not None:
+            slot.used -= 1
 
-    def _first(self, line: Partition, now: int) -> Item | None:
-        """Takes the first of a line, or shuts the line and says nothing."""
-        heap = line.heap
-        while heap and heap[0][3].state != "ready":
-            heappop(heap)
-        if not heap:
-            self._drop(line)
-            return None
-        slot = line.slot
+    def _whole(self, now: int) -> int:
+        """The last whole second of the server's clock."""
+        return (now + self._phase) // SECOND * SECOND - self._phase
+
+    def _peeked_from(self, score: int) -> int:
+        """From when on a scan, which looks up to trunc(now) + 1 s, finds an item of that score."""
+        return self._whole(score * MILLISECOND + SECOND - 1) - _LOOKAHEAD
+
+    def _acquired(self, lane: Lane, item: Item, now: int) -> bool:
+        """Acquires capacity for an item (constraintapi, acquire.lua)."""
+        if item.acquired_at is not None and now < item.acquired_at + _IDEMPOTENT:
+            return True
+        slot = lane.slot
         if slot is not None and slot.used >= slot.limit:
-            self._shut(line, "slot")
-            slot.blocked[line.name] = line
-            return None
-        retry_at = None if line.throttle is None else line.throttle.admit(now)
-        if retry_at is not None:
-            self._shut(line, "throttle")
-            heappush(self._throttled, (retry_at, heap[0][2], line))
-            return None
-        item = heappop(heap)[3]
+            return False
+        if lane.throttle is not None:
+            retry_at = lane.throttle.admit(now)
+            if retry_at is not None:
+                lane.shut_until = retry_at
+                return False
+        item.acquired_at = now
         if slot is not None:
             slot.used += 1
             item.slot = slot
-        if not heap:
-            self._drop(line)
-        return item
+        return True
 
-    def _shut(self, line: Partition, gate: str) -> None:
-        line.gate = gate
-        del self._open[line.name]
+    def _partition(self, item: Item) -> Partition:
+        name = _name(item)
+        partition = self._partitions.get(name)
+        if partition is None:
+            partition = self._partitions[name] = Partition()
+        return partition
 
-    def _let_go(self, line: Partition) -> None:
-        line.gate = "open"
-        if line.heap:
-            self._open[line.name] = line
+    def _lane(self, partition: Partition, item: Item) -> Lane:
+        if item.acquired_at is not None:
+            name = ("again", item.concurrency_key, None)
+        elif item.kind == START:
+            name = ("start", item.concurrency_key, item.throttle_key)
         else:
-            self._drop(line)
+            name = (None, item.concurrency_key, None)
+        lane = partition.lanes.get(name)
+        if lane is None:
+            throttle = self._throttle(item) if name[0] == "start" else None
+            lane = partition.lanes[name] = Lane(partition, name, self._slot(item), throttle)
+        return lane
 
-    def _drop(self, line: Partition) -> None:
-        self._open.pop(line.name, None)
-        if self._lines.pop(line.name, None) is not None and line.slot is not None:
-            line.slot.lines -= 1
-            self._forget(line.slot)
-
-    def _forget(self, slot: Slot) -> None:
-        if not slot.used and not slot.lines:
-            self._slots.pop(slot.name, None)
-
-    def _line(self, item: Item) -> Partition:
+    def _throttle(self, item: Item) -> Gcra | None:
         function = item.function
-        if function is None or not item.calls:
-            return self._lines.setdefault(_SYSTEM, Partition(_SYSTEM, None, None))
-        throttle = function.rules.throttle if item.kind == START else None
-        name = (function.name, item.concurrency_key, None if throttle is None else f"start {item.throttle_key}")
-        line = self._lines.get(name)
-        if line is None:
-            gcra = None
-            if throttle is not None:
-                address = (function.name, item.throttle_key)
-                gcra = self._throttles.get(address)
-                if gcra is None:
-                    gcra = self._throttles[address] = throttler(throttle, self._sdk)
-            slot = self._slot(item)
-            if slot is not None:
-                slot.lines += 1
-            line = self._lines[name] = Partition(name, slot, gcra)
-        return line
+        if function is None or function.rules.throttle is None:
+            return None
+        address = (function.name, item.throttle_key)
+        gcra = self._throttles.get(address)
+        if gcra is None:
+            gcra = self._throttles[address] = throttler(function.rules.throttle, self._sdk)
+        return gcra
 
     def _slot(self, item: Item) -> Slot | None:
         function = item.function
-        concurrency = None if function is None else function.rules.concurrency
-        if function is None or concurrency is None:
+        if function is None or item.kind in _SYSTEM:
             return None
-        name = (function.name if concurrency.scope == "fn" else concurrency.scope, item.concurrency_key)
+        concurrency = function.rules.concurrency
+        if concurrency is None or (item.kind == DEBOUNCE and concurrency.key is not None):
+            return None
+        name = (_scope(function, concurrency), item.concurrency_key)
         slot = self._slots.get(name)
         if slot is None:
-            slot = self._slots[name] = Slot(name, concurrency.limit)
+            custom = concurrency.key is not None or concurrency.scope != "fn"
+            slot = self._slots[name] = Slot(concurrency.limit, custom=custom)
         return slot
 
 
-_SYSTEM: Name = ("", None, None)
+_SYSTEM = frozenset((CANCEL, BATCH))
+"""Kinds of items that have queues of the system's own; all others stand in their function's."""
+
+
+def _name(item: Item) -> str:
+    if item.function is None or item.kind == CANCEL:
+        return ":cancel"
+    return f":batch {item.function.name}" if item.kind == BATCH else item.function.name
+
+
+def _scope(function: Function, concurrency: Concurrency) -> str:
+    return function.name if concurrency.scope == "fn" else concurrency.scope
+
+
+def _next(lane: Lane, until: int, heads: list[tuple[Entry, Lane]], *, push: bool = False) -> None:
+    head = lane.head()
+    if head is not None and head[0] <= until:
+        if push:
+            heappush(heads, (head, lane))
+        else:
+            heads.append((head, lane))
+
+
+def _current(entry: Entry) -> bool:
+    """Whether an entry still stands for its item."""
+    item = entry[3]
+    return item.state == "queued" and item.sequence == entry[2]

@@ -25,6 +25,11 @@ INVOKE_FUNCTION: Final = "InvokeFunction"
 RUN_COMPLETE: Final = "RunComplete"
 
 
+MOST_SHOWN: Final = 100
+"""Finished steps that a line of a record names; of more it names the first and the last, and counts the others."""
+_ENDS: Final = 20
+
+
 @dataclass(slots=True)
 class Memo:
     """A finished step's entry in `steps`."""
@@ -137,13 +142,23 @@ class Request:
     @property
     def line(self) -> str:
         """As a record shows it."""
-        memo = ", ".join(self.steps[step].shown for step in self.stack)
+        stack = self.stack
+        if len(stack) > MOST_SHOWN:
+            first, last = (
+                ", ".join(self.steps[step].shown for step in part) for part in (stack[:_ENDS], stack[-_ENDS:])
+            )
+            memo = f"{first}, … {len(stack) - 2 * _ENDS} more …, {last}"
+        else:
+            memo = self._shown(stack)
         text = f"POST {self.step_name or 'step'} attempt={self.attempt} memo=[{memo}]"
         if self.generation > self.attempt + 1:
             text += f" generation={self.generation}"
         if self.plan_only and self.step is None:
             text += " plan-only"
         return f"{text} use-api" if self.use_api else text
+
+    def _shown(self, stack: Sequence[str]) -> str:
+        return ", ".join(self.steps[step].shown for step in stack)
 
 
 @dataclass(slots=True)
@@ -192,7 +207,7 @@ def shown(ops: Sequence[Op], now: int) -> str:
 def _text(op: Op, now: int) -> str:
     match op.opts:
         case SleepOpts():
-            return f"{op.code} {op.name} {format_duration(op.opts.wait(now))}"
+            return f"{op.code} {op.name} {op.opts.wait(now) // SECOND}s"
         case WaitOpts():
             return f"{op.code} {op.name} {op.opts.event} {format_duration(op.opts.timeout)}"
         case InvokeOpts(function=function, timeout=None):

@@ -152,8 +152,8 @@ class PythonSdk(InngestSdk):
         return (yield from self._group(branches, race=self._mode == "race"))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Python has no way to go on with the first: all are awaited, in mode race."""
-        yield from self._group(branches, race=True)
+        """Python has no way to go on with the first: all are awaited, in mode race unless that is left out."""
+        yield from self._group(branches, race=self._mode != "plain")
         return 0
 
     def _group(self, branches: Sequence[Coroutine], *, race: bool) -> Coroutine:
@@ -186,6 +186,8 @@ class PythonInvocation(Invocation):
         self._go_on(None)
 
     def _go_on(self, value: object) -> None:
+        if self.over:
+            return
         try:
             wanted: Any = self._code.send(value)
         except StopIteration:

@@ -1,9 +1,9 @@
-"""The queue: items that wait for their time, in partitions when it is near, leased while they are worked on (§10).
+"""The queue: items in their partitions, leased while they are worked on (§10).
 
-    enqueue ──▶ waiting ──(due within 2 s)──▶ ready, by score ──lease──▶ leased ──dequeue──▶ gone
-                   ▲                                                       │
-                   ├───────────────── requeue: a retry ────────────────────┤
-                   └───────────────── scavenger: the lease has ended ──────┘
+    enqueue ──▶ queued, by score ──(a scan, capacity)──▶ leased ──dequeue──▶ gone
+                   ▲                                       │
+                   ├───────────────── requeue: a retry ────┤
+                   └───────────────── scavenger: the lease has ended
 
 All of it is in Redis. It knows neither the time nor luck: whoever scans or enqueues hands them in.
 """
@@ -22,17 +22,18 @@ from durascope.simulators.inngest.settings import TIMES
 class Queue:
     """Items by job id."""
 
-    def __init__(self, sdk: Sdk) -> None:
+    def __init__(self, sdk: Sdk, phase: int) -> None:
         self.items: dict[str, Item] = {}
         self.poller: Callable[[int], None] | None = None
         """Who scans it, told when a scan is worth while: the model's short cut for a scan at every tick."""
         self._of_run: dict[str, dict[str, Item | None]] = {}
         """By run and job: the items, None for one that is gone. A job is enqueued once."""
-        self._waiting: list[tuple[int, int, Item]] = []
-        self._partitions = Partitions(sdk)
+        self._coming: list[tuple[int, int, Item]] = []
+        """Items on their way into the queue: starts that the scheduler has not got ready yet."""
+        self._partitions = Partitions(sdk, phase)
         self._sequence = 0
 
-    def enqueue(self, item: Item) -> bool:
+    def enqueue(self, item: Item, now: int) -> bool:
         """Takes an item; False where its job id is known."""
         job = item.job
         if item.run is None:
@@ -48,23 +49,26 @@ class Queue:
             else:
                 jobs[job] = item
         self.items[job] = item
-        self._wait(item)
+        if item.found_at > now:
+            self._number(item)
+            heappush(self._coming, (item.found_at, item.sequence, item))
+            self._worth_a_scan(item.found_at)
+        else:
+            self._queue(item)
         return True
 
-    def requeue(self, item: Item, due: int, found_at: int) -> None:
-        """Puts a leased item back; one that is gone stays gone."""
+    def requeue(self, item: Item, due: int) -> None:
+        """Puts a leased item back, at its due time; one that is gone stays gone."""
         if item.state != "gone":
             item.due = due
-            item.found_at = found_at
-            self._wait(item)
+            item.score = due // 1_000
+            self._queue(item)
 
     def reschedule(self, item: Item, due: int) -> bool:
         """Moves the time of an item that nobody works on yet."""
-        if item.state != "waiting":
+        if item.state != "queued":
             return False
-        item.due = due
-        item.found_at = due - TIMES.lookahead
-        self._wait(item)
+        self.requeue(item, due)
         return True
 
     def dequeue(self, item: Item) -> None:
@@ -75,6 +79,8 @@ class Queue:
         del self.items[item.job]
         if item.run is not None:
             self._of_run[item.run.name][item.job] = None
+        if self._partitions.left(item):
+            self._worth_a_scan(0)
 
     def dequeue_run(self, run: str) -> None:
         """Drops everything of a run that is over."""
@@ -82,30 +88,30 @@ class Queue:
             if item is not None:
                 item.state = "gone"
                 del self.items[item.job]
+                if self._partitions.left(item):
+                    self._worth_a_scan(0)
 
     # ---- scanning ------------------------------------------------------------------------------------------
 
     def worth_scanning_at(self) -> int | None:
-        """When a scan finds something: 0 at once, None never."""
-        if self._partitions.any_open:
-            return 0
-        waiting = self._waiting
-        while waiting and not self._current(waiting[0]):
-            heappop(waiting)
-        times = [waiting[0][0]] if waiting else []
-        if self._partitions.throttled_until is not None:
-            times.append(self._partitions.throttled_until)
-        return min(times) if times else None
+        """When a scan may find something; None never."""
+        at = self._partitions.worth_scanning_at()
+        coming = self._coming
+        while coming and coming[0][2].state != "new":
+            heappop(coming)
+        if coming and (at is None or coming[0][0] < at):
+            at = coming[0][0]
+        return at
 
     def lease(self, now: int, most: int) -> list[Item]:
         """A scan: leases what may go now, for 30 s."""
-        partitions, waiting = self._partitions, self._waiting
-        while waiting and waiting[0][0] <= now:
-            entry = heappop(waiting)
-            if self._current(entry):
-                partitions.add(entry[2])
-        partitions.unthrottle(now)
-        leased = partitions.take(now, most)
+        coming = self._coming
+        while coming and coming[0][0] <= now:
+            item = heappop(coming)[2]
+            if item.state == "new":
+                item.state = "queued"
+                self._partitions.add(item)
+        leased = self._partitions.take(now, most)
         for item in leased:
             item.state = "leased"
             item.generation += 1
@@ -115,23 +121,21 @@ class Queue:
 
     def release(self, item: Item) -> None:
         """Its worker is free again, and so is its slot of the function's concurrency."""
-        if self._partitions.release(item) and self.poller is not None:
-            self.poller(0)
+        self._partitions.release(item)
 
     def leased(self) -> list[Item]:
         """What somebody is working on, or was when he died."""
         return [item for item in self.items.values() if item.state == "leased"]
 
-    def _wait(self, item: Item) -> None:
-        item.state = "waiting"
+    def _queue(self, item: Item) -> None:
+        item.state = "queued"
+        self._number(item)
+        self._worth_a_scan(self._partitions.add(item))
+
+    def _number(self, item: Item) -> None:
         self._sequence += 1
         item.sequence = self._sequence
-        heappush(self._waiting, (item.found_at, item.sequence, item))
-        if self.poller is not None:
-            self.poller(item.found_at)
 
-    @staticmethod
-    def _current(entry: tuple[int, int, Item]) -> bool:
-        """Whether an entry of the waiting list still stands for its item."""
-        item = entry[2]
-        return item.state == "waiting" and item.sequence == entry[1]
+    def _worth_a_scan(self, at: int) -> None:
+        if self.poller is not None:
+            self.poller(at)

@@ -30,13 +30,24 @@ class Resumer:
     def by_event(self, event: Event) -> None:
         """Ends every wait, and cancels every run, that the event matches (handlePause)."""
         engine = self.engine
-        for pause in engine.redis.pauses.matching(event):
+        for pause in self._in_some_order(event):
             if event.at < pause.created_at or engine.world.now > pause.expires:
                 continue
             if pause.cancel:
                 engine.finalizer.cancel(pause.run.name)
             else:
                 self._resume(pause, _memo_of(pause, event.data, event.size()), f"resumed by {event.name}", "event")
+
+    def _in_some_order(self, event: Event) -> list[Pause]:
+        """The pauses that an event ends: those of one run side by side, so that which comes first is random."""
+        pauses = list(self.engine.redis.pauses.matching(event))
+        if len({pause.run.name for pause in pauses}) == len(pauses):
+            return pauses
+        of_run: dict[str, list[Pause]] = {}
+        for pause in pauses:
+            of_run.setdefault(pause.run.name, []).append(pause)
+        order = self.engine.world.luck.order
+        return [pause for run, each in of_run.items() for pause in order(each, "pauses", run, event.number)]
 
     def invoked(self, correlation: str, outcome: Memo) -> None:
         """An invoked function is over: its caller goes on."""

@@ -34,6 +34,8 @@ class EventApi(Component):
         engine, world = self.engine, self.world
         for event in events:
             event.at = world.now
+            if event.start is not None:
+                engine.in_stream[event.start.name] = None
             if world.full:
                 world.emit(self.name, _EVENT_RECEIVED, event.start or event.parent, detail=event.name)
             else:

@@ -41,6 +41,8 @@ class Scheduler:
 
     def trigger(self, function: Function, event: Event) -> None:
         """An event has matched a function."""
+        if event.start is not None:
+            self.engine.in_stream.pop(event.start.name, None)
         rules = function.rules
         if rules.rate_limit is None or not self._rate_limited(function, rules.rate_limit, event):
             if rules.debounce is not None:
@@ -65,6 +67,8 @@ class Scheduler:
         redis, now = self.engine.redis, self.world.now
         address = (function.name, key_of(debounce.key, event.data))
         entry = redis.debounces.get(address)
+        if entry is not None and now < entry.joins_until and entry.event.time > event.time:
+            return  # out of order: the later event stays
         if entry is not None and now < entry.joins_until:
             wait = debounce.period // _SECOND * _SECOND
             if entry.latest is not None and now + wait > entry.latest:

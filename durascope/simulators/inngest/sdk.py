@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Parallel, Patched, Set, Step, WaitFor
+from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Parallel, Patched, Race, Set, Step, WaitFor
 from durascope.simulators.inngest.protocol import InvokeOpts, WaitOpts
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.program import Coroutine, Loop, Sdk
@@ -24,7 +24,7 @@ class Variables(Sdk):
 
     def before_step(self, step: Step) -> None:
         """Remembers the parallel mode of the group that is about to begin."""
-        self._mode = step.mode if type(step) is Parallel else "wait"
+        self._mode = step.mode if isinstance(step, Parallel | Race) else "wait"
 
     def state(self, step: Get | Set | Clear) -> Coroutine:
         """A variable of the function: it lasts as long as the run."""

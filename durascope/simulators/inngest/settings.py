@@ -22,12 +22,16 @@ class Times(SimpleNamespace):
     """Durations in microseconds, named as in the `times` table."""
 
     lookahead: int
+    partition_lookahead: int
+    limit_requeue: int
+    capacity_idempotency: int
     lease: int
     lease_extension: int
     scavenge: int
     request: int
     connect_lease: int
     dial: int
+    redial: int
     year: int
     idempotency: int
     debounce_buffer: int
@@ -45,6 +49,7 @@ class Numbers(SimpleNamespace):
 
     checkpoint_tries: int
     queue_workers: int
+    workers_free: int
     late_ticks: float
     step_output: int
     request_body: int
@@ -58,5 +63,7 @@ class Numbers(SimpleNamespace):
 
 TIMES: Final = Times(**{name: parse_duration(entry["value"]) for name, entry in _tables()["times"].items()})
 NUMBERS: Final = Numbers(**{name: entry["value"] for name, entry in _tables()["numbers"].items()})
+REDIAL: Final[tuple[int, ...]] = tuple(parse_duration(each) for each in _tables()["redial"]["value"])
+"""The waits of the TypeScript SDK before it dials the gateway again, in microseconds; the last one repeats."""
 BACKOFF: Final[tuple[int, ...]] = tuple(parse_duration(each) for each in _tables()["backoff"]["value"])
 """The waits after attempt 0, 1, 2, …, without their jitter, in microseconds; the last one repeats."""

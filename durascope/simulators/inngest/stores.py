@@ -36,26 +36,29 @@ class DebounceEntry:
 class BatchEntry:
     """Events that are to start one run."""
 
-    job: str
     events: list[Event] = field(default_factory=list[Event])
 
 
 class Redis(Component):
     """Queue, run state, pauses, and what flow control remembers."""
 
-    def __init__(self, world: World, sdk: Sdk) -> None:
+    def __init__(self, world: World, sdk: Sdk, phase: int) -> None:
         self._sdk: Sdk = sdk
+        self._phase = phase
         super().__init__(world, "redis")
 
     def reset(self) -> None:
         self.state = StateStore()
-        self.queue = Queue(self._sdk)
+        self.queue = Queue(self._sdk, self._phase)
         self.pauses = PauseStore()
         self.rate_limits: dict[tuple[str, str | None], Gcra] = {}
         self.singletons: dict[tuple[str, str | None], str] = {}
         """The run that holds each lock."""
         self.debounces: dict[tuple[str, str | None], DebounceEntry] = {}
-        self.batches: dict[tuple[str, str | None], BatchEntry] = {}
+        self.batches: dict[str, BatchEntry] = {}
+        """By job: all that have not started."""
+        self.filling: dict[tuple[str, str | None], str] = {}
+        """The job of the batch that takes events, by function and key."""
         self.numbers = 0
         """Batches and debounces made so far."""
 

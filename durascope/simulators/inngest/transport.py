@@ -70,10 +70,17 @@ class Gateway(Component):
         self.engine = engine
         super().__init__(engine.world, "gateway")
 
+    def reset(self) -> None:
+        self.workers: dict[FunctionHost, Connection] = {}
+        """Whose connection it has."""
+
     def forward(self, executor: Executor, dispatch: Dispatch, host: FunctionHost) -> None:
         """A worker that dies is not noticed before its lease on the request has ended (§5, 2 min and a grace)."""
         exchange, now = dispatch.exchange, self.world.now
         assert exchange is not None
+        if host not in self.workers:
+            self.engine.network.send(self, executor, self.engine.delay("http"), dispatch.refused, what="no worker")
+            return
         network, delay = self.engine.network, self.engine.delay("http")
 
         def accepted(connection: Connection) -> None:

@@ -114,8 +114,9 @@ class TypeScriptSdk(InngestSdk):
         return (yield from _all(self, [self.loop.task(self._within(branch, race=race)) for branch in branches]))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Promise.race in `group.parallel`: the first that settles decides, the others go on unheard."""
-        index, tasks = yield from first(self.loop, [self._within(branch, race=True) for branch in branches])
+        """Promise.race, in `group.parallel` unless it is plain: the first that settles decides, the others go on."""
+        race = self._race or self._mode != "plain"
+        index, tasks = yield from first(self.loop, [self._within(branch, race=race) for branch in branches])
         if tasks[index].exception is not None:
             raise tasks[index].exception
         return index

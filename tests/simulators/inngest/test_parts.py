@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from durascope.models.flow import Flow
+from durascope.models.units import SECOND
 from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.flow import Gcra
-from durascope.simulators.inngest.protocol import STEP_PLANNED, STEP_RUN, Answer, Op, done
+from durascope.simulators.inngest.functions import Function, Rules
+from durascope.simulators.inngest.protocol import STEP_PLANNED, STEP_RUN, Answer, Op, Request, done
+from durascope.simulators.inngest.retries import retry_after
+from durascope.simulators.inngest.state import RunState
+from durascope.simulators.kernel.runs import RunInfo
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -56,3 +62,39 @@ def test_a_result_is_wrapped_and_hashed_as_it_travels() -> None:
     assert op.hashed == "03e989b5c1a4a558648abda9476182c29d310212"
     assert op.memo is not None
     assert op.memo.size == len('{"data":') + 36 + 1
+
+
+@pytest.mark.parametrize(("asked", "given"), [(10_000, SECOND), (3 * SECOND, 3 * SECOND), (48 * HOUR, 24 * HOUR)])
+def test_retry_after_lies_between_a_second_and_a_day(asked: int, given: int) -> None:
+    assert retry_after(0, asked, whole_seconds=False) == given
+
+
+def test_seconds_of_retry_after_count_from_the_second_that_is_running() -> None:
+    assert retry_after(1_700_000, 3 * SECOND, whole_seconds=True) == 4 * SECOND
+
+
+def test_the_first_result_of_a_step_is_kept() -> None:
+    order = Function("order", "order", "function", "order", None, None, 5, Flow(), Rules.of(Flow()), (), None)
+    state = RunState(RunInfo("run 1", "order", 1, None, {}, "run 1"), order, (), 0)
+    first, second = done("a", {"n": 1}, 10), done("a", {"n": 2}, 10)
+    assert state.save("a", first)
+    assert not state.save("a", second)
+    assert state.steps["a"] is first
+    assert state.stack == ["a"]
+    assert state.save("a", first)
+
+
+def test_a_finished_step_leaves_what_its_group_waits_for() -> None:
+    order = Function("order", "order", "function", "order", None, None, 5, Flow(), Rules.of(Flow()), (), None)
+    state = RunState(RunInfo("run 1", "order", 1, None, {}, "run 1"), order, (), 0)
+    state.pending = {"a": None, "b": None}
+    state.save("b", done("b", {}, 10))
+    assert list(state.pending) == ["a"]
+
+
+def test_a_long_memo_is_shown_by_its_ends() -> None:
+    names = [f"s{n}" for n in range(300)]
+    steps = {name: done(name, {}, 2) for name in names}
+    request = Request(None, "f", None, None, 0, 5, 1, "job", steps, tuple(names), 300, False, False, 0, 0)
+    assert "s19, … 260 more …, s280" in request.line
+    assert len(request.line) < 400

@@ -1,0 +1,58 @@
+"""A connected worker: the SDK's WebSocket to the gateway, and how it is dialled again (inngest.md §11).
+
+dialling ──accepted──▶ connected ──lost──▶ dialling
+    └── refused: after a while again; Python's SDK gives up after the fifth time, and its process exits
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from durascope.simulators.inngest.settings import REDIAL, TIMES
+from durascope.simulators.kernel.network import Connection
+
+if TYPE_CHECKING:
+    from durascope.simulators.inngest.host import FunctionHost
+    from durascope.simulators.inngest.transport import Gateway
+
+GIVES_UP: Final = 5
+"""Dials in a row after which the Python SDK gives up (inngest-py, connect/_internal)."""
+
+
+class Worker:
+    """One process's connection."""
+
+    def __init__(self, host: FunctionHost, gateway: Gateway) -> None:
+        self._host = host
+        self._gateway = gateway
+        self._refused = 0
+
+    def dial(self) -> None:
+        engine = self._host.engine
+        connection = engine.network.connect(
+            self._host, self._gateway, engine.delay("http"), self._accepted, on_refused=self._again, what="connect"
+        )
+        connection.on_lost[self._host] = self._lost
+
+    def _accepted(self, connection: Connection) -> None:
+        """At the gateway."""
+        self._refused = 0
+        self._gateway.workers[self._host] = connection
+        connection.on_lost[self._gateway] = self._gone
+
+    def _gone(self) -> None:
+        self._gateway.workers.pop(self._host, None)
+
+    def _lost(self) -> None:
+        self._refused = 0
+        self.dial()
+
+    def _again(self) -> None:
+        host = self._host
+        self._refused += 1
+        if host.engine.sdk == "typescript":
+            host.after(REDIAL[min(self._refused, len(REDIAL)) - 1], self.dial)
+        elif self._refused < GIVES_UP:
+            host.after(TIMES.redial, self.dial)
+        else:
+            host.crash()  # the SDK's error ends the process
