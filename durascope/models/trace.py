@@ -171,6 +171,8 @@ class Trace:
     """What else the engine's conformance cases compare (attempts, replayed, lasts, …), in their form."""
     notes: Sequence[str] = ()
     """What the engine lacks for this scenario, and what a user would do instead."""
+    struck: Sequence[int] = ()
+    """The scenario's faults that have struck, by their place in it (from 0), in the order in which they did."""
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""

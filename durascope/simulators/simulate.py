@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Final
 
 from durascope import __version__
+from durascope.models.faults import follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.engine import Engine
-from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
+from durascope.simulators.kernel.faults import FaultInjector, Moments
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
@@ -47,7 +48,6 @@ def simulate(
     engine_luck: Luck | None = None,
     full: bool | None = None,
     records: bool | None = None,
-    crash_points: Iterable[CrashPoint] = (),
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
@@ -55,21 +55,18 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs. `crash_points` are crashes after events of the trace, beside the scenario's faults (only
-    with `full`). The same arguments give the same trace, byte for byte.
+    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. The same arguments give
+    the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
-    full = few if full is None else full
+    full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
     world = World(seed, full=full, engine_luck=engine_luck)
     world.most_runs = MOST_RUNS + MOST_RUNS_EACH * scenario.workload.runs
     built = model(engine)(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)
     moments = world.moments or Moments(world)
-    injector = FaultInjector(world, scenario, built, moments)
-    injector.arm()
-    for point in crash_points:
-        injector.arm_point(point)
+    FaultInjector(world, scenario, built, moments).arm()
     WorkloadDriver(world, scenario, built, moments).arm()
     with _seldom_collected():
         world.run()
@@ -92,6 +89,7 @@ def simulate(
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
         notes=findings.notes,
+        struck=world.struck,
     )
 
 

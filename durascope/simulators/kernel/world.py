@@ -17,6 +17,7 @@ from durascope.simulators.kernel.runs import RunInfo
 if TYPE_CHECKING:
     from durascope.simulators.kernel.component import Component
     from durascope.simulators.kernel.faults import Moments
+    from durascope.simulators.kernel.points import Points
 
 HORIZON_US: Final = 400 * 86_400 * 1_000_000
 """No simulation goes on for longer than this (400 days): what has not ended by then never will."""
@@ -105,9 +106,9 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env",
-        "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder",
-        "running",
+        "_ahead", "_hopeless", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env", "full",
+        "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "points", "queue", "recorder",
+        "running", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
@@ -136,7 +137,10 @@ class World:
         """The simulation stops when more runs than this have begun: a workflow that starts itself never ends."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
-        self._points: dict[int, Callable[[], Any]] = {}
+        self.points: Points | None = None
+        """What waits for events of the trace by their numbers (only where all are kept); None: nothing."""
+        self.struck: tuple[int, ...] = ()
+        """The scenario's faults that have struck, by their place in it, in order."""
         self.idle = 0
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
         self._void = 0
@@ -187,14 +191,15 @@ class World:
         self.idle -= self._void
         self._void = 0
 
-    def after_event(self, number: int, fn: Callable[[], Any]) -> None:
-        """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
-        anything else. What a piece of code does in one instant is one transaction, which a crash cannot cut in two.
-        """
-        self._points[number] = fn
-
-    def _interrupt(self, fn: Callable[[], Any]) -> None:
+    def interrupt(self, fn: Callable[[], Any]) -> None:
+        """Calls `fn()` when the code that is running has ended, before anything else."""
         heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
+
+    def cut(self) -> None:
+        """Here one transaction of a `transactional` component has ended and nothing else has begun: a crash after an
+        event of that transaction strikes now. Raises `Killed`."""
+        if self.points is not None:
+            self.points.strike()
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
@@ -259,6 +264,10 @@ class World:
 
     def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Runs code of a living component that nobody else's code has called."""
+        if self.points is not None and self.points.due:
+            self.points.strike()
+            if not owner.alive:
+                return
         if owner.hung is not None:
             owner.hung.append((fn, args))
             return
@@ -284,9 +293,12 @@ class World:
         attempt: int | None = None,
         detail: object = None,
     ) -> None:
+        points = self.points
+        if points is not None and points.due:
+            points.next_comes()
         number = self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
-        if self._points and number in self._points:
-            self._interrupt(self._points.pop(number))
+        if points is not None and number is not None:
+            points.passed(number, kind)
 
     def _count(
         self,
@@ -316,6 +328,8 @@ class World:
             self.give_up(run)
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
+        if self.points is not None:
+            self.points.strike()
 
     def mark(self, event: str, run: RunInfo) -> None:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""

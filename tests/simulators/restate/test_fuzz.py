@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
+from durascope.models.faults import Crash
+from durascope.models.workload import Trigger
 from durascope.simulators.simulate import simulate
 
 ANY_SIZE = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
+from durascope.models.faults import Crash
+from durascope.models.workload import Trigger
 from durascope.simulators.simulate import simulate
 
 NAMES = ("a", "b", "c", "d")
