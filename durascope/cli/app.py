@@ -37,6 +37,7 @@ COMMANDS: Final = (
     "export",
     "verify",
     "sweep",
+    "diff",
     "check",
     "list",
     "show",

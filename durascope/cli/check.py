@@ -45,13 +45,15 @@ def _notes(target: str, engines: list[str]) -> list[dict[str, str]]:
     from durascope.models.cases import Case
     from durascope.models.engines import notes
     from durascope.models.loading import load, scenario_in
+    from durascope.models.unmodelled import unmodelled
 
     loaded = load(target)
     wanted = [loaded.engine] if isinstance(loaded, Case) else engines
+    scenario = scenario_in(loaded)
     return [
         {"engine": note.engine, "what": note.what, "instead": note.instead}
         for each in wanted
-        for note in notes(scenario_in(loaded), each)
+        for note in (*notes(scenario, each), *unmodelled(scenario, each))
     ]
 
 

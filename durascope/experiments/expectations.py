@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from durascope.experiments.metrics import durations, percentile
-from durascope.models.scenario import Count, Scenario
-from durascope.models.trace import Kind, Trace
+from durascope.models.phrases import must_strike
+from durascope.models.scenario import Count, Expect, Scenario
+from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.units import format_duration
 
 
@@ -27,33 +28,68 @@ def verdicts(scenario: Scenario, trace: Trace) -> list[Verdict]:
         *_effects(scenario, trace),
         *_latency(scenario, trace),
         *_one_at_a_time(scenario, trace),
+        *_unconsumed(scenario, trace),
+        *_struck(scenario, trace),
     ]
 
 
 def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
-    total = len(trace.runs)
+    completed = scenario.expect.completed
+    for workflow, share in completed.items() if isinstance(completed, dict) else ():
+        yield _share(f"completed {workflow}", share, [run for run in trace.runs if run.workflow == workflow])
     for status in ("completed", "failed", "cancelled"):
         share = getattr(scenario.expect, status)
-        if share is not None:
-            count = sum(1 for run in trace.runs if run.status == status)
-            found = count / total if total else 0.0
-            held = found >= share if status == "completed" else found <= share
-            bound = "at least" if status == "completed" else "at most"
-            yield Verdict(f"{status}: {bound} {share:.4%}".replace(".0000", ""), held, f"{found:.1%}")
+        if isinstance(share, float):
+            yield _share(status, share, trace.started)
+
+
+def _share(what: str, share: float, runs: Sequence[RunSummary]) -> Verdict:
+    """`what`: a status, and the workflow if it is only of one."""
+    status = what.split(maxsplit=1)[0]
+    found = sum(1 for run in runs if run.status == status) / len(runs) if runs else 0.0
+    held = found >= share if status == "completed" else found <= share
+    bound = "at least" if status == "completed" else "at most"
+    return Verdict(f"{what}: {bound} {share:.4%}".replace(".0000", ""), held, f"{found:.1%}")
+
+
+def _unconsumed(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    wanted = scenario.expect.unconsumed
+    if wanted is None:
+        return
+    low, high = _limits(wanted)
+    expected = f"unconsumed messages: {_bounds(low, high)}"
+    if trace.unconsumed is None:
+        yield Verdict(expected, False, "not known on this engine")
+        return
+    count = len(trace.unconsumed)
+    yield Verdict(expected, (low is None or count >= low) and (high is None or count <= high), str(count))
 
 
 def _effects(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
     for step, wanted in scenario.expect.effects.items():
-        homes = {name for name, run in scenario.runs() if run.run == step}
+        homes = {name for name, run in scenario.runs() if step in (run.run, run.effect)}
         runs = sum(1 for run in trace.runs if run.workflow in homes)
-        counts = dict(trace.effect_counts.get(step, {}))
+        effect = next((run.effect for _, run in scenario.runs() if run.run == step and run.effect), step)
+        counts = dict(trace.effect_counts.get(effect, {}))
         none = runs - sum(counts.values())
         if none > 0:
             counts[0] = none
-        low, high = (wanted.at_least, wanted.at_most) if isinstance(wanted, Count) else (wanted, wanted)
+        low, high = _limits(wanted)
         wrong = {n: c for n, c in counts.items() if (low is not None and n < low) or (high is not None and n > high)}
         found = ", ".join(f"{n} in {c} run{'s' * (c != 1)}" for n, c in sorted((wrong or counts).items())) or "no runs"
         yield Verdict(f"{step}: {_bounds(low, high)} per run", not wrong, found)
+
+
+def _struck(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    """What a fault should have shown is not shown by a run that it never struck."""
+    wanted = [number for number, fault in enumerate(scenario.faults) if must_strike(fault)]
+    if wanted and scenario.expect != Expect():
+        missed = [f"fault {number + 1} did not" for number in wanted if number not in trace.struck]
+        yield Verdict("every fault strikes", not missed, ", ".join(missed))
+
+
+def _limits(wanted: int | Count) -> tuple[int | None, int | None]:
+    return (wanted.at_least, wanted.at_most) if isinstance(wanted, Count) else (wanted, wanted)
 
 
 def _bounds(low: int | None, high: int | None) -> str:

@@ -16,8 +16,8 @@ from typing import Final
 from durascope.live.engine import LiveEngine
 from durascope.live.ledger import Report
 from durascope.live.processes import LiveProblem, Managed
-from durascope.models.changes import changed
-from durascope.models.faults import Crash, Deploy, Hang, Outage
+from durascope.models.changes import Versions
+from durascope.models.faults import Crash, Deploy, Hang, Outage, follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
@@ -38,6 +38,8 @@ def check(scenario: Scenario) -> None:
         if not isinstance(fault, Crash | Hang | Outage | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
             raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+        if follows_event(fault):
+            raise LiveProblem("a fault after an event of the model's trace can't be verified; name a step's moment")
 
 
 class Conductor:
@@ -49,7 +51,7 @@ class Conductor:
         self.world = World(engine.seed, full=False)
         """Only for its luck: the real runs get the inputs of the simulated ones."""
         self.errors: list[BaseException] = []
-        self._code = dict(scenario.workflows)
+        self._versions = Versions(dict(scenario.workflows))
         self._fired: set[int] = set()
         self._timers: list[threading.Timer] = []
         self._open = 0
@@ -226,9 +228,9 @@ class Conductor:
                 if fault.for_ < FOREVER:
                     self._later(fault.for_ / SECOND, lambda: down.remove(fault.outage))
             case Deploy():
-                self._code[fault.deploy] = changed(self._code[fault.deploy], fault.change)
+                code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND
-                self.engine.deploy(fault.deploy, self._code[fault.deploy], down_for, in_place=fault.in_place)
+                self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
 
     def _replica(self, name: str, number: int | None, doer: str | None) -> Managed:
         """The replica of that number; left out, the process that does the step whose moment it was."""

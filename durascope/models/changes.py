@@ -6,8 +6,37 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from durascope.models.scenario import Change, Workflow
+from durascope.models.scenario import Change, Deploy, Scenario, Workflow
 from durascope.models.steps import Choice, Step, Steps
+
+
+def first_names(scenario: Scenario) -> dict[tuple[str, str], str]:
+    """What steps that a deploy renames were called at first: by workflow and new name."""
+    names: dict[tuple[str, str], str] = {}
+    for deploy in (fault for fault in scenario.faults if isinstance(fault, Deploy)):
+        for change in deploy.change:
+            for old, new in (change.rename or {}).items():
+                names[deploy.deploy, new] = names.get((deploy.deploy, old), old)
+    return names
+
+
+class Versions:
+    """The code of each workflow, from deploy to deploy and back."""
+
+    def __init__(self, code: dict[str, Workflow]) -> None:
+        self.code = code
+        """The latest of each; the same mapping that the engine has."""
+        self._before: dict[str, list[Workflow]] = {}
+
+    def deploy(self, fault: Deploy) -> Workflow:
+        """The code that a deploy brings: the changed one, or the one before the latest change."""
+        before = self._before.setdefault(fault.deploy, [])
+        if not fault.rollback:
+            before.append(self.code[fault.deploy])
+            self.code[fault.deploy] = changed(self.code[fault.deploy], fault.change)
+        elif before:
+            self.code[fault.deploy] = before.pop()
+        return self.code[fault.deploy]
 
 
 def changed(workflow: Workflow, changes: Sequence[Change]) -> Workflow:

@@ -12,7 +12,7 @@ from durascope.models.problems import Problem, did_you_mean, suggestion
 from durascope.models.reachability import unreachable
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.source import Path, Value
-from durascope.models.steps import Call, Choose, Run, Send, Sleep, Start, WaitFor
+from durascope.models.steps import Awakeable, Call, Choose, Run, Send, Sleep, Start, WaitFor
 from durascope.models.workload import Trigger, WorkloadEvent
 
 _TYPO = 0.75
@@ -101,6 +101,8 @@ class _Checks:
                 if run.idempotency_key is not None:
                     values = self.names.values(written.workflow)
                     self.no_slip("field", run.idempotency_key, values, (*path, "idempotency_key"))
+            case Awakeable(awakeable=event):
+                self.known("event", event, self.names.awaited, (*path, "awakeable"))
             case Call(call=called):
                 self.known("workflow", called, self.scenario.workflows, (*path, "call"))
             case Start(start=started):
@@ -168,11 +170,18 @@ class _Checks:
         if event.query is not None:
             queries = [query for workflow in self.scenario.workflows.values() for query in workflow.queries]
             self.known("query", event.query, queries, (*path, "query"), plural="queries")
+        if event.of is not None:
+            self.known("workflow", event.of, self.scenario.workflows, (*path, "of"))
+        if event.step is not None:
+            self.known("step", event.step, self.names.labels, (*path, "step"))
         if event.from_ is not None and event.operator != "restart":
             self.wrong("bad-value", "only a restart starts from an entry", (*path, "from"), "write `operator: restart`")
         if event.to is not None:
             self.addressee(event, event.to, (*path, "to"))
         self.trigger(event.when, (*path, "when"))
+        if event.when is not None and isinstance(event.when.event, int):
+            help = "name a step and its moment"  # noqa: A001
+            self.wrong("unreachable", "only a fault can follow an event by its number", (*path, "when", "event"), help)
 
     def addressee(self, event: WorkloadEvent, to: str | int, path: Path) -> None:
         """`to`: a run's number, a key, `each`, or a share of the runs."""
@@ -203,9 +212,12 @@ class _Checks:
             self.wrong("unreachable", "no step sleeps", (*path, "event"), "name a step and its moment")
         if trigger.event == "WaitStarted" and not any(isinstance(step, WaitFor) for step in kinds):
             self.wrong("unreachable", "no step waits for an event", (*path, "event"), "name a step and its moment")
-        if trigger.step is None or not self.known("step", trigger.step, self.names.labels, (*path, "step")):
+        if trigger.step is None:
             return
-        reasons = [unreachable(trigger, step) for step in self.names.labels[trigger.step]]
+        steps = self.names.called(trigger.step)
+        if not steps and not self.known("step", trigger.step, self.names.labels, (*path, "step")):
+            return
+        reasons = [unreachable(trigger, step) for step in steps]
         if reasons and all(reasons) and reasons[0] is not None:
             field, message, help = reasons[0]  # noqa: A001
             self.wrong("unreachable", message, (*path, field), help)
@@ -228,6 +240,7 @@ class _Checks:
                     self.wrong("unreachable", f"`{first}` cannot be cut off from itself", (*path, "cut", 1))
             case Deploy() as deploy:
                 if self.known("workflow", deploy.deploy, self.scenario.workflows, (*path, "deploy")):
+                    self.rollback(deploy, path)
                     for index, change in enumerate(deploy.change):
                         self.change(deploy, change, (*path, "change", index))
             case RandomFault(random=random):
@@ -241,6 +254,13 @@ class _Checks:
             message = f"`{component}` has no replica {replica}"
             self.wrong("unreachable", message, path, f"on no engine does it have more than {most}")
 
+    def rollback(self, deploy: Deploy, path: Path) -> None:
+        """There must be something to roll back."""
+        others = [each for each in self.scenario.faults if isinstance(each, Deploy) and each.deploy == deploy.deploy]
+        if deploy.rollback and not any(not each.rollback for each in others):
+            message = f"there is no deploy of `{deploy.deploy}` to roll back"
+            self.wrong("unreachable", message, (*path, "rollback"), "add the deploy that it undoes, with its `change`")
+
     def change(self, deploy: Deploy, change: Change, path: Path) -> None:
         labels = self.names.labels_in(deploy.deploy, self.scenario)
         for old in change.rename or {}:
@@ -253,6 +273,9 @@ class _Checks:
             self.known("step", name, labels, (*path, "swap", index))
 
     def expectations(self) -> None:
+        completed = self.scenario.expect.completed
+        for name in completed if isinstance(completed, dict) else ():
+            self.known("workflow", name, self.scenario.workflows, ("expect", "completed", name), key=True)
         steps = [label for label, steps in self.names.labels.items() if any(isinstance(step, Run) for step in steps)]
         for step in self.scenario.expect.effects:
             self.known("step", step, steps, ("expect", "effects", step), key=True)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from durascope.models.fields import Flag, Model, Name, Number, Whole, by_shape, form
 from durascope.models.flow import Flow
-from durascope.models.units import Duration, DurationOrDefault, Spread
+from durascope.models.platforms import longest_request
+from durascope.models.units import Duration, DurationOrDefault, Rate, Spread
 
+DAY: Final = 86_400_000_000
 Sdk = Literal["python", "typescript", "go", "java", "kotlin", "dotnet", "php", "ruby", "rust"]
 
 
@@ -45,6 +47,10 @@ class TemporalWorker(Model):
     """Cached workflow runs; 0: every task replays."""
     slots: Whole = Field(default=100, ge=1)
     """Tasks at once."""
+    threads: Whole | None = Field(default=None, ge=1)
+    """Activities that can run at once where they block a thread each; a task beyond them holds its slot and waits."""
+    queue_rate: Rate | None = None
+    """The most activities that the server hands out of this worker's task queue in a second."""
 
 
 class TemporalDeployment(Model):
@@ -118,8 +124,17 @@ class InngestApp(Model):
     """Steps run in one request and are reported on the way; on by default in TypeScript."""
     optimize_parallelism: Flag = True
     """Discoveries of a parallel group are saved where they can be."""
+    max_duration: Duration | None = None
+    """The host kills a request that lasts longer; left out: the default of the platform."""
     transport: Literal["http", "connect"] = "http"
     """http: the engine calls the app; connect: the app holds a connection."""
+
+    @property
+    def longest_request(self) -> int | None:
+        """The longest that the host lets a request run, in microseconds; None: as long as it likes."""
+        if self.transport == "connect":
+            return self.max_duration
+        return longest_request(self.max_duration, self.platform)
 
     @property
     def checkpoints(self) -> Checkpointing | None:
@@ -159,6 +174,8 @@ class RestateServer(Model):
     """Partitions of the log."""
     protocol: Literal[6, 7] = 6
     """The version of the service protocol."""
+    concurrent_invocations: Whole = Field(default=1000, ge=1)
+    """Invocations that a node has in progress at once; one that waits for another holds its place."""
 
 
 class RestateService(Model):
@@ -178,8 +195,21 @@ class RestateService(Model):
     """Whether the stream is open both ways."""
     lazy_state: Flag = False
     """State is fetched when it is asked for."""
+    max_duration: Duration | None = None
+    """The host kills a request that lasts longer; left out: the default of the platform."""
+    idempotency_retention: Duration = DAY
+    """How long a run that has ended is known by its idempotency key."""
+    workflow_retention: Duration = DAY
+    """How long a workflow that has ended is known by its key."""
+    journal_retention: Duration = DAY
+    """How long the journal of a run that has ended is kept."""
     wait_for: Literal["awakeable", "signal"] = "awakeable"
     """What a wait is on a service or object."""
+
+    @property
+    def longest_request(self) -> int | None:
+        """The longest that the host lets an attempt run, in microseconds; None: as long as it likes."""
+        return longest_request(self.max_duration, self.platform)
 
 
 class RestateRetry(Model):

@@ -78,7 +78,10 @@ class Note:
     what: str
     """What it is and where: ``queries of fulfill-order (status)``."""
     instead: str
-    """What a user would do instead."""
+    """What a user would do instead, or what happens."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.instead}"
 
 
 def notes(scenario: Scenario, engine: str) -> tuple[Note, ...]:

@@ -15,6 +15,8 @@ from durascope.models.workload import Trigger
 class TimedFault(Model):
     """A fault that comes at a time of the clock, or counts from a moment."""
 
+    may_miss: Flag = False
+    """true: it is no failure of the scenario if its moment never comes."""
     at: Duration | None = None
     """The time of the clock; `0s`: before the first run."""
     when: Trigger | None = None
@@ -112,8 +114,16 @@ class Deploy(TimedFault):
     """The gap between old and new code; left out: none."""
     in_place: Flag = False
     """Restate: replace the code at the same address, without registering it."""
-    change: Annotated[tuple[Change, ...], BeforeValidator(_changes)]
+    change: Annotated[tuple[Change, ...], BeforeValidator(_changes)] = ()
     """What is new: one change, or a list."""
+    rollback: Flag = False
+    """The code before the latest deploy of the workflow comes back."""
+
+    @model_validator(mode="after")
+    def _one_code(self) -> Deploy:
+        if bool(self.change) == self.rollback:
+            raise Misread("a deploy brings new code, or the old back", "write either `change: …` or `rollback: true`")
+        return self
 
 
 class RandomCrash(Model):

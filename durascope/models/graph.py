@@ -22,6 +22,7 @@ import networkx as nx
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import (
+    Call,
     Choose,
     Fail,
     Finish,
@@ -76,8 +77,8 @@ def _add(graph: Graph, step: Step, node: str, loose: _Loose) -> _Loose:
     graph.add_node(node, kind=step.kind, label=step.label, step=step)
     _join(graph, loose, node)
     match step:
-        case Run():
-            return _run(graph, step, node)
+        case Run() | Call():
+            return _undoable(graph, step, node)
         case WaitFor():
             return _wait(graph, step, node)
         case Parallel() | Race():
@@ -103,7 +104,7 @@ def _add(graph: Graph, step: Step, node: str, loose: _Loose) -> _Loose:
             return [(node, {"kind": "next"})]
 
 
-def _run(graph: Graph, step: Run, node: str) -> _Loose:
+def _undoable(graph: Graph, step: Run | Call, node: str) -> _Loose:
     undo = step.undo_step
     if undo is not None:
         graph.add_node(f"{node}.undo", kind=undo.kind, label=undo.label, step=undo)

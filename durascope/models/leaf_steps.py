@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from durascope.models.fields import Flag, Name, Reference, Whole
-from durascope.models.run_step import StepModel
+from durascope.models.run_step import Run, StepModel, undo_of
 from durascope.models.units import Duration, Spread, format_duration
+
+OnClose = Literal["terminate", "cancel", "abandon"]
+"""Temporal's parent close policies."""
 
 
 class Sleep(StepModel):
@@ -35,6 +38,15 @@ class Call(StepModel):
     """The step's name."""
     timeout: Duration | None = None
     """The longest that the call may last."""
+    on_close: OnClose | None = None
+    """Temporal: what becomes of the called run when this one closes first (default: terminate)."""
+    undo: Annotated[Run | None, BeforeValidator(undo_of)] = None
+    """The step that undoes what the called run did."""
+
+    @property
+    def undo_step(self) -> Run | None:
+        """The step that undoes this one."""
+        return self.undo
 
 
 class Start(StepModel):
@@ -50,6 +62,8 @@ class Start(StepModel):
     """A delay before the start."""
     confirm: Flag = False
     """Wait until the engine has accepted it."""
+    on_close: OnClose | None = None
+    """Temporal: what becomes of the started run when this one closes first (default: abandon)."""
 
 
 class Send(StepModel):
@@ -63,6 +77,17 @@ class Send(StepModel):
     """The step's name."""
     after: Duration | None = None
     """A delay before it is sent."""
+
+
+class Awakeable(StepModel):
+    """Makes what a later `wait_for` of that name awaits, before a step hands out its id."""
+
+    awakeable: Name
+    """The event that the later `wait_for` names."""
+
+    @property
+    def label(self) -> str:
+        return f"awakeable {self.awakeable}"
 
 
 class Get(StepModel):
@@ -95,6 +120,8 @@ class Compute(StepModel):
     """How long; `0s`: a mere point in the code, for a fault to name."""
     name: Name | None = None
     """The step's name."""
+    nondeterministic: Flag = False
+    """Its value differs each time that it runs; the steps after it are other ones on a replay."""
 
     @property
     def label(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,9 @@ from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.source import Path
 from durascope.models.steps import (
+    Call,
     Choose,
+    Compute,
     ForEach,
     Get,
     Parallel,
@@ -48,6 +51,8 @@ class Names:
     """The steps that a fault or event may name, by label; those that a deploy renames also by their new one."""
     heard: tuple[str, ...]
     """The events that start a workflow, end a wait or are handled as signals."""
+    awaited: tuple[str, ...]
+    """The events that end a wait."""
     fields: tuple[str, ...]
     """The fields of inputs and events."""
     replicas: Mapping[str, int]
@@ -57,17 +62,27 @@ class Names:
     def of(cls, scenario: Scenario) -> Names:
         """The names of that scenario."""
         steps = tuple(_steps(scenario))
-        return cls(steps, _labels(scenario, steps), _heard(scenario, steps), _fields(scenario), _replicas(scenario))
+        awaited = tuple(each.step.wait_for for each in steps if isinstance(each.step, WaitFor))
+        heard, labels = _heard(scenario, awaited), _labels(scenario, steps)
+        return cls(steps, labels, heard, awaited, _fields(scenario), _replicas(scenario))
 
     def values(self, workflow: str) -> tuple[str, ...]:
         """The names that a condition in that workflow may ask for."""
         own = [written.step for written in self.steps if written.workflow == workflow]
         results = [name for step in own if isinstance(step, Run) for name in step.result or ()]
+        drawn = [step.label for step in own if isinstance(step, Compute) and step.nondeterministic]
         loops = [step.as_ for step in own if isinstance(step, Repeat | ForEach) and step.as_]
         state = [step.set for step in own if isinstance(step, Set)] + [
             step.get for step in own if isinstance(step, Get)
         ]
-        return (*results, *self.fields, *loops, *state, *ALWAYS_KNOWN)
+        return (*results, *self.fields, *loops, *drawn, *state, *ALWAYS_KNOWN)
+
+    def called(self, name: str) -> tuple[Step, ...]:
+        """The steps that may have that name in a trace: `round-3` is one of `round-{n}`."""
+        found = self.labels.get(name)
+        if found is not None:
+            return found
+        return next((steps for label, steps in self.labels.items() if "{" in label and _is_one_of(name, label)), ())
 
     def labels_in(self, workflow: str, scenario: Scenario) -> tuple[str, ...]:
         """The labels of the steps of one workflow, at any time of its life."""
@@ -76,6 +91,10 @@ class Names:
             *own,
             *(new for deploy in _deploys(scenario) if deploy.deploy == workflow for _, new in _renames(deploy)),
         )
+
+
+def _is_one_of(name: str, label: str) -> bool:
+    return re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(label)), name) is not None
 
 
 def blocks(step: Step) -> Iterator[tuple[Path, Steps]]:
@@ -96,7 +115,7 @@ def blocks(step: Step) -> Iterator[tuple[Path, Steps]]:
         case Patched():
             yield ("do",), step.do
             yield ("otherwise",), step.otherwise
-        case Run(undo=Run() as undo):
+        case Run(undo=Run() as undo) | Call(undo=Run() as undo):
             yield ("undo",), (undo,)
         case _:
             pass
@@ -146,11 +165,11 @@ def _labels(scenario: Scenario, steps: tuple[Written, ...]) -> Mapping[str, tupl
     return {label: tuple(found) for label, found in labels.items()}
 
 
-def _heard(scenario: Scenario, steps: tuple[Written, ...]) -> tuple[str, ...]:
+def _heard(scenario: Scenario, awaited: tuple[str, ...]) -> tuple[str, ...]:
     starts = [workflow.started_by for workflow in scenario.workflows.values()]
     return (
         *(start.event for start in starts if start is not None and start.event is not None),
-        *(written.step.wait_for for written in steps if isinstance(written.step, WaitFor)),
+        *awaited,
         *(signal for workflow in scenario.workflows.values() for signal in workflow.signals),
     )
 

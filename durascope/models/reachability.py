@@ -17,6 +17,7 @@ MOMENTS_OF: Final[dict[str, tuple[Moment, ...]]] = {
     "call": _WITHOUT_EFFECT,
     "sleep": _WITHOUT_EFFECT,
     "wait_for": _WITHOUT_EFFECT,
+    "awakeable": _WITHOUT_EFFECT,
     "get": _WITHOUT_EFFECT,
     "set": _WITHOUT_EFFECT,
     "clear": _WITHOUT_EFFECT,

@@ -87,7 +87,8 @@ def _fails(value: object) -> object:
     return {"times": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _undo(value: object) -> object:
+def undo_of(value: object) -> object:
+    """An `undo` is a whole step, or the name of one."""
     return {"run": value} if isinstance(value, str) else value
 
 
@@ -131,10 +132,12 @@ class Run(StepModel):
     """The step reports that it is alive."""
     cancellation: Literal["try", "wait", "abandon"] = "try"
     """Temporal: what the workflow does when the step is cancelled."""
-    undo: Annotated[Run | None, BeforeValidator(_undo)] = None
+    undo: Annotated[Run | None, BeforeValidator(undo_of)] = None
     """The step that undoes this one; its name, or a whole step."""
     idempotency_key: Name | None = None
     """The field that it hands to a service that deduplicates."""
+    effect: Name | None = None
+    """What the effect is called where it is counted; left out: by the idempotency key, else by the step's name."""
     result: dict[str, Share] | None = None
     """Named outcomes and how often each is true; usable in `when`."""
     size: Size | None = None

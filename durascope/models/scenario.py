@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import Field
+from pydantic import Discriminator, Field
 
 from durascope.models.deployments import (
     Checkpointing,
@@ -39,7 +39,7 @@ from durascope.models.faults import (
     RandomCrash,
     RandomFault,
 )
-from durascope.models.fields import Flag, Model, Name, Whole, by_shape, form
+from durascope.models.fields import Flag, Model, Name, Whole, by_shape, form, shape
 from durascope.models.flow import (
     Batch,
     Concurrency,
@@ -189,11 +189,22 @@ class LatencyLimits(Model):
     """All runs."""
 
 
+def _form_of_share(value: object) -> str:
+    return "«mapping»" if shape(value) == "«mapping»" else "«share»"
+
+
+Completed = Annotated[
+    Annotated[Share, form("share")] | Annotated[dict[Name, Share], form("mapping")],
+    Discriminator(_form_of_share),
+]
+"""A share, or one for each of several workflows."""
+
+
 class Expect(Model):
     """What must hold at the end."""
 
-    completed: Share | None = None
-    """The share of runs that complete."""
+    completed: Completed | None = None
+    """The share of the started runs that complete, at least; or by workflow, called and started ones too."""
     failed: Share | None = None
     """The share of runs that fail."""
     cancelled: Share | None = None
@@ -204,6 +215,8 @@ class Expect(Model):
     """How long runs may last."""
     one_at_a_time: Flag | None = None
     """No two runs with the same key overlapped."""
+    unconsumed: Effects | None = None
+    """Messages that an engine accepted and no code of a run handled."""
 
 
 class Scenario(Model):

@@ -18,7 +18,7 @@ from durascope.models.fields import (
     Whole,
     form,
 )
-from durascope.models.leaf_steps import Bug, Call, Clear, Compute, Fail, Finish, Get, Send, Set, Sleep, Start
+from durascope.models.leaf_steps import Awakeable, Bug, Call, Clear, Compute, Fail, Finish, Get, Send, Set, Sleep, Start
 from durascope.models.run_step import Fails, Heartbeat, Retry, Run, StepModel
 from durascope.models.units import (
     Duration,
@@ -27,6 +27,7 @@ from durascope.models.units import (
 
 __all__ = [
     "STEP_KINDS",
+    "Awakeable",
     "Branch",
     "Bug",
     "Call",
@@ -104,6 +105,8 @@ class Race(StepModel):
 
     race: Annotated[tuple[Branch, ...], Field(min_length=1)]
     """The branches: each a step or a list of steps."""
+    mode: Literal["first", "plain"] = "first"
+    """Inngest: `plain` is a race without `group.parallel`'s race mode, which goes on once all branches have ended."""
 
     @property
     def label(self) -> str:
@@ -212,7 +215,7 @@ STEP_KINDS: Final[dict[str, type[StepModel]]] = {
     next(iter(model.model_fields)): model
     for model in (
         Run, Sleep, WaitFor, Parallel, Race, Repeat, ForEach, Choose, Call, Start, Send,
-        Get, Set, Clear, Compute, Patched, Fail, Bug, Finish,
+        Awakeable, Get, Set, Clear, Compute, Patched, Fail, Bug, Finish,
     )
 }  # fmt: skip
 
@@ -244,6 +247,7 @@ Step = Annotated[
     | Annotated[Call, form("call")]
     | Annotated[Start, form("start")]
     | Annotated[Send, form("send")]
+    | Annotated[Awakeable, form("awakeable")]
     | Annotated[Get, form("get")]
     | Annotated[Set, form("set")]
     | Annotated[Clear, form("clear")]
@@ -275,7 +279,7 @@ def walk(steps: Steps) -> Iterator[Step]:
     """Every step of a program in the order in which they are written: outer before inner, undo after its step."""
     for step in steps:
         yield step
-        if isinstance(step, Run) and step.undo_step is not None:
+        if isinstance(step, Run | Call) and step.undo_step is not None:
             yield step.undo_step
         for block in step.blocks():
             yield from walk(block)

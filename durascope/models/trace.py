@@ -123,6 +123,8 @@ class Effect:
     """The service knew the key: the call had no second effect."""
     price: float = 0.0
     """USD."""
+    again: bool = False
+    """It had happened before: a duplicate. Which effects are the same is in the scenario language, "steps"."""
 
 
 STATUSES: Final = (
@@ -142,6 +144,34 @@ class RunSummary:
     ended_at: int | None
     status: str
     key: str | None = None
+    parent: str | None = None
+    """The run that has called or started it; None: it was started from outside."""
+
+
+class Unended(NamedTuple):
+    """Why a run has not ended when the simulation is over: facts, of which `sentence` makes one sentence."""
+
+    run: str
+    status: str
+    """running · paused · lost"""
+    waits_for: str
+    """What would have to come: `event go`, `the key k1`, `attempt 4 of charge`, …"""
+    since: int
+    """Microseconds since the start of the simulation."""
+    held_by: str | None = None
+    """Who has what it waits for: `run 2, which is paused`."""
+    freed_by: str | None = None
+    """What would let it go on: `resume run 2`, `send go`."""
+    deadlock: tuple[str, ...] = ()
+    """The runs that wait for each other in a circle, this one first; empty: there is none."""
+
+
+class Unconsumed(NamedTuple):
+    """A message that the engine has accepted and no code of the run has handled."""
+
+    at: int
+    run: str | None
+    event: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +202,16 @@ class Trace:
     notes: Sequence[str] = ()
     """What the engine lacks for this scenario, and what a user would do instead."""
     struck: Sequence[int] = ()
-    """The scenario's faults that have struck, by their place in it (from 0), in the order in which they did."""
+    """The scenario's faults that have struck while a run was open or to come: their places in it, from 0, in order."""
+    unended: Sequence[Unended] = ()
+    """Why each run that has not ended has not."""
+    unconsumed: Sequence[Unconsumed] | None = None
+    """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
+
+    @property
+    def started(self) -> list[RunSummary]:
+        """The runs that were started from outside: not what other runs have called or started."""
+        return [run for run in self.runs if run.parent is None]
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""

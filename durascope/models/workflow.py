@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, model_validator
 
 from durascope.models.conditions import Condition
 from durascope.models.fields import Flag, Model, Name, Number, Scalar, Whole, form, shape
+from durascope.models.flow import Flow
 from durascope.models.run_step import Retry
 from durascope.models.steps import Step, Steps, walk
 from durascope.models.units import Duration, Misread, Share
@@ -128,6 +129,14 @@ class Workflow(Model):
     """Retries of the whole workflow; default: none."""
     run_timeout: Duration | None = None
     """The longest that a run may last."""
+    flow: Flow | None = None
+    """Inngest: flow control of this function, instead of the deployment's."""
+    retries: Whole | None = Field(default=None, ge=0, le=20)
+    """Inngest: attempts after the first one, of each step of this function."""
+    kind: Literal["service", "object", "workflow"] | None = None
+    """Restate: what its service is, instead of the deployment's."""
+    service: Name | None = None
+    """Restate: the service that it is a handler of; left out: one of its own."""
     after_undo: Literal["fail", "complete"] = "fail"
     """How a run ends that failed and was undone."""
     on_failure: Steps = ()

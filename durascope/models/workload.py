@@ -67,10 +67,12 @@ class WorkloadEvent(Model):
     """The update that is asked for."""
     query: Name | None = None
     """The query that is asked."""
-    operator: Literal["cancel", "kill", "pause", "resume", "restart"] | None = None
+    operator: Literal["cancel", "kill", "pause", "resume", "restart", "reset"] | None = None
     """An operator's command."""
     to: Reference | None = None
     """A run's number, a key, `each`, or a share of the runs (`2%`)."""
+    of: Name | None = None
+    """A workflow: what that run, or the run of that key, has called, started or continued as."""
     with_: dict[Name, Any] = Field(default={}, alias="with")
     """The fields of the event or request."""
     at: Duration | None = None
@@ -79,6 +81,10 @@ class WorkloadEvent(Model):
     """The moment that it counts from."""
     from_: Whole | None = Field(default=None, alias="from", ge=0)
     """restart: the journal entry to start from."""
+    step: Name | None = None
+    """reset: the step that the run is to go on from; all after it is done again."""
+    time: Duration | None = None
+    """Inngest: the event's own time, where it is not the time at which it is sent."""
     deployment: Whole | None = Field(default=None, ge=1)
     """resume, restart: the deployment to run on, from 1."""
 
@@ -88,6 +94,10 @@ class WorkloadEvent(Model):
             raise Misread("an event is one thing", "write exactly one of send, update, query, operator")
         if self.at is not None and self.when is not None:
             raise Misread("an event has one time", "write either `at` or `when`")
+        if (self.operator == "reset") != (self.step is not None):
+            raise Misread("a reset goes back to a step", "write {operator: reset, to: 1, step: NAME}")
+        if self.time is not None and self.send is None:
+            raise Misread("only an event has a time of its own", "write {send: EVENT, time: 1s, at: 3s}")
         return self
 
     @property

@@ -91,7 +91,7 @@ class Flow:
         node = Node("", words(step), lines, "box", "flow", icon, state=self.paint.get(step.label), group=self.group)
         found = self.node(step.label, node)
         self.join(exits, found)
-        if isinstance(step, s.Run) and step.undo_step is not None:
+        if isinstance(step, s.Run | s.Call) and step.undo_step is not None:
             self.undoable.append((found, step.undo_step))
         return found
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
-from durascope.models.steps import Run
+from durascope.models.steps import Call, Run
 from durascope.models.trace import Kind, Trace
 from durascope.render.theme import State
 
@@ -47,7 +47,8 @@ def _labels(scenario: Scenario) -> list[str]:
 def _undo(scenario: Scenario) -> dict[str, str]:
     """The label of what undoes a step, by the step's."""
     steps = (step for workflow in scenario.workflows.values() for step in workflow.walk())
-    return {step.label: undo.label for step in steps if isinstance(step, Run) and (undo := step.undo_step) is not None}
+    undoable = (step for step in steps if isinstance(step, Run | Call))
+    return {step.label: undo.label for step in undoable if (undo := step.undo_step) is not None}
 
 
 def _worst(label: str, found: Mapping[str, set[State]]) -> State:

@@ -42,8 +42,21 @@ class Body:
     """The body of a step that calls a service, or has none to call."""
 
     __slots__ = (
-        "_fails", "_fine", "_result", "_size", "_takes", "deduplicates", "effect_at", "effective", "failures",
-        "idempotency_key", "lane", "price", "rejections", "step",
+        "_fails",
+        "_fine",
+        "_result",
+        "_size",
+        "_takes",
+        "deduplicates",
+        "effect",
+        "effect_at",
+        "effective",
+        "failures",
+        "idempotency_key",
+        "lane",
+        "price",
+        "rejections",
+        "step",
     )  # fmt: skip
 
     def __init__(self, step: Run, service: Service) -> None:
@@ -55,6 +68,8 @@ class Body:
         self.failures = service.failures
         self.rejections = service.rejections
         self.idempotency_key = step.idempotency_key
+        self.effect = step.effect
+        """What the scenario calls its effect."""
         self.effect_at = 0.0 if step.effect_at == "never" else step.effect_at
         """How far into its time it has its side effect, if it has one."""
         self.effective = step.effect_at != "never"
@@ -71,6 +86,11 @@ class Body:
         takes = self._takes
         spread = takes[0] if attempt == 1 or len(takes) == 1 else takes[min(attempt, len(takes)) - 1]
         return spread.values[0] if spread.shape == "fixed" else spread.at(luck("latency", run.luck, key, attempt))
+
+    @property
+    def longest(self) -> int:
+        """The typical time of its slowest attempt, in microseconds."""
+        return max(spread.typical for spread in self._takes)
 
     def outcome(self, luck: Luck, run: RunInfo, key: str, attempt: int, down: bool) -> Outcome:
         """How that attempt ends, decided by the scenario and by luck, the same on every engine."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from durascope.models.scenario import Scenario, StartWith, Workflow
 from durascope.models.steps import Bug, Compute, Fail
+from durascope.models.trace import Unconsumed, Unended
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.runs import RunInfo
@@ -58,6 +59,8 @@ class Findings:
     counters: dict[str, float] = field(default_factory=dict[str, float])
     facts: dict[str, object] = field(default_factory=dict[str, object])
     notes: list[str] = field(default_factory=list[str])
+    unended: list[Unended] = field(default_factory=list[Unended])
+    unconsumed: list[Unconsumed] | None = None
 
 
 class Engine(ABC):
@@ -80,6 +83,7 @@ class Engine(ABC):
         self.code: dict[str, Workflow] = dict(scenario.workflows)
         """The latest code of each workflow."""
         self._bugs: dict[tuple[str, str], int] = {}
+        self._draws: dict[tuple[str, str], int] = {}
 
     # ---- for the workload ----------------------------------------------------------------------------------
 
@@ -112,6 +116,11 @@ class Engine(ABC):
     def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         """How long the workflow's own code is busy there, in microseconds: the same on every replay."""
         return self.world.outside.sample(step.compute, "compute", run.luck, key)
+
+    def computed(self, run: RunInfo, key: str) -> int:
+        """The value of a computation that gives another one each time: how many times the run's code has come to it."""
+        count = self._draws[run.name, key] = self._draws.get((run.name, key), 0) + 1
+        return count
 
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
         """Whether the bug shows; one with `times` goes away after so many."""

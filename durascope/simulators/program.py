@@ -12,6 +12,7 @@ provides; it answers at once (from its record) or by a `Future` that it resolves
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any, Final
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import (
+    Awakeable,
     Bug,
     Call,
     Choose,
@@ -332,6 +334,11 @@ class Sdk(ABC):
     @abstractmethod
     def send(self, step: Send, name: str, key: str) -> Coroutine: ...
 
+    def awakeable(self, step: Awakeable) -> Coroutine:
+        """Makes what a later wait of that name awaits; where events are addressed by name nothing is to be made."""
+        return
+        yield
+
     @abstractmethod
     def state(self, step: Get | Set | Clear) -> Coroutine: ...
 
@@ -345,6 +352,10 @@ class Sdk(ABC):
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         """Whether a bug in the code (a `bug`, a retryable `fail`) shows this time."""
+        raise NotImplementedError
+
+    def computed(self, step: Compute, key: str) -> int:
+        """How many times the run's code has come to that step, over all its executions, this one included."""
         raise NotImplementedError
 
     def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
@@ -383,7 +394,7 @@ class Program:
     """One execution of a workflow's code."""
 
     __slots__ = (
-        "_compute_time", "_resume_at", "_undo", "_unwinding", "_uses", "run", "sdk", "undone", "values",
+        "_compute_time", "_drawn", "_resume_at", "_undo", "_unwinding", "_uses", "run", "sdk", "undone", "values",
         "workflow",
     )  # fmt: skip
 
@@ -405,7 +416,9 @@ class Program:
         self._compute_time = compute_time
         self._resume_at = resume_at
         self._uses: dict[str, int] = {}
-        self._undo: list[tuple[Run, str]] = []
+        self._undo: list[tuple[Run | Call, str]] = []
+        self._drawn: dict[str, object] = {}
+        """The values of computations that are not deterministic: names of steps may hold them."""
         self._unwinding = False
 
     def main(self) -> Coroutine:
@@ -465,15 +478,18 @@ class Program:
         return f"{name}:{uses}" if uses else name
 
     def _name(self, step: Step, scope: Mapping[str, object]) -> str:
-        return filled(step.label, scope)
+        return filled(step.label, {**self._drawn, **scope} if self._drawn else scope)
+
+    def _registers(self, step: Run | Call, undo: Run, scope: Mapping[str, object]) -> None:
+        """The step is undone, should the run fail; from its begin on, since nobody knows how far it came."""
+        self._undo.append((step, filled(undo.run, scope)))
 
     # ---- one method per kind of step -----------------------------------------------------------------------
 
     def _run(self, step: Run, scope: Mapping[str, object]) -> Coroutine:
-        name = filled(step.run, scope) if scope else step.run
-        undo = step.undo
-        if undo is not None:
-            self._undo.append((step, filled(undo.run, scope)))
+        name = self._name(step, scope) if scope or self._drawn else step.run
+        if step.undo is not None:
+            self._registers(step, step.undo, scope)
         values = yield from self.sdk.run(step, name, self._key(name))
         if values:
             self.values.update(values)
@@ -533,6 +549,8 @@ class Program:
 
     def _call(self, step: Call, scope: Mapping[str, object]) -> Coroutine:
         name = self._name(step, scope)
+        if step.undo is not None:
+            self._registers(step, step.undo, scope)
         yield from self.sdk.call(step, name, self._key(name))
 
     def _start(self, step: Start, scope: Mapping[str, object]) -> Coroutine:
@@ -543,6 +561,9 @@ class Program:
         name = self._name(step, scope)
         yield from self.sdk.send(step, name, self._key(name))
 
+    def _awakeable(self, step: Awakeable, _scope: Mapping[str, object]) -> Coroutine:
+        yield from self.sdk.awakeable(step)
+
     def _state(self, step: Get | Set | Clear, _scope: Mapping[str, object]) -> Coroutine:
         value = yield from self.sdk.state(step)
         if isinstance(step, Get) and step.get != "*":
@@ -552,7 +573,10 @@ class Program:
 
     def _compute(self, step: Compute, scope: Mapping[str, object]) -> Coroutine:
         name = self._name(step, scope)
-        yield from self.sdk.compute(step, name, self._compute_time(step, self._key(name)))
+        key = self._key(name)
+        yield from self.sdk.compute(step, name, self._compute_time(step, key))
+        if step.nondeterministic:
+            self.values[name] = self._drawn[name] = self.sdk.computed(step, key)
 
     def _patched(self, step: Patched, scope: Mapping[str, object]) -> Coroutine:
         new = yield from self.sdk.patched(step)
@@ -593,6 +617,7 @@ _HOW: Final[dict[type, Callable[..., Coroutine]]] = {
     Call: Program._call,
     Start: Program._start,
     Send: Program._send,
+    Awakeable: Program._awakeable,
     Get: Program._state,
     Set: Program._state,
     Clear: Program._state,
@@ -614,3 +639,12 @@ def filled(label: str, scope: Mapping[str, object]) -> str:
         for name, value in scope.items():
             label = label.replace(f"{{{name}}}", str(value))
     return label
+
+
+def scope_of(label: str, name: str) -> dict[str, object]:
+    """The loop variables in a label, read off the name that was made of it."""
+    if "{" not in label:
+        return {}
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(label))
+    found = re.fullmatch(pattern, name)
+    return {} if found is None else dict(found.groupdict())

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from durascope.models.changes import first_names
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.trace import Effect, Kind
@@ -18,11 +19,16 @@ from durascope.simulators.bodies import OWN_STEP, UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.program import filled, scope_of
 
 _STEP_STARTED: Final = Kind.STEP_STARTED
 _STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
 _STEP_AFTER_EFFECT: Final = Kind.STEP_AFTER_EFFECT
 _STEP_REPORTED: Final = Kind.STEP_REPORTED
+
+NEWS_US: Final = 5_000
+"""What a body's moment sets off comes first: who dies there closes its connections, and what is sent is accepted; in
+this time the body stands at its moment, as one does that waits for an answer."""
 
 KNOWN_BODIES: Final = 1_000
 """So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
@@ -32,7 +38,7 @@ class Services:
     """All services of a scenario, and what has happened to them."""
 
     __slots__ = (
-        "_begun", "_bodies", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
+        "_begun", "_bodies", "_first_names", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
         "scenario", "spent", "world",
     )  # fmt: skip
 
@@ -45,12 +51,14 @@ class Services:
         self.executions: dict[str, int] = {}
         """How often each step's body began, over all runs."""
         self.duplicates = 0
-        """Effects beyond the first of the same step of the same run."""
+        """Effects that had happened before (scenario language, "steps": which effects are the same)."""
         self.spent = 0.0
         self._begun: dict[tuple[str, str], int] = {}
         self._had: dict[str, dict[tuple[str, str], int]] = {}
-        """By step: the effects of each (run, key)."""
-        self._keys: set[tuple[str, str, str]] = set()
+        """By what is counted (a step's `effect:`, or the step): the effects of each (run, key)."""
+        self._keys: set[tuple[str, str]] = set()
+        """The services and the idempotency keys that have had an effect."""
+        self._first_names = first_names(scenario)
         self.down: dict[str, int] = {}
         """Outages under way, by service."""
         self._bodies: dict[int, Body] = {}
@@ -117,25 +125,45 @@ class Services:
         return body.lane is not None and self.down.get(body.lane, 0) > 0
 
     def take_effect(self, run: RunInfo, body: Body, name: str, key: str, attempt: int) -> None:
-        handed, known = None, False
-        if body.idempotency_key is not None:
-            handed = str(run.input.get(body.idempotency_key, run.key))
-            told = (body.lane or name, name, handed)
-            known = body.deduplicates and told in self._keys
-            self._keys.add(told)
+        handed = self._handed(run, body)
+        told = None if handed is None else (body.lane or name, handed)
+        known, again = body.deduplicates and told in self._keys, False
         if not known:
             self.effects[name] += 1
-            all_had = self._had.get(name)
+            counted, key = self._counted(run, body, name, key)
+            all_had = self._had.get(counted)
             if all_had is None:
-                all_had = self._had[name] = {}
+                all_had = self._had[counted] = {}
             doer = (run.name, key)
             had = all_had[doer] = all_had.get(doer, 0) + 1
-            if had > 1:
+            again = had > 1 if told is None or body.effect is not None else told in self._keys
+            if again:
                 self.duplicates += 1
             self.spent += body.price
+        if told is not None:
+            self._keys.add(told)
         if self.world.full:
-            price = 0.0 if known else body.price
-            self.ledger.append(Effect(self.world.now, body.lane or name, run.name, name, attempt, handed, known, price))
+            service, price = body.lane or name, 0.0 if known else body.price
+            self.ledger.append(
+                Effect(self.world.now, service, run.name, name, attempt, handed, known, price, again=again)
+            )
+
+    def _handed(self, run: RunInfo, body: Body) -> str | None:
+        """The idempotency key that the service is handed; a run whose input has no such field hands none."""
+        if body.idempotency_key is None:
+            return None
+        value = run.input.get(body.idempotency_key, run.key)
+        return None if value is None else str(value)
+
+    def _counted(self, run: RunInfo, body: Body, name: str, key: str) -> tuple[str, str]:
+        """What the effect is counted as, and which of the run's it is: a renamed step still has the same effect."""
+        if body.effect is not None:
+            effect = filled(body.effect, scope_of(body.step.run, name))
+            return effect, effect
+        if self._first_names:
+            first = self._first_names.get((run.workflow, name), name)
+            return first, key.replace(name, first, 1)
+        return name, key
 
 
 def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
@@ -151,7 +179,10 @@ def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
 class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
-    __slots__ = ("_call", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services", "takes")
+    __slots__ = (
+        "_call", "_cancelled", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services",
+        "takes",
+    )  # fmt: skip
 
     def __init__(
         self, services: Services, app: Component, run: RunInfo, body: Body, name: str, key: str, attempt: int,
@@ -169,18 +200,31 @@ class Execution:
         """Microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Call | None = None
+        self._cancelled = False
 
     def begin(self) -> None:
-        services, body, run, attempt = self.services, self.body, self.run, self.attempt
-        world = services.world
-        world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
-        down = bool(services.down) and services.is_down(body)
-        outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
-        delay = self.takes
-        if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
-            delay, then = int(delay * body.effect_at), self._effect
+        self._pass(_STEP_STARTED, self._work)
+
+    def _pass(self, moment: Kind, then: Callable[[], None], detail: object = None) -> None:
+        """Passes a moment and goes on; with what it sets off, a fault or a message, only when that has happened."""
+        world = self.services.world
+        struck = world.struck
+        world.moment(self.app.name, moment, self.run, self.name, self.attempt, detail)
+        if world.struck == struck:
+            then()
         else:
-            then = self._end
+            self._call = self.app.after(NEWS_US, then)
+
+    def _work(self) -> None:
+        services, body, attempt = self.services, self.body, self.attempt
+        down = bool(services.down) and services.is_down(body)
+        outcome = self._outcome = body.outcome(services.world.outside, self.run, self.key, attempt, down)
+        if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
+            self._in(int(self.takes * body.effect_at), self._effect)
+        else:
+            self._in(self.takes, self._end)
+
+    def _in(self, delay: int, then: Callable[[], None]) -> None:
         if delay > 0:
             self._call = self.app.after(delay, then)
         else:
@@ -188,31 +232,39 @@ class Execution:
 
     def _effect(self) -> None:
         """The service changes something, unless it is away just now."""
-        services, body, run, name, attempt = self.services, self.body, self.run, self.name, self.attempt
-        if services.down and services.is_down(body):
+        if self._cancelled:
+            return  # while it was held up in an app that hung
+        if self.services.down and self.services.is_down(self.body):
             self._outcome = UNAVAILABLE
+            self._rest()
         else:
-            world, lane = services.world, self.app.name
-            world.moment(lane, _STEP_BEFORE_EFFECT, run, name, attempt)
-            services.take_effect(run, body, name, self.key, attempt)
-            world.moment(lane, _STEP_AFTER_EFFECT, run, name, attempt)
-        rest = self.takes - int(self.takes * body.effect_at)
-        if rest > 0:
-            self._call = self.app.after(rest, self._end)
-        else:
-            self._end()
+            self._pass(_STEP_BEFORE_EFFECT, self._take_effect)
+
+    def _take_effect(self) -> None:
+        if not self._cancelled:
+            self.services.take_effect(self.run, self.body, self.name, self.key, self.attempt)
+            self._pass(_STEP_AFTER_EFFECT, self._rest)
+
+    def _rest(self) -> None:
+        self._in(self.takes - int(self.takes * self.body.effect_at), self._end)
 
     def _end(self) -> None:
         """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
         self._call = None
+        if self._cancelled:
+            return
         services, outcome = self.services, self._outcome
         if services.down and outcome.error is None and services.is_down(self.body):
-            outcome = UNAVAILABLE
+            outcome = self._outcome = UNAVAILABLE
         if outcome.error is None:
-            services.world.moment(self.app.name, _STEP_REPORTED, self.run, self.name, self.attempt)
+            self._pass(_STEP_REPORTED, self._report)
         else:
-            services.world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
-        self.report(outcome)
+            self._pass(Kind.STEP_FAILED, self._report, outcome.error)
+
+    def _report(self) -> None:
+        self._call = None
+        if not self._cancelled:
+            self.report(self._outcome)
 
     @property
     def over(self) -> bool:
@@ -222,3 +274,4 @@ class Execution:
         """Stops it where it is; what has not happened yet does not happen, nothing is reported."""
         self.app.cancel(self._call)
         self._call = None
+        self._cancelled = True

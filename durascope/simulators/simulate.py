@@ -12,9 +12,11 @@ from durascope import __version__
 from durascope.models.faults import follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import FaultInjector, Moments
 from durascope.simulators.kernel.luck import Luck
+from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
 
@@ -66,7 +68,8 @@ def simulate(
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)
     moments = world.moments or Moments(world)
-    FaultInjector(world, scenario, built, moments).arm()
+    injector = FaultInjector(world, scenario, built, moments)
+    injector.arm()
     WorkloadDriver(world, scenario, built, moments).arm()
     with _seldom_collected():
         world.run()
@@ -88,9 +91,20 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=findings.notes,
-        struck=world.struck,
+        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine))],
+        struck=_struck(injector, recorder),
+        unended=findings.unended,
+        unconsumed=findings.unconsumed,
     )
+
+
+def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
+    """The faults that have struck before all was over."""
+    ends = [run.ended_at for run in recorder.runs.values()]
+    over = max((end for end in ends if end is not None), default=None)
+    if over is None or None in ends:
+        return [number for number, _ in injector.struck]
+    return [number for number, at in injector.struck if at <= over]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from durascope.models.scenario import InputPool, InputShare, InputUniform, Scenario, WorkloadEvent
+from durascope.models.trace import Kind
 from durascope.models.units import SECOND, Spread
 from durascope.simulators.engine import Engine, OutsideEvent, StartRequest
 from durascope.simulators.kernel.faults import Moments
@@ -32,6 +33,8 @@ class WorkloadDriver:
         """The starts that an event is addressed to by number."""
 
     def arm(self) -> None:
+        if any(event.of for event in self.scenario.workload.events):
+            self.world.recorder.identities = {}
         starting = starts(self.world, self.scenario)
         self._schedule_next(starting, next(starting, None))
         numbers: dict[str, int] = {}
@@ -107,10 +110,25 @@ class WorkloadDriver:
                 run = self._request(to).run
         elif to is not None:
             key = to
+        if event.of is not None:
+            run, key = self._started_by(run, key, event.of), None
+            if run is None:
+                detail = (event.name, f"no run of {event.of}")
+                self.world.emit(self.engine.client.name, Kind.MESSAGE_REFUSED, detail=detail)
+                return
         outside = OutsideEvent(
             number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
         )
         self.engine.client.execute(self.engine.send, outside)
+
+    def _started_by(self, run: RunInfo | None, key: str | None, workflow: str) -> RunInfo | None:
+        """The latest run of that workflow which `run` has called or started, or which has that key."""
+        of_workflow = [each for each in (self.world.recorder.identities or {}).values() if each.workflow == workflow]
+        if run is not None:
+            of_workflow = [each for each in of_workflow if each.luck.startswith(f"{run.luck}/")]
+        elif key is not None:
+            of_workflow = [each for each in of_workflow if each.key == key]
+        return of_workflow[-1] if of_workflow else None
 
 
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:

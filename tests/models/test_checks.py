@@ -224,3 +224,36 @@ def test_flow_control_names_fields() -> None:
     assert parse_scenario(world.replace("FLOW", "{max_size: 2, key: amount}"))
     with pytest.raises(ScenarioProblems, match="there is no field `colour`"):
         parse_scenario(world.replace("FLOW", "{max_size: 2, key: colour}"))
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "help"),
+    [
+        (with_step("{awakeable: Payd}"), "unknown-event", "did you mean `Paid`?"),
+        ("faults: [{deploy: order, at: 1s, rollback: true}]", "unreachable", "add the deploy that it undoes"),
+        ("faults: [{deploy: order, at: 1s}]", "bad-value", "write either `change: …` or `rollback: true`"),
+        ("expect: {completed: {ordr: 100%}}", "unknown-workflow", "did you mean `order`?"),
+        (with_step("{call: child, on_close: kill}"), "bad-value", "the words: `terminate`, `cancel`, `abandon`"),
+    ],
+)
+def test_what_is_new_in_the_language_is_checked_too(more: str, code: str, help: str) -> None:  # noqa: A002
+    found = problem_with(more)
+    assert found.code == code
+    assert help in found.help
+
+
+@pytest.mark.parametrize(
+    ("event", "help"),
+    [
+        ("{operator: reset, to: 1, at: 1s}", "write {operator: reset, to: 1, step: NAME}"),
+        ("{operator: reset, to: 1, step: chrge, at: 1s}", "did you mean `charge`?"),
+        ("{query: status, to: 1, time: 1s}", "write {send: EVENT, time: 1s, at: 3s}"),
+        ("{send: Paid, to: 1, of: chld, at: 1s}", "did you mean `child`?"),
+    ],
+)
+def test_what_events_can_say_is_checked(event: str, help: str) -> None:  # noqa: A002
+    text = WORLD.replace("  keys: [k1]", f"  keys: [k1]\n  events: [{event}]")
+    with pytest.raises(ScenarioProblems) as error:
+        parse_scenario(text)
+    (problem,) = error.value.problems
+    assert help in problem.help

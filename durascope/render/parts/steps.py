@@ -61,7 +61,7 @@ def program(steps: s.Steps, inside: str = "") -> Iterator[Line]:
             case s.Patched():
                 yield from program(step.do, f"patched {step.patched}")
                 yield from program(step.otherwise, "old code")
-            case s.Get() | s.Set() | s.Clear() | s.Compute():
+            case s.Get() | s.Set() | s.Clear() | s.Compute() | s.Awakeable():
                 pass
             case _:
                 yield Line(step, inside)
@@ -70,8 +70,8 @@ def program(steps: s.Steps, inside: str = "") -> Iterator[Line]:
 def undos(steps: s.Steps) -> Iterator[Line]:
     """The undo steps, in the order of the steps that they undo."""
     for step in s.walk(steps):
-        if isinstance(step, s.Run) and step.undo_step is not None:
-            yield Line(step.undo_step, undoes=step.run)
+        if isinstance(step, s.Run | s.Call) and step.undo_step is not None:
+            yield Line(step.undo_step, undoes=step.label)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.steps import Bug, Call, Clear, Fail, Get, Parallel, Patched, Set, Step, WaitFor
+from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Parallel, Patched, Set, Step, WaitFor
 from durascope.simulators.inngest.protocol import InvokeOpts, WaitOpts
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.program import Coroutine, Loop, Sdk
@@ -57,6 +57,9 @@ class InngestSdk(Variables):
         """New code for runs whose event is younger than the deploy, as a user would compare `event.ts`."""
         return self.request.created_at >= self.engine.deployed_at(self.request.function)
         yield
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.engine.computed(self.request.run, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         return self.engine.code_fails(self.request.run, step, key)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from durascope.models.changes import changed
+from durascope.models.changes import Versions
 from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
@@ -66,6 +66,10 @@ class Moments:
         else:
             self._steps.setdefault((trigger.step or "", trigger.moment or ""), []).append(waiter)
 
+    def watched(self, step: str, *moments: str) -> bool:
+        """Whether anything waits for one of these moments of the step, or has."""
+        return any((step, moment) in self._steps for moment in moments)
+
     def doer(self, run: RunInfo | None, step: str | None) -> Component | None:
         """The component that last began that step."""
         return None if run is None or step is None else self._did.get((run.name, step))
@@ -91,6 +95,7 @@ class Moments:
             if waiter.after:
                 self.world.ahead(waiter.after, waiter.action, run)
             else:
+                self.world.struck += 1
                 waiter.action(run)
         if running is not None and running.incarnation != incarnation:
             raise Killed
@@ -104,6 +109,9 @@ class FaultInjector:
         self.scenario = scenario
         self.engine = engine
         self.moments = moments
+        self._versions = Versions(engine.code)
+        self.struck: list[tuple[int, int]] = []
+        """The scenario's faults that have struck: their place in it, from 0, and when."""
 
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
@@ -118,9 +126,7 @@ class FaultInjector:
             else:
                 self.moments.wait(fault.when, action)
 
-    def _wait_for(
-        self, event: int, after: int, fault: Crash | Hang | Outage | Cut | Deploy, action: Action
-    ) -> None:
+    def _wait_for(self, event: int, after: int, fault: Crash | Hang | Outage | Cut | Deploy, action: Action) -> None:
         """Has the action done after the event of that number; what it kills dies inside of its code."""
         points = self.world.points
         if points is None:
@@ -138,7 +144,7 @@ class FaultInjector:
         step = None if fault.when is None else fault.when.step
 
         def act(run: RunInfo | None) -> None:
-            self.world.struck += (number,)
+            self.struck.append((number, self.world.now))
             match fault:
                 case Crash():
                     replica = self._replica(fault.crash, fault.replica, run, step)
@@ -216,8 +222,7 @@ class FaultInjector:
             self.world.ahead(duration, self.world.emit, "network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
-        workflow = changed(self.engine.code[fault.deploy], fault.change)
-        self.engine.code[fault.deploy] = workflow
+        workflow = self._versions.deploy(fault)
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
     def _next_random(self, fault: RandomFault, number: int, count: int) -> None:
@@ -226,7 +231,7 @@ class FaultInjector:
 
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
-        self.world.struck += (number,)
         chosen = int(self.world.outside("random replica", number, count) * len(replicas))
+        self.struck.append((number, self.world.now))
         self._crash(replicas[chosen], fault.random.down_for)
         self._next_random(fault, number, count + 1)

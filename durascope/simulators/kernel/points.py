@@ -37,11 +37,14 @@ class Points:
 
     def wait(self, event: int, victims: Victims, strike: Strike) -> None:
         """Has `strike()` done after the event of that number; `victims()` are the components that it concerns."""
-        self._armed.setdefault(event, []).append((victims, strike))
+        if event < self.world.recorder.count:  # it happened while the world was built
+            self.world.interrupt(strike)
+        else:
+            self._armed.setdefault(event, []).append((victims, strike))
 
-    def passed(self, number: int, kind: Kind) -> None:
-        """An event is in the trace: what waits for it strikes, or becomes due."""
-        waiting = self._armed.pop(number, None)
+    def passed(self, kind: Kind) -> None:
+        """One more event is in the trace: what waits for it strikes, or becomes due."""
+        waiting = self._armed.pop(self.world.recorder.count - 1, None)
         if waiting is None:
             return
         running, due = self.world.running, self.due

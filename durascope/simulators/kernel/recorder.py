@@ -13,7 +13,7 @@ class Recorder:
     callback fires, so every event is linked without anybody passing numbers around.
     """
 
-    __slots__ = ("cause", "count", "events", "full", "runs")
+    __slots__ = ("cause", "count", "events", "full", "identities", "runs")
 
     def __init__(self, *, full: bool) -> None:
         self.full = full
@@ -21,6 +21,8 @@ class Recorder:
         self.count = 0
         self.cause: int | None = None
         self.runs: dict[str, RunSummary] = {}
+        self.identities: dict[str, RunInfo] | None = None
+        """Of every run that has begun, in order; kept only where events are addressed to what a run has started."""
 
     def emit(
         self,
@@ -44,10 +46,12 @@ class Recorder:
 
     def run_started(self, at: int, lane: str, run: RunInfo) -> None:
         self.emit(at, lane, Kind.RUN_STARTED, run)
-        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key)
+        if self.identities is not None:
+            self.identities[run.name] = run
+        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key, run.parent)
 
     def run_ended(self, at: int, lane: str, run: RunInfo, status: str) -> None:
         self.emit(at, lane, Kind.RUN_ENDED, run, detail=status)
         begun = self.runs.get(run.name)
         started_at = at if begun is None else begun.started_at
-        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key)
+        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key, run.parent)

@@ -139,8 +139,8 @@ class World:
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self.points: Points | None = None
         """What waits for events of the trace by their numbers (only where all are kept); None: nothing."""
-        self.struck: tuple[int, ...] = ()
-        """The scenario's faults that have struck, by their place in it, in order."""
+        self.struck = 0
+        """How many times a moment has set something off at once: a fault, or a message from outside."""
         self.idle = 0
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
         self._void = 0
@@ -296,9 +296,9 @@ class World:
         points = self.points
         if points is not None and points.due:
             points.next_comes()
-        number = self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
-        if points is not None and number is not None:
-            points.passed(number, kind)
+        self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
+        if points is not None:
+            points.passed(kind)
 
     def _count(
         self,
@@ -342,10 +342,14 @@ class World:
         self._runs += 1
         if self._runs > self.most_runs:
             self.stop()
+        if self.points is not None:
+            self.points.passed(Kind.RUN_STARTED)
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
         self._progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
+        if self.points is not None:
+            self.points.passed(Kind.RUN_ENDED)
 
     def give_up(self, run: RunInfo) -> None:
         """Stops the simulation once every run that is still open only repeats itself."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.scenario import Scenario, Workflow
-from durascope.models.steps import Bug, Call, Clear, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
+from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
@@ -213,7 +213,7 @@ class PlainCode(Sdk):
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         engine, run = self.consumer.engine, self.info
-        child = RunInfo(f"{run.name}/{name}", step.start, run.number, None, run.input, f"{run.luck}/{key}")
+        child = RunInfo(f"{run.name}/{name}", step.start, run.number, None, run.input, f"{run.luck}/{key}", run.name)
         engine.network.send(self.consumer, engine.broker, 1_000, engine.broker.publish, child)
         yield Block(0, name)
 
@@ -227,6 +227,9 @@ class PlainCode(Sdk):
     def patched(self, step: Patched) -> Coroutine:
         return True
         yield
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.consumer.engine.computed(self.info, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         return self.consumer.engine.code_fails(self.info, step, key)

@@ -53,9 +53,9 @@ class ServiceEndpoint(Component):
         self.code = dict(code)
         self.delay = delays
         self.typescript = service.sdk in CODE_ORDER
-        self.promises = service.kind == "workflow"
         self.signals = service.wait_for == "signal"
         self.entry_bytes = int(constant("entry_bytes"))
+        self.stored_us = int(constant("stored_us"))
         super().__init__(world, name)
 
     def reset(self) -> None:
@@ -112,6 +112,9 @@ class ServiceEndpoint(Component):
 
     def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         return self.engine.compute_time(run, step, key)
+
+    def computed(self, run: RunInfo, key: str) -> int:
+        return self.engine.computed(run, key)
 
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
         return self.engine.code_fails(run, step, key)

@@ -170,7 +170,7 @@ class Restate(Engine):
             self._tell("cancel", run, termination.cancel)
         elif not self.outside.waits_for(run.workflow, event.name):
             self._ask(event.name, run, Ingress.unknown, event.name)
-        elif self.options.service.kind == "workflow":
+        elif self.router.target(run.workflow, run.key).of_workflow:
             self._helper(event, run, "complete-promise", event.payload)
         elif self.options.service.wait_for == "signal":
             self._helper(event, run, "send-signal", {"target": self.router.find(run.name)})
@@ -196,7 +196,7 @@ class Restate(Engine):
         """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
         label = {"send": "event"}.get(event.kind, event.kind)
         name = f"{label} {event.number}"
-        info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}")
+        info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}", run.name)
         key = self._key_of(run)
         row = self._row(info, run.workflow, key, kind, event.name)
         self._ask(event.name, info, Ingress.invoke, row, None)

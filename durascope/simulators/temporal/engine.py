@@ -9,6 +9,7 @@ from typing import Any, Final
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
 from durascope.models.steps import Run, Send, Start, WaitFor
 from durascope.models.trace import Kind
+from durascope.models.units import format_duration
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
@@ -17,12 +18,14 @@ from durascope.simulators.temporal.activity_options import SECOND, ActivityOptio
 from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.server import Server, ServerStore
+from durascope.simulators.temporal.sdks import stand_in
+from durascope.simulators.temporal.server import DEFAULT_QUEUE, Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
 from durascope.simulators.workload import run_info
 
-DEFAULT_QUEUE: Final = "default"
+OVERTAKES: Final = 0.05
+"""Share of the calls of one instant that overtake those before them."""
 
 
 class Temporal(Engine):
@@ -44,9 +47,11 @@ class Temporal(Engine):
         self.server.channels.append(self.channel)
         self._starting: dict[str, list[Callable[[], Any]]] = {}
         """What waits for a start to be answered, by workflow id."""
-        self._arrivals: dict[str, tuple[int, int]] = {}
+        self._arrivals: dict[str, tuple[int, int, int]] = {}
         """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
+        self._children: dict[str, str] = {}
+        """The workflow ids of called and started runs, where the workload's events are addressed to them."""
         self._activity_options: dict[int, ActivityOptions] = {}
         """By the step's identity; each keeps its step, so that it stays the only one with it."""
         self._processes = 0
@@ -95,6 +100,9 @@ class Temporal(Engine):
 
     def id_of(self, run: RunInfo) -> str:
         """A run's workflow id: its workflow and key, or its own name."""
+        child = self._children.get(run.name)
+        if child is not None:
+            return child
         return f"{run.workflow}/{run.key}" if run.key is not None else run.name
 
     def workflow_id_of(self, reference: object, event: str | None = None) -> str:
@@ -136,23 +144,31 @@ class Temporal(Engine):
         if entity is None and definition.key is not None and definition.key in info.input:
             entity = str(info.input[definition.key])
         run = run_info(self.world, self.scenario, workflow, shown, info.number, key=entity, given=given)
-        run = RunInfo(shown, workflow, info.number, run.key, run.input, f"{info.luck}/{key}")
-        return run, f"{workflow}/{entity}" if reference is not None else f"{parent.workflow_id}/{key}"
+        run = RunInfo(shown, workflow, info.number, run.key, run.input, f"{info.luck}/{key}", info.name)
+        workflow_id = f"{workflow}/{entity}" if reference is not None else f"{parent.workflow_id}/{key}"
+        if self.world.recorder.identities is not None:
+            self._children[shown] = workflow_id
+        return run, workflow_id
 
     # ---- what the client asks ------------------------------------------------------------------------------
 
     def _ask(
         self, workflow_id: str, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any], run: RunInfo | None
     ) -> None:
-        """Sends a request; what is asked of one workflow id arrives in the order in which it was asked."""
+        """Sends a request; what is asked of one workflow id arrives in the order in which it was asked.
+
+        Calls of one instant are made side by side: now and then one overtakes those before it (U4).
+        """
         now = self.world.now
-        before, asked = self._arrivals.get(workflow_id, (0, 0))
+        before, asked, asked_at = self._arrivals.get(workflow_id, (0, 0, -1))
         luck = int(self.world.luck("request", workflow_id, asked) * (1 << 53))
         delays = self.server.delays
-        arrives = max(now + delays("request", luck, asked), before + delays("lock", luck, asked))
+        arrives = now + delays("request", luck, asked)
+        if asked_at != now or self.world.luck("request overtakes", workflow_id, asked) >= OVERTAKES:
+            arrives = max(arrives, before + delays("lock", luck, asked))
         if len(self._arrivals) > 10_000:
             self._arrivals = {each: last for each, last in self._arrivals.items() if last[0] > now - SECOND}
-        self._arrivals[workflow_id] = (arrives, asked + 1)
+        self._arrivals[workflow_id] = (max(arrives, before), asked + 1, now)
         self.channel.call(method, args, on_reply, REQUESTS, run=run, delay=arrives - now)
 
     def _when_started(self, workflow_id: str, ask: Callable[[], Any]) -> None:
@@ -175,6 +191,15 @@ class Temporal(Engine):
         else:
             self.world.run_ended(self.client.name, request.run, "failed")
 
+    def _starts_eagerly(self, workflow: str) -> bool:
+        """Whether the client's own worker has a slot for the run's first task: idle polls hold slots, too (A12b)."""
+        queue = self.workflow_queue_of(workflow)
+        return self.options.eager_start and any(
+            worker.workflow_slots.free > 0
+            for worker in self.workers
+            if worker.alive and worker.runs_workflows and self.workflow_queue(worker) == queue
+        )
+
     def _start(self, request: StartRequest, tries: int = 1) -> None:
         run = request.run
         workflow = self.code[run.workflow]
@@ -196,7 +221,7 @@ class Temporal(Engine):
             retry=workflow.retry,
             entity=entity,
         )
-        eager = self.options.eager_start and not request.after and update is None
+        eager = not request.after and update is None and self._starts_eagerly(run.workflow)
         args = (options, workflow.id_conflict, signal, update, eager, f"{run.name} #{tries}")
         if update is None:
             self._starting.setdefault(workflow_id, [])
@@ -317,9 +342,15 @@ class Temporal(Engine):
     def findings(self) -> Findings:
         return self.accounts.findings()
 
+    def outlasts_default(self, step: Run) -> bool:
+        """Whether an attempt of a step that names no timeout takes longer than one that the scenario did not choose."""
+        chosen = "step_timeout" in self.options.model_fields_set
+        return not chosen and self.services.body(step).longest > self.options.step_timeout
+
     def unsupported(self) -> list[str]:
         """What of the scenario Temporal does in another way, named step by step."""
-        return [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
+        notes = [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
+        return [*filter(None, map(stand_in, self.options.workers)), *notes]
 
 
 def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
@@ -341,6 +372,12 @@ def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
                 )
             case Send(to=None, send=event):
                 notes.append(f"step {step.label}: what {event} starts is started as an abandoned child workflow")
+            case Run(timeout=None) if engine.outlasts_default(step):
+                limit = format_duration(engine.options.step_timeout)
+                notes.append(
+                    f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
+                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment"
+                )
             case Start(after=int()):
                 notes.append(f"step {step.label}: a child has no start delay; the parent sleeps before it starts it")
             case _:
