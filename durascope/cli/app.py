@@ -20,6 +20,7 @@ import typer
 
 from durascope import __version__
 from durascope.cli.terminal import complain, forgive_encodings, say
+from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
 
 DONE: Final = 0
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ScenarioProblems as problems:
         complain(problems)
+        return WRONG
+    except (BrokenEngine, UnknownEngine) as error:
+        say(f"durascope: error: {printable(str(error))}")
         return WRONG
     except (KeyboardInterrupt, typer.Abort):
         say("durascope: interrupted")

@@ -79,6 +79,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     import json
 
     from durascope.experiments.compare import as_json
+    from durascope.models.engine import engine
     from durascope.render.architecture import draw
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +87,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     data.write_text(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False) + "\n", "utf-8")
     written = [data]
     for each in results:
-        if each.engine in ("temporal", "inngest", "restate"):
+        if engine(each.engine).architecture:
             path = folder / f"{scenario.scenario}.{each.engine}.architecture.svg"
             draw(scenario, each.engine).save(path)
             written.append(path)

@@ -54,14 +54,14 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
-    from durascope.live.engines import ENGINES
+    from durascope.live.engines import runnable
     from durascope.live.interrupts import all_as_ctrl_c
     from durascope.live.processes import LiveProblem
     from durascope.live.verification import as_json, told, verify
     from durascope.models.cases import Case
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
-    engines = asked.engines if engine or isinstance(asked.loaded, Case) else tuple(ENGINES)
+    engines = asked.engines if engine or isinstance(asked.loaded, Case) else runnable()
     if (save is not None or server is not None) and len(engines) > 1:
         say(f"durascope: {'--save' if save is not None else '--server'} needs one engine: add --engine")
         raise typer.Exit(2)

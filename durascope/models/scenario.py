@@ -7,7 +7,7 @@ fields are the words of the scenario language; durations are integer microsecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field
 
@@ -75,7 +75,6 @@ from durascope.models.workload import (
 )
 
 __all__ = [
-    "ENGINES",
     "MOMENTS",
     "Arrivals",
     "Batch",
@@ -88,7 +87,6 @@ __all__ = [
     "Debounce",
     "Deploy",
     "Deployments",
-    "Engine",
     "Expect",
     "Fault",
     "Flow",
@@ -135,9 +133,6 @@ __all__ = [
     "Workload",
     "WorkloadEvent",
 ]
-
-Engine = Literal["temporal", "inngest", "restate"]
-ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 

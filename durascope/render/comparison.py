@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
@@ -31,11 +32,10 @@ from durascope.render.sheet import (
     draw_breaks,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     outcome_of,
 )
-from durascope.render.theme import BODY, ENGINE_COLOURS, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint
+from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
 from durascope.render.timeline import PLOT, ROW, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear, spoken
 
@@ -84,7 +84,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         outside=any(row.moments for each in panels for row in each.rows),
     )
     notes = [
-        note if note.startswith(engine_name(each.trace.engine)) else f"{engine_name(each.trace.engine)}: {note}"
+        note if note.startswith(title_of(each.trace.engine)) else f"{title_of(each.trace.engine)}: {note}"
         for each in panels
         for note in (*each.notes, *each.trace.notes)
     ]
@@ -92,7 +92,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     table = _TABLE_ROW * (len(panels) + 1) + 26
     width = scale.right + MARGIN + 12
     canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
-    names = [engine_name(trace.engine) for trace in traces]
+    names = [title_of(trace.engine) for trace in traces]
     title = (
         f"{scenario.title or scenario.scenario} · {', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     )
@@ -112,7 +112,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         y += panel.height
     _draw_table(canvas, panels, y + 10)
     draw_footer(canvas, entries, notes, y + table)
-    told = " ".join(f"{engine_name(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
+    told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
     return Picture(f"Comparison: {title}", f"The scenario {scenario.scenario} on each engine. {told}", canvas)
 
 
@@ -202,7 +202,7 @@ def _moments(panels: Sequence[Panel], kinds: Sequence[SpanKind]) -> tuple[list[i
 
 def paint_of(engine: str) -> Paint:
     """The colours of the engine's own things."""
-    return next((paints[1] for name, paints in ENGINE_COLOURS.items() if name == engine), Paint("#ffffff", "#4a5568"))
+    return engine_paints(engine)[1]
 
 
 def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
@@ -223,8 +223,7 @@ def _draw_restarts(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -
 
 def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     paint = paint_of(panel.trace.engine)
-    name = engine_name(panel.trace.engine)
-    name = name[0].upper() + name[1:]
+    name = title_of(panel.trace.engine)
     canvas.text(MARGIN, top + 22, name, HEAD, bold=True, ink=paint.stroke)
     used = measure.width(name, HEAD, bold=True) + 12
     words = outcome_of(panel.trace)
@@ -283,10 +282,8 @@ def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
         for number, (panel, row) in enumerate(zip(panels, rows, strict=True), start=1):
             y = top + _TABLE_ROW * number
             canvas.lines((MARGIN, y), (MARGIN + first + step * len(columns), y), stroke=FRAME)
-            name = engine_name(panel.trace.engine)
-            canvas.text(
-                MARGIN, y + 15, name[0].upper() + name[1:], BODY, bold=True, ink=paint_of(panel.trace.engine).stroke
-            )
+            name = title_of(panel.trace.engine)
+            canvas.text(MARGIN, y + 15, name, BODY, bold=True, ink=paint_of(panel.trace.engine).stroke)
             _numbers(canvas, row, columns, MARGIN + first, step, y + 15)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import shown, title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -22,7 +23,7 @@ from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
-from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, engine_name, footer_height, heading_of
+from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, footer_height, heading_of
 from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
 from durascope.render.timescale import spoken
 
@@ -32,12 +33,6 @@ TEXT: Final = 330.0
 HEAD: Final = 62.0
 MAX_ENTRIES: Final = 64
 MAX_COLUMNS: Final = 14
-RECORD_NAMES: Final = {
-    "temporal": "event history",
-    "inngest": "requests and answers",
-    "restate": "journal",
-    "queue": "messages",
-}
 _FAR: Final = 12
 _APART: Final = frozenset(
     {Kind.TASK_QUEUED, Kind.TASK_PICKED_UP, Kind.TIMER_FIRED, Kind.EVENT_RECEIVED, Kind.STEP_STARTED}
@@ -85,7 +80,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     top = HEADING + (HEAD if columns else 22)
     bottom = top + ROW * len(lines)
     canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
-    record = RECORD_NAMES.get(trace.engine, "record")
+    record = shown(trace.engine).record
     title = f"{heading_of(scenario, trace)} · {record}"
     replays = sum(bool(column.read) for column in columns)
     lanes = {column.span.lane for column in columns}
@@ -99,7 +94,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
         with canvas.group("entry", line.text):
             _draw_line(canvas, line, columns, left, top + ROW * place)
     draw_footer(canvas, legend, notes, bottom + 26)
-    return Picture(f"Record: {title}", f"The {record} of {run} on {engine_name(trace.engine)}. {lead}.", canvas)
+    return Picture(f"Record: {title}", f"The {record} of {run} on {title_of(trace.engine)}. {lead}.", canvas)
 
 
 def _times(count: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Trace
@@ -29,7 +30,6 @@ from durascope.render.sheet import (
     draw_breaks,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     heading_of,
 )
@@ -123,7 +123,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     _crash_names(canvas, scale, down, top)
     draw_footer(canvas, entries, notes, top + tall)
     told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spoken(load.longest)}" for load in chosen)
-    return Picture(f"Queues: {title}", f"Queues of {engine_name(trace.engine)} over time. {told}.", canvas)
+    return Picture(f"Queues: {title}", f"Queues of {title_of(trace.engine)} over time. {told}.", canvas)
 
 
 def _queue(canvas: Canvas, scale: TimeScale, load: QueueLoad, top: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Trace
@@ -29,7 +30,6 @@ from durascope.render.sheet import (
     MARGIN,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     heading_of,
     outcome_of,
@@ -59,7 +59,7 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     draw_footer(canvas, entries, notes, sheet.bottom + 18)
     lanes = [name for name, _ in talk.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
-    told = f"Messages between {', '.join(lanes)} on {engine_name(trace.engine)}, in order: {outcome_of(trace)}."
+    told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome_of(trace)}."
     return Picture(
         title,
         told,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render import measure
@@ -19,19 +20,11 @@ AXIS: Final = 40.0
 _LEGEND_LINE: Final = 22.0
 _NOTE_LINE: Final = 15.0
 
-ENGINE_NAMES: Final[dict[str, str]] = {
-    "temporal": "Temporal", "inngest": "Inngest", "restate": "Restate", "queue": "a plain message queue",
-}  # fmt: skip
-
-
-def engine_name(engine: str) -> str:
-    return ENGINE_NAMES.get(engine, engine)
-
 
 def heading_of(scenario: Scenario, trace: Trace | None = None) -> str:
     """`Order fulfillment on Temporal`"""
     title = scenario.title or scenario.scenario
-    return title if trace is None else f"{title} · {engine_name(trace.engine)}"
+    return title if trace is None else f"{title} · {title_of(trace.engine)}"
 
 
 def outcome_of(trace: Trace) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from durascope.models.effects import EffectMark, effects
+from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -29,7 +30,6 @@ from durascope.render.sheet import (
     draw_breaks,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     heading_of,
     outcome_of,
@@ -222,7 +222,7 @@ def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
     crashes = [f"{event.lane} at {spoken(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
     return " ".join(
         [
-            f"The scenario {scenario.scenario} on {engine_name(trace.engine)} over time: {outcome_of(trace)}.",
+            f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome_of(trace)}.",
             f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
             f"Effects that happened again: {', '.join(again[:8])}." if again else "",
         ]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
-from durascope.models.steps import Run, Send, Start, WaitFor
+from durascope.models.steps import Run, WaitFor
 from durascope.models.trace import Kind
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
@@ -324,33 +324,3 @@ class Temporal(Engine):
 
     def findings(self) -> Findings:
         return self.accounts.findings()
-
-    def unsupported(self) -> list[str]:
-        """What of the scenario Temporal does in another way, named step by step."""
-        return [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
-
-
-def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
-    notes: list[str] = []
-    started_by = workflow.started_by
-    if started_by is not None and started_by.of is not None:
-        notes.append(
-            f"workflow {name}: Temporal starts nothing at the end of another run; catch the failure in the workflow "
-            "itself, or call this one as a child"
-        )
-    if started_by is not None and started_by.cron is not None:
-        notes.append(f"workflow {name}: `cron` is a Schedule in Temporal; its runs are started by the workload here")
-    for step in workflow.walk():
-        match step:
-            case Send(to=None, send=event) if not engine.started_by(event):
-                notes.append(
-                    f"step {step.label}: Temporal has no events that find their receivers; name one with `to:`, or "
-                    "signal each from an activity that looks them up. Nothing is sent here"
-                )
-            case Send(to=None, send=event):
-                notes.append(f"step {step.label}: what {event} starts is started as an abandoned child workflow")
-            case Start(after=int()):
-                notes.append(f"step {step.label}: a child has no start delay; the parent sleeps before it starts it")
-            case _:
-                pass
-    return list(dict.fromkeys(notes))

@@ -110,7 +110,7 @@ class Accounts:
             lasts=lasts,
             histories=histories(states, names),
         )
-        found.notes.extend((*self.engine.unsupported(), *self._notes))
+        found.notes.extend(self._notes)
         return found
 
     def _entities(self) -> set[str]:
