@@ -24,6 +24,10 @@ _STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
 _STEP_AFTER_EFFECT: Final = Kind.STEP_AFTER_EFFECT
 _STEP_REPORTED: Final = Kind.STEP_REPORTED
 
+NEWS_US: Final = 5_000
+"""What a body's moment sets off comes first: who dies there closes its connections, and what is sent is accepted; in
+this time the body stands at its moment, as one does that waits for an answer."""
+
 KNOWN_BODIES: Final = 1_000
 """So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
 
@@ -151,7 +155,10 @@ def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:
 class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
-    __slots__ = ("_call", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services", "takes")
+    __slots__ = (
+        "_call", "_cancelled", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services",
+        "takes",
+    )  # fmt: skip
 
     def __init__(
         self, services: Services, app: Component, run: RunInfo, body: Body, name: str, key: str, attempt: int,
@@ -169,18 +176,31 @@ class Execution:
         """Microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Call | None = None
+        self._cancelled = False
 
     def begin(self) -> None:
-        services, body, run, attempt = self.services, self.body, self.run, self.attempt
-        world = services.world
-        world.moment(self.app.name, _STEP_STARTED, run, self.name, attempt)
-        down = bool(services.down) and services.is_down(body)
-        outcome = self._outcome = body.outcome(world.outside, run, self.key, attempt, down)
-        delay = self.takes
-        if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
-            delay, then = int(delay * body.effect_at), self._effect
+        self._pass(_STEP_STARTED, self._work)
+
+    def _pass(self, moment: Kind, then: Callable[[], None], detail: object = None) -> None:
+        """Passes a moment and goes on; with what it sets off, a fault or a message, only when that has happened."""
+        world = self.services.world
+        struck = world.struck
+        world.moment(self.app.name, moment, self.run, self.name, self.attempt, detail)
+        if world.struck == struck:
+            then()
         else:
-            then = self._end
+            self._call = self.app.after(NEWS_US, then)
+
+    def _work(self) -> None:
+        services, body, attempt = self.services, self.body, self.attempt
+        down = bool(services.down) and services.is_down(body)
+        outcome = self._outcome = body.outcome(services.world.outside, self.run, self.key, attempt, down)
+        if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
+            self._in(int(self.takes * body.effect_at), self._effect)
+        else:
+            self._in(self.takes, self._end)
+
+    def _in(self, delay: int, then: Callable[[], None]) -> None:
         if delay > 0:
             self._call = self.app.after(delay, then)
         else:
@@ -188,31 +208,39 @@ class Execution:
 
     def _effect(self) -> None:
         """The service changes something, unless it is away just now."""
-        services, body, run, name, attempt = self.services, self.body, self.run, self.name, self.attempt
-        if services.down and services.is_down(body):
+        if self._cancelled:
+            return  # while it was held up in an app that hung
+        if self.services.down and self.services.is_down(self.body):
             self._outcome = UNAVAILABLE
+            self._rest()
         else:
-            world, lane = services.world, self.app.name
-            world.moment(lane, _STEP_BEFORE_EFFECT, run, name, attempt)
-            services.take_effect(run, body, name, self.key, attempt)
-            world.moment(lane, _STEP_AFTER_EFFECT, run, name, attempt)
-        rest = self.takes - int(self.takes * body.effect_at)
-        if rest > 0:
-            self._call = self.app.after(rest, self._end)
-        else:
-            self._end()
+            self._pass(_STEP_BEFORE_EFFECT, self._take_effect)
+
+    def _take_effect(self) -> None:
+        if not self._cancelled:
+            self.services.take_effect(self.run, self.body, self.name, self.key, self.attempt)
+            self._pass(_STEP_AFTER_EFFECT, self._rest)
+
+    def _rest(self) -> None:
+        self._in(self.takes - int(self.takes * self.body.effect_at), self._end)
 
     def _end(self) -> None:
         """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
         self._call = None
+        if self._cancelled:
+            return
         services, outcome = self.services, self._outcome
         if services.down and outcome.error is None and services.is_down(self.body):
-            outcome = UNAVAILABLE
+            outcome = self._outcome = UNAVAILABLE
         if outcome.error is None:
-            services.world.moment(self.app.name, _STEP_REPORTED, self.run, self.name, self.attempt)
+            self._pass(_STEP_REPORTED, self._report)
         else:
-            services.world.moment(self.app.name, Kind.STEP_FAILED, self.run, self.name, self.attempt, outcome.error)
-        self.report(outcome)
+            self._pass(Kind.STEP_FAILED, self._report, outcome.error)
+
+    def _report(self) -> None:
+        self._call = None
+        if not self._cancelled:
+            self.report(self._outcome)
 
     @property
     def over(self) -> bool:
@@ -222,3 +250,4 @@ class Execution:
         """Stops it where it is; what has not happened yet does not happen, nothing is reported."""
         self.app.cancel(self._call)
         self._call = None
+        self._cancelled = True

@@ -130,13 +130,14 @@ class Server:
     def _patient(
         self, port: int, method: str, path: str, payload: object = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """Asks again while the server is away, as a client would."""
+        """Asks again while the server is away or does not know its partitions yet (503), as a client would."""
         deadline = time.monotonic() + 60
         while True:
             try:
                 return self._request(port, method, path, payload, headers)
-            except (OSError, http.client.HTTPException):
-                if time.monotonic() > deadline:
+            except (OSError, http.client.HTTPException, Refused) as error:
+                away = not isinstance(error, Refused) or error.status >= 500
+                if not away or time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
 

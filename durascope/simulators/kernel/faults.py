@@ -65,6 +65,10 @@ class Moments:
         else:
             self._steps.setdefault((trigger.step or "", trigger.moment or ""), []).append(waiter)
 
+    def watched(self, step: str, *moments: str) -> bool:
+        """Whether anything waits for one of these moments of the step, or has."""
+        return any((step, moment) in self._steps for moment in moments)
+
     def doer(self, run: RunInfo | None, step: str | None) -> Component | None:
         """The component that last began that step."""
         return None if run is None or step is None else self._did.get((run.name, step))
@@ -90,6 +94,7 @@ class Moments:
             if waiter.after:
                 self.world.ahead(waiter.after, waiter.action, run)
             else:
+                self.world.struck += 1
                 waiter.action(run)
         if running is not None and running.incarnation != incarnation:
             raise Killed

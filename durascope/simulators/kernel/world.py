@@ -107,7 +107,7 @@ class World:
     __slots__ = (
         "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env",
         "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder",
-        "running",
+        "running", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
@@ -136,6 +136,8 @@ class World:
         """The simulation stops when more runs than this have begun: a workflow that starts itself never ends."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
+        self.struck = 0
+        """How many times a moment has set something off at once: a fault, or a message from outside."""
         self._points: dict[int, Callable[[], Any]] = {}
         self.idle = 0
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""

@@ -251,7 +251,7 @@ class Attempt:
             if number in awaited:
                 self.to_execute.clear()
                 self.executing[number] = None
-                self._begin(number, *closure)
+                self._begin_in(0, number, *closure)
             return
         runnable = [number for number in self.to_execute if number in awaited]
         if len(runnable) > 1 and not self.endpoint.typescript:
@@ -261,10 +261,17 @@ class Attempt:
         chosen = [(number, self.to_execute.pop(number)) for number in runnable]
         self.executing.update(dict.fromkeys(runnable))
         for place, (number, closure) in enumerate(chosen):
-            if place == 0:
-                self._begin(number, *closure)
-            else:
-                self.endpoint.after(place * gap, self._begin, number, *closure)
+            self._begin_in(place * gap, number, *closure)
+
+    def _begin_in(self, delay: int, number: NotificationId, step: Run, name: str, key: str) -> None:
+        """Starts a closure after a while; one that is watched as it begins, when its command is stored."""
+        moments = self.endpoint.world.moments
+        if moments is not None and moments.watched(name, "scheduled", "started"):
+            delay += self.endpoint.stored_us
+        if delay:
+            self.endpoint.after(delay, self._begin, number, step, name, key)
+        else:
+            self._begin(number, step, name, key)
 
     def _begin(self, number: NotificationId, step: Run, name: str, key: str) -> None:
         if self.closed and not self.endpoint.typescript:

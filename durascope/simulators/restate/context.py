@@ -23,6 +23,7 @@ from durascope.simulators.program import (
 from durascope.simulators.restate.journal import CANCEL, Command, Failure, Notification, NotificationId
 from durascope.simulators.restate.state_machine import UNKNOWN
 from durascope.simulators.restate.waiting import Combinator, Waiting
+from durascope.simulators.services import NEWS_US
 
 if TYPE_CHECKING:
     from durascope.simulators.restate.attempt import Attempt
@@ -163,7 +164,20 @@ class Context(Sdk):
         return notification.value
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        yield from self.value(self.timer(step.sleep, name if step.name else None))
+        number = self.timer(step.sleep, name if step.name else None)
+        yield from self._mark("SleepStarted", number)
+        yield from self.value(number)
+
+    def _mark(self, event: str, awaited: NotificationId) -> Coroutine:
+        """Passes a named moment, the first time that the code comes here; stands still while it sets something off."""
+        attempt = self.attempt
+        if self.vm.replaying or self.vm.is_known(awaited):
+            return
+        world = attempt.endpoint.world
+        struck = world.struck
+        world.mark(event, attempt.start.run)
+        if world.struck != struck:
+            yield Block(NEWS_US, event)
 
     def timer(self, duration: int, name: str | None) -> int:
         """Issues a Sleep; its wake-up time is this process's clock plus the duration."""
@@ -173,7 +187,7 @@ class Context(Sdk):
         return number
 
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
-        event = self._listen(step, name)
+        event = yield from self._listen(step, name)
         if step.timeout is None:
             notification: Notification = yield from self.result(event)
         else:
@@ -185,22 +199,20 @@ class Context(Sdk):
             raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=name)
         return notification.value
 
-    def _listen(self, step: WaitFor, name: str) -> NotificationId:
+    def _listen(self, step: WaitFor, name: str) -> Coroutine:
         """Asks for the event: a promise of the workflow, a named signal, or an awakeable that is published."""
         attempt = self.attempt
-        if attempt.endpoint.promises and attempt.start.target.stateful:
-            number = self.vm.completion_id()
-            attempt.command(Command("GetPromise", step.wait_for, (number,)), name)
-            return number
-        live = not self.vm.replaying
-        if attempt.endpoint.signals:
-            event: NotificationId = step.wait_for
+        event: NotificationId
+        if attempt.start.target.of_workflow:
+            event = self.vm.completion_id()
+            attempt.command(Command("GetPromise", step.wait_for, (event,)), name)
+        elif attempt.endpoint.signals:
+            event = step.wait_for
         else:
-            index = self.vm.awakeable()
-            attempt.endpoint.publish(attempt.start.run, step.wait_for, index)
-            event = -index
-        if live and not self.vm.is_known(event):
-            attempt.endpoint.world.mark("WaitStarted", attempt.start.run)
+            event = -self.vm.awakeable()
+            attempt.endpoint.publish(attempt.start.run, step.wait_for, -event)
+            yield Block(attempt.endpoint.delay("publish"), name)
+        yield from self._mark("WaitStarted", event)
         return event
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:

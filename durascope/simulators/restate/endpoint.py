@@ -53,9 +53,9 @@ class ServiceEndpoint(Component):
         self.code = dict(code)
         self.delay = delays
         self.typescript = service.sdk in CODE_ORDER
-        self.promises = service.kind == "workflow"
         self.signals = service.wait_for == "signal"
         self.entry_bytes = int(constant("entry_bytes"))
+        self.stored_us = int(constant("stored_us"))
         super().__init__(world, name)
 
     def reset(self) -> None:

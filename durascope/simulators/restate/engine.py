@@ -169,7 +169,7 @@ class Restate(Engine):
             self._tell("cancel", run, termination.cancel)
         elif not self.outside.waits_for(run.workflow, event.name):
             self._ask(event.name, run, Ingress.unknown, event.name)
-        elif self.options.service.kind == "workflow":
+        elif self.router.target(run.workflow, run.key).of_workflow:
             self._helper(event, run, "complete-promise", event.payload)
         elif self.options.service.wait_for == "signal":
             self._helper(event, run, "send-signal", {"target": self.router.find(run.name)})

@@ -63,7 +63,6 @@ def _sleep(invocation: Invocation, command: Command) -> None:
     leader = invocation.partition.leader
     completion = Notification("Sleep", command.ids[0])
     leader.set_timer(invocation, command.detail, command.name or "sleep", lifecycle.notified, invocation, completion)
-    leader.world.mark("SleepStarted", invocation.run)
 
 
 def _call(invocation: Invocation, command: Command) -> None:
@@ -133,7 +132,6 @@ def _get_promise(invocation: Invocation, command: Command) -> None:
         _complete(invocation, Notification("GetPromise", command.ids[0], promise.value, promise.failure))
     else:
         promise.listeners.append((invocation, command.ids[0]))
-        invocation.partition.leader.world.mark("WaitStarted", invocation.run)
 
 
 def _peek_promise(invocation: Invocation, command: Command) -> None:

@@ -41,7 +41,7 @@ def _send_signal(attempt: Attempt) -> Coroutine:
 
 def _query(attempt: Attempt) -> Coroutine:
     name = attempt.start.target.handler
-    if attempt.endpoint.promises and name in promises_of(attempt):
+    if attempt.start.target.of_workflow and name in promises_of(attempt):
         return (yield from attempt.context.peek_promise(name))
     return (yield from attempt.context.state(Get(get=name)))
 

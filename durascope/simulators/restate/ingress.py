@@ -44,8 +44,7 @@ class Ingress(Component):
         identity = identity_of(invocation, idempotency_key)
         if identity is not None:
             if identity in partition.idempotency:
-                workflow_run = target.service == target.workflow
-                invocation.ended = "refused" if workflow_run else "attached"
+                invocation.ended = "refused" if target.of_workflow else "attached"
                 self.world.emit(self.name, Kind.EVENT_RECEIVED, invocation.run, detail=invocation.ended)
                 return
             partition.idempotency[identity] = invocation
@@ -74,7 +73,7 @@ class Ingress(Component):
 def identity_of(invocation: Invocation, idempotency_key: str | None) -> tuple[str, str | None, str] | None:
     """What makes two requests the same invocation (restate.md §10, §11); None: nothing does."""
     target = invocation.target
-    if target.kind == "run" and target.service == target.workflow:
+    if target.kind == "run" and target.of_workflow:
         return (target.workflow, target.key, "")
     if idempotency_key is not None:
         return (target.handler, target.key, idempotency_key)

@@ -55,7 +55,12 @@ class Target:
     exclusive: bool = False
     """Whether it holds the object's lock while it lasts."""
     stateful: bool = False
-    """Whether the key has K/V state and promises."""
+    """Whether the key has K/V state."""
+
+    @property
+    def of_workflow(self) -> bool:
+        """Whether its service is a workflow, whose key has promises and runs once."""
+        return self.service == self.workflow
 
 
 class Event(NamedTuple):
