@@ -9,7 +9,7 @@ import typer
 
 from durascope.cli.options import EngineOption, JsonOption
 from durascope.cli.terminal import complain, problem_as_json, put, put_json
-from durascope.models.engine import compared, notes_of, title_of
+from durascope.models.engine import compared, named_in, notes_of
 
 
 def command(
@@ -56,4 +56,4 @@ def _notes(target: str, engines: Sequence[str]) -> list[dict[str, str]]:
 def _tell(result: dict[str, Any]) -> None:
     put(f"{result['scenario']}: {'valid' if result['valid'] else 'not valid'}")
     for note in result["notes"]:
-        put(f"  {title_of(note['engine'])}: {note['note']}")
+        put(f"  {named_in(note['engine'], note['note'])}")

@@ -148,6 +148,12 @@ def title_of(name: str) -> str:
     return shown(name).title
 
 
+def named_in(name: str, note: str) -> str:
+    """A note of an engine as it stands among those of others: with the engine's title in front."""
+    title = title_of(name)
+    return note if note.startswith(title) else f"{title}: {note}"
+
+
 def notes_of(name: str, scenario: Scenario) -> tuple[str, ...]:
     """What the engine does not do by itself of a scenario, and what a user does instead; each once."""
     from durascope.models.unmodelled import unmodelled

@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
-from durascope.models.engine import title_of
+from durascope.models.engine import named_in, title_of
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
@@ -83,11 +83,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         (mark for each in panels for mark in each.effects),
         outside=any(row.moments for each in panels for row in each.rows),
     )
-    notes = [
-        note if note.startswith(title_of(each.trace.engine)) else f"{title_of(each.trace.engine)}: {note}"
-        for each in panels
-        for note in (*each.notes, *each.trace.notes)
-    ]
+    notes = [named_in(each.trace.engine, note) for each in panels for note in (*each.notes, *each.trace.notes)]
     top, tall = HEADING + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
     width = scale.right + MARGIN + 12

@@ -136,5 +136,5 @@ def test_every_picture_has_a_legend_and_notes(name: str, engine: str) -> None:
 
 
 def test_an_unknown_engine_is_an_error() -> None:
-    with pytest.raises(ValueError, match="not an engine"):
+    with pytest.raises(ValueError, match="there is no engine"):
         architecture.draw(load_scenario("payment"), "cadence")  # pyright: ignore[reportArgumentType]

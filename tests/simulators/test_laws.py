@@ -38,7 +38,7 @@ import sys
 sys.path.insert(0, {tests!r})
 from test_laws import digest, scenario
 from durascope.models.loading import builtin_names
-from durascope.models.scenario import names()
+from durascope.models.engine import names
 from durascope.simulators.simulate import simulate
 for name in builtin_names():
     for engine in names():
