@@ -1,7 +1,7 @@
 """The README's commands are run, and what it shows is what they print.
 
-A block ```console holds commands (`$ …`) and what they print, to the letter; `python tests/test_readme.py` writes it
-anew. Commands that build or clone are looked at, not run here: `make test` and `make demo` are CI's own.
+A block ```console holds commands (`$ …`) and what they print, to the letter; `python tests/test_readme.py` writes
+them anew. Commands that build or clone are looked at, not run here: `make test` and `make demo` are CI's own.
 """
 
 from __future__ import annotations
@@ -121,4 +121,5 @@ def refresh(page: str) -> None:
 
 
 if __name__ == "__main__":
-    refresh("README.md")
+    for each in PAGES:
+        refresh(each)

@@ -38,6 +38,7 @@ COMMANDS: Final = (
     "export",
     "verify",
     "sweep",
+    "diff",
     "check",
     "list",
     "show",

@@ -25,8 +25,6 @@ PROGRAMS: Final = {
     "d2": "pip install 'durascope[pictures]'",
 }
 """Programs that more than one engine or the pictures need, and how to get them."""
-_SHOWN: Final = ("live", "pictures", "traces")
-"""The extras that users install."""
 _REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[[^\]]*\])?.*?(?:extra == ['\"](?P<extra>[\w-]+)['\"])?$")
 
 
@@ -73,11 +71,11 @@ def examine() -> Iterator[Finding]:
 
 def _packages() -> dict[str, list[str]]:
     """What durascope itself needs, and its extras, as its own metadata names them."""
-    found: dict[str, list[str]] = {group: [] for group in ("core", *_SHOWN)}
+    found: dict[str, list[str]] = {"core": []}
     for requirement in metadata.requires("durascope") or ():
         parts = _REQUIREMENT.match(requirement)
-        if parts is not None and (parts["extra"] or "core") in found:
-            found[parts["extra"] or "core"].append(parts["name"])
+        if parts is not None and parts["extra"] != "dev":
+            found.setdefault(parts["extra"] or "core", []).append(parts["name"])
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import metrics
+from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
@@ -58,11 +59,11 @@ def as_json(scenario: Scenario, results: Iterable[Result], seed: int) -> dict[st
         "scenario": scenario.scenario,
         "seed": seed,
         "version": listed[0].trace.version if listed else "",
-        "engines": {each.engine: _engine_json(each) for each in listed},
+        "engines": {each.engine: _engine_json(scenario, each) for each in listed},
     }
 
 
-def _engine_json(result: Result) -> dict[str, object]:
+def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
     trace = result.trace
     return {
         "records": {run: list(lines) for run, lines in trace.records.items()},
@@ -73,5 +74,11 @@ def _engine_json(result: Result) -> dict[str, object]:
         "expectations": [
             {"expected": verdict.expected, "held": verdict.held, "found": verdict.found} for verdict in result.verdicts
         ],
+        "faults": [
+            {"fault": fault_text(fault), "struck": trace.struck.count(number)}
+            for number, fault in enumerate(scenario.faults)
+        ],
+        "unended": [unended._asdict() for unended in trace.unended],
+        "unconsumed": None if trace.unconsumed is None else [each._asdict() for each in trace.unconsumed],
         "notes": list(trace.notes),
     }

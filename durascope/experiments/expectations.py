@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from durascope.experiments.metrics import durations, percentile
-from durascope.models.scenario import Count, Scenario
+from durascope.models.phrases import must_strike
+from durascope.models.scenario import Count, Expect, Scenario
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.units import format_duration
 
@@ -28,6 +29,7 @@ def verdicts(scenario: Scenario, trace: Trace) -> list[Verdict]:
         *_latency(scenario, trace),
         *_one_at_a_time(scenario, trace),
         *_unconsumed(scenario, trace),
+        *_struck(scenario, trace),
     ]
 
 
@@ -38,7 +40,7 @@ def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
     for status in ("completed", "failed", "cancelled"):
         share = getattr(scenario.expect, status)
         if isinstance(share, float):
-            yield _share(status, share, trace.runs)
+            yield _share(status, share, trace.started)
 
 
 def _share(what: str, share: float, runs: Sequence[RunSummary]) -> Verdict:
@@ -65,9 +67,10 @@ def _unconsumed(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
 
 def _effects(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
     for step, wanted in scenario.expect.effects.items():
-        homes = {name for name, run in scenario.runs() if run.run == step}
+        homes = {name for name, run in scenario.runs() if step in (run.run, run.effect)}
         runs = sum(1 for run in trace.runs if run.workflow in homes)
-        counts = dict(trace.effect_counts.get(step, {}))
+        effect = next((run.effect for _, run in scenario.runs() if run.run == step and run.effect), step)
+        counts = dict(trace.effect_counts.get(effect, {}))
         none = runs - sum(counts.values())
         if none > 0:
             counts[0] = none
@@ -75,6 +78,14 @@ def _effects(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
         wrong = {n: c for n, c in counts.items() if (low is not None and n < low) or (high is not None and n > high)}
         found = ", ".join(f"{n} in {c} run{'s' * (c != 1)}" for n, c in sorted((wrong or counts).items())) or "no runs"
         yield Verdict(f"{step}: {_bounds(low, high)} per run", not wrong, found)
+
+
+def _struck(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
+    """What a fault should have shown is not shown by a run that it never struck."""
+    wanted = [number for number, fault in enumerate(scenario.faults) if must_strike(fault)]
+    if wanted and scenario.expect != Expect():
+        missed = [f"fault {number + 1} did not" for number in wanted if number not in trace.struck]
+        yield Verdict("every fault strikes", not missed, ", ".join(missed))
 
 
 def _limits(wanted: int | Count) -> tuple[int | None, int | None]:

@@ -6,8 +6,18 @@ from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel
 
-from durascope.models.scenario import Change, Deploy, Workflow
+from durascope.models.scenario import Change, Deploy, Scenario, Workflow
 from durascope.models.steps import Choice, Step, Steps
+
+
+def first_names(scenario: Scenario) -> dict[tuple[str, str], str]:
+    """What steps that a deploy renames were called at first: by workflow and new name."""
+    names: dict[tuple[str, str], str] = {}
+    for deploy in (fault for fault in scenario.faults if isinstance(fault, Deploy)):
+        for change in deploy.change:
+            for old, new in (change.rename or {}).items():
+                names[deploy.deploy, new] = names.get((deploy.deploy, old), old)
+    return names
 
 
 class Versions:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from durascope.models.spans import Span, spans
-from durascope.models.trace import Kind, Trace
+from durascope.models.trace import Effect, Event, Kind, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,45 +24,30 @@ class EffectMark:
     event: int
     """The number of its `after-effect`."""
     duplicate: bool
-    """It had happened before: the same step of the same run, once more."""
+    """It had happened before."""
     deduplicated: bool = False
     """The service knew the call's key: there was no second effect."""
     price: float = 0.0
 
 
 def effects(trace: Trace) -> list[EffectMark]:
-    """Every change of the outside, in order; a step that is used again after its result was recorded is a new one."""
-    recording = Kind.STEP_RECORDED if any(trace.of_kind(Kind.STEP_RECORDED)) else Kind.STEP_REPORTED
-    ledger = iter(trace.ledger)
-    recorded: set[tuple[str | None, str | None]] = set()
-    had: set[tuple[str | None, str | None]] = set()
+    """Every change of the outside, in order."""
+    ledger = deque(trace.ledger)
     marks: list[EffectMark] = []
-    for number, event in enumerate(trace.events):
-        key = (event.run, event.step)
-        if event.kind is recording:
-            recorded.add(key)
-        elif event.kind is Kind.STEP_STARTED and event.attempt in (None, 1) and key in recorded:
-            recorded.discard(key)
-            had.discard(key)
-        elif event.kind is Kind.STEP_AFTER_EFFECT:
-            entry = next(ledger, None)
-            known = entry is not None and entry.deduplicated
-            marks.append(
-                EffectMark(
-                    event.at,
-                    event.lane,
-                    None if entry is None else entry.service,
-                    event.run,
-                    event.step,
-                    event.attempt,
-                    number,
-                    key in had and not known,
-                    known,
-                    0.0 if entry is None else entry.price,
-                )
-            )
-            had.add(key)
+    for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT):
+        noted = ledger and (ledger[0].run, ledger[0].step) == (event.run, event.step)
+        marks.append(_mark(number, event, ledger.popleft() if noted else None))
     return marks
+
+
+def _mark(number: int, event: Event, entry: Effect | None) -> EffectMark:
+    """`entry`: the ledger's; an event that was sent or a run that was started stands in none."""
+    if entry is None:
+        return EffectMark(event.at, event.lane, None, event.run, event.step, event.attempt, number, duplicate=False)
+    return EffectMark(
+        event.at, event.lane, entry.service, event.run, event.step, event.attempt, number,
+        entry.again, entry.deduplicated, entry.price,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class Effect:
     """The service knew the key: the call had no second effect."""
     price: float = 0.0
     """USD."""
+    again: bool = False
+    """It had happened before: a duplicate. Which effects are the same is in the scenario language, "steps"."""
 
 
 STATUSES: Final = (
@@ -142,6 +144,8 @@ class RunSummary:
     ended_at: int | None
     status: str
     key: str | None = None
+    parent: str | None = None
+    """The run that has called or started it; None: it was started from outside."""
 
 
 class Unended(NamedTuple):
@@ -197,10 +201,17 @@ class Trace:
     """What else the engine's conformance cases compare (attempts, replayed, lasts, …), in their form."""
     notes: Sequence[str] = ()
     """What the engine lacks for this scenario, and what a user would do instead."""
+    struck: Sequence[int] = ()
+    """The scenario's faults that have struck while a run was open or to come: their places in it, from 0, in order."""
     unended: Sequence[Unended] = ()
     """Why each run that has not ended has not."""
     unconsumed: Sequence[Unconsumed] | None = None
     """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
+
+    @property
+    def started(self) -> list[RunSummary]:
+        """The runs that were started from outside: not what other runs have called or started."""
+        return [run for run in self.runs if run.parent is None]
 
     def of_kind(self, *kinds: Kind) -> Iterator[tuple[int, Event]]:
         """The numbered events of these kinds, in order."""

@@ -42,8 +42,21 @@ class Body:
     """The body of a step that calls a service, or has none to call."""
 
     __slots__ = (
-        "_fails", "_fine", "_result", "_size", "_takes", "deduplicates", "effect_at", "effective", "failures",
-        "idempotency_key", "lane", "price", "rejections", "step",
+        "_fails",
+        "_fine",
+        "_result",
+        "_size",
+        "_takes",
+        "deduplicates",
+        "effect",
+        "effect_at",
+        "effective",
+        "failures",
+        "idempotency_key",
+        "lane",
+        "price",
+        "rejections",
+        "step",
     )  # fmt: skip
 
     def __init__(self, step: Run, service: Service) -> None:
@@ -55,6 +68,8 @@ class Body:
         self.failures = service.failures
         self.rejections = service.rejections
         self.idempotency_key = step.idempotency_key
+        self.effect = step.effect
+        """What the scenario calls its effect."""
         self.effect_at = 0.0 if step.effect_at == "never" else step.effect_at
         """How far into its time it has its side effect, if it has one."""
         self.effective = step.effect_at != "never"

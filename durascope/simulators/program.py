@@ -12,6 +12,7 @@ provides; it answers at once (from its record) or by a `Future` that it resolves
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -638,3 +639,12 @@ def filled(label: str, scope: Mapping[str, object]) -> str:
         for name, value in scope.items():
             label = label.replace(f"{{{name}}}", str(value))
     return label
+
+
+def scope_of(label: str, name: str) -> dict[str, object]:
+    """The loop variables in a label, read off the name that was made of it."""
+    if "{" not in label:
+        return {}
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(label))
+    found = re.fullmatch(pattern, name)
+    return {} if found is None else dict(found.groupdict())

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from durascope.models.changes import first_names
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.trace import Effect, Kind
@@ -18,6 +19,7 @@ from durascope.simulators.bodies import OWN_STEP, UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.program import filled, scope_of
 
 _STEP_STARTED: Final = Kind.STEP_STARTED
 _STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT
@@ -36,7 +38,7 @@ class Services:
     """All services of a scenario, and what has happened to them."""
 
     __slots__ = (
-        "_begun", "_bodies", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
+        "_begun", "_bodies", "_first_names", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
         "scenario", "spent", "world",
     )  # fmt: skip
 
@@ -49,12 +51,14 @@ class Services:
         self.executions: dict[str, int] = {}
         """How often each step's body began, over all runs."""
         self.duplicates = 0
-        """Effects beyond the first of the same step of the same run."""
+        """Effects that had happened before (scenario language, "steps": which effects are the same)."""
         self.spent = 0.0
         self._begun: dict[tuple[str, str], int] = {}
         self._had: dict[str, dict[tuple[str, str], int]] = {}
-        """By step: the effects of each (run, key)."""
-        self._keys: set[tuple[str, str, str]] = set()
+        """By what is counted (a step's `effect:`, or the step): the effects of each (run, key)."""
+        self._keys: set[tuple[str, str]] = set()
+        """The services and the idempotency keys that have had an effect."""
+        self._first_names = first_names(scenario)
         self.down: dict[str, int] = {}
         """Outages under way, by service."""
         self._bodies: dict[int, Body] = {}
@@ -121,25 +125,45 @@ class Services:
         return body.lane is not None and self.down.get(body.lane, 0) > 0
 
     def take_effect(self, run: RunInfo, body: Body, name: str, key: str, attempt: int) -> None:
-        handed, known = None, False
-        if body.idempotency_key is not None:
-            handed = str(run.input.get(body.idempotency_key, run.key))
-            told = (body.lane or name, name, handed)
-            known = body.deduplicates and told in self._keys
-            self._keys.add(told)
+        handed = self._handed(run, body)
+        told = None if handed is None else (body.lane or name, handed)
+        known, again = body.deduplicates and told in self._keys, False
         if not known:
             self.effects[name] += 1
-            all_had = self._had.get(name)
+            counted, key = self._counted(run, body, name, key)
+            all_had = self._had.get(counted)
             if all_had is None:
-                all_had = self._had[name] = {}
+                all_had = self._had[counted] = {}
             doer = (run.name, key)
             had = all_had[doer] = all_had.get(doer, 0) + 1
-            if had > 1:
+            again = had > 1 if told is None or body.effect is not None else told in self._keys
+            if again:
                 self.duplicates += 1
             self.spent += body.price
+        if told is not None:
+            self._keys.add(told)
         if self.world.full:
-            price = 0.0 if known else body.price
-            self.ledger.append(Effect(self.world.now, body.lane or name, run.name, name, attempt, handed, known, price))
+            service, price = body.lane or name, 0.0 if known else body.price
+            self.ledger.append(
+                Effect(self.world.now, service, run.name, name, attempt, handed, known, price, again=again)
+            )
+
+    def _handed(self, run: RunInfo, body: Body) -> str | None:
+        """The idempotency key that the service is handed; a run whose input has no such field hands none."""
+        if body.idempotency_key is None:
+            return None
+        value = run.input.get(body.idempotency_key, run.key)
+        return None if value is None else str(value)
+
+    def _counted(self, run: RunInfo, body: Body, name: str, key: str) -> tuple[str, str]:
+        """What the effect is counted as, and which of the run's it is: a renamed step still has the same effect."""
+        if body.effect is not None:
+            effect = filled(body.effect, scope_of(body.step.run, name))
+            return effect, effect
+        if self._first_names:
+            first = self._first_names.get((run.workflow, name), name)
+            return first, key.replace(name, first, 1)
+        return name, key
 
 
 def _by_run(had: dict[tuple[str, str], int]) -> Mapping[Any, int]:

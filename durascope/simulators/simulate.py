@@ -15,6 +15,7 @@ from durascope.models.trace import Trace
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
 from durascope.simulators.kernel.luck import Luck
+from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
 
@@ -80,9 +81,19 @@ def simulate(
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
         notes=list(dict.fromkeys((*notes_of(engine, scenario), *findings.notes))),
+        struck=_struck(injector, recorder),
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+
+
+def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
+    """The faults that have struck before all was over."""
+    ends = [run.ended_at for run in recorder.runs.values()]
+    over = max((end for end in ends if end is not None), default=None)
+    if over is None or None in ends:
+        return [number for number, _ in injector.struck]
+    return [number for number, at in injector.struck if at <= over]
 
 
 @contextmanager

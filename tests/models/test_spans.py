@@ -113,18 +113,6 @@ def test_only_the_scenario_tells_a_wait_with_a_timeout_from_a_sleep() -> None:
     ]
 
 
-def test_a_step_that_is_used_again_after_its_result_was_recorded_is_no_duplicate() -> None:
-    once = [
-        (1, "app", K.STEP_STARTED, "a", 1, None),
-        (2, "app", K.STEP_AFTER_EFFECT, "a", 1, None),
-        (3, "app", K.STEP_REPORTED, "a", 1, None),
-    ]
-    recorded = (4, "server", K.STEP_RECORDED, "a", 1, None)
-    assert [mark.duplicate for mark in effects(_trace(*once, recorded, *once))] == [False, False]
-    again = _trace(*once[:2], (3, "app", K.CRASHED, None, None, None), *once, recorded)
-    assert [mark.duplicate for mark in effects(again)] == [False, True]
-
-
 def test_a_crash_is_recovered_from_when_what_it_interrupted_begins_again() -> None:
     trace = _trace(
         (1, "app", K.STEP_STARTED, "a", 1, None),

@@ -56,7 +56,8 @@ class Story:
         self.tell(app, K.STEP_STARTED, step, attempt)
         self.tell(app, K.STEP_BEFORE_EFFECT, step, attempt, after=takes)
         self.tell(app, K.STEP_AFTER_EFFECT, step, attempt)
-        self.ledger.append(Effect(self.now, service, self.run, step, attempt))
+        again = any(entry.step == step for entry in self.ledger)
+        self.ledger.append(Effect(self.now, service, self.run, step, attempt, again=again))
 
     def do(self, app: str, step: str, attempt: int, *, takes: int = 100 * MS, service: str = "stripe") -> None:
         self.begin(app, step, attempt, takes=takes, service=service)

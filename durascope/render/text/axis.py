@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from durascope.render.text.marks import spell
+from durascope.models.phrases import spell
 
 TOO_LONG: Final = 2.0
 """A stretch in which nothing begins or ends is cut where it lasts so many times longer than all the rest."""

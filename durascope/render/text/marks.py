@@ -48,18 +48,3 @@ def legend() -> Text:
 def engine_title(engine: str) -> Text:
     """The engine's title in its colour."""
     return Text(shown(engine).title, shown(engine).colours.terminal)
-
-
-def spell(us: float) -> str:
-    """A duration for people: three digits, in the unit that fits (`12.4 s`, `340 ms`, `7.0 d`)."""
-    for unit, size in (
-        ("d", 86_400_000_000),
-        ("h", 3_600_000_000),
-        ("min", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1_000),
-    ):
-        if abs(us) >= size:
-            number = us / size
-            return f"{number:.0f} {unit}" if abs(number) >= 100 else f"{number:.3g} {unit}"
-    return f"{us:.0f} µs"

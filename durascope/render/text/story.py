@@ -11,12 +11,11 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage, RandomFault
+from durascope.models.phrases import fault_text, missing
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
-from durascope.models.units import FOREVER
 from durascope.render.text.ledger import ledger_table
-from durascope.render.text.marks import engine_title, legend, spell
+from durascope.render.text.marks import engine_title, legend
 from durascope.render.text.records import records_table
 from durascope.render.text.summary import summary_table
 from durascope.render.text.timeline import timeline
@@ -69,56 +68,15 @@ def heading(scenario: Scenario) -> RenderableType:
     return Group(Text(), *lines, Text())
 
 
-def fault_text(fault: object) -> str:
-    """A fault in one sentence."""
-    match fault:
-        case Crash():
-            down = "for good" if fault.down_for >= FOREVER else f"for {spell(fault.down_for)}"
-            how = "is stopped gracefully" if fault.graceful else "is killed"
-            return f"{fault.crash} {how} {_when(fault)}, down {down}"
-        case Hang():
-            return f"{fault.hang} stands still {_when(fault)} for {spell(fault.for_)}"
-        case Outage():
-            return f"{fault.outage} is away {_when(fault)} for {spell(fault.for_)}"
-        case Cut():
-            return f"{fault.cut[0]} and {fault.cut[1]} can't reach each other {_when(fault)} for {spell(fault.for_)}"
-        case Deploy():
-            code = "the code before the latest deploy" if fault.rollback else "new code"
-            return f"{code} of {fault.deploy} goes live {_when(fault)}"
-        case RandomFault():
-            return f"{fault.random.crash} is killed at random, every {fault.random.every}"
-        case _:
-            return str(fault)
-
-
-def _when(fault: Crash | Hang | Outage | Cut | Deploy) -> str:
-    trigger = fault.when
-    if trigger is None:
-        return f"at {spell(fault.at or 0)}"
-    later = f"{spell(trigger.after)} " if trigger.after else ""
-    if trigger.event is not None:
-        return f"{later}after {trigger.event}"
-    moments = {
-        "scheduled": f"{later}after {trigger.step} is scheduled",
-        "started": f"{later}after {trigger.step} has started",
-        "before-effect": f"{later or 'right '}before the effect of {trigger.step}"
-        if not later
-        else f"{later}after the moment before the effect of {trigger.step}",
-        "after-effect": f"{later or 'right '}after the effect of {trigger.step}",
-        "reported": f"{later or 'right '}after {trigger.step} has returned",
-        "recorded": f"{later or 'right '}after the result of {trigger.step} is recorded",
-    }
-    attempt = f" (attempt {trigger.attempt})" if trigger.attempt else ""
-    return moments[trigger.moment or "started"] + attempt
-
-
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
     """One engine: its time line, how the first runs ended, and what it lacks for this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),
     ]
-    parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in trace.notes]
+    missed = [fault for number, fault in enumerate(scenario.faults) if number not in trace.struck]
+    notes = [*(f"Never struck: {missing(fault)}." for fault in missed), *trace.notes]
+    parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in notes]
     return Group(*parts, Text())
 
 

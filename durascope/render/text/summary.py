@@ -9,7 +9,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from durascope.render.text.marks import engine_title, spell
+from durascope.models.phrases import spell
+from durascope.render.text.marks import engine_title
 
 Metrics = Mapping[str, object]
 
@@ -48,6 +49,22 @@ def _statuses(metrics: Metrics) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in found.items())
 
 
+def _children(metrics: Metrics) -> str:
+    found = metrics.get("children_by_status")
+    if not isinstance(found, Mapping):
+        return "–"
+    parts = [f"{workflow}: {_statuses({'by_status': counts})}" for workflow, counts in found.items()]
+    return "; ".join(parts)
+
+
+def _delays(metrics: Metrics) -> str:
+    """One mean, or one for each way in which runs ended."""
+    found = metrics.get("delay_by_status_ms")
+    if not isinstance(found, Mapping) or len(found) < 2:
+        return _ms("delay_ms")(metrics)
+    return ", ".join(f"{spell(mean * 1_000)} {status}" for status, mean in found.items())
+
+
 def _money(metrics: Metrics) -> str:
     value = metrics.get("spent_usd")
     return f"{value:.3f} USD" if isinstance(value, float) and value else "–"
@@ -55,8 +72,9 @@ def _money(metrics: Metrics) -> str:
 
 ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("how the run ended", _statuses),
+    ("called and started runs", _children),
     ("from start to end", _latency("max")),
-    ("later than without the faults", _ms("delay_ms")),
+    ("later than without the faults", _delays),
     ("work stood still", _ms("recovery_ms")),
     ("steps passed in replays", _count("replayed_steps")),
     ("effects too many", _count("duplicate_effects")),
@@ -64,10 +82,11 @@ ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
 )
 MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("how the runs ended", _statuses),
+    ("called and started runs", _children),
     ("duration, half of the runs", _latency("p50")),
     ("duration, 90 of 100 runs", _latency("p90")),
     ("duration, 99 of 100 runs", _latency("p99")),
-    ("later than without the faults, mean", _ms("delay_ms")),
+    ("later than without the faults, mean", _delays),
     ("work stood still", _ms("recovery_ms")),
     ("effects too many", _count("duplicate_effects")),
     ("spent on services", _money),

@@ -233,7 +233,9 @@ class Inngest(Engine):
         if function.kind != "function" and event.parent is not None:
             data["run_id"] = event.parent.name
         key = None if function.key is None else str(data.get(function.key))
-        return RunInfo(name, function.name, 0 if parent is None else parent.number, key, data, event.luck or name)
+        number, luck = 0 if parent is None else parent.number, event.luck or name
+        starter = None if event.parent is None else event.parent.name
+        return RunInfo(name, function.name, number, key, data, luck, starter)
 
     def run_over(self, run: RunInfo, status: str) -> None:
         self.world.run_ended(self.executor.name, run, status)

@@ -6,13 +6,11 @@ stands for that table.
 
 from __future__ import annotations
 
-import re
-
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.simulators.inngest.functions import undoable
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import filled
+from durascope.simulators.program import filled, scope_of
 
 
 class UndoLog:
@@ -45,11 +43,4 @@ def _undo(step: Run, name: str) -> Run:
     """The step that undoes a step of that name, with the loop variables in its own name filled in."""
     undo = step.undo_step
     assert undo is not None
-    return undo.model_copy(update={"run": filled(undo.run, _scope(step.run, name))})
-
-
-def _scope(label: str, name: str) -> dict[str, object]:
-    """The loop variables in a label, read off the name that was made of it."""
-    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(label))
-    found = re.fullmatch(pattern, name)
-    return {} if found is None else dict(found.groupdict())
+    return undo.model_copy(update={"run": filled(undo.run, scope_of(step.run, name))})

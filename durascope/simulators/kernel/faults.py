@@ -121,13 +121,15 @@ class FaultInjector:
         self.engine = engine
         self.moments = moments
         self._versions = Versions(engine.code)
+        self.struck: list[tuple[int, int]] = []
+        """The scenario's faults that have struck: their place in it, from 0, and when."""
 
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
             if isinstance(fault, RandomFault):
                 self._next_random(fault, number, 1)
                 continue
-            action = self._action(fault)
+            action = self._action(number, fault)
             if fault.when is not None:
                 self.moments.wait(fault.when, action)
             else:
@@ -141,10 +143,11 @@ class FaultInjector:
 
         self.world.after_event(point.event, act)
 
-    def _action(self, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
+    def _action(self, number: int, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
         step = None if fault.when is None else fault.when.step
 
         def act(run: RunInfo | None) -> None:
+            self.struck.append((number, self.world.now))
             match fault:
                 case Crash():
                     replica = self._replica(fault.crash, fault.replica, run, step)
@@ -219,5 +222,6 @@ class FaultInjector:
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
         chosen = int(self.world.outside("random replica", number, count) * len(replicas))
+        self.struck.append((number, self.world.now))
         self._crash(replicas[chosen], fault.random.down_for)
         self._next_random(fault, number, count + 1)

@@ -48,10 +48,10 @@ class Recorder:
         self.emit(at, lane, Kind.RUN_STARTED, run)
         if self.identities is not None:
             self.identities[run.name] = run
-        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key)
+        self.runs[run.name] = RunSummary(run.name, run.workflow, at, None, "running", run.key, run.parent)
 
     def run_ended(self, at: int, lane: str, run: RunInfo, status: str) -> None:
         self.emit(at, lane, Kind.RUN_ENDED, run, detail=status)
         begun = self.runs.get(run.name)
         started_at = at if begun is None else begun.started_at
-        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key)
+        self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key, run.parent)

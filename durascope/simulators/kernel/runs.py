@@ -20,3 +20,5 @@ class RunInfo:
     luck: str
     """Its address for luck: the same on every engine, so that all get the same latencies and failures. What another
     run has called or started has that one's address and the step's (`run 1/ship`)."""
+    parent: str | None = None
+    """The run that has called or started it; None: it was started from outside."""

@@ -211,7 +211,7 @@ class PlainCode(Sdk):
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         engine, run = self.consumer.engine, self.info
-        child = RunInfo(f"{run.name}/{name}", step.start, run.number, None, run.input, f"{run.luck}/{key}")
+        child = RunInfo(f"{run.name}/{name}", step.start, run.number, None, run.input, f"{run.luck}/{key}", run.name)
         engine.network.send(self.consumer, engine.broker, 1_000, engine.broker.publish, child)
         yield Block(0, name)
 

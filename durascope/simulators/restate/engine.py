@@ -195,7 +195,7 @@ class Restate(Engine):
         """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
         label = {"send": "event"}.get(event.kind, event.kind)
         name = f"{label} {event.number}"
-        info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}")
+        info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}", run.name)
         key = self._key_of(run)
         row = self._row(info, run.workflow, key, kind, event.name)
         self._ask(event.name, info, Ingress.invoke, row, None)

@@ -98,7 +98,7 @@ class Router:
         info = run_info(self.world, self.scenario, workflow, name, caller.number, key=key, given=given)
         if key is not None and self.scenario.workflows[workflow].key is None:
             info = replace(info, key=key)
-        return replace(info, luck=f"{caller.luck}/{luck}")
+        return replace(info, luck=f"{caller.luck}/{luck}", parent=caller.name)
 
     # ---- finding ---------------------------------------------------------------------------------------------
 

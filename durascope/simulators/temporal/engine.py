@@ -141,7 +141,7 @@ class Temporal(Engine):
         if entity is None and definition.key is not None and definition.key in info.input:
             entity = str(info.input[definition.key])
         run = run_info(self.world, self.scenario, workflow, shown, info.number, key=entity, given=given)
-        run = RunInfo(shown, workflow, info.number, run.key, run.input, f"{info.luck}/{key}")
+        run = RunInfo(shown, workflow, info.number, run.key, run.input, f"{info.luck}/{key}", info.name)
         workflow_id = f"{workflow}/{entity}" if reference is not None else f"{parent.workflow_id}/{key}"
         if self.world.recorder.identities is not None:
             self._children[shown] = workflow_id

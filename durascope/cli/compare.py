@@ -1,0 +1,184 @@
+"""`durascope compare`: the evidence for choosing an engine for a scenario, on one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    JsonOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import put, put_json, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from durascope.models.scenario import Scenario
+    from durascope.render.document import Document, Picture
+
+
+class PageFormat(StrEnum):
+    """What `--format` takes."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+_SUFFIX = {PageFormat.TEXT: "txt", PageFormat.MARKDOWN: "md", PageFormat.HTML: "html", PageFormat.JSON: "json"}
+
+
+def command(
+    scenario: ScenarioArgument,
+    engine: EngineOption = None,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+    precision: Annotated[
+        str, typer.Option("--precision", metavar="SHARE", help="Stop when the mean duration is known to this share.")
+    ] = "5%",
+    replications: Annotated[
+        int | None,
+        typer.Option("--replications", min=1, max=100_000, metavar="N", help="Replicate N times instead."),
+    ] = None,
+    per_month: Annotated[
+        int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
+    ] = 1_000_000,
+    prices: Annotated[
+        list[Path] | None,
+        typer.Option("--prices", metavar="FILE", help="A vendor's prices, in place of ours; may be repeated."),
+    ] = None,
+    criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
+    format: Annotated[  # noqa: A002 - the option's name
+        PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
+    ] = PageFormat.TEXT,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", file_okay=False, help="Write the page as Markdown, HTML and JSON to DIR."),
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare engines for a scenario: what happens over many seeds, what it costs, which limits it meets.
+
+    durascope compare order-fulfillment
+
+    durascope compare agent --per-month 50000 --out decision
+    """
+    from durascope.experiments.decision import as_json, decide
+    from durascope.experiments.prices import PricesError
+    from durascope.experiments.prices import prices as read_prices
+    from durascope.models.units import Misread, parse_share
+
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    try:
+        wanted = parse_share(precision)
+        known = read_prices(tuple(prices or ()))
+    except (Misread, PricesError) as error:
+        raise typer.BadParameter(str(error)) from None
+    with progress_shown() as progress:
+        decision = decide(
+            asked.scenario,
+            asked.engines,
+            seed=seed,
+            precision=wanted,
+            replications=1 if criteria else replications,
+            runs_per_month=per_month,
+            prices=known,
+            processes=processes,
+            progress=progress,
+        )
+    data = as_json(decision)
+    shown = PageFormat.JSON if json else format
+    if out is not None:
+        _write(out, asked.scenario, asked.engines, seed, data)
+    else:
+        _print(data, shown, criteria)
+
+
+def _page(data: dict[str, Any], criteria: bool, pictures: Sequence[Picture] = ()) -> Document:
+    from durascope.render.decision import criteria_page, page
+
+    return criteria_page(data, title_of) if criteria else page(data, title_of, pictures)
+
+
+def title_of(engine: str) -> str:
+    from durascope.render.text.marks import engine_title
+
+    return engine_title(engine).plain
+
+
+def _print(data: dict[str, Any], shown: PageFormat, criteria: bool) -> None:
+    match shown:
+        case PageFormat.JSON:
+            put_json({"criteria": data["criteria"], "measured": data["measured"]} if criteria else data)
+        case PageFormat.MARKDOWN:
+            put(_page(data, criteria).markdown())
+        case PageFormat.HTML:
+            put(_page(data, criteria).html())
+        case PageFormat.TEXT:
+            from durascope.cli.terminal import console
+
+            console().print(_page(data, criteria).rich())
+
+
+def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, data: dict[str, Any]) -> None:
+    """The page in three forms, with the pictures of one story: the first seed's."""
+    import json
+
+    pictures = _pictures(scenario, engines, seed)
+    page = _page(data, False, pictures)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{scenario.scenario}.compare"
+    files = {
+        f"{name}.html": page.html().encode(),
+        f"{name}.md": page.markdown().encode(),
+        f"{name}.json": (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode(),
+        **{picture.name: picture.svg for picture in pictures},
+    }
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
+    say("wrote " + ", ".join(str(folder / file) for file in files))
+
+
+def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Picture]:
+    from durascope.render.comparison import draw
+    from durascope.render.document import Picture
+    from durascope.simulators.simulate import FULL_UP_TO, simulate
+
+    if scenario.workload.runs > FULL_UP_TO:
+        return []
+    traces = [simulate(scenario, engine, seed=seed) for engine in engines]
+    words = f"What happens on each engine, on one time axis, under seed {seed}"
+    return [Picture(draw(traces, scenario).svg().encode(), words, f"{scenario.scenario}.comparison.svg")]
+
+
+@contextmanager
+def progress_shown() -> Generator[Callable[[str, int, int], None]]:
+    """On a terminal, a line on stderr that says how far it is; else nothing."""
+    from durascope.cli.terminal import busy
+
+    with busy(True) as tell:
+
+        def shown(engine: str, done: int, of: int) -> None:
+            tell(f"{engine}: {done} of {of} replications")
+
+        yield shown

@@ -1,0 +1,91 @@
+"""`durascope diff`: what a change of a design does, for a pull request."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from durascope.cli.compare import PageFormat, progress_shown, title_of
+from durascope.cli.options import EngineOption, JsonOption, ScenarioArgument, SeedOption, SetOption, request
+from durascope.cli.terminal import console, put, put_json, say
+
+
+class FailOn(StrEnum):
+    """What `--fail-on` takes."""
+
+    WORSE = "worse"
+
+
+def command(
+    before: ScenarioArgument,
+    after: Annotated[
+        str | None, typer.Argument(metavar="SCENARIO", help="The second design; the first one again if left out.")
+    ] = None,
+    engine: EngineOption = None,
+    seed: SeedOption = 0,
+    settings: SetOption = None,
+    set_after: Annotated[
+        list[str] | None,
+        typer.Option("--set-after", metavar="PATH=VALUE", help="A field of the second design alone; may be repeated."),
+    ] = None,
+    replications: Annotated[
+        int, typer.Option("--replications", min=2, max=100_000, metavar="N", help="Replications of each design.")
+    ] = 100,
+    per_month: Annotated[
+        int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
+    ] = 1_000_000,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", help="worse: exit status 1 if any figure is surely worse.")
+    ] = None,
+    format: Annotated[  # noqa: A002 - the option's name
+        PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
+    ] = PageFormat.TEXT,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="Write the page to FILE instead.")
+    ] = None,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare two designs of a workflow: two files, or one with another setting.
+
+    durascope diff order-fulfillment --set-after deployments.temporal.step_timeout=3s
+
+    durascope diff before.yaml after.yaml --fail-on worse --format markdown
+    """
+    from durascope.experiments.designs import designs
+    from durascope.render.designs import page
+
+    first = request(before, engine, settings=settings)
+    second = request(after or before, engine, settings=[*(settings or ()), *(set_after or ())])
+    with progress_shown() as progress:
+        found = designs(
+            first.scenario,
+            second.scenario,
+            first.engines,
+            seed=seed,
+            replications=replications,
+            runs_per_month=per_month,
+            processes=processes,
+            progress=progress,
+        )
+    data = found.as_json()
+    document = page(data, title_of)
+    shown = PageFormat.JSON if json else format
+    if shown is PageFormat.JSON:
+        put_json(data)
+    elif shown is PageFormat.TEXT and out is None:
+        console().print(document.rich())
+    else:
+        text = document.html() if shown is PageFormat.HTML else document.markdown()
+        if out is None:
+            put(text)
+        else:
+            out.write_text(text, "utf-8")
+            say(f"wrote {out}")
+    if fail_on is FailOn.WORSE and found.worse:
+        raise typer.Exit(1)

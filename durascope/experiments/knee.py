@@ -1,0 +1,68 @@
+"""The knee of a load sweep: from which load on runs take longer, and where they then wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.experiments.statistics import Interval
+from durascope.models.scenario import Scenario
+from durascope.models.spans import spans
+from durascope.models.units import MILLISECOND
+from durascope.simulators.simulate import simulate
+
+TIMES: Final = 1.25
+"""The knee is the first load at which the whole interval of the duration is above so many times the lightest load's."""
+LOOKED_AT: Final = 500
+"""So many runs are kept in full to see where tasks wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knee:
+    """Where the load becomes too much for one engine."""
+
+    engine: str
+    at: str | None
+    """The axis' value; None: nowhere in the sweep."""
+    times: float
+    """How many times as long a run takes there (or at the heaviest load) as under the lightest."""
+    queue: str | None = None
+    """The queue in which tasks wait longest there."""
+    wait_ms: float = 0.0
+    """How long, on average."""
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "engine": self.engine, "at": self.at, "times": self.times, "queue": self.queue, "wait_ms": self.wait_ms,
+        }  # fmt: skip
+
+
+def knee_of(engine: str, series: Sequence[tuple[str, Interval | None, Scenario]], seed: int) -> Knee | None:
+    """The knee in a series of (load, duration, scenario), the lightest load first; None: no run completed there."""
+    found = [(load, interval, scenario) for load, interval, scenario in series if interval is not None]
+    if not found or not found[0][1].value:
+        return None
+    lightest = found[0][1].value
+    for load, interval, scenario in found:
+        if interval.low > TIMES * lightest:
+            queue, wait = _longest_wait(scenario, engine, seed)
+            return Knee(engine, load, interval.value / lightest, queue, wait)
+    return Knee(engine, None, found[-1][1].value / lightest)
+
+
+def _longest_wait(scenario: Scenario, engine: str, seed: int) -> tuple[str | None, float]:
+    """The queue with the longest mean wait, and that wait in ms."""
+    workload = scenario.workload.model_copy(update={"runs": min(scenario.workload.runs, LOOKED_AT)})
+    few = scenario.model_copy(update={"workload": workload})
+    trace = simulate(few, engine, seed=seed, full=True, records=False)
+    waits: Mapping[str, list[int]] = defaultdict(list)
+    for span in spans(trace, few):
+        if span.kind == "queued":
+            waits[span.detail or span.lane].append(span.lasts)
+    means = {queue: sum(each) / len(each) for queue, each in waits.items()}
+    if not means:
+        return None, 0.0
+    longest = max(means, key=lambda queue: means[queue])
+    return longest, means[longest] / MILLISECOND

@@ -1,0 +1,107 @@
+"""One replication: a scenario on one engine with one seed, with its faults and without, kept as a few numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from durascope.experiments.breakdown import PARTS, Repeated, parts, repeated
+from durascope.experiments.metrics import delay_ms, recovery_ms
+from durascope.models.scenario import Scenario
+from durascope.models.spans import spans
+from durascope.models.trace import RunSummary, Trace
+from durascope.models.units import MILLISECOND
+from durascope.simulators.kernel.luck import Luck
+from durascope.simulators.simulate import FULL_UP_TO, simulate
+
+_STARTED: Final = re.compile(r"run \d+")
+_OTHER_LUCK: Final = 0x9E3779B97F4A7C15
+"""Moves an engine's own seed away from all seeds that are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What a simulation gave, in numbers that can be sent between processes and added up."""
+
+    seed: int
+    runs: int
+    """Runs that the workload has started."""
+    statuses: Mapping[str, int]
+    durations_us: tuple[int, ...]
+    """Of the started runs that have completed, shortest first."""
+    delay_us: float | None
+    """By how much the faults made the runs slower, on average."""
+    recovery_us: float | None
+    """The longest that a fault kept a run from its work."""
+    duplicates: int
+    repeated: Repeated
+    parts_us: Mapping[str, float]
+    """A run's duration without the faults, split (see `breakdown.PARTS`); empty where only metrics were kept."""
+    counters: Mapping[str, float]
+    calm_counters: Mapping[str, float] = field(default_factory=dict[str, float])
+    """The same scenario without its faults."""
+    lasts_us: float = 0.0
+    """How long a run is open, on average."""
+
+    @property
+    def mean_us(self) -> float | None:
+        """The mean duration of the runs that completed."""
+        return sum(self.durations_us) / len(self.durations_us) if self.durations_us else None
+
+
+def started(trace: Trace) -> list[RunSummary]:
+    """The runs that the workload has started: not their children, nor handlers of events."""
+    return [run for run in trace.runs if _STARTED.fullmatch(run.name)]
+
+
+def replicate(scenario: Scenario, engine: str, seed: int, *, other_engine: bool = False) -> Replication:
+    """Simulates one replication; `other_engine` draws the engine's own random choices anew and leaves the outside.
+
+    All engines meet the same arrivals, inputs, latencies and failures under one seed (law 5).
+    """
+    luck = Luck(seed ^ _OTHER_LUCK) if other_engine else None
+    few = scenario.workload.runs <= FULL_UP_TO
+    trace = simulate(scenario, engine, seed=seed, engine_luck=luck, full=few, records=False)
+    calm_scenario = scenario.model_copy(update={"faults": ()}) if scenario.faults else scenario
+    calm = simulate(calm_scenario, engine, seed=seed, full=few, records=False) if scenario.faults else trace
+    return measure(scenario, trace, calm)
+
+
+def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
+    """The numbers of a simulation, beside the one without its faults (the same one where it has none)."""
+    runs = started(trace)
+    statuses: dict[str, int] = {}
+    for run in runs:
+        statuses[run.status] = statuses.get(run.status, 0) + 1
+    delay = delay_ms(trace, calm) if calm is not trace else None
+    recovery = recovery_ms(trace)
+    lasted = [(trace.ended_at if run.ended_at is None else run.ended_at) - run.started_at for run in runs]
+    return Replication(
+        seed=trace.seed,
+        runs=len(runs),
+        statuses=statuses,
+        durations_us=tuple(
+            sorted(
+                run.ended_at - run.started_at for run in runs if run.ended_at is not None and run.status == "completed"
+            )
+        ),
+        delay_us=None if delay is None else delay * MILLISECOND,
+        recovery_us=None if recovery is None else recovery * MILLISECOND,
+        duplicates=int(trace.counters.get("duplicate_effects", 0)),
+        repeated=repeated(trace) if trace.events else Repeated(),
+        parts_us=_mean_parts(scenario, calm),
+        counters=dict(trace.counters),
+        calm_counters=dict(calm.counters),
+        lasts_us=sum(lasted) / len(lasted) if lasted else 0.0,
+    )
+
+
+def _mean_parts(scenario: Scenario, trace: Trace) -> dict[str, float]:
+    runs = started(trace) if trace.events else []
+    if not runs:
+        return {}
+    all_spans = spans(trace, scenario)
+    split = [parts(trace, scenario, run, all_spans) for run in runs]
+    return {part: sum(each[part] for each in split) / len(split) for part in PARTS}

@@ -1,0 +1,77 @@
+"""Faults and times in the words in which every output says them."""
+
+from __future__ import annotations
+
+from durascope.models.faults import Crash, Cut, Deploy, Fault, Hang, Outage, RandomFault
+from durascope.models.units import FOREVER
+
+
+def spell(us: float) -> str:
+    """A duration for people: three digits, in the unit that fits (`12.4 s`, `340 ms`, `7.0 d`)."""
+    for unit, size in (
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("min", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1_000),
+    ):
+        if abs(us) >= size:
+            number = us / size
+            return f"{number:.0f} {unit}" if abs(number) >= 100 else f"{number:.3g} {unit}"
+    return f"{us:.0f} µs"
+
+
+def fault_text(fault: object) -> str:
+    """A fault in one sentence."""
+    match fault:
+        case Crash():
+            down = "for good" if fault.down_for >= FOREVER else f"for {spell(fault.down_for)}"
+            how = "is stopped gracefully" if fault.graceful else "is killed"
+            return f"{fault.crash} {how} {_when(fault)}, down {down}"
+        case Hang():
+            return f"{fault.hang} stands still {_when(fault)} for {spell(fault.for_)}"
+        case Outage():
+            return f"{fault.outage} is away {_when(fault)} for {spell(fault.for_)}"
+        case Cut():
+            return f"{fault.cut[0]} and {fault.cut[1]} can't reach each other {_when(fault)} for {spell(fault.for_)}"
+        case Deploy():
+            code = "the code before the latest deploy" if fault.rollback else "new code"
+            return f"{code} of {fault.deploy} goes live {_when(fault)}"
+        case RandomFault():
+            return f"{fault.random.crash} is killed at random, every {fault.random.every}"
+        case _:
+            return str(fault)
+
+
+def _when(fault: Crash | Hang | Outage | Cut | Deploy) -> str:
+    trigger = fault.when
+    if trigger is None:
+        return f"at {spell(fault.at or 0)}"
+    later = f"{spell(trigger.after)} " if trigger.after else ""
+    if trigger.event is not None:
+        return f"{later}after {trigger.event}"
+    moments = {
+        "scheduled": f"{later}after {trigger.step} is scheduled",
+        "started": f"{later}after {trigger.step} has started",
+        "before-effect": f"{later or 'right '}before the effect of {trigger.step}"
+        if not later
+        else f"{later}after the moment before the effect of {trigger.step}",
+        "after-effect": f"{later or 'right '}after the effect of {trigger.step}",
+        "reported": f"{later or 'right '}after {trigger.step} has returned",
+        "recorded": f"{later or 'right '}after the result of {trigger.step} is recorded",
+    }
+    attempt = f" (attempt {trigger.attempt})" if trigger.attempt else ""
+    return moments[trigger.moment or "started"] + attempt
+
+
+def must_strike(fault: Fault) -> bool:
+    """Whether a scenario shows nothing unless that fault strikes: one at random times may miss."""
+    return not isinstance(fault, RandomFault) and not fault.may_miss
+
+
+def missing(fault: Fault) -> str:
+    """Why a fault has not struck, with the fault itself."""
+    if isinstance(fault, RandomFault):
+        return f"{fault_text(fault)}: no such time came before the end"
+    why = "every run had ended by then" if fault.when is None else "that moment did not come while a run was open"
+    return f"{fault_text(fault)}: {why}"

@@ -1,0 +1,189 @@
+"""A verdict that can be trusted: what counts as a run, as an effect, as a fault that struck."""
+
+from __future__ import annotations
+
+import pytest
+
+from durascope.experiments.compare import as_json, result
+from durascope.experiments.expectations import Verdict, verdicts
+from durascope.experiments.metrics import by_status, delays_by_status, durations
+from durascope.models.effects import effects
+from durascope.models.engine import compared
+from durascope.models.reading import parse_scenario
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.simulators.simulate import simulate
+
+each_engine = pytest.mark.parametrize("engine", compared())
+
+
+def asked(text: str) -> Scenario:
+    return parse_scenario(f"scenario: s\n{text.strip()}\n")
+
+
+def verdict(scenario: Scenario, trace: Trace, expected: str) -> Verdict:
+    (found,) = [each for each in verdicts(scenario, trace) if each.expected.startswith(expected)]
+    return found
+
+
+BOOKINGS = """
+workflows:
+  booking:
+    key: id
+    input: {id: unique}
+    queries: [status]
+    steps: [{call: seat}, {call: seat, name: seat-2}, {fail: no}]
+  seat: {steps: [{run: hold, takes: 20ms}]}
+workload: {runs: 4, of: booking, events: [{query: status, to: 1, at: 10ms}]}
+"""
+
+
+@each_engine
+def test_bookings_that_all_fail_are_not_saved_by_their_children_that_complete(engine: str) -> None:
+    scenario = asked(f"{BOOKINGS}expect: {{completed: 50%}}")
+    trace = simulate(scenario, engine)
+    assert len(trace.runs) == 12
+    assert verdict(scenario, trace, "completed") == Verdict("completed: at least 50%", False, "0.0%")
+    assert by_status(trace) == {"failed": 4}
+    assert len(durations(trace)) == 4
+
+
+@each_engine
+def test_children_can_be_asked_for_by_workflow(engine: str) -> None:
+    scenario = asked(f"{BOOKINGS}expect: {{completed: {{seat: 100%, booking: 1%}}}}")
+    trace = simulate(scenario, engine)
+    assert verdict(scenario, trace, "completed seat").held
+    assert not verdict(scenario, trace, "completed booking").held
+
+
+def test_queries_and_promise_calls_are_no_runs() -> None:
+    scenario = asked(
+        """
+workflows:
+  w: {key: id, input: {id: unique}, queries: [status], steps: [{wait_for: go, timeout: 1m}]}
+deployments: {restate: {service: {kind: workflow}}}
+workload: {runs: 1, events: [{send: go, to: 1, at: 1s}, {query: status, to: 1, at: 500ms}]}
+"""
+    )
+    found = result(scenario, "restate")
+    assert {"query 1", "event 1"} <= set(found.trace.status)
+    assert (found.metrics["runs"], found.metrics["by_status"]) == (1, {"completed": 1})
+
+
+CHARGE = """
+workflows: {w: {steps: [{run: reserve, takes: 20ms}, {run: charge, takes: 20ms}, {run: ship, takes: 20ms}]}}
+workload: {runs: 1}
+"""
+NEVER = "{crash: app, when: {step: charge, attempt: 9, moment: started}, down_for: 1s%s}"
+LATE = "{crash: app, at: 1h, down_for: 1s%s}"
+
+
+@each_engine
+@pytest.mark.parametrize("fault", [NEVER, LATE], ids=["its attempt never comes", "the run is over"])
+def test_a_fault_that_never_strikes_fails_the_scenario_unless_it_may_miss(engine: str, fault: str) -> None:
+    scenario = asked(f"{CHARGE}expect: {{completed: 100%}}\nfaults: [{fault % ''}]")
+    found = result(scenario, engine)
+    assert verdict(scenario, found.trace, "every fault strikes") == Verdict(
+        "every fault strikes", False, "fault 1 did not"
+    )
+    assert not found.held
+    engines = as_json(scenario, [found], 0)["engines"]
+    assert isinstance(engines, dict)
+    assert engines[engine]["faults"][0]["struck"] == 0
+    may_miss = asked(f"{CHARGE}expect: {{completed: 100%}}\nfaults: [{fault % ', may_miss: true'}]")
+    assert result(may_miss, engine).held
+
+
+@each_engine
+def test_a_fault_that_strikes_is_counted(engine: str) -> None:
+    scenario = asked(
+        f"{CHARGE}expect: {{completed: 100%}}\n"
+        "faults: [{crash: app, when: {step: charge, moment: started}, down_for: 1s}, {hang: app, at: 2ms, for: 1ms}]"
+    )
+    trace = simulate(scenario, engine)
+    assert sorted(trace.struck) == [0, 1]
+    assert verdict(scenario, trace, "every fault strikes").held
+
+
+RENAMED = """
+workflows: {w: {steps: [{run: charge, takes: 20ms%s}, {sleep: 5s}, {run: ship, takes: 20ms}]}}
+workload: {runs: 1}
+deployments: {inngest: {server: {hosting: cloud}}}
+faults: [{deploy: w, at: 2s, down_for: 100ms, change: {rename: {charge: capture}}}]
+expect: {effects: {charge: 1}}
+"""
+
+
+def test_a_renamed_step_has_its_effect_again_and_is_counted() -> None:
+    """Inngest finds no result of the new step's id, and runs it."""
+    scenario = asked(RENAMED % "")
+    trace = simulate(scenario, "inngest")
+    assert (trace.effects["charge"], trace.effects["capture"]) == (1, 1)
+    assert trace.counters["duplicate_effects"] == 1
+    assert [mark.duplicate for mark in effects(trace) if mark.step != "ship"] == [False, True]
+    assert verdict(scenario, trace, "charge").found == "2 in 1 run"
+
+
+def test_a_service_that_knows_the_key_of_a_renamed_step_has_no_second_effect() -> None:
+    services = "services: {stripe: {deduplicates: true}}"
+    text = RENAMED % ", on: stripe, idempotency_key: id"
+    scenario = asked(f"{services}\n{text.replace('w: {', 'w: {key: id, input: {id: unique}, ')}")
+    trace = simulate(scenario, "inngest")
+    assert trace.effects == {"charge": 1, "capture": 0, "ship": 1}
+    assert verdict(scenario, trace, "charge").held
+
+
+@each_engine
+def test_two_steps_with_one_effect_have_it_twice(engine: str) -> None:
+    scenario = asked(
+        """
+workflows: {w: {steps: [{run: first, effect: mail}, {run: second, effect: mail}, {run: third}]}}
+workload: {runs: 3}
+expect: {effects: {first: 1}}
+"""
+    )
+    trace = simulate(scenario, engine)
+    assert trace.counters["duplicate_effects"] == 3
+    assert not verdict(scenario, trace, "first").held
+
+
+@each_engine
+def test_rounds_of_a_loop_are_no_duplicates_of_each_other(engine: str) -> None:
+    """Whether or not their number is in the step's name."""
+    scenario = asked(
+        "workflows: {w: {steps: [{for_each: 3, as: i, do: [{run: a, takes: 10ms}]}]}}\nworkload: {runs: 1}"
+    )
+    trace = simulate(scenario, engine)
+    assert trace.counters["duplicate_effects"] == 0
+    assert [mark.duplicate for mark in effects(trace)] == [False, False, False]
+
+
+@each_engine
+def test_a_key_that_no_input_has_is_not_shared_by_all_runs(engine: str) -> None:
+    scenario = asked(
+        """
+services: {stripe: {deduplicates: true}}
+workflows: {w: {steps: [{run: charge, on: stripe, idempotency_key: order_id}]}}
+workload: {runs: 3}
+"""
+    )
+    assert simulate(scenario, engine).effects == {"charge": 3}
+
+
+@each_engine
+def test_runs_that_fail_early_do_not_count_as_faster(engine: str) -> None:
+    steps = "{run: long, takes: 30s, timeout: 60s, on: stripe}, {run: last, takes: 20ms}"
+    scenario = asked(
+        f"""
+services: {{stripe: {{}}}}
+workflows: {{w: {{steps: [{{run: first, takes: 20ms, on: stripe, retry: {{max_attempts: 1}}}}, {steps}]}}}}
+workload: {{runs: 1}}
+deployments: {{inngest: {{retries: 0}}}}
+faults: [{{outage: stripe, at: 0s, for: 1h}}]
+"""
+    )
+    found = result(scenario, engine)
+    assert found.undisturbed is not None
+    assert found.metrics["by_status"] == {"failed": 1}
+    assert found.metrics["delay_ms"] is None
+    assert delays_by_status(found.trace, found.undisturbed) == {}
