@@ -18,10 +18,10 @@ from typing import Any, Final
 
 import typer
 
-from durascope import __version__
 from durascope.cli.terminal import complain, forgive_encodings, say
 from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
+from durascope.version import __version__
 
 DONE: Final = 0
 FAILED: Final = 1

@@ -15,10 +15,10 @@ from typing import Final
 
 import typer
 
-from durascope import __version__
 from durascope.cli.options import JsonOption
 from durascope.cli.terminal import put, put_json
 from durascope.models.engine import BrokenEngine, engine, names, origin
+from durascope.version import __version__
 
 PROGRAMS: Final = {
     "node": "only for scenarios on TypeScript SDKs",

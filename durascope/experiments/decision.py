@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from durascope import __version__
 from durascope.experiments.costs import RETENTION_DAYS, Bill, Crossover, Usage, bills, crossovers, usage
 from durascope.experiments.limits import LimitUse, limit_uses
 from durascope.experiments.prices import Criteria, Prices, criteria, shipped
@@ -22,6 +21,7 @@ from durascope.models.engine import notes_of
 from durascope.models.faults import Crash
 from durascope.models.scenario import Scenario
 from durascope.models.units import MILLISECOND
+from durascope.version import __version__
 
 RUNS_PER_MONTH: Final = 1_000_000
 AWAY_US: Final = 5_000_000

@@ -236,6 +236,14 @@ class Scenario(Model):
     expect: Expect = Expect()
     """What must hold at the end (exit status 1 if not)."""
 
+    def __repr__(self) -> str:
+        """Short: a scenario printed in full is what `durascope show` is for."""
+        many = ((len(self.workflows), "workflow"), (self.workload.runs, "run"), (len(self.faults), "fault"))
+        counted = (f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in many)
+        return f"<Scenario {self.scenario}: {', '.join(counted)}>"
+
+    __str__ = __repr__
+
     @property
     def started(self) -> tuple[str, ...]:
         """The workflows that the workload starts, in order (`workload.of`, or the only or first workflow)."""

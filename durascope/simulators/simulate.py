@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
-from durascope import __version__
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
@@ -18,6 +17,7 @@ from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
+from durascope.version import __version__
 
 FULL_UP_TO: Final = 100
 """Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
