@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import overload
 
 from durascope.api.asking import Target, load
@@ -15,12 +14,20 @@ from durascope.models.engine import engine as spec_of
 def run(target: Target, engines: str, *, seed: int = 0, full: bool | None = None) -> Result: ...
 @overload
 def run(
-    target: Target, engines: Iterable[str] | None = None, *, seed: int = 0, full: bool | None = None
+    target: Target,
+    engines: list[str] | tuple[str, ...] | None = None,
+    *,
+    seed: int = 0,
+    full: bool | None = None,
 ) -> Results: ...
 
 
 def run(
-    target: Target, engines: str | Iterable[str] | None = None, *, seed: int = 0, full: bool | None = None
+    target: Target,
+    engines: str | list[str] | tuple[str, ...] | None = None,
+    *,
+    seed: int = 0,
+    full: bool | None = None,
 ) -> Result | Results:
     """Simulates a scenario with its faults; the same arguments give the same result, on every machine.
 
