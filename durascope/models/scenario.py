@@ -7,7 +7,7 @@ fields are the words of the scenario language; durations are integer microsecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field
 
