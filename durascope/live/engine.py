@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from durascope.live.ledger import Ledger
 from durascope.live.processes import Managed, Stage
@@ -27,6 +28,9 @@ class Recording:
 
 class LiveEngine(ABC):
     """A real engine with real apps, on one stage."""
+
+    heard_late: ClassVar[frozenset[str]] = frozenset()
+    """Moments after which a fault strikes some ms late: the recorder learns of them from the record, or on the way."""
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         self.scenario = scenario

@@ -13,13 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from durascope.live.differences import Difference
 from durascope.live.engines import live_engine
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
-from durascope.simulators.kernel.luck import TurnedLuck
+from durascope.simulators.kernel.luck import Luck, TurnedLuck
 
 TRIES: Final = 6_000
 """The most simulations for one recording."""
@@ -27,8 +27,10 @@ SECONDS: Final = 60.0
 """The longest that they may take."""
 BEGINNINGS: Final = 40
 """Ways to start from, each with luck of its own. Where all differ in the same, luck decides nothing of it."""
+LATE: Final = (0, 2_000, 5_000, 10_000, 20_000, 40_000)
+"""µs by which a recorder may strike late after a moment that it has to learn of."""
 STALLED: Final = 60
-"""So many turns in vain, and another beginning is tried."""
+"""The least number of turns in vain after which another beginning is tried; where more is decided, more are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ class _Search:
         compare: Callable[[Trace], Sequence[Difference]],
         tell: Callable[[int], None],
     ) -> None:
-        self.scenarios = {False: scenario, True: live_engine(engine).loosened(scenario)}
+        live = live_engine(engine)
+        self.scenarios = {False: scenario, True: live.loosened(scenario)}
+        self.heard_late = live.heard_late
         self.engine = engine
         self.seed = seed
         self.compare = compare
@@ -106,7 +110,7 @@ class _Search:
     def climb(self, way: Way) -> Way:
         """Turns one decision after the other, and keeps what brings no loss."""
         stalled = 0
-        while not way.fits and stalled < STALLED and not self.over():
+        while not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
             address = self._choice.choice(list(way.luck.asked))
             turns = way.luck.turns
             turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
@@ -121,10 +125,28 @@ class _Search:
         self.tries += 1
         self.tell(self.tries)
         scenario = self.scenarios[loose]
+        if loose and self.heard_late:
+            scenario = _heard_late(scenario, self.heard_late, luck)
         trace = simulate(scenario, self.engine, seed=self.seed, engine_luck=luck, full=False, records=True)
         found = self.compare(trace)
         self.seen.add(repr(found))
         return Way(luck, loose, found, sum(map(_distance, found)))
+
+
+def _heard_late(scenario: Scenario, moments: frozenset[str], luck: Luck) -> Scenario:
+    """What waits for one of these moments acts a little late: how much is drawn for each of it."""
+
+    def late(each: Any, kind: str, number: int) -> Any:
+        when = each.when
+        if when is None or (when.moment or when.event) not in moments:
+            return each
+        lateness: int = LATE[int(luck("heard late", kind, number) * len(LATE))]
+        return each.model_copy(update={"when": when.model_copy(update={"after": when.after + lateness})})
+
+    faults = tuple(late(fault, "fault", number) for number, fault in enumerate(scenario.faults))
+    events = tuple(late(event, "event", number) for number, event in enumerate(scenario.workload.events))
+    workload = scenario.workload.model_copy(update={"events": events})
+    return scenario.model_copy(update={"faults": faults, "workload": workload})
 
 
 def _distance(difference: Difference) -> float:

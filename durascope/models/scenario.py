@@ -7,7 +7,7 @@ fields are the words of the scenario language; durations are integer microsecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field
 
@@ -76,6 +76,7 @@ from durascope.models.workload import (
 
 __all__ = [
     "MOMENTS",
+    "OWN_STEP",
     "Arrivals",
     "Batch",
     "Change",
@@ -154,6 +155,10 @@ class Service(Model):
     """true: a second call with the same idempotency key has no second effect."""
     price: Money = 0.0
     """What a call costs."""
+
+
+OWN_STEP: Final = Service(latency=Spread.of(5_000))
+"""A step that calls no service: code of its own, 5 ms."""
 
 
 class Count(Model):

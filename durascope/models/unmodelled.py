@@ -120,9 +120,6 @@ USES: Final[dict[str, Callable[[Scenario], Iterator[str]]]] = {
 
 NOT_YET: Final[dict[str, dict[str, str]]] = {
     "temporal": {
-        "on_close": "a called run is terminated with its caller, a started one goes on",
-        "worker.threads": "a worker runs as many activities at once as it has slots",
-        "worker.queue_rate": "its queue hands out tasks as fast as workers poll",
         "reset": "nothing happens",
     },
     "inngest": {

@@ -8,12 +8,8 @@ from typing import Final
 
 from durascope.models.scenario import Service
 from durascope.models.steps import Run
-from durascope.models.units import Spread
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.runs import RunInfo
-
-OWN_STEP: Final = Service(latency=Spread.of(5_000))
-"""A step that calls no service: code of its own, 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from durascope.models.scenario import Scenario, Workflow
-from durascope.models.steps import Send, Start
+from durascope.models.scenario import OWN_STEP, Scenario, Workflow
+from durascope.models.steps import Run, Send, Start
+from durascope.models.units import format_duration
+
+_MODELLED: Final = ("python", "typescript")
 
 
 def notes(scenario: Scenario) -> Iterator[str]:
     """Every note of the scenario, in the order of the file."""
+    for worker in scenario.deployments.temporal.workers:
+        if worker.sdk not in _MODELLED:
+            yield f"worker {worker.name}: Temporal's {worker.sdk} SDK is not modelled; the Python SDK stands in for it"
     for name, workflow in scenario.workflows.items():
         yield from _of_workflow(scenario, name, workflow)
 
@@ -32,6 +39,12 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
                 )
             case Send(to=None, send=event):
                 yield f"step {step.label}: what {event} starts is started as an abandoned child workflow"
+            case Run(timeout=None) if _outlasts_default(scenario, step):
+                limit = format_duration(scenario.deployments.temporal.step_timeout)
+                yield (
+                    f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
+                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment"
+                )
             case Start(after=int()):
                 yield f"step {step.label}: a child has no start delay; the parent sleeps before it starts it"
             case _:
@@ -40,3 +53,12 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
 
 def _starts(scenario: Scenario, event: str) -> bool:
     return any(each.started_by is not None and each.started_by.event == event for each in scenario.workflows.values())
+
+
+def _outlasts_default(scenario: Scenario, step: Run) -> bool:
+    """Whether an attempt of a step that names no timeout takes longer than one that the scenario did not choose."""
+    deployment = scenario.deployments.temporal
+    service = scenario.services.get(step.on or "", OWN_STEP)
+    takes = service.latency if step.takes is None else step.takes
+    longest = max(spread.typical for spread in (takes if isinstance(takes, tuple) else (takes,)))
+    return "step_timeout" not in deployment.model_fields_set and longest > deployment.step_timeout

@@ -22,10 +22,12 @@ from durascope.models.scenario import Scenario, TemporalServer, Workflow
 from durascope.models.units import MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
 
+_LATE_MS: Final = {
+    "request": (1, 60), "first_dispatch": (3, 40), "dispatch": (2, 30), "match": (1, 40), "workflow_task": (4, 25),
+    "report": (1, 40), "transfer": (1, 20), "timer_late": (1, 12),
+}  # fmt: skip
 LATE: Final = {
-    "request": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND)),
-    "match": Spread("uniform", (1 * MILLISECOND, 40 * MILLISECOND)),
-    "timer_late": Spread("uniform", (1 * MILLISECOND, 12 * MILLISECOND)),
+    name: Spread("uniform", (least * MILLISECOND, most * MILLISECOND)) for name, (least, most) in _LATE_MS.items()
 }
 """Delays of clients, server and workers that are often longer than in a quiet recording (specification, §15)."""
 
@@ -35,6 +37,8 @@ APART: Final = 0.002
 
 class TemporalLive(LiveEngine):
     """A dev server, a scenario's workers, and who is outside."""
+
+    heard_late = frozenset(("scheduled", "started", "recorded", "SleepStarted", "WaitStarted"))
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)

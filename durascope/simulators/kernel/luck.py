@@ -41,6 +41,10 @@ class Luck:
         """
         return mix(luck, kind, number) * _SHARE
 
+    def bits(self, luck: int, kind: int, number: int) -> int:
+        """The same as 64 bits."""
+        return mix(luck, kind, number)
+
     def sample(self, spread: Spread, *address: Hashable) -> int:
         """A duration of the spread in microseconds; a fixed one costs no luck."""
         return spread.values[0] if spread.shape == "fixed" else spread.at(self(*address))
@@ -86,3 +90,9 @@ class TurnedLuck(Luck):
         self.asked[address] = None
         turn = self.turns.get(address)
         return super().drawn(luck, kind, number) if turn is None else super().__call__(*address, "turn", turn)
+
+    def bits(self, luck: int, kind: int, number: int) -> int:
+        address = ("bits", luck, kind, number)
+        self.asked[address] = None
+        turn = self.turns.get(address)
+        return mix(luck, kind, number) if turn is None else int(super().__call__(*address, "turn", turn) * (MASK + 1))

@@ -10,6 +10,7 @@ from durascope.simulators.kernel.world import Call
 from durascope.simulators.services import Execution
 from durascope.simulators.temporal.channel import REPORTS
 from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.pollers import Slots
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.activities import ActivityTask
@@ -23,7 +24,7 @@ MAX_THROTTLE: Final = 60_000_000
 class ActivityExecution:
     """An attempt that runs."""
 
-    __slots__ = ("_beat", "_limit", "_over", "body", "task", "worker")
+    __slots__ = ("_beat", "_limit", "_over", "_thread", "body", "limit_at", "task", "worker")
 
     def __init__(self, worker: Worker, task: ActivityTask) -> None:
         self.worker = worker
@@ -32,39 +33,64 @@ class ActivityExecution:
         self._over = False
         self._beat: Call | None = None
         self._limit: Call | None = None
+        self._thread: Slots | None = None
+        """The threads of which it holds one."""
+        self.limit_at = 0
+        """When the worker itself takes the attempt for timed out, if it has not heartbeat since."""
 
     def begin(self) -> None:
-        task = self.task
-        heartbeat = task.step.heartbeat
-        timeout = task.timeouts[2]
-        if heartbeat is not None and heartbeat.every != "never":
-            self._beat = self.worker.after(0, self._heartbeat)
-        elif heartbeat is not None:
+        """The worker has taken the task: its time runs, also while it waits for a thread."""
+        task, worker = self.task, self.worker
+        heartbeat, timeout = task.step.heartbeat, task.timeouts[2]
+        if heartbeat is not None and heartbeat.every == "never":
             timeout = min(timeout, task.timeouts[3])
-        worker = self.worker
+        self.limit_at = worker.world.now + timeout + LOCAL_TIMEOUT_BUFFER
+        if worker.threads is None:
+            self._run()
+        else:
+            worker.threads.take_or_wait(self._thread_taken)
+        if not self._over and (self.body is None or self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER):
+            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
+
+    def _thread_taken(self) -> None:
+        threads = self.worker.threads
+        assert threads is not None
+        if self._over:
+            threads.give_back()
+        else:
+            self._thread = threads
+            self._run()
+
+    def _run(self) -> None:
+        """The activity's own code begins."""
+        task, worker = self.task, self.worker
+        heartbeat = task.step.heartbeat
+        if heartbeat is not None and heartbeat.every != "never":
+            self._beat = worker.after(0, self._heartbeat)
         # a later execution of a chain has its own keys in the ledger
         key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
         services = worker.services
         body = services.execute(worker, task.run, task.step, task.name, key, self._ended, task.attempt)
-        if self._over:
-            return
-        self.body = body
-        if body.takes > timeout + LOCAL_TIMEOUT_BUFFER:
-            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self._timed_out)
+        if not self._over:
+            self.body = body
 
     def _ended(self, outcome: Outcome) -> None:
         if outcome.error is None:
-            self._stop()
-            self.worker.report("complete activity", self.task, outcome)
+            self._report("complete activity", outcome)
         else:
             failure = Failure(outcome.error, retryable=outcome.retryable, retry_after=outcome.retry_after)
             self._report("fail activity", failure)
 
     def _report(self, method: str, content: Outcome | Failure | None) -> None:
-        self._stop()
-        self.worker.report(method, self.task, content)
+        self._end()
+        self.worker.report(method, self, content)
 
     def _stop(self) -> None:
+        """Ends it without a report: nobody wants to know."""
+        self._end()
+        self.worker.activity_over(self)
+
+    def _end(self) -> None:
         self._over = True
         worker = self.worker
         body, self.body = self.body, None
@@ -74,7 +100,9 @@ class ActivityExecution:
             worker.cancel(self._beat)
         if self._limit is not None:
             worker.cancel(self._limit)
-        worker.activity_over(self)
+        if self._thread is not None:
+            thread, self._thread = self._thread, None
+            thread.give_back()
 
     # ---- heartbeats ----------------------------------------------------------------------------------------
 
@@ -109,8 +137,10 @@ class ActivityExecution:
 
     # ---- ends that the body does not choose ----------------------------------------------------------------
 
-    def _timed_out(self) -> None:
+    def timed_out(self) -> None:
         """The server has given this attempt up long ago."""
+        if self._over:
+            return
         self._emit_cancelled("timed out")
         self._report("fail activity", Failure("timed out", "timeout"))
 

@@ -113,7 +113,7 @@ class CommandHandler:
                 self.server.transfer.activity(state, activity)
         return started
 
-    def pass_moments(self, state: MutableState, waits: Sequence[str]) -> None:
+    def pass_moments(self, state: MutableState, waits: Sequence[tuple[str, str]]) -> None:
         """After the write: what has been scheduled, slept and waited for can now be hit by faults."""
         world = self.world
         moments, self._moments = self._moments, []
@@ -122,7 +122,7 @@ class CommandHandler:
                 world.mark(name, run)
             else:
                 world.moment(HISTORY, kind, run, name, 1)
-        for name in waits:
+        for name, _ in waits:
             world.moment(HISTORY, _STEP_SCHEDULED, state.run, name, 1)
             world.mark("WaitStarted", state.run)
 
@@ -179,7 +179,7 @@ class CommandHandler:
             command.name,
             attributes["key"],
             attributes["workflow_id"],
-            abandoned=attributes["abandoned"],
+            attributes["on_close"],
         )
         self.server.transfer.other(state, event.id, "start_child", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))

@@ -13,7 +13,7 @@ import yaml
 from durascope.models.durations import parse_duration
 from durascope.models.spreads import Spread
 from durascope.simulators.kernel.defaults import latencies
-from durascope.simulators.kernel.luck import MASK, mix
+from durascope.simulators.kernel.luck import MASK, Luck
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,13 @@ class Delays:
     """
 
     __slots__ = (
-        "_spreads", "call",
+        "_bits", "_plain", "_spreads", "call",
     )  # fmt: skip
 
-    def __init__(self, overrides: Mapping[str, Spread]) -> None:
+    def __init__(self, overrides: Mapping[str, Spread], luck: Luck) -> None:
+        self._bits = luck.bits
+        self._plain = type(luck) is Luck
+        """Nobody asks which delays were drawn, nor draws one of them again."""
         spreads = latencies(__package__ or "", overrides)
         self._spreads = {
             name: (spread, number, spread.shape) for number, (name, spread) in enumerate(spreads.items(), 1)
@@ -79,12 +82,12 @@ class Delays:
         spread, index, shape = self._spreads[name]
         if shape == "fixed":
             return lambda _luck, _number: spread.values[0]
-        if shape != "uniform":
+        if shape != "uniform" or not self._plain:
             return lambda luck, number: self(name, luck, number)
         low, high = spread.values
         width, offset, mask, each = high - low + 1, index * 0x9E3779B97F4A7C15, MASK, 0xD1B54A32D192ED03
 
-        def uniform(luck: int, number: int) -> int:  # `mix`, without the call
+        def uniform(luck: int, number: int) -> int:  # `Luck.bits`, without the call
             x = (luck + offset + number * each) & mask
             x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
             x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
@@ -97,7 +100,7 @@ class Delays:
         spread, index, shape = self._spreads[name]
         if shape == "uniform":
             low, high = spread.values
-            return low + mix(luck, index, number) % (high - low + 1)
+            return low + self._bits(luck, index, number) % (high - low + 1)
         if shape == "fixed":
             return spread.values[0]
-        return spread.at(mix(luck, index, number) / (MASK + 1))
+        return spread.at(self._bits(luck, index, number) / (MASK + 1))

@@ -17,12 +17,13 @@ from durascope.simulators.temporal.activity_options import SECOND, ActivityOptio
 from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.server import Server, ServerStore
+from durascope.simulators.temporal.server import DEFAULT_QUEUE, Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
 from durascope.simulators.workload import run_info
 
-DEFAULT_QUEUE: Final = "default"
+OVERTAKES: Final = 0.05
+"""Share of the calls of one instant that overtake those before them."""
 
 
 class Temporal(Engine):
@@ -44,7 +45,7 @@ class Temporal(Engine):
         self.server.channels.append(self.channel)
         self._starting: dict[str, list[Callable[[], Any]]] = {}
         """What waits for a start to be answered, by workflow id."""
-        self._arrivals: dict[str, tuple[int, int]] = {}
+        self._arrivals: dict[str, tuple[int, int, int]] = {}
         """When the last request to a workflow id arrives, and how many there were."""
         self._computed: dict[tuple[str, str], int] = {}
         self._children: dict[str, str] = {}
@@ -152,15 +153,20 @@ class Temporal(Engine):
     def _ask(
         self, workflow_id: str, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any], run: RunInfo | None
     ) -> None:
-        """Sends a request; what is asked of one workflow id arrives in the order in which it was asked."""
+        """Sends a request; what is asked of one workflow id arrives in the order in which it was asked.
+
+        Calls of one instant are made side by side: now and then one overtakes those before it (U4).
+        """
         now = self.world.now
-        before, asked = self._arrivals.get(workflow_id, (0, 0))
+        before, asked, asked_at = self._arrivals.get(workflow_id, (0, 0, -1))
         luck = int(self.world.luck("request", workflow_id, asked) * (1 << 53))
         delays = self.server.delays
-        arrives = max(now + delays("request", luck, asked), before + delays("lock", luck, asked))
+        arrives = now + delays("request", luck, asked)
+        if asked_at != now or self.world.luck("request overtakes", workflow_id, asked) >= OVERTAKES:
+            arrives = max(arrives, before + delays("lock", luck, asked))
         if len(self._arrivals) > 10_000:
             self._arrivals = {each: last for each, last in self._arrivals.items() if last[0] > now - SECOND}
-        self._arrivals[workflow_id] = (arrives, asked + 1)
+        self._arrivals[workflow_id] = (max(arrives, before), asked + 1, now)
         self.channel.call(method, args, on_reply, REQUESTS, run=run, delay=arrives - now)
 
     def _when_started(self, workflow_id: str, ask: Callable[[], Any]) -> None:
@@ -183,6 +189,15 @@ class Temporal(Engine):
         else:
             self.world.run_ended(self.client.name, request.run, "failed")
 
+    def _starts_eagerly(self, workflow: str) -> bool:
+        """Whether the client's own worker has a slot for the run's first task: idle polls hold slots, too (A12b)."""
+        queue = self.workflow_queue_of(workflow)
+        return self.options.eager_start and any(
+            worker.workflow_slots.free > 0
+            for worker in self.workers
+            if worker.alive and worker.runs_workflows and self.workflow_queue(worker) == queue
+        )
+
     def _start(self, request: StartRequest, tries: int = 1) -> None:
         run = request.run
         workflow = self.code[run.workflow]
@@ -204,7 +219,7 @@ class Temporal(Engine):
             retry=workflow.retry,
             entity=entity,
         )
-        eager = self.options.eager_start and not request.after and update is None
+        eager = not request.after and update is None and self._starts_eagerly(run.workflow)
         args = (options, workflow.id_conflict, signal, update, eager, f"{run.name} #{tries}")
         if update is None:
             self._starting.setdefault(workflow_id, [])

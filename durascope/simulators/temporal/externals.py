@@ -66,7 +66,7 @@ class Externals:
         options = StartOptions(
             run=child.initiated.attributes["run"],
             workflow_id=child.workflow_id,
-            parent=Parent(run_id, initiated_id, child.abandoned),
+            parent=Parent(run_id, initiated_id),
             run_timeout=child.initiated.attributes["run_timeout"],
             retry=child.initiated.attributes["retry"],
         )
@@ -100,8 +100,9 @@ class Externals:
 
     def abandon_or_end(self, state: MutableState) -> None:
         for child in state.children.values():
-            if not child.abandoned and child.run_id:
-                self.server.transfer.other(state, child.initiated.id, "parent_closed", child.workflow_id)
+            if child.on_close != "abandon" and child.run_id:
+                number, task = child.initiated.id, "parent_closed"
+                self.server.transfer.other(state, number, task, child.workflow_id, child.on_close)
         state.children.clear()
 
     def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:
@@ -123,10 +124,15 @@ class Externals:
         self._tell(parent)
         self.server.world.moment(HISTORY, Kind.STEP_RECORDED, parent.run, child.key, 1)
 
-    def _parent_closed(self, workflow_id: str) -> None:
-        state = self.server.executions.open_run(workflow_id)
-        if state is not None:
-            self.server.executions.terminate(state, "by parent close policy")
+    def _parent_closed(self, workflow_id: str, on_close: str) -> None:
+        """Its parent close policy ends the child, or asks it to end."""
+        state, executions = self.server.executions.open_run(workflow_id), self.server.executions
+        if state is None:
+            return
+        if on_close == "cancel":
+            executions.cancel_requested(state)
+        else:
+            executions.terminate(state, "by parent close policy")
 
     # ---- signals and cancel requests -----------------------------------------------------------------------
 
@@ -162,13 +168,14 @@ class Externals:
         sender = self._open(run_id)
         if sender is None or initiated_id not in sender.externals:
             return
-        _, workflow_id = sender.externals.pop(initiated_id)
+        event, workflow_id = sender.externals.pop(initiated_id)
         target = self._other_run(sender, workflow_id)
         if target is not None:
             self.server.executions.cancel_requested(target, (run_id, initiated_id))
-        kind = (
+        child = sender.children.get(event.attributes["initiated_event_id"])
+        kind = (  # to cancel a child that has ended is no failure
             "ExternalWorkflowExecutionCancelRequested"
-            if target is not None
+            if target is not None or child is None or child.run_id
             else "RequestCancelExternalWorkflowExecutionFailed"
         )
         attributes = {"initiated_event_id": initiated_id, "workflow_id": workflow_id}

@@ -6,6 +6,7 @@ from collections import Counter
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from durascope.models.trace import Unconsumed
 from durascope.simulators.engine import Findings
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.billing import actions_beside, actions_of
@@ -13,6 +14,7 @@ from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.histories import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
+from durascope.simulators.temporal.standstill import unconsumed, unended
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.engine import Temporal
@@ -90,10 +92,14 @@ class Accounts:
         states = sorted([*self.states, *(open_runs if self.engine.records else ())], key=lambda state: state.run_id)
         names = self._names(states)
         lasts: dict[str, int] = {}
+        taken: list[Unconsumed] = []
         for state in states:
             name = names[state.run_id]
             found.records[name] = [line(event) for event in state.history.events]
             found.status[name] = state.status
+            if state.open:
+                found.unended.append(unended(state, name))
+            taken += unconsumed(state, name, self.engine.scenario.workflows)
             lasts[name] = (state.closed_at or self.engine.world.now) - state.started_at
         for name, run in self.engine.world.recorder.runs.items():
             if (
@@ -110,6 +116,8 @@ class Accounts:
             lasts=lasts,
             histories=histories(states, names),
         )
+        if self.engine.records:
+            found.unconsumed = taken
         found.notes.extend(self._notes)
         return found
 

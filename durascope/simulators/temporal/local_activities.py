@@ -22,7 +22,10 @@ RETRY_THRESHOLD: Final = 60_000_000
 class LocalExecution:
     """The attempts of one local activity in one worker."""
 
-    __slots__ = ("_body", "_limit", "_pause", "attempt", "deadline", "instance", "local", "policy", "worker")
+    __slots__ = (
+        "_body", "_cancelled", "_limit", "_pause", "attempt", "deadline", "instance", "limit_at", "local", "policy",
+        "worker",
+    )  # fmt: skip
 
     def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
         self.worker = worker
@@ -36,8 +39,19 @@ class LocalExecution:
         self._body: Execution | None = None
         self._pause: Call | None = None
         self._limit: Call | None = None
+        self.limit_at = 0
+        """When the attempt that runs has used up its time."""
+        self._cancelled = False
 
     def begin(self) -> None:
+        """An attempt begins as soon as the worker has a slot for it."""
+        self.worker.local_slots.take_or_wait(self._begin)
+
+    def _begin(self) -> None:
+        if self._cancelled:
+            self.worker.local_slots.give_back()
+            return
+        self.worker.local_attempts[self] = None
         local, worker, options = self.local, self.worker, self.instance.options
         key = local.key if options.execution == 1 else f"{options.execution}/{local.key}"
         info = self.instance.sdk.info
@@ -45,16 +59,29 @@ class LocalExecution:
         timeout = local.start_to_close
         if self.deadline is not None:
             timeout = min(timeout, max(0, self.deadline - worker.world.now))
+        self.limit_at = worker.world.now + timeout
         if not self._body.over and self._body.takes > timeout:
-            self._limit = worker.after(timeout, self._timed_out)
+            self._limit = worker.after(timeout, self.timed_out)
 
-    def _timed_out(self) -> None:
-        if self._body is not None:
-            self._body.cancel()
+    def _attempt_over(self) -> None:
+        """The attempt's slot is free, and nothing of it goes on."""
+        worker, body = self.worker, self._body
+        if self not in worker.local_attempts:
+            return
+        del worker.local_attempts[self]
+        worker.cancel(self._limit)
+        if body is not None and not body.over:
+            body.cancel()
+        worker.local_slots.give_back()
+
+    def timed_out(self) -> None:
+        if self not in self.worker.local_attempts:
+            return
+        self._attempt_over()
         self._failed(Failure("start-to-close timeout", "timeout"))
 
     def _ended(self, outcome: Outcome) -> None:
-        self.worker.cancel(self._limit)
+        self._attempt_over()
         if outcome.ok:
             self._resolve({"values": outcome.values, "size": outcome.size, "attempt": self.attempt})
         else:
@@ -88,7 +115,6 @@ class LocalExecution:
 
     def cancel(self) -> None:
         """Stops it where it is; nothing of it is kept."""
-        if self._body is not None and not self._body.over:
-            self._body.cancel()
+        self._cancelled = True
+        self._attempt_over()
         self.worker.cancel(self._pause)
-        self.worker.cancel(self._limit)

@@ -9,13 +9,16 @@ partition and one worker; it refuses tasks once that worker has been silent for 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
-from durascope.simulators.temporal.constants import duration, mix
+from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
+from durascope.simulators.temporal.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -59,34 +62,43 @@ class MatchingStore:
 class TaskQueue:
     """The volatile half of a queue: who waits, and when a poll last began, or ended with an answer (W4)."""
 
-    __slots__ = ("backlog", "id", "kind", "last_poll_at", "polls")
+    __slots__ = ("backlog", "id", "kind", "last_poll_at", "limit", "polls", "released")
 
-    def __init__(self, queue_id: QueueId, backlog: Backlog) -> None:
+    def __init__(self, queue_id: QueueId, backlog: Backlog, limit: RateLimit | None) -> None:
         self.id = queue_id
         self.kind = queue_id[0]
         self.backlog = backlog
         self.polls: deque[Poll] = deque()
         self.last_poll_at: int | None = None
+        self.limit = limit
+        self.released: Callback | None = None
+        """What hands out the next task when the rate limit lets it."""
 
 
 class Matching:
     """All task queues of the server."""
 
     __slots__ = (
-        "_long_poll", "_window", "partitions", "queues", "server", "store", "world",
+        "_expiries", "_long_poll", "_rates", "_window", "partitions", "queues", "server", "store", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server, world: World, store: MatchingStore, partitions: int) -> None:
+    def __init__(
+        self, server: Server, world: World, store: MatchingStore, partitions: int, rates: Mapping[str, float],
+    ) -> None:  # fmt: skip
         self.server = server
         self.world = world
         self.store = store
         self.partitions = partitions
+        self._rates = rates
+        """Tasks per second, of task queues of activities that have a limit."""
         self._window = duration("sticky_poller_window")
         self._long_poll = duration("long_poll")
         self.queues: dict[QueueId, TaskQueue] = {}
 
     def reset(self) -> None:
         self.queues = {}
+        self._expiries: dict[Poll, Callback] = {}
+        """Idle polls that are answered when they have waited for a minute, because a task finds none."""
 
     # ---- tasks ---------------------------------------------------------------------------------------------
 
@@ -134,6 +146,10 @@ class Matching:
         else:
             world.recorder.count += 1
         polls = queue.polls
+        if queue.limit is not None and (queue.backlog.waiting or not queue.limit.take(world.now)):
+            self._put_back(queue, task)
+            self._release_later(queue)
+            return
         while polls:
             poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
             if poll[0].open:
@@ -141,11 +157,32 @@ class Matching:
                 if not self.server.start_task(task, poll, queue.kind):
                     polls.appendleft(poll)
                 return
+        self._put_back(queue, task)
+        self._give_up_polls()
+
+    def _put_back(self, queue: TaskQueue, task: QueuedTask) -> None:
+        """Nobody has it, or may have it: it is kept on disk."""
         backlog = queue.backlog
         backlog.count += 1
         backlog.waiting += 1
-        partition = mix(task[1].luck, 77, backlog.count) % len(backlog.partitions)
+        partition = self.world.luck.bits(task[1].luck, 77, backlog.count) % len(backlog.partitions)
         backlog.partitions[partition].append(task)
+
+    def _release_later(self, queue: TaskQueue) -> None:
+        """The rate limit lets the next task through in a while."""
+        if queue.limit is not None and (queue.released is None or not queue.released.live):
+            queue.released = self.server.after(queue.limit.wait(self.world.now), self._release, queue)
+
+    def _release(self, queue: TaskQueue) -> None:
+        backlog, polls = queue.backlog, queue.polls
+        while backlog.waiting and polls:
+            if not polls[0][0].open:
+                polls.popleft()
+            elif queue.limit is not None and not queue.limit.take(self.world.now):
+                self._release_later(queue)
+                return
+            elif self.server.start_task(self._from_backlog(backlog), polls[0], queue.kind):
+                polls.popleft()
 
     def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
         """One of the polls that wait; only a sticky queue has one partition, where the first is the first."""
@@ -172,17 +209,45 @@ class Matching:
         poll = (link, call, now)
         link.queues[queue_id] = None
         while queue.backlog.waiting:
+            if queue.limit is not None and not queue.limit.take(now):
+                self._release_later(queue)
+                break
             if self.server.start_task(self._from_backlog(queue.backlog), poll, queue.kind):
                 return
         queue.polls.append(poll)
 
+    def _give_up_polls(self) -> None:
+        """A task finds no poll: it may wait for a slot that an idle poll for another queue holds, up to a minute."""
+        now = self.world.now
+        for queue in self.queues.values():
+            for poll in queue.polls:
+                _, call, began_at = poll
+                if call.args[1] and poll not in self._expiries:
+                    left = self._long_poll - (now - began_at) % self._long_poll
+                    self._expiries[poll] = self.server.after(left, self._found_nothing, queue, poll)
+
+    def _found_nothing(self, queue: TaskQueue, poll: Poll) -> None:
+        """A poll has waited for a minute: it is answered without a task."""
+        link, call, _ = poll
+        if poll in queue.polls:
+            queue.polls.remove(poll)
+            link.reply(call, None)
+
+    def _all_taken(self) -> None:
+        """No task waits any more: idle polls hold nobody up."""
+        for expiry in self._expiries.values():
+            self.server.cancel(expiry)
+        self._expiries.clear()
+
     def _from_backlog(self, backlog: Backlog) -> QueuedTask:
         backlog.waiting -= 1
+        if self._expiries and not any(each.waiting for each in self.store.backlogs.values()):
+            self._all_taken()
         filled = [partition for partition in backlog.partitions if partition]
         if len(filled) == 1:
             return filled[0].popleft()
         state = filled[0][0][1]
-        return filled[mix(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
+        return filled[self.world.luck.bits(state.luck, 78, sum(map(len, filled))) % len(filled)].popleft()
 
     def lost(self, link: Link) -> None:
         """A worker's connection has broken, and its polls with it: what counts is when they began (W4)."""
@@ -216,5 +281,7 @@ class Matching:
             if backlog is None:
                 count = 1 if queue_id[0] == "sticky" else self.partitions
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
-            queue = self.queues[queue_id] = TaskQueue(queue_id, backlog)
+            rate = self._rates.get(queue_id[1]) if queue_id[0] == "activity" else None
+            limit = None if rate is None else RateLimit(rate, self.partitions)
+            queue = self.queues[queue_id] = TaskQueue(queue_id, backlog, limit)
         return queue

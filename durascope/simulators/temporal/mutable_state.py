@@ -90,7 +90,8 @@ class Child:
     name: str
     key: str
     workflow_id: str
-    abandoned: bool = False
+    on_close: str
+    """What becomes of it when its parent closes first: terminate · cancel · abandon."""
     run_id: int = 0
     """0: not started yet."""
     started: HistoryEvent | None = None
@@ -102,7 +103,6 @@ class Parent:
 
     run_id: int
     initiated_id: int
-    abandoned: bool
 
 
 @dataclass(slots=True, eq=False)
@@ -153,9 +153,9 @@ class MutableState:
     __slots__ = (
         "activities", "activity_timeouts", "activity_timers", "cancel_requested", "children", "close_attempted",
         "closed_at", "completed_updates", "continue_as_new_suggested", "externals", "first_task_timer",
-        "heartbeating_since", "heartbeats", "history", "luck", "markers_in_tasks", "open", "options",
+        "heartbeating_since", "heartbeats", "history", "last_wait", "luck", "markers_in_tasks", "open", "options",
         "payload_warnings", "previous_started_id", "queries", "queue", "retries", "run", "run_id", "run_timer",
-        "signals", "started_at", "status", "sticky", "task_timeout", "timer_heap", "timers", "updates",
+        "signals", "started_at", "status", "sticky", "task_failure", "task_timeout", "timer_heap", "timers", "updates",
         "updates_total", "user_timers", "warned", "wft", "wft_attempt", "wft_timer",
     )  # fmt: skip
 
@@ -212,6 +212,10 @@ class MutableState:
         self.warned = False
         """The history is above a warning threshold (§13)."""
         self.continue_as_new_suggested = False
+        self.last_wait: tuple[str, str] | None = None
+        """The step and the event of the latest wait without a timer: what is told of a run that stands still."""
+        self.task_failure = ""
+        """Why the latest workflow task has failed, until one completes."""
         self.payload_warnings = 0
 
     @property

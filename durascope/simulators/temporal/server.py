@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call, Channel
 
 HISTORY: Final = "history"
+DEFAULT_QUEUE: Final = "default"
 
 
 @dataclass(slots=True)
@@ -123,12 +124,13 @@ class Server(Component):
         """Told of every run that has closed."""
         self.queue_of = queue_of
         """The task queue that a workflow's starter names."""
-        self.delays = Delays(options.latencies)
+        self.delays = Delays(options.latencies, world.luck)
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
         self.timers = TimerQueue(self, world, store.timers)
-        self.matching = Matching(self, world, store.matching, options.server.partitions)
+        rates = {worker.queue or DEFAULT_QUEUE: worker.queue_rate for worker in options.workers if worker.queue_rate}
+        self.matching = Matching(self, world, store.matching, options.server.partitions, rates)
         self.transfer = TransferQueue(self)
         self.activities = Activities(self)
         self.commands = CommandHandler(self)

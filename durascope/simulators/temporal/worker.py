@@ -6,7 +6,7 @@ workflow task in flight (§1, §10). Whatever it knows after a crash, the server
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,8 @@ from durascope.simulators.temporal.channel import REPORTS, Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
 from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.local_activities import LocalExecution
-from durascope.simulators.temporal.pollers import Pollers
+from durascope.simulators.temporal.pollers import ALWAYS_ENOUGH, Balance, PollLoop, Slots
+from durascope.simulators.temporal.sdks import NORMAL_SHARE, rules_of
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
@@ -35,8 +36,6 @@ _WORK_STARTED: Final = Kind.WORK_STARTED
 _WORK_ENDED: Final = Kind.WORK_ENDED
 MAX_EAGER: Final = 3
 """Activities per workflow task that may start eagerly (A12)."""
-POLLERS: Final = 5
-"""Polls at a time, of each kind (§10)."""
 DEADLOCK_US: Final = 2_000_000
 """The Python SDK fails a task whose code does not yield for so long (§10)."""
 
@@ -45,7 +44,8 @@ class Processing:
     """A workflow task in a worker's hands."""
 
     __slots__ = (
-        "activation", "blocked_us", "buffered", "heartbeat", "instance", "replays", "steps", "task", "waits_for_local",
+        "activation", "blocked_us", "buffered", "eager", "heartbeat", "instance", "replays", "steps", "task",
+        "waits_for_local",
     )  # fmt: skip
 
     def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
@@ -59,6 +59,8 @@ class Processing:
         self.heartbeat: Callback | None = None
         self.waits_for_local = False
         self.activation = 0
+        self.eager = 0
+        """Slots taken for activities that may start with its completion."""
         self.blocked_us = 0
         """How long the code has been busy in that activation."""
 
@@ -70,10 +72,10 @@ class Worker(Component):
     """One replica of a pool of workers."""
 
     __slots__ = (
-        "_replays", "_reports", "_takes", "activities", "activity_polls", "cache", "cache_size", "channel",
-        "code", "delays", "draining", "eager_limit", "engine", "options", "process_name", "runs_activities",
-        "runs_workflows", "server", "services", "slots", "sticky", "sticky_queue", "tasks", "wanted_again",
-        "workflow_polls",
+        "_replays", "_reports", "_takes", "activities", "activity_slots", "cache", "cache_size", "channel", "code",
+        "delays", "draining", "eager_limit", "engine", "local_attempts", "local_slots", "many", "options", "polls",
+        "process_name", "rules", "runs_activities", "runs_workflows", "server", "services", "slots", "sticky",
+        "sticky_queue", "tasks", "threads", "uncached", "wanted_again", "workflow_slots",
     )  # fmt: skip
 
     def __init__(self, world: World, engine: Temporal, options: TemporalWorker, name: str) -> None:
@@ -86,6 +88,9 @@ class Worker(Component):
         self.channel: Channel
         self.cache_size = options.cache
         self.slots = options.slots
+        self.rules = rules_of(options.sdk)
+        self.many = self.rules.polls + ALWAYS_ENOUGH
+        """So many slots are never all in use by polls alone."""
         self.eager_limit = MAX_EAGER if engine.options.eager_activities and options.runs == "both" else 0
         self.runs_workflows = options.runs != "activities"
         self.runs_activities = options.runs != "workflows"
@@ -96,7 +101,7 @@ class Worker(Component):
         if old is not None:
             self.server.channels.remove(old)
         self.channel = Channel(self, self.server, lossy=self.engine.lossy)
-        self.channel.pushed = self._take_workflow_task
+        self.channel.pushed = self._take_eager_start
         self.server.channels.append(self.channel)
         self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
         self.tasks: dict[int, Processing] = {}
@@ -105,8 +110,15 @@ class Worker(Component):
         self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
-        self.workflow_polls = Pollers(self, self.tasks, self.slots, self._take_workflow_task)
-        self.activity_polls = Pollers(self, self.activities, self.slots, self._execute)
+        self.workflow_slots = Slots(self._slots_for_workflows())
+        self.activity_slots = Slots(self.slots)
+        self.local_slots = Slots(self.slots)
+        self.threads = None if self.options.threads is None else Slots(self.options.threads)
+        """Where activities block a thread each: the threads that run them, fewer than the slots."""
+        self.local_attempts: dict[LocalExecution, None] = {}
+        self.uncached: deque[TaskForWorker] = deque()
+        """Tasks of runs for which the cache has no place as long as all that are in it have tasks of their own."""
+        self.polls: list[PollLoop] = []
 
     def started(self) -> None:
         """The process comes up: with the code as it is now, an empty cache, and polls on its queues."""
@@ -115,18 +127,34 @@ class Worker(Component):
         self.sticky_queue = f"{self.name} #{self.incarnation}"
         self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.cache_size else None
         if self.runs_workflows:
-            sticky = POLLERS - 1 if self.cache_size else 0
-            for number in range(POLLERS):
-                normal = ("workflow", self.engine.workflow_queue(self))
-                self.workflow_polls.add(("sticky", self.sticky_queue) if number < sticky else normal)
+            self._poll_for_workflow_tasks()
         if self.runs_activities:
-            for _ in range(POLLERS):
-                self.activity_polls.add(("activity", self.engine.queue_of_activities(self)))
+            queue = ("activity", self.engine.queue_of_activities(self))
+            most = min(self.rules.polls, self.slots)
+            self.polls.append(PollLoop(self, self.activity_slots, queue, most, self._execute, few=False))
+        for loop in self.polls:
+            loop.ask()
+
+    def _slots_for_workflows(self) -> int:
+        return max(self.slots, self.rules.fewest_slots) if self.cache_size else self.slots
+
+    def _poll_for_workflow_tasks(self) -> None:
+        """The loop for the normal queue is the first to ask for a slot; without a cache there is no sticky one."""
+        slots, take, count = self.workflow_slots, self._take_workflow_task, self._slots_for_workflows()
+        queue, few, polls = ("workflow", self.engine.workflow_queue(self)), count <= self.many, self.rules.polls
+        most = max(1, int(polls * NORMAL_SHARE)) if self.cache_size else polls
+        normal = PollLoop(self, slots, queue, most, take, few=few)
+        self.polls.append(normal)
+        if self.cache_size:
+            sticky = PollLoop(self, slots, ("sticky", self.sticky_queue), polls - most, take, few=few)
+            self.polls.append(sticky)
+            if few:
+                Balance(normal, sticky, count)
 
     # ---- workflow tasks ------------------------------------------------------------------------------------
 
     def _take_workflow_task(self, task: TaskForWorker) -> None:
-        """Finds the run in the cache, or makes it anew from its whole history (§10)."""
+        """Finds the run in the cache, or makes it anew from its whole history (§10). The task has its slot already."""
         run_id = task.run_id
         under_way = self.tasks.get(run_id)
         if under_way is not None:
@@ -134,6 +162,9 @@ class Worker(Component):
             return
         instance = self.cache.pop(run_id, None)
         if instance is None:
+            if not self._makes_room():
+                self.uncached.append(task)
+                return
             if not task.full:
                 self._fetch_history(task)
                 return
@@ -147,6 +178,18 @@ class Worker(Component):
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_STARTED, task.run)
         self._go_on(processing, None)
+
+    def _makes_room(self) -> bool:
+        """Whether the cache has, or gets, a place for another run: one whose task is under way keeps its own."""
+        cache, size = self.cache, max(1, self.cache_size)
+        while cache and len(cache) + len(self.tasks) >= size:
+            self._evict(cache.popitem(last=False)[1])
+        return len(self.tasks) < size
+
+    def _take_eager_start(self, task: TaskForWorker) -> None:
+        """A first task that came with the answer to its run's start, in a slot that was free then (A12b)."""
+        self.workflow_slots.free -= 1
+        self._take_workflow_task(task)
 
     def _fetch_history(self, task: TaskForWorker) -> None:
         came = partial(self._history_came, task)
@@ -233,7 +276,7 @@ class Worker(Component):
         elif done.failed is None:
             done.sticky = self.sticky
             if self.eager_limit and done.commands:
-                done.eager = self._eager_slots()
+                done.eager = processing.eager = self._eager_slots(done)
             args = (task.run_id, task.task, done)
             self.channel.call("complete workflow task", args, processing.completed, REPORTS, run)
         else:
@@ -246,32 +289,40 @@ class Worker(Component):
         if self.draining:
             self._drained()
 
-    def _eager_slots(self) -> int:
-        """How many activities may start with the completion that scheduled them (A12)."""
+    def _eager_slots(self, done: TaskCompletion) -> int:
+        """Takes slots for activities that may start with the completion that schedules them (A12)."""
         if self.draining:
             return 0
-        return max(0, min(self.eager_limit, self.slots - len(self.activities)))
+        queue, taken = self.engine.workflow_queue(self), 0
+        for command in done.commands:
+            if command.kind == "ScheduleActivityTask" and command.attributes["options"].queue == queue:
+                if taken == self.eager_limit or not self.activity_slots.take():
+                    break
+                taken += 1
+        return taken
 
     def completed(self, processing: Processing, answer: Any) -> None:
         """The server has taken the completion: eager activities and an inline task come with it (A12, W9)."""
         instance = processing.instance
-        if not isinstance(answer, tuple):
-            self._free(processing, None)
-            self._drained()
-            return
-        _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
-        if started_id > instance.processed:
-            instance.processed = started_id
-        self._free(processing, instance)
-        for activity in eager:  # pyright: ignore[reportUnknownVariableType]
-            self._execute(activity)  # pyright: ignore[reportUnknownArgumentType]
-        if inline is not None:
-            self._take_workflow_task(inline)  # pyright: ignore[reportUnknownArgumentType]
+        accepted = isinstance(answer, tuple)
+        eager: Sequence[ActivityTask] = ()
+        inline: TaskForWorker | None = None
+        if accepted:
+            _, eager, inline, started_id = answer  # pyright: ignore[reportUnknownVariableType]
+            if started_id > instance.processed:
+                instance.processed = started_id
+        for _ in range(processing.eager - len(eager)):
+            self.activity_slots.give_back()
+        self._free(processing, instance if accepted else None, inline)
+        for activity in eager:
+            self._execute(activity)
         if self.draining:
             self._drained()
 
-    def _free(self, processing: Processing, instance: WorkflowInstance | None) -> None:
-        """The task's slot is free; the run stays in the cache, the least recently used one leaves it."""
+    def _free(
+        self, processing: Processing, instance: WorkflowInstance | None, inline: TaskForWorker | None = None
+    ) -> None:
+        """The task is done: its run stays in the cache if there is room, its slot is for what follows inline."""
         run_id, tasks = processing.task.run_id, self.tasks
         if tasks.get(run_id) is processing:
             del tasks[run_id]
@@ -279,22 +330,20 @@ class Worker(Component):
             self._evict(processing.instance)
         elif instance.finished:
             instance.close()
+        elif self.uncached:
+            self._evict(instance)  # others have been waiting for its place
         elif self.cache_size or instance.local:
-            cache = self.cache
-            cache[run_id] = instance
-            if len(cache) > self.cache_size:
-                self._shrink_cache()
+            self.cache[run_id] = instance
         else:
             instance.close()
-        if self.workflow_polls.held:
-            self.workflow_polls.slot_free()
+        if inline is None:
+            self.workflow_slots.give_back()
+        else:
+            self._take_workflow_task(inline)
         if processing.buffered is not None:
             self._take_workflow_task(processing.buffered)
-
-    def _shrink_cache(self) -> None:
-        limit = max(1, self.cache_size)
-        while len(self.cache) > limit:
-            self._evict(self.cache.popitem(last=False)[1])
+        if self.uncached and self._makes_room():
+            self._take_workflow_task(self.uncached.popleft())
 
     def _evict(self, instance: WorkflowInstance) -> None:
         for local in instance.local.values():
@@ -332,15 +381,27 @@ class Worker(Component):
         execution.begin()
 
     def activity_over(self, execution: ActivityExecution) -> None:
-        if self.activities.pop(execution, 0) is None and self.activity_polls.held:
-            self.activity_polls.slot_free()
+        """An attempt has ended without a report: nobody wants to know."""
+        if self.activities.pop(execution, 0) is None:
+            self.activity_slots.give_back()
 
-    def report(self, method: str, task: ActivityTask, content: Outcome | Failure | None) -> None:
-        """Reports an attempt's end; the answer frees its slot."""
+    def report(self, method: str, execution: ActivityExecution, content: Outcome | Failure | None) -> None:
+        """Reports an attempt's end; its slot is free once that has been answered (§10)."""
+        if self.activities.pop(execution, 0) is not None:
+            return
+        task = execution.task
         args = (task,) if content is None else (task, content)
         delay_of = self._reports
         delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
-        self.channel.call(method, args, None, REPORTS, task.run, delay)
+        slots, answered = self.activity_slots, None
+        if slots.free > self.many:  # nobody waits for this one
+            slots.free += 1
+        else:
+            answered = self._reported
+        self.channel.call(method, args, answered, REPORTS, task.run, delay)
+
+    def _reported(self, _answer: Any) -> None:
+        self.activity_slots.give_back()
 
     # ---- the end -------------------------------------------------------------------------------------------
 
@@ -349,8 +410,8 @@ class Worker(Component):
         if not self.alive:
             return
         self.draining = True
-        self.workflow_polls.stop()
-        self.activity_polls.stop()
+        for loop in self.polls:
+            loop.stop()
         for execution in tuple(self.activities):
             execution.shut_down()
         if self.channel.connection is not None:
@@ -363,6 +424,14 @@ class Worker(Component):
             self.crash()
             if wanted:
                 self.world.ahead(0, self.restart)
+
+    def resume(self) -> None:
+        """Goes on after a hang: the SDK's own timers are served before the code of attempts that it has given up."""
+        if self.alive and self.hung is not None:
+            now = self.world.now
+            late = [each for each in (*self.activities, *self.local_attempts) if each.limit_at <= now]
+            self.hung[:0] = [(each.timed_out, ()) for each in late]
+        super().resume()
 
     def restart(self) -> None:
         """A process that stops first ends the workflow tasks that it has begun, local activities and all."""

@@ -90,7 +90,8 @@ class WorkflowInstance:
         """Local activities that run, or wait for a marker."""
         self.local_news: list[Job] = []
         self.patches: set[str] = set()
-        self.waits: list[str] = []
+        self.waits: list[tuple[str, str]] = []
+        """Waits without a timer that this task has begun: the step, the event."""
         self.seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
 
     def _compute_time(self, step: Any, key: str) -> int:
@@ -456,6 +457,10 @@ class WorkflowInstance:
             self.issue("CompleteWorkflowExecution", {"result": result})
 
     def issue(self, kind: str, attributes: dict[str, Any]) -> None:
+        """The code has ended so; signals that nobody has taken are lost with it."""
+        left = self.sdk.unhandled()
+        if left:
+            attributes["unhandled_signals"] = left
         self.issued.append(Command(kind, 0, "", attributes))
 
     def _signaled(self, event: HistoryEvent, messages: list[Job], _others: list[Job]) -> None:

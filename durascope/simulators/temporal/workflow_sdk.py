@@ -57,6 +57,10 @@ REQUEST: Final = "request"
 """The update by which an entity workflow takes a request (`one_at_a_time`)."""
 
 
+_BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)
+"""What a cancelled scope refuses to begin."""
+
+
 class TaskFailure(Exception):
     """The workflow task fails, not the workflow (W11)."""
 
@@ -106,6 +110,8 @@ class WorkflowSdk(Sdk):
         self._patches: dict[str, bool] = {}
         self._locks: dict[str, deque[Future]] = {}
         self._open_updates = 0
+        rules = instance.worker.rules
+        self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
 
     def carried(self) -> tuple[tuple[str, object], ...]:
         """What the next run of a chain is handed over."""
@@ -125,10 +131,13 @@ class WorkflowSdk(Sdk):
         return self.cancelling or Cancelled()
 
     def before_step(self, step: Step) -> None:
+        reason = self.cancelling
+        if reason is not None and (reason.returns or (self._scopes and isinstance(step, _BEGUN_IN_A_SCOPE))):
+            raise reason
+
+    def after_step(self, step: Step) -> None:
         if self.cancelling is not None and self.cancelling.returns:
             raise self.cancelling
-
-    after_step = before_step
 
     # ---- run -----------------------------------------------------------------------------------------------
 
@@ -166,8 +175,8 @@ class WorkflowSdk(Sdk):
     # ---- timers and waits ----------------------------------------------------------------------------------
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        if step.sleep:
-            yield from self._pause(step.sleep, name, "SleepStarted")
+        if step.sleep or self._shortest_sleep:
+            yield from self._pause(max(step.sleep, self._shortest_sleep), name, "SleepStarted")
         else:
             turn = self.loop.future()
             self.loop.call_soon(turn.resolve)
@@ -217,7 +226,7 @@ class WorkflowSdk(Sdk):
     def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
         condition = self._condition(lambda: matching() is not None)
         if step.timeout is None:
-            self.instance.waits.append(name)
+            self.instance.waits.append((name, step.wait_for))
             try:
                 yield condition
             except Cancelled:
@@ -288,7 +297,8 @@ class WorkflowSdk(Sdk):
     # ---- other runs ----------------------------------------------------------------------------------------
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:
-        child = yield from self._start_child(step.call, name, key, step.key, step.timeout, abandoned=False)
+        on_close = step.on_close or "terminate"
+        child = yield from self._start_child(step.call, name, key, step.key, step.timeout, on_close)
         try:
             return (yield child)
         except Cancelled:
@@ -297,10 +307,10 @@ class WorkflowSdk(Sdk):
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         if step.after:
             yield from self._pause(step.after, name, None)
-        yield from self._start_child(step.start, name, key, step.key, None, abandoned=True)
+        yield from self._start_child(step.start, name, key, step.key, None, step.on_close or "abandon")
 
     def _start_child(
-        self, workflow: str, name: str, key: str, reference: object, timeout: int | None, *, abandoned: bool
+        self, workflow: str, name: str, key: str, reference: object, timeout: int | None, on_close: str
     ) -> Coroutine:
         instance = self.instance
         worker = instance.worker
@@ -313,7 +323,7 @@ class WorkflowSdk(Sdk):
             "workflow_id": workflow_id,
             "key": name,
             "label": name,
-            "abandoned": abandoned,
+            "on_close": on_close,
             "run_timeout": timeout or definition.run_timeout or 0,
             "retry": definition.retry,
         }
@@ -338,7 +348,7 @@ class WorkflowSdk(Sdk):
         if step.to is None:
             for number, workflow in enumerate(engine.started_by(step.send)):
                 child_key = f"{workflow} of {key}" if number else key
-                yield from self._start_child(workflow, name, child_key, None, None, abandoned=True)
+                yield from self._start_child(workflow, name, child_key, None, None, "abandon")
             return
         pending = Pending(instance)
         attributes = {
@@ -411,6 +421,11 @@ class WorkflowSdk(Sdk):
             self.cancelling = RunCancelled(name, returns=True)
         else:
             self.cancel_run(RunCancelled(name, returns=True))
+
+    def unhandled(self) -> dict[str, int]:
+        """How many signals of each name no code has taken; one that the workflow declares has been handled."""
+        declared = self.workflow.signals.keys() | self.workflow.updates.keys()
+        return {name: len(kept) for name, kept in self.events.items() if kept and name not in declared}
 
     def update(self, update_id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
         """An update's handler: validated, accepted, worked off, completed (U2)."""

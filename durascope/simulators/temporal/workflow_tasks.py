@@ -260,6 +260,7 @@ class WorkflowTasks:
         state.wft = None
         state.wft_attempt = 1
         state.close_attempted = False
+        state.task_failure = ""
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
         eager, cancelled = server.commands.apply(state, completed.id, done, link)
@@ -278,7 +279,13 @@ class WorkflowTasks:
         return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
 
     def _go_on(
-        self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], inline: bool, waits: Sequence[str]
+        self,
+        state: MutableState,
+        link: Link,
+        call: Call,
+        eager: Sequence[Any],
+        inline: bool,
+        waits: Sequence[tuple[str, str]],
     ) -> None:
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
         server = self.server
@@ -290,6 +297,8 @@ class WorkflowTasks:
             task = self.speculative(state)
             self.begin(state, task, link.worker)
         server.commit(state)
+        if waits:
+            state.last_wait = waits[-1]
         server.commands.pass_moments(state, waits)
         inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
@@ -320,6 +329,7 @@ class WorkflowTasks:
     def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
         if task.kind == "transient":
             return
+        state.task_failure = message
         self._write_at_its_end(state, task)
         state.history.append(
             "WorkflowTaskFailed",

@@ -16,6 +16,12 @@ from durascope.render.exports.temporal_history.values import (
     retry_state,
 )
 
+_CLOSE_POLICY = {
+    "terminate": "PARENT_CLOSE_POLICY_TERMINATE",
+    "cancel": "PARENT_CLOSE_POLICY_REQUEST_CANCEL",
+    "abandon": "PARENT_CLOSE_POLICY_ABANDON",
+}
+
 
 def child_initiated(it: Execution, event: Event) -> Json:
     run = event["run"]
@@ -28,7 +34,7 @@ def child_initiated(it: Execution, event: Event) -> Json:
         "input": payloads(run),
         "workflowRunTimeout": duration(timeout),
         "workflowTaskTimeout": duration(min(task_timeout, timeout) if timeout else task_timeout),
-        "parentClosePolicy": f"PARENT_CLOSE_POLICY_{'ABANDON' if event['abandoned'] else 'TERMINATE'}",
+        "parentClosePolicy": _CLOSE_POLICY[event["on_close"]],
         **by_task(event),
         "workflowIdReusePolicy": "WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE",
         "retryPolicy": policy(event["retry"]) if event["retry"] else None,

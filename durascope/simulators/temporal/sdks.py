@@ -1,0 +1,40 @@
+"""Where Temporal's SDKs differ. All that are modelled are built on the Rust core, whose rules are elsewhere.
+
+Sources: temporalio/sdk-typescript 1.22.0 (worker-options.ts, cancellation-scope.ts, workflow.ts), temporalio 1.35 for
+Python (worker/_worker.py), read on 2026-11-26.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NORMAL_SHARE: Final = 0.2
+"""Share of the polls for workflow tasks that ask the normal queue; the others ask the sticky one (§10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SdkRules:
+    """What an SDK does in its own way."""
+
+    name: str
+    polls: int
+    """The most polls at a time, of each kind; no more than there are slots."""
+    scopes: bool
+    """The code runs in a cancellation scope: once that is cancelled, nothing new can be begun in it. Else only what is
+    awaited just then is cancelled, and what comes after it begins."""
+    shortest_sleep: int
+    """µs: a shorter sleep takes this long; 0: one of 0 is no timer."""
+    fewest_slots: int
+    """Slots for workflow tasks that a worker with a cache has at least."""
+
+
+PYTHON: Final = SdkRules("python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1)
+TYPESCRIPT: Final = SdkRules("typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2)
+
+_MODELLED: Final = {rules.name: rules for rules in (PYTHON, TYPESCRIPT)}
+
+
+def rules_of(sdk: str) -> SdkRules:
+    """The rules of an SDK, or of the one that stands in for it."""
+    return _MODELLED.get(sdk, PYTHON)
