@@ -15,12 +15,12 @@ from durascope.models.engine import compared, named_in, notes_of
 def command(
     scenarios: Annotated[
         list[str],
-        typer.Argument(metavar="SCENARIO...", help="Scenario files, conformance cases, or names of those that ship."),
+        typer.Argument(metavar="SCENARIO...", help="Files, conformance cases, or names of built-in scenarios."),
     ],
     engine: EngineOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Validate scenarios: all that is wrong with them is said at once, with places. Exit status 2 if anything is."""
+    """Validate scenarios and list every problem with its location. Exit status 2 if there is any."""
     from durascope.models.problems import ScenarioProblems
 
     engines = engine or compared()

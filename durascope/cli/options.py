@@ -25,7 +25,7 @@ def _known(chosen: list[str] | None) -> list[str] | None:
 
 ScenarioArgument = Annotated[
     str,
-    typer.Argument(metavar="SCENARIO", help="A scenario file, a conformance case, or the name of one that ships."),
+    typer.Argument(metavar="SCENARIO", help="A scenario file, a conformance case, or the name of a built-in scenario."),
 ]
 EngineOption = Annotated[
     list[str] | None,
@@ -38,21 +38,27 @@ EngineOption = Annotated[
     ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="What luck depends on; same seed, same run.")
+    int,
+    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Random seed; the same seed, the same run."),
 ]
 RunsOption = Annotated[
-    int | None, typer.Option("--runs", min=0, max=10_000_000, metavar="N", help="Runs, in place of the scenario's.")
+    int | None,
+    typer.Option("--runs", min=0, max=10_000_000, metavar="N", help="How many runs (default: the scenario's)."),
 ]
 RateOption = Annotated[
     str | None,
-    typer.Option("--rate", metavar="RATE", help="Arrivals at random times, in place of the scenario's: 5/s, 300/m."),
+    typer.Option(
+        "--rate",
+        metavar="RATE",
+        help="Random arrivals at this rate: 5/s, 300/m (default: the scenario's).",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Any field, for instance services.stripe.latency=3s or workflows.W.steps.STEP.takes=1s; may be repeated.",
+        help="Set any field: services.stripe.latency=3s or workflows.W.steps.STEP.takes=1s; may be repeated.",
     ),
 ]
 CrashOption = Annotated[
@@ -60,11 +66,11 @@ CrashOption = Annotated[
     typer.Option(
         "--crash",
         metavar="PHRASE",
-        help="A crash: 'app after-effect STEP [attempt N] [down 5s]' or 'engine at 3s'; may be repeated.",
+        help="Add a crash: 'app after-effect STEP [attempt N] [down 5s]' or 'engine at 3s'; may be repeated.",
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write files there, too.")
+    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Also write the results to files in DIR.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 

@@ -75,7 +75,7 @@ def _story(scenario: Scenario, results: list[Result]) -> None:
     tell(shown, scenario, [each.trace for each in results], {each.engine: each.metrics for each in results})
     told = {each.engine: [(v.expected, v.held, v.found) for v in each.verdicts] for each in results if each.verdicts}
     if told:
-        shown.print("What the scenario expects", style="bold")
+        shown.print("Expectations", style="bold")
         shown.print(verdict_table(told))
 
 

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 SaveOption = Annotated[
     Path | None,
-    typer.Option("--save", metavar="FILE", dir_okay=False, help="Keep the recording as a conformance case, CASE.yaml."),
+    typer.Option("--save", metavar="FILE", dir_okay=False, help="Save the recording as a conformance case, CASE.yaml."),
 ]
-RepeatOption = Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="N", help="Run it so often.")]
+RepeatOption = Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="N", help="Repeat N times.")]
 WithinOption = Annotated[
     float | None,
-    typer.Option("--within", min=1, metavar="SECONDS", help="Stop then; left out: when it must have ended."),
+    typer.Option("--within", min=1, metavar="SECONDS", help="Give up after SECONDS (default: estimated)."),
 ]
 
 ServerOption = Annotated[
     Path | None,
-    typer.Option("--server", metavar="PATH", help="The engine's server, where it is not to be looked for."),
+    typer.Option("--server", metavar="PATH", help="Path to the engine's server (default: found on PATH)."),
 ]
 
 

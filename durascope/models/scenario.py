@@ -220,7 +220,7 @@ class Expect(Model):
 
 
 class Scenario(Model):
-    """Everything that was asked."""
+    """A durascope scenario."""
 
     scenario: Id
     """The id, kebab-case, equal to the file's stem."""

@@ -15,6 +15,7 @@ from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
 from durascope.models.engine import named_in, title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
@@ -37,7 +38,7 @@ from durascope.render.sheet import (
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
 from durascope.render.timeline import PLOT, ROW, draw_rows, gutter_of, height_of, moments_of
-from durascope.render.timescale import TimeScale, compressed, linear, spoken
+from durascope.render.timescale import TimeScale, compressed, linear
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
@@ -235,7 +236,7 @@ def _draw_recovery(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -
     left = scale.x(worst.at)
     right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
     middle = top + 7
-    words = "never at work again" if worst.lasts is None else f"work goes on after {spoken(worst.lasts)}"
+    words = "never at work again" if worst.lasts is None else f"work goes on after {spell(worst.lasts)}"
     with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
         canvas.lines((left, middle - 5), (left, middle + 5), stroke=AGAIN, line=1.4)
         canvas.lines((left, middle), (right, middle), stroke=AGAIN, line=1.4)
@@ -257,12 +258,12 @@ def numbers(panel: Panel) -> dict[str, str]:
     worst = panel.worst
     spent = trace.counters.get("spent_usd", 0.0)
     return {
-        "longest run": spoken(max(lasts)) if lasts else "not ended",
+        "longest run": spell(max(lasts)) if lasts else "not ended",
         "step attempts": str(kinds[Kind.STEP_STARTED]),
         "replays": str(kinds[Kind.REPLAY_STARTED]),
         "effects": str(sum(trace.effects.values())),
         "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
-        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spoken(worst.lasts),
+        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spell(worst.lasts),
         **({"spent outside": f"{spent:.2f} USD"} if spent else {}),
     }
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from durascope.models.engine import named_in
+from durascope.models.phrases import spell
 from durascope.render.document import Block, Bullets, Document, Heading, Paragraph, Picture, Table
-from durascope.render.timescale import spoken
 
 _NONE: Final = "–"
 _MS: Final = 1_000
@@ -242,9 +242,9 @@ def _know(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) ->
         away = data["engine_away"].get(engine)
         if away:
             ended = ", ".join(f"{count} {status}" for status, count in away["statuses"].items())
-            delay = "" if away["delay_ms"] is None else f", {spoken(away['delay_ms'] * _MS)} later"
+            delay = "" if away["delay_ms"] is None else f", {spell(away['delay_ms'] * _MS)} later"
             twice = f", {away['duplicates']} duplicate effects" if away["duplicates"] > 0 else ""
-            down = spoken(away["down_ms"] * _MS)
+            down = spell(away["down_ms"] * _MS)
             lines.append(
                 f"{title_of(engine)}: when the engine itself is killed halfway and is back after {down}: "
                 f"{ended}{delay}{twice}."
@@ -302,7 +302,7 @@ def _between(ms: Mapping[str, float | None] | None) -> str:
     """A duration with its interval: `12 ± 0.1 s`, or `31.2 s (29.5 to 33.5 s)` where it is lopsided."""
     if ms is None or ms["value"] is None:
         return _NONE
-    text = spoken(ms["value"] * _MS)
+    text = spell(ms["value"] * _MS)
     low, high, value = ms["low"], ms["high"], ms["value"]
     if low is None or high is None:
         return f"{text} ({_range(ms)})"
@@ -313,7 +313,7 @@ def _between(ms: Mapping[str, float | None] | None) -> str:
         return f"{text} ({_range(ms)})"
     number, _, unit = text.partition(" ")
     if " " in unit:  # two units
-        return f"{text} ± {spoken(half * _MS)}"
+        return f"{text} ± {spell(half * _MS)}"
     reach = half / _UNIT_MS[unit]
     return f"{number} ± {reach:.2g} {unit}" if reach < 10 else f"{number} ± {reach:.0f} {unit}"
 
@@ -327,8 +327,8 @@ def _range(ms: Mapping[str, float | None]) -> str:
     if low is None and high is None:
         return "no interval from one replication"
     if high is None:
-        return f"over {spoken((low or 0) * _MS)}"
-    lowest, highest = spoken((low or 0) * _MS), spoken(high * _MS)
+        return f"over {spell((low or 0) * _MS)}"
+    lowest, highest = spell((low or 0) * _MS), spell(high * _MS)
     if lowest == highest:
         return lowest
     number, unit = lowest.rsplit(" ", 1) if " " in lowest else (lowest, "")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.engine import shown, title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -25,7 +26,6 @@ from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, footer_height, heading_of
 from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
-from durascope.render.timescale import spoken
 
 ROW: Final = 19.0
 COLUMN: Final = 62.0
@@ -185,12 +185,12 @@ def _draw_columns(canvas: Canvas, columns: Sequence[Column], left: float, top: f
     for place, column in enumerate(columns):
         x, span = left + COLUMN * place, column.span
         middle = x + COLUMN / 2
-        with canvas.group("execution", f"{span.detail or 'code'} on {span.lane}, {spoken(span.start)}: {span.ended}"):
+        with canvas.group("execution", f"{span.detail or 'code'} on {span.lane}, {spell(span.start)}: {span.ended}"):
             canvas.text(middle, top - 40, str(place + 1), BODY, bold=True, anchor="middle")
             canvas.text(
                 middle,
                 top - 25,
-                measure.shorten(spoken(span.start), COLUMN - 4, SMALL),
+                measure.shorten(spell(span.start), COLUMN - 4, SMALL),
                 SMALL,
                 ink=MUTED,
                 anchor="middle",
@@ -224,7 +224,7 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: floa
     canvas.text(MARGIN + 24, baseline, str(line.number + 1), SMALL, ink=MUTED, anchor="end")
     canvas.text(MARGIN + 34, baseline, measure.shorten(line.text, TEXT, BODY), BODY, ink=INK)
     if line.at is not None:
-        canvas.text(left - 8, baseline, spoken(line.at), SMALL, ink=MUTED, anchor="end")
+        canvas.text(left - 8, baseline, spell(line.at), SMALL, ink=MUTED, anchor="end")
     if columns and line.column is None and line.at is not None:
         _cell(canvas, _ALONE, MARGIN - 8, y, 6)
     for place, column in enumerate(columns):

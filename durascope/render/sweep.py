@@ -15,6 +15,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from durascope.models.phrases import spell
 from durascope.models.units import Misread, Spread, parse_duration, parse_rate, parse_share, parse_size
 from durascope.render import measure
 from durascope.render.canvas import Canvas
@@ -22,7 +23,6 @@ from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_heading
 from durascope.render.text.marks import engine_title
 from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, Paint, engine_paints
-from durascope.render.timescale import spoken
 
 Data = Mapping[str, Any]
 
@@ -54,7 +54,7 @@ def figure(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     if name.endswith("_ms"):
-        return spoken(value * 1_000)
+        return spell(value * 1_000)
     if name.endswith("_usd"):
         return f"${value:,.4f}"
     if name.endswith("_per_million"):
@@ -218,7 +218,7 @@ def knee_words(data: Data) -> list[str]:
             said.append(f"{title}: no knee; at the heaviest load a run takes {each['times']:.2g} × as long.")
         else:
             where = "" if each["queue"] is None else (
-                f"; tasks wait longest in {each['queue']}, {spoken(each['wait_ms'] * 1_000)} on average"
+                f"; tasks wait longest in {each['queue']}, {spell(each['wait_ms'] * 1_000)} on average"
             )  # fmt: skip
             said.append(f"{title}: the knee is at {path} {each['at']}, {each['times']:.2g} × as long{where}.")
     return said

@@ -12,6 +12,7 @@ from typing import Final
 
 from durascope.models.effects import EffectMark, effects
 from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -35,7 +36,7 @@ from durascope.render.sheet import (
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
-from durascope.render.timescale import TimeScale, compressed, linear, spoken
+from durascope.render.timescale import TimeScale, compressed, linear
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
@@ -219,7 +220,7 @@ def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
 
 def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
     again = sorted({f"{mark.step} of {mark.run}" for mark in marks if mark.duplicate})
-    crashes = [f"{event.lane} at {spoken(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
+    crashes = [f"{event.lane} at {spell(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
     return " ".join(
         [
             f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome_of(trace)}.",

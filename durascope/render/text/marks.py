@@ -32,7 +32,7 @@ MARKS: Final[dict[SpanKind, Mark]] = {
 EFFECT: Final = Mark("●", "bold green", "effect")
 DUPLICATE: Final = Mark("◆", "bold red", "duplicate effect")
 CRASH: Final = Mark("✖", "bold red", "crash")
-BREAK: Final = Mark("⁄", "dim", "time left out")
+BREAK: Final = Mark("⁄", "dim", "gap in the time axis")
 
 
 def legend() -> Text:
