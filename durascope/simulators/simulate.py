@@ -7,12 +7,14 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from typing import Final
 
+from durascope.models.durations import format_duration
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
+from durascope.simulators.kernel.limits import Limits
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
@@ -21,10 +23,6 @@ from durascope.version import __version__
 
 FULL_UP_TO: Final = 100
 """Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
-
-MOST_RUNS: Final = 5_000
-MOST_RUNS_EACH: Final = 20
-"""So many runs are followed, and so many more for each of the workload: a workflow that starts itself has no end."""
 
 
 def simulate(
@@ -49,7 +47,7 @@ def simulate(
     few = scenario.workload.runs <= FULL_UP_TO
     full = few if full is None else full
     world = World(seed, full=full, engine_luck=engine_luck)
-    world.most_runs = MOST_RUNS + MOST_RUNS_EACH * scenario.workload.runs
+    world.limits = Limits.of(scenario.workload.runs)
     model: Callable[..., Engine] = spec_of(engine).simulator.load()
     built = model(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):
@@ -80,11 +78,28 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=list(dict.fromkeys((*notes_of(engine, scenario), *findings.notes))),
+        notes=list(dict.fromkeys((*notes_of(engine, scenario), *findings.notes, *_limits_met(world)))),
+        stopped=world.stopped,
         struck=_struck(injector, recorder),
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+
+
+def _limits_met(world: World) -> list[str]:
+    """What a reader has to know of the limits that the simulation has met, a sentence each."""
+    recorder, met = world.recorder, list[str]()
+    if world.stopped is not None:
+        stopped = [run.name for run in recorder.runs.values() if run.stopped is not None]
+        named = ", ".join(stopped[:3]) + (f" and {len(stopped) - 3:,} more" if len(stopped) > 3 else "")
+        met.append(world.stopped.explanation + (f" Not followed any further: {named}." if stopped else ""))
+    if recorder.overflows:
+        last = recorder.events[-1].at
+        met.append(
+            f"The trace keeps the first {len(recorder.events):,} of {recorder.count:,} events: "
+            f"stories and pictures end at {format_duration(last)}, numbers count everything."
+        )
+    return met
 
 
 def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:

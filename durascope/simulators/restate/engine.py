@@ -94,7 +94,7 @@ class Restate(Engine):
             self.client, ingress, self.delays.typical("ingress"), partial(request, ingress, *args),
             on_refused=again, what=what, run=run,
         )  # fmt: skip
-        connection.patience = int(constant("keep_alive_us"))
+        connection.gives_up = int(constant("keep_alive_us")) + int(constant("keep_alive_timeout_us"))
         connection.on_lost[self.client] = again
 
     def start(self, requests: Sequence[StartRequest]) -> None:
