@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from durascope.models.scenario import OWN_STEP, Scenario, Workflow
-from durascope.models.steps import Run, Send, Start
+from durascope.models.steps import Call, Run, Send, Start
 from durascope.models.units import format_duration
 
 _MODELLED: Final = ("python", "typescript")
@@ -39,6 +39,12 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
                 )
             case Send(to=None, send=event):
                 yield f"step {step.label}: what {event} starts is started as an abandoned child workflow"
+            case Call(call=called) | Start(start=called) if scenario.workflows[called].one_at_a_time:
+                yield (
+                    f"step {step.label}: a child workflow is a run of its own, no request to the entity {called}; it "
+                    "is not kept apart from others of its key, and with `key:` it fails while one is running. Send the "
+                    "entity an update from an activity (update-with-start)"
+                )
             case Run(timeout=None) if _outlasts_default(scenario, step):
                 limit = format_duration(scenario.deployments.temporal.step_timeout)
                 yield (

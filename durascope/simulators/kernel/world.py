@@ -178,6 +178,11 @@ class World:
         self._ahead -= 1
         fn(*args)
 
+    @property
+    def more_to_come(self) -> bool:
+        """Whether something is still to come from outside."""
+        return self._ahead > 0
+
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
         if call is not None and call.live:

@@ -303,6 +303,7 @@ class Temporal(Engine):
     def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
         """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully."""
         self.world.emit("deployment", Kind.DEPLOYED, detail=name)
+        self.server.workflow_tasks.code_changed_at = self.world.now
         for worker in self.workers:
             if not worker.runs_workflows:
                 continue
