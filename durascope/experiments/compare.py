@@ -114,6 +114,7 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
         "expectations": [
             {"expected": verdict.expected, "held": verdict.held, "found": verdict.found} for verdict in result.verdicts
         ],
+        "stopped": _stopped_json(trace),
         "faults": [
             {"fault": fault_text(fault), "struck": trace.struck.count(number)}
             for number, fault in enumerate(scenario.faults)
@@ -121,4 +122,16 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
         "unended": [unended._asdict() for unended in trace.unended],
         "unconsumed": None if trace.unconsumed is None else [each._asdict() for each in trace.unconsumed],
         "notes": list(trace.notes),
+    }
+
+
+def _stopped_json(trace: Trace) -> dict[str, object] | None:
+    """Which limit of durascope ended the simulation, and the runs that it left open; None where it ended by itself."""
+    if trace.stopped is None:
+        return None
+    return {
+        "reason": trace.stopped.reason.value,
+        "at_us": trace.stopped.at,
+        "explanation": trace.stopped.explanation,
+        "runs": [run.name for run in trace.runs if run.stopped is not None],
     }
