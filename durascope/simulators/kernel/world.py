@@ -108,9 +108,9 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env",
-        "full", "idle", "limits", "luck", "moments", "now", "number", "outside", "plain", "points", "progressed",
-        "queue", "recorder", "running", "stopped", "struck",
+        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "full", "idle",
+        "limits", "luck", "moments", "now", "number", "outside", "plain", "points", "progressed", "queue",
+        "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
