@@ -149,12 +149,12 @@ class Inngest(Engine):
         """Puts an item into the queue; False where its job is known there."""
         luck = item.luck = self.world.luck(item.job)
         now = self.world.now
-        if state is None or item.kind not in BY_AGE or item.due > now + _LOOKAHEAD:
-            item.score, item.tie = item.due // 1_000, luck
-        else:
-            item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
+        item.score, item.tie = item.due // 1_000, luck
         if state is not None and item.kind in BY_AGE:
-            item.due -= state.priority * SECOND
+            if item.due <= now + _LOOKAHEAD:
+                item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
+            if state.priority:
+                item.due -= state.priority * SECOND
         if not self.redis.queue.enqueue(item, now):
             return False
         if item.calls:
