@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
-from durascope.models.trace import Kind
+from durascope.models.trace import Kind, Unconsumed
 from durascope.models.units import FOREVER, SECOND
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api, ApiClient
@@ -54,7 +54,7 @@ class Inngest(Engine):
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
         "deployment", "event_api", "executor", "failures", "finalizer", "functions", "gateway", "history", "hosts",
         "in_stream", "max_runtime", "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler",
-        "sdk", "step_limit", "transport", "undo", "workers",
+        "sdk", "step_limit", "transport", "unconsumed", "undo", "workers",
     )  # fmt: skip
 
     name = "inngest"
@@ -80,6 +80,7 @@ class Inngest(Engine):
         self.failures: dict[str, int] = {}
         """By step: attempts that failed before they had an effect."""
         self.undo = UndoLog(scenario)
+        self.unconsumed: list[Unconsumed] = []
         self._events = 0
         self.in_stream: dict[str, None] = {}
         """Starts whose events were accepted and not handled yet."""
@@ -401,6 +402,7 @@ class Inngest(Engine):
             facts=facts,
             notes=[*notes(self.scenario), *self._vanished()],
             unended=list(unended(self.redis, status, {run: each.started_at for run, each in known.items()})),
+            unconsumed=self.unconsumed if self.records else None,
         )
 
     def _vanished(self) -> list[str]:
