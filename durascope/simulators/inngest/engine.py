@@ -28,7 +28,6 @@ from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
-from durascope.simulators.inngest.standstill import unended
 from durascope.simulators.inngest.state import RunState
 from durascope.simulators.inngest.stores import History, Redis
 from durascope.simulators.inngest.transport import Connect, Gateway, Http
@@ -384,7 +383,6 @@ class Inngest(Engine):
 
     def findings(self) -> Findings:
         status = self._statuses()
-        known = self.world.recorder.runs
         facts: dict[str, object] = {}
         records: dict[str, list[str]] = {}
         if self.records:
@@ -401,7 +399,6 @@ class Inngest(Engine):
             counters=self.meter.counters(),
             facts=facts,
             notes=[*notes(self.scenario), *self._vanished()],
-            unended=list(unended(self.redis, status, {run: each.started_at for run, each in known.items()})),
             unconsumed=self.unconsumed if self.records else None,
         )
 
