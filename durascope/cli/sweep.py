@@ -24,6 +24,8 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import put, put_json, say
+from durascope.models.files import write_whole
+from durascope.models.visible import cell
 
 if TYPE_CHECKING:
     from durascope.experiments.sweep import Mapper, Sweep
@@ -139,7 +141,7 @@ def _csv(found: Sweep) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: cell(each) if isinstance(each, str) else each for key, each in row.items()} for row in rows)
     return written.getvalue()
 
 
@@ -155,7 +157,7 @@ def _write(folder: Path, found: Sweep) -> None:
         **{f"{name}.svg": picture.svg().encode() for name, picture in pictures(found.as_json()).items()},
     }
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        write_whole(folder / name, content)
     if find_spec("pyarrow") is not None:
         import pyarrow
         import pyarrow.parquet
@@ -169,8 +171,8 @@ def _write(folder: Path, found: Sweep) -> None:
 def _progress() -> Generator[Callable[[int, int], None]]:
     """On a terminal, a line on stderr with how far it is and how long it will still take."""
     from durascope.cli.terminal import busy
+    from durascope.models.phrases import spell
     from durascope.models.units import SECOND
-    from durascope.render.timescale import spoken
 
     begun = time.monotonic()
     first: list[int] = []
@@ -180,6 +182,6 @@ def _progress() -> Generator[Callable[[int, int], None]]:
             first.append(done)
             new = done - first[0]
             left = (time.monotonic() - begun) / new * (of - done) if new else 0.0
-            tell(f"{done} of {of} points" + (f", {spoken(left * SECOND)} left" if new and done < of else ""))
+            tell(f"{done} of {of} points" + (f", {spell(left * SECOND)} left" if new and done < of else ""))
 
         yield shown

@@ -17,7 +17,7 @@ from durascope.live.engine import LiveEngine
 from durascope.live.ledger import Report
 from durascope.live.processes import LiveProblem, Managed
 from durascope.models.changes import Versions
-from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage
+from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage, follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
@@ -38,6 +38,8 @@ def check(scenario: Scenario) -> None:
         if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
             raise LiveProblem(f"only faults with a time or a moment can be verified, not {kind}")
+        if follows_event(fault):
+            raise LiveProblem("a fault after an event of the model's trace can't be verified; name a step's moment")
 
 
 class Conductor:
@@ -190,7 +192,7 @@ class Conductor:
         elif to is not None:
             key = to
         return OutsideEvent(
-            number, event.kind, event.name, run, key, event.with_, from_entry=event.from_, deployment=event.deployment
+            number, event.kind, event.name, run, key, event.with_, event.from_, event.deployment, event.step
         )
 
     def _arm_faults(self) -> None:
@@ -211,11 +213,11 @@ class Conductor:
         match fault:
             case Crash():
                 process = self._replica(fault.crash, fault.replica, doer)
-                process.terminate() if fault.graceful else process.kill()
-                if fault.down_for < FOREVER:
-                    process.due = process.ended[-1] + fault.down_for / SECOND
-                    away = max(0.0, process.due - process.lead - time.monotonic())
-                    self._later(away, lambda: self.engine.restart(process))
+                if fault.graceful:  # it may take its time; whoever stands at this moment goes on meanwhile
+                    self._later(0, partial(self._stop, process, fault))
+                else:
+                    process.kill()
+                    self._restart_later(process, fault)
             case Hang():
                 process = self._replica(fault.hang, fault.replica, doer)
                 process.signal(signal.SIGSTOP)
@@ -235,6 +237,17 @@ class Conductor:
                 code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND
                 self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
+
+    def _stop(self, process: Managed, fault: Crash) -> None:
+        process.terminate()
+        self._restart_later(process, fault)
+
+    def _restart_later(self, process: Managed, fault: Crash) -> None:
+        """It is down from the moment at which it was killed or asked to stop; from its end, should that be later."""
+        if fault.down_for < FOREVER:
+            process.due = process.ended[-1] + fault.down_for / SECOND
+            away = max(0.0, process.due - process.lead - time.monotonic())
+            self._later(away, lambda: self.engine.restart(process))
 
     def _replica(self, name: str, number: int | None, doer: str | None) -> Managed:
         """The replica of that number; left out, the process that does the step whose moment it was."""

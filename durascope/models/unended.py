@@ -291,7 +291,8 @@ class _Reasons:
         return f"event {event}", since, None, f"send {event}"
 
     def _steps(self, run: RunSummary) -> Iterator[Step]:
-        return self.scenario.workflows[run.workflow].walk()
+        program = self.scenario.workflows.get(run.workflow)  # an engine's own functions are in no file
+        return iter(()) if program is None else program.walk()
 
 
 def _in_a_circle(why: Unended, found: dict[str, Unended], waits_on: dict[str, str]) -> Unended:

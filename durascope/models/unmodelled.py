@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from durascope.models.engines import Note
 from durascope.models.leaf_steps import Awakeable, Call, Start
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Race, Step
 
 
-def unmodelled(scenario: Scenario, engine: str) -> list[Note]:
+def unmodelled(scenario: Scenario, engine: str) -> list[str]:
     """What the scenario says and the model of that engine does not follow, and what it does instead."""
     return [
-        Note(engine, f"{where} is not modelled yet", instead)
+        f"{where} is not modelled yet: {instead}"
         for feature, instead in NOT_YET.get(engine, {}).items()
         for where in dict.fromkeys(USES[feature](scenario))
     ]
@@ -126,17 +125,6 @@ NOT_YET: Final[dict[str, dict[str, str]]] = {
     "inngest": {
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
-    },
-    "restate": {
-        "service.max_duration": "an attempt runs as long as it likes",
-        "workflow.kind": "the deployment's kind counts",
-        "workflow.service": "all workflows are of one service",
-        "awakeable": "the awakeable is made where it is awaited",
-        "concurrent_invocations": "any number is in progress",
-        "idempotency_retention": "a run is known by its key for ever",
-        "workflow_retention": "a workflow is known by its key for ever",
-        "journal_retention": "journals are kept for ever",
-        "reset": "nothing happens",
     },
 }
 """By engine: what its model does not follow, and what it does instead."""

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.legend import Entry
 from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, TITLE
-from durascope.render.timescale import TimeScale, break_words, spoken
+from durascope.render.timescale import TimeScale, break_words
 
 MARGIN: Final = 24.0
 HEADING: Final = 66.0
 AXIS: Final = 40.0
+_FINDING: Final = 18.0
 _LEGEND_LINE: Final = 22.0
 _NOTE_LINE: Final = 15.0
-
-ENGINE_NAMES: Final[dict[str, str]] = {
-    "temporal": "Temporal", "inngest": "Inngest", "restate": "Restate", "queue": "a plain message queue",
-}  # fmt: skip
-
-
-def engine_name(engine: str) -> str:
-    return ENGINE_NAMES.get(engine, engine)
 
 
 def heading_of(scenario: Scenario, trace: Trace | None = None) -> str:
     """`Order fulfillment on Temporal`"""
     title = scenario.title or scenario.scenario
-    return title if trace is None else f"{title} · {engine_name(trace.engine)}"
+    return title if trace is None else f"{title} · {title_of(trace.engine)}"
 
 
 def outcome_of(trace: Trace) -> str:
@@ -40,9 +36,7 @@ def outcome_of(trace: Trace) -> str:
         run = trace.runs[0]
         ended = run.ended_at if run.ended_at is not None else trace.ended_at
         words = [
-            f"{run.status} after {spoken(ended - run.started_at)}"
-            if run.ended_at is not None
-            else f"still {run.status}"
+            f"{run.status} after {spell(ended - run.started_at)}" if run.ended_at is not None else f"still {run.status}"
         ]
     else:
         statuses: dict[str, int] = {}
@@ -68,6 +62,37 @@ def draw_heading(canvas: Canvas, title: str, lead: str) -> None:
     canvas.text(MARGIN, 53, measure.shorten(lead, room, BODY), BODY, ink=MUTED)
 
 
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A heading that says what was found: the scenario over it, the reasons under it, each on lines of its own."""
+
+    over: str
+    lines: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, over: str, title: str, reasons: Sequence[str], width: float) -> Findings:
+        """Wrapped to a picture's width."""
+        room = width - 2 * MARGIN
+        wrapped = [line for reason in reasons for line in measure.wrap(reason, room, BODY)]
+        return cls(over, tuple(measure.wrap(title, room, _FINDING, bold=True)), tuple(wrapped))
+
+    @property
+    def height(self) -> float:
+        return 34 + 24 * len(self.lines) + 17 * len(self.reasons) + 10
+
+    def draw(self, canvas: Canvas) -> None:
+        canvas.text(MARGIN, 28, measure.shorten(self.over, canvas.width - 2 * MARGIN, BODY), BODY, ink=MUTED)
+        y = 32.0
+        for line in self.lines:
+            y += 22
+            canvas.text(MARGIN, y, line, _FINDING, bold=True)
+        y += 2
+        for line in self.reasons:
+            y += 17
+            canvas.text(MARGIN, y, line, BODY, ink=MUTED)
+
+
 def draw_axis(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> None:
     """Ticks over the plot, grid lines through it; the words of the breaks stand over the ticks."""
     with canvas.group("axis"):
@@ -84,7 +109,7 @@ def draw_breaks(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> 
     """A tear through the whole plot at each break; drawn last, over the bars."""
     for piece in scale.breaks:
         left, right = piece.left + 6, piece.right - 6
-        with canvas.group("break", f"{spoken(piece.end - piece.start)} are left out"):
+        with canvas.group("break", f"{spell(piece.end - piece.start)} are left out"):
             middle = (left + right) / 2
             for x, lean in ((middle - 3, 1), (middle + 3, -1)):
                 points = [(x + (3 if n % 2 else -3), y) for n, y in enumerate(_steps(top - 6, bottom + 4, 6))]

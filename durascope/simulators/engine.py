@@ -48,8 +48,19 @@ class OutsideEvent:
     """operator restart: the journal entry to start from."""
     deployment: int | None = None
     """operator resume: the deployment to resume on, from 1."""
+    step: str | None = None
+    """operator reset: the step that the run is to go on from."""
     time: int | None = None
     """The event's own time, where it is not the time at which it is sent."""
+
+
+def label_of(event: OutsideEvent, run: str) -> str:
+    """What the handler that an event, query or update invokes beside a run is called.
+
+    `event N`, `query N`, `update N`, or for what comes with a start (it has no number): `update of run N`.
+    """
+    kind = "event" if event.kind == "send" else event.kind
+    return f"{kind} {event.number}" if event.number else f"{kind} of {run}"
 
 
 @dataclass(slots=True)

@@ -125,6 +125,7 @@ class WorkloadDriver:
             event.with_,
             from_entry=event.from_,
             deployment=event.deployment,
+            step=event.step,
             time=event.time,
         )
         self.engine.client.execute(self.engine.send, outside)

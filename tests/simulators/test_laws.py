@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from durascope.models.engine import names
+from durascope.models.faults import Crash
 from durascope.models.loading import builtin_names, load, scenario_in
-from durascope.models.scenario import ENGINES, Scenario
+from durascope.models.scenario import Scenario
 from durascope.models.trace import STATUSES, Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 POINTS = 12
@@ -37,10 +38,10 @@ import sys
 sys.path.insert(0, {tests!r})
 from test_laws import digest, scenario
 from durascope.models.loading import builtin_names
-from durascope.models.scenario import ENGINES
+from durascope.models.engine import names
 from durascope.simulators.simulate import simulate
 for name in builtin_names():
-    for engine in ENGINES:
+    for engine in names():
         print(name, engine, digest(simulate(scenario(name), engine, seed=7)))
 """
 
@@ -58,10 +59,10 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_with_another_hash
         for hash_seed in ("1", "2")
     ]
     assert runs[0] == runs[1]
-    assert len(runs[0].splitlines()) == len(builtin_names()) * len(ENGINES)
+    assert len(runs[0].splitlines()) == len(builtin_names()) * len(names())
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_every_cause_comes_before_what_it_caused(name: str, engine: str) -> None:
     trace = simulate(scenario(name), engine)
@@ -72,13 +73,19 @@ def test_every_cause_comes_before_what_it_caused(name: str, engine: str) -> None
             assert trace.events[event.cause].at <= event.at
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_only_counting_counts_what_keeping_keeps(name: str, engine: str) -> None:
     kept, counted = simulate(scenario(name), engine), simulate(scenario(name), engine, full=False, records=False)
     assert counted.event_count == kept.event_count
     assert (counted.effects, counted.ended_at) == (kept.effects, kept.ended_at)
     assert [run.status for run in counted.runs] == [run.status for run in kept.runs]
+
+
+def crashed(scenario: Scenario, event: int, component: str, down_for: str = "2s") -> Scenario:
+    """The scenario with one more crash: of who acts, if it is the app."""
+    crash = Crash.model_validate({"crash": component, "when": {"event": event}, "down_for": down_for})
+    return scenario.model_copy(update={"faults": (*scenario.faults, crash)})
 
 
 def conserved(trace: Trace) -> None:
@@ -106,7 +113,7 @@ def conserved(trace: Trace) -> None:
         assert (run.ended_at is None) == (run.status in ("running", "paused", "lost")), run
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: str) -> None:
     asked = scenario(name)
@@ -114,7 +121,8 @@ def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: 
     length = simulate(undisturbed, engine).event_count
     for number in range(len(name) % 7, length, max(1, length // POINTS)):
         for component in ("app", "engine"):
-            trace = simulate(undisturbed, engine, crash_points=[CrashPoint(number, component)])
+            trace = simulate(crashed(undisturbed, number, component), engine)
+            assert any(trace.of_kind(Kind.CRASHED)), f"{component} has not died after event {number}"
             conserved(trace)
 
 
@@ -129,4 +137,4 @@ def test_who_is_back_at_once_hears_nothing_that_was_meant_for_his_former_life(en
     asked = scenario_in(load(CASES / engine / f"{case}.yaml"))
     for number in range(simulate(asked, engine).event_count):
         for component in ("app", "engine"):
-            conserved(simulate(asked, engine, crash_points=[CrashPoint(number, component, down_for=0)]))
+            conserved(simulate(crashed(asked, number, component, down_for="0s"), engine))

@@ -25,6 +25,7 @@ from restate.vm import (
 from durascope.live.body import Bodies, result_of
 from durascope.live.restate.targets import Kind, Target
 from durascope.models.steps import (
+    Awakeable,
     Bug,
     Call,
     Clear,
@@ -115,6 +116,8 @@ class Context(Sdk):
         self.waiting: dict[Wait, None] = {}
         self.asked: list[tuple[Awaitable[Any], Future]] = []
         """Questions to the outside, and single answers of the SDK; they come before everything else."""
+        self.made: dict[str, list[Durable]] = {}
+        """The awakeables that were made before they are awaited, by event."""
         self._children = 0
         self._begun: Parallel | ForEach | None = None
         self._gathered: list[list[Task]] = []
@@ -204,9 +207,13 @@ class Context(Sdk):
 
         future: Durable = self.context.run_typed(name, body, _options(step))
         values: Mapping[str, object] = yield from self.value(future, name)
-        begun = self.executed.get(key)
-        if begun is not None and (name, "recorded") in self.app.watched:
-            yield from self.outside(self.app.bodies.pass_moment(self.run_info.name, *begun, "recorded"))
+        if (name, "recorded") in self.app.watched:
+            begun = self.executed.get(key)
+            if begun is not None:
+                told = self.app.bodies.pass_moment(self.run_info.name, *begun, "recorded")
+            else:  # an earlier attempt's: this is the first in which the code has come to its result
+                told = self.app.ask("moment", number=self.run_info.number, step=name, moment="recorded")
+            yield from self.outside(told)
         return {each: values[each] for each in values if each not in ("step", "ok", "padding")}
 
     async def _body(self, step: Run, name: str, key: str) -> dict[str, Any]:
@@ -230,11 +237,11 @@ class Context(Sdk):
         await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        future = self._timer(step.sleep, name)
+        future = self._timer(step.sleep, name if step.name else None)
         self._mark("SleepStarted")
         yield from self.value(future, name)
 
-    def _timer(self, duration: int, name: str) -> Durable:
+    def _timer(self, duration: int, name: str | None) -> Durable:
         return self.context.sleep(timedelta(microseconds=duration), name)
 
     def _mark(self, event: str) -> None:
@@ -251,6 +258,19 @@ class Context(Sdk):
         index, payload = yield from self.first(event, self._timer(step.timeout, f"{name}-timeout"), step=name)
         return TIMED_OUT if index else payload
 
+    def awakeable(self, step: Awakeable) -> Coroutine:
+        if self.target.service_kind != "workflow" and not self.app.signals:
+            self.made.setdefault(step.awakeable, []).append(self._make(step.awakeable))
+        return
+        yield
+
+    def _make(self, event: str) -> Durable:
+        """Makes an awakeable, and tells who may resolve it."""
+        awakeable, future = self.context.awakeable()
+        told = self.app.ask("awakeable", run=self.run_info.name, event=event, id=awakeable)
+        self.asked.append((told, self.loop.future()))
+        return future
+
     def _listen(self, event: str) -> Coroutine:
         """Asks for the event: a promise of the workflow, a named signal, or an awakeable that is published."""
         if self.target.service_kind == "workflow":
@@ -258,9 +278,8 @@ class Context(Sdk):
         elif self.app.signals:
             future = self.context.signal(event)
         else:
-            awakeable, future = self.context.awakeable()
-            told = self.app.ask("awakeable", run=self.run_info.name, event=event, id=awakeable)
-            self.asked.append((told, self.loop.future()))
+            made = self.made.get(event)
+            future = made.pop(0) if made else self._make(event)
         self._mark("WaitStarted")
         return future
         yield

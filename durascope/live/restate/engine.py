@@ -25,8 +25,8 @@ from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Targets
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
-from durascope.models.units import FOREVER
-from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.models.units import FOREVER, MILLISECOND, Spread
+from durascope.simulators.engine import OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import run_info
@@ -38,6 +38,16 @@ WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
 UNSEEN_MOMENTS: Final = ("scheduled", "recorded")
 """Moments that steps report only where something waits for them."""
+
+
+LATE: Final = {
+    "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
+    "commit": Spread("uniform", (1_600, 6 * MILLISECOND)),
+    "invoke": Spread("uniform", (2_600, 15 * MILLISECOND)),
+    "resume": Spread("uniform", (800, 12 * MILLISECOND)),
+    "recover": Spread("uniform", (150 * MILLISECOND, 600 * MILLISECOND)),
+}
+"""Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
 
 
 @dataclass(eq=False)
@@ -81,7 +91,9 @@ class RestateLive(LiveEngine):
         self._looked_at = 0.0
         self._standby: dict[Managed, tuple[Managed, Path]] = {}
         self._crashes = sum(
-            isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER for fault in scenario.faults
+            (isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER)
+            or (isinstance(fault, Deploy) and fault.down_for is not None and fault.down_for < FOREVER)
+            for fault in scenario.faults
         )
         self._booting: list[Path] = []
         """The files `go` of the processes that get ready to wait for them."""
@@ -108,11 +120,20 @@ class RestateLive(LiveEngine):
         )
         return scenario.model_copy(update={"deployments": deployments}), (f"sdk python, not {deployment.service.sdk}",)
 
+    @classmethod
+    def loosened(cls, scenario: Scenario) -> Scenario:
+        deployment = scenario.deployments.restate.model_copy(update={"latencies": LATE})
+        deployments = scenario.deployments.model_copy(update={"restate": deployment})
+        return scenario.model_copy(update={"deployments": deployments})
+
     # ---- processes -------------------------------------------------------------------------------------------
 
     def open(self) -> None:
         options = self.options.server
-        self.server = Server(self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions)
+        self.server = Server(
+            self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions,
+            concurrent=options.concurrent_invocations,
+        )  # fmt: skip
         endpoint = self._endpoint(self.scenario.workflows)
         self.endpoints.append(endpoint)
         self.server.start()
@@ -297,7 +318,12 @@ class RestateLive(LiveEngine):
         target = self.targets.of(run.workflow)
         if run.key is None and target.service_kind == "workflow":
             run = replace(run, key=run.name)
-        answer = self.server.send(target.path(run.key), as_request(run), after=after, idempotency_key=idempotency_key)
+        try:
+            path = target.path(run.key)
+            answer = self.server.send(path, as_request(run), after=after, idempotency_key=idempotency_key)
+        except Refused:
+            self.answers[run.name] = "refused"  # an idempotency key for a workflow, say: 400
+            return
         if answer.get("status") == "PreviouslyAccepted":
             self.answers[run.name] = "refused" if target.service_kind == "workflow" else "attached"
         else:
@@ -361,16 +387,13 @@ class RestateLive(LiveEngine):
             target = self.targets.of(found.run.workflow, kind, event.name)
         except KeyError:
             return  # a plain service has no state to read, and no promises
-        name = self._label(event)
+        name = label_of(event, found.run.name)
         given = {**found.run.input, **event.payload} if kind == "update" else dict(event.payload)
         run = RunInfo(name, found.run.workflow, 0, found.run.key, given, f"{found.run.luck}/{name}")
         self._started_beside(event, found, self.server.send(target.path(found.run.key), as_request(run)))
 
-    def _label(self, event: OutsideEvent) -> str:
-        return f"{'event' if event.kind == 'send' else event.kind} {event.number}"
-
     def _started_beside(self, event: OutsideEvent, found: Started, answer: Mapping[str, Any]) -> None:
-        self.started[self._label(event)] = Started(found.run, answer["invocationId"], event.kind)
+        self.started[label_of(event, found.run.name)] = Started(found.run, answer["invocationId"], event.kind)
 
     def _addressed(self, event: OutsideEvent) -> Iterator[Started]:
         if event.run is not None:
@@ -421,8 +444,17 @@ class RestateLive(LiveEngine):
             self._command(found, "resume", deployment=deployment)
         elif event.name == "restart":
             self._restart(found, event.from_entry)
+        elif event.name == "reset":
+            command = self._command_of(found, event.step or "")
+            if command is not None:
+                self._restart(found, command - 1)
         else:
             self._command(found, event.name)
+
+    def _command_of(self, found: Started, step: str) -> int | None:
+        """The place of a step's command in a run's journal."""
+        sql = f"SELECT name, index FROM sys_journal WHERE id = '{found.invocation}' ORDER BY index"
+        return next((int(row["index"]) for row in self.server.query(sql) if row.get("name") == step), None)
 
     def _restart(self, found: Started, last: int | None) -> None:
         self._count += 1

@@ -48,7 +48,7 @@ class Refused(Exception):
 class Server:
     """One restate-server with its ports."""
 
-    def __init__(self, stage: Stage, program: str, *, protocol: int, partitions: int) -> None:
+    def __init__(self, stage: Stage, program: str, *, protocol: int, partitions: int, concurrent: int = 1000) -> None:
         self.ingress, self.admin, node = free_ports(3)
         self.process: Managed = stage.process(
             SERVER,
@@ -64,6 +64,7 @@ class Server:
                 "RESTATE_NODE_NAME": "durascope",
                 "RESTATE_CLUSTER_NAME": f"durascope-{node}",
                 "RESTATE_DEFAULT_NUM_PARTITIONS": str(partitions),
+                "RESTATE_WORKER__INVOKER__CONCURRENT_INVOCATIONS_LIMIT": str(concurrent),
                 "RESTATE_DISABLE_TELEMETRY": "true",
                 "DO_NOT_TRACK": "1",
                 "RESTATE_LOG_DISABLE_ANSI_CODES": "true",

@@ -94,9 +94,10 @@ class Service(App):
         run = run_info(self.world, self.scenario, workflow, name, caller.number, key=entity, given=caller.input)
         if entity is not None and run.key is None:
             run = replace(run, key=entity)
-        if run.key is None and self.targets.kind == "workflow":
+        target = self.targets.of(workflow)
+        if run.key is None and target.service_kind == "workflow":
             run = replace(run, key=name)
-        return self.targets.of(workflow), replace(run, luck=f"{caller.luck}/{luck}")
+        return target, replace(run, luck=f"{caller.luck}/{luck}")
 
     # ---- handlers --------------------------------------------------------------------------------------------
 
@@ -201,7 +202,12 @@ def starters(scenario: Scenario, event: str) -> Iterator[str]:
 
 
 def _service(target: Target, deployment: RestateDeployment) -> Any:
-    options: dict[str, Any] = {}
+    service = deployment.service
+    options: dict[str, Any] = {
+        name: timedelta(microseconds=getattr(service, name))
+        for name in ("idempotency_retention", "journal_retention")
+        if name in service.model_fields_set
+    }
     if deployment.abort_timeout != RestateDeployment().abort_timeout:
         options["abort_timeout"] = timedelta(microseconds=deployment.abort_timeout)
     if deployment.retry != RestateRetry():

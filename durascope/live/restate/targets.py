@@ -1,8 +1,8 @@
 """Which service, key and handler stands for a workflow, and for what stands beside it.
 
-As in the model (`simulators.restate.routing`): all exclusive handlers belong to one virtual object, a workflow with
-promises is a service of its own, everything else is a handler of one plain service. Restate's names are letters,
-digits and underscores; `Targets` knows which name of the scenario each of them stands for.
+As in the model (`simulators.restate.serving`): each workflow is a handler of a service of its own, or of the one that
+it names. Restate's names are letters, digits and underscores; `Targets` knows which name of the scenario each of them
+stands for.
 """
 
 from __future__ import annotations
@@ -14,11 +14,10 @@ from typing import Final, Literal
 
 from durascope.models.scenario import Scenario
 from durascope.models.steps import WaitFor
+from durascope.simulators.restate.serving import ServiceKind, serving
 
 Kind = Literal["run", "complete-promise", "query", "update"]
-ServiceKind = Literal["service", "object", "workflow"]
 
-OBJECT: Final = "Object"
 HELPER: Final = "Helper"
 """The service that sends named signals: only handlers can."""
 SEND_SIGNAL: Final = "send_signal"
@@ -53,9 +52,6 @@ class Targets:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        service = scenario.deployments.restate.service
-        self.kind = service.kind
-        self.service = _identifier(service.name or "Service")
         self._handlers: dict[tuple[str, Kind, str], Target] = {}
         self._lines: dict[str, str] = {}
         for target in self._all():
@@ -74,7 +70,8 @@ class Targets:
 
     def _all(self) -> Iterator[Target]:
         for name, workflow in self.scenario.workflows.items():
-            service, kind = self._service_of(name)
+            named, kind = serving(self.scenario, name)
+            service = _identifier(named)
             yield self._target(name, "run", name, service, kind)
             if kind == "workflow":
                 for event in dict.fromkeys(step.wait_for for step in workflow.walk() if isinstance(step, WaitFor)):
@@ -84,14 +81,6 @@ class Targets:
                     yield self._target(name, "query", query, service, kind)
             for update in workflow.updates:
                 yield self._target(name, "update", update, service, kind)
-
-    def _service_of(self, name: str) -> tuple[str, ServiceKind]:
-        workflow = self.scenario.workflows[name]
-        if workflow.one_at_a_time or (self.kind == "object" and workflow.key is not None):
-            return OBJECT, "object"
-        if self.kind == "workflow":
-            return _identifier(name), "workflow"
-        return self.service, "service"
 
     def _target(self, workflow: str, kind: Kind, name: str, service: str, service_kind: ServiceKind) -> Target:
         handler = _identifier(_PREFIXES[kind] + name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -37,15 +37,16 @@ def tell(
         for trace in told:
             console.print(engine_story(trace, scenario, console.width))
     if records:
-        shown = {trace.engine: _first(trace.records) for trace in traces if trace.records}
-        if shown:
-            names = {trace.engine: next(iter(trace.records)) for trace in traces if trace.records}
-            console.print(Text(f"What each engine recorded of {', '.join(dict.fromkeys(names.values()))}", "bold"))
-            console.print(records_table(shown))
+        names = {trace.engine: _same_run(trace) for trace in traces if trace.records}
+        if names:
+            console.print(Text(f"History of {', '.join(dict.fromkeys(names.values()))} on each engine", "bold"))
+            console.print(
+                records_table({each.engine: each.records[names[each.engine]] for each in traces if each.records})
+            )
     if any(trace.effects for trace in traces):
-        console.print(Text("Side effects, counted outside the engines", "bold"))
+        console.print(Text("Side effects, as the services counted them", "bold"))
         console.print(ledger_table(scenario, traces))
-    console.print(Text("In numbers", "bold"))
+    console.print(Text("Summary", "bold"))
     console.print(summary_table(metrics, runs=scenario.workload.runs))
 
 
@@ -62,14 +63,14 @@ def verdict_table(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Ta
 
 
 def heading(scenario: Scenario) -> RenderableType:
-    """The title, and what breaks."""
+    """The title and the faults."""
     lines = [Text(scenario.title or scenario.scenario, "bold")]
-    lines += [Text.assemble(("breaks: ", "red"), fault_text(fault)) for fault in scenario.faults]
+    lines += [Text.assemble(("fault: ", "red"), fault_text(fault)) for fault in scenario.faults]
     return Group(Text(), *lines, Text())
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
-    """One engine: its time line, how the first runs ended, and what it lacks for this scenario."""
+    """One engine: its time line, how the first runs ended, and its notes on this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),
@@ -80,5 +81,6 @@ def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType
     return Group(*parts, Text())
 
 
-def _first(records: Mapping[str, Iterable[str]]) -> Sequence[str]:
-    return list(next(iter(records.values()), ()))
+def _same_run(trace: Trace) -> str:
+    """The run whose record is shown: the first start, or its first execution, whatever the engine lists first."""
+    return next((name for name in ("run 1", "run 1.1") if name in trace.records), next(iter(trace.records)))

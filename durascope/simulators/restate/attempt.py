@@ -12,7 +12,7 @@ then by Python, and go on for nothing in TypeScript (restate.md §6, §8).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Clear, Get, Run, Send, Set
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from durascope.simulators.restate.endpoint import ServiceEndpoint
 
 
+LATE: Final = Outcome(error="TimeoutError")
+"""What becomes of a closure whose time limit is over; its message is the same each time."""
+
+
 class Attempt:
     """Runs one handler once."""
 
@@ -44,6 +48,8 @@ class Attempt:
         self.context = Context(self)
         self.input_closed = start.request_response
         self.closed = False
+        self.failing = False
+        """A closure has failed, and the attempt is about to end with it."""
         self.bug = ""
         """What the code's last bug says."""
         self.cancelling = False
@@ -160,6 +166,17 @@ class Attempt:
         """The attempt ends; the engine tries again."""
         self._close(error, "failed")
 
+    def _fail_soon(self, error: Error) -> None:
+        """The same once the SDK has come to it; closures that end in that time have had their effects, too."""
+        if not self.failing:
+            self.failing = True
+            delay = self.endpoint.delay("closure_failed", self.start.run.luck, self.start.attempt)
+            self.endpoint.after(delay, self._failed, error)
+
+    def _failed(self, error: Error) -> None:
+        if not self.closed:
+            self._fail(error)
+
     def _suspend(self) -> None:
         """Nothing that the code waits for is executing here: it has to wait elsewhere (restate.md §6)."""
         if any(each in self.context.awaited for each in self.executing):
@@ -257,7 +274,11 @@ class Attempt:
         if len(runnable) > 1 and not self.endpoint.typescript:
             luck, start = self.endpoint.world.luck, self.start
             runnable = luck.order(runnable, "closures", start.run.luck, start.attempt, runnable[0])
-        gap = self.endpoint.delay("closure") if len(runnable) > 1 else 0
+        gap = (
+            self.endpoint.delay("closure", self.start.run.luck, self.start.attempt, runnable[0])
+            if len(runnable) > 1
+            else 0
+        )
         chosen = [(number, self.to_execute.pop(number)) for number in runnable]
         self.executing.update(dict.fromkeys(runnable))
         for place, (number, closure) in enumerate(chosen):
@@ -267,6 +288,7 @@ class Attempt:
         """Starts a closure after a while; one that is watched as it begins, when its command is stored."""
         moments = self.endpoint.world.moments
         if moments is not None and moments.watched(name, "scheduled", "started"):
+            moments.about_to(self.start.run, name, self.endpoint)
             delay += self.endpoint.stored_us
         if delay:
             self.endpoint.after(delay, self._begin, number, step, name, key)
@@ -282,21 +304,23 @@ class Attempt:
             self._report(number, step, name, attempt, outcome)
 
         attempt = services.begun(self.start.run, key) + 1
+        limit = step.timeout
+        if limit is not None and services.takes(self.start.run, step, key, attempt) >= limit:
+            self.endpoint.after(limit, self._time_out, number, step, name, attempt)
         execution = services.execute(self.endpoint, self.start.run, step, name, key, report)
         if number in self.executing:
             self.executing[number] = execution
-            if step.timeout is not None and step.timeout < execution.takes:
-                late = Outcome(error="TimeoutError")
-                self.endpoint.after(step.timeout, self._time_out, execution, number, step, name, attempt, late)
 
-    def _time_out(
-        self, execution: Execution, number: NotificationId, step: Run, name: str, attempt: int, late: Outcome
-    ) -> None:
-        """The closure's own time limit (`asyncio.wait_for`, `AbortSignal.timeout`): a failure worth a retry."""
-        if self.executing.get(number) is execution and not execution.over:
+    def _time_out(self, number: NotificationId, step: Run, name: str, attempt: int) -> None:
+        """The closure's own time limit (`asyncio.wait_for`, `AbortSignal.timeout`): a failure worth a retry.
+
+        Its clock begins before the body does: one that takes as long as the limit is late.
+        """
+        execution = self.executing.get(number)
+        if execution is not None and execution.attempt == attempt and not execution.over:
             execution.cancel()
-            self.endpoint.world.moment(self.endpoint.name, Kind.STEP_FAILED, self.start.run, name, attempt, late.error)
-            self._report(number, step, name, attempt, late)
+            self.endpoint.world.moment(self.endpoint.name, Kind.STEP_FAILED, self.start.run, name, attempt, LATE.error)
+            self._report(number, step, name, attempt, LATE)
 
     def _report(self, number: NotificationId, step: Run, name: str, execution: int, outcome: Outcome) -> None:
         """A closure has ended: its result is proposed, or the attempt fails (restate.md §5, §9)."""
@@ -307,12 +331,12 @@ class Attempt:
         if outcome.ok:
             notification = Notification("Run", number, outcome.values, None, outcome.size or self.endpoint.entry_bytes)
         else:
-            message = f"{outcome.error} (execution {execution})"
+            message = f"{outcome.error}" if outcome is LATE else f"{outcome.error} (execution {execution})"
             if outcome.retryable:
                 retries, duration = self.vm.failures()
                 verdict = RunPolicy.of(step).verdict(retries + 1, duration, outcome.retry_after)
                 if not verdict.give_up:
-                    self._fail(Error(500, message, f"Run {name} {number}", verdict.delay, name))
+                    self._fail_soon(Error(500, message, f"Run {name} {number}", verdict.delay, name))
                     return
             notification = Notification("Run", number, None, Failure(500, message), self.endpoint.entry_bytes)
         self.vm.output.append(Proposal(notification, name, execution))

@@ -94,7 +94,7 @@ def counters(engine: Restate) -> dict[str, float]:
         "record_limit_share": tally.largest_entry / constant("record_limit_bytes"),
         "most_invocations_in_flight": max(node.invoker.most_in_flight for node in engine.nodes),
         "invocation_limit_share": max(node.invoker.most_in_flight for node in engine.nodes)
-        / constant("concurrent_invocations"),
+        / engine.options.server.concurrent_invocations,
         "attempts": engine.observer.count,
         "replayed_entries": engine.observer.replayed,
     }

@@ -7,11 +7,12 @@ partitions over after the failure has been noticed (not recorded: restate.md §2
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from durascope.models.scenario import RestateDeployment
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Network
+from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Registry
@@ -20,6 +21,7 @@ from durascope.simulators.restate.invoker import Invoker
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.partition import Partition
 from durascope.simulators.restate.processor import PartitionProcessor
+from durascope.simulators.restate.retention import Retention
 from durascope.simulators.restate.routing import Router
 
 
@@ -32,8 +34,8 @@ class Node(NamedTuple):
 
     @property
     def components(self) -> Sequence[Component]:
-        """What dies with it."""
-        return [self.ingress, self.processor, self.invoker]
+        """What dies with it, and goes on with it: timers first, new requests after what open streams hold."""
+        return [self.processor, self.invoker, self.ingress]
 
 
 def build_node(
@@ -51,7 +53,7 @@ def build_node(
     """A node; `suffix` tells its lanes in the trace from those of others."""
     processor = PartitionProcessor(world, f"partition-processor{suffix}", delays, records=records)
     invoker = Invoker(world, f"invoker{suffix}", network, options, delays, registry, router, observer)
-    ingress = Ingress(world, f"ingress{suffix}")
+    ingress = Ingress(world, f"ingress{suffix}", Retention.of(options.service))
     processor.invoker = invoker
     invoker.processor = processor
     return Node(ingress, processor, invoker)
@@ -63,19 +65,33 @@ def share_out(partitions: Sequence[Partition], nodes: Sequence[Node]) -> None:
         leader = nodes[partition.number % len(nodes)].processor
         partition.leader = leader
         leader.partitions.append(partition)
+        leader.leading.add(partition.number)
 
 
 class Controller(Component):
-    """Notices that a node has died, and moves its partitions to another."""
+    """Notices that a node has died, and moves its partitions to another.
 
-    def __init__(self, world: World, name: str, nodes: Sequence[Node], failover: int) -> None:
+    Nodes gossip with each other; here each holds a connection to the controller, which hears when that breaks.
+    """
+
+    def __init__(self, world: World, name: str, network: Network, nodes: Sequence[Node], delays: Delays) -> None:
+        self.network = network
+        self.delays = delays
         self.nodes = nodes
-        self.failover = failover
         super().__init__(world, name)
+        for node in nodes if len(nodes) > 1 else ():
+            node.processor.join = partial(self._watch, node)
+            self._watch(node)
 
-    def died(self, node: Node) -> None:
-        if len(self.nodes) > 1:
-            self.after(self.failover, self._move, node)
+    def _watch(self, node: Node) -> None:
+        """The node has come up, and joins the cluster."""
+        self.network.connect(
+            node.processor, self, self.delays.typical("network"), partial(self._joined, node),
+            on_refused=lambda: None, what="join",
+        )  # fmt: skip
+
+    def _joined(self, node: Node, connection: Connection) -> None:
+        connection.on_lost[self] = partial(self.after, self.delays.typical("failover"), self._move, node)
 
     def _move(self, node: Node) -> None:
         alive = [each.processor for each in self.nodes if each.processor.alive]

@@ -10,7 +10,22 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
+from durascope.models.steps import (
+    Awakeable,
+    Bug,
+    Call,
+    Clear,
+    Compute,
+    Fail,
+    Get,
+    Patched,
+    Run,
+    Send,
+    Set,
+    Sleep,
+    Start,
+    WaitFor,
+)
 from durascope.simulators.program import (
     TIMED_OUT,
     Block,
@@ -60,6 +75,8 @@ class Context(Sdk):
         self.vm = attempt.vm
         self.typescript = attempt.endpoint.typescript
         self.awaited: dict[NotificationId, Handle] = {}
+        self.made: dict[str, list[int]] = {}
+        """The awakeables that were made before they are awaited, by event."""
         self.calls: list[int] = []
         self._taken: Counter[str] = Counter()
         """The ids of the invocation ids of all that this attempt has called: what a cancellation reaches."""
@@ -214,11 +231,22 @@ class Context(Sdk):
         elif attempt.endpoint.signals:
             event = step.wait_for
         else:
-            event = -self.vm.awakeable()
-            attempt.endpoint.publish(attempt.start.run, step.wait_for, -event)
-            yield Block(attempt.endpoint.delay("publish"), name)
+            made = self.made.get(step.wait_for)
+            event = made.pop(0) if made else (yield from self._make(step.wait_for))
         yield from self._mark("WaitStarted", event)
         return event
+
+    def _make(self, event: str) -> Coroutine:
+        """Makes an awakeable, and tells who may resolve it."""
+        attempt, awakeable = self.attempt, self.vm.awakeable()
+        attempt.endpoint.publish(attempt.start.run, event, awakeable)
+        address = attempt.start.run.luck, attempt.start.attempt, awakeable
+        yield Block(attempt.endpoint.delay("publish", *address), event)
+        return -awakeable
+
+    def awakeable(self, step: Awakeable) -> Coroutine:
+        if not (self.attempt.start.target.of_workflow or self.attempt.endpoint.signals):
+            self.made.setdefault(step.awakeable, []).append((yield from self._make(step.awakeable)))
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:
         first, second = self.vm.completion_id(), self.vm.completion_id()

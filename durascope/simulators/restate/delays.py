@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from durascope.models.units import Spread
 from durascope.simulators.kernel.world import World
@@ -11,20 +11,17 @@ from durascope.simulators.kernel.world import World
 class Delays:
     """How long each thing takes here; `delays("network")` is a duration in microseconds."""
 
-    __slots__ = ("_drawn", "_fixed", "_spreads", "_world")
+    __slots__ = ("_fixed", "_spreads", "_world")
 
     def __init__(self, world: World, spreads: Mapping[str, Spread]) -> None:
         self._world = world
         self._spreads = spreads
         self._fixed = {name: spread.values[0] for name, spread in spreads.items() if spread.fixed}
-        self._drawn = 0
 
-    def __call__(self, name: str) -> int:
+    def __call__(self, name: str, *address: Hashable) -> int:
+        """`address` says what it is that takes this long (a run, its attempt, an entry): luck is drawn by it."""
         fixed = self._fixed.get(name)
-        if fixed is not None:
-            return fixed
-        self._drawn += 1
-        return self._world.luck.sample(self._spreads[name], name, self._drawn)
+        return fixed if fixed is not None else self._world.luck.sample(self._spreads[name], name, *address)
 
     def typical(self, name: str) -> int:
         """The median, where no luck is wanted."""

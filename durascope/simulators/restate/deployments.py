@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from durascope.models.scenario import Workflow
+from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 
 
@@ -19,17 +20,16 @@ class Deployment:
     number: int
     """From 1."""
     endpoints: Sequence[ServiceEndpoint]
-    next_endpoint: int = 0
+    connections: int = 0
+    """How many have been opened to this address."""
 
-    def pick(self) -> ServiceEndpoint:
-        """The process that the next request goes to: one after the other, passing over those known to be down."""
-        count = len(self.endpoints)
-        for offset in range(count):
-            endpoint = self.endpoints[(self.next_endpoint + offset) % count]
-            if endpoint.alive:
-                self.next_endpoint += offset + 1
-                return endpoint
-        return self.endpoints[self.next_endpoint % count]
+    def pick(self, luck: Luck, connection: tuple[int, int]) -> ServiceEndpoint:
+        """The process that a new connection meets: any that listens (the balancer, or the system, knows no order)."""
+        self.connections += 1
+        listening = [each for each in self.endpoints if each.alive] or self.endpoints
+        if len(listening) == 1:
+            return listening[0]
+        return listening[int(luck("replica", connection, self.connections) * len(listening))]
 
     def replace(self, code: Mapping[str, Workflow]) -> None:
         """The code at this address is another from now on, without anybody being told."""

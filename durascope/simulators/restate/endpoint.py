@@ -53,6 +53,7 @@ class ServiceEndpoint(Component):
         self.code = dict(code)
         self.delay = delays
         self.typescript = service.sdk in CODE_ORDER
+        self.longest_request = service.longest_request
         self.signals = service.wait_for == "signal"
         self.entry_bytes = int(constant("entry_bytes"))
         self.stored_us = int(constant("stored_us"))
@@ -60,9 +61,42 @@ class ServiceEndpoint(Component):
 
     def reset(self) -> None:
         self.attempts: dict[Connection, Attempt] = {}
+        self.asked_to_stop: int | None = None
+        """When it was; it has not stopped yet."""
+        self.down_for: int | None = None
+        """How long it is to be down, once it has stopped."""
+
+    # ---- the process -----------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """SIGTERM: hypercorn goes on serving what it has, and new attempts, until it is killed; node dies at once."""
+        if self.typescript or not self.attempts:
+            self.crash()
+        elif self.alive and self.asked_to_stop is None:
+            self.asked_to_stop = self.world.now
+            self.after(int(constant("graceful_us")), self._exit)
+
+    def _exit(self) -> None:
+        down_for = self.down_for
+        self.crash()
+        if down_for is not None:
+            self.world.ahead(down_for, self.restart)
+
+    def restart(self) -> None:
+        if self.asked_to_stop is not None:
+            self.down_for = self.world.now - self.asked_to_stop
+        else:
+            super().restart()
 
     def emit(self, kind: Kind, run: RunInfo, step: str | None = None, detail: object = None) -> None:
         self.world.emit(self.name, kind, run, step, None, detail)
+
+    def resume(self) -> None:
+        """What has come over its connections meanwhile is read before its timers are looked at (asyncio, node)."""
+        read = (self.deliver, self.close_input, self.reset_stream)
+        if self.hung is not None:
+            self.hung.sort(key=lambda each: each[0] not in read)
+        super().resume()
 
     # ---- requests --------------------------------------------------------------------------------------------
 
@@ -73,6 +107,8 @@ class ServiceEndpoint(Component):
         attempt = Attempt(self, connection, start, self.code[start.target.workflow])
         self.attempts[connection] = attempt
         connection.on_lost[self] = partial(self._disconnected, connection)
+        if self.longest_request is not None:
+            self.after(self.longest_request, self._cut_short, connection)
         attempt.begin()
 
     def deliver(self, connection: Connection, notification: Notification) -> None:
@@ -90,6 +126,14 @@ class ServiceEndpoint(Component):
         attempt = self.attempts.get(connection)
         if attempt is not None:
             attempt.stop("aborted")
+
+    def _cut_short(self, connection: Connection) -> None:
+        """The host kills a request that lasts too long; the engine sees its stream end."""
+        attempt = self.attempts.get(connection)
+        if attempt is not None:
+            connection.broken_by(self)
+            self.observer.ended(attempt.start.run.name, "connection-lost")
+            attempt.stop("killed by the host")
 
     def _disconnected(self, connection: Connection) -> None:
         attempt = self.attempts.get(connection)
@@ -125,7 +169,7 @@ class ServiceEndpoint(Component):
     def publish(self, run: RunInfo, event: str, index: int) -> None:
         """Tells the outside the id of an awakeable: code outside of the context, so it happens in every attempt."""
         outside = self.engine.outside
-        delay = self.delay("network")
+        delay = self.delay("network", run.luck, event, index)
         self.network.send(
             self, self.engine.client, delay, outside.learn, run.name, event, index, what="awakeable id", run=run
         )

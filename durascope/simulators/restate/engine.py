@@ -7,7 +7,7 @@ client ─▶ ingress ─▶ log ─▶ partition processor ─▶ invoker ═�
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
-from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
+from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.network import Connection
@@ -32,7 +32,6 @@ from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.invocation import HandlerKind, Invocation
 from durascope.simulators.restate.invoker import Invoker
 from durascope.simulators.restate.log import PartitionLog
-from durascope.simulators.restate.notes import notes
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.outside import Outside
 from durascope.simulators.restate.partition import Partition
@@ -57,24 +56,25 @@ class Restate(Engine):
         self.router = Router(world, scenario, self.partitions)
         self.outside = Outside(scenario, self.router)
         self.registry = Registry(Deployment(1, self._endpoints("")))
+        restarted = any(each.operator in ("restart", "reset") for each in scenario.workload.events)
         self.nodes = [
             build_node(
                 world, f"-{n}" if nodes > 1 else "", self.network, options, delays, self.registry, self.router,
-                self.observer, records=records or any(each.operator == "restart" for each in scenario.workload.events),
+                self.observer, records=records or restarted,
             )
             for n in range(1, nodes + 1)
         ]  # fmt: skip
         first = self.nodes[0].processor
         self.partitions += [Partition(n, PartitionLog(n, commit), first) for n in range(options.server.partitions)]
         share_out(self.partitions, self.nodes)
-        self.controller = Controller(world, "cluster-controller", self.nodes, delays.typical("failover"))
+        self.controller = Controller(world, "cluster-controller", self.network, self.nodes, delays)
         self.rows: list[Invocation] = []
         self.accepted: dict[tuple[str, str], list[int]] = {}
         """By run and event: when messages for it were accepted."""
         """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
-        self.said: dict[str, None] = dict.fromkeys(notes(scenario))
+        self.said: dict[str, None] = {}
 
     def _endpoints(self, version: str) -> list[ServiceEndpoint]:
         service = self.options.service
@@ -110,7 +110,7 @@ class Restate(Engine):
 
     def _start(self, run: RunInfo, after: int = 0, idempotency_key: str | None = None) -> None:
         due = self.world.now + after if after else None
-        row = self._row(run, run.workflow, run.key, due=due)
+        row = self._row(run, run.workflow, run.key, due=due, idempotency_key=idempotency_key)
         self._ask("send" if after else "call", run, Ingress.invoke, row, idempotency_key)
 
     def _row(
@@ -121,9 +121,10 @@ class Restate(Engine):
         kind: HandlerKind = "run",
         handler: str | None = None,
         due: int | None = None,
+        idempotency_key: str | None = None,
     ) -> Invocation:
-        key = key if key is not None or self.options.service.kind != "workflow" else run.name
-        row = self.router.invocation(run, self.router.target(workflow, key, kind, handler), due=due)
+        target = self.router.target(workflow, self.router.key_of(workflow, key, run.name), kind, handler)
+        row = self.router.invocation(run, target, due=due, idempotency_key=idempotency_key)
         if self.records:
             self.rows.append(row)
         return row
@@ -205,19 +206,17 @@ class Restate(Engine):
 
     def _helper(self, event: OutsideEvent, run: RunInfo, kind: HandlerKind, given: Any) -> None:
         """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
-        label = {"send": "event"}.get(event.kind, event.kind)
-        name = f"{label} {event.number}"
+        name = label_of(event, run.name)
         info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}", run.name)
-        key = self._key_of(run)
-        row = self._row(info, run.workflow, key, kind, event.name)
+        row = self._row(info, run.workflow, self._key_of(run), kind, event.name)
         self._ask(event.name, info, Ingress.invoke, row, None)
 
     def _key_of(self, run: RunInfo) -> str | None:
-        return run.key if run.key is not None or self.options.service.kind != "workflow" else run.name
+        return self.router.key_of(run.workflow, run.key, run.name)
 
     def _query(self, event: OutsideEvent) -> None:
         for run in self._addressed(event):
-            if self.router.target(run.workflow, run.key).service is None:
+            if self.router.target(run.workflow, run.key).key is None:
                 self._say(f"query {event.name}: a plain service has no state to read; use an object or a workflow")
             else:
                 self._helper(event, run, "query", {})
@@ -241,18 +240,20 @@ class Restate(Engine):
                     self._tell("pause", run, operators.pause)
                 case "resume":
                     self._resume(run, event.deployment)
+                case "reset":
+                    self._restart(run, operators.reset, event.step or "")
                 case _:
-                    self._restart(run, event.from_entry or 0)
+                    self._restart(run, operators.restart, event.from_entry or 0)
 
     def _resume(self, run: RunInfo, deployment: int | None) -> None:
         chosen = self.registry.number(deployment)
         self._tell("resume", run, operators.resume, chosen)
 
-    def _restart(self, run: RunInfo, last: int) -> None:
+    def _restart(self, run: RunInfo, apply: Callable[..., None], since: int | str) -> None:
         self.started += 1
         new = replace(run, name=f"run {self.started}", luck=f"run {self.started}")
         row = self._row(new, run.workflow, self._key_of(run))
-        self._tell("restart-as-new", run, operators.restart, row, last)
+        self._tell("restart-as-new", run, apply, row, since)
 
     # ---- faults ----------------------------------------------------------------------------------------------
 

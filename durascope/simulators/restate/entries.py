@@ -46,8 +46,8 @@ def store_proposal(invocation: Invocation, proposal: Proposal) -> None:
     source = (processor.invoker.name, "Propose")
     processor.world.emit(processor.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
     processor.write(invocation, proposal.notification)
-    processor.forward(invocation, proposal.notification)
     processor.world.moment(processor.name, Kind.STEP_RECORDED, invocation.run, proposal.step, proposal.execution)
+    processor.forward(invocation, proposal.notification)
 
 
 def _complete(invocation: Invocation, notification: Notification) -> None:

@@ -53,14 +53,11 @@ def unconsumed(engine: Restate) -> list[Unconsumed]:
 
 def every_row(engine: Restate) -> Iterator[Invocation]:
     """Every invocation that was accepted, each followed by what it called."""
-    for row in engine.rows:
-        yield from _with_children(row)
-
-
-def _with_children(row: Invocation) -> Iterator[Invocation]:
-    yield row
-    for child in row.children or ():
-        yield from _with_children(child)
+    left = list(reversed(engine.rows))
+    while left:
+        row = left.pop()
+        yield row
+        left += reversed(row.children or ())
 
 
 def status_of(row: Invocation) -> str | None:

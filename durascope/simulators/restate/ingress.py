@@ -12,20 +12,27 @@ from typing import Any
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.world import World
 from durascope.simulators.restate import lifecycle
 from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.partition import Partition
+from durascope.simulators.restate.retention import Retention
 
 
 class Ingress(Component):
     """Where calls, sends, events and operators' commands arrive."""
 
+    def __init__(self, world: World, name: str, retention: Retention) -> None:
+        self.retention = retention
+        super().__init__(world, name)
+
     def propose(self, connection: Connection, partition: Partition, apply: Callable[..., Any], *args: Any) -> None:
         """Appends to the partition's log, once it has a leader; the client is answered when the record is applied."""
-        if partition.leader.alive:
-            partition.leader.append(partition, self._apply, connection, apply, args)
+        leader = partition.leader
+        if leader.leads(partition):
+            leader.append(partition, self._apply, connection, apply, args)
         else:
-            self.after(partition.leader.delay("failover"), self.propose, connection, partition, apply, *args)
+            self.after(leader.delay.typical("leader_poll"), self.propose, connection, partition, apply, *args)
 
     def _apply(self, connection: Connection, apply: Callable[..., Any], args: tuple[Any, ...]) -> None:
         apply(*args)
@@ -34,21 +41,35 @@ class Ingress(Component):
     # ---- invocations -----------------------------------------------------------------------------------------
 
     def invoke(self, invocation: Invocation, idempotency_key: str | None, connection: Connection) -> None:
-        """A call or send: a new invocation, unless its idempotency key or workflow key is known."""
+        """A call or send: a new invocation, unless its idempotency key or workflow key is known.
+
+        A workflow has its key, and takes no idempotency key beside it (400).
+        """
+        if invocation.target.of_workflow and invocation.target.kind == "run" and idempotency_key is not None:
+            self._answer(invocation, "refused")
+            connection.send(self, connection.close, what="bad request")
+            return
         self.propose(connection, invocation.partition, self._accept, invocation, idempotency_key)
 
     def _accept(self, invocation: Invocation, idempotency_key: str | None) -> None:
-        partition, target = invocation.partition, invocation.target
+        partition = invocation.partition
         if invocation.status is not Status.FREE or invocation.ended is not None:
             return  # the client has asked again: its request had been accepted
         identity = identity_of(invocation, idempotency_key)
         if identity is not None:
-            if identity in partition.idempotency:
-                invocation.ended = "refused" if target.of_workflow else "attached"
-                self.world.emit(self.name, Kind.EVENT_RECEIVED, invocation.run, detail=invocation.ended)
+            known = partition.idempotency.get(identity)
+            if known is not None and not self.retention.forgotten(known, self.world.now):
+                self._answer(invocation, "refused" if invocation.target.of_workflow else "attached")
                 return
+            if known is not None and known.vobject is not None and known.target.of_workflow:
+                known.vobject.clear()
             partition.idempotency[identity] = invocation
         lifecycle.begin(invocation)
+
+    def _answer(self, invocation: Invocation, how: str) -> None:
+        """Tells who asked; nothing begins."""
+        invocation.ended = how
+        self.world.emit(self.name, Kind.EVENT_RECEIVED, invocation.run, detail=how)
 
     # ---- events ----------------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.restate.journal import Failure, Journal, NotificationId
+from durascope.simulators.restate.serving import ServiceKind
 from durascope.simulators.restate.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ class Target:
     handler: str
     """The name by which journals and paths call it."""
     kind: HandlerKind = "run"
-    service: str | None = None
-    """Of the virtual object or workflow; None: a plain service."""
+    service: str = ""
+    service_kind: ServiceKind = "service"
     key: str | None = None
+    """Of the virtual object or workflow; None: a plain service."""
     exclusive: bool = False
     """Whether it holds the object's lock while it lasts."""
     stateful: bool = False
@@ -60,7 +62,7 @@ class Target:
     @property
     def of_workflow(self) -> bool:
         """Whether its service is a workflow, whose key has promises and runs once."""
-        return self.service == self.workflow
+        return self.service_kind == "workflow"
 
 
 class Event(NamedTuple):

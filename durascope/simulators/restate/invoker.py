@@ -29,6 +29,7 @@ from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.invocation import Invocation
 from durascope.simulators.restate.journal import Command, Failure, Notification
 from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.partition import Partition
 from durascope.simulators.restate.protocol import (
     JOURNAL_MISMATCH,
     End,
@@ -51,6 +52,8 @@ REFUSED: Final = "tcp connect error: connection refused"
 CONNECT_TIMEOUT: Final = "tcp connect error: deadline has elapsed"
 ABORTED: Final = "the invocation stream was closed after the 'abort timeout' fired"
 
+TIMER_FIRST: Final = 0.5
+"""tokio's `select!` takes any of the branches that are ready."""
 
 DEFAULT_INACTIVITY: Final = RestateDeployment().inactivity_timeout
 """Of services that are only called: the timeout is an option of the service that is started from outside."""
@@ -119,8 +122,16 @@ class Invoker(Component):
     def reset(self) -> None:
         self.sessions: dict[Invocation, Session] = {}
         self.streams: dict[Connection, Session] = {}
+        self.connected: dict[tuple[int, int], tuple[ServiceEndpoint, int]] = {}
+        """The replica, and its incarnation, that a partition's connection to a deployment has ended up at."""
         self.in_flight = 0
         self.queue: deque[tuple[Session, bool]] = deque()
+
+    def resume(self) -> None:
+        """A stream that has something to read while its time is over: which of the two is seen first is luck."""
+        if self.hung is not None and self.world.luck("resumed", self.name, self.world.now) < TIMER_FIRST:
+            self.hung.sort(key=lambda each: each[0] == self.receive)
+        super().resume()
 
     # ---- asked by the partition processor --------------------------------------------------------------------
 
@@ -136,7 +147,7 @@ class Invoker(Component):
         session = Session(invocation, PolicyCursor(self.options.retry))
         self.sessions[invocation] = session
         self.world.emit(self.name, Kind.TASK_QUEUED, invocation.run, None, None, QUEUE)
-        if self.in_flight >= constant("concurrent_invocations"):
+        if self.in_flight >= self.options.server.concurrent_invocations:
             self.queue.append((session, resumed))
         else:
             self._admit(session, resumed)
@@ -145,7 +156,8 @@ class Invoker(Component):
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         session.state = State.ADMITTED
-        delay = self.delay("resume" if resumed else "invoke") - self.delay("network")
+        run = session.invocation.run.luck, session.invocation.requests
+        delay = self.delay("resume" if resumed else "invoke", *run) - self.delay.typical("network")
         self.after(max(0, delay), self._attempt, session)
 
     def _forget(self, session: Session) -> None:
@@ -177,6 +189,7 @@ class Invoker(Component):
         connection = session.connection
         assert connection is not None
         session.last_activity = self.world.now
+        address = invocation.run.luck, invocation.requests, notification.id
         acknowledged = notification.type == "Run" and self.options.server.protocol >= 7
         connection.send(
             self,
@@ -184,7 +197,7 @@ class Invoker(Component):
             connection,
             notification,
             what="ProposeRunCompletionAck" if acknowledged else "Notification",
-            delay=self.delay("network") + self.delay("sdk"),
+            delay=self.delay("network", *address) + self.delay("sdk", *address),
         )
 
     def abort(self, invocation: Invocation) -> None:
@@ -228,11 +241,11 @@ class Invoker(Component):
         session.deployment = invocation.pinned or self.registry.latest
         session.last_activity = self.world.now
         invocation.requests += 1
-        endpoint = session.deployment.pick()
+        endpoint = self._endpoint_of(session.deployment, invocation.partition)
         session.connection = self.network.connect(
             self,
             endpoint,
-            self.delay("network"),
+            self.delay("network", invocation.run.luck, invocation.requests),
             partial(endpoint.accept, self._start_message(session)),
             on_refused=partial(self._refused, session),
             what="POST /invoke",
@@ -244,6 +257,15 @@ class Invoker(Component):
         self.streams[session.connection] = session
         session.connection.on_lost[self] = partial(self._lost, session)
         self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))
+
+    def _endpoint_of(self, deployment: Deployment, partition: Partition) -> ServiceEndpoint:
+        """A partition's requests share one HTTP/2 connection: they meet one replica, until the connection breaks."""
+        connection = partition.number, deployment.number
+        endpoint, incarnation = self.connected.get(connection, (None, 0))
+        if endpoint is None or not endpoint.alive or endpoint.incarnation != incarnation:
+            endpoint = deployment.pick(self.world.luck, connection)
+            self.connected[connection] = endpoint, endpoint.incarnation
+        return endpoint
 
     def _start_message(self, session: Session) -> Start:
         invocation = session.invocation
@@ -365,7 +387,7 @@ class Invoker(Component):
         self.network.send(
             self,
             connection.server,
-            self.delay("network"),
+            connection.delay,
             _endpoint(connection).reset_stream,
             connection,
             what="RST_STREAM",

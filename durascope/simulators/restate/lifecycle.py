@@ -85,6 +85,7 @@ def suspend(invocation: Invocation, waiting: Waiting, tell: bool) -> None:
 def resume(invocation: Invocation) -> None:
     """A new attempt, with fresh retry state."""
     invocation.status = Status.INVOKED
+    invocation.modified_at = invocation.partition.leader.world.now
     invocation.waiting = None
     invocation.partition.leader.invoker.invoke(invocation)
 
@@ -187,7 +188,7 @@ def notified(invocation: Invocation, notification: Notification) -> None:
 def release(invocation: Invocation) -> None:
     """Hands the key over to the next in the inbox, in the same record (restate.md §10)."""
     partition, vobject = invocation.partition, invocation.vobject
-    if not partition.leader.records and invocation.target.service is None:
+    if not partition.leader.records and invocation.target.key is None:
         partition.invocations.pop(invocation.name, None)
     if vobject is None or vobject.holder is not invocation:
         return

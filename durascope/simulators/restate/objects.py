@@ -40,6 +40,11 @@ class VirtualObject:
     def promise(self, name: str) -> Promise:
         return self.promises.setdefault(name, Promise())
 
+    def clear(self) -> None:
+        """A workflow whose retention is over leaves nothing."""
+        self.state.clear()
+        self.promises.clear()
+
     @property
     def unused(self) -> bool:
         """Whether nothing would be lost if it were forgotten."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from durascope.simulators.restate import lifecycle
 from durascope.simulators.restate.deployments import Deployment
 from durascope.simulators.restate.invocation import Invocation, Status
+from durascope.simulators.restate.journal import Command
 
 
 def pause(invocation: Invocation) -> None:
@@ -24,6 +25,14 @@ def resume(invocation: Invocation, deployment: Deployment | None) -> None:
         lifecycle.resume(invocation)
     elif invocation.status is Status.INVOKED:
         invocation.partition.leader.invoker.retry_now(invocation)
+
+
+def reset(invocation: Invocation, new: Invocation, step: str) -> None:
+    """A finished one begins anew from a step on: all before that step's command is kept."""
+    entries = enumerate(invocation.journal.entries)
+    found = next((n for n, each in entries if isinstance(each, Command) and each.name == step), None)
+    if found is not None:
+        restart(invocation, new, found - 1)
 
 
 def restart(invocation: Invocation, new: Invocation, last: int) -> None:

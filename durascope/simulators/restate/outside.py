@@ -16,6 +16,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Command
 from durascope.simulators.restate.routing import Outgoing, Router
+from durascope.simulators.restate.serving import serving
 
 
 @dataclass(slots=True)
@@ -34,7 +35,6 @@ class Outside:
     def __init__(self, scenario: Scenario, router: Router) -> None:
         self.scenario = scenario
         self.router = router
-        self.kind = scenario.deployments.restate.service.kind
         self.signals = scenario.deployments.restate.service.wait_for == "signal"
         self._awakeables: dict[tuple[str, str], Awakeables] = {}
         self._waits: dict[str, dict[str, int]] = {
@@ -100,7 +100,7 @@ class Outside:
         key = None if step.to is None else str(run.input.get(str(step.to), step.to))
         calls = [(name, Outgoing(name, key, luck, at)) for name in self.starters(step.send)]
         waiting = self._listener(step)
-        if self.kind == "workflow" and waiting is not None:
+        if waiting is not None and self._promises(waiting):
             row = self._row(step)
             promised = key if row is None else row.target.key
             calls.append((step.send, Outgoing(waiting, promised, luck, at, "complete-promise", step.send)))
@@ -108,7 +108,8 @@ class Outside:
 
     def signal_of(self, step: Send, *, live: bool) -> Command | None:
         """The signal or awakeable's result that a `send` step sends, if there is a workflow that waits for it."""
-        if self.kind == "workflow" or self._listener(step) is None:
+        waiting = self._listener(step)
+        if waiting is None or self._promises(waiting):
             return None
         row = self._row(step)
         if self.signals:
@@ -128,6 +129,10 @@ class Outside:
         if step.to is None:
             return None
         return next((name for name, waits in self._waits.items() if step.send in waits), None)
+
+    def _promises(self, workflow: str) -> bool:
+        """Whether it waits for its events in promises."""
+        return serving(self.scenario, workflow).kind == "workflow"
 
     def _row(self, step: Send) -> Invocation | None:
         if step.to is None:

@@ -26,11 +26,15 @@ LANE: Final = "partition-processor"
 class PartitionProcessor(Component):
     """The leader of some partitions, on one node."""
 
+    transactional = True
+
     def __init__(self, world: World, name: str, delays: Delays, *, records: bool) -> None:
         self.delay = delays
         self.records = records
         self.partitions: list[Partition] = []
         self.invoker: Invoker
+        self.join: Callable[[], None] = lambda: None
+        """Tells the cluster that this node is there; one node is no cluster."""
         super().__init__(world, name)
 
     # ---- leadership ------------------------------------------------------------------------------------------
@@ -38,25 +42,38 @@ class PartitionProcessor(Component):
     def reset(self) -> None:
         self.armed: dict[tuple[int, int], Call] = {}
         """The wheel: what is to happen when each timer is due, by partition and number."""
+        self.leading: set[int] = set()
+        """The partitions that it has taken over completely."""
 
     def started(self) -> None:
+        self.join()
         for partition in self.partitions:
             self.lead(partition)
 
     def lead(self, partition: Partition) -> None:
-        """Becomes the leader: does all that the store says is to be done, and applies the log's suffix."""
+        """Becomes the leader: applies the log's suffix, then does all that the store says is to be done."""
         partition.leader = self
-        for number in tuple(partition.outbox):
-            self._ship(partition, number)
-        for number in tuple(partition.timers):
-            self._arm(partition, number)
-        partition.log.apply()
-        self.after(self.delay("recover"), self._invoke_again, partition)
+        partition.log.apply(self)
+        self.after(self.delay("recover", partition.number), self._take_over, partition)
 
-    def _invoke_again(self, partition: Partition) -> None:
+    def leads(self, partition: Partition) -> bool:
+        """Whether it takes proposals for that partition."""
+        return self.alive and partition.number in self.leading
+
+    def _take_over(self, partition: Partition) -> None:
+        """Invokes what was in flight; messages leave and timers fire once that is done."""
+        self.leading.add(partition.number)
         for invocation in tuple(partition.invocations.values()):
             if invocation.status is Status.INVOKED and not self.invoker.has(invocation):
                 self.invoker.invoke(invocation)
+        self.after(self.delay("invoke", partition.number), self._catch_up, partition)
+
+    def _catch_up(self, partition: Partition) -> None:
+        for number in tuple(partition.outbox):
+            self._ship(partition, number)
+        for number in tuple(partition.timers):
+            if (partition.number, number) not in self.armed:
+                self._arm(partition, number)
 
     # ---- the log ---------------------------------------------------------------------------------------------
 
@@ -130,17 +147,17 @@ class PartitionProcessor(Component):
         self._ship(partition, number)
 
     def _ship(self, partition: Partition, number: int) -> None:
-        self.after(self.delay("outbox"), self._shipped, partition, number)
+        self.after(self.delay("outbox", partition.number, number), self._shipped, partition, number)
 
     def _shipped(self, partition: Partition, number: int) -> None:
         message = partition.outbox.get(number)
         if message is None:
             return
         leader = message.to.leader
-        if leader.alive:
+        if leader.leads(message.to):
             leader.append(message.to, _arrived, partition, number)
         else:  # its partition has no leader at the moment
-            self.after(self.delay("failover"), self._shipped, partition, number)
+            self.after(self.delay.typical("leader_poll"), self._shipped, partition, number)
 
 
 def _arrived(partition: Partition, number: int) -> None:

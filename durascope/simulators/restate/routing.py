@@ -1,7 +1,7 @@
 """Who serves what, and which partition it belongs to: what the schema and the partition table say (restate.md §2).
 
-A service of the deployment's kind offers the scenario's workflows as its handlers. All exclusive handlers belong to
-one virtual object, so that those of one key wait for each other; a workflow with a promise is a service of its own.
+Each workflow is a handler of a service of its own, or of the one that it names (`serving`): exclusive handlers of one
+virtual object wait for each other at a key, those of different objects do not.
 """
 
 from __future__ import annotations
@@ -16,10 +16,8 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.invocation import HandlerKind, Invocation, Sink, Status, Target
 from durascope.simulators.restate.journal import Command, Journal
 from durascope.simulators.restate.partition import Partition, partition_number
+from durascope.simulators.restate.serving import serving
 from durascope.simulators.workload import run_info
-
-OBJECT = "object"
-"""The service of all exclusive handlers."""
 
 
 class Outgoing(NamedTuple):
@@ -43,7 +41,6 @@ class Router:
         self.world = world
         self.scenario = scenario
         self.partitions = partitions
-        self.kind = scenario.deployments.restate.service.kind
         started_by = [name for name, workflow in scenario.workflows.items() if workflow.started_by is not None]
         self.outer = frozenset((*scenario.started, *started_by))
         """The workflows that are started from outside; the others are only called."""
@@ -52,26 +49,36 @@ class Router:
 
     def target(self, workflow: str, key: str | None, kind: HandlerKind = "run", handler: str | None = None) -> Target:
         """A handler of the workflow's service; `run` is the workflow itself, the others stand beside it."""
-        program = self.scenario.workflows[workflow]
-        handler, shared = handler or workflow, kind != "run"
-        if program.one_at_a_time or (self.kind == "object" and program.key is not None):
-            exclusive = not shared or kind == "update"
-            return Target(workflow, handler, kind, OBJECT, key or workflow, exclusive=exclusive, stateful=True)
-        if self.kind == "workflow":
-            return Target(workflow, handler, kind, workflow, key or workflow, stateful=True)
-        return Target(workflow, handler, kind)
+        service, service_kind = serving(self.scenario, workflow)
+        handler = handler or workflow
+        if service_kind == "service":
+            return Target(workflow, handler, kind, service)
+        exclusive = service_kind == "object" and kind in ("run", "update")
+        return Target(
+            workflow, handler, kind, service, service_kind, key or workflow, exclusive=exclusive, stateful=True
+        )
+
+    def key_of(self, workflow: str, key: str | None, run: str) -> str | None:
+        """The key that a run is invoked at; a workflow's run needs one, and gets its name."""
+        return run if key is None and serving(self.scenario, workflow).kind == "workflow" else key
 
     def partition(self, target: Target, name: str) -> Partition:
-        """By the key of an object or workflow, else by the (random) id."""
-        key = f"{target.service}/{target.key}" if target.service is not None else name
+        """By the key of an object or workflow, else by `name`: an idempotency key, or the (random) id."""
+        key = f"{target.service}/{target.key}" if target.key is not None else name
         return self.partitions[partition_number(key, len(self.partitions))]
 
     def invocation(
-        self, run: RunInfo, target: Target, *, due: int | None = None, source: str = "ingress"
+        self,
+        run: RunInfo,
+        target: Target,
+        *,
+        due: int | None = None,
+        source: str = "ingress",
+        idempotency_key: str | None = None,
     ) -> Invocation:
-        partition = self.partition(target, run.name)
+        partition = self.partition(target, run.name if idempotency_key is None else idempotency_key)
         vobject = None
-        if target.service is not None and target.key is not None:
+        if target.key is not None:
             vobject = partition.vobject(target.service, target.key)
         now = self.world.now
         row = Invocation(run, target, partition, Journal(), Status.FREE, now, vobject, source=source, due=due)
@@ -83,9 +90,7 @@ class Router:
         outgoing: Outgoing = command.detail
         name = f"{caller.name}.{len(caller.children or ()) + 1}"
         run = self.run(outgoing.workflow, name, caller.run, outgoing.key, outgoing.luck)
-        key = run.key if self.kind != "workflow" or run.key is not None else name
-        if outgoing.kind != "run":
-            key = outgoing.key
+        key = self.key_of(outgoing.workflow, run.key, name) if outgoing.kind == "run" else outgoing.key
         target = self.target(outgoing.workflow, key, outgoing.kind, outgoing.handler)
         row = self.invocation(run, target, due=outgoing.invoke_at, source=caller.name)
         if command.type == "Call":

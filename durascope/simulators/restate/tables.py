@@ -25,12 +25,10 @@ def invocations(engine: Restate, rows: Iterator[Invocation]) -> list[dict[str, A
 
 def _invocation(engine: Restate, row: Invocation) -> dict[str, Any]:
     target, attempts = row.target, engine.observer.attempts.get(row.name, [])
-    kind = (
-        "service" if target.service is None else "workflow" if target.service == target.workflow else "virtual_object"
-    )
+    kind = "virtual_object" if target.service_kind == "object" else target.service_kind
     return {
         "name": row.name,
-        "service": target.service or engine.options.service.name or "Service",
+        "service": target.service,
         "service_type": kind,
         "key": target.key,
         "handler": target.handler,

@@ -1,0 +1,130 @@
+"""Services, their keys and what is remembered of them, limits, resets, and nodes that take over from each other."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.models.units import SECOND
+from durascope.simulators.simulate import simulate
+
+
+def predicted(text: str) -> Trace:
+    return simulate(Scenario.model_validate(yaml.safe_load(f"scenario: s\n{text}")), "restate", records=True)
+
+
+ORDER_CALLS_PAYMENT = """
+workflows:
+  order: {key: id, kind: object, steps: [{run: reserve, takes: 20ms}, {call: payment, key: id}]}
+  payment: {key: id, kind: object, %ssteps: [{run: charge, takes: 20ms}]}
+workload: {of: order, keys: [o1]}
+"""
+
+
+def test_two_objects_may_have_one_key() -> None:
+    assert predicted(ORDER_CALLS_PAYMENT % "").status == {"run 1": "completed", "run 1.1": "completed"}
+
+
+def test_handlers_of_one_object_wait_for_each_other_at_the_key() -> None:
+    assert predicted(ORDER_CALLS_PAYMENT % "service: order, ").status == {"run 1": "running", "run 1.1": "running"}
+
+
+REQUESTS = """
+workflows:
+  pay: {steps: [{run: charge, takes: 100ms}]}
+deployments: {restate: {service: {kind: %s, idempotency_retention: 1h, workflow_retention: 1h}}}
+workload: {runs: 3, arrivals: {at: [0s, 1s, %s]}, %s}
+"""
+
+
+@pytest.mark.parametrize(("third", "charges"), [("30m", 1), ("2h", 2)])
+def test_an_idempotency_key_of_a_plain_service_is_known_until_its_retention_is_over(third: str, charges: int) -> None:
+    trace = predicted(REQUESTS % ("service", third, "idempotency_keys: [p, p, p]"))
+    assert trace.effects == {"charge": charges}
+    assert trace.status["run 2"] == "attached"
+
+
+@pytest.mark.parametrize(("third", "charges"), [("30m", 1), ("2h", 2)])
+def test_a_workflow_runs_once_for_its_key_until_its_retention_is_over(third: str, charges: int) -> None:
+    keyed = REQUESTS.replace("{steps", "{key: id, steps")
+    trace = predicted(keyed % ("workflow", third, "keys: [w, w, w]"))
+    assert trace.effects == {"charge": charges}
+    assert trace.status["run 2"] == "refused"
+
+
+def test_a_workflow_takes_no_idempotency_key() -> None:
+    trace = predicted(REQUESTS % ("workflow", "2s", "idempotency_keys: [p, p, p]"))
+    assert set(trace.status.values()) == {"refused"}
+
+
+def test_callers_hold_their_places_so_that_none_is_left_for_what_they_call() -> None:
+    trace = predicted("""
+workflows:
+  parent: {steps: [{call: child}]}
+  child: {steps: [{run: c, takes: 20ms}]}
+deployments: {restate: {server: {concurrent_invocations: 2}, inactivity_timeout: 10s}}
+workload: {runs: 2, of: parent, arrivals: {together: true}}
+""")
+    assert set(trace.status.values()) == {"completed"}
+    assert trace.ended_at > 10 * SECOND, "they give them back when they are suspended"
+
+
+def test_a_reset_does_all_again_from_that_step_on() -> None:
+    trace = predicted("""
+workflows:
+  order: {steps: [{run: reserve}, {run: charge}, {run: ship}]}
+workload: {events: [{operator: reset, to: 1, step: charge, at: 2s}]}
+""")
+    assert trace.effects == {"reserve": 1, "charge": 2, "ship": 2}
+    assert trace.records["run 2"] == trace.records["run 1"]
+
+
+def test_an_awakeable_that_was_made_first_takes_an_event_that_comes_before_its_wait() -> None:
+    trace = predicted("""
+workflows:
+  order: {steps: [{awakeable: sorted}, {run: send-id, takes: 1s}, {wait_for: sorted, timeout: 1m}]}
+workload: {events: [{send: sorted, to: 1, at: 500ms}]}
+""")
+    assert trace.records["run 1"][1:3] == ["Run send-id #1", "> Signal 17"]
+
+
+def test_a_host_that_kills_long_requests_has_the_step_repeated() -> None:
+    trace = predicted("""
+workflows: {order: {steps: [{run: render, takes: 12s}]}}
+deployments: {restate: {service: {max_duration: 10s}, retry: {max_attempts: 3}}}
+""")
+    assert trace.effects == {"render": 0}
+    assert trace.facts["executions"] == {"render": 3}
+    assert trace.status == {"run 1": "paused"}
+
+
+NODES = """
+workflows: {order: {steps: [{run: a, takes: 500ms}, {run: b, takes: 500ms}, {sleep: 1s}]}}
+deployments: {restate: {server: {nodes: %d, hosting: cluster}}}
+workload: {runs: 6}
+faults: [{crash: engine, at: 600ms, down_for: 1m}]
+"""
+
+
+@pytest.mark.parametrize(("nodes", "least", "most"), [(1, 60 * SECOND, 70 * SECOND), (3, 2 * SECOND, 6 * SECOND)])
+def test_the_partitions_of_a_dead_node_are_led_by_another_soon(nodes: int, least: int, most: int) -> None:
+    trace = predicted(NODES % nodes)
+    assert set(trace.status.values()) == {"completed"}
+    assert least < max(run.ended_at or 0 for run in trace.runs) < most
+
+
+def test_of_two_replicas_that_one_which_hangs_is_asked_again_over_its_connection() -> None:
+    trace = predicted("""
+workflows: {fn: {steps: [{run: charge, takes: 3s}]}}
+deployments: {restate: {service: {replicas: 2}, inactivity_timeout: 2s, abort_timeout: 2s}}
+faults: [{hang: app, when: {step: charge, attempt: 1, moment: started, after: 1s}, for: 14s}]
+""")
+    assert trace.facts["executions"] == {"charge": 3}
+
+
+def test_closures_that_fail_together_all_have_their_effects() -> None:
+    step = "takes: 50ms, fails: {always: true, moment: after-effect}, retry: {initial: 200ms, max_attempts: 3}"
+    trace = predicted(f"workflows: {{fn: {{steps: [{{parallel: [{{run: a, {step}}}, {{run: b, {step}}}]}}]}}}}")
+    assert trace.effects == {"a": 3, "b": 3}
