@@ -10,7 +10,6 @@ from rich.console import Console
 from durascope.experiments.metrics import metrics
 from durascope.models.engine import compared
 from durascope.models.reading import parse_scenario
-from durascope.models.scenario import compared()
 from durascope.render.text.story import tell
 from durascope.render.text.timeline import timeline
 from durascope.simulators.simulate import simulate
