@@ -28,7 +28,6 @@ from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
-from durascope.simulators.inngest.standstill import unended
 from durascope.simulators.inngest.state import RunState
 from durascope.simulators.inngest.stores import History, Redis
 from durascope.simulators.inngest.transport import Connect, Gateway, Http
@@ -150,12 +149,12 @@ class Inngest(Engine):
         """Puts an item into the queue; False where its job is known there."""
         luck = item.luck = self.world.luck(item.job)
         now = self.world.now
-        if state is None or item.kind not in BY_AGE or item.due > now + _LOOKAHEAD:
-            item.score, item.tie = item.due // 1_000, luck
-        else:
-            item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
+        item.score, item.tie = item.due // 1_000, luck
         if state is not None and item.kind in BY_AGE:
-            item.due -= state.priority * SECOND
+            if item.due <= now + _LOOKAHEAD:
+                item.score, item.tie = state.created_ms - state.priority * 1_000, state.tie + luck
+            if state.priority:
+                item.due -= state.priority * SECOND
         if not self.redis.queue.enqueue(item, now):
             return False
         if item.calls:
@@ -384,7 +383,6 @@ class Inngest(Engine):
 
     def findings(self) -> Findings:
         status = self._statuses()
-        known = self.world.recorder.runs
         facts: dict[str, object] = {}
         records: dict[str, list[str]] = {}
         if self.records:
@@ -402,7 +400,6 @@ class Inngest(Engine):
             facts=facts,
             notes=self._vanished(),
             unconsumed=self.unconsumed if self.records else None,
-            unended=list(unended(self.redis, status, {run: each.started_at for run, each in known.items()})),
         )
 
     def _vanished(self) -> list[str]:

@@ -64,9 +64,13 @@ class Lane:
 
     def head(self) -> Entry | None:
         heap = self.heap
-        while heap and not _current(heap[0]):
-            heappop(heap)
-        return heap[0] if heap else None
+        while heap:
+            entry = heap[0]
+            item = entry[3]
+            if item.state == "queued" and item.sequence == entry[2]:
+                return entry
+            heappop(heap)  # its item is gone, or stands somewhere else by now
+        return None
 
 
 class Partition:
@@ -108,17 +112,19 @@ class Partitions:
     def worth_scanning_at(self) -> int | None:
         """When a scan may find something; None: never."""
         found: int | None = None
-        for name, partition in tuple(self._partitions.items()):
-            for lane in tuple(partition.lanes.values()):
+        for partition in self._partitions.values():
+            empty: list[LaneName] = []
+            for name, lane in partition.lanes.items():
                 head = lane.head()
                 if head is None:
-                    del partition.lanes[lane.name]
+                    if name[1] is not None or name[2] is not None:
+                        empty.append(name)  # the lanes of keys come and go
                     continue
                 at = max(partition.held_until + 1, lane.shut_until, self._peeked_from(head[0]))
                 if found is None or at < found:
                     found = at
-            if not partition.lanes and partition.held_until < 0:
-                del self._partitions[name]
+            for name in empty:
+                del partition.lanes[name]
         return found
 
     def take(self, now: int, most: int) -> list[Item]:
@@ -256,9 +262,3 @@ def _next(lane: Lane, until: int, heads: list[tuple[Entry, Lane]], *, push: bool
             heappush(heads, (head, lane))
         else:
             heads.append((head, lane))
-
-
-def _current(entry: Entry) -> bool:
-    """Whether an entry still stands for its item."""
-    item = entry[3]
-    return item.state == "queued" and item.sequence == entry[2]

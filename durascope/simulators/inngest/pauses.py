@@ -60,10 +60,6 @@ class PauseStore:
         fields = self._fields.setdefault(pause.event, {})
         fields[pause.field] = fields.get(pause.field, 0) + 1
 
-    def of_run(self, run: str) -> Iterator[Pause]:
-        """The pauses of a run, in the order in which they were made."""
-        return iter(self._of_run.get(run, ()))
-
     def has(self, run: str, step: str) -> bool:
         """Whether that step of that run has a pause."""
         return any(pause.step == step and not pause.cancel for pause in self._of_run.get(run, ()))

@@ -336,13 +336,6 @@ def test_events_that_the_stream_loses_are_said() -> None:
     assert any("accepted the event of run 1 and lost it" in note for note in trace.notes)
 
 
-def test_a_run_that_its_server_has_forgotten_says_so() -> None:
-    trace = run([{"sleep": "60s"}, quick("a")], faults=[{"crash": "engine", "at": "2s", "down_for": "1s"}])
-    (reason,) = trace.unended
-    assert (reason.run, reason.status) == ("run 1", "lost")
-    assert "memory" in reason.waits_for
-
-
 def test_the_queue_hands_out_nothing_that_was_not_queued() -> None:
     trace = run(
         [{"wait_for": "never", "timeout": "5s"}, quick("a")],
