@@ -64,6 +64,13 @@ def command(
         list[Path] | None,
         typer.Option("--prices", metavar="FILE", help="A vendor's prices, in place of ours; may be repeated."),
     ] = None,
+    mtbf: Annotated[
+        str | None,
+        typer.Option("--mtbf", metavar="NAME=TIME,…", help="Mean time between failures: app=30d,engine=90d,stripe=7d."),
+    ] = None,
+    mttr: Annotated[
+        str | None, typer.Option("--mttr", metavar="TIME", help="Time to repair: 2s, or app=2s,stripe=5m (default 1m).")
+    ] = None,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
         PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
@@ -86,13 +93,15 @@ def command(
     from durascope.experiments.decision import as_json, decide
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
+    from durascope.experiments.reliability import Rates, RatesError
     from durascope.models.units import Misread, parse_share
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     try:
         wanted = parse_share(precision)
         known = read_prices(tuple(prices or ()))
-    except (Misread, PricesError) as error:
+        rates = None if mtbf is None else Rates.parse(mtbf, mttr, asked.scenario)
+    except (Misread, PricesError, RatesError) as error:
         raise typer.BadParameter(str(error)) from None
     with progress_shown() as progress:
         decision = decide(
@@ -103,6 +112,7 @@ def command(
             replications=1 if criteria else replications,
             runs_per_month=per_month,
             prices=known,
+            rates=rates,
             processes=processes,
             progress=progress,
         )

@@ -43,15 +43,20 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Simulate a scenario on the engines: what each recorded and replayed, what happened twice, how long it took."""
-    from durascope.experiments.compare import as_json, result
+    from durascope.experiments.compare import MANY, as_json, compare
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     kept = True if records else None
-    results: list[Result] = []
-    with busy(asked.scenario.workload.runs > 500) as tell:
-        for name in asked.engines:
-            tell(f"{asked.scenario.scenario} on {name}")
-            results.append(result(asked.scenario, name, seed=seed, full=kept, records=kept))
+    with busy(asked.scenario.workload.runs > MANY) as tell:
+        tell(f"simulating {asked.scenario.workload.runs:,} runs on {', '.join(asked.engines)}")
+        results = compare(
+            asked.scenario,
+            asked.engines,
+            seed=seed,
+            full=kept,
+            records=kept,
+            progress=lambda done, of: tell(f"{done} of {of} simulations done"),
+        )
     if json:
         put_json(as_json(asked.scenario, results, seed))
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import metrics
+from durascope.experiments.pool import cores, mapped
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -33,23 +35,61 @@ class Result:
         return all(verdict.held for verdict in self.verdicts)
 
 
+MANY: Final = 500
+"""Above so many runs each simulation gets a process of its own, as far as there are cores."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """One of the simulations that a comparison is made of."""
+
+    scenario: Scenario
+    engine: str
+    seed: int
+    full: bool | None
+    records: bool | None
+
+    def trace(self) -> Trace:
+        return simulate(self.scenario, self.engine, seed=self.seed, full=self.full, records=self.records)
+
+
 def compare(
-    scenario: Scenario, engines: Iterable[str], *, seed: int = 0, full: bool | None = None, records: bool | None = None
+    scenario: Scenario,
+    engines: Iterable[str],
+    *,
+    seed: int = 0,
+    full: bool | None = None,
+    records: bool | None = None,
+    processes: int | None = None,
+    progress: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[Result]:
-    """Simulates the scenario on each engine; see `simulate` for what `full` and `records` keep."""
-    return [result(scenario, engine, seed=seed, full=full, records=records) for engine in engines]
+    """Simulates the scenario on each engine, with its faults and, if it has any, without them.
+
+    See `simulate` for what `full` and `records` keep. `progress` is told how many of all simulations are done.
+    """
+    listed = list(engines)
+    disturbed = [_Simulation(scenario, engine, seed, full, records) for engine in listed]
+    calm = scenario.model_copy(update={"faults": ()})
+    undisturbed = [_Simulation(calm, engine, seed, False, False) for engine in listed if scenario.faults]
+    if processes is None:
+        processes = cores() if scenario.workload.runs > MANY else 1
+    tasks = [*disturbed, *undisturbed]
+    traces: list[Trace] = []
+    for trace in mapped(_Simulation.trace, tasks, processes=processes):
+        traces.append(trace)
+        progress(len(traces), len(tasks))
+    twins = traces[len(listed) :] or [None] * len(listed)
+    return [
+        Result(trace, twin, metrics(trace, twin), verdicts(scenario, trace))
+        for trace, twin in zip(traces, twins, strict=False)
+    ]
 
 
 def result(
     scenario: Scenario, engine: str, *, seed: int = 0, full: bool | None = None, records: bool | None = None
 ) -> Result:
-    """Simulates the scenario on one engine, with its faults and, if it has any, without them."""
-    trace = simulate(scenario, engine, seed=seed, full=full, records=records)
-    undisturbed = None
-    if scenario.faults:
-        calm = scenario.model_copy(update={"faults": ()})
-        undisturbed = simulate(calm, engine, seed=seed, full=False, records=False)
-    return Result(trace, undisturbed, metrics(trace, undisturbed), verdicts(scenario, trace))
+    """The same for one engine."""
+    return compare(scenario, [engine], seed=seed, full=full, records=records)[0]
 
 
 def as_json(scenario: Scenario, results: Iterable[Result], seed: int) -> dict[str, object]:
@@ -74,6 +114,7 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
         "expectations": [
             {"expected": verdict.expected, "held": verdict.held, "found": verdict.found} for verdict in result.verdicts
         ],
+        "stopped": _stopped_json(trace),
         "faults": [
             {"fault": fault_text(fault), "struck": trace.struck.count(number)}
             for number, fault in enumerate(scenario.faults)
@@ -81,4 +122,16 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
         "unended": [unended._asdict() for unended in trace.unended],
         "unconsumed": None if trace.unconsumed is None else [each._asdict() for each in trace.unconsumed],
         "notes": list(trace.notes),
+    }
+
+
+def _stopped_json(trace: Trace) -> dict[str, object] | None:
+    """Which limit of durascope ended the simulation, and the runs that it left open; None where it ended by itself."""
+    if trace.stopped is None:
+        return None
+    return {
+        "reason": trace.stopped.reason.value,
+        "at_us": trace.stopped.at,
+        "explanation": trace.stopped.explanation,
+        "runs": [run.name for run in trace.runs if run.stopped is not None],
     }

@@ -15,27 +15,17 @@ from durascope import __version__
 from durascope.experiments.costs import RETENTION_DAYS, Bill, Crossover, Usage, bills, crossovers, usage
 from durascope.experiments.limits import LimitUse, limit_uses
 from durascope.experiments.prices import Criteria, Prices, criteria, shipped
-from durascope.experiments.replication import Replication, replicate
+from durascope.experiments.reliability import Expected, Rates, expected
+from durascope.experiments.replication import Replication
 from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import Estimates, Progress, Study, study
+from durascope.experiments.what_ifs import AWAY_US, WhatIf, engine_dies, new_code
 from durascope.models.engines import notes
-from durascope.models.faults import Crash
+from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.units import MILLISECOND
 
 RUNS_PER_MONTH: Final = 1_000_000
-AWAY_US: Final = 5_000_000
-"""For how long the engine is taken away to see what happens then (5 s)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Away:
-    """What happens when the engine itself is killed halfway through the scenario, and is back after `AWAY_US`."""
-
-    at_us: int
-    statuses: Mapping[str, int]
-    delay_us: float | None
-    duplicates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,12 @@ class Decision:
     bills: Mapping[str, Sequence[Bill]]
     crossovers: Sequence[Crossover]
     limits: Mapping[str, Sequence[LimitUse]]
-    away: Mapping[str, Away]
+    away: Mapping[str, WhatIf]
+    """The engine itself dies."""
+    expected: Mapping[str, Sequence[Expected]]
+    """What failures at the asked rates cost a run on average; empty where no rates were asked for."""
+    deployed: Mapping[str, tuple[str, WhatIf]]
+    """New code goes live while a run is in flight: the step that the new one comes before, and what happens."""
     criteria: Criteria
     measured: Sequence[tuple[str, Mapping[str, float]]]
     prices: Mapping[str, Prices]
@@ -70,6 +65,7 @@ def decide(
     replications: int | None = None,
     runs_per_month: int = RUNS_PER_MONTH,
     prices: Mapping[str, Prices] | None = None,
+    rates: Rates | None = None,
     processes: int | None = None,
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Decision:
@@ -105,7 +101,9 @@ def decide(
             for engine, samples in found.replications.items()
             if engine in known
         },
-        away={engine: _away(scenario, engine, samples) for engine, samples in found.replications.items()},
+        expected={engine: expected(scenario, engine, rates, seed=seed) for engine in engines if rates is not None},
+        away={engine: engine_dies(scenario, engine, seed) for engine in engines},
+        deployed={engine: told for engine in engines if (told := new_code(scenario, engine, seed)) is not None},
         criteria=criteria(),
         measured=_measured(found.replications),
         prices=known,
@@ -149,16 +147,6 @@ def _measured(samples: Mapping[str, Sequence[Replication]]) -> list[tuple[str, M
     return rows
 
 
-def _away(scenario: Scenario, engine: str, samples: Sequence[Replication]) -> Away:
-    """The scenario with nothing but a crash of the engine, halfway through its first run without faults."""
-    calm = scenario.model_copy(update={"faults": ()})
-    undisturbed = replicate(calm, engine, samples[0].seed)
-    at = int(undisturbed.lasts_us // 2)
-    crash = Crash.model_validate({"crash": "engine", "at": f"{at}us", "down_for": f"{AWAY_US}us"})
-    struck = replicate(calm.model_copy(update={"faults": (crash,)}), engine, samples[0].seed)
-    return Away(at, struck.statuses, struck.delay_us, struck.duplicates - undisturbed.duplicates)
-
-
 # ---- as data ---------------------------------------------------------------------------------------------------
 
 
@@ -200,14 +188,24 @@ def as_json(decision: Decision) -> dict[str, Any]:
         },
         "limits": {engine: [_limit(use) for use in each] for engine, each in decision.limits.items()},
         "engine_away": {
-            engine: {
-                "at_ms": away.at_us / MILLISECOND,
-                "down_ms": AWAY_US / MILLISECOND,
-                "statuses": dict(away.statuses),
-                "delay_ms": None if away.delay_us is None else away.delay_us / MILLISECOND,
-                "duplicates": away.duplicates,
-            }
-            for engine, away in decision.away.items()
+            engine: {"down_ms": AWAY_US / MILLISECOND, **_what_if(away)} for engine, away in decision.away.items()
+        },
+        "deploy": {
+            engine: {"before": before, **_what_if(told)} for engine, (before, told) in decision.deployed.items()
+        },
+        "faults": _faults(decision),
+        "expected": {
+            engine: [
+                {
+                    "target": each.target,
+                    "duplicates_per_million": _plain(each.duplicates_per_million),
+                    "delay_ms_per_run": _ms(each.delay_us),
+                    "lost_per_million": _plain(each.lost_per_million),
+                    "simulated": each.simulated,
+                }
+                for each in costs
+            ]
+            for engine, costs in decision.expected.items()
         },
         "notes": {
             engine: [{"what": note.what, "instead": note.instead} for note in notes(decision.scenario, engine)]
@@ -224,6 +222,29 @@ def as_json(decision: Decision) -> dict[str, Any]:
         },
         "measured": [{"what": what, **values} for what, values in decision.measured],
     }
+
+
+def _what_if(told: WhatIf) -> dict[str, Any]:
+    return {
+        "at_ms": told.at_us / MILLISECOND,
+        "statuses": dict(told.statuses),
+        "delay_ms": None if told.delay_us is None else told.delay_us / MILLISECOND,
+        "duplicates": told.duplicates,
+    }
+
+
+def _faults(decision: Decision) -> list[dict[str, Any]]:
+    """Each fault of the scenario, and by engine in how many of the replications it has struck."""
+    return [
+        {
+            "fault": fault_text(fault),
+            "struck": {
+                engine: sum(number in sample.struck for sample in samples)
+                for engine, samples in decision.study.replications.items()
+            },
+        }
+        for number, fault in enumerate(decision.scenario.faults)
+    ]
 
 
 def _estimates(each: Estimates) -> dict[str, Any]:

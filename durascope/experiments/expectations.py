@@ -114,18 +114,39 @@ def _latency(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
             )
 
 
+def _spans_of_steps(trace: Trace) -> tuple[dict[str, int], dict[str, int]]:
+    """When each run's first step began, and when its last one ended.
+
+    What a run's code had begun when its process died, before the engine knew of it, has not begun; what is replayed
+    after the run's end is over.
+    """
+    ends = {run.name: trace.ended_at if run.ended_at is None else run.ended_at for run in trace.runs}
+    begun: dict[str, int] = {}
+    last: dict[str, int] = {}
+    unknown: dict[str, str] = {}
+    for event in trace.events:
+        if event.kind is Kind.CRASHED:
+            for run in [run for run, lane in unknown.items() if lane == event.lane]:
+                del unknown[run], begun[run]
+        elif event.run in ends and event.step is not None and event.at <= ends[event.run]:
+            last[event.run] = event.at
+            if event.kind in (Kind.STEP_SCHEDULED, Kind.STEP_RECORDED):
+                unknown.pop(event.run, None)
+            elif event.kind is Kind.STEP_STARTED and event.run not in begun:
+                begun[event.run] = event.at
+                unknown[event.run] = event.lane
+    return begun, last
+
+
 def _one_at_a_time(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
-    """Runs of one key must not have been between their first step's begin and their end at the same time."""
+    """Runs of one key must not have been between their first step's begin and their last one's end at the same time."""
     if not scenario.expect.one_at_a_time:
         return
-    begun: dict[str, int] = {}
-    for event in trace.events:
-        if event.kind is Kind.STEP_STARTED and event.run is not None:
-            begun.setdefault(event.run, event.at)
+    begun, last = _spans_of_steps(trace)
     by_key: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
     for run in trace.runs:
         if run.key is not None and run.name in begun:
-            ended = trace.ended_at if run.ended_at is None else run.ended_at
+            ended = trace.ended_at if run.ended_at is None else last[run.name]
             by_key.setdefault((run.workflow, run.key), []).append((begun[run.name], ended, run.name))
     clashes = [
         f"{earlier[2]} and {later[2]}"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from durascope.experiments.breakdown import PARTS, Repeated, parts, repeated
-from durascope.experiments.metrics import delay_ms, recovery_ms
+from durascope.experiments.metrics import by_status, delay_ms, recovery_ms
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
-from durascope.models.trace import RunSummary, Trace
+from durascope.models.trace import Trace
 from durascope.models.units import MILLISECOND
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
-_STARTED: Final = re.compile(r"run \d+")
 _OTHER_LUCK: Final = 0x9E3779B97F4A7C15
 """Moves an engine's own seed away from all seeds that are asked for."""
 
@@ -44,16 +42,13 @@ class Replication:
     """The same scenario without its faults."""
     lasts_us: float = 0.0
     """How long a run is open, on average."""
+    struck: tuple[int, ...] = ()
+    """The scenario's faults that have struck: their places in it."""
 
     @property
     def mean_us(self) -> float | None:
         """The mean duration of the runs that completed."""
         return sum(self.durations_us) / len(self.durations_us) if self.durations_us else None
-
-
-def started(trace: Trace) -> list[RunSummary]:
-    """The runs that the workload has started: not their children, nor handlers of events."""
-    return [run for run in trace.runs if _STARTED.fullmatch(run.name)]
 
 
 def replicate(scenario: Scenario, engine: str, seed: int, *, other_engine: bool = False) -> Replication:
@@ -71,16 +66,13 @@ def replicate(scenario: Scenario, engine: str, seed: int, *, other_engine: bool 
 
 def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
     """The numbers of a simulation, beside the one without its faults (the same one where it has none)."""
-    runs = started(trace)
-    statuses: dict[str, int] = {}
-    for run in runs:
-        statuses[run.status] = statuses.get(run.status, 0) + 1
+    runs, statuses = trace.started, by_status(trace)
     delay = delay_ms(trace, calm) if calm is not trace else None
     recovery = recovery_ms(trace)
     lasted = [(trace.ended_at if run.ended_at is None else run.ended_at) - run.started_at for run in runs]
     return Replication(
         seed=trace.seed,
-        runs=len(runs),
+        runs=sum(statuses.values()),
         statuses=statuses,
         durations_us=tuple(
             sorted(
@@ -95,11 +87,12 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
         counters=dict(trace.counters),
         calm_counters=dict(calm.counters),
         lasts_us=sum(lasted) / len(lasted) if lasted else 0.0,
+        struck=tuple(dict.fromkeys(trace.struck)),
     )
 
 
 def _mean_parts(scenario: Scenario, trace: Trace) -> dict[str, float]:
-    runs = started(trace) if trace.events else []
+    runs = trace.started if trace.events else []
     if not runs:
         return {}
     all_spans = spans(trace, scenario)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Effect, Event, Kind, Trace
@@ -83,10 +85,11 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
     or wait are not interrupted by anything.
     """
     all_spans = spans(trace) if given is None else given
+    work = _Work(trace, all_spans)
     found: list[Recovery] = []
-    for down in (span for span in all_spans if span.kind == "down"):
-        for run, steps in _interrupted(all_spans, down).items():
-            until = _again(trace, down, run, steps)
+    for down in sorted((span for span in all_spans if span.kind == "down"), key=lambda span: span.start):
+        for run, steps in work.interrupted(down).items():
+            until = work.again(down, run, steps)
             found.append(
                 Recovery(
                     down.lane, down.detail, run, down.start, None if until is None else trace.events[until].at,
@@ -96,46 +99,68 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
     return found
 
 
-def _interrupted(all_spans: Sequence[Span], down: Span) -> dict[str, tuple[str, ...]]:
-    """Runs, and the steps of theirs that the fault ended."""
-    found: dict[str, tuple[str, ...]] = {}
-    for span in all_spans:
-        if span.run is None or not span.start <= down.end or span.end < down.start:
-            continue
-        if span.kind == "running" and _hit(span, down):
-            found[span.run] = (*found.get(span.run, ()), span.step or "")
-    if found or down.detail == "outage":
+_WORKING: Final = ("running", "working", "replaying")
+_PROGRESS: Final = frozenset({Kind.STEP_STARTED, Kind.STEP_REPORTED, Kind.STEP_RECORDED, Kind.RUN_ENDED})
+
+
+class _Work:
+    """The work of all runs, swept through from fault to fault: a year with a crash a minute has half a million."""
+
+    def __init__(self, trace: Trace, all_spans: Sequence[Span]) -> None:
+        self._events = trace.events
+        self._coming = deque(
+            sorted(
+                ((span.start, number, span) for number, span in enumerate(all_spans) if span.run is not None),
+                key=lambda entry: entry[:2],
+            )
+        )
+        self._open: dict[int, Span] = {}
+        self._apps = {span.lane for span in all_spans if span.kind in _WORKING}
+        self._progress: dict[str | None, list[int]] = {}
+        for number, event in enumerate(trace.events):
+            if event.kind in _PROGRESS:
+                self._progress.setdefault(event.run, []).append(number)
+
+    def interrupted(self, down: Span) -> dict[str, tuple[str, ...]]:
+        """Runs, and the steps of theirs that the fault ended; faults are asked for in order of their beginning."""
+        while self._coming and self._coming[0][0] <= down.end:
+            _, number, span = self._coming.popleft()
+            self._open[number] = span
+        self._open = {number: span for number, span in self._open.items() if span.end >= down.start}
+        found: dict[str, tuple[str, ...]] = {}
+        meanwhile = [span for _, span in sorted(self._open.items()) if span.start <= down.end]
+        for span in meanwhile:
+            if span.kind == "running" and _hit(span, down):
+                run = str(span.run)
+                found[run] = (*found.get(run, ()), span.step or "")
+        if found or down.detail == "outage":
+            return found
+        for span in meanwhile:
+            here = span.lane == down.lane
+            working = span.kind in ("running", "working") and (here or down.lane not in self._apps)
+            if span.start <= down.start and (working or (span.kind == "queued" and here)):
+                found.setdefault(str(span.run), ())
         return found
-    of_apps = any(span.lane == down.lane and span.kind in ("running", "working", "replaying") for span in all_spans)
-    for span in all_spans:
-        if span.run is None or not span.start <= down.start <= span.end:
-            continue
-        here = span.lane == down.lane
-        if (span.kind in ("running", "working") and (here or not of_apps)) or (span.kind == "queued" and here):
-            found.setdefault(span.run, ())
-    return found
+
+    def again(self, down: Span, run: str, steps: tuple[str, ...]) -> int | None:
+        """The number of the event with which the run is at work again."""
+        wanted = set(steps)
+        back = (Kind.STEP_REPORTED, Kind.STEP_RECORDED) if down.detail == "outage" else (Kind.STEP_STARTED,)
+        numbers = self._progress.get(run, [])
+        for place in range(bisect_right(numbers, down.events[0]), len(numbers)):
+            number = numbers[place]
+            event = self._events[number]
+            if not steps:
+                if event.kind is not Kind.STEP_REPORTED:
+                    return number
+            elif event.kind in back and event.step in wanted:
+                wanted.discard(event.step)
+                if not wanted:
+                    return number
+        return None
 
 
 def _hit(span: Span, down: Span) -> bool:
     if down.detail == "outage":
         return span.ended == "failed" and down.start <= span.end <= down.end
     return span.ended == "crashed" and span.lane == down.lane and span.end == down.start
-
-
-def _again(trace: Trace, down: Span, run: str, steps: tuple[str, ...]) -> int | None:
-    """The number of the event with which the run is at work again."""
-    wanted = set(steps)
-    back = frozenset({Kind.STEP_REPORTED, Kind.STEP_RECORDED} if down.detail == "outage" else {Kind.STEP_STARTED})
-    any_progress = frozenset({Kind.STEP_STARTED, Kind.STEP_RECORDED, Kind.RUN_ENDED})
-    for number in range(down.events[0] + 1, len(trace.events)):
-        event = trace.events[number]
-        if event.run != run:
-            continue
-        if not steps:
-            if event.kind in any_progress:
-                return number
-        elif event.kind in back and event.step in wanted:
-            wanted.discard(event.step)
-            if not wanted:
-                return number
-    return None

@@ -136,6 +136,12 @@ class RandomCrash(Model):
     down_for: DurationOrForever = 2_000_000
     """How long until it works again."""
 
+    @model_validator(mode="after")
+    def _time_between(self) -> RandomCrash:
+        if not any(self.every.values):
+            raise Misread("crashes without any time between them never end", "write a time: `every: {exponential: 1m}`")
+        return self
+
 
 class RandomFault(Model):
     """Crashes at random times."""

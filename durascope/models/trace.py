@@ -134,6 +134,36 @@ STATUSES: Final = (
 """How a run can end, in the engines' words; `running`: it has not."""
 
 
+class StopReason(StrEnum):
+    """Why a simulation was stopped although runs were open."""
+
+    HORIZON = "horizon"
+    """It has reached the longest time that is simulated, and something is set for later."""
+    RUNS = "runs"
+    """Runs begin runs without end."""
+    DEPTH = "depth"
+    """Runs begin runs, nested too deep."""
+    RETRIES = "retries"
+    """Every open run only repeats an attempt that fails."""
+    NO_PROGRESS = "no-progress"
+    """Somebody retries in vain, and nothing is set for later."""
+    IN_VAIN = "in-vain"
+    """Something is set for later, but what happens before it has been in vain for too long."""
+    CALLBACKS = "callbacks"
+    """The simulation has become too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A simulation that was stopped before everything had ended."""
+
+    reason: StopReason
+    at: int
+    """Microseconds."""
+    explanation: str
+    """A sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """What metrics need of one run."""
@@ -146,6 +176,8 @@ class RunSummary:
     key: str | None = None
     parent: str | None = None
     """The run that has called or started it; None: it was started from outside."""
+    stopped: StopReason | None = None
+    """The run was open when the simulation was stopped: what becomes of it is not known."""
 
 
 class Unended(NamedTuple):
@@ -183,8 +215,9 @@ class Trace:
     seed: int
     version: str
     events: Sequence[Event]
-    """Empty where only metrics were asked for."""
+    """Empty where only metrics were asked for; the first ones only where there are too many to keep."""
     event_count: int
+    """How many there were, kept or not."""
     ended_at: int
     runs: Sequence[RunSummary]
     records: Mapping[str, Sequence[str]]
@@ -200,7 +233,9 @@ class Trace:
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
     """What else the engine's conformance cases compare (attempts, replayed, lasts, …), in their form."""
     notes: Sequence[str] = ()
-    """What the engine lacks for this scenario, and what a user would do instead."""
+    """What the engine lacks for this scenario, and what a user would do instead; what else a reader has to know."""
+    stopped: Stopped | None = None
+    """None: the simulation went on until nothing was left to happen."""
     struck: Sequence[int] = ()
     """The scenario's faults that have struck while a run was open or to come: their places in it, from 0, in order."""
     unended: Sequence[Unended] = ()

@@ -27,10 +27,12 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         *(Paragraph(sentence) for sentence in answer(data, title_of)),
         *pictures[:1],
         Heading("What happens"),
+        *_struck(data, title_of),
         _happens(data, engines, names),
         *_differences(data, title_of),
         Heading("Where a run's time goes without faults"),
         _parts(data, engines, names),
+        *_expected(data, engines, title_of),
         *_costs(data, engines),
         *_limits(data, engines, title_of),
         *_know(data, engines, title_of),
@@ -141,6 +143,22 @@ def _happens(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
     return _by_engine(data, engines, names, rows)
 
 
+def _struck(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    """The faults; what did not strike in every replication is said, for the figures are made of those, too."""
+    lines: list[str] = []
+    for each in data["faults"]:
+        missed = [
+            f"{title_of(engine)} {count} of {data['replications']}"
+            for engine, count in each["struck"].items()
+            if count < data["replications"]
+        ]
+        lines.append(each["fault"] + (f" (struck: {', '.join(missed)} replications)" if missed else ""))
+    if lines:
+        yield Paragraph("In every replication:" if len(lines) > 1 else f"In every replication: {lines[0]}.")
+        if len(lines) > 1:
+            yield Bullets(lines)
+
+
 def _by_engine(
     data: Data, engines: Sequence[str], names: Sequence[str], rows: Sequence[tuple[str, Callable[[Data], str]]]
 ) -> Table:
@@ -180,6 +198,26 @@ def _parts(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
         return lambda each: _between(each["parts_ms"].get(part))
 
     return _by_engine(data, engines, names, [(text, of(part)) for part, text in words.items()])
+
+
+def _expected(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) -> Iterator[Block]:
+    """What failures cost at their real rates."""
+    rows: list[list[str]] = []
+    for engine in engines:
+        for each in data["expected"].get(engine, ()):
+            late = each["delay_ms_per_run"]["value"] * data["runs_per_month"]
+            cells = [_count(each["duplicates_per_million"]), _count(each["lost_per_million"]), spoken(late * _MS)]
+            rows.append([f"{title_of(engine)}: {each['target']} fails", *cells])
+    if rows:
+        yield Heading("What failures cost at their rates")
+        month = f"delay in all, {data['runs_per_month']:,} runs"
+        yield Table(["", "duplicates per million runs", "runs lost per million", month], rows)
+        points = sum(each["simulated"] for costs in data["expected"].values() for each in costs)
+        yield Paragraph(
+            f"Each stretch between two events of a run was struck once ({points:,} simulations) and weighed with its "
+            "length over the mean time between failures.",
+            quiet=True,
+        )
 
 
 # ---- costs and limits ------------------------------------------------------------------------------------------------
@@ -240,19 +278,31 @@ def _know(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) ->
     for engine in engines:
         away = data["engine_away"].get(engine)
         if away:
-            ended = ", ".join(f"{count} {status}" for status, count in away["statuses"].items())
-            delay = "" if away["delay_ms"] is None else f", {spoken(away['delay_ms'] * _MS)} later"
-            twice = f", {away['duplicates']} duplicate effects" if away["duplicates"] > 0 else ""
             down = spoken(away["down_ms"] * _MS)
-            lines.append(
-                f"{title_of(engine)}: when the engine itself is killed halfway and is back after {down}: "
-                f"{ended}{delay}{twice}."
-            )
+            lines.append(f"{title_of(engine)}: the engine is killed halfway and is back after {down}: {_led_to(away)}.")
+    for engine in engines:
+        told = data["deploy"].get(engine)
+        if told:
+            change = f"a deploy halfway through a run adds a step before {told['before']}"
+            lines.append(f"{title_of(engine)}: {change}: {_led_to(told)}.")
     for engine in engines:
         lines += [f"{title_of(engine)}: {note['what']}: {note['instead']}." for note in data["notes"].get(engine, ())]
     for row in data.get("guarantees", ()):
         lines.append(row)
     yield Bullets(lines)
+
+
+def _led_to(told: Mapping[str, Any]) -> str:
+    """How the runs ended, how much later, and what happened again."""
+    statuses: Mapping[str, int] = told["statuses"]
+    words = {"running": "never ends", "paused": "is paused, and does not end by itself"}
+    ended = ", ".join(
+        words.get(status, status) if count == 1 else f"{count:,} {status}" for status, count in statuses.items()
+    )
+    delay = "" if told["delay_ms"] is None else f", {spoken(told['delay_ms'] * _MS)} later"
+    again = told["duplicates"]
+    twice = f", {again:,} duplicate effect{'s' if again > 1 else ''}" if again > 0 else ""
+    return f"{ended}{delay}{twice}"
 
 
 def criteria_blocks(data: Data, engines: Sequence[str], names: Sequence[str]) -> Iterator[Block]:
@@ -359,7 +409,9 @@ def _count(found: Mapping[str, float | None] | None) -> str:
         return _NONE
     value, low, high = found["value"], found["low"], found["high"]
     if not value:
-        return "0" if high is None else f"0 (at most {high:,.0f})"
+        return "0" if not high else f"0 (at most {high:,.0f})"
+    if value < 10:
+        return f"{value:.2g}" if low is None or high is None else f"{value:.2g} ({max(low, 0.0):.2g} to {high:.2g})"
     if low is None or high is None or low == high:
         return f"{value:,.0f}"
     return f"{value:,.0f} ± {(high - low) / 2:,.0f}"

@@ -108,6 +108,8 @@ class Block:
 
     us: int
     name: str
+    run: RunInfo | None = None
+    """Whose step it is, where that is not the run whose code it is."""
 
 
 class Cancelled(Exception):

@@ -142,7 +142,7 @@ class Services:
             self.spent += body.price
         if told is not None:
             self._keys.add(told)
-        if self.world.full:
+        if self.world.full and not self.world.recorder.overflows:
             service, price = body.lane or name, 0.0 if known else body.price
             self.ledger.append(
                 Effect(self.world.now, service, run.name, name, attempt, handed, known, price, again=again)

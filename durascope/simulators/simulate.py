@@ -9,11 +9,14 @@ from importlib import import_module
 from typing import Final
 
 from durascope import __version__
+from durascope.models.durations import format_duration
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unended import explained
 from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
+from durascope.simulators.kernel.limits import Limits
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
@@ -29,10 +32,6 @@ MODELS: Final = {
 
 FULL_UP_TO: Final = 100
 """Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
-
-MOST_RUNS: Final = 5_000
-MOST_RUNS_EACH: Final = 20
-"""So many runs are followed, and so many more for each of the workload: a workflow that starts itself has no end."""
 
 
 def model(engine: str) -> Callable[..., Engine]:
@@ -63,7 +62,7 @@ def simulate(
     few = scenario.workload.runs <= FULL_UP_TO
     full = few if full is None else full
     world = World(seed, full=full, engine_luck=engine_luck)
-    world.most_runs = MOST_RUNS + MOST_RUNS_EACH * scenario.workload.runs
+    world.limits = Limits.of(scenario.workload.runs)
     built = model(engine)(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)
@@ -77,7 +76,7 @@ def simulate(
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
-    return Trace(
+    trace = Trace(
         scenario=scenario.scenario,
         engine=engine,
         seed=seed,
@@ -93,11 +92,29 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine))],
+        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine)), *_limits_met(world)],
+        stopped=world.stopped,
         struck=_struck(injector, recorder),
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+    return explained(trace, scenario)
+
+
+def _limits_met(world: World) -> list[str]:
+    """What a reader has to know of the limits that the simulation has met, a sentence each."""
+    recorder, met = world.recorder, list[str]()
+    if world.stopped is not None:
+        stopped = [run.name for run in recorder.runs.values() if run.stopped is not None]
+        named = ", ".join(stopped[:3]) + (f" and {len(stopped) - 3:,} more" if len(stopped) > 3 else "")
+        met.append(world.stopped.explanation + (f" Not followed any further: {named}." if stopped else ""))
+    if recorder.overflows:
+        last = recorder.events[-1].at
+        met.append(
+            f"The trace keeps the first {len(recorder.events):,} of {recorder.count:,} events: "
+            f"stories and pictures end at {format_duration(last)}, numbers count everything."
+        )
+    return met
 
 
 def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:

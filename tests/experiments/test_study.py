@@ -6,7 +6,7 @@ import pytest
 
 from durascope.experiments.breakdown import PARTS, parts, repeated
 from durascope.experiments.decision import as_json, decide
-from durascope.experiments.replication import replicate, started
+from durascope.experiments.replication import replicate
 from durascope.experiments.study import study
 from durascope.models.loading import load_scenario
 from durascope.models.scenario import Scenario
@@ -24,7 +24,7 @@ class TestWhereTimeGoes:
     def test_the_parts_of_a_run_are_its_duration(self, engine: str) -> None:
         asked = scenario({"run": "a", "takes": "200ms"}, {"sleep": "3s"}, {"run": "b", "takes": "100ms", "fails": 1})
         trace = simulate(asked, engine)
-        run = started(trace)[0]
+        run = trace.started[0]
         found = parts(trace, asked, run)
         assert run.ended_at is not None
         assert sum(found.values()) == run.ended_at - run.started_at
@@ -36,7 +36,7 @@ class TestWhereTimeGoes:
     def test_steps_side_by_side_count_once(self, engine: str) -> None:
         asked = scenario({"parallel": [{"run": "a", "takes": "1s"}, {"run": "b", "takes": "1s"}]})
         trace = simulate(asked, engine)
-        assert parts(trace, asked, started(trace)[0])["execution"] < 1_100_000
+        assert parts(trace, asked, trace.started[0])["execution"] < 1_100_000
 
     def test_what_a_crash_makes_run_again_is_counted_with_its_price(self, engine: str) -> None:
         asked = scenario(

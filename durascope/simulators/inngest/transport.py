@@ -54,7 +54,6 @@ class Http(Transport):
         )
         connection.on_lost[executor] = dispatch.lost
         if engine.cuts:
-            connection.patience = TIMES.request
             executor.after(TIMES.dial, self._give_up, dispatch, connection, daemon=True)
 
     @staticmethod

@@ -223,5 +223,7 @@ class FaultInjector:
         replicas = self.engine.replicas(fault.random.crash)
         chosen = int(self.world.outside("random replica", number, count) * len(replicas))
         self.struck.append((number, self.world.now))
-        self._crash(replicas[chosen], fault.random.down_for)
+        self._crash(replicas[chosen], FOREVER)
+        if fault.random.down_for < FOREVER:  # not `ahead`: crashes that go on for ever set nothing going by themselves
+            self.world.after(fault.random.down_for, self._restart, replicas[chosen])
         self._next_random(fault, number, count + 1)

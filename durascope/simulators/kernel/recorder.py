@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from durascope.models.trace import Event, Kind, RunSummary
+from dataclasses import replace
+
+from durascope.models.trace import Event, Kind, RunSummary, StopReason
+from durascope.simulators.kernel.limits import MOST_EVENTS
 from durascope.simulators.kernel.runs import RunInfo
 
 
@@ -34,10 +37,13 @@ class Recorder:
         attempt: int | None = None,
         detail: object = None,
     ) -> int | None:
-        """Appends an event; what the same code does next is caused by it."""
+        """Appends an event; what the same code does next is caused by it.
+
+        When too many are kept already, it is counted only.
+        """
         number = self.count
         self.count = number + 1
-        if not self.full:
+        if not self.full or number >= MOST_EVENTS:
             return None
         workflow, name = (None, None) if run is None else (run.workflow, run.name)
         self.events.append(Event(at, lane, kind, workflow, name, step, attempt, self.cause, detail))
@@ -55,3 +61,17 @@ class Recorder:
         begun = self.runs.get(run.name)
         started_at = at if begun is None else begun.started_at
         self.runs[run.name] = RunSummary(run.name, run.workflow, started_at, at, status, run.key, run.parent)
+
+    def open_runs(self) -> list[RunSummary]:
+        """The runs that have not ended."""
+        return [run for run in self.runs.values() if run.ended_at is None]
+
+    @property
+    def overflows(self) -> bool:
+        """Whether there were more events than are kept."""
+        return self.full and self.count > len(self.events)
+
+    def stopped(self, reason: StopReason) -> None:
+        """The simulation is stopped: what becomes of the open runs is not known."""
+        for run in self.open_runs():
+            self.runs[run.name] = replace(run, stopped=reason)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 import simpy
 from simpy.events import NORMAL, URGENT, EventPriority
 
-from durascope.models.trace import Kind
+from durascope.models.trace import Kind, Stopped, StopReason
+from durascope.simulators.kernel.limits import (
+    DEEPEST,
+    HOPELESS_ATTEMPT,
+    HORIZON_US,
+    MOST_CALLBACKS_IN_VAIN,
+    WINDOW,
+    Limits,
+    stopped,
+)
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.runs import RunInfo
@@ -18,20 +27,12 @@ if TYPE_CHECKING:
     from durascope.simulators.kernel.component import Component
     from durascope.simulators.kernel.faults import Moments
 
-HORIZON_US: Final = 400 * 86_400 * 1_000_000
-"""No simulation goes on for longer than this (400 days): what has not ended by then never will."""
-
-HOPELESS_ATTEMPT: Final = 1_000
-"""A run whose step has been attempted this often is not followed any further: it retries for ever."""
-
+_STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
+_STEP_STARTED: Final = Kind.STEP_STARTED
+_STEP_RECORDED: Final = Kind.STEP_RECORDED
 
 _LAST: Final = 2
 """A priority below SimPy's."""
-
-IDLE_CALLS: Final = 30_000
-"""So many callbacks in a row without a step's moment, a run's begin or end, and nothing to come from outside:
-somebody retries in vain, for ever."""
-
 
 MANY_VOID: Final = 64
 """So many entries that have been taken back do not matter."""
@@ -101,13 +102,13 @@ class World:
     """Where a simulation happens.
 
     Time is an integer number of microseconds. The simulation is over when nothing is left to happen but *daemon*
-    callbacks (polls, scans and the like, which would go on for ever).
+    callbacks (polls, scans and the like, which would go on for ever), or when a limit stops it (`stopped`).
     """
 
     __slots__ = (
-        "_ahead", "_hopeless", "_points", "_progressed", "_runs", "_void", "components", "deliver", "emit", "env",
-        "full", "idle", "luck", "moments", "most_runs", "now", "number", "outside", "plain", "queue", "recorder",
-        "running", "struck",
+        "_ahead", "_attempts", "_hopeless", "_points", "_runs", "_void", "components", "deliver", "emit", "env",
+        "full", "idle", "limits", "luck", "moments", "now", "number", "outside", "plain", "progressed", "queue",
+        "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
@@ -132,8 +133,10 @@ class World:
         self.running: Component | None = None
         """The component whose code is being executed."""
         self.components: dict[str, Component] = {}
-        self.most_runs = HORIZON_US
-        """The simulation stops when more runs than this have begun: a workflow that starts itself never ends."""
+        self.limits = Limits.of(1_000_000)
+        """What it may use before it is stopped."""
+        self.stopped: Stopped | None = None
+        """Which limit has stopped it; None: it has ended by itself."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self.struck = 0
@@ -143,10 +146,13 @@ class World:
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
         self._void = 0
         """Entries of the queue that have been taken back."""
-        self._progressed = False
+        self.progressed = False
+        """Something durable has changed: a run has begun or ended, the engine has recorded something new."""
         self._runs = 0
         self._ahead = 0
         self._hopeless: set[str] = set()
+        self._attempts: dict[tuple[str, str], int] = {}
+        """By run and step, where there was a second one: the latest attempt."""
 
     # ---- the future ----------------------------------------------------------------------------------------
 
@@ -171,6 +177,11 @@ class World:
     def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._ahead -= 1
         fn(*args)
+
+    @property
+    def more_to_come(self) -> bool:
+        """Whether something is still to come from outside."""
+        return self._ahead > 0
 
     def cancel(self, call: Call | None) -> None:
         """Takes a callback back; one that has happened, was taken back or is None is left alone."""
@@ -202,10 +213,43 @@ class World:
         """Lets everything happen, until nothing is left that matters."""
         self.idle += 1
         heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
+        callbacks = in_vain = futile = 0
         while True:
-            self._progressed = False
-            if self._run_on(IDLE_CALLS) or not (self._progressed or self._ahead):
-                return
+            self.progressed, newest = False, self.number()
+            if self._run_on(WINDOW):
+                break
+            callbacks += WINDOW
+            in_vain = 0 if self.progressed else in_vain + WINDOW
+            still_to_come = self.progressed or self._ahead or self._set_before(newest)
+            futile = 0 if still_to_come else futile + 1
+            if futile == 2:  # what was set within the first one would show in the second
+                if self.recorder.open_runs():
+                    self._stop(StopReason.NO_PROGRESS)
+                break
+            if in_vain >= MOST_CALLBACKS_IN_VAIN:
+                self._stop(StopReason.IN_VAIN)
+            elif callbacks >= self.limits.callbacks:
+                self._stop(StopReason.CALLBACKS)
+            if self.stopped is not None:
+                break
+        if self.stopped is not None:
+            self.recorder.stopped(self.stopped.reason)
+
+    def _set_before(self, number: int) -> bool:
+        """Whether something is still to come that was set before that entry of the queue: no loop that just goes on."""
+        return any(entry[2] < number and self._matters(entry[3]) for entry in self.queue)
+
+    @staticmethod
+    def _matters(call: object) -> bool:
+        """Whether what waits in the queue can still happen, and is not a daemon."""
+        if type(call) is not Call:
+            return call is not END
+        owner = call.owner
+        return call.live and not call.daemon and (owner is None or owner.incarnation == call.incarnation)
+
+    def _stop(self, reason: StopReason) -> None:
+        if self.stopped is None:
+            self.stopped = stopped(reason, self.now, self.limits)
 
     def _run_on(self, calls: int) -> bool:
         """So many callbacks; True if the simulation has ended with them."""
@@ -230,6 +274,8 @@ class World:
                     self.deliver(call, fn, args)
             elif type(call) is not Call:
                 if call is END:
+                    if at == HORIZON_US and any(self._matters(entry[3]) for entry in queue):
+                        self._stop(StopReason.HORIZON)
                     return True
                 self.now, recorder.cause = int(at), cause
                 self.env.happens(call)
@@ -271,8 +317,9 @@ class World:
             pass  # by a fault in the middle of it: nothing after that line has happened
         self.running = None
 
-    def stop(self) -> None:
+    def stop(self, reason: StopReason) -> None:
         """Nothing happens any more after the code that is running."""
+        self._stop(reason)
         heappush(self.queue, (-1, URGENT, self.number(), END, None, (), None))
 
     # ---- what happens --------------------------------------------------------------------------------------
@@ -312,12 +359,23 @@ class World:
             self._record(lane, kind, run, step, attempt, detail)
         else:
             self.recorder.count += 1
-        if attempt is None or attempt < HOPELESS_ATTEMPT:
-            self._progressed = True
-        elif kind is Kind.STEP_STARTED:
-            self.give_up(run)
+        if attempt is not None and attempt > 1:
+            self._attempted(kind, run, step, attempt)
+        elif kind is _STEP_RECORDED or kind is _STEP_SCHEDULED:
+            self.progressed = True
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
+
+    def _attempted(self, kind: Kind, run: RunInfo, step: str, attempt: int) -> None:
+        """One more attempt is progress, until there are so many that more do not matter."""
+        if attempt >= HOPELESS_ATTEMPT:
+            if kind is _STEP_STARTED:
+                self.give_up(run)
+        elif self._attempts.get((run.name, step), 1) < attempt:
+            self._attempts[run.name, step] = attempt
+            self.progressed = True
+        elif kind is _STEP_RECORDED:
+            self.progressed = True
 
     def mark(self, event: str, run: RunInfo) -> None:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""
@@ -325,18 +383,20 @@ class World:
             self.moments.marked(event, run, self.running)
 
     def run_started(self, lane: str, run: RunInfo) -> None:
-        self._progressed = True
+        self.progressed = True
         self.recorder.run_started(self.now, lane, run)
         self._runs += 1
-        if self._runs > self.most_runs:
-            self.stop()
+        if self._runs > self.limits.runs:
+            self.stop(StopReason.RUNS)
+        elif len(run.luck) > DEEPEST and run.luck.count("/") > DEEPEST:
+            self.stop(StopReason.DEPTH)
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
-        self._progressed = True
+        self.progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
 
     def give_up(self, run: RunInfo) -> None:
         """Stops the simulation once every run that is still open only repeats itself."""
         self._hopeless.add(run.name)
         if all(each.ended_at is not None or each.name in self._hopeless for each in self.recorder.runs.values()):
-            self.stop()
+            self.stop(StopReason.RETRIES)

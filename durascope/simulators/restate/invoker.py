@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from durascope.models.scenario import RestateDeployment
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Connection, Network
+from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
 from durascope.simulators.restate import entries, lifecycle
 from durascope.simulators.restate.constants import constant
@@ -238,7 +238,9 @@ class Invoker(Component):
             what="POST /invoke",
             run=invocation.run,
         )
-        session.connection.patience = int(constant("keep_alive_us"))
+        session.connection.keepalive[self] = Keepalive(
+            int(constant("keep_alive_us")), int(constant("keep_alive_timeout_us"))
+        )
         self.streams[session.connection] = session
         session.connection.on_lost[self] = partial(self._lost, session)
         self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))

@@ -68,6 +68,7 @@ class PartitionProcessor(Component):
         """Stores an entry of the invocation's journal, as part of the record that is being applied."""
         index = invocation.journal.append(entry)
         invocation.modified_at = self.world.now
+        self.world.progressed = True
         if self.world.full:
             self.world.emit(self.name, Kind.RECORDED, invocation.run, detail=entry.line)
         else:

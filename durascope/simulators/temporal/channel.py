@@ -12,12 +12,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.network import Connection, Keepalive
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call as Callback
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.server import Server
+
+KEEPALIVE: Final = Keepalive(every=30_000_000, timeout=15_000_000)
+"""The SDKs' HTTP/2 pings (sdk-core, ClientKeepAliveConfig: interval 30 s, timeout 15 s)."""
 
 GAVE_UP: Final = "gave up"
 """The answer to a call that has been retried for as long as its policy allows."""
@@ -187,6 +190,7 @@ class Channel:
             self.owner, self.server, self._delay, partial(self.server.accept, self), on_refused=self._refused
         )
         self.connection.on_lost[self.owner] = self._lost
+        self.connection.keepalive[self.owner] = KEEPALIVE
         self.owner.after(self._delay * 2, self._connected, self.connection)
 
     def _connected(self, connection: Connection) -> None:

@@ -113,7 +113,7 @@ class CommandHandler:
                 self.server.transfer.activity(state, activity)
         return started
 
-    def pass_moments(self, state: MutableState, waits: Sequence[tuple[str, str]]) -> None:
+    def pass_moments(self, state: MutableState, waits: Sequence[tuple[str, str, RunInfo]]) -> None:
         """After the write: what has been scheduled, slept and waited for can now be hit by faults."""
         world = self.world
         moments, self._moments = self._moments, []
@@ -122,9 +122,9 @@ class CommandHandler:
                 world.mark(name, run)
             else:
                 world.moment(HISTORY, kind, run, name, 1)
-        for name, _ in waits:
-            world.moment(HISTORY, _STEP_SCHEDULED, state.run, name, 1)
-            world.mark("WaitStarted", state.run)
+        for name, _, run in waits:
+            world.moment(HISTORY, _STEP_SCHEDULED, run, name, 1)
+            world.mark("WaitStarted", run)
 
     # ---- one method per command ----------------------------------------------------------------------------
 
@@ -139,10 +139,11 @@ class CommandHandler:
 
     def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
         self.server.user_timers.start(state, command, completed_id)
-        self._moments.append((_STEP_SCHEDULED, command.name, state.run))
+        run = command.attributes.get("by", state.run)
+        self._moments.append((_STEP_SCHEDULED, command.name, run))
         mark = command.attributes.get("mark")
         if mark:
-            self._moments.append((None, mark, state.run))
+            self._moments.append((None, mark, run))
         return False
 
     def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -182,7 +183,7 @@ class CommandHandler:
             attributes["on_close"],
         )
         self.server.transfer.other(state, event.id, "start_child", state.run_id, event.id)
-        self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))
+        self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
         return False
 
     def _signal(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -193,7 +194,7 @@ class CommandHandler:
         event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.world.now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
-        self._moments.append((_STEP_SCHEDULED, attributes["label"], state.run))
+        self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
         return False
 
     def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from durascope.simulators.kernel.runs import RunInfo
+
 CLOSES: Final = {
     "CompleteWorkflowExecution": "WorkflowExecutionCompleted",
     "FailWorkflowExecution": "WorkflowExecutionFailed",
@@ -68,14 +70,14 @@ class TaskCompletion:
     __slots__ = ("commands", "eager", "failed", "failure_message", "sticky", "waits", "wants_another")
 
     def __init__(
-        self, commands: Sequence[Command] = (), wants_another: bool = False, waits: Sequence[tuple[str, str]] = (),
-        failed: str | None = None, failure_message: str = "",
+        self, commands: Sequence[Command] = (), wants_another: bool = False,
+        waits: Sequence[tuple[str, str, RunInfo]] = (), failed: str | None = None, failure_message: str = "",
     ) -> None:  # fmt: skip
         self.commands = commands
         self.wants_another = wants_another
         """A heartbeat: keep the task alive for local activities (W12)."""
         self.waits = waits
-        """Waits without a timer that began in this task: the step, the event. They leave no event."""
+        """Waits without a timer that began in this task: the step, the event, whose. They leave no event."""
         self.failed = failed
         """The cause, if the task failed (W11)."""
         self.failure_message = failure_message

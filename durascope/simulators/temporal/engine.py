@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
-from durascope.models.steps import Run, Send, Start, WaitFor
+from durascope.models.steps import Call, Run, Send, Start, WaitFor
 from durascope.models.trace import Kind
 from durascope.models.units import format_duration
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
@@ -305,6 +305,7 @@ class Temporal(Engine):
     def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
         """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully."""
         self.world.emit("deployment", Kind.DEPLOYED, detail=name)
+        self.server.workflow_tasks.code_changed_at = self.world.now
         for worker in self.workers:
             if not worker.runs_workflows:
                 continue
@@ -372,6 +373,12 @@ def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
                 )
             case Send(to=None, send=event):
                 notes.append(f"step {step.label}: what {event} starts is started as an abandoned child workflow")
+            case Call(call=called) | Start(start=called) if engine.scenario.workflows[called].one_at_a_time:
+                notes.append(
+                    f"step {step.label}: a child workflow is a run of its own, no request to the entity {called}; it "
+                    "is not kept apart from others of its key, and with `key:` it fails while one is running. Send the "
+                    "entity an update from an activity (update-with-start)"
+                )
             case Run(timeout=None) if engine.outlasts_default(step):
                 limit = format_duration(engine.options.step_timeout)
                 notes.append(

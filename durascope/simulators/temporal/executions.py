@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import HOPELESS_ATTEMPT
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import CLOSES, Command
 from durascope.simulators.temporal.constants import duration, limit
@@ -219,6 +220,8 @@ class Executions:
         if options.retry is None:
             return None
         policy = retry_policy_of(options.retry)
+        if options.attempt >= HOPELESS_ATTEMPT and not self.server.world.more_to_come:
+            self.server.world.give_up(state.run)
         if policy.max_attempts and options.attempt >= policy.max_attempts:
             return None
         return replace(

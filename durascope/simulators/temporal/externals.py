@@ -84,7 +84,8 @@ class Externals:
         )
         child.started = event
         self._tell(parent)
-        server.world.moment(HISTORY, Kind.STEP_STARTED, parent.run, child.key, 1)
+        by = child.initiated.attributes.get("by", parent.run)
+        server.world.moment(HISTORY, Kind.STEP_STARTED, by, child.key, 1)
 
     def _tell(self, state: MutableState) -> None:
         self.server.workflow_tasks.need(state)
@@ -122,7 +123,8 @@ class Externals:
             },
         )
         self._tell(parent)
-        self.server.world.moment(HISTORY, Kind.STEP_RECORDED, parent.run, child.key, 1)
+        by = child.initiated.attributes.get("by", parent.run)
+        self.server.world.moment(HISTORY, Kind.STEP_RECORDED, by, child.key, 1)
 
     def _parent_closed(self, workflow_id: str, on_close: str) -> None:
         """Its parent close policy ends the child, or asks it to end."""
@@ -160,9 +162,9 @@ class Externals:
         sender.record(kind, self.server.world.now, attributes)
         self._tell(sender)
         if accepted:
-            label = event.attributes["label"]
-            self.server.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, sender.run, label, 1)
-            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, sender.run, label, 1)
+            label, run = event.attributes["label"], event.attributes.get("by", sender.run)
+            self.server.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, label, 1)
+            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, run, label, 1)
 
     def _cancel(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)

@@ -6,6 +6,7 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.mutable_state import MutableState
 
@@ -24,19 +25,19 @@ class UserTimers:
     def start(self, state: MutableState, command: Command, completed_id: int) -> None:
         now = self.server.world.now
         duration: int = command.attributes["duration"]
-        event = state.history.append(
-            "TimerStarted",
-            now,
-            {
-                "timer_id": command.seq,
-                "start_to_fire_timeout": duration,
-                "name": command.name,
-                "workflow_task_completed_event_id": completed_id,
-            },
-        )
+        run = command.attributes.get("by", state.run)
+        attributes: dict[str, Any] = {
+            "timer_id": command.seq,
+            "start_to_fire_timeout": duration,
+            "name": command.name,
+            "workflow_task_completed_event_id": completed_id,
+        }
+        if run is not state.run:
+            attributes["by"] = run
+        event = state.history.append("TimerStarted", now, attributes)
         state.timers[command.seq] = (now + duration, event)
         heappush(state.timer_heap, (now + duration, command.seq))
-        self.server.world.emit(HISTORY, Kind.TIMER_SET, state.run, command.name, detail=now + duration)
+        self.server.world.emit(HISTORY, Kind.TIMER_SET, run, command.name, detail=now + duration)
 
     def cancel(self, state: MutableState, timer_id: int, completed_id: int) -> None:
         """A CancelTimer command; a TimerFired of it that is still in the buffer is deleted (§4)."""
@@ -52,7 +53,8 @@ class UserTimers:
                 "workflow_task_completed_event_id": completed_id,
             },
         )
-        self.server.world.emit(HISTORY, Kind.TIMER_CANCELLED, state.run, detail=timer_id)
+        run = state.run if pending is None else pending[1].attributes.get("by", state.run)
+        self.server.world.emit(HISTORY, Kind.TIMER_CANCELLED, run, detail=timer_id)
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest pending timer of a run has a task in the timer queue, and those that once were it (T3)."""
@@ -73,22 +75,22 @@ class UserTimers:
     def due(self, state: MutableState, _: Any) -> None:
         """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
         now, heap = self.server.world.now, state.timer_heap
-        fired: list[str] = []
+        fired: list[tuple[str, RunInfo]] = []
         while heap and heap[0][0] <= now:
             _, timer_id = heappop(heap)
             pending = state.timers.pop(timer_id, None)
             if pending is None:
                 continue
             state.record("TimerFired", now, {"timer_id": timer_id, "started_event_id": pending[1].id})
-            fired.append(pending[1].attributes["name"])
+            fired.append((pending[1].attributes["name"], pending[1].attributes.get("by", state.run)))
         self.set_timer(state)
         if not fired:
             return
         self.server.workflow_tasks.need(state)
         self.server.commit(state)
-        for name in fired:
-            self.server.world.emit(HISTORY, Kind.TIMER_FIRED, state.run, name)
-            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, state.run, name, 1)
+        for name, run in fired:
+            self.server.world.emit(HISTORY, Kind.TIMER_FIRED, run, name)
+            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, run, name, 1)
 
     def drop(self, state: MutableState) -> None:
         state.timers.clear()

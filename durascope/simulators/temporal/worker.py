@@ -222,7 +222,7 @@ class Worker(Component):
 
     def _busy(self, processing: Processing, block: Block) -> None:
         """The code does not yield: nothing else happens to the run meanwhile."""
-        run = processing.task.run
+        run = block.run or processing.task.run
         attempt = self.engine.computes(run, block.name)
         self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
         if processing.activation != processing.instance.activations:
@@ -235,7 +235,8 @@ class Worker(Component):
             self.after(block.us, self._computed, processing, block, attempt)
 
     def _computed(self, processing: Processing, block: Block, attempt: int) -> None:
-        self.world.moment(self.name, Kind.STEP_REPORTED, processing.task.run, block.name, attempt)
+        run = block.run or processing.task.run
+        self.world.moment(self.name, Kind.STEP_REPORTED, run, block.name, attempt)
         self._go_on(processing, None)
 
     def _deadlocked(self, processing: Processing) -> None:

@@ -90,8 +90,8 @@ class WorkflowInstance:
         """Local activities that run, or wait for a marker."""
         self.local_news: list[Job] = []
         self.patches: set[str] = set()
-        self.waits: list[tuple[str, str]] = []
-        """Waits without a timer that this task has begun: the step, the event."""
+        self.waits: list[tuple[str, str, RunInfo]] = []
+        """Waits without a timer that this task has begun: the step, the event, whose."""
         self.seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
 
     def _compute_time(self, step: Any, key: str) -> int:

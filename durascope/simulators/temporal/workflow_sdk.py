@@ -29,6 +29,7 @@ from durascope.models.steps import (
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import (
     TIMED_OUT,
+    Block,
     Cancelled,
     CodeBug,
     Coroutine,
@@ -99,6 +100,8 @@ class WorkflowSdk(Sdk):
         self.instance = instance
         self.info = info
         """The run that the steps are done for: an entity works off those of its requests."""
+        self._by: dict[str, Any] = {}
+        """Whose steps they are, where that is not the run itself."""
         self.loop = instance.loop
         self.workflow = instance.workflow
         self.begun = False
@@ -193,7 +196,7 @@ class WorkflowSdk(Sdk):
     def _start_timer(self, us: int, name: str, mark: str | None) -> TimerHandle:
         instance = self.instance
         seq = instance.next_seq("timer")
-        command = Command("StartTimer", seq, name, {"duration": us, "mark": mark})
+        command = Command("StartTimer", seq, name, {"duration": us, "mark": mark, **self._by})
         timer = command.handle = TimerHandle(self.loop, seq, command)
         instance.timers[seq] = timer
         instance.issued.append(command)
@@ -226,7 +229,7 @@ class WorkflowSdk(Sdk):
     def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
         condition = self._condition(lambda: matching() is not None)
         if step.timeout is None:
-            self.instance.waits.append((name, step.wait_for))
+            self.instance.waits.append((name, step.wait_for, self.info))
             try:
                 yield condition
             except Cancelled:
@@ -326,6 +329,7 @@ class WorkflowSdk(Sdk):
             "on_close": on_close,
             "run_timeout": timeout or definition.run_timeout or 0,
             "retry": definition.retry,
+            **self._by,
         }
         seq = instance.next_seq("child")
         child.command = Command("StartChildWorkflowExecution", seq, workflow, attributes, child)
@@ -355,6 +359,7 @@ class WorkflowSdk(Sdk):
             "workflow_id": engine.workflow_id_of(self._value(step.to), step.send),
             "payload": dict(instance.program.values),
             "label": name,
+            **self._by,
         }
         seq = instance.next_seq("signal")
         instance.issued.append(Command("SignalExternalWorkflowExecution", seq, step.send, attributes, pending))
@@ -503,11 +508,15 @@ class RequestSdk(WorkflowSdk):
 
     def __init__(self, instance: WorkflowInstance, info: RunInfo) -> None:
         super().__init__(instance, info)
+        self._by = {"by": info}
         self.begun = True
         self.variables = instance.sdk.variables
 
     def before_step(self, step: Step) -> None:
         self.instance.sdk.before_step(step)
+
+    def compute(self, step: Compute, name: str, us: int) -> Coroutine:
+        yield Block(us, name, self.info)
 
     def _interrupted(self) -> Exception:
         return self.instance.sdk._interrupted()

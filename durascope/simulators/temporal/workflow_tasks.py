@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 
 HOPELESS_TASK: Final = 200
-"""A run whose workflow task has been tried this often (a day and more) fails for ever: it is not followed further."""
+"""A run whose workflow task has been tried so many times (for a day and more) fails for ever: it is not followed
+further, unless something is still to come from outside, or the code has changed within a day."""
+DAY: Final = 86_400 * SECOND
 
 
 class TaskForWorker:
@@ -55,13 +58,22 @@ class WorkflowTasks:
     """The workflow task state machine of every run."""
 
     __slots__ = (
-        "_dropped_events", "_heartbeat_timeout", "_speculative_timeout", "_suggest", "_timers",
-        "_transfer", "server", "world",
+        "_dropped_events",
+        "_heartbeat_timeout",
+        "_speculative_timeout",
+        "_suggest",
+        "_timers",
+        "_transfer",
+        "code_changed_at",
+        "server",
+        "world",
     )  # fmt: skip
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self.world = server.world
+        self.code_changed_at = -DAY
+        """When workers last got other code."""
         self._timers = server.timers
         self._transfer = server.transfer
         self._suggest = limit("events").suggest, limit("bytes").suggest
@@ -159,6 +171,8 @@ class WorkflowTasks:
         """A poll takes the task; None if it is none any more."""
         if state.wft is not task or task.started_at is not None:
             return None
+        if task.attempt > HOPELESS_TASK and self._fails_for_ever():
+            return None  # others may still be waiting for something
         if queue_kind != "sticky":
             state.sticky = None
         full = state.sticky is None
@@ -169,6 +183,9 @@ class WorkflowTasks:
         self.begin(state, task, link.worker)
         self.server.commit(state)
         return self.for_worker(state, task, full)
+
+    def _fails_for_ever(self) -> bool:
+        return not self.world.more_to_come and self.world.now - self.code_changed_at >= DAY
 
     def begin(self, state: MutableState, task: WorkflowTask, worker: str) -> None:
         """Marks it started: its event, unless it is unwritten, and its start-to-close timer (W5)."""
@@ -181,7 +198,7 @@ class WorkflowTasks:
         timeout = state.task_timeout
         if task.attempt > 3:
             timeout += self._patience(state, task.attempt)
-            if task.attempt >= HOPELESS_TASK:
+            if task.attempt >= HOPELESS_TASK and self._fails_for_ever():
                 self.world.give_up(state.run)
         self._timers.set(state.wft_timer, now + timeout, "workflow_task_not_closed", task)
 
@@ -285,7 +302,7 @@ class WorkflowTasks:
         call: Call,
         eager: Sequence[Any],
         inline: bool,
-        waits: Sequence[tuple[str, str]],
+        waits: Sequence[tuple[str, str, RunInfo]],
     ) -> None:
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
         server = self.server
@@ -298,7 +315,7 @@ class WorkflowTasks:
             self.begin(state, task, link.worker)
         server.commit(state)
         if waits:
-            state.last_wait = waits[-1]
+            state.last_wait = waits[-1][:2]
         server.commands.pass_moments(state, waits)
         inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Connection, Network
+from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.world import World
 
 
@@ -46,17 +46,90 @@ def test_a_dead_peer_refuses_and_the_sender_hears_of_it_later() -> None:
     assert Kind.MESSAGE_REFUSED in place.kinds()
 
 
-def test_a_peer_that_is_cut_off_hears_nothing_and_neither_does_the_sender() -> None:
+def cut_for(place: Place, duration: int) -> None:
+    place.network.cut(place.client, place.server)
+    place.world.ahead(duration, place.network.heal, place.client, place.server)
+
+
+def test_a_message_into_a_short_cut_is_retransmitted_and_arrives_late() -> None:
+    place = Place()
+    cut_for(place, 300_000)
+    place.send()
+    place.world.run()
+    assert place.heard == [(1_000 + 200_000 + 400_000, "hello")]
+    assert Kind.MESSAGE_LOST not in place.kinds()
+
+
+def test_what_follows_a_delayed_message_does_not_overtake_it() -> None:
+    place = Place()
+    cut_for(place, 300_000)
+    place.send()
+    place.world.after(310_000, place.network.send, place.client, place.server, 1_000, lambda: place.hear("second"))
+    place.world.run()
+    assert place.heard == [(601_000, "hello"), (601_000, "second")]
+
+
+def test_tcp_gives_a_message_up_after_a_quarter_of_an_hour() -> None:
     place = Place()
     place.network.cut(place.client, place.server)
     place.send()
     place.world.run()
     assert place.heard == []
     assert Kind.MESSAGE_LOST in place.kinds()
-    place.network.heal(place.client, place.server)
-    place.send()
+    assert 924_000_000 <= place.world.now <= 1_045_000_000
+
+
+def connected(place: Place, *, keepalive: Keepalive | None = None) -> Connection:
+    """A connection of the two that both ends would miss."""
+
+    def accepted(connection: Connection) -> None:
+        connection.on_lost[place.server] = lambda: place.hear("server: lost")
+
+    connection = place.network.connect(
+        place.client, place.server, 1_000, accepted, on_refused=lambda: place.hear("refused")
+    )
+    connection.on_lost[place.client] = lambda: place.hear("client: lost")
+    if keepalive is not None:
+        connection.keepalive[place.client] = keepalive
+    return connection
+
+
+def test_a_connection_lives_through_a_short_cut() -> None:
+    place = Place()
+    connection = connected(place, keepalive=Keepalive(every=10_000_000, timeout=5_000_000))
+    place.world.after(9_000_000, cut_for, place, 2_000_000)
+    place.world.after(9_500_000, connection.send, place.client, place.hear, "report")
     place.world.run()
-    assert [what for _, what in place.heard] == ["hello"]
+    assert place.heard == [(9_501_000 + 200_000 + 400_000 + 800_000 + 1_600_000, "report")]
+
+
+def test_a_keepalive_without_an_answer_breaks_the_connection_and_the_other_end_learns_of_it_after_the_cut() -> None:
+    place = Place()
+    connection = connected(place, keepalive=Keepalive(every=10_000_000, timeout=5_000_000))
+    place.world.after(5_000_000, cut_for, place, 60_000_000)
+    place.world.after(5_500_000, connection.send, place.server, place.hear, "never arrives")
+    place.world.run()
+    assert place.heard == [(15_001_000, "client: lost"), (65_200_000, "server: lost")]
+
+
+def test_a_connection_attempt_into_a_cut_is_repeated_after_a_second() -> None:
+    place = Place()
+    cut_for(place, 300_000)
+    place.network.connect(
+        place.client, place.server, 1_000, lambda _: place.hear("accepted"), on_refused=lambda: place.hear("refused")
+    )
+    place.world.run()
+    assert place.heard == [(1_001_000, "accepted")]
+
+
+def test_a_connection_attempt_fails_when_the_cut_lasts() -> None:
+    place = Place()
+    place.network.cut(place.client, place.server)
+    place.network.connect(
+        place.client, place.server, 1_000, lambda _: place.hear("accepted"), on_refused=lambda: place.hear("refused")
+    )
+    place.world.run()
+    assert [what for _, what in place.heard] == ["refused"]
 
 
 def test_a_sender_that_died_does_not_hear_of_the_refusal() -> None:

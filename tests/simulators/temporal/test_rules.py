@@ -1,0 +1,227 @@
+"""Single rules of the specification, each where nothing but that rule decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from durascope.models.loading import load_scenario
+from durascope.models.trace import Kind, Trace
+from durascope.models.units import SECOND
+from durascope.simulators.kernel.world import World
+from durascope.simulators.simulate import simulate
+from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.rate_limit import RateLimit
+from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore, TimerTask
+
+Simulated = Callable[..., Trace]
+
+
+@pytest.fixture
+def simulated(tmp_path: Path) -> Simulated:
+    def run(text: str, *, seed: int = 0) -> Trace:
+        file = tmp_path / "case.yaml"
+        file.write_text("scenario: case\n" + text, "utf-8")
+        return simulate(load_scenario(file), "temporal", seed=seed)
+
+    return run
+
+
+# ---- the timer queue (T2, T5) --------------------------------------------------------------------------------
+
+
+class Shard:
+    """A timer queue in a world of its own: what fires, and when."""
+
+    def __init__(self) -> None:
+        self.world = World(0, full=False)
+        self.fired: list[tuple[Any, int]] = []
+        server: Any = SimpleNamespace(
+            world=self.world,
+            alive=True,
+            delays=Delays({}, self.world.luck),
+            after=self.world.after,
+            cancel=self.world.cancel,
+            timer_due=self._due,
+        )
+        self.queue = TimerQueue(server, self.world, TimerStore())
+        self.state: Any = SimpleNamespace(luck=0)
+
+    def _due(self, task: TimerTask) -> None:
+        self.fired.append((task.subject, self.world.now))
+
+    def add(self, name: str, delay: int) -> Any:
+        return self.queue.add(self.world.now + delay, "user_timer", self.state, name)
+
+    def fires(self) -> dict[str, int]:
+        self.world.run()
+        return dict(self.fired)
+
+
+LATE = 2_000
+"""µs: a model's timer is so late."""
+
+
+def test_a_short_timer_is_stretched_to_a_second_after_the_shards_queues_were_read() -> None:
+    shard = Shard()
+    shard.world.after(5 * SECOND, shard.queue.read)
+    shard.world.after(5 * SECOND + 100_000, shard.add, "short", 50_000)
+    shard.world.after(5 * SECOND + 100_000, shard.add, "long", 2 * SECOND)
+    assert shard.fires() == {"short": 6 * SECOND + 1_000 + LATE, "long": 7 * SECOND + 100_000 + LATE}
+
+
+def test_a_timer_that_was_taken_back_still_wakes_the_queue_when_its_time_comes() -> None:
+    shard = Shard()
+    shard.queue.cancel(shard.add("taken back", 5 * SECOND))
+    shard.world.after(5 * SECOND + 100_000, shard.add, "short", 50_000)
+    woken_at = 5 * SECOND + LATE
+    assert shard.fires() == {"short": woken_at + SECOND + 1_000 + LATE}
+
+
+def test_without_a_read_a_short_timer_fires_when_it_is_due() -> None:
+    shard = Shard()
+    shard.world.after(5 * SECOND, shard.add, "short", 50_000)
+    assert shard.fires() == {"short": 5 * SECOND + 50_000 + LATE}
+
+
+# ---- activities (A4, A7) -------------------------------------------------------------------------------------
+
+
+def test_an_attempts_timeout_without_time_for_another_is_told_as_that_of_the_whole_step(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {steps: [{run: a, takes: 5s, timeout: 1s, total_timeout: 2500ms, retry: {initial: 2s}}]}}"
+    )
+    assert "ActivityTaskTimedOut a schedule-to-close timeout" in trace.records["run 1"]
+    assert trace.ended_at > SECOND
+    assert trace.runs[0].ended_at is not None
+    assert trace.runs[0].ended_at < 1.1 * SECOND, "at once, not at the deadline"
+
+
+@pytest.mark.parametrize(("heartbeat", "expected"), [("{timeout: 10s}", 4), ("{timeout: 10s, every: 5s}", 6)])
+def test_the_sdk_lets_through_one_heartbeat_in_four_fifths_of_the_timeout(
+    simulated: Simulated, heartbeat: str, expected: int
+) -> None:
+    trace = simulated(f"workflows: {{wf: {{steps: [{{run: a, takes: 29s, timeout: 1m, heartbeat: {heartbeat}}}]}}}}")
+    assert trace.counters["heartbeats"] == expected
+
+
+# ---- workflow tasks (W12), commands (§4) ---------------------------------------------------------------------
+
+
+def test_local_activities_keep_one_stretch_of_tasks_alive_for_half_an_hour_at_most(simulated: Simulated) -> None:
+    long = "{{run: {}, takes: {}, timeout: 2h, local: true, retry: {{max_attempts: 1}}}}"
+    one = f"workflows: {{wf: {{steps: [{long.format('a', '40m')}]}}}}"
+    assert "WorkflowTaskTimedOut start-to-close" in simulated(one).records["run 1"]
+    steps = f"{long.format('a', '20m')}, {{run: b}}, {long.format('c', '20m')}"
+    two = simulated(f"workflows: {{wf: {{steps: [{steps}]}}}}")
+    assert not any("TimedOut" in line for line in two.records["run 1"]), "what comes in between begins another stretch"
+
+
+def test_a_timer_that_fires_while_its_cancellation_is_on_its_way_has_never_fired(simulated: Simulated) -> None:
+    trace = simulated("""
+workflows:
+  wf:
+    steps:
+      - race:
+          - [{run: a, takes: 700ms}, {compute: 900ms}]
+          - [{sleep: 1500ms}]
+      - {run: b, takes: 50ms}
+""")
+    lines = trace.records["run 1"]
+    assert "TimerCanceled 1" in lines
+    assert "TimerFired 1" not in lines
+
+
+# ---- matching ------------------------------------------------------------------------------------------------
+
+BACKLOG = """
+workflows: {{wf: {{steps: [{{sleep: 1s}}]}}}}
+deployments:
+  temporal:
+    server: {{hosting: dev, partitions: {partitions}}}
+    workers: [{{name: worker, runs: both}}]
+workload: {{runs: 8, arrivals: {{every: 100ms}}}}
+faults: [{{crash: app, at: 0s, down_for: 3s}}]
+"""
+
+
+def begun(trace: Trace) -> Sequence[str]:
+    return list(dict.fromkeys(e.run or "" for e in trace.events if e.kind is Kind.WORK_STARTED))
+
+
+def test_a_backlog_of_one_partition_is_first_come_first_served(simulated: Simulated) -> None:
+    for seed in range(5):
+        trace = simulated(BACKLOG.format(partitions=1), seed=seed)
+        assert begun(trace) == [f"run {number}" for number in range(1, 9)]
+
+
+def test_a_backlog_of_several_partitions_is_not_but_each_of_them_is(simulated: Simulated) -> None:
+    orders = {tuple(begun(simulated(BACKLOG.format(partitions=4), seed=seed))) for seed in range(10)}
+    assert len(orders) > 5
+
+
+def test_a_rate_limit_lets_a_burst_through_and_then_one_at_a_time() -> None:
+    limit = RateLimit(5.0, partitions=4)
+    assert [limit.take(0) for _ in range(5)] == [True] * 4 + [False]
+    assert limit.wait(0) == 200_000
+    assert not limit.take(199_000)
+    assert limit.take(200_000)
+    assert limit.wait(200_000) == 200_000
+
+
+def test_a_queues_rate_spreads_its_activities(simulated: Simulated) -> None:
+    trace = simulated("""
+workflows: {wf: {steps: [{for_each: 20, do: [{run: work, takes: 10ms}]}]}}
+deployments:
+  temporal: {workers: [{name: worker, runs: both, queue: q, queue_rate: 5/s}], eager_activities: false}
+""")
+    started = [event.at for event in trace.events if event.kind is Kind.STEP_STARTED]
+    assert started[3] - started[0] < 50_000, "the burst"
+    assert [round((b - a) / 1_000, -1) for a, b in pairwise(started[4:])] == [200] * 15
+
+
+def test_activities_beyond_the_threads_hold_their_slots_and_wait(simulated: Simulated) -> None:
+    """20 slots, 10 threads: all 20 have started for the server, 10 at a time run; the wait counts for their timeout."""
+    text = """
+workflows: {wf: {steps: [{run: work, takes: 8s, timeout: %s, retry: {max_attempts: 1}}]}}
+deployments: {temporal: {workers: [{name: worker, runs: both, slots: 20, threads: 10}]}}
+workload: {runs: 20, arrivals: {together: true}}
+"""
+    trace = simulated(text % "20s")
+    lasted = trace.facts["lasts"]
+    assert isinstance(lasted, dict)
+    assert sorted(round(each / SECOND) for each in lasted.values()) == [8] * 10 + [16] * 10
+    assert sorted(simulated(text % "10s").status.values()) == ["completed"] * 10 + ["failed"] * 10
+
+
+# ---- what never ends -----------------------------------------------------------------------------------------
+
+
+def test_a_bug_that_repeats_beside_a_run_that_waits_is_not_followed_for_ever(simulated: Simulated) -> None:
+    trace = simulated("""
+workflows:
+  main: {steps: [{run: a, local: true}, {bug: oops}]}
+  other: {steps: [{wait_for: never}], signals: {never: {}}}
+workload: {runs: 2, of: [main, other]}
+""")
+    assert trace.effects["a"] == 200
+    assert set(trace.status.values()) == {"running"}
+
+
+def test_a_deploy_that_is_still_to_come_heals_even_a_bug_of_days(simulated: Simulated) -> None:
+    trace = simulated("""
+workflows:
+  main: {steps: [{sleep: 1s}, {bug: oops, name: oops}, {run: a}]}
+faults: [{deploy: main, at: 5d, change: {drop: oops}}]
+""")
+    assert trace.status == {"run 1": "completed"}
+
+
+def test_a_workflow_that_is_retried_for_ever_is_given_up(simulated: Simulated) -> None:
+    trace = simulated("workflows: {wf: {retry: {initial: 1ms, factor: 1}, steps: [{fail: no}]}}")
+    assert 900 < sum(status == "failed" for status in trace.status.values()) <= 1_001
