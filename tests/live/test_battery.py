@@ -14,9 +14,9 @@ from durascope.models.scenario import Scenario
 from durascope.models.steps import Sleep
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
+from tests.live.battery.counting import AGREES, CHANCE, Counts, wilson
 from tests.live.battery.drawing import draw, read
-from tests.live.battery.findings import Counts, wilson
-from tests.live.battery.kinds import AGREES, CHANCE, kind_of
+from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised, smaller_ones, written
 
 FAILING = {"run": "b", "fails": 2}

@@ -18,9 +18,10 @@ from durascope.live.processes import LiveProblem
 from durascope.live.verification import Verification, verify
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
+from tests.live.battery.counting import AGREES, CHANCE, Counts, note
 from tests.live.battery.drawing import draw
-from tests.live.battery.findings import Counts, keep, note
-from tests.live.battery.kinds import AGREES, CHANCE, kind_of
+from tests.live.battery.findings import keep
+from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised
 
 
