@@ -230,11 +230,11 @@ class Context(Sdk):
         await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        future = self._timer(step.sleep, name)
+        future = self._timer(step.sleep, None if step.name is None else name)
         self._mark("SleepStarted")
         yield from self.value(future, name)
 
-    def _timer(self, duration: int, name: str) -> Durable:
+    def _timer(self, duration: int, name: str | None) -> Durable:
         return self.context.sleep(timedelta(microseconds=duration), name)
 
     def _mark(self, event: str) -> None:
