@@ -37,7 +37,7 @@ class Worker:
         return False
 
     def ask(self, **message: object) -> Any:
-        common = {"process": "worker-1", "workflow": "run 1", "replaying": False}
+        common = {"process": "worker-1", "worker": "worker", "workflow": "run 1", "replaying": False}
         return self.codes.answer({**common, **message})
 
     def step(self, outcome: object = None, code: int | None = None, cancelling: object = None) -> Any:

@@ -351,6 +351,9 @@ class Context(Sdk):
         self.app.ask_now("moment", number=self.run_info.number, step=name, moment="started")
         yield Block(us, name)
 
+    def computed(self, step: Compute, key: str) -> int:
+        return int(self.app.ask_now("execution", run=self.run_info.name, key=f"computed/{key}"))
+
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         times = step.times if isinstance(step, Fail) else None
         shown = int(self.app.ask_now("execution", run=self.run_info.name, key=f"bug {key}"))

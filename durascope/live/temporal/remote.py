@@ -412,7 +412,7 @@ class RemoteSdk(Sdk):
 
     def compute(self, step: Compute, name: str, us: int) -> Coroutine:
         """The code is busy: the worker's thread stands still until it is answered."""
-        run, process = self.info.name, self.message["process"]
+        run, process = self.info.name, self.message["worker"]
         attempt = int(str(self.codes.take({"count": f"{run}/{name}"})))
         self.codes.take({"run": run, "step": name, "attempt": attempt, "moment": "started", "process": process})
         time.sleep(us / SECOND)

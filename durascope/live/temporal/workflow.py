@@ -414,6 +414,9 @@ class TemporalSdk(RealSdk):
         times = step.times if isinstance(step, Fail) else None
         return times is None or self.host.outside.bug_shown(self.info.name, key) <= times
 
+    def computed(self, step: Compute, key: str) -> int:
+        return self.host.outside.bug_shown(self.info.name, f"computed/{key}")
+
     def continue_as_new(self, done: int) -> Coroutine:
         execution = int(self.host.given.get("execution", 1)) + 1
         later = {"resume_at": done, "state": self.host.variables, "execution": execution}

@@ -33,14 +33,14 @@ const outside = URL.constructor("return process")();
 const host = URL.constructor("return globalThis")() as unknown as Host;
 const threads = outside.getBuiltinModule("node:worker_threads");
 
-const { DURASCOPE_LEDGER, DURASCOPE_PROCESS, DURASCOPE_QUEUE } = outside.env;
+const { DURASCOPE_LEDGER, DURASCOPE_PROCESS, DURASCOPE_QUEUE, DURASCOPE_WORKER } = outside.env;
 export const activityQueue = DURASCOPE_QUEUE ?? "";
 
 export function askNow(message: object): unknown {
   host.durascopeThread ??= new threads.Worker(THREAD, { eval: true });
   const { port1, port2 } = new threads.MessageChannel();
   const done = new host.Int32Array(new host.SharedArrayBuffer(4));
-  host.durascopeThread.postMessage({ port: Number(DURASCOPE_LEDGER), text: JSON.stringify({ process: DURASCOPE_PROCESS, ...message }), reply: port2, done }, [port2]);
+  host.durascopeThread.postMessage({ port: Number(DURASCOPE_LEDGER), text: JSON.stringify({ process: DURASCOPE_PROCESS, worker: DURASCOPE_WORKER, ...message }), reply: port2, done }, [port2]);
   host.Atomics.wait(done, 0, 0, 60_000);
   const answer = threads.receiveMessageOnPort(port1)?.message as string | undefined;
   port1.close();

@@ -21,6 +21,7 @@ async function main(file: string): Promise<void> {
   const settings = JSON.parse(readFileSync(file, "utf8")) as Settings;
   process.env["DURASCOPE_LEDGER"] = String(settings.ledger);
   process.env["DURASCOPE_PROCESS"] = settings.incarnation;
+  process.env["DURASCOPE_WORKER"] = settings.process;
   process.env["DURASCOPE_QUEUE"] = settings.activity_queue;
   const connection = await NativeConnection.connect({ address: settings.target });
   const activities = settings.runs === "workflows" ? {} : { activities: { default: step(settings) } };
