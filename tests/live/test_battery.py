@@ -30,7 +30,7 @@ def test_the_same_number_draws_the_same_scenario(engine: str) -> None:
 
 
 def test_most_kinds_of_steps_and_faults_are_drawn() -> None:
-    drawn = [draw("temporal", 1, number) for number in range(1, 26)]
+    drawn = [draw("temporal", 1, number) for number in range(1, 46)]
     steps = Counter(step.kind for each in drawn for workflow in each.workflows.values() for step in workflow.walk())
     faults = Counter(type(fault).__name__ for each in drawn for fault in each.faults)
     wanted = ("run", "sleep", "wait_for", "parallel", "race", "repeat", "for_each", "call", "start", "compute")

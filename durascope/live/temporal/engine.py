@@ -35,6 +35,8 @@ LATE: Final = {
 }
 """Delays of clients, server and workers that are often longer than in a quiet recording (specification, §15)."""
 
+_NOT_SET: Final = ("threads", "queue_rate")
+"""Options of workers that those here do not have."""
 APART: Final = 0.002
 """Seconds between two starts of one instant that name the same workflow id."""
 
@@ -70,12 +72,20 @@ class TemporalLive(LiveEngine):
         sdks = {worker.sdk for worker in asked.workers}
         sdk = "typescript" if sdks == {"typescript"} and installed() else "python"
         notes = [f"sdk {sdk}, not {other}" for other in sorted(sdks - {sdk})]
+        notes += [
+            f"{field} of {worker.name} not set"
+            for worker in asked.workers
+            for field in _NOT_SET
+            if getattr(worker, field)
+        ]
         if asked.server.hosting != "dev":
             notes.append(f"the dev server, not {asked.server.hosting}")
         deployment = asked.model_copy(
             update={
                 "server": TemporalServer(),
-                "workers": tuple(worker.model_copy(update={"sdk": sdk}) for worker in asked.workers),
+                "workers": tuple(
+                    worker.model_copy(update={"sdk": sdk, **dict.fromkeys(_NOT_SET)}) for worker in asked.workers
+                ),
                 "latencies": {},
             }
         )
