@@ -12,6 +12,7 @@ from durascope import __version__
 from durascope.models.durations import format_duration
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unended import explained
 from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
@@ -75,7 +76,7 @@ def simulate(
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
-    return Trace(
+    trace = Trace(
         scenario=scenario.scenario,
         engine=engine,
         seed=seed,
@@ -97,6 +98,7 @@ def simulate(
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+    return explained(trace, scenario)
 
 
 def _limits_met(world: World) -> list[str]:

@@ -77,12 +77,14 @@ ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("later than without the faults", _delays),
     ("work stood still", _ms("recovery_ms")),
     ("steps passed in replays", _count("replayed_steps")),
+    ("messages that no code handled", _count("unconsumed")),
     ("effects too many", _count("duplicate_effects")),
     ("spent on services", _money),
 )
 MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("how the runs ended", _statuses),
     ("called and started runs", _children),
+    ("messages that no code handled", _count("unconsumed")),
     ("duration, half of the runs", _latency("p50")),
     ("duration, 90 of 100 runs", _latency("p90")),
     ("duration, 99 of 100 runs", _latency("p99")),
