@@ -67,6 +67,7 @@ test: check
 
 test-live: $(VENV)/.live .engines/.restate
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
+	$(BIN)/python -m tests.fuzz --minutes 5
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
