@@ -77,6 +77,7 @@ test: check
 
 test-live: $(VENV)/.live .engines/.restate .engines/.typescript
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
+	$(BIN)/python -m tests.fuzz --minutes 5
 
 battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	@for engine in temporal restate; do \
