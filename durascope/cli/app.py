@@ -46,6 +46,7 @@ COMMANDS: Final = (
     "sweep",
     "diff",
     "check",
+    "check-trace",
     "list",
     "show",
     "new",
@@ -128,7 +129,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_options)
     asked = next((each for each in arguments if not each.startswith("-")), None)
     for name in COMMANDS:
-        spec = find_spec(f"durascope.cli.{name}")
+        spec = find_spec(f"durascope.cli.{name.replace('-', '_')}")
         if spec is not None:
             app.command(name)(import_module(spec.name).command if name == asked else _unread(spec))
     return app
