@@ -18,9 +18,10 @@ from typing import Any, Final
 
 import typer
 
-from durascope import __version__
 from durascope.cli.terminal import complain, forgive_encodings, say
+from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
+from durascope.version import __version__
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -57,6 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ScenarioProblems as problems:
         complain(problems)
+        return WRONG
+    except (BrokenEngine, UnknownEngine) as error:
+        say(f"durascope: error: {printable(str(error))}")
         return WRONG
     except (KeyboardInterrupt, typer.Abort):
         say("durascope: interrupted")

@@ -75,7 +75,7 @@ def _story(scenario: Scenario, results: list[Result]) -> None:
     tell(shown, scenario, [each.trace for each in results], {each.engine: each.metrics for each in results})
     told = {each.engine: [(v.expected, v.held, v.found) for v in each.verdicts] for each in results if each.verdicts}
     if told:
-        shown.print("What the scenario expects", style="bold")
+        shown.print("Expectations", style="bold")
         shown.print(verdict_table(told))
 
 
@@ -84,6 +84,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     import json
 
     from durascope.experiments.compare import as_json
+    from durascope.models.engine import engine
     from durascope.render.architecture import draw
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     data.write_text(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False) + "\n", "utf-8")
     written = [data]
     for each in results:
-        if each.engine in ("temporal", "inngest", "restate"):
+        if engine(each.engine).architecture:
             path = folder / f"{scenario.scenario}.{each.engine}.architecture.svg"
             draw(scenario, each.engine).save(path)
             written.append(path)
