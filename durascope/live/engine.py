@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from durascope.live.ledger import Ledger
-from durascope.live.processes import Managed, Stage
+from durascope.live.line import Line
+from durascope.live.processes import LiveProblem, Managed, Stage
+from durascope.models.faults import Cut
 from durascope.models.scenario import Scenario, Workflow
 from durascope.simulators.engine import OutsideEvent, StartRequest
 
@@ -77,6 +79,21 @@ class LiveEngine(ABC):
     @abstractmethod
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
         """Puts new code live; the apps are away for `down_for` seconds."""
+
+    def lines(self, name: str) -> Sequence[Line]:
+        """The lines between the engine and the processes of that name. Raises `LiveProblem` where none can be cut."""
+        raise LiveProblem(f"the line between the engine and {name} can't be cut here")
+
+    @property
+    def cuts(self) -> frozenset[str]:
+        """Whom the scenario's faults cut off from the engine. Raises `LiveProblem` for any other cut."""
+        names: set[str] = set()
+        for fault in self.scenario.faults:
+            if isinstance(fault, Cut):
+                if "engine" not in fault.cut:
+                    raise LiveProblem(f"only lines to the engine can be cut, not that of {' and '.join(fault.cut)}")
+                names.update(each for each in fault.cut if each != "engine")
+        return frozenset(names)
 
     @abstractmethod
     def over(self) -> bool:

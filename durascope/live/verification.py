@@ -13,7 +13,7 @@ from durascope.live.engines import live_engine, record
 from durascope.live.judging import judge
 from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale, scale_of, scaled
-from durascope.live.ways import TRIES, Way, nearest_way
+from durascope.live.ways import SECONDS, TRIES, Way, nearest_way
 from durascope.models.cases import Case
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -68,13 +68,15 @@ def verify(
     repeat: int = 1,
     within: float | None = None,
     server: str | None = None,
+    search: float = SECONDS,
     tell: Callable[[str], None] = lambda _what: None,
 ) -> Verification:
     """Predicts the scenario, runs it `repeat` times on the real engine, and compares.
 
     A recording that is not the prediction is right, too, where the model can go that way with other luck of the
     engine's; a case that is not racy says that it can't. `server` is the path of the engine's server, where it is not
-    to be looked for; `tell` is told what is being worked on.
+    to be looked for; `search` is how many seconds may go by in looking for such luck; `tell` is told what is being
+    worked on.
 
     Raises `LiveProblem` where tools are missing, `ScenarioProblems` where the engine can't run the scenario.
     """
@@ -108,7 +110,12 @@ def verify(
 
             tell("not as predicted: may the engine's luck make it so?")
             way = nearest_way(
-                scenario, engine, seed, compare, lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}")
+                scenario,
+                engine,
+                seed,
+                compare,
+                lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}"),
+                seconds=search,
             )
         ways.append(way)
         found.append(wrong if way is None else way.differences)

@@ -56,9 +56,11 @@ def nearest_way(
     seed: int,
     compare: Callable[[Trace], Sequence[Difference]],
     tell: Callable[[int], None] = lambda _tries: None,
+    *,
+    seconds: float = SECONDS,
 ) -> Way | None:
     """The first way that fits, or else the nearest that was found; None where luck decides nothing."""
-    search = _Search(scenario, engine, seed, compare, tell)
+    search = _Search(scenario, engine, seed, compare, tell, seconds)
     beginnings = list(search.beginnings())
     if beginnings[-1].fits:
         return replace(beginnings[-1], tries=search.tries)
@@ -82,6 +84,7 @@ class _Search:
         seed: int,
         compare: Callable[[Trace], Sequence[Difference]],
         tell: Callable[[int], None],
+        seconds: float,
     ) -> None:
         live = live_engine(engine)
         self.scenarios = {False: scenario, True: live.loosened(scenario)}
@@ -94,7 +97,7 @@ class _Search:
         self.seen: set[str] = set()
         """In what its ways have differed from the recording."""
         self._choice = random.Random(seed)
-        self._deadline = time.monotonic() + SECONDS
+        self._deadline = time.monotonic() + seconds
 
     def over(self) -> bool:
         return self.tries >= TRIES or time.monotonic() > self._deadline

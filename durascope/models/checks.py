@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 
 from durascope.models.conditions import Condition
+from durascope.models.doubts import endless_calls
 from durascope.models.engine import engines
 from durascope.models.faults import Change, Crash, Cut, Deploy, Fault, Hang, Outage, RandomFault
 from durascope.models.names import Names, Written
@@ -35,6 +36,8 @@ def check(scenario: Scenario, value: Value, doubtful: frozenset[str] = frozenset
     for number, fault in enumerate(scenario.faults):
         checks.fault(fault, ("faults", number))
     checks.expectations()
+    if not doubtful:
+        checks.endless()
     return checks.problems
 
 
@@ -260,6 +263,12 @@ class Checks:
             self.known("step", change.insert.before, labels, (*path, "insert", "before"))
         for index, name in enumerate(change.swap or ()):
             self.known("step", name, labels, (*path, "swap", index))
+
+    def endless(self) -> None:
+        for name in endless_calls(self.scenario):
+            message = f"`{name}` calls itself, and what it calls does so again: no run ever ends"
+            cure = "call it in a `choose` whose condition comes to an end, or with another `key:`"
+            self.wrong("endless-calls", message, ("workflows", name), cure, key=True)
 
     def expectations(self) -> None:
         completed = self.scenario.expect.completed

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from durascope.models.cases import Case, case_of, is_case
+from durascope.models.doubts import doubts
 from durascope.models.overrides import NO_OVERRIDES, Overrides
 from durascope.models.problems import Problem, ScenarioProblems, suggestion
 from durascope.models.reading import misnamed, open_source, scenario_of
@@ -37,6 +38,14 @@ def load(target: str | Path, overrides: Overrides = NO_OVERRIDES) -> Scenario | 
         return case_of(value, problems)
     problems += misnamed(value, "scenario", stem)
     return scenario_of(_overridden(value, (), overrides, problems), problems)
+
+
+def doubts_of(target: str | Path) -> list[Problem]:
+    """What is probably not meant in the valid scenario that a target names: warnings, each at its place."""
+    source, _ = _find(target)
+    value, _ = compose(source)
+    loaded = load(target)
+    return doubts(scenario_in(loaded), value.find(("scenario",)) if isinstance(loaded, Case) else value)
 
 
 def scenario_in(loaded: Scenario | Case) -> Scenario:

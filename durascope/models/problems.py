@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 MAX_SHOWN: Final = 50
 """The problems that a text shows at most; all of them are in `ScenarioProblems.problems`."""
@@ -25,9 +25,11 @@ class Problem:
     help: str = ""
     """What was expected, or what to write instead."""
     source_line: str = ""
+    severity: Literal["error", "warning"] = "error"
+    """A warning is no mistake: the scenario runs, but hardly shows what is meant."""
 
     def __str__(self) -> str:
-        lines = [f"{self.file}:{self.line}:{self.column}: error[{self.code}]: {self.message}"]
+        lines = [f"{self.file}:{self.line}:{self.column}: {self.severity}[{self.code}]: {self.message}"]
         if self.source_line.strip():
             shown, column = _window(self.source_line, self.column)
             number = str(self.line)

@@ -83,6 +83,8 @@ class Engine(ABC):
         self.code: dict[str, Workflow] = dict(scenario.workflows)
         """The latest code of each workflow."""
         self._bugs: dict[tuple[str, str], int] = {}
+        self.handled: dict[tuple[object, str], int] = {}
+        """By execution and event: how many of its messages code has taken, as far as any replay of it came."""
         self._draws: dict[tuple[str, str], int] = {}
 
     # ---- for the workload ----------------------------------------------------------------------------------
@@ -116,6 +118,10 @@ class Engine(ABC):
     def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         """How long the workflow's own code is busy there, in microseconds: the same on every replay."""
         return self.world.outside.sample(step.compute, "compute", run.luck, key)
+
+    def handles(self, execution: object, event: str, count: int) -> None:
+        """The code of that execution has now taken so many messages of that name; a replay tells it again."""
+        self.handled[execution, event] = max(count, self.handled.get((execution, event), 0))
 
     def computed(self, run: RunInfo, key: str) -> int:
         """The value of a computation that gives another one each time: how many times the run's code has come to it."""

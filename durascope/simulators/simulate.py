@@ -12,6 +12,7 @@ from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.unended import explained
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
 from durascope.simulators.kernel.limits import Limits
@@ -62,7 +63,7 @@ def simulate(
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
-    return Trace(
+    trace = Trace(
         scenario=scenario.scenario,
         engine=engine,
         seed=seed,
@@ -84,6 +85,7 @@ def simulate(
         unended=findings.unended,
         unconsumed=findings.unconsumed,
     )
+    return explained(trace, scenario)
 
 
 def _limits_met(world: World) -> list[str]:

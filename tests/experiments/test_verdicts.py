@@ -187,3 +187,43 @@ faults: [{{outage: stripe, at: 0s, for: 1h}}]
     assert found.metrics["by_status"] == {"failed": 1}
     assert found.metrics["delay_ms"] is None
     assert delays_by_status(found.trace, found.undisturbed) == {}
+
+
+WAITS = """
+workflows: {w: {key: id, input: {id: unique}, steps: [{wait_for: go, timeout: 1s}, {sleep: 5s}]}}
+workload: {runs: 1, events: [{send: go, to: 1, at: 500ms}%s]}
+expect: {unconsumed: 0}
+"""
+
+
+@each_engine
+def test_a_message_that_was_accepted_and_no_code_handled(engine: str) -> None:
+    scenario = asked(WAITS % ", {send: go, to: 1, at: 800ms}")
+    found = result(scenario, engine)
+    assert verdict(scenario, found.trace, "unconsumed") == Verdict("unconsumed messages: exactly 0", False, "1")
+    assert found.metrics["unconsumed"] == 1
+    assert any(note.startswith("Unconsumed: 1 message go") for note in found.trace.notes)
+
+
+@each_engine
+def test_a_message_that_code_handled_is_consumed_however_often_it_is_replayed(engine: str) -> None:
+    text = f"{WAITS % ''}faults: [{{crash: app, at: 2s, down_for: 100ms}}]"
+    assert result(asked(text), engine).held
+
+
+def test_of_seven_signals_to_a_run_that_goes_on_as_new_four_are_lost() -> None:
+    """temporal#1289: what a run has accepted and not taken is gone when it continues as new."""
+    sent = ", ".join(f"{{send: poke, to: 1, at: {at}ms}}" for at in (1000, 1350, 1900, 2150, 2600, 2850, 3500))
+    scenario = asked(
+        f"""
+workflows:
+  entity:
+    key: id
+    input: {{id: unique}}
+    steps: [{{repeat: 4, continue_as_new_every: 1, do: [{{wait_for: poke}}, {{compute: 700ms}}]}}]
+workload: {{runs: 1, events: [{sent}]}}
+"""
+    )
+    trace = simulate(scenario, "temporal")
+    assert trace.unconsumed is not None
+    assert len(trace.unconsumed) == 4

@@ -29,11 +29,13 @@ workload:
   events: [{send: go, to: 1, at: 3s, time: 2s}, {operator: reset, to: 1, step: c, at: 20s}]
 """
 
+PLAIN = "scenario: s\nworkflows: {w: {steps: [{run: a}, {call: v}]}, v: {steps: []}}\nworkload: {of: w}"
+
 
 @pytest.mark.parametrize("feature", USES)
 def test_each_feature_is_found_where_it_is_used_and_only_there(feature: str) -> None:
     assert list(USES[feature](parse_scenario(SCENARIO)))
-    assert not list(USES[feature](parse_scenario("scenario: s\nworkflows: {w: {steps: [{run: a}, {call: w}]}}")))
+    assert not list(USES[feature](parse_scenario(PLAIN)))
 
 
 @pytest.mark.parametrize("engine", NOT_YET)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
+from durascope.live.line import Line
 from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
 from durascope.live.restate import rows
 from durascope.live.restate.context import as_request
@@ -49,6 +50,8 @@ class Endpoint:
     """The file whose presence lets processes serve that were made to wait."""
     processes: list[Managed] = field(default_factory=list[Managed])
     id: str = ""
+    line: Line | None = None
+    """Where the scenario cuts it: what the server is told to reach the processes by."""
 
 
 class RestateLive(LiveEngine):
@@ -175,7 +178,9 @@ class RestateLive(LiveEngine):
         """Waits until the address serves, and registers it."""
         self._wait_for(endpoint)
         try:
-            endpoint.id = self.server.register(endpoint.port)
+            if self.cuts:
+                endpoint.line = Line(endpoint.port)
+            endpoint.id = self.server.register(endpoint.line.port if endpoint.line is not None else endpoint.port)
         except Refused as refused:
             raise LiveProblem(f"the service was not accepted: {refused}") from None
 
@@ -192,6 +197,14 @@ class RestateLive(LiveEngine):
         if name == "engine":
             return [self.server.process]
         return [process for endpoint in self.endpoints for process in endpoint.processes]
+
+    def lines(self, name: str) -> Sequence[Line]:
+        return [endpoint.line for endpoint in self.endpoints if endpoint.line is not None]
+
+    def close(self) -> None:
+        for endpoint in self.endpoints:
+            if endpoint.line is not None:
+                endpoint.line.close()
 
     def restart(self, process: Managed) -> None:
         if process is self.server.process:

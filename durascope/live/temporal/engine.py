@@ -11,7 +11,8 @@ from temporalio.service import __version__ as sdk_version
 
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
-from durascope.live.processes import LiveProblem, Managed, Stage, free_ports
+from durascope.live.line import Line
+from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports
 from durascope.live.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.temporal.outside import Outside
 from durascope.live.temporal.runs import Chain, Execution
@@ -50,6 +51,8 @@ class TemporalLive(LiveEngine):
         self._waiting: set[str] = set()
         """Runs whose code has begun a wait without a timer, in a workflow task that is not completed yet."""
         self._acting = ThreadPoolExecutor(8)
+        self._lines: dict[str, Line] = {}
+        """By pool: the lines that the scenario cuts."""
         ledger.answers["replayed"] = self._take_replay
         ledger.answers["waits"] = self._take_wait
 
@@ -82,8 +85,16 @@ class TemporalLive(LiveEngine):
         self.server.start()
         control = free_ports(1)[0] if self.scenario.deployments.temporal.eager_start else 0
         target, seed = self.server.target, self.seed
+        self._lines = {pool: Line(self.server.port) for pool in self._cut_off()}
+        targets = {pool: f"{HOST}:{line.port}" for pool, line in self._lines.items()}
         self.workers = Workers(
-            self.scenario, self.stage, target=target, ledger=self.ledger.port, seed=seed, control=control
+            self.scenario,
+            self.stage,
+            target=target,
+            targets=targets,
+            ledger=self.ledger.port,
+            seed=seed,
+            control=control,
         )
         self.workers.open()
         self._outside = Outside(self.scenario, target=target, control=control, seed=seed, seen=self._seen)
@@ -98,6 +109,8 @@ class TemporalLive(LiveEngine):
     def close(self) -> None:
         if self._outside is not None:
             self._outside.close()
+        for line in self._lines.values():
+            line.close()
         self._acting.shutdown(wait=False)
 
     # ---- the scenario --------------------------------------------------------------------------------------
@@ -121,6 +134,15 @@ class TemporalLive(LiveEngine):
             self.server.start()
         else:
             self.workers.restart(process)
+
+    def lines(self, name: str) -> Sequence[Line]:
+        return list(self._lines.values()) if name == "app" else [self._lines[name]]
+
+    def _cut_off(self) -> Sequence[str]:
+        """The pools of workers that lose their server."""
+        pools = dict.fromkeys(pool.name for pool in self.scenario.deployments.temporal.workers)
+        cuts = self.cuts
+        return [pool for pool in pools if "app" in cuts or pool in cuts]
 
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
         code = self.workers.code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -39,11 +39,23 @@ class Place:
 class Workers:
     """All worker processes; spare ones have loaded everything before they are needed."""
 
-    def __init__(self, scenario: Scenario, stage: Stage, *, target: str, ledger: int, seed: int, control: int) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        stage: Stage,
+        *,
+        target: str,
+        targets: Mapping[str, str],
+        ledger: int,
+        seed: int,
+        control: int,
+    ) -> None:
         self.code = scenario
         """The scenario with the latest code."""
         self.stage = stage
         self.target = target
+        self.targets = targets
+        """By pool, where that is another one."""
         self.ledger = ledger
         self.seed = seed
         self.control = control
@@ -123,7 +135,7 @@ class Workers:
         place.ready = path.with_suffix(".ready")
         self._incarnations += place.runs_workflows
         settings = WorkerSettings(
-            target=self.target,
+            target=self.targets.get(place.pool.name, self.target),
             ledger=self.ledger,
             process=place.name,
             incarnation=f"worker-{self._incarnations}",

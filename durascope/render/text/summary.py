@@ -77,12 +77,14 @@ ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("delay caused by faults", _delays),
     ("recovery time", _ms("recovery_ms")),
     ("recorded steps skipped on replay", _count("replayed_steps")),
+    ("unhandled messages", _count("unconsumed")),
     ("duplicate effects", _count("duplicate_effects")),
     ("spent on services", _money),
 )
 MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("status", _statuses),
     ("called and started runs", _children),
+    ("unhandled messages", _count("unconsumed")),
     ("duration p50", _latency("p50")),
     ("duration p90", _latency("p90")),
     ("duration p99", _latency("p99")),

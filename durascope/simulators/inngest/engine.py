@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from durascope.models.deployments import nearest
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
-from durascope.models.trace import Kind
+from durascope.models.trace import Kind, Unconsumed
 from durascope.models.units import FOREVER
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api, ApiClient
@@ -53,7 +53,7 @@ class Inngest(Engine):
         "_triggered", "_us_per_byte", "api", "api_client", "backoff", "batcher", "checkpointing", "cuts", "delays",
         "deployment", "event_api", "executor", "failures", "finalizer", "functions", "history", "hosts", "max_runtime",
         "meter", "redis", "relay", "request_version", "resumer", "runner", "scheduler", "sdk", "step_limit",
-        "transport", "undo", "workers",
+        "transport", "unconsumed", "undo", "workers",
     )  # fmt: skip
 
     name = "inngest"
@@ -79,6 +79,7 @@ class Inngest(Engine):
         self.failures: dict[str, int] = {}
         """By step: attempts that failed before they had an effect."""
         self.undo = UndoLog(scenario)
+        self.unconsumed: list[Unconsumed] = []
         self._events = 0
         self._started: dict[str, int] = {}
         """When each start of the workload was sent."""
@@ -384,6 +385,7 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
+            unconsumed=self.unconsumed if self.records else None,
         )
 
     def _statuses(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from durascope.models.trace import Kind
+from durascope.models.trace import Kind, Unconsumed
 from durascope.simulators.inngest.batching import BatchBuffer
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function
@@ -66,10 +66,18 @@ class Runner(Component):
     def handle(self, events: Sequence[Event]) -> None:
         engine = self.engine
         for event in events:
+            if engine.records and not self._concerns_anybody(event):
+                engine.unconsumed.append(Unconsumed(event.at, None, event.name))
             if engine.history.synced:
                 self._functions(event)
             if engine.redis.pauses.listens(event.name):
                 engine.resumer.by_event(event)
+
+    def _concerns_anybody(self, event: Event) -> bool:
+        """Whether it starts a function or ends a wait; the server's own events need not."""
+        if event.name.startswith("inngest/") or self.engine.triggered_by(event):
+            return True
+        return any(True for _ in self.engine.redis.pauses.matching(event))
 
     def _functions(self, event: Event) -> None:
         engine = self.engine

@@ -6,6 +6,7 @@ losers are taken out when it is decided, and nothing ever wakes them again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -60,6 +61,7 @@ class Context(Sdk):
         self.typescript = attempt.endpoint.typescript
         self.awaited: dict[NotificationId, Handle] = {}
         self.calls: list[int] = []
+        self._taken: Counter[str] = Counter()
         """The ids of the invocation ids of all that this attempt has called: what a cancellation reaches."""
 
     # ---- waiting ---------------------------------------------------------------------------------------------
@@ -197,6 +199,9 @@ class Context(Sdk):
                 return TIMED_OUT
         if notification.failure is not None:
             raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=name)
+        self._taken[step.wait_for] += 1
+        attempt = self.attempt
+        attempt.endpoint.handles(attempt.start.run, step.wait_for, self._taken[step.wait_for])
         return notification.value
 
     def _listen(self, step: WaitFor, name: str) -> Coroutine:

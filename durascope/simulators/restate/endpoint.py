@@ -116,6 +116,9 @@ class ServiceEndpoint(Component):
     def computed(self, run: RunInfo, key: str) -> int:
         return self.engine.computed(run, key)
 
+    def handles(self, run: RunInfo, event: str, count: int) -> None:
+        self.engine.handles(run.name, event, count)
+
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
         return self.engine.code_fails(run, step, key)
 

@@ -68,6 +68,8 @@ class Restate(Engine):
         share_out(self.partitions, self.nodes)
         self.controller = Controller(world, "cluster-controller", self.nodes, delays.typical("failover"))
         self.rows: list[Invocation] = []
+        self.accepted: dict[tuple[str, str], list[int]] = {}
+        """By run and event: when messages for it were accepted."""
         """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
@@ -170,14 +172,23 @@ class Restate(Engine):
         elif not self.outside.waits_for(run.workflow, event.name):
             self._ask(event.name, run, Ingress.unknown, event.name)
         elif self.router.target(run.workflow, run.key).of_workflow:
+            self._accept(event.name, run)
             self._helper(event, run, "complete-promise", event.payload)
         elif self.options.service.wait_for == "signal":
+            self._accept(event.name, run)
             self._helper(event, run, "send-signal", {"target": self.router.find(run.name)})
         else:
             payload = dict(event.payload)
-            self.outside.resolve(
-                run, event.name, lambda index: self._tell(event.name, run, entries.signalled, -index, payload)
-            )
+
+            def resolve(index: int) -> None:
+                self._accept(event.name, run)
+                self._tell(event.name, run, entries.signalled, -index, payload)
+
+            self.outside.resolve(run, event.name, resolve)
+
+    def _accept(self, event: str, run: RunInfo) -> None:
+        if self.records:
+            self.accepted.setdefault((run.name, event), []).append(self.world.now)
 
     def _tell(self, what: str, run: RunInfo, apply: Any, *args: Any) -> None:
         """Has a record appended for a run, if there is one of that name by then."""

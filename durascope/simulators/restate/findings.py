@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from durascope.models.trace import Unconsumed
 from durascope.simulators.engine import Findings
 from durascope.simulators.restate.billing import counters, limits
 from durascope.simulators.restate.invocation import Invocation, Status
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def findings(engine: Restate) -> Findings:
     """Read off the stores; nothing of it is kept where only metrics were asked for."""
     found = Findings(counters=counters(engine), notes=[*engine.said, *limits(engine)])
+    if engine.records:
+        found.unconsumed = unconsumed(engine)
     attempts: dict[str, object] = {}
     events: dict[str, object] = {}
     for row in every_row(engine):
@@ -37,6 +40,15 @@ def findings(engine: Restate) -> Findings:
         if engine.world.full:
             found.facts["invocations"] = invocations(engine, every_row(engine))
     return found
+
+
+def unconsumed(engine: Restate) -> list[Unconsumed]:
+    """Messages for runs that no code of theirs has taken: accepted all the same, and nobody is told."""
+    return sorted(
+        Unconsumed(at, run, event)
+        for (run, event), times in engine.accepted.items()
+        for at in times[engine.handled.get((run, event), 0) :]
+    )
 
 
 def every_row(engine: Restate) -> Iterator[Invocation]:

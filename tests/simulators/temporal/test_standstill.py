@@ -87,7 +87,9 @@ workload: {runs: 1, of: wf, events: [{send: note, to: 1, at: 500ms}, {send: typo
             "a worker that takes attempt 1 of a",
             "start a worker for activities of the task queue nowhere",
         ),
-        ("workflows: {wf: {steps: [{run: a, takes: 13s, timeout: 10s}]}}", "attempt 1000 of a", None),
+        ("workflows: {wf: {steps: [{run: a, takes: 13s, timeout: 10s}]}}",
+         "an attempt of a that works: it is at attempt 1000",
+         "such an attempt, or a limit of attempts (`retry: {max_attempts: N}`)"),
         (
             "workflows: {wf: {steps: [{run: a}, {sleep: 5s}]}}\n"
             "faults: [{deploy: wf, at: 2s, change: {insert: {step: {run: b}, before: a}}}]",
@@ -96,7 +98,7 @@ workload: {runs: 1, of: wf, events: [{send: note, to: 1, at: 500ms}, {send: typo
             "deploy code that can go on from the history, or reset the run",
         ),
         ("workflows: {wf: {steps: [{call: other}]}, other: {steps: [{wait_for: go}]}}\nworkload: {of: wf}",
-         "the called run run 1/other", None),
+         "run 1/other, which it has called", "the end of run 1/other"),
     ],
     ids=["signal", "worker", "retries", "non-determinism", "child"],
 )  # fmt: skip

@@ -1,0 +1,157 @@
+"""What is probably not meant: valid scenarios that hardly show what their author wants to see, each with a cure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from durascope.models.names import Names, Written
+from durascope.models.problems import Problem
+from durascope.models.scenario import Scenario
+from durascope.models.source import Path, Value
+from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, WaitFor
+
+UNLIKE: Final = 3
+"""Deployments are of very different size if one has so many times the processes of another."""
+_CONDITIONAL: Final = ("choose", "then", "on_timeout", "otherwise", "updates", "on_failure", "faults", "undo")
+"""Where one of two steps of a name may be all that a run does."""
+
+
+def doubts(scenario: Scenario, value: Value) -> list[Problem]:
+    """Warnings, each at its place in `value`, the document that the scenario was read from."""
+    doubter = _Doubts(scenario, value)
+    for rule in (
+        doubter.workers, doubter.waits, doubter.keys, doubter.names_used_twice, doubter.zero_timeouts,
+        doubter.silent_sdk, doubter.sizes,
+    ):  # fmt: skip
+        rule()
+    return sorted(set(doubter.found))
+
+
+class _Doubts:
+    def __init__(self, scenario: Scenario, value: Value) -> None:
+        self.scenario = scenario
+        self.value = value
+        self.names = Names.of(scenario)
+        self.found: list[Problem] = []
+
+    def warn(self, code: str, message: str, path: Path, cure: str, *, key: bool = False) -> None:
+        problem = self.value.problem(code, message, path, key=key, help=cure)
+        self.found.append(replace(problem, severity="warning"))
+
+    def workers(self) -> None:
+        """Temporal: somebody must poll for workflows, for activities, and every queue that a step names."""
+        workers, path = self.scenario.deployments.temporal.workers, ("deployments", "temporal", "workers")
+        for what in ("workflows", "activities"):
+            if not any(worker.runs in (what, "both") for worker in workers):
+                self.warn("no-worker", f"no worker runs {what}", path, f"add a worker with `runs: {what}`, or `both`")
+        queues = {worker.queue for worker in workers if worker.runs != "workflows"}
+        for written in self.names.steps:
+            queue = written.step.queue if isinstance(written.step, Run) else None
+            if queue is not None and queue not in queues:
+                cure = f"add a worker with `queue: {queue}`, or leave the step's queue out"
+                self.warn("no-worker", f"no worker polls the queue `{queue}`", (*written.path, "queue"), cure)
+
+    def waits(self) -> None:
+        """A wait without a timeout ends only if somebody sends what it waits for."""
+        workload = self.scenario.workload
+        sent = {event.send for event in workload.events}
+        sent |= {written.step.send for written in self.names.steps if isinstance(written.step, Send)}
+        if workload.start_with is not None:
+            sent.add(workload.start_with.send)
+        for written in self.names.steps:
+            step = written.step
+            if isinstance(step, WaitFor) and step.timeout is None and step.wait_for not in sent:
+                event = step.wait_for
+                cure = f"send it in `workload.events: [{{send: {event}, to: 1, at: 1s}}]`, or give the wait a timeout"
+                self.warn("never-sent", f"nobody sends `{event}`", (*written.path, "wait_for"), cure)
+
+    def keys(self) -> None:
+        """A key that no input has gets a value of its own; an idempotency key that no input has is not handed over."""
+        workload = self.scenario.workload
+        fields = {field for each in self.scenario.workflows.values() for field in each.input}
+        given = [*(workload.inputs or ()), *(event.with_ for event in workload.events)]
+        fields |= {field for each in given for field in each}
+        steps = [written.step for written in self.names.steps]
+        called = {step.call for step in steps if isinstance(step, Call) and step.key is not None}
+        for name, workflow in self.scenario.workflows.items():
+            of_workload = workload.keys is not None and name in self.scenario.started
+            if workflow.key is not None and workflow.key not in fields and not of_workload and name not in called:
+                cure = f"add `input: {{{workflow.key}: unique}}`"
+                message = f"no input has the key `{workflow.key}`: each run gets one of its own"
+                self.warn("unknown-key", message, ("workflows", name, "key"), cure)
+        for written in self.names.steps:
+            step = written.step
+            handed = step.idempotency_key if isinstance(step, Run) else None
+            if handed is not None and handed not in fields and handed != self.scenario.workflows[written.workflow].key:
+                message = f"no input has `{handed}`: the step hands over no idempotency key"
+                cure = f"add `{handed}` to the workflow's `input`, or name one of its fields"
+                self.warn("unknown-key", message, (*written.path, "idempotency_key"), cure)
+
+    def names_used_twice(self) -> None:
+        """Faults and expectations name steps; which of two do they mean?"""
+        seen: dict[tuple[str, str], Written] = {}
+        for written in self.names.steps:
+            if not isinstance(written.step, Run) or any(part in _CONDITIONAL for part in written.path):
+                continue
+            first = seen.setdefault((written.workflow, written.step.run), written)
+            if first is not written:
+                message = f"`{written.workflow}` has two steps `{written.step.run}`"
+                self.warn("same-name", message, (*written.path, "run"), "give each a name of its own")
+
+    def zero_timeouts(self) -> None:
+        for written in self.names.steps:
+            for field in ("timeout", "queue_timeout", "total_timeout"):
+                if getattr(written.step, field, None) == 0:
+                    message = f"`{field}: 0s` is over before anything can happen"
+                    self.warn("zero-timeout", message, (*written.path, field), "leave it out for none")
+
+    def silent_sdk(self) -> None:
+        """Inngest's TypeScript SDK checkpoints by default, the Python SDK that stands in has no checkpointing."""
+        deployments = self.scenario.deployments
+        if "inngest" not in deployments.model_fields_set:
+            return
+        app = deployments.inngest.app
+        if "sdk" not in app.model_fields_set and "checkpointing" not in app.model_fields_set:
+            message = "the app's SDK is not named: it is Python's, which does not checkpoint as TypeScript's does"
+            cure = "write `app: {sdk: typescript}` or python"
+            self.warn("silent-default", message, ("deployments", "inngest"), cure, key=True)
+
+    def sizes(self) -> None:
+        """What is compared should be alike, or differ on purpose."""
+        deployments, written = self.scenario.deployments, self.scenario.deployments.model_fields_set
+        sizes = {
+            "temporal": sum(each.replicas for each in deployments.temporal.workers if each.runs != "workflows"),
+            "inngest": deployments.inngest.app.replicas,
+            "restate": deployments.restate.service.replicas,
+        }
+        sizes = {engine: size for engine, size in sizes.items() if engine in written}
+        if len(sizes) < 2:
+            return
+        most, least = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
+        if sizes[most] >= UNLIKE * sizes[least]:
+            message = f"{sizes[most]} processes run steps on {most}, {sizes[least]} on {least}: a load shows that first"
+            self.warn("unlike-sizes", message, ("deployments", least), "give each as many `replicas`", key=True)
+
+
+def endless_calls(scenario: Scenario) -> Iterator[str]:
+    """Workflows whose every run calls another of themselves, with no key that would stop it."""
+    calls: dict[str, set[str]] = {name: set() for name in scenario.workflows}
+    for written in Names.of(scenario).steps:
+        step = written.step
+        if isinstance(step, Call) and step.key is None and not any(part in _CONDITIONAL for part in written.path):
+            calls[written.workflow].add(step.call)
+    for name, workflow in scenario.workflows.items():
+        if any(isinstance(step, Choose | Finish | Fail | Patched) for step in workflow.walk()):
+            calls[name] = set()  # it may end before it comes to the call
+    for name, called in calls.items():
+        reached: set[str] = set()
+        waiting = list(called)
+        while waiting:
+            next_one = waiting.pop()
+            if next_one not in reached:
+                reached.add(next_one)
+                waiting += calls.get(next_one, ())
+        if name in reached:
+            yield name
