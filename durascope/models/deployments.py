@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
@@ -263,6 +263,15 @@ class QueueDeployment(Model):
     """How many processes take messages, one at a time each."""
     latencies: dict[Name, Spread] = {}
     """Delays in place of the model's own, by name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _workers(cls, written: object) -> object:
+        """`workers`, as files from before `consumers` have it."""
+        if isinstance(written, dict) and "workers" in written and "consumers" not in written:
+            plain = cast("dict[str, object]", written)
+            return {("consumers" if key == "workers" else key): value for key, value in plain.items()}
+        return cast("object", written)
 
 
 class Deployments(Model):

@@ -58,7 +58,7 @@ def sent(scenario: Scenario) -> set[str]:
 
 
 def _kept_open(trace: Trace, scenario: Scenario) -> Iterator[str]:
-    """Runs that had nothing left to do, and ended only when the timeout of a wait that had lost its race was over."""
+    """Runs that had nothing to do until the timeout of a wait was over that had lost its race."""
     losers = {
         (name, step.label)
         for name, workflow in scenario.workflows.items()
@@ -72,27 +72,23 @@ def _kept_open(trace: Trace, scenario: Scenario) -> Iterator[str]:
         return
     done: dict[str, int] = {}
     held: dict[str, Event] = {}
-    won: set[str] = set()
+    won: dict[str, int] = {}
     for event in trace.events:
         if event.run is None:
             continue
         if event.kind is Kind.STEP_RECORDED and (event.workflow, event.step) in losers:
-            if event.run in won:
+            if event.run not in won:
+                won[event.run] = done[event.run] = event.at
+            elif event.at - done[event.run] >= KEPT_OPEN:
                 held[event.run] = event
-            else:
-                won.add(event.run)
-                done[event.run] = event.at
         elif event.kind in (Kind.STEP_STARTED, Kind.STEP_REPORTED):
-            held.pop(event.run, None)
             done[event.run] = event.at
-    for run in trace.runs:
-        last = held.get(run.name)
-        if last is not None and run.ended_at is not None and last.at - done.get(run.name, last.at) >= KEPT_OPEN:
-            open_from, until = spell(done[run.name]), spell(run.ended_at)
-            yield (
-                f"{run.name} had done its steps at {open_from} and ended at {until}: the wait {last.step}, which had "
-                "lost its race, kept it open until its timeout."
-            )
+    for name, loser in held.items():
+        before = max(event.at for event in trace.events if event.run == name and event.at < loser.at - KEPT_OPEN)
+        yield (
+            f"{name} had nothing to do from {spell(before)} to {spell(loser.at)}: the wait {loser.step}, which had lost "
+            "its race, held it until its timeout."
+        )
 
 
 def _unconsumed(messages: Sequence[Unconsumed]) -> Iterator[str]:

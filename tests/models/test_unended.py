@@ -134,8 +134,8 @@ workload: {runs: 1, keys: [x], events: [{send: transcription/completed, with: {k
         "inngest",
     )
     (note,) = trace.notes
-    assert "run 1 had done its steps at 5" in note
-    assert "the wait transcription/error, which had lost its race, kept it open until its timeout" in note
+    assert "run 1 had nothing to do from 5" in note
+    assert "the wait transcription/error, which had lost its race, held it until its timeout" in note
 
 
 def test_of_many_runs_some_are_told() -> None:

@@ -47,4 +47,4 @@ def test_the_records_shown_are_of_the_first_start_on_each_engine() -> None:
     out = io.StringIO()
     traces = [simulate(CALLS, engine) for engine in compared()]
     tell(Console(file=out, width=100), CALLS, traces, {trace.engine: metrics(trace) for trace in traces})
-    assert "What each engine recorded of run 1\n" in out.getvalue()
+    assert "History of run 1 on each engine\n" in out.getvalue()
