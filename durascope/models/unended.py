@@ -86,8 +86,8 @@ def _kept_open(trace: Trace, scenario: Scenario) -> Iterator[str]:
     for name, loser in held.items():
         before = max(event.at for event in trace.events if event.run == name and event.at < loser.at - KEPT_OPEN)
         yield (
-            f"{name} had nothing to do from {spell(before)} to {spell(loser.at)}: the wait {loser.step}, which had lost "
-            "its race, held it until its timeout."
+            f"{name} had nothing to do from {spell(before)} to {spell(loser.at)}: the wait {loser.step}, which had "
+            "lost its race, held it until its timeout."
         )
 
 
