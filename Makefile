@@ -69,6 +69,7 @@ test: check
 
 test-live: $(VENV)/.live .engines/.restate
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
+	$(BIN)/python -m tests.fuzz --minutes 5
 
 battery: $(VENV)/.live .engines/.restate
 	@for engine in temporal restate; do \

@@ -181,7 +181,7 @@ class _Reasons:
                     self._ends_a_wait(event.workflow or "", str(event.detail), self.seen[event.run])
 
     def _ends_a_wait(self, workflow: str, message: str, seen: _Seen) -> None:
-        for step in self.scenario.workflows[workflow].walk():
+        for step in self._steps_of(workflow):
             if isinstance(step, WaitFor) and step.wait_for == message and step.times == 1:
                 seen.steps.pop(step.label, None)
                 seen.recorded.add(step.label)
@@ -291,7 +291,12 @@ class _Reasons:
         return f"event {event}", since, None, f"send {event}"
 
     def _steps(self, run: RunSummary) -> Iterator[Step]:
-        return self.scenario.workflows[run.workflow].walk()
+        return self._steps_of(run.workflow)
+
+    def _steps_of(self, name: str) -> Iterator[Step]:
+        """None of a run that undoes another one on Inngest: its function is in no scenario."""
+        workflow = self.scenario.workflows.get(name)
+        return iter(()) if workflow is None else workflow.walk()
 
 
 def _in_a_circle(why: Unended, found: dict[str, Unended], waits_on: dict[str, str]) -> Unended:

@@ -26,6 +26,8 @@ LANE: Final = "partition-processor"
 class PartitionProcessor(Component):
     """The leader of some partitions, on one node."""
 
+    transactional = True
+
     def __init__(self, world: World, name: str, delays: Delays, *, records: bool) -> None:
         self.delay = delays
         self.records = records
@@ -51,7 +53,7 @@ class PartitionProcessor(Component):
     def lead(self, partition: Partition) -> None:
         """Becomes the leader: applies the log's suffix, then does all that the store says is to be done."""
         partition.leader = self
-        partition.log.apply()
+        partition.log.apply(self)
         self.after(self.delay("recover", partition.number), self._take_over, partition)
 
     def leads(self, partition: Partition) -> bool:
