@@ -147,7 +147,7 @@ def _print(data: dict[str, Any], shown: PageFormat, criteria: bool) -> None:
         case PageFormat.TEXT:
             from durascope.cli.terminal import console
 
-            console().print(_page(data, criteria).rich())
+            console().print(_page(data, criteria).rich(), crop=False)
 
 
 def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, data: dict[str, Any]) -> None:
@@ -182,13 +182,13 @@ def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Pic
 
 
 @contextmanager
-def progress_shown() -> Generator[Callable[[str, int, int], None]]:
+def progress_shown(units: str = "replications") -> Generator[Callable[[str, int, int], None]]:
     """On a terminal, a line on stderr that says how far it is; else nothing."""
     from durascope.cli.terminal import busy
 
     with busy(True) as tell:
 
         def shown(engine: str, done: int, of: int) -> None:
-            tell(f"{engine}: {done} of {of} replications")
+            tell(f"{engine}: {done:,} of {of:,} {units}")
 
         yield shown

@@ -79,7 +79,7 @@ def command(
     if shown is PageFormat.JSON:
         put_json(data)
     elif shown is PageFormat.TEXT and out is None:
-        console().print(document.rich())
+        console().print(document.rich(), crop=False)
     else:
         text = document.html() if shown is PageFormat.HTML else document.markdown()
         if out is None:
