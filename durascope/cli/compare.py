@@ -22,6 +22,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import put, put_json, say
+from durascope.models.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,7 +166,7 @@ def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, 
         **{picture.name: picture.svg for picture in pictures},
     }
     for file, content in files.items():
-        (folder / file).write_bytes(content)
+        write_whole(folder / file, content)
     say("wrote " + ", ".join(str(folder / file) for file in files))
 
 

@@ -19,6 +19,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, say
+from durascope.models.files import write_whole
 from durascope.render.exports import FORMATS, ExportFormat, MissingExtra
 
 _HELP = "; ".join(f"{name}: {each.about}" for name, each in FORMATS.items())
@@ -77,7 +78,7 @@ def command(
             out.mkdir(parents=True, exist_ok=True)
             for filename, data in files.items():
                 path = out / filename
-                path.write_bytes(data)
+                write_whole(path, data)
                 written.append(path)
     if written:
         say("wrote " + "\n      ".join(str(path) for path in written))

@@ -13,6 +13,7 @@ from durascope.models.trace import Kind, Stopped, StopReason
 from durascope.simulators.kernel.limits import (
     DEEPEST,
     HOPELESS_ATTEMPT,
+    HOPELESS_WINDOW,
     HORIZON_US,
     MOST_CALLBACKS_IN_VAIN,
     WINDOW,
@@ -219,10 +220,11 @@ class World:
         callbacks = in_vain = futile = 0
         while True:
             self.progressed, newest = False, self.number()
-            if self._run_on(WINDOW):
+            window = HOPELESS_WINDOW if self._hopeless else WINDOW
+            if self._run_on(window):
                 break
-            callbacks += WINDOW
-            in_vain = 0 if self.progressed else in_vain + WINDOW
+            callbacks += window
+            in_vain = 0 if self.progressed else in_vain + window
             still_to_come = self.progressed or self._ahead or self._set_before(newest)
             futile = 0 if still_to_come else futile + 1
             if futile == 2:  # what was set within the first one would show in the second
