@@ -7,8 +7,11 @@ durascope. Data goes to stdout, words to stderr, and no traceback to anybody who
 from __future__ import annotations
 
 import ast
+import errno
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -18,10 +21,13 @@ from typing import Any, Final
 
 import typer
 
-from durascope.cli.terminal import complain, forgive_encodings, say
+from durascope.cli.terminal import complain, prepare_streams, say
 from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
 from durascope.version import __version__
+
+_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Why a stream cannot be written to."""
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -40,6 +46,7 @@ COMMANDS: Final = (
     "sweep",
     "diff",
     "check",
+    "check-trace",
     "list",
     "show",
     "new",
@@ -51,7 +58,9 @@ COMMANDS: Final = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
-    forgive_encodings()
+    prepare_streams()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         status: Any = build(given)(args=given, prog_name="durascope", standalone_mode=False)
@@ -71,7 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if type(sys.stdout).__name__ == "PacifyFlushWrapper":  # typer's own answer to a broken pipe
             return _nobody_reads()
         return leaving.code if isinstance(leaving.code, int) else WRONG
+    except MemoryError:
+        say("durascope: error: there is not enough memory for that\n  help: fewer runs (`--runs`), or no `--records`")
+        return WRONG
     except OSError as error:
+        if error.filename is None and error.errno in _UNWRITABLE:
+            _forget_stdout()
+            say(f"durascope: error: standard output: {error.strerror}\n  help: send it to another place")
+            return WRONG
         if error.filename is None:
             return _broken(error)
         say(
@@ -87,8 +103,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _nobody_reads() -> int:
     """Whoever reads has had enough, as `head` has: that is no failure."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's own flush at exit is quiet
+    _forget_stdout()
     return DONE
+
+
+def _forget_stdout() -> None:
+    """What has not been written goes nowhere, so that Python's own flush at exit is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    """SIGTERM unwinds like Ctrl-C: drafts of files are removed."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -103,7 +129,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     app.callback()(_options)
     asked = next((each for each in arguments if not each.startswith("-")), None)
     for name in COMMANDS:
-        spec = find_spec(f"durascope.cli.{name}")
+        spec = find_spec(f"durascope.cli.{name.replace('-', '_')}")
         if spec is not None:
             app.command(name)(import_module(spec.name).command if name == asked else _unread(spec))
     return app

@@ -22,6 +22,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import put, put_json, say
+from durascope.models.files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +148,7 @@ def _print(data: dict[str, Any], shown: PageFormat, criteria: bool) -> None:
         case PageFormat.TEXT:
             from durascope.cli.terminal import console
 
-            console().print(_page(data, criteria).rich())
+            console().print(_page(data, criteria).rich(), crop=False)
 
 
 def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, data: dict[str, Any]) -> None:
@@ -165,7 +166,7 @@ def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, 
         **{picture.name: picture.svg for picture in pictures},
     }
     for file, content in files.items():
-        (folder / file).write_bytes(content)
+        write_whole(folder / file, content)
     say("wrote " + ", ".join(str(folder / file) for file in files))
 
 
@@ -182,13 +183,13 @@ def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Pic
 
 
 @contextmanager
-def progress_shown() -> Generator[Callable[[str, int, int], None]]:
+def progress_shown(units: str = "replications") -> Generator[Callable[[str, int, int], None]]:
     """On a terminal, a line on stderr that says how far it is; else nothing."""
     from durascope.cli.terminal import busy
 
     with busy(True) as tell:
 
         def shown(engine: str, done: int, of: int) -> None:
-            tell(f"{engine}: {done} of {of} replications")
+            tell(f"{engine}: {done:,} of {of:,} {units}")
 
         yield shown

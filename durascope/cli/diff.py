@@ -11,6 +11,7 @@ import typer
 from durascope.cli.compare import PageFormat, progress_shown, title_of
 from durascope.cli.options import EngineOption, JsonOption, ScenarioArgument, SeedOption, SetOption, request
 from durascope.cli.terminal import console, put, put_json, say
+from durascope.models.files import write_whole
 
 
 class FailOn(StrEnum):
@@ -79,13 +80,13 @@ def command(
     if shown is PageFormat.JSON:
         put_json(data)
     elif shown is PageFormat.TEXT and out is None:
-        console().print(document.rich())
+        console().print(document.rich(), crop=False)
     else:
         text = document.html() if shown is PageFormat.HTML else document.markdown()
         if out is None:
             put(text)
         else:
-            out.write_text(text, "utf-8")
+            write_whole(out, text)
             say(f"wrote {out}")
     if fail_on is FailOn.WORSE and found.worse:
         raise typer.Exit(1)

@@ -67,6 +67,10 @@ def examine() -> Iterator[Finding]:
         yield _engine(name)
     for name, install in _programs().items():
         yield Finding("programs", name, _program(name), install)
+    for name in names():
+        with suppress(BrokenEngine):  # said above
+            for part, version in engine(name).modelled.items():
+                yield Finding("modelled", f"{name} {part}", version)
 
 
 def _packages() -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, say
+from durascope.models.files import write_whole
 from durascope.render.exports import ExportFormat, MissingExtra, formats
 
 _FORMATS = formats()
@@ -78,7 +79,7 @@ def command(
             out.mkdir(parents=True, exist_ok=True)
             for filename, data in files.items():
                 path = out / filename
-                path.write_bytes(data)
+                write_whole(path, data)
                 written.append(path)
     if written:
         say("wrote " + "\n      ".join(str(path) for path in written))

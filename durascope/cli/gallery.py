@@ -14,6 +14,7 @@ from typing import Final
 
 from durascope.cli.terminal import say
 from durascope.models.engine import compared, title_of
+from durascope.models.files import write_whole
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.render.views import VIEWS, Drawn, Options, ViewName, pictures
@@ -43,7 +44,7 @@ def make(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
         written += [each.picture.save(folder / "gallery" / f"{each.name}.svg") for each in drawn]
         parts.append(_chapter(scenario, drawn))
     page = folder / "gallery.md"
-    page.write_text("\n".join(parts), "utf-8")
+    write_whole(page, "\n".join(parts))
     return [page, *written]
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from durascope.cli.terminal import say
+from durascope.models.files import write_whole
 
 STARTER = """\
 # yaml-language-server: $schema={schema}
@@ -76,7 +77,7 @@ def command(
         if not _is_ours(schema_file):
             _write(schema_file, schema)
         else:
-            schema_file.write_text(schema, encoding="utf-8")
+            write_whole(schema_file, schema)
     except FileExistsError as error:
         help = "choose another name, or remove it"  # noqa: A001
         problem = Source("NAME", name).problem("exists", f"{error.filename} is there already", help=help)
@@ -90,8 +91,13 @@ def command(
 
 
 def _write(file: Path, text: str) -> None:
-    with file.open("x", encoding="utf-8") as new:
-        new.write(text)
+    with file.open("x", encoding="utf-8"):  # claims the name
+        pass
+    try:
+        write_whole(file, text)
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
 
 
 def _is_ours(schema_file: Path) -> bool:

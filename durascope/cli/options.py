@@ -66,7 +66,7 @@ CrashOption = Annotated[
     typer.Option(
         "--crash",
         metavar="PHRASE",
-        help="Add a crash: 'app after-effect STEP [attempt N] [down 5s]' or 'engine at 3s'; may be repeated.",
+        help="A crash: 'app after-effect STEP [attempt N] [down 5s]', 'engine at 3s', 'app after event 9'; repeatable.",
     ),
 ]
 OutOption = Annotated[

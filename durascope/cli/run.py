@@ -20,6 +20,8 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, put_json, say
+from durascope.models.files import write_whole
+from durascope.models.visible import visible_json
 
 if TYPE_CHECKING:
     from durascope.experiments.compare import Result
@@ -89,7 +91,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
 
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / f"{scenario.scenario}.run.json"
-    data.write_text(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_whole(data, visible_json(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False)) + "\n")
     written = [data]
     for each in results:
         if engine(each.engine).architecture:

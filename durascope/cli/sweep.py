@@ -24,6 +24,8 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import put, put_json, say
+from durascope.models.files import write_whole
+from durascope.models.visible import cell
 
 if TYPE_CHECKING:
     from durascope.experiments.sweep import Mapper, Sweep
@@ -139,7 +141,7 @@ def _csv(found: Sweep) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: cell(each) if isinstance(each, str) else each for key, each in row.items()} for row in rows)
     return written.getvalue()
 
 
@@ -155,7 +157,7 @@ def _write(folder: Path, found: Sweep) -> None:
         **{f"{name}.svg": picture.svg().encode() for name, picture in pictures(found.as_json()).items()},
     }
     for name, content in files.items():
-        (folder / name).write_bytes(content)
+        write_whole(folder / name, content)
     if find_spec("pyarrow") is not None:
         import pyarrow
         import pyarrow.parquet

@@ -19,6 +19,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, put, put_json, say
+from durascope.models.files import write_whole
 
 if TYPE_CHECKING:
     from durascope.live.verification import Verification
@@ -117,7 +118,7 @@ def _save(file: Path, found: Verification) -> None:
     from durascope.live.keeping import case_yaml
 
     try:
-        file.write_text(case_yaml(found, file.stem), "utf-8")
+        write_whole(file, case_yaml(found, file.stem))
     except OSError as error:
         say(f"durascope: {file} can't be written: {error.strerror}")
         raise typer.Exit(2) from None

@@ -17,7 +17,7 @@ from durascope.live.engine import LiveEngine
 from durascope.live.ledger import Report
 from durascope.live.processes import LiveProblem, Managed
 from durascope.models.changes import Versions
-from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage
+from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage, follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.units import FOREVER, SECOND
 from durascope.models.workload import Trigger, WorkloadEvent
@@ -38,6 +38,8 @@ def check(scenario: Scenario) -> None:
         if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
             raise LiveProblem(f"only faults with a time or a moment can be verified, not {kind}")
+        if follows_event(fault):
+            raise LiveProblem("a fault after an event of the model's trace can't be verified; name a step's moment")
 
 
 class Conductor:

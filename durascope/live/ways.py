@@ -17,8 +17,10 @@ from typing import Any, Final
 
 from durascope.live.differences import Difference
 from durascope.live.engines import live_engine
+from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.units import FOREVER
 from durascope.simulators.kernel.luck import Luck, TurnedLuck
 
 TRIES: Final = 6_000
@@ -29,6 +31,8 @@ BEGINNINGS: Final = 40
 """Ways to start from, each with luck of its own. Where all differ in the same, luck decides nothing of it."""
 LATE: Final = (0, 2_000, 5_000, 10_000, 20_000, 40_000)
 """µs by which a recorder may strike late after a moment that it has to learn of."""
+SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
+"""µs that a process takes to work again after `down_for`: it has to start first, which a model's takes no time for."""
 STALLED: Final = 60
 """The least number of turns in vain after which another beginning is tried; where more is decided, more are."""
 
@@ -129,18 +133,24 @@ class _Search:
         self.tell(self.tries)
         scenario = self.scenarios[loose]
         if loose and self.heard_late:
-            scenario = _heard_late(scenario, self.heard_late, luck)
+            scenario = _struck_late(scenario, self.heard_late, luck)
         trace = simulate(scenario, self.engine, seed=self.seed, engine_luck=luck, full=False, records=True)
         found = self.compare(trace)
         self.seen.add(repr(found))
         return Way(luck, loose, found, sum(map(_distance, found)))
 
 
-def _heard_late(scenario: Scenario, moments: frozenset[str], luck: Luck) -> Scenario:
-    """What waits for one of these moments acts a little late: how much is drawn for each of it."""
+def _struck_late(scenario: Scenario, moments: frozenset[str], luck: Luck) -> Scenario:
+    """As a recorder strikes: a little late after these moments, and processes take their time to start again.
+
+    How much is drawn for each fault and event.
+    """
 
     def late(each: Any, kind: str, number: int) -> Any:
         when = each.when
+        if isinstance(each, Crash | Deploy) and each.down_for is not None and each.down_for < FOREVER:
+            slow: int = SLOW_STARTS[int(luck("slow start", number) * len(SLOW_STARTS))]
+            each = each.model_copy(update={"down_for": each.down_for + slow})
         if when is None or (when.moment or when.event) not in moments:
             return each
         lateness: int = LATE[int(luck("heard late", kind, number) * len(LATE))]

@@ -174,6 +174,9 @@ class Checks:
         if event.to is not None:
             self.addressee(event, event.to, (*path, "to"))
         self.trigger(event.when, (*path, "when"))
+        if event.when is not None and isinstance(event.when.event, int):
+            help = "name a step and its moment"  # noqa: A001
+            self.wrong("unreachable", "only a fault can follow an event by its number", (*path, "when", "event"), help)
 
     def addressee(self, event: WorkloadEvent, to: str | int, path: Path) -> None:
         """`to`: a run's number, a key, `each`, or a share of the runs."""

@@ -150,6 +150,11 @@ class RandomFault(Model):
     """What crashes, and how often."""
 
 
+def follows_event(fault: object) -> bool:
+    """Whether a fault follows an event of the trace by its number."""
+    return isinstance(fault, TimedFault) and fault.when is not None and isinstance(fault.when.event, int)
+
+
 FAULT_KINDS: Final = ("crash", "hang", "outage", "cut", "deploy", "random")
 
 

@@ -41,7 +41,7 @@ class Kind(StrEnum):
     STEP_FAILED = "failed"
     """The attempt has failed; detail: the error."""
     STEP_RETRIED = "retried"
-    """Another attempt is to follow; detail: the backoff in microseconds."""
+    """Another attempt is to follow; detail: the backoff in microseconds, or the timeout that noticed the failure."""
     STEP_DROPPED = "dropped"
     """The attempt's result is refused or discarded; detail: why."""
 

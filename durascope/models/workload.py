@@ -14,7 +14,7 @@ MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
 
 
 class Trigger(Model):
-    """A moment to count from: a step's, or a trace event's (`{event: SleepStarted}`)."""
+    """A moment to count from: a step's, or a trace event's (`{event: SleepStarted}`, or `{event: 57}`)."""
 
     step: Name | None = None
     """The step's name, or label."""
@@ -22,8 +22,8 @@ class Trigger(Model):
     """Which attempt, from 1."""
     moment: Moment | None = None
     """The attempt's moment."""
-    event: Literal["SleepStarted", "WaitStarted"] | None = None
-    """A sleep or a wait has begun."""
+    event: Literal["SleepStarted", "WaitStarted"] | Annotated[Whole, Field(ge=0)] | None = None
+    """A sleep or a wait has begun; or, for a fault, the number of an event in the trace (of one engine, one seed)."""
     after: Duration = 0
     """How long after that."""
 

@@ -139,8 +139,13 @@ def told(spans: Sequence[Span]) -> str:
 # ---- marks ---------------------------------------------------------------------------------------------------
 
 
-def draw_effects(canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark], middle: float) -> None:
-    """A diamond where the outside changed; a red one in a ring where it had changed so before."""
+def draw_effects(
+    canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark], middle: float, crashes: Sequence[float] = ()
+) -> None:
+    """A diamond where the outside changed; a red one in a ring where it had changed so before.
+
+    Where it stands at the same place as a crash, it is drawn below it: both are where they happened.
+    """
     marks = list(effects)
     apart = 2 if len(marks) < 40 else 12
     drawn: dict[tuple[int, bool], None] = {}
@@ -160,7 +165,8 @@ def draw_effects(canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark]
         with canvas.group(
             "effect", f"{effect.step} #{effect.attempt}: {word} at {spell(effect.at)}", step=effect.step or ""
         ):
-            effect_mark(canvas, x, middle, duplicate=effect.duplicate, known=effect.deduplicated)
+            low = middle + (5.0 if any(abs(x - crash) < 6 for crash in crashes) else 0.0)
+            effect_mark(canvas, x, low, duplicate=effect.duplicate, known=effect.deduplicated)
 
 
 def effect_mark(canvas: Canvas, x: float, y: float, *, duplicate: bool = False, known: bool = False) -> None:

@@ -23,30 +23,33 @@ from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
+from durascope.render.headline import finding
 from durascope.render.picture import Picture
 from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows
 from durascope.render.sheet import (
     AXIS,
-    HEADING,
     MARGIN,
+    Findings,
     draw_axis,
     draw_breaks,
     draw_footer,
-    draw_heading,
     footer_height,
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
-from durascope.render.timeline import PLOT, ROW, draw_rows, gutter_of, height_of, moments_of
+from durascope.render.timeline import ROW, WIDTH, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear
+from durascope.render.waiting import RECOVERY, draw_waits
+from durascope.render.waits import why
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
 MAX_BREAKS: Final = 5
+WORTH_A_BREAK: Final = 0.4
+"""The engines differ so much in how long they take that one axis needs a break sooner than a single timeline does."""
 _SHOWN_IN_FULL: Final[tuple[SpanKind, ...]] = ("running", "working", "replaying")
 """Where there would be more breaks than that, what waits and what is down may lie in them."""
 BAND: Final = 30.0
-RECOVERY: Final = 24.0
 _TABLE_ROW: Final = 22.0
 
 
@@ -78,14 +81,15 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     """The picture of the same scenario's traces, one for each engine."""
     panels = [_panel(trace, scenario) for trace in traces]
     gutter = max(gutter_of(panel.rows) for panel in panels)
-    scale = _scale(panels, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    scale = _scale(panels, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
+    heading = _heading(panels, scenario)
     entries = bar_entries(
         (span for each in panels for span in each.spans),
         (mark for each in panels for mark in each.effects),
         outside=any(row.moments for each in panels for row in each.rows),
     )
     notes = [named_in(each.trace.engine, note) for each in panels for note in (*each.notes, *each.trace.notes)]
-    top, tall = HEADING + AXIS, sum(panel.height for panel in panels)
+    top, tall = heading.height + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
     width = scale.right + MARGIN + 12
     canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
@@ -93,7 +97,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     title = (
         f"{scenario.title or scenario.scenario} · {', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     )
-    draw_heading(canvas, title, "The same workload, the same luck and the same faults; one axis for all.")
+    heading.draw(canvas)
     draw_axis(canvas, scale, top, top + tall)
     y = top
     for panel in panels:
@@ -105,12 +109,47 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     for panel in panels:
         _draw_head(canvas, panel, y)
         _draw_restarts(canvas, scale, panel, y + BAND)
-        _draw_recovery(canvas, scale, panel, y + panel.height - RECOVERY)
+        if panel.worst is not None:
+            draw_waits(canvas, scale, panel.trace, panel.worst, y + panel.height - RECOVERY)
         y += panel.height
     _draw_table(canvas, panels, y + 10)
     draw_footer(canvas, entries, notes, y + table)
     told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
-    return Picture(f"Comparison: {title}", f"The scenario {scenario.scenario} on each engine. {told}", canvas)
+    told = f"{'. '.join(heading.lines)}. The scenario {scenario.scenario} on each engine. {told}"
+    return Picture(f"Comparison: {title}", told, canvas)
+
+
+def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
+    """What happened on the engines, and why each was back so late."""
+    names = _names(panels)
+    title = finding(
+        scenario,
+        {name: panel.trace for name, panel in zip(names, panels, strict=True)},
+        {name: panel.effects for name, panel in zip(names, panels, strict=True)},
+        {name: panel.worst for name, panel in zip(names, panels, strict=True)},
+    )
+    reasons = [
+        _sentence(why(panel.trace, panel.worst, name))
+        for name, panel in zip(names, panels, strict=True)
+        if panel.worst is not None
+    ]
+    listed = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
+    over = f"{scenario.title or scenario.scenario} on {listed} · same workload, same random seed, same faults"
+    return Findings.of(over, title, reasons, WIDTH)
+
+
+def _sentence(clause: str) -> str:
+    return clause[0].upper() + clause[1:] + "."
+
+
+def _names(panels: Sequence[Panel]) -> list[str]:
+    """The engines' names; one that is there twice gets a number."""
+    plain = [_name(panel) for panel in panels]
+    return [name if plain.count(name) == 1 else f"{name} {plain[:at].count(name) + 1}" for at, name in enumerate(plain)]
+
+
+def _name(panel: Panel) -> str:
+    return title_of(panel.trace.engine)
 
 
 def _panel(whole: Trace, scenario: Scenario) -> Panel:
@@ -177,11 +216,11 @@ def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) ->
     everything = _moments(panels, SPAN_KINDS)
     if true:
         return linear(min(everything[0], default=0), max(everything[0], default=1), left, right)
-    scale = compressed(everything[0], left, right, everything[1])
+    scale = compressed(everything[0], left, right, everything[1], worth=WORTH_A_BREAK)
     if len(scale.breaks) <= MAX_BREAKS:
         return scale
     moments, busy = _moments(panels, _SHOWN_IN_FULL)
-    return compressed(moments, left, right, busy)
+    return compressed(moments, left, right, busy, worth=WORTH_A_BREAK)
 
 
 def _moments(panels: Sequence[Panel], kinds: Sequence[SpanKind]) -> tuple[list[int], list[tuple[int, int]]]:
@@ -226,25 +265,6 @@ def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     words = outcome_of(panel.trace)
     canvas.box(MARGIN + used - 3, top + 9, measure.width(words, BODY) + 6, 17, fill=PAPER)
     canvas.text(MARGIN + used, top + 22, words, BODY, ink=MUTED)
-
-
-def _draw_recovery(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
-    """A bracket from the fault to when the work it interrupted went on."""
-    worst = panel.worst
-    if worst is None:
-        return
-    left = scale.x(worst.at)
-    right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
-    middle = top + 7
-    words = "never at work again" if worst.lasts is None else f"work goes on after {spell(worst.lasts)}"
-    with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
-        canvas.lines((left, middle - 5), (left, middle + 5), stroke=AGAIN, line=1.4)
-        canvas.lines((left, middle), (right, middle), stroke=AGAIN, line=1.4)
-        canvas.polygon((right - 7, middle - 4), (right, middle), (right - 7, middle + 4), fill=AGAIN)
-        width = measure.width(words, SMALL)
-        x = right + 8 if right + 8 + width < scale.right + 12 else (left + right - width) / 2
-        canvas.box(x - 3, middle - 7, width + 6, 14, fill=PAPER)
-        canvas.text(x, middle + 4, words, SMALL, ink=AGAIN)
 
 
 # ---- the table -----------------------------------------------------------------------------------------------

@@ -30,6 +30,13 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """A command line to paste: on one line, however narrow the page."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Bullets:
     items: Sequence[str]
 
@@ -53,7 +60,7 @@ class Picture:
     """Its file's name where pictures are files."""
 
 
-Block = Heading | Paragraph | Bullets | Table | Picture
+Block = Heading | Paragraph | Command | Bullets | Table | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +105,8 @@ def _markdown(block: Block) -> str:
             return f"{'#' * level} {_md(text)}"
         case Paragraph(text, quiet):
             return f"*{_md(text)}*" if quiet else _md(text)
+        case Command(text):
+            return f"```console\n$ {text}\n```"
         case Bullets(items):
             return "\n".join(f"- {_md(item)}" for item in items)
         case Table(head, rows, words):
@@ -114,6 +123,8 @@ def _html(block: Block) -> str:
             return f"<h{level}>{escape(text)}</h{level}>"
         case Paragraph(text, quiet):
             return f'<p class="quiet">{escape(text)}</p>' if quiet else f"<p>{escape(text)}</p>"
+        case Command(text):
+            return f'<pre class="wide">{escape(text)}</pre>'
         case Bullets(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
         case Table(head, rows, words):
@@ -138,6 +149,8 @@ def _rich(block: Block) -> RenderableType:
             return Text(f"\n{text}", "bold")
         case Paragraph(text, quiet):
             return Text(text, "dim" if quiet else "")
+        case Command(text):
+            return Text(f"  $ {text}", "cyan", no_wrap=True, overflow="ignore")
         case Bullets(items):
             grid = RichTable.grid(padding=(0, 1))
             for item in items:

@@ -189,8 +189,12 @@ def _port(row: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{_name(text)}"'
+
+
+def _name(key: str) -> str:
+    """The node's name in DOT: nothing in it has a meaning there, or in what Graphviz answers."""
+    return "".join(each if each.isprintable() and each not in '\\"%' else f"%{ord(each):x}." for each in key)
 
 
 # ---- what it answers -----------------------------------------------------------------------------------------
@@ -198,12 +202,13 @@ def _quoted(text: str) -> str:
 
 def _read(diagram: Diagram, found: dict[str, Any]) -> Layout:
     _, _, width, height = _numbers(found["bb"])
+    keys = {_name(node.key): node.key for node in diagram.nodes}
     nodes: dict[str, Rect] = {}
     groups: dict[str, Rect] = {}
     for thing in found.get("objects", ()):
         name = str(thing["name"])
         if "pos" in thing:
-            nodes[name] = _node_rect(diagram.node(name), thing, height)
+            nodes[keys[name]] = _node_rect(diagram.node(keys[name]), thing, height)
         elif name.startswith("cluster_") and "bb" in thing:
             left, low, right, high = _numbers(thing["bb"])
             key = diagram.groups[int(name.removeprefix("cluster_"))].key

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Final, Literal, get_args
 
+from durascope.models.files import write_whole
+from durascope.models.visible import visible
 from durascope.render.canvas import Canvas
 from durascope.render.fonts import BOLD, REGULAR, font
 
@@ -16,6 +19,9 @@ FORMATS: Final[tuple[Format, ...]] = get_args(Format)
 SUFFIXES: Final[dict[Format, str]] = {
     "svg": "svg", "png": "png", "pdf": "pdf", "dot": "dot", "mermaid": "mmd", "d2": "d2",
 }  # fmt: skip
+
+_TAG: Final = re.compile(r"<(?!br\s*/?>)(?=[A-Za-z/!?])")
+"""The beginning of an HTML tag that is not Mermaid's own line break: Mermaid hands texts to the browser as HTML."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,8 @@ class Picture:
             case "pdf":
                 return self.pdf()
             case _:
-                return self.source(format).encode("utf-8")
+                text = visible(self.source(format))
+                return (_TAG.sub("#lt;", text) if format == "mermaid" else text).encode("utf-8", "replace")
 
     def save(self, path: Path | str, format: Format | None = None) -> Path:  # noqa: A002
         """Writes the picture; the format is the one that the name ends in unless it is given. Returns the path.
@@ -105,7 +112,7 @@ class Picture:
                 f"{path.name}: expected a name that ends in {', '.join(SUFFIXES[f] for f in self.formats)}"
             )
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(self.render(chosen))
+        write_whole(path, self.render(chosen))
         return path
 
     def _named(self, suffix: str) -> Format | None:

@@ -35,7 +35,7 @@ from durascope.render.sheet import (
     heading_of,
 )
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, SMALL, Paint
-from durascope.render.timeline import PLOT, scale_of
+from durascope.render.timeline import WIDTH, scale_of
 from durascope.render.timescale import TimeScale
 
 MAX_QUEUES: Final = 10
@@ -96,7 +96,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     chosen = sorted(sorted(found, key=lambda load: -len(load.waits))[:MAX_QUEUES], key=found.index)
     down = [span for span in all_spans if span.kind == "down"]
     gutter = max([measure.width(load.name, BODY, bold=True) for load in chosen] + [130.0]) + 56
-    scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     tall = (DEPTH + WAIT + GAP) * max(1, len(chosen)) + 26 * bool(down) + 10
     notes = (
         [f"Folded: {len(found) - len(chosen)} queues with fewer tasks are not drawn."]

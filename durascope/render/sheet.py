@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.engine import title_of
@@ -18,6 +19,7 @@ from durascope.render.timescale import TimeScale, break_words
 MARGIN: Final = 24.0
 HEADING: Final = 66.0
 AXIS: Final = 40.0
+_FINDING: Final = 18.0
 _LEGEND_LINE: Final = 22.0
 _NOTE_LINE: Final = 15.0
 
@@ -58,6 +60,37 @@ def draw_heading(canvas: Canvas, title: str, lead: str) -> None:
     room = canvas.width - 2 * MARGIN
     canvas.text(MARGIN, 33, measure.shorten(title, room, TITLE, bold=True), TITLE, bold=True)
     canvas.text(MARGIN, 53, measure.shorten(lead, room, BODY), BODY, ink=MUTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A heading that says what was found: the scenario over it, the reasons under it, each on lines of its own."""
+
+    over: str
+    lines: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+    @classmethod
+    def of(cls, over: str, title: str, reasons: Sequence[str], width: float) -> Findings:
+        """Wrapped to a picture's width."""
+        room = width - 2 * MARGIN
+        wrapped = [line for reason in reasons for line in measure.wrap(reason, room, BODY)]
+        return cls(over, tuple(measure.wrap(title, room, _FINDING, bold=True)), tuple(wrapped))
+
+    @property
+    def height(self) -> float:
+        return 34 + 24 * len(self.lines) + 17 * len(self.reasons) + 10
+
+    def draw(self, canvas: Canvas) -> None:
+        canvas.text(MARGIN, 28, measure.shorten(self.over, canvas.width - 2 * MARGIN, BODY), BODY, ink=MUTED)
+        y = 32.0
+        for line in self.lines:
+            y += 22
+            canvas.text(MARGIN, y, line, _FINDING, bold=True)
+        y += 2
+        for line in self.reasons:
+            y += 17
+            canvas.text(MARGIN, y, line, BODY, ink=MUTED)
 
 
 def draw_axis(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> None:

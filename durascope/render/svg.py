@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape, quoteattr
 
+from durascope.models.visible import visible
 from durascope.render.canvas import Box, Canvas, Close, Mark, Open, Path, Text
 from durascope.render.theme import FAMILY
 
@@ -87,8 +88,8 @@ def _colours(fill: str | None, stroke: str | None, line: float, dash: tuple[floa
 
 
 def _clean(text: str) -> str:
-    """Without the control characters that XML does not allow."""
-    return "".join(each if each >= " " and each not in "\ufffe\uffff" else " " for each in text)
+    """Without the characters that XML does not allow, and with those shown that would act."""
+    return "".join(each if each >= " " and each not in "\ufffe\uffff" else " " for each in visible(text))
 
 
 def _safe(text: str) -> str:

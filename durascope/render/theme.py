@@ -25,7 +25,7 @@ FAMILY: Final = "Helvetica, Arial, Arimo, 'Liberation Sans', sans-serif"
 TITLE: Final = 20.0
 HEAD: Final = 14.0
 BODY: Final = 12.0
-SMALL: Final = 11.0
+SMALL: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True)

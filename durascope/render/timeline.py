@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from durascope.models.effects import EffectMark, effects
+from durascope.models.effects import EffectMark, Recovery, effects, recoveries
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
@@ -21,27 +21,30 @@ from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
+from durascope.render.headline import finding
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows
 from durascope.render.sheet import (
     AXIS,
-    HEADING,
     MARGIN,
+    Findings,
     draw_axis,
     draw_breaks,
     draw_footer,
-    draw_heading,
     footer_height,
     heading_of,
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
 from durascope.render.timescale import TimeScale, compressed, linear
+from durascope.render.waiting import RECOVERY, draw_waits
+from durascope.render.waits import why
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
-GUTTER_MOST: Final = 270.0
-PLOT: Final = 900.0
+GUTTER_MOST: Final = 220.0
+WIDTH: Final = 880.0
+"""Pictures along a time axis are as wide as a README shows them."""
 
 _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
@@ -53,21 +56,39 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     undo = (step.undo_step for _, step in scenario.runs())
     folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
     gutter = gutter_of(folded.rows)
-    scale = scale_of(trace, all_spans, MARGIN + gutter, MARGIN + gutter + PLOT, true=linear)
+    scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
+    worst = max(
+        recoveries(trace, all_spans), key=lambda each: (each.lasts is None, each.lasts or 0, -each.at), default=None
+    )
+    heading = _heading(trace, scenario, marks, worst)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
     notes = notes_of(trace, folded)
-    top = HEADING + AXIS
+    top = heading.height + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
+    strip = RECOVERY + 4 if worst is not None else 0.0
     width = scale.right + MARGIN + 12
-    canvas = Canvas(width, top + tall + 14 + footer_height(entries, notes, width - 2 * MARGIN))
-    draw_heading(canvas, heading_of(scenario, trace), outcome_of(trace))
+    canvas = Canvas(width, top + tall + strip + 14 + footer_height(entries, notes, width - 2 * MARGIN))
+    heading.draw(canvas)
     draw_axis(canvas, scale, top, top + tall)
     draw_rows(canvas, scale, folded.rows, top)
     draw_breaks(canvas, scale, top, top + tall)
     draw_outcomes(canvas, scale, folded.rows, top)
-    draw_footer(canvas, entries, notes, top + tall + 14)
+    if worst is not None:
+        draw_waits(canvas, scale, trace, worst, top + tall + 8)
+    draw_footer(canvas, entries, notes, top + tall + strip + 14)
     return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks), canvas)
+
+
+def _heading(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], worst: Recovery | None) -> Findings:
+    """What happened, and why work stood still as long as it did."""
+    name = title_of(trace.engine)
+    title = finding(scenario, {name: trace}, {name: marks}, {name: worst})
+    reasons = [outcome_of(trace)]
+    if worst is not None:
+        clause = why(trace, worst, name[0].upper() + name[1:])
+        reasons.insert(0, clause[0].upper() + clause[1:] + ".")
+    return Findings.of(heading_of(scenario, trace), title, reasons, WIDTH)
 
 
 def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float, *, true: bool) -> TimeScale:
@@ -151,8 +172,9 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
         if (span.kind == "down" or span.ended == "crashed") and round(x) not in crossed:
             crossed.add(round(x))
             beside = any(abs(scale.x(effect.at) - x) < 6 for effect in row.effects)
-            crash_mark(canvas, x + (10 if beside else 0), middle, 4.2)
-    draw_effects(canvas, scale, row.effects, middle)
+            crash_mark(canvas, x, middle - (5.5 if beside else 0), 4.2)
+    crashes = [scale.x(span.end) for span in row.spans if span.ended == "crashed"]
+    draw_effects(canvas, scale, row.effects, middle, crashes)
 
 
 def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middle: float) -> None:

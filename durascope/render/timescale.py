@@ -19,7 +19,9 @@ from durascope.models.phrases import spell
 from durascope.render import measure
 from durascope.render.theme import SMALL
 
-MAX_BREAKS: Final = 14
+WORTH_A_BREAK: Final = 0.75
+"""The share of the axis that a gap must take before it is left out."""
+MAX_BREAKS: Final = 2
 IDLE_SHARE: Final = 0.3
 BUSY_SHARE: Final = 0.75
 JUMP: Final = 6
@@ -100,12 +102,24 @@ def linear(start: int, end: int, left: float, right: float) -> TimeScale:
     return TimeScale([Piece(start, max(end, start + 1), left, right, broken=False)])
 
 
-def compressed(moments: Iterable[int], left: float, right: float, busy: Iterable[tuple[int, int]] = ()) -> TimeScale:
-    """The axis with breaks; `moments` is whenever something begins, ends or happens, `busy` when somebody works."""
+def compressed(
+    moments: Iterable[int],
+    left: float,
+    right: float,
+    busy: Iterable[tuple[int, int]] = (),
+    *,
+    worth: float = WORTH_A_BREAK,
+) -> TimeScale:
+    """The axis with breaks; `moments` is whenever something begins, ends or happens, `busy` when somebody works.
+
+    It stays the true one unless the longest gap takes more than the share `worth` of it.
+    """
     times = sorted(set(moments)) or [0]
     if len(times) < 3:
         return linear(times[0], times[-1], left, right)
     gaps = [Gap(start, end, idle) for start, end, idle in _gaps(times, busy)]
+    if max(gap.lasts for gap in gaps) <= worth * (times[-1] - times[0]):
+        return linear(times[0], times[-1], left, right)
     bounds = _bounds(times, _broken(gaps))
     widths = _widths(bounds, right - left)
     pieces: list[Piece] = []

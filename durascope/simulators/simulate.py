@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
 from durascope.models.durations import format_duration
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
+from durascope.models.faults import follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.unended import explained
 from durascope.simulators.engine import Engine
-from durascope.simulators.kernel.faults import CrashPoint, FaultInjector, Moments
+from durascope.simulators.kernel.faults import FaultInjector, Moments
 from durascope.simulators.kernel.limits import Limits
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
@@ -34,7 +35,6 @@ def simulate(
     engine_luck: Luck | None = None,
     full: bool | None = None,
     records: bool | None = None,
-    crash_points: Iterable[CrashPoint] = (),
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
@@ -42,11 +42,11 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs. `crash_points` are crashes after events of the trace, beside the scenario's faults (only
-    with `full`). The same arguments give the same trace, byte for byte.
+    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. The same arguments give
+    the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
-    full = few if full is None else full
+    full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
     world = World(seed, full=full, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)
     model: Callable[..., Engine] = spec_of(engine).simulator.load()
@@ -56,8 +56,6 @@ def simulate(
     moments = world.moments or Moments(world)
     injector = FaultInjector(world, scenario, built, moments)
     injector.arm()
-    for point in crash_points:
-        injector.arm_point(point)
     WorkloadDriver(world, scenario, built, moments).arm()
     with _seldom_collected():
         world.run()

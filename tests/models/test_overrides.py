@@ -111,6 +111,12 @@ class TestCrash:
         assert isinstance(fault, Crash)
         assert fault.at == 3 * SECOND
 
+    def test_a_crash_may_follow_any_event_of_the_trace_and_name_a_replica(self) -> None:
+        fault = order(crashes=("app after event 57 replica 2 down 5s",)).faults[-1]
+        assert isinstance(fault, Crash)
+        assert fault.when is not None
+        assert (fault.when.event, fault.replica, fault.down_for) == (57, 2, 5 * SECOND)
+
     def test_the_scenarios_own_crash_is_not_doubled(self) -> None:
         assert len(order(crashes=("app after-effect charge-payment",)).faults) == 1
         assert len(order(crashes=("app before-effect charge-payment",)).faults) == 2

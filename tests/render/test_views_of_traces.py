@@ -189,7 +189,7 @@ def test_the_journal_tells_what_was_read_back_and_what_is_new() -> None:
 
 def test_the_comparison_tells_how_long_the_work_stood_still() -> None:
     picture = comparison.draw([crash_and_replay(), many_retries(3)], SCENARIO)
-    assert "work goes on after 2.5 s" in _told(picture)
+    assert "back at work after 2.5 s" in _told(picture)
     assert "nothing to recover" in _told(picture)
 
 

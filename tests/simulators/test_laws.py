@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from durascope.models.engine import names
+from durascope.models.faults import Crash
 from durascope.models.loading import builtin_names, load, scenario_in
 from durascope.models.scenario import Scenario
 from durascope.models.trace import STATUSES, Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 POINTS = 12
@@ -82,6 +82,12 @@ def test_only_counting_counts_what_keeping_keeps(name: str, engine: str) -> None
     assert [run.status for run in counted.runs] == [run.status for run in kept.runs]
 
 
+def crashed(scenario: Scenario, event: int, component: str, down_for: str = "2s") -> Scenario:
+    """The scenario with one more crash: of who acts, if it is the app."""
+    crash = Crash.model_validate({"crash": component, "when": {"event": event}, "down_for": down_for})
+    return scenario.model_copy(update={"faults": (*scenario.faults, crash)})
+
+
 def conserved(trace: Trace) -> None:
     """What holds whatever was killed."""
     assert set(trace.status.values()) <= set(STATUSES)
@@ -115,7 +121,8 @@ def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: 
     length = simulate(undisturbed, engine).event_count
     for number in range(len(name) % 7, length, max(1, length // POINTS)):
         for component in ("app", "engine"):
-            trace = simulate(undisturbed, engine, crash_points=[CrashPoint(number, component)])
+            trace = simulate(crashed(undisturbed, number, component), engine)
+            assert any(trace.of_kind(Kind.CRASHED)), f"{component} has not died after event {number}"
             conserved(trace)
 
 
@@ -130,4 +137,4 @@ def test_who_is_back_at_once_hears_nothing_that_was_meant_for_his_former_life(en
     asked = scenario_in(load(CASES / engine / f"{case}.yaml"))
     for number in range(simulate(asked, engine).event_count):
         for component in ("app", "engine"):
-            conserved(simulate(asked, engine, crash_points=[CrashPoint(number, component, down_for=0)]))
+            conserved(simulate(crashed(asked, number, component, down_for="0s"), engine))

@@ -25,4 +25,9 @@ ENGINE = EngineSpec(
     judge=Part("durascope.live.inngest.judging:judge"),
     live=Part("durascope.live.inngest.engine:InngestLive"),
     programs={"inngest": "npm install inngest-cli (its installer needs the open internet)"},
+    modelled={
+        "server": "of August 2026, commit 253303cd, after 1.9.1",
+        "Python SDK": "inngest 0.5.19",
+        "TypeScript SDK": "inngest 4.24.0",
+    },
 )

@@ -31,4 +31,5 @@ ENGINE = EngineSpec(
     judge=Part("durascope.live.temporal.judging:judge"),
     live=Part("durascope.live.temporal.engine:TemporalLive"),
     programs={"temporal": "pip install 'durascope[live]'"},
+    modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
 )

@@ -13,6 +13,7 @@ from typing import Final
 from durascope.models.engine import engines
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.visible import visible, visible_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,15 @@ def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
     if not chosen.fits(trace.engine):
         raise ValueError(f"the format {name} is for {' and '.join(chosen.engines)}, not for {trace.engine}")
     written: bytes = import_module(chosen.module).write(trace, scenario)
-    return written
+    return _safe(chosen, written)
+
+
+def _safe(chosen: ExportFormat, data: bytes) -> bytes:
+    """A text without characters that act on who reads it; JSON keeps them, as its own escapes."""
+    if chosen.binary:
+        return data
+    text = data.decode("utf-8")
+    return (visible_json(text) if "json" in chosen.suffix else visible(text)).encode("utf-8")
 
 
 def export_files(trace: Trace, scenario: Scenario, name: str) -> dict[str, bytes]:

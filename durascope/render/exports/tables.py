@@ -8,6 +8,7 @@ import json
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Event, Trace
+from durascope.models.visible import cell
 from durascope.render.exports.jsonl import as_dict
 
 
@@ -31,4 +32,6 @@ def _values(number: int, event: Event) -> list[object]:
 def _cell(value: object) -> object:
     if value is None:
         return ""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return cell(json.dumps(value, ensure_ascii=False))
+    return cell(value) if isinstance(value, str) else value

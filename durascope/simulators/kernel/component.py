@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from heapq import heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from simpy.events import NORMAL
 
@@ -28,6 +28,9 @@ Process = Generator[int, None, None]
 
 class Component:
     """Base of everything that can be killed."""
+
+    transactional: ClassVar[bool] = False
+    """Its code writes transactions: it dies at a step's moment, where it says so (`World.cut`), or after its code."""
 
     __slots__ = (
         "alive", "connections", "hung", "incarnation", "name", "world",

@@ -1,7 +1,7 @@
 """Faults: what breaks, and exactly when.
 
 `Moments` is told of every moment that passes and fires what waits for it, on the spot. `FaultInjector` turns a
-scenario's faults into such waiters, or into callbacks at a time.
+scenario's faults into such waiters, into ones for events by their numbers (`Points`), or into callbacks at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFa
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.points import Points
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Killed, World
 
@@ -61,7 +62,7 @@ class Moments:
         """Has `action(run)` done when the trigger's moment has passed (and its `after` is over)."""
         waiter = _Waiter(trigger.attempt, numbers, every, trigger.after, action)
         if trigger.event is not None:
-            self._marks.setdefault(trigger.event, []).append(waiter)
+            self._marks.setdefault(str(trigger.event), []).append(waiter)
         else:
             self._steps.setdefault((trigger.step or "", trigger.moment or ""), []).append(waiter)
 
@@ -100,18 +101,6 @@ class Moments:
             raise Killed
 
 
-@dataclass(frozen=True, slots=True)
-class CrashPoint:
-    """A crash right after an event of the trace, whichever it is: what exploring a scenario tries one by one."""
-
-    event: int
-    """The event's number."""
-    component: str
-    """`app`, `engine` or a worker's name."""
-    replica: int = 1
-    down_for: int = 2_000_000
-
-
 class FaultInjector:
     """Arms a scenario's faults against an engine."""
 
@@ -130,18 +119,26 @@ class FaultInjector:
                 self._next_random(fault, number, 1)
                 continue
             action = self._action(number, fault)
-            if fault.when is not None:
-                self.moments.wait(fault.when, action)
-            else:
+            if fault.when is None:
                 self.world.ahead(fault.at or 0, action, None)
+            elif isinstance(fault.when.event, int):
+                self._wait_for(fault.when.event, fault.when.after, fault, action)
+            else:
+                self.moments.wait(fault.when, action)
 
-    def arm_point(self, point: CrashPoint) -> None:
-        """Arms a crash that is in no scenario."""
+    def _wait_for(self, event: int, after: int, fault: Crash | Hang | Outage | Cut | Deploy, action: Action) -> None:
+        """Has the action done after the event of that number; what it kills dies inside of its code."""
+        points = self.world.points
+        if points is None:
+            points = self.world.points = Points(self.world)
 
-        def act() -> None:
-            self._crash(self._replica(point.component, point.replica, None, None), point.down_for)
+        def victims() -> Sequence[Component]:
+            return self._replica(fault.crash, fault.replica, None, None) if isinstance(fault, Crash) else ()
 
-        self.world.after_event(point.event, act)
+        if after:
+            points.wait(event, tuple, lambda: self.world.ahead(after, action, None))
+        else:
+            points.wait(event, victims, lambda: action(None))
 
     def _action(self, number: int, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
         step = None if fault.when is None else fault.when.step
@@ -167,15 +164,28 @@ class FaultInjector:
         return act
 
     def _replica(self, name: str, number: int | None, run: RunInfo | None, step: str | None) -> Sequence[Component]:
-        """The components that die together: the replica that is named, or does the step, or the first."""
+        """The components that die together: the replica that is named, else the one that acts, else the first.
+
+        Who acts does the step; where the fault follows an event, it is in that one's lane, or was the last of them.
+        """
         replicas = self.engine.replicas(name)
         if number is None:
-            doer = self.moments.doer(run, step)
+            doer = self.moments.doer(run, step) if step is not None else self._last_to_act(replicas)
             for replica in replicas:
                 if doer in replica:
                     return replica
             number = 1
         return replicas[min(number, len(replicas)) - 1]
+
+    def _last_to_act(self, replicas: Sequence[Sequence[Component]]) -> Component | None:
+        """Of the run that the last event is about, if it is about one."""
+        events = self.world.recorder.events
+        of_these = {component.name: component for replica in replicas for component in replica}
+        run = events[-1].run if events else None
+        for event in reversed(events):
+            if event.lane in of_these and (run is None or event.run == run):
+                return of_these[event.lane]
+        return None
 
     def _crash(self, replica: Sequence[Component], down_for: int, *, graceful: bool = False) -> None:
         for component in replica:

@@ -24,6 +24,9 @@ HOPELESS_ATTEMPT: Final = 1_000
 WINDOW: Final = 30_000
 """Callbacks after which the world looks whether anything durable has changed, or is still to come."""
 
+HOPELESS_WINDOW: Final = 3_000
+"""The same once a run is hopeless."""
+
 MOST_CALLBACKS_IN_VAIN: Final = 1_500_000
 """Callbacks without durable progress after which nothing is waited for, not even a timer that is set."""
 
@@ -61,9 +64,7 @@ def stopped(reason: StopReason, at: int, limits: Limits) -> Stopped:
         StopReason.RUNS: f"more than {limits.runs:,} runs have begun",
         StopReason.DEPTH: f"runs have begun runs {DEEPEST} levels deep",
         StopReason.RETRIES: "every open run only repeats an attempt that fails",
-        StopReason.NO_PROGRESS: (
-            f"{2 * WINDOW:,} callbacks in a row have changed nothing durable, and nothing else is still to come"
-        ),
+        StopReason.NO_PROGRESS: "what still happens changes nothing durable, and nothing else is still to come",
         StopReason.IN_VAIN: (
             f"{MOST_CALLBACKS_IN_VAIN:,} callbacks in a row have changed nothing durable, although a timer is set"
         ),

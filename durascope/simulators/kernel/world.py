@@ -13,6 +13,7 @@ from durascope.models.trace import Kind, Stopped, StopReason
 from durascope.simulators.kernel.limits import (
     DEEPEST,
     HOPELESS_ATTEMPT,
+    HOPELESS_WINDOW,
     HORIZON_US,
     MOST_CALLBACKS_IN_VAIN,
     WINDOW,
@@ -26,6 +27,7 @@ from durascope.simulators.kernel.runs import RunInfo
 if TYPE_CHECKING:
     from durascope.simulators.kernel.component import Component
     from durascope.simulators.kernel.faults import Moments
+    from durascope.simulators.kernel.points import Points
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 _STEP_STARTED: Final = Kind.STEP_STARTED
@@ -106,8 +108,8 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_attempts", "_hopeless", "_points", "_runs", "_void", "components", "deliver", "emit", "env",
-        "full", "idle", "limits", "luck", "moments", "now", "number", "outside", "plain", "progressed", "queue",
+        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "full", "idle",
+        "limits", "luck", "moments", "now", "number", "outside", "plain", "points", "progressed", "queue",
         "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
@@ -139,9 +141,10 @@ class World:
         """Which limit has stopped it; None: it has ended by itself."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
+        self.points: Points | None = None
+        """What waits for events of the trace by their numbers (only where all are kept); None: nothing."""
         self.struck = 0
         """How many times a moment has set something off at once: a fault, or a message from outside."""
-        self._points: dict[int, Callable[[], Any]] = {}
         self.idle = 0
         """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
         self._void = 0
@@ -200,14 +203,15 @@ class World:
         self.idle -= self._void
         self._void = 0
 
-    def after_event(self, number: int, fn: Callable[[], Any]) -> None:
-        """Calls `fn()` when the trace's event of that number has happened: after the code that it belongs to, before
-        anything else. What a piece of code does in one instant is one transaction, which a crash cannot cut in two.
-        """
-        self._points[number] = fn
-
-    def _interrupt(self, fn: Callable[[], Any]) -> None:
+    def interrupt(self, fn: Callable[[], Any]) -> None:
+        """Calls `fn()` when the code that is running has ended, before anything else."""
         heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
+
+    def cut(self) -> None:
+        """Here one transaction of a `transactional` component has ended and nothing else has begun: a crash after an
+        event of that transaction strikes now. Raises `Killed`."""
+        if self.points is not None:
+            self.points.strike()
 
     def run(self) -> None:
         """Lets everything happen, until nothing is left that matters."""
@@ -216,10 +220,11 @@ class World:
         callbacks = in_vain = futile = 0
         while True:
             self.progressed, newest = False, self.number()
-            if self._run_on(WINDOW):
+            window = HOPELESS_WINDOW if self._hopeless else WINDOW
+            if self._run_on(window):
                 break
-            callbacks += WINDOW
-            in_vain = 0 if self.progressed else in_vain + WINDOW
+            callbacks += window
+            in_vain = 0 if self.progressed else in_vain + window
             still_to_come = self.progressed or self._ahead or self._set_before(newest)
             futile = 0 if still_to_come else futile + 1
             if futile == 2:  # what was set within the first one would show in the second
@@ -307,6 +312,10 @@ class World:
 
     def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Runs code of a living component that nobody else's code has called."""
+        if self.points is not None and self.points.due:
+            self.points.strike()
+            if not owner.alive:
+                return
         if owner.hung is not None:
             owner.hung.append((fn, args))
             return
@@ -333,9 +342,12 @@ class World:
         attempt: int | None = None,
         detail: object = None,
     ) -> None:
-        number = self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
-        if self._points and number in self._points:
-            self._interrupt(self._points.pop(number))
+        points = self.points
+        if points is not None and points.due:
+            points.next_comes()
+        self.recorder.emit(self.now, lane, kind, run, step, attempt, detail)
+        if points is not None:
+            points.passed(kind)
 
     def _count(
         self,
@@ -365,6 +377,8 @@ class World:
             self.progressed = True
         if self.moments is not None:
             self.moments.passed(kind.value, run, step, attempt, self.running)
+        if self.points is not None:
+            self.points.strike()
 
     def _attempted(self, kind: Kind, run: RunInfo, step: str, attempt: int) -> None:
         """One more attempt is progress, until there are so many that more do not matter."""
@@ -390,10 +404,14 @@ class World:
             self.stop(StopReason.RUNS)
         elif len(run.luck) > DEEPEST and run.luck.count("/") > DEEPEST:
             self.stop(StopReason.DEPTH)
+        if self.points is not None:
+            self.points.passed(Kind.RUN_STARTED)
 
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
         self.progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
+        if self.points is not None:
+            self.points.passed(Kind.RUN_ENDED)
 
     def give_up(self, run: RunInfo) -> None:
         """Stops the simulation once every run that is still open only repeats itself."""

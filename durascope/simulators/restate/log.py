@@ -50,18 +50,19 @@ class PartitionLog:
             commit.values[0] if fixed else leader.world.luck.sample(commit, "commit", self._number, self.records, now)
         )
         committed_at = self._committed_at = max(now + delay, self._committed_at)
-        leader.after(committed_at - now, self._commit_batch, self._batch)
+        leader.after(committed_at - now, self._commit_batch, leader, self._batch)
         return committed_at
 
-    def _commit_batch(self, batch: list[Record]) -> None:
+    def _commit_batch(self, leader: PartitionProcessor, batch: list[Record]) -> None:
         self._batch_at = (-1, 0)
         self.records += len(batch)
         self.committed += batch
-        self.apply()
+        self.apply(leader)
 
-    def apply(self) -> None:
+    def apply(self, leader: PartitionProcessor) -> None:
         """Applies what is committed, in order; each record is one transaction of the store."""
         committed = self.committed
         while committed:
             apply, args = committed.popleft()
             apply(*args)
+            leader.world.cut()

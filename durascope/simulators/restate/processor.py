@@ -26,6 +26,8 @@ LANE: Final = "partition-processor"
 class PartitionProcessor(Component):
     """The leader of some partitions, on one node."""
 
+    transactional = True
+
     def __init__(self, world: World, name: str, delays: Delays, *, records: bool) -> None:
         self.delay = delays
         self.records = records
@@ -50,7 +52,7 @@ class PartitionProcessor(Component):
             self._ship(partition, number)
         for number in tuple(partition.timers):
             self._arm(partition, number)
-        partition.log.apply()
+        partition.log.apply(self)
         self.after(self.delay("recover"), self._invoke_again, partition)
 
     def _invoke_again(self, partition: Partition) -> None:

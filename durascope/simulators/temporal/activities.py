@@ -293,7 +293,8 @@ class Activities:
         self.set_timer(state)
         self.server.commit(state)
         for activity in retried:
-            self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1)
+            noticed = None if activity.last_failure is None else activity.last_failure.timeout_type
+            self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1, noticed)
         for activity in closed:
             self.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
 

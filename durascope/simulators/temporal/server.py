@@ -100,6 +100,8 @@ class Link:
 class Server(Component):
     """The server's process."""
 
+    transactional = True
+
     __slots__ = (
         "_api", "_buffered", "_due", "_limits", "activities", "channels", "closing", "commands", "delays",
         "executions", "externals", "keep", "links", "matching", "network", "options", "outbox", "queue_of",
@@ -229,6 +231,8 @@ class Server(Component):
         else:
             world.recorder.count += events - history.committed
             history.committed = events
+        if not self.closing:
+            world.cut()
         if self.outbox:
             outbox, self.outbox = self.outbox, []
             for link, call, answer in outbox:

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from durascope.models.faults import Crash
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 ANY_SIZE = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
@@ -161,8 +161,10 @@ def test_any_scenario_runs_and_its_books_are_straight(scenario: Scenario, seed: 
 def test_any_event_may_be_the_last_before_a_crash(scenario: Scenario, what: str, where: float) -> None:
     events = simulate(scenario, "restate").events
     if events:
-        point = CrashPoint(int(where * len(events)), what, down_for=500_000)
-        check(scenario, simulate(scenario, "restate", crash_points=[point]))
+        at = {"event": int(where * len(events))}
+        crash = Crash.model_validate({"crash": what, "when": at, "down_for": "500ms"})
+        crashed = scenario.model_copy(update={"faults": (*scenario.faults, crash)})
+        check(scenario, simulate(crashed, "restate"))
 
 
 def check(scenario: Scenario, trace: Trace) -> None:

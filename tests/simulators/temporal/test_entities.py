@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from durascope.experiments.expectations import verdicts
+from durascope.models.faults import Crash
 from durascope.models.loading import load_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 ENTITY = """
@@ -50,7 +50,8 @@ def test_requests_do_not_overlap_whatever_dies_and_when(entity: Scenario, compon
     assert one_at_a_time(entity, trace)
     assert trace.effects == {"act": 2}
     for number in range(0, len(trace.events), 7):
-        struck = simulate(entity, "temporal", seed=0, crash_points=[CrashPoint(number, component, down_for=1_000)])
+        crash = Crash.model_validate({"crash": component, "when": {"event": number}, "down_for": "1ms"})
+        struck = simulate(entity.model_copy(update={"faults": (crash,)}), "temporal", seed=0)
         assert one_at_a_time(entity, struck), f"{component} dies after event {number}"
         assert set(struck.status.values()) == {"completed"}
 

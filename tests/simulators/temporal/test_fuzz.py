@@ -12,9 +12,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from durascope.models.faults import Crash
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 NAMES = ("a", "b", "c", "d")
@@ -240,8 +240,10 @@ def test_any_scenario_runs_and_its_histories_are_histories(scenario: Scenario, s
 def test_any_event_may_be_the_last_before_a_crash(scenario: Scenario, what: str, where: float) -> None:
     events = simulate(scenario, "temporal").events
     if events:
-        point = CrashPoint(int(where * len(events)), what, down_for=500_000)
-        check(simulate(scenario, "temporal", crash_points=[point]))
+        at = {"event": int(where * len(events))}
+        crash = Crash.model_validate({"crash": what, "when": at, "down_for": "500ms"})
+        crashed = scenario.model_copy(update={"faults": (*scenario.faults, crash)})
+        check(simulate(crashed, "temporal"))
 
 
 def check(trace: Trace) -> None:

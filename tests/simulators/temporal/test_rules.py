@@ -137,6 +137,23 @@ workflows:
     assert "TimerFired 1" not in lines
 
 
+UPDATED = """
+workflows:
+  wf: {{steps: [{{run: a}}, {{bug: oops}}], updates: {{set: {{steps: []}}}}}}
+workload: {{runs: 1, events: [{{update: set, to: 1, at: {at}}}]}}
+faults: [{{deploy: wf, at: 25s, change: {{drop: oops}}}}]
+"""
+
+
+@pytest.mark.parametrize(("at", "answer"), [("5s", "completed"), ("15s", "refused")], ids=["second", "third"])
+def test_from_the_third_attempt_of_a_failing_task_on_updates_are_refused(
+    simulated: Simulated, at: str, answer: str
+) -> None:
+    """The first fails at once, the second after 10 s (W8); an update that was taken before is handled at last."""
+    answers = simulated(UPDATED.format(at=at)).facts["answers"]
+    assert answers == {"set": answer}
+
+
 # ---- matching ------------------------------------------------------------------------------------------------
 
 BACKLOG = """

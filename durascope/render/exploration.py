@@ -1,0 +1,128 @@
+"""An exploration as a page: guarantees per step and engine, the crash map, findings and cures.
+
+It is made of the data that `durascope explore --json` prints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from durascope.models.phrases import spell
+from durascope.models.workload import MOMENTS
+from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Table
+
+Data = Mapping[str, Any]
+
+_MS: Final = 1_000
+SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": "✖"}
+_SEVERITY: Final = tuple(SYMBOLS)
+
+
+def page(data: Data, title_of: Callable[[str], str]) -> Document:
+    """The whole page; `title_of` names an engine."""
+    engines = list(data["engines"])
+    names = [title_of(engine) for engine in engines]
+    blocks: list[Block] = [
+        Paragraph(_counted(data, title_of)),
+        Heading("How often each effect can happen per run, and the longest recovery"),
+        _guarantees(data, engines, names),
+        *_vacuous(data, title_of),
+        *_maps(data, title_of),
+        Heading("Promises"),
+        _promises(data, engines, names),
+        *_findings(data, title_of),
+    ]
+    return Document(f"{data['title']}: every {', '.join(data['what'])} at every moment", blocks)
+
+
+def _counted(data: Data, title_of: Callable[[str], str]) -> str:
+    points = ", ".join(f"{title_of(name)} {each['points']:,}" for name, each in data["engines"].items())
+    return f"Points tried, each once, the scenario's own faults left out: {points}. Seed {data['seed']}."
+
+
+def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
+    steps = list(dict.fromkeys(step for each in data["engines"].values() for step in each["steps"]))
+    rows = [[step, *(_guarantee(data["engines"][engine]["steps"].get(step)) for engine in engines)] for step in steps]
+    rows.append(["a run, longest delay", *(_delay(data["engines"][engine]) for engine in engines)])
+    return Table(["", *names], rows)
+
+
+def _guarantee(found: Data | None) -> str:
+    if found is None:
+        return "–"
+    low, high = found["effects"]
+    often = f"{low}" if low == high else f"{low}–{high}"
+    late = found["worst_recovery_ms"]
+    return often if late is None else f"{often} · {spell(late * _MS)}"
+
+
+def _delay(each: Data) -> str:
+    late = each["runs"]["worst_delay_ms"]
+    return f"{each['runs']['stuck']:,} × does not end" if late is None else spell(late * _MS)
+
+
+def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    for name, each in data["engines"].items():
+        if not any(p["held"] for p in each["properties"].values() if p["kind"] == "sometimes"):
+            yield Paragraph(f"{title_of(name)}: no disturbance changed anything. This exploration says nothing.")
+
+
+def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    """A row a step, a column a moment; in each cell the worst for each target."""
+    targets = list(dict.fromkeys(each["target"] for e in data["engines"].values() for each in e["map"]))
+    yield Heading("What a disturbance at each moment leads to")
+    yield Paragraph(
+        f"In each cell: {', '.join(targets)}. · nothing  ⧗ over 1 s late  ◆ an effect happens again  ✖ a run never ends"
+    )
+    for name, engine in data["engines"].items():
+        worst: dict[tuple[str, str, str], int] = {}
+        for each in engine["map"]:
+            key = (each["step"], each["moment"], each["target"])
+            worst[key] = max(worst.get(key, 0), _SEVERITY.index(each["leads_to"]))
+        steps = list(dict.fromkeys(step for step, _, _ in worst))
+        moments = [moment for moment in MOMENTS if any(m == moment for _, m, _ in worst)]
+        rows = [
+            [step, *(" ".join(_symbol(worst.get((step, moment, target))) for target in targets) for moment in moments)]
+            for step in steps
+        ]
+        yield Table([title_of(name), *moments], rows)
+
+
+def _symbol(severity: int | None) -> str:
+    return " " if severity is None else SYMBOLS[_SEVERITY[severity]]
+
+
+def _promises(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
+    first = next(iter(data["engines"].values()))
+    rows: list[list[str]] = []
+    for name, prop in first["properties"].items():
+        cells: list[str] = []
+        for engine in engines:
+            each = data["engines"][engine]["properties"][name]
+            if prop["kind"] == "always":
+                cells.append("held" if each["held"] else f"broken after {each['broken_after']:,}")
+            else:
+                cells.append(f"seen after {each['seen_after']:,}" if each["held"] else "never seen")
+        rows.append([f"{prop['kind']}: {prop['sentence']}", *cells])
+    return Table(["", *names], rows, words=True)
+
+
+def _findings(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    for name, each in data["engines"].items():
+        if not each["findings"]:
+            continue
+        yield Heading(f"{title_of(name)}: findings")
+        for number, finding in enumerate(each["findings"], start=1):
+            times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 else ""
+            yield Paragraph(f"{number}. {finding['sentence']}{times}: {finding['cause']}.")
+            yield Command(finding["reproduce"])
+            lines = [_cure(cure) for cure in finding["cures"]]
+            if lines:
+                yield Bullets(lines)
+
+
+def _cure(cure: Data) -> str:
+    verdict = "helps" if cure["helped"] else "does not help"
+    settings = " ".join(f"--set {setting}" for setting in cure["settings"])
+    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}); {settings}"

@@ -1,0 +1,80 @@
+"""What happened, in one sentence: the title of a picture is its finding, made from the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from durascope.models.effects import EffectMark, Recovery
+from durascope.models.phrases import spell
+from durascope.models.scenario import Scenario
+from durascope.models.trace import RunSummary, Trace
+
+
+def finding(
+    scenario: Scenario,
+    traces: Mapping[str, Trace],
+    marks: Mapping[str, Sequence[EffectMark]],
+    recoveries: Mapping[str, Recovery | None],
+) -> str:
+    """By engine's name: what happened twice and where, who never ended, who was back after how long."""
+    said = [*_twice(marks), *_open(traces), *_back(recoveries)]
+    if not said:
+        return f"{scenario.title or scenario.scenario}: nothing is repeated and nothing waits"
+    text = "; ".join(said)
+    names = {str(mark.step) for theirs in marks.values() for mark in theirs} | {run.name for run in _runs(traces)}
+    return text if any(text.startswith(name) for name in names) else text[0].upper() + text[1:]
+
+
+def _runs(traces: Mapping[str, Trace]) -> Iterator[RunSummary]:
+    return (run for trace in traces.values() for run in trace.runs)
+
+
+def _twice(marks: Mapping[str, Sequence[EffectMark]]) -> list[str]:
+    steps = {
+        name: tuple(dict.fromkeys(str(mark.step) for mark in theirs if mark.duplicate))
+        for name, theirs in marks.items()
+    }
+    guilty = [name for name, twice in steps.items() if twice]
+    if not guilty:
+        return [f"no effect happens twice{_everywhere(marks)}"] if any(marks.values()) else []
+    first = steps[guilty[0]]
+    if all(steps[name] == first for name in guilty):
+        what = first[0] if len(first) == 1 else f"{first[0]} and {len(first) - 1} more"
+        verb = "happens" if len(first) == 1 else "happen"
+        return [f"{what} {verb} twice{_on(guilty, marks)}"]
+    parts = [f"{len(steps[name])} effect{'s' * (len(steps[name]) > 1)} on {name}" for name in guilty]
+    return [f"done twice: {', '.join(parts)}"]
+
+
+def _everywhere(all_of: Mapping[str, object]) -> str:
+    return "" if len(all_of) == 1 else " on any engine"
+
+
+def _on(names: Sequence[str], all_of: Mapping[str, object]) -> str:
+    if len(all_of) == 1:
+        return ""
+    if len(names) == len(all_of):
+        return f" on all {'three' if len(names) == 3 else len(names)} engines"
+    return f" on {' and '.join(names)}"
+
+
+def _open(traces: Mapping[str, Trace]) -> list[str]:
+    said: list[str] = []
+    for name, trace in traces.items():
+        never = [run.name for run in trace.started if run.ended_at is None]
+        if never:
+            what = "the run" if len(trace.started) == 1 else never[0] if len(never) == 1 else f"{len(never)} runs"
+            said.append(f"{what} never end{'s' * (len(never) == 1)}{'' if len(traces) == 1 else f' on {name}'}")
+    return said
+
+
+def _back(recoveries: Mapping[str, Recovery | None]) -> list[str]:
+    known = {name: each for name, each in recoveries.items() if each is not None}
+    ends = sorted((each.lasts, name) for name, each in known.items() if each.lasts is not None)
+    if not ends:
+        return []
+    if len(recoveries) == 1:
+        return [f"work goes on {spell(ends[0][0])} after the fault"]
+    first, *others = ends
+    rest = "".join(f", {name} after {spell(lasts)}" for lasts, name in others)
+    return [f"{first[1]} is back at work after {spell(first[0])}{rest}"]

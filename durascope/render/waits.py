@@ -1,0 +1,100 @@
+"""Why work stood still after a fault: its waits, each with its reason, and the sentence that tells them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from durascope.models.effects import Recovery
+from durascope.models.phrases import spell
+from durascope.models.trace import Event, Kind, Trace
+
+WaitKind = Literal["down", "unnoticed", "backoff", "queue"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A stretch in which the interrupted work waited for one thing; times are microseconds."""
+
+    start: int
+    end: int
+    kind: WaitKind
+    """down: who works on it is away · unnoticed: nobody knows yet, a timeout will tell · backoff: a retry waits for
+    its time · queue: a task waits to be taken."""
+    reason: str
+    """`10 s start-to-close`, `backoff 1 s`"""
+
+
+def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
+    """What the interrupted run waited for, in order; together they last from the fault until work went on."""
+    first, last = recovery.events
+    end = len(trace.events) if last is None else last
+    found: list[Wait] = []
+    since, pending = recovery.at, None
+    for event in trace.events[first + 1 : end]:
+        if event.run != recovery.run:
+            continue
+        if event.kind is Kind.STEP_RETRIED and isinstance(event.detail, str):
+            limit = event.at - _begun(trace, event)
+            found.append(Wait(since, event.at, "unnoticed", f"{spell(limit)} {event.detail}"))
+            since, pending = event.at, "backoff"
+        elif event.kind is Kind.STEP_SCHEDULED and pending is not None:
+            found.append(Wait(since, event.at, "backoff", f"backoff {spell(event.at - since)}"))
+            since, pending = event.at, None
+        elif event.kind is Kind.TIMER_SET and isinstance(event.detail, int) and _of_the_run(event, recovery):
+            until = event.detail if recovery.until is None else min(event.detail, recovery.until)
+            if until > since:
+                found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
+                since = until
+    if not found:
+        back = _back(trace, recovery)
+        if back is not None:
+            found.append(Wait(since, back, "down", f"{recovery.lane} down {spell(back - since)}"))
+            since = back
+    if recovery.until is not None and recovery.until - since > (recovery.until - recovery.at) // 50:
+        found.append(Wait(since, recovery.until, "queue", "waits to be taken"))
+    return found
+
+
+def _back(trace: Trace, recovery: Recovery) -> int | None:
+    """When what had failed was there again, if that was before work went on."""
+    over = (Kind.RESTARTED, Kind.RESUMED, Kind.OUTAGE_ENDED, Kind.HEALED)
+    until = trace.ended_at if recovery.until is None else recovery.until
+    times = (event.at for _, event in trace.of_kind(*over) if event.lane == recovery.lane)
+    return next((at for at in times if recovery.at < at <= until), None)
+
+
+def _of_the_run(event: Event, recovery: Recovery) -> bool:
+    """A timer with which the engine puts the run, or the interrupted step, off."""
+    return event.step is None or event.step == "back-off" or event.step in recovery.steps
+
+
+def _begun(trace: Trace, retried: Event) -> int:
+    """When the attempt that is given up had begun."""
+    starts = (
+        event.at
+        for event in reversed(trace.events)
+        if event.kind is Kind.STEP_STARTED
+        and (event.run, event.step, event.attempt) == (retried.run, retried.step, retried.attempt)
+    )
+    return next(starts, retried.at)
+
+
+def why(trace: Trace, recovery: Recovery, title: str) -> str:
+    """One clause: who noticed the fault, and what was waited for; `title` is the engine's name."""
+    found = waits(trace, recovery)
+    unnoticed = next((wait for wait in found if wait.kind == "unnoticed"), None)
+    backoffs = [wait for wait in found if wait.kind == "backoff"]
+    down = {"crash": "died", "hang": "hangs", "outage": "is down"}.get(recovery.fault, "cannot be reached")
+    if unnoticed is not None:
+        later = f", then {backoffs[-1].reason}" if backoffs else ""
+        return f"nobody tells {title} that {recovery.lane} {down}: the {unnoticed.reason} timeout does{later}"
+    if not backoffs:
+        away = next((wait for wait in found if wait.kind == "down"), None)
+        if away is None:
+            return f"{title} notices at once"
+        later = "" if recovery.until is None else f", work goes on {spell(recovery.until - away.end)} after it is back"
+        return f"on {title}, {recovery.lane} is down for {spell(away.end - away.start)}{later}"
+    times = [spell(wait.end - wait.start) for wait in backoffs]
+    listed = times[0] if len(times) == 1 else " · ".join(times) if len(times) <= 4 else f"{len(times)} backoffs"
+    return f"{title} notices at once and tries again after {listed}"

@@ -1,0 +1,1 @@
+"""Machines that hunt for broken promises: `python -m tests.fuzz --minutes N`."""

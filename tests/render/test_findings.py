@@ -1,0 +1,107 @@
+"""A picture's title is its finding, and what waits says for what; both are made from the trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+
+from durascope.models.effects import recoveries
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
+from durascope.render import comparison, timeline
+from durascope.render.bars import AGAIN
+from durascope.render.canvas import Close, Open, Path
+from durascope.render.theme import SMALL
+from durascope.render.waits import waits, why
+from durascope.simulators.simulate import simulate
+
+ENGINES = ("temporal", "inngest", "restate")
+
+
+def traced(name: str, engine: str) -> tuple[Scenario, Trace]:
+    scenario = load_scenario(name)
+    return scenario, simulate(scenario, engine)
+
+
+def words(picture: timeline.Picture) -> str:
+    return " ".join(text.text for text in picture.canvas.texts)
+
+
+def test_the_title_says_what_happened_twice_and_who_was_back_when() -> None:
+    scenario = load_scenario("order-fulfillment")
+    title = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
+    assert "charge-payment happens twice on all three engines" in title
+    assert "Restate is back at work after 3.88 s, Temporal after 10.7 s, Inngest after 33 s" in title
+
+
+def test_the_remedy_changes_the_title() -> None:
+    scenario = load_scenario("payment")
+    assert "No effect happens twice on any engine" in words(
+        comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario)
+    )
+
+
+def test_each_engine_says_who_notices_and_after_what() -> None:
+    told: dict[str, str] = {}
+    for engine in ENGINES:
+        _, trace = traced("order-fulfillment", engine)
+        told[engine] = why(trace, recoveries(trace)[0], engine)
+    assert "nobody tells temporal that activity-worker-5 died: the 10 s start-to-close timeout does" in told["temporal"]
+    assert told["inngest"] == "inngest notices at once and tries again after 33 s"
+    assert told["restate"].count("·") == 2, "three reconnects, one after the other"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_the_waits_of_a_recovery_are_all_of_it(name: str, engine: str) -> None:
+    """From the fault on, one after the other, until work went on, but for what is too short to be told."""
+    _, trace = traced(name, engine)
+    for recovery in recoveries(trace):
+        found = waits(trace, recovery)
+        assert all(a.end <= b.start for a, b in pairwise(found))
+        if recovery.until is not None and found and recovery.until - recovery.at > 500_000:
+            covered = sum(wait.end - wait.start for wait in found)
+            assert covered <= recovery.until - recovery.at
+            assert covered >= 0.9 * (recovery.until - recovery.at)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_crash_is_drawn_where_it_happened(engine: str) -> None:
+    scenario, trace = traced("order-fulfillment", engine)
+    picture = timeline.draw(trace, scenario)
+    crosses = {round(x, 1) for x in crosses_in_rows(picture)}
+    assert len(crosses) == 1, "one moment, one place, in every row"
+
+
+def crosses_in_rows(picture: timeline.Picture) -> Iterator[float]:
+    """Where crosses stand, those of the legend left out."""
+    groups: list[str] = []
+    for mark in picture.canvas.marks:
+        if isinstance(mark, Open):
+            groups.append(mark.name)
+        elif isinstance(mark, Close):
+            groups.pop()
+        elif isinstance(mark, Path) and "row" in groups and mark.stroke == AGAIN and mark.line == 2.4:
+            (_, x1, _), (_, x2, _) = mark.steps
+            yield (float(x1) + float(x2)) / 2
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_pictures_along_time_are_read_at_880_pixels(name: str) -> None:
+    scenario = load_scenario(name)
+    traces = [simulate(scenario, engine) for engine in ENGINES]
+    drawn = [comparison.draw(traces, scenario), *(timeline.draw(trace, scenario) for trace in traces)]
+    for picture in drawn:
+        assert picture.width <= 880
+        assert min(text.size for text in picture.canvas.texts) >= SMALL == 12
+
+
+def test_waiting_is_drawn_in_proportion_unless_it_takes_more_than_three_quarters() -> None:
+    scenario, trace = traced("order-fulfillment", "temporal")
+    assert "…" not in words(timeline.draw(trace, scenario)), "10 of 12 s"
+    steps = [{"run": "a", "takes": "1s"}, {"sleep": "30d"}, {"run": "b", "takes": "1s"}]
+    sleeper = Scenario.model_validate({"scenario": "sleeper", "workflows": {"w": {"steps": steps}}})
+    assert "… 30 d …" in words(timeline.draw(simulate(sleeper, "temporal"), sleeper))

@@ -1,0 +1,183 @@
+"""Every scenario that once broke a promise: it ends, what ended it is said, and its end is right."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from durascope.models.problems import ScenarioProblems
+from durascope.models.reading import parse_scenario
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Kind, StopReason, Trace
+from durascope.render.architecture import draw
+from durascope.simulators.simulate import simulate
+
+FOLDER = Path(__file__).parent / "robustness"
+ENGINES = ("temporal", "inngest", "restate")
+
+NOT_HELD = {
+    "ent": "Inngest: an engine that dies around an event's acceptance loses it; to be settled by Inngest's model",
+    "inngest-none-durable": "Inngest: events that vanish with a durable store; to be settled by Inngest's model",
+    "inngest-running-durable": "Inngest: runs that stay running after one app crash; to be settled by Inngest's model",
+    "inv-inngest": "Inngest: the queue's counters below zero; to be settled by Inngest's model",
+    "inv-restate-ended-twice": "Restate: updates beside a start are one run in the trace; by Restate's model",
+    "inv-temporal-one-at-a-time": "Temporal: called children of a key overlap; by Temporal's model",
+    "lost": "Inngest: the dev server's store is memory, a reason is to be told; by Inngest's model",
+    "not-completed-inngest": "Inngest: the reason is to be told; by Inngest's model",
+    "overlap": "Temporal: called children of a key overlap; by Temporal's model",
+    "qcrash": "the queue baseline: consumers never poll again after a broker's crash; by the baseline's model",
+    "recorded-step-ran-again": "Inngest: to be settled with the real SDK; by Inngest's model",
+    "rename-changes-durations": "Inngest: renaming steps moves delays (law 5); by Inngest's model",
+    "scale-queue": "the queue baseline: its own timeouts do not scale with the scenario's durations",
+    "steps10k": "Inngest: 10,000 steps need too much memory; by Inngest's model",
+    "upd0": "Restate: three updates are one run; by Restate's model",
+    "zero-inngest": "Inngest: latencies of zero; by Inngest's model",
+    "slow-export-inngest": "Inngest: long record lines; by Inngest's model",
+}
+"""By the beginning of a file's name: what is not held yet, and whose rule decides it."""
+
+
+@cache
+def scenario(name: str) -> Scenario:
+    return parse_scenario((FOLDER / f"{name}.yaml").read_text("utf-8"), name)
+
+
+@cache
+def trace(name: str, engine: str) -> Trace:
+    return simulate(scenario(name), engine)
+
+
+def told(trace: Trace) -> str:
+    return " ".join(trace.notes)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_sleep_of_a_week_with_a_crash_every_minute_completes(engine: str) -> None:
+    assert trace("gaveup", engine).status == {"run 1": "completed"}
+    assert trace("gaveup", engine).stopped is None
+
+
+@pytest.mark.parametrize("name", ["bug2", "bug7", "bug5"])
+def test_a_bug_beside_a_run_that_waits_is_soon_known_to_be_hopeless(name: str) -> None:
+    found = trace(name, "temporal")
+    assert sum(found.effects.values()) < 6_000
+    assert {run.name for run in found.runs if run.ended_at is None} == {each.run for each in found.unended}
+
+
+@pytest.mark.parametrize("name", ["bug3", "bug4"])
+def test_a_bug_alone_is_retried_until_nobody_expects_anything_else(name: str) -> None:
+    stopped = trace(name, "temporal").stopped
+    assert stopped is not None
+    assert stopped.reason is StopReason.RETRIES
+
+
+def test_a_workflow_that_calls_itself_for_ever_is_refused() -> None:
+    with pytest.raises(ScenarioProblems, match="calls itself"):
+        scenario("chain2")
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "queue"])
+def test_runs_that_begin_runs_end_at_a_depth(engine: str) -> None:
+    stopped = trace("chain", engine).stopped
+    assert stopped is not None
+    assert stopped.reason is StopReason.DEPTH
+
+
+def test_a_workflow_that_is_retried_for_ever_is_stopped_and_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durascope.simulators.kernel.limits.MOST_RUNS", 100)  # the same, sooner
+    found = simulate(scenario("retryforever2"), "temporal")
+    assert found.stopped is not None
+    assert found.stopped.reason is StopReason.RUNS
+    assert found.stopped.explanation in told(found)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_comes_after_the_longest_simulated_time_is_said_of_each_run(engine: str) -> None:
+    found = trace("year2", engine)
+    assert found.stopped is not None
+    assert found.stopped.reason is StopReason.HORIZON
+    assert {run.stopped for run in found.runs} == {StopReason.HORIZON}
+    assert "400 days" in told(found)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_trace_keeps_no_more_events_than_it_may_and_says_so(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durascope.simulators.kernel.recorder.MOST_EVENTS", 5_000)
+    found = simulate(parse_scenario((FOLDER / "gaveup.yaml").read_text("utf-8").replace("7d", "3d"), "s"), engine)
+    assert found.status == {"run 1": "completed"}
+    assert len(found.events) == min(found.event_count, 5_000)
+    assert ("the first 5,000 of" in told(found)) == (found.event_count > 5_000)
+
+
+def test_crashes_without_time_between_them_are_refused() -> None:
+    with pytest.raises(ScenarioProblems, match="never end"):
+        scenario("random-every")
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "queue"])
+def test_crashes_that_leave_no_time_to_work_end_with_a_reason_or_with_the_run(engine: str) -> None:
+    text = (FOLDER / "random-every.yaml").read_text("utf-8")
+    found = simulate(parse_scenario(text.replace("every: 0s, down_for: 0s", "every: 2ms, down_for: 2s"), "s"), engine)
+    assert found.stopped is not None or all(run.ended_at is not None for run in found.runs)
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("RecursionError-*.yaml")), ids=lambda file: file.stem[-8:])
+def test_nested_calls_are_no_internal_error(file: Path) -> None:
+    text = file.read_text("utf-8")
+    if file.stem.endswith("c4b57a65"):
+        with pytest.raises(ScenarioProblems, match="calls itself"):
+            parse_scenario(text, file.stem)
+        return
+    assert simulate(parse_scenario(text, file.stem), "restate").runs
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("full-vs-counted-*.yaml")), ids=lambda file: file.stem[-8:])
+def test_a_simulation_ends_at_the_same_time_with_and_without_a_trace(file: Path, seed: int) -> None:
+    asked = parse_scenario(file.read_text("utf-8"), file.stem)
+    kept, counted = (simulate(asked, "restate", seed=seed, full=full) for full in (True, False))
+    assert (kept.ended_at, kept.event_count) == (counted.ended_at, counted.event_count)
+
+
+def test_no_acting_character_reaches_an_output(tmp_path: Path) -> None:
+    file = str(FOLDER / "evil.yaml")
+    out = ("--out", str(tmp_path))
+    told = [_durascope("run", file), _durascope("diagram", file, "-e", "temporal", *out)]
+    told += [_durascope("diagram", file, "-e", "temporal", "--format", each, *out) for each in ("mermaid", "dot", "d2")]
+    told += [_durascope("export", file, "-e", "temporal", "-f", each) for each in ("csv", "jsonl", "markdown")]
+    written = [each.read_bytes() for each in tmp_path.iterdir()]
+    assert len(written) > 12
+    for text in [each.stdout + each.stderr for each in told] + written:
+        shown = text.decode("utf-8")
+        assert not [each for each in shown if each not in "\n\t" and not each.isprintable() and each != "\xa0"]
+    assert all(b"<script" not in each.read_bytes() for each in tmp_path.glob("*.mmd"))
+    assert all(each.returncode in (0, 1) for each in told)
+
+
+@pytest.mark.parametrize("name", ["bs2", "esc"])
+def test_a_backslash_or_an_escape_in_a_name_is_drawn(name: str) -> None:
+    assert draw(scenario(name), "temporal").svg().replace("\n", "").isprintable()
+
+
+def _durascope(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([sys.executable, "-m", "durascope", *arguments], capture_output=True, check=False)
+
+
+def test_nothing_is_left_out_silently() -> None:
+    """Every file is asked for above, is listed as not held, or is of a kind that is bounded by the limits."""
+    source = Path(__file__).read_text("utf-8")
+    bounded = ("HANG-", "slow_3s-", "RecursionError-", "full-vs-counted-")
+    for file in FOLDER.glob("*.yaml"):
+        known = f'"{file.stem}"' in source or file.stem.startswith((*NOT_HELD, *bounded))
+        assert known or file.stem in ("bug6", "ent0", "retryforever", "yearcrash", "evil"), file.stem
+
+
+@pytest.mark.parametrize("engine", [*ENGINES, "queue"])
+def test_a_cut_that_never_ends_does_not_keep_the_simulation_going(engine: str) -> None:
+    found = trace("bug6", engine)
+    assert found.ended_at < 7_200_000_000
+    assert not [event for event in found.events if event.kind is Kind.HEALED]
