@@ -116,6 +116,8 @@ class EngineSpec:
     """The versions whose behaviour the model has: what was recorded, and what rules that differ by version are of."""
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     """What running the real engine needs on the path, and how to get it."""
+    modelled: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The versions whose behaviour the model has: what was recorded, and what rules that differ by version are of."""
 
 
 def names() -> tuple[str, ...]:

@@ -149,8 +149,7 @@ def _names(panels: Sequence[Panel]) -> list[str]:
 
 
 def _name(panel: Panel) -> str:
-    name = title_of(panel.trace.engine)
-    return name[0].upper() + name[1:]
+    return title_of(panel.trace.engine)
 
 
 def _panel(whole: Trace, scenario: Scenario) -> Panel:

@@ -61,16 +61,14 @@ def crashes_break_no_law(tree: Any, draw: random.Random) -> str | None:
         return None
     engine = draw.choice(ENGINES[:3])
     count = simulate(scenario, engine).event_count
-    crash = Crash.model_validate(
-        {
-            "crash": draw.choice(["app", "engine"]),
-            "when": {"event": draw.randrange(max(1, count))},
-            "down_for": draw.choice(["0s", "1ms"]),
-        }
-    )
-    struck = scenario.model_copy(update={"faults": (*scenario.faults, crash)})
-    wrong = _lawful(simulate(struck, engine))
-    return f"{engine}, {crash}: {wrong}" if wrong else None
+    point = {
+        "crash": draw.choice(["app", "engine"]),
+        "when": {"event": draw.randrange(max(1, count))},
+        "down_for": draw.choice(["0s", "1ms"]),
+    }
+    faults = (*scenario.faults, Crash.model_validate(point))
+    wrong = _lawful(simulate(scenario.model_copy(update={"faults": faults}), engine))
+    return f"{engine}, {point}: {wrong}" if wrong else None
 
 
 def counting_is_keeping(tree: Any, draw: random.Random) -> str | None:

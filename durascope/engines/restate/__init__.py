@@ -36,4 +36,9 @@ ENGINE = EngineSpec(
         "TypeScript SDK": "@restatedev/restate-sdk 1.17.2",
     },
     programs={"restate-server": "npm install @restatedev/restate-server"},
+    modelled={
+        "server": "1.7.12",
+        "Python SDK": "restate-sdk 1.3.0",
+        "TypeScript SDK": "@restatedev/restate-sdk 1.17.2",
+    },
 )

@@ -32,4 +32,5 @@ ENGINE = EngineSpec(
     live=Part("durascope.live.temporal.engine:TemporalLive"),
     modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
     programs={"temporal": "pip install 'durascope[live]'"},
+    modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
 )
