@@ -49,6 +49,14 @@ $(VENV)/.live: pyproject.toml constraints.txt $(VENV)/.dev
 	$(NPM) install --prefix .engines --no-save --no-audit --no-fund --loglevel=error $(RESTATE_SERVER)
 	@touch $@
 
+TYPESCRIPT := durascope/live/temporal/typescript
+.engines/.typescript: Makefile $(wildcard $(TYPESCRIPT)/*.json $(TYPESCRIPT)/src/*.ts) $(VENV)/.dev
+	@mkdir -p .engines/typescript
+	cp -R $(TYPESCRIPT)/. .engines/typescript
+	$(NPM) ci --prefix .engines/typescript --no-audit --no-fund --loglevel=error
+	$(NPM) run --prefix .engines/typescript --silent build
+	@touch $@
+
 # --- what people run
 
 demo: $(VENV)/.core
@@ -67,14 +75,15 @@ check: $(VENV)/.dev
 test: check
 	$(BIN)/python -m pytest -n 2
 
-test-live: $(VENV)/.live .engines/.restate
+test-live: $(VENV)/.live .engines/.restate .engines/.typescript
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
 	$(BIN)/python -m tests.fuzz --minutes 5
 
-battery: $(VENV)/.live .engines/.restate
+battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	@for engine in temporal restate; do \
 	  PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" \
 	  $(BIN)/python -m tests.live.battery -e $$engine --count 100 --seed $(SEED) --publish; done; \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.live.battery -e temporal --sdk typescript --count 60 --seed $(SEED) --publish; \
 	if command -v inngest >/dev/null; then \
 	  $(BIN)/python -m tests.live.battery -e inngest --count 100 --seed $(SEED) --publish; fi
 	$(BIN)/python tests/conformance/fidelity.py

@@ -16,6 +16,7 @@ import typer
 from durascope import __version__
 from durascope.cli.options import JsonOption
 from durascope.cli.terminal import put, put_json
+from durascope.models.engines import MODELLED
 
 _LIVE: Final = "pip install 'durascope[live]'"
 PACKAGES: Final = {
@@ -71,6 +72,9 @@ def examine() -> Iterator[Finding]:
             yield Finding("graphviz", "layout engine", _graphviz(), "pip install --upgrade pygraphviz")
     for name, install in PROGRAMS.items():
         yield Finding("programs", name, _program(name), install)
+    for engine, versions in MODELLED.items():
+        for part, version in versions.items():
+            yield Finding("modelled", f"{engine} {part}", version)
 
 
 def _version(package: str) -> str | None:

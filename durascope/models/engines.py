@@ -38,6 +38,21 @@ MAPS_TO: Final[dict[str, dict[str, str]]] = {
 }
 """What each kind of step becomes, as generated code and diagrams say it (scenario language, "steps")."""
 
+MODELLED: Final[dict[str, dict[str, str]]] = {
+    "temporal": {"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
+    "inngest": {
+        "server": "of August 2026, commit 253303cd, after 1.9.1",
+        "Python SDK": "inngest 0.5.19",
+        "TypeScript SDK": "inngest 4.24.0",
+    },
+    "restate": {
+        "server": "1.7.12",
+        "Python SDK": "restate-sdk 1.3.0",
+        "TypeScript SDK": "@restatedev/restate-sdk 1.17.2",
+    },
+}
+"""The versions whose behaviour the models have: what was recorded, and what rules that differ by version are of."""
+
 _VARIABLE: Final = "a variable of the run, gone with it; keep what must outlive it in a database"
 INSTEAD: Final[dict[tuple[str, str], str]] = {
     ("temporal", "state"): _VARIABLE,

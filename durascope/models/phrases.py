@@ -49,7 +49,7 @@ def _when(fault: Crash | Hang | Outage | Cut | Deploy) -> str:
         return f"at {spell(fault.at or 0)}"
     later = f"{spell(trigger.after)} " if trigger.after else ""
     if trigger.event is not None:
-        return f"{later}after {trigger.event}"
+        return f"{later}after {'event ' if isinstance(trigger.event, int) else ''}{trigger.event}"
     moments = {
         "scheduled": f"{later}after {trigger.step} is scheduled",
         "started": f"{later}after {trigger.step} has started",

@@ -15,13 +15,15 @@ from typing import Final
 
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.steps import Call, Send, Sleep, Step, WaitFor
+from durascope.models.steps import Call, Race, Send, Sleep, Step, WaitFor
 from durascope.models.trace import Event, Kind, RunSummary, Trace, Unconsumed, Unended
 
 OPEN: Final = ("running", "paused", "lost")
 """The statuses of a run that has not ended."""
 INBOX: Final = "inbox "
 """The queue of a key's runs, as a trace names it: `inbox k1`."""
+KEPT_OPEN: Final = 10_000_000
+"""A run that has been open for longer than this after its last step, in microseconds, needs a reason."""
 MOST_TOLD: Final = 10
 """So many runs are explained in words; all of them in data."""
 _WELL: Final = ("done", "suspended", "paused", "cancelled", "2")
@@ -44,7 +46,7 @@ def explained(trace: Trace, scenario: Scenario) -> Trace:
     found = {why.run: why for why in unended(trace, scenario)}
     told = {why.run: why for why in trace.unended if why.freed_by is not None or why.run not in found}
     whys = list((found | told).values())
-    notes = [*sentences(whys, sent(scenario)), *_unconsumed(trace.unconsumed or ())]
+    notes = [*sentences(whys, sent(scenario)), *_kept_open(trace, scenario), *_unconsumed(trace.unconsumed or ())]
     return replace(trace, unended=whys, notes=[*trace.notes, *notes]) if notes else trace
 
 
@@ -53,6 +55,44 @@ def sent(scenario: Scenario) -> set[str]:
     steps = (step for workflow in scenario.workflows.values() for step in workflow.walk())
     outside = (event.send for event in scenario.workload.events if event.send is not None)
     return {*outside, *(step.send for step in steps if isinstance(step, Send))}
+
+
+def _kept_open(trace: Trace, scenario: Scenario) -> Iterator[str]:
+    """Runs that had nothing left to do, and ended only when the timeout of a wait that had lost its race was over."""
+    losers = {
+        (name, step.label)
+        for name, workflow in scenario.workflows.items()
+        for race in workflow.walk()
+        if isinstance(race, Race)
+        for block in race.blocks()
+        for step in block
+        if isinstance(step, WaitFor)
+    }
+    if not losers:
+        return
+    done: dict[str, int] = {}
+    held: dict[str, Event] = {}
+    won: set[str] = set()
+    for event in trace.events:
+        if event.run is None:
+            continue
+        if event.kind is Kind.STEP_RECORDED and (event.workflow, event.step) in losers:
+            if event.run in won:
+                held[event.run] = event
+            else:
+                won.add(event.run)
+                done[event.run] = event.at
+        elif event.kind in (Kind.STEP_STARTED, Kind.STEP_REPORTED):
+            held.pop(event.run, None)
+            done[event.run] = event.at
+    for run in trace.runs:
+        last = held.get(run.name)
+        if last is not None and run.ended_at is not None and last.at - done.get(run.name, last.at) >= KEPT_OPEN:
+            open_from, until = spell(done[run.name]), spell(run.ended_at)
+            yield (
+                f"{run.name} had done its steps at {open_from} and ended at {until}: the wait {last.step}, which had "
+                "lost its race, kept it open until its timeout."
+            )
 
 
 def _unconsumed(messages: Sequence[Unconsumed]) -> Iterator[str]:

@@ -206,3 +206,13 @@ def test_a_place_that_cannot_be_written_to_is_named(command: str, tmp_path: Path
     assert done.status == 2
     assert str(file) in done.err
     assert "Traceback" not in done.err
+
+
+def test_doctor_names_the_versions_that_are_modelled() -> None:
+    modelled = {
+        each["name"]: each["found"]
+        for each in json.loads(durascope("doctor", "--json").out)
+        if each["group"] == "modelled"
+    }
+    assert modelled["temporal server"] == "1.32.0"
+    assert modelled["inngest TypeScript SDK"] == "inngest 4.24.0"

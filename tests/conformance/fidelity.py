@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(ROOT)]
 
 import test_inngest  # noqa: E402  (the judges live in the tests)
 import test_restate  # noqa: E402
@@ -19,6 +20,7 @@ from durascope.models.cases import Case  # noqa: E402
 from durascope.models.loading import load  # noqa: E402
 from durascope.models.trace import Trace  # noqa: E402
 from durascope.simulators.simulate import simulate  # noqa: E402
+from tests.live.battery.counting import wilson  # noqa: E402
 
 HEAD = """\
 # Fidelity: predicted against recorded
@@ -81,8 +83,31 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
+def batteries() -> Iterator[str]:
+    """What `make battery` has counted: random scenarios, each run on the real engine and predicted."""
+    file = HERE / "agreement.json"
+    if not file.exists():
+        return
+    yield "## Random scenarios\n"
+    yield "Drawn from the models' own fields and run on the real engine by `make battery`. What differs is run again,"
+    yield "and counts as equal where the model can go the recorded way with other random draws of the engine's. The"
+    yield "interval holds the true share in 95 of 100 such samples.\n"
+    yield "| engine | SDK | agree | share | interval | by other draws | not run | seed | date | kinds that differ |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    for row in json.loads(file.read_text("utf-8")):
+        verified = row["agree"] + row["differ"]
+        share, low, high = wilson(row["agree"], verified)
+        kinds = "; ".join(f"{count} × {_cell(kind)}" for kind, count in row["kinds"].items())
+        cells = (
+            row["server"], row["with_sdk"], f"{row['agree']} of {verified}", f"{share:.0%}", f"{low:.0%} to {high:.0%}",
+            row["by_chance"], row["not_run"], row["seed"], row["on"], kinds,
+        )  # fmt: skip
+        yield f"| {' | '.join(map(str, cells))} |"
+    yield ""
+
+
 def main() -> None:
-    parts = [HEAD, *findings(), ""]
+    parts = [HEAD, *findings(), "", *batteries()]
     for engine in JUDGES:
         parts += table(engine, engine, "cases")
         if (HERE / "own" / engine).exists():

@@ -14,9 +14,9 @@ from durascope.models.scenario import Scenario
 from durascope.models.steps import Sleep
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
+from tests.live.battery.counting import AGREES, CHANCE, Counts, wilson
 from tests.live.battery.drawing import draw, read
-from tests.live.battery.findings import Counts, wilson
-from tests.live.battery.kinds import AGREES, CHANCE, kind_of
+from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised, smaller_ones, written
 
 FAILING = {"run": "b", "fails": 2}
@@ -30,7 +30,7 @@ def test_the_same_number_draws_the_same_scenario(engine: str) -> None:
 
 
 def test_most_kinds_of_steps_and_faults_are_drawn() -> None:
-    drawn = [draw("temporal", 1, number) for number in range(1, 26)]
+    drawn = [draw("temporal", 1, number) for number in range(1, 46)]
     steps = Counter(step.kind for each in drawn for workflow in each.workflows.values() for step in workflow.walk())
     faults = Counter(type(fault).__name__ for each in drawn for fault in each.faults)
     wanted = ("run", "sleep", "wait_for", "parallel", "race", "repeat", "for_each", "call", "start", "compute")

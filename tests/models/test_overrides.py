@@ -7,6 +7,7 @@ import pytest
 from durascope.models.faults import Crash
 from durascope.models.loading import load_scenario
 from durascope.models.overrides import Overrides
+from durascope.models.phrases import fault_text
 from durascope.models.problems import Problem, ScenarioProblems
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
@@ -116,6 +117,7 @@ class TestCrash:
         assert isinstance(fault, Crash)
         assert fault.when is not None
         assert (fault.when.event, fault.replica, fault.down_for) == (57, 2, 5 * SECOND)
+        assert "after event 57" in fault_text(fault)
 
     def test_the_scenarios_own_crash_is_not_doubled(self) -> None:
         assert len(order(crashes=("app after-effect charge-payment",)).faults) == 1

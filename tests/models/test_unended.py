@@ -114,6 +114,30 @@ def test_what_has_ended_needs_no_reason() -> None:
     assert not trace_of("workflows: {w: {steps: [{run: a}]}}", "restate").unended
 
 
+def test_a_losing_wait_that_keeps_a_run_open_is_named() -> None:
+    """inngest-js#1617: the loser of a race is not cancelled, the run shows as running until its timeout."""
+    trace = trace_of(
+        """
+workflows:
+  fn:
+    key: k
+    input: {k: unique}
+    steps:
+      - {run: submit, takes: 50ms}
+      - race:
+          - {wait_for: transcription/completed, timeout: 4h, match: k}
+          - {wait_for: transcription/error, timeout: 4h, match: k}
+      - {run: store, takes: 50ms}
+deployments: {inngest: {app: {sdk: typescript}}}
+workload: {runs: 1, keys: [x], events: [{send: transcription/completed, with: {k: x}, at: 5s}]}
+""",
+        "inngest",
+    )
+    (note,) = trace.notes
+    assert "run 1 had done its steps at 5" in note
+    assert "the wait transcription/error, which had lost its race, kept it open until its timeout" in note
+
+
 def test_of_many_runs_some_are_told() -> None:
     whys = [Unended(f"run {number}", "running", "the key k", 0) for number in range(1, 13)]
     assert len(sentences(whys)) == 11

@@ -12,9 +12,12 @@ from temporalio.service import __version__ as sdk_version
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
+from durascope.live.node import installed
+from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports
 from durascope.live.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.temporal.outside import Outside
+from durascope.live.temporal.remote import Codes
 from durascope.live.temporal.runs import Chain, Execution
 from durascope.live.temporal.server import DevServer
 from durascope.live.temporal.starting import workflow_id
@@ -32,6 +35,8 @@ LATE: Final = {
 }
 """Delays of clients, server and workers that are often longer than in a quiet recording (specification, §15)."""
 
+_NOT_SET: Final = ("threads", "queue_rate")
+"""Options of workers that those here do not have."""
 APART: Final = 0.002
 """Seconds between two starts of one instant that name the same workflow id."""
 
@@ -55,19 +60,32 @@ class TemporalLive(LiveEngine):
         """By pool: the lines that the scenario cuts."""
         ledger.answers["replayed"] = self._take_replay
         ledger.answers["waits"] = self._take_wait
+        self._typescript = all(worker.sdk == "typescript" for worker in scenario.deployments.temporal.workers)
+        codes = Codes(scenario, seed, ledger.take)
+        ledger.answers |= {"code": codes.answer, "body": codes.body}
+        self._codes = codes
 
     @classmethod
     def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
-        """With the Python SDK, on the dev server: one shard, four partitions."""
+        """With the Python SDK, or TypeScript's where all workers have that, on the dev server: four partitions."""
         asked = scenario.deployments.temporal
-        others = sorted({worker.sdk for worker in asked.workers} - {"python"})
-        notes = [f"sdk python, not {sdk}" for sdk in others]
+        sdks = {worker.sdk for worker in asked.workers}
+        sdk = "typescript" if sdks == {"typescript"} and installed() else "python"
+        notes = [f"sdk {sdk}, not {other}" for other in sorted(sdks - {sdk})]
+        notes += [
+            f"{field} of {worker.name} not set"
+            for worker in asked.workers
+            for field in _NOT_SET
+            if getattr(worker, field)
+        ]
         if asked.server.hosting != "dev":
             notes.append(f"the dev server, not {asked.server.hosting}")
         deployment = asked.model_copy(
             update={
                 "server": TemporalServer(),
-                "workers": tuple(worker.model_copy(update={"sdk": "python"}) for worker in asked.workers),
+                "workers": tuple(
+                    worker.model_copy(update={"sdk": sdk, **dict.fromkeys(_NOT_SET)}) for worker in asked.workers
+                ),
                 "latencies": {},
             }
         )
@@ -96,6 +114,7 @@ class TemporalLive(LiveEngine):
             seed=seed,
             control=control,
         )
+        self._codes.code_of = self.workers.code_of
         self.workers.open()
         self._outside = Outside(self.scenario, target=target, control=control, seed=seed, seen=self._seen)
         self.outside.wait(self.outside.warm_up(len(self.workers.places) + 1), 60)
@@ -194,7 +213,9 @@ class TemporalLive(LiveEngine):
         named = self._named()
         return Recording(
             server=f"temporal {outside.version}",
-            sdk=f"temporalio python {sdk_version}",
+            sdk=f"temporalio typescript {typescript_version()}"
+            if self._typescript
+            else f"temporalio python {sdk_version}",
             records={name: lines(execution.history) for name, execution in named},
             status=outside.requests | {name: execution.status for name, execution in named},
             effects=self._effects(),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
@@ -219,9 +219,10 @@ class Outside:
         except WorkflowUpdateFailedError as failure:
             self._answers.setdefault(name, []).append(_why(failure))
         except RPCError as error:
-            if error.status is not RPCStatusCode.FAILED_PRECONDITION:
+            answer = _REFUSALS.get(error.status)
+            if answer is None:
                 raise
-            self._answers.setdefault(name, []).append("refused")
+            self._answers.setdefault(name, []).append(answer)
 
     async def _query(self, name: str, query: Awaitable[object]) -> None:
         try:
@@ -234,6 +235,10 @@ class Outside:
     def answers(self) -> Mapping[str, str]:
         """What became of updates and queries: `completed`, or `3 completed`."""
         return {name: _summed(words) for name, words in self._answers.items()}
+
+
+_REFUSALS: Final = {RPCStatusCode.FAILED_PRECONDITION: "refused", RPCStatusCode.NOT_FOUND: "not found"}
+"""What the server says to an update: there may be too many, or the run is over."""
 
 
 def _summed(words: list[str]) -> str:

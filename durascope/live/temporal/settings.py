@@ -36,6 +36,10 @@ class WorkerSettings:
     """The file that it makes when it polls."""
     control: int = 0
     """The port on which it takes starts, where the start is to be eager."""
+    sticky_ms: float = 10_000.0
+    not_before: float = 0.0
+    """When it may poll, in seconds since 1970: it gets ready before a fault's end."""
+    activity_queue: str = DEFAULT_QUEUE
 
     def write(self, path: Path) -> None:
         """Whole or not at all: a spare process may be waiting for it."""

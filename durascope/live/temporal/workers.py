@@ -10,15 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from durascope.live.node import node
 from durascope.live.processes import LiveProblem, Managed, Stage, wait_until
-from durascope.live.temporal.settings import DEFAULT_QUEUE, WorkerSettings, packed
+from durascope.live.temporal.settings import DEFAULT_QUEUE, WorkerSettings, activity_queue, packed
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, TemporalWorker
+from durascope.models.units import MILLISECOND
 
+WORKER: Final = "worker.js"
 SPARES: Final = 8
 """The most processes that are kept waiting for a crash or a deploy."""
 JOIN: Final = 0.06
 """Seconds that a spare takes until it polls (measured)."""
+JOIN_ON_NODE: Final = 1.5
+"""The same of a spare on Node.js, on a busy machine: it gets ready by then, and waits for its time."""
 
 
 @dataclass(eq=False)
@@ -61,6 +66,10 @@ class Workers:
         self.control = control
         """The port of the process that makes eager starts; 0: none does."""
         self.places: list[Place] = []
+        self.code_of: dict[str, Scenario] = {}
+        """By incarnation: the scenario with the code that it has."""
+        self._typescript = any(pool.sdk == "typescript" for pool in scenario.deployments.temporal.workers)
+        self._join = JOIN_ON_NODE if self._typescript else JOIN
         self._spares: list[Managed] = []
         self._processes = 0
         self._incarnations = 0
@@ -86,7 +95,7 @@ class Workers:
     def restart(self, process: Managed) -> None:
         """Another process takes the place of that one, and polls when this returns."""
         place = next(place for place in self.places if place.process is process)
-        self._renew(place)
+        self._renew(place, process.due)
         self._wait_for(place)
 
     def deploy(self, code: Scenario, down_for: float | None) -> None:
@@ -98,9 +107,9 @@ class Workers:
         for process in old:
             process.signal(signal.SIGTERM if down_for is None else signal.SIGKILL)
         if down_for is not None:
-            time.sleep(max(0.0, began + down_for - JOIN - time.monotonic()))
+            time.sleep(max(0.0, began + down_for - self._join - time.monotonic()))
         for place in places:
-            self._renew(place)
+            self._renew(place, began + (down_for or 0))
         for place in places:
             self._wait_for(place)
         for process in old:
@@ -120,16 +129,18 @@ class Workers:
         self._processes += 1
         name = f"process-{self._processes}"
         settings = self.stage.directory / f"{name}.json"
-        process = self.stage.process(name, [sys.executable, "-m", "durascope.live.temporal.worker", str(settings)])
-        process.lead = JOIN
+        program = node(WORKER) if self._typescript else [sys.executable, "-m", "durascope.live.temporal.worker"]
+        process = self.stage.process(name, [*program, str(settings)])
+        process.lead = self._join
         process.start()
         return process
 
-    def _renew(self, place: Place) -> None:
+    def _renew(self, place: Place, due: float) -> None:
+        """Another process takes the place; it polls from `due` on, on the monotonic clock."""
         place.process = self._spares.pop(0) if self._spares else self._spare()
-        self._assign(place)
+        self._assign(place, due)
 
-    def _assign(self, place: Place) -> None:
+    def _assign(self, place: Place, due: float = 0.0) -> None:
         """Tells the place's process what it is."""
         path = self.stage.directory / f"{place.process.name}.json"
         place.ready = path.with_suffix(".ready")
@@ -147,7 +158,11 @@ class Workers:
             scenario=packed(self.code),
             ready=str(place.ready),
             control=self.control if place is self.places[0] else 0,
+            not_before=time.time() + due - time.monotonic() if due else 0.0,
+            sticky_ms=self.code.deployments.temporal.sticky_timeout / MILLISECOND,
+            activity_queue=activity_queue(self.code),
         )
+        self.code_of[settings.incarnation] = self.code
         settings.write(path)
         place.process.name = place.name
 

@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 from durascope.live.driving import RealSdk, awaited, drive
 from durascope.live.temporal.settings import activity_queue, place_of
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
+from durascope.models.leaf_steps import OnClose
 from durascope.models.scenario import Scenario, Update, Workflow
 from durascope.models.steps import (
     Bug,
@@ -49,6 +50,12 @@ CANCELLATION: Final = {
     "abandon": workflow.ActivityCancellationType.ABANDON,
 }
 
+
+CLOSE: Final[dict[OnClose, workflow.ParentClosePolicy]] = {
+    "terminate": workflow.ParentClosePolicy.TERMINATE,
+    "cancel": workflow.ParentClosePolicy.REQUEST_CANCEL,
+    "abandon": workflow.ParentClosePolicy.ABANDON,
+}
 
 REJECTED: Final = "Rejected"
 """The type of the error that an update's validator raises."""
@@ -345,17 +352,19 @@ class TemporalSdk(RealSdk):
         arguments, options = child_start(self.host, self.info, step.call, key, self._value(step.key))
         if step.timeout is not None:
             options["run_timeout"] = _time(step.timeout)
+        if step.on_close is not None:
+            options["parent_close_policy"] = CLOSE[step.on_close]
         child = yield from self._await(workflow.start_child_workflow(step.call, arguments, **options), name)
         yield from self._await(child, name)
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         if step.after:
             yield from self._pause(step.after)
-        yield from self._start(step.start, name, key, self._value(step.key))
+        yield from self._start(step.start, name, key, self._value(step.key), step.on_close or "abandon")
 
-    def _start(self, target: str, name: str, key: str, reference: object) -> Coroutine:
+    def _start(self, target: str, name: str, key: str, reference: object, on_close: OnClose = "abandon") -> Coroutine:
         arguments, options = child_start(self.host, self.info, target, key, reference)
-        options["parent_close_policy"] = workflow.ParentClosePolicy.ABANDON
+        options["parent_close_policy"] = CLOSE[on_close]
         yield from self._await(workflow.start_child_workflow(target, arguments, **options), name)
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
@@ -404,6 +413,9 @@ class TemporalSdk(RealSdk):
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         times = step.times if isinstance(step, Fail) else None
         return times is None or self.host.outside.bug_shown(self.info.name, key) <= times
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.host.outside.bug_shown(self.info.name, f"computed/{key}")
 
     def continue_as_new(self, done: int) -> Coroutine:
         execution = int(self.host.given.get("execution", 1)) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -37,11 +37,12 @@ def tell(
         for trace in told:
             console.print(engine_story(trace, scenario, console.width))
     if records:
-        shown = {trace.engine: _first(trace.records) for trace in traces if trace.records}
-        if shown:
-            names = {trace.engine: next(iter(trace.records)) for trace in traces if trace.records}
+        names = {trace.engine: _same_run(trace) for trace in traces if trace.records}
+        if names:
             console.print(Text(f"What each engine recorded of {', '.join(dict.fromkeys(names.values()))}", "bold"))
-            console.print(records_table(shown))
+            console.print(
+                records_table({each.engine: each.records[names[each.engine]] for each in traces if each.records})
+            )
     if any(trace.effects for trace in traces):
         console.print(Text("Side effects, counted outside the engines", "bold"))
         console.print(ledger_table(scenario, traces))
@@ -80,5 +81,6 @@ def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType
     return Group(*parts, Text())
 
 
-def _first(records: Mapping[str, Iterable[str]]) -> Sequence[str]:
-    return list(next(iter(records.values()), ()))
+def _same_run(trace: Trace) -> str:
+    """The run whose record is shown: the first start, or its first execution, whatever the engine lists first."""
+    return next((name for name in ("run 1", "run 1.1") if name in trace.records), next(iter(trace.records)))

@@ -204,7 +204,7 @@ class _Drawing:
         kinds = [kind for kind in STEP_KINDS if self._can(kind, depth)]
         kind = self.dice.choices(kinds, [WEIGHTS.get(each, 1) for each in kinds])[0]
         model = STEP_KINDS[kind]
-        return self.part(model, OPTION * (2 if kind == "run" else 3), depth=depth, required=(kind,))
+        return self.part(model, OPTION * (2 if kind == "run" else 3), depth=depth, required=(kind, "as"))
 
     def _can(self, kind: str, depth: int) -> bool:
         if kind in ("call", "start"):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
 
 from durascope.live.differences import Difference
 from durascope.live.verification import Verification
-
-AGREES: Final = "agrees"
-CHANCE: Final = "agrees as the model goes with other random draws"
+from tests.live.battery.counting import AGREES, CHANCE
 
 
 def kind_of(found: Verification) -> str:

@@ -1,0 +1,40 @@
+"""Workers that run on Node.js: where `make test-live` has put them, and of which version their SDK is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Final
+
+import durascope
+from durascope.live.processes import LiveProblem
+
+FOLDER: Final = Path(".engines") / "typescript"
+PLACES: Final = (Path(durascope.__file__).resolve().parent.parent, Path.cwd())
+"""Beside the package, as in the repository, or where the command is called."""
+
+
+def installed() -> bool:
+    """Whether the TypeScript workers can be run here."""
+    return shutil.which("node") is not None and _folder() is not None
+
+
+def node(program: str) -> list[str]:
+    """The command that runs one of the workers. Raises `LiveProblem`."""
+    found, folder = shutil.which("node"), _folder()
+    if found is None or folder is None:
+        raise LiveProblem("the TypeScript SDKs are not installed: make .engines/.typescript")
+    return [found, str(folder / "dist" / program)]
+
+
+def sdk_version(package: str = "@temporalio/worker") -> str:
+    """The version of an SDK that the workers use."""
+    folder = _folder()
+    assert folder is not None
+    manifest = folder / "node_modules" / package / "package.json"
+    return str(json.loads(manifest.read_text("utf-8"))["version"])
+
+
+def _folder() -> Path | None:
+    return next((place / FOLDER for place in PLACES if (place / FOLDER / "dist").is_dir()), None)
