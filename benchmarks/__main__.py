@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from durascope.models.scenario import ENGINES
+from durascope.models.engine import compared
 
 
 def measured(engine: str, runs: int, steps: int) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def say(text: str) -> None:
 
 def main() -> None:
     say("10,000 order-fulfillment runs at 50/s, metrics only (at most 5 s, 300 MB, 6 raw SimPy timeouts an event)")
-    for engine in ENGINES:
+    for engine in compared():
         all_runs, quarter = measured(engine, 10_000, 0), measured(engine, 2_500, 0)
         growth = all_runs["seconds"] / quarter["seconds"] / 4
         say(
@@ -42,7 +42,7 @@ def main() -> None:
             f"  cost of a run at 10,000 over 2,500: {growth:.2f}"
         )
     say("a workflow of 1,000 steps over one of 100, cost of a step (1.0 is linear)")
-    for engine in ENGINES:
+    for engine in compared():
         long, short = measured(engine, 5, 1_000), measured(engine, 50, 100)
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
     say("cold starts, best of five")

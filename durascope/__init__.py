@@ -1,3 +1,71 @@
-"""Discrete-event models of Temporal, Inngest and Restate: what a workflow does on each when things break."""
+"""Discrete-event models of Temporal, Inngest and Restate: what a workflow does on each when things break.
 
-__version__ = "0.1.0"
+    import durascope
+
+    results = durascope.run("order-fulfillment")
+    results.comparison()  # a notebook shows it
+
+Every public name is listed in `__all__`; what each needs is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+from durascope.version import __version__
+
+if TYPE_CHECKING:
+    from durascope.api.asking import check, engine_names, load, scenarios
+    from durascope.api.deciding import Comparison, compare
+    from durascope.api.results import Events, Result, Results
+    from durascope.api.running import run
+    from durascope.models.problems import ScenarioProblems
+    from durascope.models.scenario import Scenario
+    from durascope.render.picture import Picture
+
+__all__ = [
+    "Comparison",
+    "Events",
+    "Picture",
+    "Result",
+    "Results",
+    "Scenario",
+    "ScenarioProblems",
+    "__version__",
+    "check",
+    "compare",
+    "engine_names",
+    "load",
+    "run",
+    "scenarios",
+]
+
+_PLACES: Final = {
+    "Comparison": "durascope.api.deciding",
+    "Events": "durascope.api.results",
+    "Picture": "durascope.render.picture",
+    "Result": "durascope.api.results",
+    "Results": "durascope.api.results",
+    "Scenario": "durascope.models.scenario",
+    "ScenarioProblems": "durascope.models.problems",
+    "check": "durascope.api.asking",
+    "compare": "durascope.api.deciding",
+    "engine_names": "durascope.api.asking",
+    "load": "durascope.api.asking",
+    "run": "durascope.api.running",
+    "scenarios": "durascope.api.asking",
+}
+"""Where each public name is; the command line starts without any of them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_PLACES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

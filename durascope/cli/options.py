@@ -4,52 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from durascope.models.engine import compared, names
 
 if TYPE_CHECKING:
     from durascope.models.cases import Case
     from durascope.models.scenario import Scenario
 
 
-class EngineChoice(StrEnum):
-    """What `--engine` takes: the engines, and the baseline without durable execution."""
+def _known(chosen: list[str] | None) -> list[str] | None:
+    for each in chosen or ():
+        if each not in names():
+            raise typer.BadParameter(f"{each!r} is not one of {', '.join(names())}.")
+    return chosen
 
-    TEMPORAL = "temporal"
-    INNGEST = "inngest"
-    RESTATE = "restate"
-    QUEUE = "queue"
-
-
-DEFAULT_ENGINES = (EngineChoice.TEMPORAL, EngineChoice.INNGEST, EngineChoice.RESTATE)
 
 ScenarioArgument = Annotated[
     str,
-    typer.Argument(metavar="SCENARIO", help="A scenario file, a conformance case, or the name of one that ships."),
+    typer.Argument(metavar="SCENARIO", help="A scenario file, a conformance case, or the name of a built-in scenario."),
 ]
 EngineOption = Annotated[
-    list[EngineChoice] | None,
-    typer.Option("--engine", "-e", help="An engine; may be repeated. All three if left out."),
+    list[str] | None,
+    typer.Option(
+        "--engine",
+        "-e",
+        metavar="|".join(names()),
+        callback=_known,
+        help=f"An engine; may be repeated (default: {', '.join(compared())}).",
+    ),
 ]
 SeedOption = Annotated[
-    int, typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="What luck depends on; same seed, same run.")
+    int,
+    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Random seed; the same seed, the same run."),
 ]
 RunsOption = Annotated[
-    int | None, typer.Option("--runs", min=0, max=10_000_000, metavar="N", help="Runs, in place of the scenario's.")
+    int | None,
+    typer.Option("--runs", min=0, max=10_000_000, metavar="N", help="How many runs (default: the scenario's)."),
 ]
 RateOption = Annotated[
     str | None,
-    typer.Option("--rate", metavar="RATE", help="Arrivals at random times, in place of the scenario's: 5/s, 300/m."),
+    typer.Option(
+        "--rate",
+        metavar="RATE",
+        help="Random arrivals at this rate: 5/s, 300/m (default: the scenario's).",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Any field, for instance services.stripe.latency=3s or workflows.W.steps.STEP.takes=1s; may be repeated.",
+        help="Set any field: services.stripe.latency=3s or workflows.W.steps.STEP.takes=1s; may be repeated.",
     ),
 ]
 CrashOption = Annotated[
@@ -61,7 +70,7 @@ CrashOption = Annotated[
     ),
 ]
 OutOption = Annotated[
-    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Write files there, too.")
+    Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Also write the results to files in DIR.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
 
@@ -77,7 +86,7 @@ class Request:
 
 def request(
     target: str,
-    engines: Sequence[EngineChoice] | None = None,
+    engines: Sequence[str] | None = None,
     *,
     runs: int | None = None,
     rate: str | None = None,
@@ -90,5 +99,5 @@ def request(
     from durascope.models.overrides import Overrides
 
     loaded = load(target, Overrides(tuple(settings or ()), tuple(crashes or ()), runs, rate))
-    chosen = engines or ((EngineChoice(loaded.engine),) if isinstance(loaded, Case) else DEFAULT_ENGINES)
-    return Request(loaded, scenario_in(loaded), tuple(dict.fromkeys(str(engine) for engine in chosen)))
+    chosen = engines or ((loaded.engine,) if isinstance(loaded, Case) else compared())
+    return Request(loaded, scenario_in(loaded), tuple(dict.fromkeys(chosen)))

@@ -77,7 +77,7 @@ def _story(scenario: Scenario, results: list[Result]) -> None:
     tell(shown, scenario, [each.trace for each in results], {each.engine: each.metrics for each in results})
     told = {each.engine: [(v.expected, v.held, v.found) for v in each.verdicts] for each in results if each.verdicts}
     if told:
-        shown.print("What the scenario expects", style="bold")
+        shown.print("Expectations", style="bold")
         shown.print(verdict_table(told))
 
 
@@ -86,6 +86,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     import json
 
     from durascope.experiments.compare import as_json
+    from durascope.models.engine import engine
     from durascope.render.architecture import draw
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -
     write_whole(data, visible_json(json.dumps(as_json(scenario, results, seed), indent=2, ensure_ascii=False)) + "\n")
     written = [data]
     for each in results:
-        if each.engine in ("temporal", "inngest", "restate"):
+        if engine(each.engine).architecture:
             path = folder / f"{scenario.scenario}.{each.engine}.architecture.svg"
             draw(scenario, each.engine).save(path)
             written.append(path)

@@ -171,8 +171,8 @@ def _write(folder: Path, found: Sweep) -> None:
 def _progress() -> Generator[Callable[[int, int], None]]:
     """On a terminal, a line on stderr with how far it is and how long it will still take."""
     from durascope.cli.terminal import busy
+    from durascope.models.phrases import spell
     from durascope.models.units import SECOND
-    from durascope.render.timescale import spoken
 
     begun = time.monotonic()
     first: list[int] = []
@@ -182,6 +182,6 @@ def _progress() -> Generator[Callable[[int, int], None]]:
             first.append(done)
             new = done - first[0]
             left = (time.monotonic() - begun) / new * (of - done) if new else 0.0
-            tell(f"{done} of {of} points" + (f", {spoken(left * SECOND)} left" if new and done < of else ""))
+            tell(f"{done} of {of} points" + (f", {spell(left * SECOND)} left" if new and done < of else ""))
 
         yield shown

@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 SaveOption = Annotated[
     Path | None,
-    typer.Option("--save", metavar="FILE", dir_okay=False, help="Keep the recording as a conformance case, CASE.yaml."),
+    typer.Option("--save", metavar="FILE", dir_okay=False, help="Save the recording as a conformance case, CASE.yaml."),
 ]
-RepeatOption = Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="N", help="Run it so often.")]
+RepeatOption = Annotated[int, typer.Option("--repeat", min=1, max=1000, metavar="N", help="Repeat N times.")]
 WithinOption = Annotated[
     float | None,
-    typer.Option("--within", min=1, metavar="SECONDS", help="Stop then; left out: when it must have ended."),
+    typer.Option("--within", min=1, metavar="SECONDS", help="Give up after SECONDS (default: estimated)."),
 ]
 
 ServerOption = Annotated[
     Path | None,
-    typer.Option("--server", metavar="PATH", help="The engine's server, where it is not to be looked for."),
+    typer.Option("--server", metavar="PATH", help="Path to the engine's server (default: found on PATH)."),
 ]
 
 
@@ -55,14 +55,14 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
-    from durascope.live.engines import ENGINES
+    from durascope.live.engines import runnable
     from durascope.live.interrupts import all_as_ctrl_c
     from durascope.live.processes import LiveProblem
     from durascope.live.verification import as_json, told, verify
     from durascope.models.cases import Case
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
-    engines = asked.engines if engine or isinstance(asked.loaded, Case) else tuple(ENGINES)
+    engines = asked.engines if engine or isinstance(asked.loaded, Case) else runnable()
     if (save is not None or server is not None) and len(engines) > 1:
         say(f"durascope: {'--save' if save is not None else '--server'} needs one engine: add --engine")
         raise typer.Exit(2)

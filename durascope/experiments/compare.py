@@ -9,7 +9,7 @@ from typing import Final
 from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import metrics
 from durascope.experiments.pool import cores, mapped
-from durascope.models.engines import MODELLED
+from durascope.models.engine import shown
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -115,7 +115,7 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
         "expectations": [
             {"expected": verdict.expected, "held": verdict.held, "found": verdict.found} for verdict in result.verdicts
         ],
-        "modelled": MODELLED.get(trace.engine, {}),
+        "modelled": dict(shown(trace.engine).modelled),
         "stopped": _stopped_json(trace),
         "faults": [
             {"fault": fault_text(fault), "struck": trace.struck.count(number)}

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from durascope import __version__
 from durascope.experiments.costs import RETENTION_DAYS, Bill, Crossover, Usage, bills, crossovers, usage
 from durascope.experiments.limits import LimitUse, limit_uses
 from durascope.experiments.prices import Criteria, Prices, criteria, shipped
@@ -20,10 +19,11 @@ from durascope.experiments.replication import Replication
 from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import Estimates, Progress, Study, study
 from durascope.experiments.what_ifs import AWAY_US, WhatIf, engine_dies, new_code
-from durascope.models.engines import notes
+from durascope.models.engine import notes_of
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.units import MILLISECOND
+from durascope.version import __version__
 
 RUNS_PER_MONTH: Final = 1_000_000
 
@@ -207,10 +207,7 @@ def as_json(decision: Decision) -> dict[str, Any]:
             ]
             for engine, costs in decision.expected.items()
         },
-        "notes": {
-            engine: [{"what": note.what, "instead": note.instead} for note in notes(decision.scenario, engine)]
-            for engine in decision.engines
-        },
+        "notes": {engine: list(notes_of(engine, decision.scenario)) for engine in decision.engines},
         "criteria": [
             {"criterion": row.criterion, **{engine: row.of(engine) for engine in decision.engines}}
             for row in decision.criteria.rows

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from durascope import __version__
 from durascope.experiments.costs import bills
 from durascope.experiments.decision import RUNS_PER_MONTH, usage_of
 from durascope.experiments.limits import limit_uses
@@ -18,6 +17,7 @@ from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import ENDED_WELL, MILLION, OPEN, estimates
 from durascope.models.scenario import Scenario
 from durascope.models.units import MILLISECOND
+from durascope.version import __version__
 
 REPLICATIONS: Final = 100
 

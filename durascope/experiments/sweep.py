@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from durascope import __version__
 from durascope.experiments.grid import Axis, GridError, Point, points
 from durascope.experiments.knee import Knee, knee_of
 from durascope.experiments.measures import DEFAULT, MEASURES, measured
@@ -23,6 +22,7 @@ from durascope.experiments.study import estimates
 from durascope.models.loading import load_scenario
 from durascope.models.overrides import Overrides
 from durascope.models.scenario import Scenario
+from durascope.version import __version__
 
 SEEDS: Final = 5
 

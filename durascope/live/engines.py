@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Final
-
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.processes import LiveProblem, Stage
+from durascope.models.engine import engine, engines
 from durascope.models.scenario import Scenario
 
-ENGINES: Final = {
-    "temporal": "durascope.live.temporal.engine:TemporalLive",
-    "restate": "durascope.live.restate.engine:RestateLive",
-    "inngest": "durascope.live.inngest.engine:InngestLive",
-}
-"""Where each engine's `LiveEngine` is."""
+INSTALL = "pip install 'durascope[live]'"
 
-INSTALL: Final = "pip install 'durascope[live]'"
+
+def runnable() -> tuple[str, ...]:
+    """The engines that can be run for real."""
+    return tuple(each.name for each in engines() if each.live)
 
 
 def live_engine(name: str) -> type[LiveEngine]:
     """The engine's class. Raises `LiveProblem` where there is none, or its SDK is not installed."""
-    if name not in ENGINES:
-        raise LiveProblem(f"verify runs {', '.join(ENGINES)}, not {name}")
-    module, attribute = ENGINES[name].split(":")
+    part = engine(name).live
+    if not part:
+        raise LiveProblem(f"verify runs {', '.join(runnable())}, not {name}")
     try:
-        return getattr(import_module(module), attribute)
+        return part.load()
     except ModuleNotFoundError as missing:
         if (missing.name or "").startswith("durascope"):
             raise
@@ -34,7 +30,7 @@ def live_engine(name: str) -> type[LiveEngine]:
 
 
 def record(
-    scenario: Scenario, engine: str, *, seed: int = 0, seconds: float = 180.0, server: str | None = None
+    scenario: Scenario, name: str, *, seed: int = 0, seconds: float = 180.0, server: str | None = None
 ) -> Recording:
     """Runs the scenario once on the real engine; everything it starts is stopped again, whatever happens.
 
@@ -45,7 +41,7 @@ def record(
     """
     from durascope.live.conductor import Conductor
 
-    built = live_engine(engine)
+    built = live_engine(name)
     with Stage() as stage, Ledger() as ledger:
         live = built(scenario, stage, ledger, seed=seed)
         live.program = server

@@ -7,11 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-import durascope
 from durascope.live.processes import LiveProblem
 
 FOLDER: Final = Path(".engines") / "typescript"
-PLACES: Final = (Path(durascope.__file__).resolve().parent.parent, Path.cwd())
+PLACES: Final = (Path(__file__).resolve().parents[2], Path.cwd())
 """Beside the package, as in the repository, or where the command is called."""
 
 

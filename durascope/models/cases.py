@@ -6,13 +6,14 @@ README of its folder.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from durascope.models.checks import check
+from durascope.models.engine import engine, names
 from durascope.models.fields import Flag, Model, Whole, by_shape, form
 from durascope.models.problems import Problem, ScenarioProblems, suggestion
 from durascope.models.reading import check_what_is_left
-from durascope.models.scenario import ENGINES, Engine, Id, Scenario
+from durascope.models.scenario import Id, Scenario
 from durascope.models.source import Value
 from durascope.models.units import Duration
 from durascope.models.validation import validate
@@ -45,7 +46,7 @@ class Case(Model):
     """What the cases of all engines have in common."""
 
     case: Id
-    engine: Engine
+    engine: str
     shows: str
     recorded: Recorded
     scenario: Scenario
@@ -116,9 +117,6 @@ class InngestCase(Case):
     event_bytes: Whole | None = None
 
 
-CASES: Final[dict[Engine, type[Case]]] = {"temporal": TemporalCase, "inngest": InngestCase, "restate": RestateCase}
-
-
 def is_case(value: Value) -> bool:
     """Whether a document is a case, and not a scenario."""
     return value.get("case") is not None or value.get("records") is not None
@@ -126,11 +124,12 @@ def is_case(value: Value) -> bool:
 
 def case_of(value: Value, problems: list[Problem]) -> Case:
     """The case of a document, in which these problems have been found before. Raises `ScenarioProblems`."""
-    engine = value.find(("engine",)).scalar
-    model = next((model for name, model in CASES.items() if name == engine), None)
-    if model is None:
-        help = suggestion(str(engine or "")[:60], ENGINES, "the engines")  # noqa: A001
+    name = str(value.find(("engine",)).scalar or "")
+    if name not in names():
+        help = suggestion(name[:60], names(), "the engines")  # noqa: A001
         raise ScenarioProblems([value.problem("unknown-engine", "a case has an engine", ("engine",), help=help)])
+    part = engine(name).case
+    model: type[Case] = part.load() if part else Case
     case, wrong = validate(model, value)
     found = [*problems, *wrong]
     if case is not None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from durascope.models.conditions import Condition
 from durascope.models.doubts import endless_calls
+from durascope.models.engine import engines
 from durascope.models.faults import Change, Crash, Cut, Deploy, Fault, Hang, Outage, RandomFault
 from durascope.models.names import Names, Written
 from durascope.models.problems import Problem, did_you_mean, suggestion
@@ -25,12 +26,12 @@ def check(scenario: Scenario, value: Value, doubtful: frozenset[str] = frozenset
 
     Nothing is said of `doubtful` names: they stood in parts that could not be read.
     """
-    checks = _Checks(scenario, value, doubtful)
+    checks = Checks(scenario, value, doubtful)
     for name, workflow in scenario.workflows.items():
         checks.workflow(name, workflow)
     for written in checks.names.steps:
         checks.step(written)
-    checks.flow()
+    checks.deployments()
     checks.workload()
     for number, fault in enumerate(scenario.faults):
         checks.fault(fault, ("faults", number))
@@ -40,7 +41,9 @@ def check(scenario: Scenario, value: Value, doubtful: frozenset[str] = frozenset
     return checks.problems
 
 
-class _Checks:
+class Checks:
+    """A scenario, what is wrong with it so far, and what the rules are made of. An engine's own rules get it, too."""
+
     def __init__(self, scenario: Scenario, value: Value, doubtful: frozenset[str]) -> None:
         self.scenario = scenario
         self.value = value
@@ -123,21 +126,10 @@ class _Checks:
             case _:
                 pass
 
-    def flow(self) -> None:
-        """Inngest's flow control names fields of the input."""
-        flow, path = self.scenario.deployments.inngest.flow, ("deployments", "inngest", "flow")
-        for name in ("concurrency", "throttle", "rate_limit", "debounce", "batch", "singleton"):
-            key: str | None = getattr(getattr(flow, name), "key", None)
-            if key is not None:
-                self.known("field", key, self.names.fields, (*path, name, "key"))
-        if flow.idempotency is not None:
-            self.known("field", flow.idempotency, self.names.fields, (*path, "idempotency"))
-        if isinstance(flow.priority, str):
-            if flow.priority.isidentifier():
-                self.known("field", flow.priority, self.names.fields, (*path, "priority"))
-        else:
-            for index, arm in enumerate(flow.priority or ()):
-                self.condition(arm.when, self.names.fields, (*path, "priority", index, "when"))
+    def deployments(self) -> None:
+        for each in engines():
+            if each.checks:
+                each.checks.load()(self)
 
     # workload
 

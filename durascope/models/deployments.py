@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from collections.abc import Mapping
+from functools import cache
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, create_model, model_validator
 
+from durascope.models.engine import BUILT_IN, engine, names
 from durascope.models.fields import Flag, Model, Name, Number, Whole, by_shape, form
 from durascope.models.flow import Flow
 from durascope.models.platforms import longest_request
@@ -13,6 +16,11 @@ from durascope.models.units import Duration, DurationOrDefault, Rate, Spread
 
 DAY: Final = 86_400_000_000
 Sdk = Literal["python", "typescript", "go", "java", "kotlin", "dotnet", "php", "ruby", "rust"]
+
+
+def nearest(sdk: Sdk) -> Literal["python", "typescript"]:
+    """The SDK that is modelled and nearest: Python, or TypeScript."""
+    return "python" if sdk in ("python", "java", "kotlin", "dotnet", "php", "ruby", "rust") else "typescript"
 
 
 class TemporalServer(Model):
@@ -250,9 +258,9 @@ class QueueDeployment(Model):
     visibility_timeout: Duration = 30_000_000
     """How long a message that was taken stays hidden."""
     max_receives: Whole = Field(default=5, ge=1)
-    """How often a message is handed out before it goes to the dead letters."""
-    workers: Whole = Field(default=1, ge=1)
-    """How many consumers."""
+    """How many times a message is handed out before it goes to the dead-letter queue."""
+    consumers: Whole = Field(default=1, ge=1)
+    """How many processes take messages, one at a time each."""
     latencies: dict[Name, Spread] = {}
     """Delays in place of the model's own, by name."""
 
@@ -260,11 +268,40 @@ class QueueDeployment(Model):
 class Deployments(Model):
     """How each engine is laid out."""
 
+    # What other engines' options are is known only when they are installed: see `more_fields`.
+    model_config = ConfigDict(extra="allow")
+
     temporal: TemporalDeployment = TemporalDeployment()
     """Temporal."""
     inngest: InngestDeployment = InngestDeployment()
     """Inngest."""
     restate: RestateDeployment = RestateDeployment()
     """Restate."""
-    queue: QueueDeployment | None = None
+    queue: QueueDeployment = QueueDeployment()
     """The baseline: a plain message-queue consumer."""
+
+    def of(self, name: str) -> Any:
+        """The deployment of an engine, its defaults where the scenario says nothing of it; None: it has no options."""
+        found = getattr(self, name, None)
+        model = self.more_fields().get(name)
+        return model() if found is None and model is not None else found
+
+    @classmethod
+    def more_fields(cls) -> Mapping[str, type[Model]]:
+        """The deployments of engines that other distributions add."""
+        return {name: model for name in names() if name not in BUILT_IN if (model := _deployment(name)) is not None}
+
+    @model_validator(mode="after")
+    def _validate_others(self) -> Self:
+        extra = self.__pydantic_extra__
+        if extra:
+            fields: dict[str, Any] = {name: (model, model()) for name, model in self.more_fields().items()}
+            others = create_model("Deployments", __base__=Model, **fields).model_validate(extra)
+            extra.update({name: getattr(others, name) for name in extra})
+        return self
+
+
+@cache
+def _deployment(name: str) -> type[Model] | None:
+    part = engine(name).deployment
+    return part.load() if part else None

@@ -7,7 +7,7 @@ and of other unions are put in « », which keeps them apart from the names of f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -77,6 +77,11 @@ class Model(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, allow_inf_nan=False)
 
+    @classmethod
+    def more_fields(cls) -> Mapping[str, type[Model]]:
+        """Fields that the class itself does not have, because nobody knew them when it was written."""
+        return {}
+
     @model_serializer(mode="wrap")
     def _without_what_is_not_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """A field without a value is left out, as it would be in a file."""
@@ -91,7 +96,11 @@ def fields_at(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[
     part = next((each for each in _members(found) if isinstance(each, type) and issubclass(each, BaseModel)), None)
     if part is None:
         return ()
-    return tuple(field.alias or name for name, field in part.model_fields.items())
+    return (*(field.alias or name for name, field in part.model_fields.items()), *_more(part))
+
+
+def _more(part: type[BaseModel]) -> Mapping[str, type[Model]]:
+    return part.more_fields() if issubclass(part, Model) else {}
 
 
 def _inside(annotation: object, part: str | int) -> object:
@@ -104,6 +113,8 @@ def _inside(annotation: object, part: str | int) -> object:
             for name, field in member.model_fields.items():
                 if part == (field.alias or name):
                     return field.annotation
+            if part in _more(member):
+                return _more(member)[str(part)]
         elif get_origin(member) in (dict, tuple, list):
             arguments = get_args(member)
             return arguments[1] if get_origin(member) is dict else arguments[0]

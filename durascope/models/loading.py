@@ -73,7 +73,7 @@ def _find(target: str | Path) -> tuple[Source, str]:
     path = Path(target)
     if _looks_like_a_path(name) or path.exists():
         return open_source(path), path.stem
-    help = suggestion(name[:60], builtin_names(), "scenarios that ship")  # noqa: A001
+    help = suggestion(name[:60], builtin_names(), "built-in scenarios")  # noqa: A001
     problem = Source("SCENARIO", name).problem("unknown-scenario", f"there is no scenario `{name[:60]}`", help=help)
     raise ScenarioProblems([problem])
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import engines
 from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.source import Path
@@ -186,13 +187,9 @@ def _fields(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _replicas(scenario: Scenario) -> Mapping[str, int]:
-    temporal, inngest, restate = (
-        scenario.deployments.temporal,
-        scenario.deployments.inngest,
-        scenario.deployments.restate,
-    )
-    workers: defaultdict[str, int] = defaultdict(int)
-    for worker in temporal.workers:
-        workers[worker.name] += worker.replicas
-    app = max(*workers.values(), inngest.app.replicas, restate.service.replicas)
-    return {"app": app, "engine": restate.server.nodes, **workers}
+    most: defaultdict[str, int] = defaultdict(lambda: 1, app=1, engine=1)
+    for each in engines():
+        found: Mapping[str, int] = each.components.load()(scenario.deployments.of(each.name)) if each.components else {}
+        for name, replicas in found.items():
+            most[name] = max(most[name], replicas)
+    return dict(most)

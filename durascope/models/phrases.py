@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+from typing import Final
+
 from durascope.models.faults import Crash, Cut, Deploy, Fault, Hang, Outage, RandomFault
 from durascope.models.units import FOREVER
 
+_UNITS: Final = (
+    (86_400_000_000, "d"),
+    (3_600_000_000, "h"),
+    (60_000_000, "min"),
+    (1_000_000, "s"),
+    (1_000, "ms"),
+    (1, "µs"),
+)
+
 
 def spell(us: float) -> str:
-    """A duration for people: three digits, in the unit that fits (`12.4 s`, `340 ms`, `7.0 d`)."""
-    for unit, size in (
-        ("d", 86_400_000_000),
-        ("h", 3_600_000_000),
-        ("min", 60_000_000),
-        ("s", 1_000_000),
-        ("ms", 1_000),
-    ):
-        if abs(us) >= size:
-            number = us / size
-            return f"{number:.0f} {unit}" if abs(number) >= 100 else f"{number:.3g} {unit}"
-    return f"{us:.0f} µs"
+    """A duration for people: two or three digits, or two units (`370 ms`, `11.4 s`, `1 h 3 min`, `7 d`)."""
+    us = round(us)
+    if us == 0:
+        return "0 s"
+    if us < 0:
+        return f"-{spell(-us)}"
+    for at, (size, unit) in enumerate(_UNITS):
+        if us < size * (0.9995 if size <= 1_000_000 else 0.995) and unit != "µs":
+            continue
+        if size > 1_000_000:
+            return _two_units(us, at)
+        value = us / size
+        digits = max(0, 2 - floor(log10(value)))
+        text = f"{value:.{digits}f}"
+        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
+    return f"{us} µs"
+
+
+def _two_units(us: int, at: int) -> str:
+    size, unit = _UNITS[at]
+    smaller, small_unit = _UNITS[at + 1]
+    rest = round(us / smaller)
+    whole, part = divmod(rest, size // smaller)
+    return f"{whole} {unit} {part} {small_unit}" if part and whole < 100 else f"{whole} {unit}"
 
 
 def fault_text(fault: object) -> str:
@@ -29,11 +53,13 @@ def fault_text(fault: object) -> str:
             how = "is stopped gracefully" if fault.graceful else "is killed"
             return f"{fault.crash} {how} {_when(fault)}, down {down}"
         case Hang():
-            return f"{fault.hang} stands still {_when(fault)} for {spell(fault.for_)}"
+            return f"{fault.hang} hangs for {spell(fault.for_)}, {_starting(fault)}"
         case Outage():
-            return f"{fault.outage} is away {_when(fault)} for {spell(fault.for_)}"
+            return f"{fault.outage} is down for {spell(fault.for_)}, {_starting(fault)}"
         case Cut():
-            return f"{fault.cut[0]} and {fault.cut[1]} can't reach each other {_when(fault)} for {spell(fault.for_)}"
+            return (
+                f"{fault.cut[0]} and {fault.cut[1]} cannot reach each other for {spell(fault.for_)}, {_starting(fault)}"
+            )
         case Deploy():
             code = "the code before the latest deploy" if fault.rollback else "new code"
             return f"{code} of {fault.deploy} goes live {_when(fault)}"
@@ -41,6 +67,10 @@ def fault_text(fault: object) -> str:
             return f"{fault.random.crash} is killed at random, every {fault.random.every}"
         case _:
             return str(fault)
+
+
+def _starting(fault: Hang | Outage | Cut) -> str:
+    return "from the start" if fault.when is None and not fault.at else f"starting {_when(fault)}"
 
 
 def _when(fault: Crash | Hang | Outage | Cut | Deploy) -> str:

@@ -7,7 +7,7 @@ fields are the words of the scenario language; durations are integer microsecond
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Final, Literal
 
 from pydantic import Discriminator, Field
 
@@ -75,8 +75,8 @@ from durascope.models.workload import (
 )
 
 __all__ = [
-    "ENGINES",
     "MOMENTS",
+    "OWN_STEP",
     "Arrivals",
     "Batch",
     "Change",
@@ -88,7 +88,6 @@ __all__ = [
     "Debounce",
     "Deploy",
     "Deployments",
-    "Engine",
     "Expect",
     "Fault",
     "Flow",
@@ -136,9 +135,6 @@ __all__ = [
     "WorkloadEvent",
 ]
 
-Engine = Literal["temporal", "inngest", "restate"]
-ENGINES: Final[tuple[Engine, ...]] = get_args(Engine)
-
 Id = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
 
 
@@ -159,6 +155,10 @@ class Service(Model):
     """true: a second call with the same idempotency key has no second effect."""
     price: Money = 0.0
     """What a call costs."""
+
+
+OWN_STEP: Final = Service(latency=Spread.of(5_000))
+"""A step that calls no service: code of its own, 5 ms."""
 
 
 class Count(Model):
@@ -220,7 +220,7 @@ class Expect(Model):
 
 
 class Scenario(Model):
-    """Everything that was asked."""
+    """A durascope scenario."""
 
     scenario: Id
     """The id, kebab-case, equal to the file's stem."""
@@ -240,6 +240,14 @@ class Scenario(Model):
     """What breaks, and exactly when."""
     expect: Expect = Expect()
     """What must hold at the end (exit status 1 if not)."""
+
+    def __repr__(self) -> str:
+        """Short: a scenario printed in full is what `durascope show` is for."""
+        many = ((len(self.workflows), "workflow"), (self.workload.runs, "run"), (len(self.faults), "fault"))
+        counted = (f"{count:,} {what}{'' if count == 1 else 's'}" for count, what in many)
+        return f"<Scenario {self.scenario}: {', '.join(counted)}>"
+
+    __str__ = __repr__
 
     @property
     def started(self) -> tuple[str, ...]:

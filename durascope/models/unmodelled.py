@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from durascope.models.engines import Note
 from durascope.models.leaf_steps import Awakeable, Call, Start
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Race, Step
 
 
-def unmodelled(scenario: Scenario, engine: str) -> list[Note]:
+def unmodelled(scenario: Scenario, engine: str) -> list[str]:
     """What the scenario says and the model of that engine does not follow, and what it does instead."""
     return [
-        Note(engine, f"{where} is not modelled yet", instead)
+        f"{where} is not modelled yet: {instead}"
         for feature, instead in NOT_YET.get(engine, {}).items()
         for where in dict.fromkeys(USES[feature](scenario))
     ]

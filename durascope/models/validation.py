@@ -93,14 +93,14 @@ def _kind(value: Value, path: Path, what: str) -> Problem:
     found = [key for key in keys if key in kinds]
     if found:
         both = " and ".join(f"`{key}`" for key in found)
-        message = f"a {what} is one thing, this has {both}"
+        message = f"a {what} has one type; this has both {both}"
         return value.problem(f"unknown-{what}", message, (*path, found[1]), key=True, help="write one of them")
     meant = [(key, kind) for key in keys if (kind := did_you_mean(key, kinds))]
     if meant:
         key, kind = meant[0]
         message = f"`{key[:60]}` is not a kind of {what}"
         return value.problem(f"unknown-{what}", message, (*path, key), key=True, help=f"did you mean `{kind}`?")
-    message = f"this {what} has no key that says what it is"
+    message = f"this {what} has no type"
     return value.problem(f"unknown-{what}", message, path, help=f"kinds of {what}: {', '.join(kinds)}")
 
 
@@ -125,7 +125,7 @@ def _one_of(error: Any) -> tuple[str, str]:
     expected = re.findall(r"'([^']*)'|(\d+)", error["ctx"]["expected"])
     words = [word or number for word, number in expected]
     given = error["input"]
-    return f"{_what(given)} is not one of the words for this", suggestion(str(given)[:60], words, "the words")
+    return f"{_what(given)} is not valid here", suggestion(str(given)[:60], words, "use one of")
 
 
 def _pattern(error: Any) -> tuple[str, str]:
@@ -147,7 +147,7 @@ def _number(what: str) -> Callable[[Any], tuple[str, str]]:
 
 
 def _bound(relation: str, limit: str) -> Callable[[Any], tuple[str, str]]:
-    return lambda error: (f"{_what(error['input'])} is {relation} {error['ctx'][limit]}", "")
+    return lambda error: (f"must be {relation} {error['ctx'][limit]}, not {_what(error['input'])}", "")
 
 
 def _what(given: object) -> str:
@@ -182,7 +182,7 @@ _EXPLAINED: Final[dict[str, Callable[[Any], tuple[str, str]]]] = {
     "string_too_long": lambda error: (f"this is longer than {error['ctx']['max_length']} characters", ""),
     "too_short": lambda error: (f"at least {error['ctx']['min_length']} is needed here", ""),
     "too_long": lambda error: (f"there are more than {error['ctx']['max_length']}", ""),
-    "greater_than_equal": _bound("below the least,", "ge"),
-    "less_than_equal": _bound("above the most,", "le"),
+    "greater_than_equal": _bound("at least", "ge"),
+    "less_than_equal": _bound("at most", "le"),
 }
 """What an error of pydantic means to someone who writes a scenario: the message, and the help."""

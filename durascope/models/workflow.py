@@ -142,6 +142,11 @@ class Workflow(Model):
     on_failure: Steps = ()
     """Steps after the run has failed for good, with their own durability."""
 
+    @property
+    def cancellable(self) -> bool:
+        """Whether an event can cancel its runs."""
+        return any(signal.then != "ignore" for signal in self.signals.values())
+
     def walk(self) -> Iterator[Step]:
         """Every step: the program's, its updates', its failure handler's."""
         yield from walk(self.steps)

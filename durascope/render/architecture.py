@@ -5,31 +5,29 @@ Drawn from the scenario alone: nothing in a picture is placed or written by hand
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib import import_module
-from typing import Final
-
-from durascope.models.scenario import ENGINES, Engine, Scenario
+from durascope.models.engine import engine as spec_of
+from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram
 from durascope.render.graph import picture
 from durascope.render.picture import Picture
 
-TITLES: Final[dict[Engine, str]] = {"temporal": "Temporal", "inngest": "Inngest", "restate": "Restate"}
 
+def diagram(scenario: Scenario, engine: str) -> Diagram:
+    """The boxes and arrows before they are laid out.
 
-def diagram(scenario: Scenario, engine: Engine) -> Diagram:
-    """The boxes and arrows before they are laid out. Raises ValueError for an engine that is none."""
-    if engine not in ENGINES:
-        raise ValueError(f"{engine!r} is not an engine (expected one of {', '.join(ENGINES)})")
-    build: Callable[[Scenario], Diagram] = import_module(f"durascope.render.parts.{engine}").architecture
-    drawn = build(scenario)
+    Raises `UnknownEngine` for an engine that is none, ValueError for one that has no architecture to draw.
+    """
+    spec = spec_of(engine)
+    if not spec.architecture:
+        raise ValueError(f"{spec.title} has no architecture to draw")
+    drawn: Diagram = spec.architecture.load()(scenario)
     title = scenario.title or scenario.scenario
-    drawn.title = f"{title} · {TITLES[engine]}"
+    drawn.title = f"{title} · {spec.title}"
     drawn.subtitle = "Architecture, drawn from the scenario. The numbers give the order of what happens."
-    drawn.description = f"Architecture of the scenario {scenario.scenario} on {TITLES[engine]}: who calls whom."
+    drawn.description = f"Architecture of the scenario {scenario.scenario} on {spec.title}: who calls whom."
     return drawn
 
 
-def draw(scenario: Scenario, engine: Engine) -> Picture:
+def draw(scenario: Scenario, engine: str) -> Picture:
     """The architecture of the scenario's deployment on that engine."""
     return picture(diagram(scenario, engine))

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from durascope.models.effects import EffectMark
+from durascope.models.phrases import spell
 from durascope.models.spans import Span
 from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.legend import Entry
 from durascope.render.theme import PAPER, SMALL, Hatch, Paint
-from durascope.render.timescale import TimeScale, spoken
+from durascope.render.timescale import TimeScale
 
 Bar = Literal[
     "running", "failed", "crashed", "replaying", "working", "queued", "backing-off", "sleeping", "waiting", "down"
@@ -127,12 +128,12 @@ def told(spans: Sequence[Span]) -> str:
     """What a pointer over the bar tells."""
     first = spans[0]
     if len(spans) > 1:
-        return f"{len(spans)} × {first.kind}, {spoken(first.start)} to {spoken(spans[-1].end)}"
+        return f"{len(spans)} × {first.kind}, {spell(first.start)} to {spell(spans[-1].end)}"
     step = f"{first.step} #{first.attempt}" if first.step and first.attempt else first.step or first.run or ""
     words = f"{step} {first.kind} on {first.lane}".strip()
     ended = "" if first.ended == "done" else f", {first.ended}"
     detail = f" ({first.detail})" if first.detail else ""
-    return f"{words}: {spoken(first.start)} to {spoken(first.end)}, {spoken(first.lasts)}{ended}{detail}"
+    return f"{words}: {spell(first.start)} to {spell(first.end)}, {spell(first.lasts)}{ended}{detail}"
 
 
 # ---- marks ---------------------------------------------------------------------------------------------------
@@ -162,7 +163,7 @@ def draw_effects(
             else "effect"
         )
         with canvas.group(
-            "effect", f"{effect.step} #{effect.attempt}: {word} at {spoken(effect.at)}", step=effect.step or ""
+            "effect", f"{effect.step} #{effect.attempt}: {word} at {spell(effect.at)}", step=effect.step or ""
         ):
             low = middle + (5.0 if any(abs(x - crash) < 6 for crash in crashes) else 0.0)
             effect_mark(canvas, x, low, duplicate=effect.duplicate, known=effect.deduplicated)

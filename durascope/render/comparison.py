@@ -14,6 +14,8 @@ from operator import itemgetter
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.engine import named_in, title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
@@ -31,13 +33,12 @@ from durascope.render.sheet import (
     draw_axis,
     draw_breaks,
     draw_footer,
-    engine_name,
     footer_height,
     outcome_of,
 )
-from durascope.render.theme import BODY, ENGINE_COLOURS, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint
+from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
 from durascope.render.timeline import ROW, WIDTH, draw_rows, gutter_of, height_of, moments_of
-from durascope.render.timescale import TimeScale, compressed, linear, spoken
+from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
 from durascope.render.waits import why
 
@@ -87,16 +88,12 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         (mark for each in panels for mark in each.effects),
         outside=any(row.moments for each in panels for row in each.rows),
     )
-    notes = [
-        note if note.startswith(engine_name(each.trace.engine)) else f"{engine_name(each.trace.engine)}: {note}"
-        for each in panels
-        for note in (*each.notes, *each.trace.notes)
-    ]
+    notes = [named_in(each.trace.engine, note) for each in panels for note in (*each.notes, *each.trace.notes)]
     top, tall = heading.height + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
     width = scale.right + MARGIN + 12
     canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
-    names = [engine_name(trace.engine) for trace in traces]
+    names = [title_of(trace.engine) for trace in traces]
     title = (
         f"{scenario.title or scenario.scenario} · {', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     )
@@ -117,7 +114,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         y += panel.height
     _draw_table(canvas, panels, y + 10)
     draw_footer(canvas, entries, notes, y + table)
-    told = " ".join(f"{engine_name(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
+    told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
     told = f"{'. '.join(heading.lines)}. The scenario {scenario.scenario} on each engine. {told}"
     return Picture(f"Comparison: {title}", told, canvas)
 
@@ -152,8 +149,7 @@ def _names(panels: Sequence[Panel]) -> list[str]:
 
 
 def _name(panel: Panel) -> str:
-    name = engine_name(panel.trace.engine)
-    return name[0].upper() + name[1:]
+    return title_of(panel.trace.engine)
 
 
 def _panel(whole: Trace, scenario: Scenario) -> Panel:
@@ -242,7 +238,7 @@ def _moments(panels: Sequence[Panel], kinds: Sequence[SpanKind]) -> tuple[list[i
 
 def paint_of(engine: str) -> Paint:
     """The colours of the engine's own things."""
-    return next((paints[1] for name, paints in ENGINE_COLOURS.items() if name == engine), Paint("#ffffff", "#4a5568"))
+    return engine_paints(engine)[1]
 
 
 def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
@@ -263,8 +259,7 @@ def _draw_restarts(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -
 
 def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     paint = paint_of(panel.trace.engine)
-    name = engine_name(panel.trace.engine)
-    name = name[0].upper() + name[1:]
+    name = title_of(panel.trace.engine)
     canvas.text(MARGIN, top + 22, name, HEAD, bold=True, ink=paint.stroke)
     used = measure.width(name, HEAD, bold=True) + 12
     words = outcome_of(panel.trace)
@@ -283,12 +278,12 @@ def numbers(panel: Panel) -> dict[str, str]:
     worst = panel.worst
     spent = trace.counters.get("spent_usd", 0.0)
     return {
-        "longest run": spoken(max(lasts)) if lasts else "not ended",
+        "longest run": spell(max(lasts)) if lasts else "not ended",
         "step attempts": str(kinds[Kind.STEP_STARTED]),
         "replays": str(kinds[Kind.REPLAY_STARTED]),
         "effects": str(sum(trace.effects.values())),
         "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
-        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spoken(worst.lasts),
+        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spell(worst.lasts),
         **({"spent outside": f"{spent:.2f} USD"} if spent else {}),
     }
 
@@ -304,10 +299,8 @@ def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
         for number, (panel, row) in enumerate(zip(panels, rows, strict=True), start=1):
             y = top + _TABLE_ROW * number
             canvas.lines((MARGIN, y), (MARGIN + first + step * len(columns), y), stroke=FRAME)
-            name = engine_name(panel.trace.engine)
-            canvas.text(
-                MARGIN, y + 15, name[0].upper() + name[1:], BODY, bold=True, ink=paint_of(panel.trace.engine).stroke
-            )
+            name = title_of(panel.trace.engine)
+            canvas.text(MARGIN, y + 15, name, BODY, bold=True, ink=paint_of(panel.trace.engine).stroke)
             _numbers(canvas, row, columns, MARGIN + first, step, y + 15)
 
 

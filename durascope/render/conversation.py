@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from durascope.models.effects import effects
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import BACKOFF, Span, spans
 from durascope.models.steps import Run
 from durascope.models.trace import Event, Kind, Trace
 from durascope.render.step_names import StepNames
-from durascope.render.timescale import spoken
 
 Role = Literal["client", "part", "app", "service"]
 Sort = Literal["message", "call", "return", "note", "crash", "restart", "fold"]
@@ -139,15 +139,15 @@ class _Reading:
             case Kind.REPLAY_STARTED:
                 self._replay(number, event)
             case Kind.TIMER_SET if event.step in (None, BACKOFF) or self._step(event) is not None:
-                wait = f" {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
+                wait = f" {spell(event.detail - event.at)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"backs off{wait}")
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):
                 pass
             case Kind.TIMER_SET:
-                due = f" for {spoken(event.detail - event.at)}" if isinstance(event.detail, int) else ""
+                due = f" for {spell(event.detail - event.at)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))
             case Kind.STEP_RETRIED:
-                wait = f" in {spoken(event.detail)}" if isinstance(event.detail, int) else ""
+                wait = f" in {spell(event.detail)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"{event.step or 'run'}: to be tried again{wait}")
             case kind if kind in _NOTES:
                 words, tone = _NOTES[kind]

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from durascope.models.engine import named_in
+from durascope.models.phrases import spell
 from durascope.render.document import Block, Bullets, Document, Heading, Paragraph, Picture, Table
-from durascope.render.timescale import spoken
 
 _NONE: Final = "–"
 _MS: Final = 1_000
@@ -206,7 +207,7 @@ def _expected(data: Data, engines: Sequence[str], title_of: Callable[[str], str]
     for engine in engines:
         for each in data["expected"].get(engine, ()):
             late = each["delay_ms_per_run"]["value"] * data["runs_per_month"]
-            cells = [_count(each["duplicates_per_million"]), _count(each["lost_per_million"]), spoken(late * _MS)]
+            cells = [_count(each["duplicates_per_million"]), _count(each["lost_per_million"]), spell(late * _MS)]
             rows.append([f"{title_of(engine)}: {each['target']} fails", *cells])
     if rows:
         yield Heading("What failures cost at their rates")
@@ -278,7 +279,7 @@ def _know(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) ->
     for engine in engines:
         away = data["engine_away"].get(engine)
         if away:
-            down = spoken(away["down_ms"] * _MS)
+            down = spell(away["down_ms"] * _MS)
             lines.append(f"{title_of(engine)}: the engine is killed halfway and is back after {down}: {_led_to(away)}.")
     for engine in engines:
         told = data["deploy"].get(engine)
@@ -286,7 +287,7 @@ def _know(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) ->
             change = f"a deploy halfway through a run adds a step before {told['before']}"
             lines.append(f"{title_of(engine)}: {change}: {_led_to(told)}.")
     for engine in engines:
-        lines += [f"{title_of(engine)}: {note['what']}: {note['instead']}." for note in data["notes"].get(engine, ())]
+        lines += [named_in(engine, note) for note in data["notes"].get(engine, ())]
     for row in data.get("guarantees", ()):
         lines.append(row)
     yield Bullets(lines)
@@ -299,7 +300,7 @@ def _led_to(told: Mapping[str, Any]) -> str:
     ended = ", ".join(
         words.get(status, status) if count == 1 else f"{count:,} {status}" for status, count in statuses.items()
     )
-    delay = "" if told["delay_ms"] is None else f", {spoken(told['delay_ms'] * _MS)} later"
+    delay = "" if told["delay_ms"] is None else f", {spell(told['delay_ms'] * _MS)} later"
     again = told["duplicates"]
     twice = f", {again:,} duplicate effect{'s' if again > 1 else ''}" if again > 0 else ""
     return f"{ended}{delay}{twice}"
@@ -351,7 +352,7 @@ def _between(ms: Mapping[str, float | None] | None) -> str:
     """A duration with its interval: `12 ± 0.1 s`, or `31.2 s (29.5 to 33.5 s)` where it is lopsided."""
     if ms is None or ms["value"] is None:
         return _NONE
-    text = spoken(ms["value"] * _MS)
+    text = spell(ms["value"] * _MS)
     low, high, value = ms["low"], ms["high"], ms["value"]
     if low is None or high is None:
         return f"{text} ({_range(ms)})"
@@ -362,7 +363,7 @@ def _between(ms: Mapping[str, float | None] | None) -> str:
         return f"{text} ({_range(ms)})"
     number, _, unit = text.partition(" ")
     if " " in unit:  # two units
-        return f"{text} ± {spoken(half * _MS)}"
+        return f"{text} ± {spell(half * _MS)}"
     reach = half / _UNIT_MS[unit]
     return f"{number} ± {reach:.2g} {unit}" if reach < 10 else f"{number} ± {reach:.0f} {unit}"
 
@@ -376,8 +377,8 @@ def _range(ms: Mapping[str, float | None]) -> str:
     if low is None and high is None:
         return "no interval from one replication"
     if high is None:
-        return f"over {spoken((low or 0) * _MS)}"
-    lowest, highest = spoken((low or 0) * _MS), spoken(high * _MS)
+        return f"over {spell((low or 0) * _MS)}"
+    lowest, highest = spell((low or 0) * _MS), spell(high * _MS)
     if lowest == highest:
         return lowest
     number, unit = lowest.rsplit(" ", 1) if " " in lowest else (lowest, "")

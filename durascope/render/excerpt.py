@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from durascope.models.phrases import spell
 from durascope.models.trace import Kind, Trace
-from durascope.render.timescale import spoken
 
 MAX_EVENTS: Final = 20_000
 STUCK: Final = 600
@@ -39,11 +39,9 @@ def excerpt(trace: Trace, *, limit: int = MAX_EVENTS) -> Trace:
         return trace
     events = trace.events[:kept]
     end = events[-1].at
-    why = f"after {spoken(trace.events[last].at)} nothing more is achieved; " if stuck and kept > last else ""
+    why = f"after {spell(trace.events[last].at)} nothing more is achieved; " if stuck and kept > last else ""
     left = len(trace.events) - kept
-    note = (
-        f"{why}drawn is what happened up to {spoken(end)}, {left} more events up to {spoken(trace.ended_at)} are not."
-    )
+    note = f"{why}drawn is what happened up to {spell(end)}, {left} more events up to {spell(trace.ended_at)} are not."
     runs = [
         run if run.ended_at is None or run.ended_at <= end else replace(run, ended_at=None)
         for run in trace.runs

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from durascope.models.phrases import spell
 from durascope.models.workload import MOMENTS
 from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Table
-from durascope.render.timescale import spoken
 
 Data = Mapping[str, Any]
 
@@ -54,12 +54,12 @@ def _guarantee(found: Data | None) -> str:
     low, high = found["effects"]
     often = f"{low}" if low == high else f"{low}–{high}"
     late = found["worst_recovery_ms"]
-    return often if late is None else f"{often} · {spoken(late * _MS)}"
+    return often if late is None else f"{often} · {spell(late * _MS)}"
 
 
 def _delay(each: Data) -> str:
     late = each["runs"]["worst_delay_ms"]
-    return f"{each['runs']['stuck']:,} × does not end" if late is None else spoken(late * _MS)
+    return f"{each['runs']['stuck']:,} × does not end" if late is None else spell(late * _MS)
 
 
 def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:

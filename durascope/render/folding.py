@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from durascope.models.phrases import spell
 from durascope.render.conversation import Conversation, Item
-from durascope.render.timescale import spoken
 
 MAX_ITEMS: Final = 120
 LONGEST_MOTIF: Final = 60
@@ -122,6 +122,6 @@ def _excerpt(items: Sequence[Item]) -> list[Item]:
 
 
 def _fold_item(left: Sequence[Item], words: str) -> Item:
-    lasts = spoken(left[-1].at - left[0].at)
+    lasts = spell(left[-1].at - left[0].at)
     last = left[-1]
     return replace(left[0], sort="fold", text=f"{words}, {lasts}", at=last.at, until=last.position, tone="", effect="")

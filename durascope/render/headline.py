@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from durascope.models.effects import EffectMark, Recovery
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import RunSummary, Trace
-from durascope.render.timescale import spoken
 
 
 def finding(
@@ -74,7 +74,7 @@ def _back(recoveries: Mapping[str, Recovery | None]) -> list[str]:
     if not ends:
         return []
     if len(recoveries) == 1:
-        return [f"work goes on {spoken(ends[0][0])} after the fault"]
+        return [f"work goes on {spell(ends[0][0])} after the fault"]
     first, *others = ends
-    rest = "".join(f", {name} after {spoken(lasts)}" for lasts, name in others)
-    return [f"{first[1]} is back at work after {spoken(first[0])}{rest}"]
+    rest = "".join(f", {name} after {spell(lasts)}" for lasts, name in others)
+    return [f"{first[1]} is back at work after {spell(first[0])}{rest}"]

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import shown, title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -22,9 +24,8 @@ from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
-from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, engine_name, footer_height, heading_of
+from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, footer_height, heading_of
 from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
-from durascope.render.timescale import spoken
 
 ROW: Final = 19.0
 COLUMN: Final = 62.0
@@ -32,12 +33,6 @@ TEXT: Final = 330.0
 HEAD: Final = 62.0
 MAX_ENTRIES: Final = 64
 MAX_COLUMNS: Final = 14
-RECORD_NAMES: Final = {
-    "temporal": "event history",
-    "inngest": "requests and answers",
-    "restate": "journal",
-    "queue": "messages",
-}
 _FAR: Final = 12
 _APART: Final = frozenset(
     {Kind.TASK_QUEUED, Kind.TASK_PICKED_UP, Kind.TIMER_FIRED, Kind.EVENT_RECEIVED, Kind.STEP_STARTED}
@@ -85,7 +80,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     top = HEADING + (HEAD if columns else 22)
     bottom = top + ROW * len(lines)
     canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
-    record = RECORD_NAMES.get(trace.engine, "record")
+    record = shown(trace.engine).record
     title = f"{heading_of(scenario, trace)} · {record}"
     replays = sum(bool(column.read) for column in columns)
     lanes = {column.span.lane for column in columns}
@@ -99,7 +94,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
         with canvas.group("entry", line.text):
             _draw_line(canvas, line, columns, left, top + ROW * place)
     draw_footer(canvas, legend, notes, bottom + 26)
-    return Picture(f"Record: {title}", f"The {record} of {run} on {engine_name(trace.engine)}. {lead}.", canvas)
+    return Picture(f"Record: {title}", f"The {record} of {run} on {title_of(trace.engine)}. {lead}.", canvas)
 
 
 def _times(count: int) -> str:
@@ -190,12 +185,12 @@ def _draw_columns(canvas: Canvas, columns: Sequence[Column], left: float, top: f
     for place, column in enumerate(columns):
         x, span = left + COLUMN * place, column.span
         middle = x + COLUMN / 2
-        with canvas.group("execution", f"{span.detail or 'code'} on {span.lane}, {spoken(span.start)}: {span.ended}"):
+        with canvas.group("execution", f"{span.detail or 'code'} on {span.lane}, {spell(span.start)}: {span.ended}"):
             canvas.text(middle, top - 40, str(place + 1), BODY, bold=True, anchor="middle")
             canvas.text(
                 middle,
                 top - 25,
-                measure.shorten(spoken(span.start), COLUMN - 4, SMALL),
+                measure.shorten(spell(span.start), COLUMN - 4, SMALL),
                 SMALL,
                 ink=MUTED,
                 anchor="middle",
@@ -229,7 +224,7 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: floa
     canvas.text(MARGIN + 24, baseline, str(line.number + 1), SMALL, ink=MUTED, anchor="end")
     canvas.text(MARGIN + 34, baseline, measure.shorten(line.text, TEXT, BODY), BODY, ink=INK)
     if line.at is not None:
-        canvas.text(left - 8, baseline, spoken(line.at), SMALL, ink=MUTED, anchor="end")
+        canvas.text(left - 8, baseline, spell(line.at), SMALL, ink=MUTED, anchor="end")
     if columns and line.column is None and line.at is not None:
         _cell(canvas, _ALONE, MARGIN - 8, y, 6)
     for place, column in enumerate(columns):

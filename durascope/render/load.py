@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
 from durascope.models.trace import Trace
@@ -14,15 +15,13 @@ from durascope.render.diagram import Edge, Node, key
 from durascope.render.graph import picture
 from durascope.render.picture import Picture
 from durascope.render.queues import QueueLoad, loads
-from durascope.render.timescale import spoken
-from durascope.render.views import engine_named
 
 _MANY_RUNS = 10
 
 
 def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
-    """The architecture of the trace's engine; raises ValueError for the baseline."""
-    drawn = diagram(scenario, engine_named(trace.engine))
+    """The architecture of the trace's engine; raises ValueError for one that has none."""
+    drawn = diagram(scenario, trace.engine)
     all_spans = spans(trace, scenario)
     found = loads(all_spans)
     counts = Counter(span.step for span in all_spans if span.kind == "running")
@@ -31,7 +30,7 @@ def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
     drawn.nodes = [_node(node, scenario, trace, queues.get(node.key, []), counts) for node in drawn.nodes]
     drawn.edges = [_edge(edge, scenario, queues, counts, rate) for edge in drawn.edges]
     runs = "one run" if len(trace.runs) == 1 else f"{len(trace.runs)} runs"
-    drawn.subtitle = f"With the load of {runs} in {spoken(trace.ended_at)}, simulated (seed {trace.seed})."
+    drawn.subtitle = f"With the load of {runs} in {spell(trace.ended_at)}, simulated (seed {trace.seed})."
     return picture(drawn)
 
 
@@ -64,7 +63,7 @@ def _node(
         tasks = sum(len(load.waits) for load in queue)
         deepest = max(load.deepest for load in queue)
         longest = max(load.longest for load in queue)
-        told = (f"{_count(tasks, 'task')}, at most {deepest} at once", f"waited up to {spoken(longest)}")
+        told = (f"{_count(tasks, 'task')}, at most {deepest} at once", f"waited up to {spell(longest)}")
         return replace(node, lines=(*node.lines, *told))
     service = next((name for name in scenario.services if node.key == key("service", name)), None)
     if service is None:

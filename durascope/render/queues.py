@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Trace
@@ -29,13 +31,12 @@ from durascope.render.sheet import (
     draw_breaks,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     heading_of,
 )
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, SMALL, Paint
 from durascope.render.timeline import WIDTH, scale_of
-from durascope.render.timescale import TimeScale, spoken
+from durascope.render.timescale import TimeScale
 
 MAX_QUEUES: Final = 10
 DEPTH: Final = 44.0
@@ -110,7 +111,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     tasks = sum(len(load.waits) for load in found)
     longest = max((load.longest for load in found), default=0)
     queues = "1 queue" if len(found) == 1 else f"{len(found)} queues"
-    lead = f"{tasks} tasks waited in {queues}, the longest {spoken(longest)}" if found else "no queues"
+    lead = f"{tasks} tasks waited in {queues}, the longest {spell(longest)}" if found else "no queues"
     draw_heading(canvas, title, lead)
     draw_axis(canvas, scale, top, top + tall)
     _crashes(canvas, scale, down, top, top + tall)
@@ -122,8 +123,8 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     draw_breaks(canvas, scale, top, top + tall)
     _crash_names(canvas, scale, down, top)
     draw_footer(canvas, entries, notes, top + tall)
-    told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spoken(load.longest)}" for load in chosen)
-    return Picture(f"Queues: {title}", f"Queues of {engine_name(trace.engine)} over time. {told}.", canvas)
+    told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spell(load.longest)}" for load in chosen)
+    return Picture(f"Queues: {title}", f"Queues of {title_of(trace.engine)} over time. {told}.", canvas)
 
 
 def _queue(canvas: Canvas, scale: TimeScale, load: QueueLoad, top: float) -> None:
@@ -161,7 +162,7 @@ def _depth_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, floor: float)
 def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float) -> None:
     """Hangs from its upper edge: the longer the wait, the deeper the stroke."""
     room, most = WAIT - 8, max(load.longest, 1)
-    canvas.text(scale.left - 8, ceiling + room + 2, spoken(load.longest), SMALL, ink=INK, anchor="end")
+    canvas.text(scale.left - 8, ceiling + room + 2, spell(load.longest), SMALL, ink=INK, anchor="end")
     canvas.lines((scale.left, ceiling + room), (scale.right, ceiling + room), stroke=FRAME, line=0.7, dash=(2, 3))
     deepest: dict[int, Span] = {}
     for span in load.waits:
@@ -175,7 +176,7 @@ def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float
         canvas.path(*strokes, stroke=_WAIT.stroke, line=1)
         return
     for x, span in deepest.items():
-        with canvas.group("wait", f"{span.run or 'a task'} waited {spoken(span.lasts)}, until {spoken(span.end)}"):
+        with canvas.group("wait", f"{span.run or 'a task'} waited {spell(span.lasts)}, until {spell(span.end)}"):
             y = ceiling + room * span.lasts / most
             canvas.lines((x / 2, ceiling), (x / 2, y), stroke=_WAIT.stroke, line=1.6)
             canvas.circle(x / 2, y, 2.2, fill=_WAIT.stroke)
@@ -184,7 +185,7 @@ def _wait_plot(canvas: Canvas, scale: TimeScale, load: QueueLoad, ceiling: float
 def _crashes(canvas: Canvas, scale: TimeScale, down: Sequence[Span], top: float, bottom: float) -> None:
     for span in down:
         left, right = scale.x(span.start), max(scale.x(span.end), scale.x(span.start) + 2)
-        with canvas.group("down", f"{span.lane}: {span.detail}, {spoken(span.start)} to {spoken(span.end)}"):
+        with canvas.group("down", f"{span.lane}: {span.detail}, {spell(span.start)} to {spell(span.end)}"):
             canvas.path(
                 ("M", left, top), ("L", right, top), ("L", right, bottom), ("L", left, bottom), ("Z",),
                 fill=LOOKS["down"].paint.fill, opacity=0.45,

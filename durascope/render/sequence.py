@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Trace
@@ -29,13 +31,12 @@ from durascope.render.sheet import (
     MARGIN,
     draw_footer,
     draw_heading,
-    engine_name,
     footer_height,
     heading_of,
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, ROLES, SMALL, STATES, Paint
-from durascope.render.timescale import break_words, spoken
+from durascope.render.timescale import break_words
 
 _REPLAY: Final = LOOKS["replaying"]
 
@@ -59,7 +60,7 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     draw_footer(canvas, entries, notes, sheet.bottom + 18)
     lanes = [name for name, _ in talk.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
-    told = f"Messages between {', '.join(lanes)} on {engine_name(trace.engine)}, in order: {outcome_of(trace)}."
+    told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome_of(trace)}."
     return Picture(
         title,
         told,
@@ -203,7 +204,7 @@ def _draw_note(canvas: Canvas, item: Item, x: float, y: float) -> None:
 def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, silence: int) -> None:
     left, right = MARGIN, sheet.width - MARGIN
     words = break_words(silence)
-    with canvas.group("silence", f"{spoken(silence)} in which nothing happens"):
+    with canvas.group("silence", f"{spell(silence)} in which nothing happens"):
         canvas.box(left, y - 11, right - left, 22, fill=PAPER)
         for edge in (y - 11, y + 11):
             canvas.lines((left, edge), (right, edge), stroke="#8b95a5", line=0.8, dash=(2, 3))
@@ -222,7 +223,7 @@ def _draw_times(canvas: Canvas, sheet: Sheet) -> None:
     told = ""
     with canvas.group("times"):
         for line in sheet.lines:
-            words = spoken(line.item.at)
+            words = spell(line.item.at)
             if words != told:
                 canvas.text(MARGIN + TIME - 22, line.y + 0.5, words, SMALL, ink=MUTED, anchor="end")
                 told = words
@@ -230,4 +231,4 @@ def _draw_times(canvas: Canvas, sheet: Sheet) -> None:
 
 def _told(item: Item) -> str:
     whom = f" to {item.to}" if item.to else ""
-    return f"{spoken(item.at)}: {item.lane}{whom}: {item.text}{f', {item.fate}' if item.fate else ''}"
+    return f"{spell(item.at)}: {item.lane}{whom}: {item.text}{f', {item.fate}' if item.fate else ''}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.render.conversation import Conversation, Item
 from durascope.render.folding import FoldedConversation
-from durascope.render.timescale import spoken
 
 _SYMBOLS = {"client": "actor"}
 _ENTITIES = str.maketrans({"#": "#35;", ";": "#59;", "\n": " "})
@@ -45,7 +45,7 @@ def mermaid(talk: Conversation, folded: FoldedConversation, scenario: Scenario, 
 
 
 def _mermaid_item(item: Item, ids: dict[str, str]) -> Iterator[str]:
-    at = spoken(item.at)
+    at = spell(item.at)
     if item.sort == "fold":
         yield f"Note over {_all(ids)}: {_plain(item.text)}"
     elif item.lane not in ids:
@@ -109,4 +109,4 @@ def _d2_item(item: Item, ids: dict[str, str]) -> Iterator[str]:
         tail = f" {{{'; '.join(styles)}}}" if styles else ""
         yield f"{ids[item.lane]} -> {ids[item.to]}: {_quoted(_words(item))}{tail}"
     elif item.to is None:
-        yield f"{ids[item.lane]}.{_quoted(f'{item.text} ({spoken(item.at)})')}"
+        yield f"{ids[item.lane]}.{_quoted(f'{item.text} ({spell(item.at)})')}"

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.legend import Entry
 from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, TITLE
-from durascope.render.timescale import TimeScale, break_words, spoken
+from durascope.render.timescale import TimeScale, break_words
 
 MARGIN: Final = 24.0
 HEADING: Final = 66.0
@@ -21,19 +23,11 @@ _FINDING: Final = 18.0
 _LEGEND_LINE: Final = 22.0
 _NOTE_LINE: Final = 15.0
 
-ENGINE_NAMES: Final[dict[str, str]] = {
-    "temporal": "Temporal", "inngest": "Inngest", "restate": "Restate", "queue": "a plain message queue",
-}  # fmt: skip
-
-
-def engine_name(engine: str) -> str:
-    return ENGINE_NAMES.get(engine, engine)
-
 
 def heading_of(scenario: Scenario, trace: Trace | None = None) -> str:
     """`Order fulfillment on Temporal`"""
     title = scenario.title or scenario.scenario
-    return title if trace is None else f"{title} · {engine_name(trace.engine)}"
+    return title if trace is None else f"{title} · {title_of(trace.engine)}"
 
 
 def outcome_of(trace: Trace) -> str:
@@ -42,9 +36,7 @@ def outcome_of(trace: Trace) -> str:
         run = trace.runs[0]
         ended = run.ended_at if run.ended_at is not None else trace.ended_at
         words = [
-            f"{run.status} after {spoken(ended - run.started_at)}"
-            if run.ended_at is not None
-            else f"still {run.status}"
+            f"{run.status} after {spell(ended - run.started_at)}" if run.ended_at is not None else f"still {run.status}"
         ]
     else:
         statuses: dict[str, int] = {}
@@ -117,7 +109,7 @@ def draw_breaks(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> 
     """A tear through the whole plot at each break; drawn last, over the bars."""
     for piece in scale.breaks:
         left, right = piece.left + 6, piece.right - 6
-        with canvas.group("break", f"{spoken(piece.end - piece.start)} are left out"):
+        with canvas.group("break", f"{spell(piece.end - piece.start)} are left out"):
             middle = (left + right) / 2
             for x, lean in ((middle - 3, 1), (middle + 3, -1)):
                 points = [(x + (3 if n % 2 else -3), y) for n, y in enumerate(_steps(top - 6, bottom + 4, 6))]

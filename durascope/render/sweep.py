@@ -15,14 +15,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from durascope.models.phrases import spell
 from durascope.models.units import Misread, Spread, parse_duration, parse_rate, parse_share, parse_size
 from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_heading
 from durascope.render.text.marks import engine_title
-from durascope.render.theme import BODY, ENGINE_COLOURS, FRAME, INK, LINE, MUTED, Paint
-from durascope.render.timescale import spoken
+from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, Paint, engine_paints
 
 Data = Mapping[str, Any]
 
@@ -31,7 +31,6 @@ _PLOT_HEIGHT: Final = 170.0
 _PLOT_GAP: Final = 62.0
 _LEFT: Final = 96.0
 _DASHES: Final[Sequence[tuple[float, ...]]] = ((), (7, 4), (2, 3), (9, 3, 2, 3))
-_OTHER: Final = Paint("#ffffff", "#4a5568")
 
 TITLES: Final[Mapping[str, str]] = {
     "mean_ms": "mean duration",
@@ -55,7 +54,7 @@ def figure(name: str, value: float | None) -> str:
     if value is None:
         return "–"
     if name.endswith("_ms"):
-        return spoken(value * 1_000)
+        return spell(value * 1_000)
     if name.endswith("_usd"):
         return f"${value:,.4f}"
     if name.endswith("_per_million"):
@@ -219,7 +218,7 @@ def knee_words(data: Data) -> list[str]:
             said.append(f"{title}: no knee; at the heaviest load a run takes {each['times']:.2g} × as long.")
         else:
             where = "" if each["queue"] is None else (
-                f"; tasks wait longest in {each['queue']}, {spoken(each['wait_ms'] * 1_000)} on average"
+                f"; tasks wait longest in {each['queue']}, {spell(each['wait_ms'] * 1_000)} on average"
             )  # fmt: skip
             said.append(f"{title}: the knee is at {path} {each['at']}, {each['times']:.2g} × as long{where}.")
     return said
@@ -346,5 +345,4 @@ def _round_step(rough: float) -> float:
 
 
 def _paint(engine: str) -> Paint:
-    pair = {str(name): paints for name, paints in ENGINE_COLOURS.items()}.get(engine)
-    return _OTHER if pair is None else pair[1]
+    return engine_paints(engine)[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from durascope.models.scenario import Engine
+from durascope.models.engine import shown
 
 PAPER: Final = "#ffffff"
 """The panel behind every picture, so that it reads the same on light and dark pages."""
@@ -54,12 +54,12 @@ ROLES: Final[dict[Role, Paint]] = {
     "end": Paint("#eef1f6", "#4a5568"),
 }
 
-ENGINE_COLOURS: Final[dict[Engine, tuple[Paint, Paint]]] = {
-    "temporal": (Paint("#f5f4ff", "#8f88de"), Paint("#ffffff", "#5b52c7")),
-    "inngest": (Paint("#fdf3f8", "#cf86ad"), Paint("#ffffff", "#a83a78")),
-    "restate": (Paint("#eff6ff", "#7ba6dd"), Paint("#ffffff", "#2b64b0")),
-}
-"""For each engine the colours of its server and of the parts in it."""
+
+def engine_paints(name: str) -> tuple[Paint, Paint]:
+    """The colours of an engine's server and of the parts in it; plain ones for an engine that is not installed."""
+    colours = shown(name).colours
+    return Paint(colours.frame, colours.frame_line), Paint(PAPER, colours.part_line)
+
 
 State = Literal["done", "replayed", "retried", "crashed", "undone", "never-reached"]
 Hatch = Literal["none", "rising", "falling", "cross", "dots", "level"]

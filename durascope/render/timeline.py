@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.engine import title_of
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
@@ -29,13 +31,12 @@ from durascope.render.sheet import (
     draw_axis,
     draw_breaks,
     draw_footer,
-    engine_name,
     footer_height,
     heading_of,
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
-from durascope.render.timescale import TimeScale, compressed, linear, spoken
+from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
 from durascope.render.waits import why
 
@@ -81,7 +82,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
 
 def _heading(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], worst: Recovery | None) -> Findings:
     """What happened, and why work stood still as long as it did."""
-    name = engine_name(trace.engine)
+    name = title_of(trace.engine)
     title = finding(scenario, {name: trace}, {name: marks}, {name: worst})
     reasons = [outcome_of(trace)]
     if worst is not None:
@@ -241,10 +242,10 @@ def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
 
 def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
     again = sorted({f"{mark.step} of {mark.run}" for mark in marks if mark.duplicate})
-    crashes = [f"{event.lane} at {spoken(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
+    crashes = [f"{event.lane} at {spell(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
     return " ".join(
         [
-            f"The scenario {scenario.scenario} on {engine_name(trace.engine)} over time: {outcome_of(trace)}.",
+            f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome_of(trace)}.",
             f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
             f"Effects that happened again: {', '.join(again[:8])}." if again else "",
         ]

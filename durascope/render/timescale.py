@@ -15,6 +15,7 @@ from itertools import pairwise
 from math import floor, log10
 from typing import Final, NamedTuple
 
+from durascope.models.phrases import spell
 from durascope.render import measure
 from durascope.render.theme import SMALL
 
@@ -30,15 +31,6 @@ MIN_LIVE_PX: Final = 22.0
 BREAK_PAD_PX: Final = 12.0
 TICK_PX: Final = 78.0
 """Ticks are at least so far apart."""
-
-_UNITS: Final = (
-    (86_400_000_000, "d"),
-    (3_600_000_000, "h"),
-    (60_000_000, "min"),
-    (1_000_000, "s"),
-    (1_000, "ms"),
-    (1, "µs"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,34 +213,7 @@ def break_width(us: int) -> float:
 
 def break_words(us: int) -> str:
     """`… 7 d …`"""
-    return f"… {spoken(us)} …"
-
-
-def spoken(us: float) -> str:
-    """A duration for people: two or three digits, or two units (`370 ms`, `11.4 s`, `1 h 3 min`, `7 d`)."""
-    us = round(us)
-    if us == 0:
-        return "0 s"
-    if us < 0:
-        return f"-{spoken(-us)}"
-    for at, (size, unit) in enumerate(_UNITS):
-        if us < size * (0.9995 if size <= 1_000_000 else 0.995) and unit != "µs":
-            continue
-        if size > 1_000_000:
-            return _two_units(us, at)
-        value = us / size
-        digits = max(0, 2 - floor(log10(value)))
-        text = f"{value:.{digits}f}"
-        return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
-    return f"{us} µs"
-
-
-def _two_units(us: int, at: int) -> str:
-    size, unit = _UNITS[at]
-    smaller, small_unit = _UNITS[at + 1]
-    rest = round(us / smaller)
-    whole, part = divmod(rest, size // smaller)
-    return f"{whole} {unit} {part} {small_unit}" if part and whole < 100 else f"{whole} {unit}"
+    return f"… {spell(us)} …"
 
 
 _STEPS: Final = (
@@ -270,9 +235,9 @@ def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
         if ticks:
             return ticks
         middle = (piece.start + piece.end) // 2
-        return [Tick(middle, piece.x(middle), spoken(middle), main=True)]
+        return [Tick(middle, piece.x(middle), spell(middle), main=True)]
     at = piece.start if first or width > TICK_PX else (piece.start + piece.end) // 2
-    main = Tick(at, piece.x(at), spoken(at), main=True)
+    main = Tick(at, piece.x(at), spell(at), main=True)
     return [main, *(Tick(at + n * step, piece.x(at + n * step), f"+{_clock(n * step, step)}", main=False)
                     for n in range(1, (piece.end - at) // step + 1))]  # fmt: skip
 
@@ -282,7 +247,7 @@ def _clock(at: int, step: int) -> str:
     if at == 0:
         return "0"
     if step >= 60_000_000 or at >= 600_000_000:
-        return spoken(at)
+        return spell(at)
     size, unit = (
         (1_000_000, "s") if at + step >= 1_000_000 or step >= 100_000 else (1_000, "ms") if step >= 1_000 else (1, "µs")
     )

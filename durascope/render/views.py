@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from durascope.models.scenario import ENGINES, Engine, Scenario
+from durascope.models.engine import engine as spec_of
+from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render.picture import Picture
 
@@ -54,7 +55,7 @@ def _architecture(asked: Asked) -> Picture:
         from durascope.render.load import draw_loaded
 
         return draw_loaded(asked.scenario, asked.traces[0])
-    return draw(asked.scenario, engine_named(asked.engine))
+    return draw(asked.scenario, asked.engine)
 
 
 def _workflow(asked: Asked) -> Picture:
@@ -62,7 +63,7 @@ def _workflow(asked: Asked) -> Picture:
     from durascope.render.workflow import draw
 
     if asked.options.paint and asked.traces:
-        engine = engine_named(asked.engine) if asked.engine in ENGINES else None
+        engine = asked.engine or None
         return draw(asked.scenario, engine, paint=painted(asked.traces[0], asked.scenario))
     return draw(asked.scenario)
 
@@ -95,13 +96,6 @@ def _comparison(asked: Asked) -> Picture:
     from durascope.render.comparison import draw
 
     return draw(asked.traces, asked.scenario, linear=asked.options.linear)
-
-
-def engine_named(name: str) -> Engine:
-    """Raises ValueError for the baseline, which has no deployment to draw."""
-    if name not in ENGINES:
-        raise ValueError(f"{name} is not an engine that has an architecture of its own")
-    return name
 
 
 def _always(_: Options) -> bool:
@@ -151,8 +145,8 @@ def pictures(
 ) -> Iterator[Drawn]:
     """The wanted views, one after the other; of the views of one engine one for each.
 
-    `traces` has each engine's trace where a view needs one. A view that an engine cannot have (the architecture of the
-    baseline, a comparison of one) is passed over.
+    `traces` has each engine's trace where a view needs one. A view that an engine cannot have (an architecture that it
+    does not draw, a comparison of one) is passed over.
     """
     for name in wanted:
         view = VIEWS[name]
@@ -162,7 +156,7 @@ def pictures(
                 yield Drawn(name, None, f"{scenario.scenario}.{name}", view.draw(Asked(scenario, "", listed, options)))
             continue
         for engine in engines:
-            if name == "architecture" and engine not in ENGINES:
+            if name == "architecture" and not spec_of(engine).architecture:
                 continue
             mine = [traces[engine]] if engine in traces else []
             picture = view.draw(Asked(scenario, engine, mine, options))

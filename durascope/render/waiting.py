@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from durascope.models.effects import Recovery
+from durascope.models.phrases import spell
 from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Canvas
 from durascope.render.sheet import MARGIN
 from durascope.render.theme import BODY, INK, PAPER, SMALL
-from durascope.render.timescale import TimeScale, spoken
+from durascope.render.timescale import TimeScale
 from durascope.render.waits import Wait, waits
 
 RECOVERY: Final = 40.0
@@ -23,7 +24,7 @@ def draw_waits(canvas: Canvas, scale: TimeScale, trace: Trace, worst: Recovery, 
     """From the fault to when the work it interrupted went on: a bar for each wait, with its reason in it."""
     left = scale.x(worst.at)
     right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
-    words = "never at work again" if worst.lasts is None else f"back at work after {spoken(worst.lasts)}"
+    words = "never at work again" if worst.lasts is None else f"back at work after {spell(worst.lasts)}"
     with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
         canvas.text(MARGIN + 14, top + 13, "waits for", BODY, ink=AGAIN)
         for wait in waits(trace, worst):
@@ -47,7 +48,7 @@ _WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
 def _draw_wait(canvas: Canvas, scale: TimeScale, wait: Wait, top: float) -> None:
     left, right = scale.x(wait.start), scale.x(wait.end)
     fill, dash = _WAITS[wait.kind]
-    with canvas.group("wait", f"{wait.reason}: {spoken(wait.start)} to {spoken(wait.end)}", kind=wait.kind):
+    with canvas.group("wait", f"{wait.reason}: {spell(wait.start)} to {spell(wait.end)}", kind=wait.kind):
         stroke = AGAIN if wait.kind in ("down", "unnoticed") else "#a86a0b"
         canvas.box(left, top, max(right - left, 2.0), 18, fill=fill, stroke=stroke, radius=2.5, dash=dash)
         words = next((each for each in _shorter(wait) if measure.width(each, SMALL) + 8 <= right - left), "")
@@ -58,4 +59,4 @@ def _shorter(wait: Wait) -> Iterable[str]:
     """The reason, and what is left of it where there is less room."""
     yield f"nobody notices until the {wait.reason} timeout" if wait.kind == "unnoticed" else wait.reason
     yield wait.reason
-    yield spoken(wait.end - wait.start)
+    yield spell(wait.end - wait.start)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from durascope.models.effects import Recovery
+from durascope.models.phrases import spell
 from durascope.models.trace import Event, Kind, Trace
-from durascope.render.timescale import spoken
 
 WaitKind = Literal["down", "unnoticed", "backoff", "queue"]
 
@@ -36,20 +36,20 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             continue
         if event.kind is Kind.STEP_RETRIED and isinstance(event.detail, str):
             limit = event.at - _begun(trace, event)
-            found.append(Wait(since, event.at, "unnoticed", f"{spoken(limit)} {event.detail}"))
+            found.append(Wait(since, event.at, "unnoticed", f"{spell(limit)} {event.detail}"))
             since, pending = event.at, "backoff"
         elif event.kind is Kind.STEP_SCHEDULED and pending is not None:
-            found.append(Wait(since, event.at, "backoff", f"backoff {spoken(event.at - since)}"))
+            found.append(Wait(since, event.at, "backoff", f"backoff {spell(event.at - since)}"))
             since, pending = event.at, None
         elif event.kind is Kind.TIMER_SET and isinstance(event.detail, int) and _of_the_run(event, recovery):
             until = event.detail if recovery.until is None else min(event.detail, recovery.until)
             if until > since:
-                found.append(Wait(since, until, "backoff", f"backoff {spoken(until - since)}"))
+                found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
                 since = until
     if not found:
         back = _back(trace, recovery)
         if back is not None:
-            found.append(Wait(since, back, "down", f"{recovery.lane} down {spoken(back - since)}"))
+            found.append(Wait(since, back, "down", f"{recovery.lane} down {spell(back - since)}"))
             since = back
     if recovery.until is not None and recovery.until - since > (recovery.until - recovery.at) // 50:
         found.append(Wait(since, recovery.until, "queue", "waits to be taken"))
@@ -93,8 +93,8 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
         away = next((wait for wait in found if wait.kind == "down"), None)
         if away is None:
             return f"{title} notices at once"
-        later = "" if recovery.until is None else f", work goes on {spoken(recovery.until - away.end)} after it is back"
-        return f"on {title}, {recovery.lane} is down for {spoken(away.end - away.start)}{later}"
-    times = [spoken(wait.end - wait.start) for wait in backoffs]
+        later = "" if recovery.until is None else f", work goes on {spell(recovery.until - away.end)} after it is back"
+        return f"on {title}, {recovery.lane} is down for {spell(away.end - away.start)}{later}"
+    times = [spell(wait.end - wait.start) for wait in backoffs]
     listed = times[0] if len(times) == 1 else " · ".join(times) if len(times) <= 4 else f"{len(times)} backoffs"
     return f"{title} notices at once and tries again after {listed}"

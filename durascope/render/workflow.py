@@ -8,19 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from durascope.models import steps as s
-from durascope.models.scenario import Engine, Scenario, Workflow
+from durascope.models.engine import title_of
+from durascope.models.scenario import Scenario, Workflow
 from durascope.render.diagram import Diagram, Edge, Group, Node, key
 from durascope.render.flow import Flow
 from durascope.render.graph import picture
 from durascope.render.picture import Picture
 from durascope.render.theme import State
 
-_TITLES: dict[Engine, str] = {"temporal": "Temporal", "inngest": "Inngest", "restate": "Restate"}
-
 
 def diagram(
     scenario: Scenario,
-    engine: Engine | None = None,
+    engine: str | None = None,
     *,
     workflow: str | None = None,
     paint: Mapping[str, State] | None = None,
@@ -29,7 +28,7 @@ def diagram(
     if workflow is not None and workflow not in scenario.workflows:
         raise ValueError(f"{workflow!r} is not a workflow of {scenario.scenario}: {', '.join(scenario.workflows)}")
     title = scenario.title or scenario.scenario
-    drawn = Diagram(f"{title} · workflow" + (f" on {_TITLES[engine]}" if engine else ""), direction="TB")
+    drawn = Diagram(f"{title} · workflow" + (f" on {title_of(engine)}" if engine else ""), direction="TB")
     drawn.subtitle = (
         "The steps in their order." if paint is None else "The steps, coloured with what happened in a run."
     )
@@ -44,7 +43,7 @@ def diagram(
 
 def draw(
     scenario: Scenario,
-    engine: Engine | None = None,
+    engine: str | None = None,
     *,
     workflow: str | None = None,
     paint: Mapping[str, State] | None = None,

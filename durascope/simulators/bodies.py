@@ -8,12 +8,8 @@ from typing import Final
 
 from durascope.models.scenario import Service
 from durascope.models.steps import Run
-from durascope.models.units import Spread
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.runs import RunInfo
-
-OWN_STEP: Final = Service(latency=Spread.of(5_000))
-"""A step that calls no service: code of its own, 5 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +82,6 @@ class Body:
         takes = self._takes
         spread = takes[0] if attempt == 1 or len(takes) == 1 else takes[min(attempt, len(takes)) - 1]
         return spread.values[0] if spread.shape == "fixed" else spread.at(luck("latency", run.luck, key, attempt))
-
-    @property
-    def longest(self) -> int:
-        """The typical time of its slowest attempt, in microseconds."""
-        return max(spread.typical for spread in self._takes)
 
     def outcome(self, luck: Luck, run: RunInfo, key: str, attempt: int, down: bool) -> Outcome:
         """How that attempt ends, decided by the scenario and by luck, the same on every engine."""

@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from durascope.models.changes import first_names
-from durascope.models.scenario import Scenario
+from durascope.models.scenario import OWN_STEP, Scenario
 from durascope.models.steps import Run
 from durascope.models.trace import Effect, Kind
 from durascope.models.units import FOREVER
-from durascope.simulators.bodies import OWN_STEP, UNAVAILABLE, Body, Outcome
+from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World

@@ -5,16 +5,15 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from importlib import import_module
 from typing import Final
 
-from durascope import __version__
 from durascope.models.durations import format_duration
+from durascope.models.engine import engine as spec_of
+from durascope.models.engine import notes_of
 from durascope.models.faults import follows_event
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.unended import explained
-from durascope.models.unmodelled import unmodelled
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.faults import FaultInjector, Moments
 from durascope.simulators.kernel.limits import Limits
@@ -22,23 +21,10 @@ from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import WorkloadDriver
-
-MODELS: Final = {
-    "temporal": "durascope.simulators.temporal.engine:Temporal",
-    "inngest": "durascope.simulators.inngest.engine:Inngest",
-    "restate": "durascope.simulators.restate.engine:Restate",
-    "queue": "durascope.simulators.queue.engine:Queue",
-}
-"""The models by engine; imported only when one is asked for."""
+from durascope.version import __version__
 
 FULL_UP_TO: Final = 100
 """Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
-
-
-def model(engine: str) -> Callable[..., Engine]:
-    """The engine's model; KeyError for one that there is not."""
-    module, name = MODELS[engine].split(":")
-    return getattr(import_module(module), name)
 
 
 def simulate(
@@ -63,7 +49,8 @@ def simulate(
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
     world = World(seed, full=full, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)
-    built = model(engine)(world, scenario, records=few if records is None else records)
+    model: Callable[..., Engine] = spec_of(engine).simulator.load()
+    built = model(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):
         world.moments = Moments(world)
     moments = world.moments or Moments(world)
@@ -90,7 +77,7 @@ def simulate(
         status=findings.status,
         counters=findings.counters | {"duplicate_effects": services.duplicates, "spent_usd": services.spent},
         facts=findings.facts | {"executions": dict(services.executions)},
-        notes=[*findings.notes, *(str(note) for note in unmodelled(scenario, engine)), *_limits_met(world)],
+        notes=list(dict.fromkeys((*notes_of(engine, scenario), *findings.notes, *_limits_met(world)))),
         stopped=world.stopped,
         struck=_struck(injector, recorder),
         unended=findings.unended,

@@ -92,7 +92,7 @@ class TestCheck:
         answer = durascope("check", str(order))
         assert (answer.status, answer.err) == (0, "")
         assert answer.out.splitlines()[0] == f"{order}: valid"
-        assert "inngest: queries of w (status): Inngest has no queries" in answer.out
+        assert "  Inngest has no queries" in answer.out
 
     def test_notes_of_one_engine(self, order: Path) -> None:
         assert durascope("check", str(order), "-e", "temporal").out == f"{order}: valid\n"

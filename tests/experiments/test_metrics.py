@@ -72,12 +72,12 @@ def test_effects_are_expected_of_each_run_also_when_only_metrics_are_kept() -> N
 def test_runs_of_one_key_that_overlap_are_found() -> None:
     workflow = {"key": "id", "steps": [{"run": "a", "takes": "1s"}]}
     load = {"runs": 2, "arrivals": {"together": True}, "keys": ["k", "k"]}
-    for workers, held in ((1, True), (2, False)):
+    for consumers, held in ((1, True), (2, False)):
         asked = scenario(
             workflows={"order": workflow},
             workload=load,
             expect={"one_at_a_time": True},
-            deployments={"queue": {"workers": workers}},
+            deployments={"queue": {"consumers": consumers}},
         )
         assert [verdict.held for verdict in verdicts(asked, simulate(asked, "queue"))] == [held]
 

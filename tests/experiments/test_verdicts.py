@@ -8,12 +8,13 @@ from durascope.experiments.compare import as_json, result
 from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import by_status, delays_by_status, durations
 from durascope.models.effects import effects
+from durascope.models.engine import compared
 from durascope.models.reading import parse_scenario
-from durascope.models.scenario import ENGINES, Scenario
+from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 
-each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_engine = pytest.mark.parametrize("engine", compared())
 
 
 def asked(text: str) -> Scenario:

@@ -7,15 +7,15 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from durascope.models.faults import Crash
 from durascope.models.laws import broken
 from durascope.models.problems import ScenarioProblems
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.writing import as_yaml
-from durascope.render.exports import FORMATS, export
+from durascope.render.exports import export, formats
 from durascope.render.views import pictures
-from durascope.simulators.kernel.faults import CrashPoint
 from durascope.simulators.simulate import simulate
 
 ENGINES = ("temporal", "inngest", "restate", "queue")
@@ -46,7 +46,7 @@ def every_output_is_made(tree: Any, draw: random.Random) -> str | None:
     engine = draw.choice(ENGINES)
     trace = simulate(scenario, engine, seed=draw.randrange(100))
     wrong = _lawful(trace)
-    for name, chosen in FORMATS.items():
+    for name, chosen in formats().items():
         if chosen.fits(engine) and name != "perfetto":
             export(trace, scenario, name)
     for drawn in pictures(scenario, [engine], {engine: trace}):
@@ -61,8 +61,13 @@ def crashes_break_no_law(tree: Any, draw: random.Random) -> str | None:
         return None
     engine = draw.choice(ENGINES[:3])
     count = simulate(scenario, engine).event_count
-    point = CrashPoint(draw.randrange(max(1, count)), draw.choice(["app", "engine"]), down_for=draw.choice([0, 1000]))
-    wrong = _lawful(simulate(scenario, engine, crash_points=[point]))
+    point = {
+        "crash": draw.choice(["app", "engine"]),
+        "when": {"event": draw.randrange(max(1, count))},
+        "down_for": draw.choice(["0s", "1ms"]),
+    }
+    faults = (*scenario.faults, Crash.model_validate(point))
+    wrong = _lawful(simulate(scenario.model_copy(update={"faults": faults}), engine))
     return f"{engine}, {point}: {wrong}" if wrong else None
 
 

@@ -25,9 +25,9 @@ GIVEN = {"run": "run 1", "workflow": "w", "number": 1, "key": None, "input": {},
 class Worker:
     """Asks for a run's code as a worker does."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = STEPS) -> None:
         self.told: list[dict[str, object]] = []
-        scenario = parse_scenario(STEPS)
+        scenario = parse_scenario(text)
         self.codes = Codes(scenario, 0, self._take)
         self.codes.code_of["worker-1"] = scenario
         self.begun = self.ask(do="begin", given=GIVEN, execution=1)
@@ -97,6 +97,13 @@ def test_a_cancelled_request_ends_the_run_as_cancelled(worker: Worker) -> None:
     undoing = worker.step({"cancelled": True}, cancelling={"reason": "cancel request", "returns": False})
     assert undoing["request"]["name"] == "undo-a"
     assert worker.step({"value": {}})["ended"] == {"how": "cancelled"}
+
+
+def test_a_branch_that_finishes_ends_the_run() -> None:
+    worker = Worker("scenario: s\nworkflows: {w: {steps: [{race: [{finish: enough}, {sleep: 1s}]}, {run: a}]}}")
+    race = worker.step()["request"]
+    assert "ended" in worker.step(code=race["codes"][0])
+    assert worker.step({"value": 0})["ended"] == {"how": "returned", "value": "enough"}
 
 
 def test_what_is_begun_in_a_replay_is_counted(worker: Worker) -> None:

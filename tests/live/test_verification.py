@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from durascope.live.scaling import LONGEST, Scale, _durations, scale_of, scaled
 from durascope.live.temporal import server
 from durascope.live.verification import Verification, as_json, differences, told
 from durascope.models.cases import TemporalCase
+from durascope.models.engine import EngineSpec, Part
+from durascope.models.engine import engine as spec_of
 from durascope.models.loading import load, load_scenario
 from durascope.models.trace import Trace
 
@@ -158,7 +161,12 @@ def test_long_waits_keep_their_order_and_become_short() -> None:
 
 
 def test_a_missing_sdk_is_one_line_that_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(engines.ENGINES, "temporal", "no_such_package.engine:Engine")
+    away = replace(spec_of("temporal"), live=Part("no_such_package.engine:Engine"))
+
+    def found(_name: str) -> EngineSpec:
+        return away
+
+    monkeypatch.setattr(engines, "engine", found)
     with pytest.raises(LiveProblem, match=r"needs the package no_such_package.*pip install 'durascope\[live\]'"):
         live_engine("temporal")
 

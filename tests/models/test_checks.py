@@ -233,7 +233,7 @@ def test_flow_control_names_fields() -> None:
         ("faults: [{deploy: order, at: 1s, rollback: true}]", "unreachable", "add the deploy that it undoes"),
         ("faults: [{deploy: order, at: 1s}]", "bad-value", "write either `change: …` or `rollback: true`"),
         ("expect: {completed: {ordr: 100%}}", "unknown-workflow", "did you mean `order`?"),
-        (with_step("{call: child, on_close: kill}"), "bad-value", "the words: `terminate`, `cancel`, `abandon`"),
+        (with_step("{call: child, on_close: kill}"), "bad-value", "use one of: `terminate`, `cancel`, `abandon`"),
     ],
 )
 def test_what_is_new_in_the_language_is_checked_too(more: str, code: str, help: str) -> None:  # noqa: A002

@@ -127,8 +127,8 @@ class TestSteps:
         ("step", "message", "help"),
         [
             ("{rum: x}", "`rum` is not a kind of step", "did you mean `run`?"),
-            ("{run: a, sleep: 3s}", "a step is one thing, this has `run` and `sleep`", "write one of them"),
-            ("{}", "this step has no key that says what it is", "kinds of step: run, sleep"),
+            ("{run: a, sleep: 3s}", "a step has one type; this has both `run` and `sleep`", "write one of them"),
+            ("{}", "this step has no type", "kinds of step: run, sleep"),
             ("charge", "a step is a mapping", "write {run: NAME}"),
             ("{sleep: 5}", "a duration needs a unit", "write 5s or 5ms"),
             ("{sleep: 5 sec}", "'5 sec' is not a duration", "did you mean `5s`?"),

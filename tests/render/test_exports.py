@@ -9,21 +9,21 @@ import json
 import re
 import sys
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from durascope.models.effects import effects
+from durascope.models.engine import names
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.spans import spans
 from durascope.models.trace import Trace
 from durascope.render.excerpt import excerpt
-from durascope.render.exports import FORMATS, MissingExtra, export, filename
-from durascope.simulators.simulate import MODELS, simulate
+from durascope.render.exports import MissingExtra, export, filename, formats
+from durascope.simulators.simulate import simulate
 from tests.render.hand_made import SCENARIO, crash_and_replay
 
-ENGINES = [engine for engine, model in MODELS.items() if find_spec(model.split(":")[0]) is not None]
+ENGINES = names()
 of_every_engine = pytest.mark.parametrize("engine", ENGINES)
 
 
@@ -176,7 +176,7 @@ def test_without_its_extra_a_format_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_a_format_of_one_engine_refuses_the_others() -> None:
-    for name, each in FORMATS.items():
+    for name, each in formats().items():
         if each.engines and "queue" not in each.engines:
             with pytest.raises(ValueError, match=f"the format {name} is for"):
                 export(_trace("payment", "queue"), load_scenario("payment"), name)

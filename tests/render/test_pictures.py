@@ -15,20 +15,20 @@ from xml.etree import ElementTree
 import pytest
 from pygraphviz import AGraph  # pyright: ignore[reportAttributeAccessIssue]
 
+from durascope.models.engine import compared, names
 from durascope.models.loading import builtin_names, load_scenario
-from durascope.models.scenario import ENGINES, Engine
 from durascope.render import architecture, workflow
 from durascope.render.canvas import Box, Text
 from durascope.render.canvas import Path as Outline
 from durascope.render.diagram import STROKES, Diagram
 from durascope.render.graphviz_layout import Rect, lay_out
 from durascope.render.picture import Picture
-from durascope.render.theme import ENGINE_COLOURS, MUTED, PAPER, ROLES, STATES, contrast
+from durascope.render.theme import MUTED, PAPER, ROLES, STATES, contrast, engine_paints
 
 Named = tuple[str, Callable[[], Diagram], Callable[[], Picture]]
 
 
-def _architecture(name: str, engine: Engine) -> Named:
+def _architecture(name: str, engine: str) -> Named:
     scenario = load_scenario(name)
     return (
         f"{name}.{engine}.architecture",
@@ -43,7 +43,7 @@ def _workflow(name: str) -> Named:
 
 
 VIEWS = [
-    *(_architecture(name, engine) for name in builtin_names() for engine in ENGINES),
+    *(_architecture(name, engine) for name in builtin_names() for engine in compared()),
     *map(_workflow, builtin_names()),
 ]
 all_views = pytest.mark.parametrize("view", VIEWS, ids=[view[0] for view in VIEWS])
@@ -98,7 +98,7 @@ def _extent(mark: Box | Outline) -> Rect:
 
 @pytest.mark.parametrize(
     "paint",
-    [*ROLES.values(), *STATES.values(), *(paint for pair in ENGINE_COLOURS.values() for paint in pair)],
+    [*ROLES.values(), *STATES.values(), *(paint for name in names() for paint in engine_paints(name))],
 )
 def test_every_ink_is_readable_on_its_paper(paint: Any) -> None:
     assert contrast(paint.ink, paint.fill) >= 4.5

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Callable
 from functools import cache
-from importlib.util import find_spec
 from itertools import combinations
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from durascope.models.engine import names
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.trace import Trace
 from durascope.render import comparison, journal, queues, sequence, timeline
@@ -22,10 +22,10 @@ from durascope.render.bars import LOOKS
 from durascope.render.canvas import Box, Text
 from durascope.render.picture import Picture
 from durascope.render.theme import PAPER, contrast
-from durascope.simulators.simulate import MODELS, simulate
+from durascope.simulators.simulate import simulate
 from tests.render.hand_made import SCENARIO, crash_and_replay, many_retries, many_steps
 
-ENGINES = [engine for engine, model in MODELS.items() if find_spec(model.split(":")[0]) is not None]
+ENGINES = names()
 DRAW: dict[str, Callable[..., Picture]] = {
     "sequence": sequence.draw,
     "timeline": timeline.draw,
@@ -234,15 +234,16 @@ def test_the_mermaid_source_of_a_crash(snapshot: object) -> None:
 _PRINT = """
 import hashlib
 from durascope.models.loading import load_scenario
+from durascope.models.engine import names
 from durascope.simulators.simulate import simulate
 from durascope.render import comparison, journal, queues, sequence, timeline
-from durascope.render.exports import FORMATS, export
+from durascope.render.exports import formats, export
 scenario = load_scenario("payment")
 trace = simulate(scenario, "queue")
 for draw in (sequence.draw, timeline.draw, journal.draw, queues.draw):
     print(hashlib.sha256(draw(trace, scenario).svg().encode()).hexdigest())
 print(hashlib.sha256(comparison.draw([trace, trace], scenario).svg().encode()).hexdigest())
-for name, each in FORMATS.items():
+for name, each in formats().items():
     if each.fits("queue"):
         print(hashlib.sha256(export(trace, scenario, name)).hexdigest())
 """

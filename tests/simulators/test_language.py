@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from durascope.models.engine import compared
 from durascope.models.reading import parse_scenario
-from durascope.models.scenario import ENGINES
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 
-each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_engine = pytest.mark.parametrize("engine", compared())
 
 
 def trace_of(text: str, engine: str) -> Trace:

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from durascope.models.engine import names
 from durascope.models.faults import Crash
 from durascope.models.loading import builtin_names, load, scenario_in
-from durascope.models.scenario import ENGINES, Scenario
+from durascope.models.scenario import Scenario
 from durascope.models.trace import STATUSES, Kind, Trace
 from durascope.simulators.simulate import simulate
 
@@ -37,10 +38,10 @@ import sys
 sys.path.insert(0, {tests!r})
 from test_laws import digest, scenario
 from durascope.models.loading import builtin_names
-from durascope.models.scenario import ENGINES
+from durascope.models.engine import names
 from durascope.simulators.simulate import simulate
 for name in builtin_names():
-    for engine in ENGINES:
+    for engine in names():
         print(name, engine, digest(simulate(scenario(name), engine, seed=7)))
 """
 
@@ -58,10 +59,10 @@ def test_the_same_seed_gives_the_same_bytes_in_another_process_with_another_hash
         for hash_seed in ("1", "2")
     ]
     assert runs[0] == runs[1]
-    assert len(runs[0].splitlines()) == len(builtin_names()) * len(ENGINES)
+    assert len(runs[0].splitlines()) == len(builtin_names()) * len(names())
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_every_cause_comes_before_what_it_caused(name: str, engine: str) -> None:
     trace = simulate(scenario(name), engine)
@@ -72,7 +73,7 @@ def test_every_cause_comes_before_what_it_caused(name: str, engine: str) -> None
             assert trace.events[event.cause].at <= event.at
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_only_counting_counts_what_keeping_keeps(name: str, engine: str) -> None:
     kept, counted = simulate(scenario(name), engine), simulate(scenario(name), engine, full=False, records=False)
@@ -112,7 +113,7 @@ def conserved(trace: Trace) -> None:
         assert (run.ended_at is None) == (run.status in ("running", "paused", "lost")), run
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: str) -> None:
     asked = scenario(name)

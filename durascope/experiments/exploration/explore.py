@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from durascope import __version__
 from durascope.experiments.exploration.disturbances import (
     Disturbance,
     NothingToExplore,
@@ -21,6 +20,7 @@ from durascope.experiments.pool import mapped
 from durascope.models.scenario import Scenario
 from durascope.models.units import MILLISECOND
 from durascope.simulators.simulate import FULL_UP_TO, simulate
+from durascope.version import __version__
 
 DEFAULT: Final[tuple[What, ...]] = ("crash",)
 LATE_US: Final = 1_000_000

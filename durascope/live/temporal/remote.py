@@ -50,6 +50,7 @@ from durascope.simulators.program import (
     RunCancelled,
     Sdk,
     WorkflowFailure,
+    _Finished,  # pyright: ignore[reportPrivateUsage]
 )
 from durascope.simulators.services import Services
 
@@ -170,7 +171,7 @@ class Code:
             request: object = self._resumed(message["outcome"])
         except StopIteration as end:
             return {"ended": {"how": "returned", "value": end.value}}
-        except (WorkflowFailure, RunCancelled, Cancelled, CodeBug) as raised:
+        except (WorkflowFailure, RunCancelled, Cancelled, CodeBug, _Finished) as raised:
             self.raised = raised
             return {"ended": _end(raised)}
         return {"request": request, "shielded": sdk.program._unwinding}  # pyright: ignore[reportPrivateUsage]

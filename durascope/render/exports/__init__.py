@@ -1,7 +1,7 @@
 """Traces as files for other programs.
 
-A format is a module with a function `write(trace, scenario) -> bytes`, named in `FORMATS`; it is imported when it is
-asked for. A format that needs something that is not installed raises `MissingExtra`.
+A format is a module with a function `write(trace, scenario) -> bytes`, named in `_FORMATS` or by an engine; it is
+imported when it is asked for. A format that needs something that is not installed raises `MissingExtra`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
 
+from durascope.models.engine import engines
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.visible import visible, visible_json
@@ -30,7 +31,7 @@ class ExportFormat:
         return not self.engines or engine in self.engines
 
 
-FORMATS: Final[dict[str, ExportFormat]] = {
+_FORMATS: Final[dict[str, ExportFormat]] = {
     "perfetto": ExportFormat(
         f"{__name__}.perfetto", "pftrace", "a trace for ui.perfetto.dev (needs the extra `traces`)", binary=True
     ),
@@ -38,20 +39,18 @@ FORMATS: Final[dict[str, ExportFormat]] = {
     "jsonl": ExportFormat(f"{__name__}.jsonl", "jsonl", "every event of the trace, one JSON object a line"),
     "csv": ExportFormat(f"{__name__}.tables", "csv", "every event of the trace, one row each"),
     "markdown": ExportFormat(f"{__name__}.markdown", "md", "tables of the runs and of the steps' attempts"),
-    "journal": ExportFormat(
-        f"{__name__}.restate_journal",
-        "journal.jsonl",
-        "rows of sys_journal, sys_invocation and sys_journal_events; with --out as JSON Lines and as CSV",
-        engines=("restate",),
-    ),
-    "history": ExportFormat(
-        f"{__name__}.temporal_history",
-        "history.json",
-        "event histories as Temporal's own tools read them; with --out a file for each run",
-        engines=("temporal",),
-    ),
 }
-"""The formats by name, in the order of the help. Those of one engine are added here too."""
+"""The formats that every trace can be written in."""
+
+
+def formats() -> dict[str, ExportFormat]:
+    """All formats by name, in the order of the help: those of every engine, then those that engines add."""
+    own = {
+        name: ExportFormat(each.module, each.suffix, each.about, engines=(engine.name,))
+        for engine in engines()
+        for name, each in engine.exports.items()
+    }
+    return {**_FORMATS, **own}
 
 
 class MissingExtra(Exception):
@@ -68,7 +67,7 @@ def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
     Raises KeyError for a format that there is not, ValueError where it cannot hold this engine's traces, and
     `MissingExtra` where something it needs is not installed.
     """
-    chosen = FORMATS[name]
+    chosen = formats()[name]
     if not chosen.fits(trace.engine):
         raise ValueError(f"the format {name} is for {' and '.join(chosen.engines)}, not for {trace.engine}")
     written: bytes = import_module(chosen.module).write(trace, scenario)
@@ -88,12 +87,13 @@ def export_files(trace: Trace, scenario: Scenario, name: str) -> dict[str, bytes
 
     A format of several files has a function `files` beside `write`.
     """
-    several = getattr(import_module(FORMATS[name].module), "files", None)
-    if several is None or not FORMATS[name].fits(trace.engine):
+    chosen = formats()[name]
+    several = getattr(import_module(chosen.module), "files", None)
+    if several is None or not chosen.fits(trace.engine):
         return {filename(trace, name): export(trace, scenario, name)}
     return {f"{trace.scenario}.{trace.engine}.{suffix}": data for suffix, data in several(trace, scenario).items()}
 
 
 def filename(trace: Trace, name: str) -> str:
     """`SCENARIO.ENGINE.SUFFIX`"""
-    return f"{trace.scenario}.{trace.engine}.{FORMATS[name].suffix}"
+    return f"{trace.scenario}.{trace.engine}.{formats()[name].suffix}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from durascope.models.effects import EffectMark, effects, recoveries
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Trace
 from durascope.render.sheet import heading_of, outcome_of
-from durascope.render.timescale import spoken
 
 
 def write(trace: Trace, scenario: Scenario) -> bytes:
@@ -27,8 +27,8 @@ def write(trace: Trace, scenario: Scenario) -> bytes:
         (
             each.run,
             f"{each.fault} of {each.lane}",
-            spoken(each.at),
-            "never" if each.lasts is None else spoken(each.lasts),
+            spell(each.at),
+            "never" if each.lasts is None else spell(each.lasts),
         )
         for each in recoveries(trace, all_spans)
     ]
@@ -41,8 +41,8 @@ def write(trace: Trace, scenario: Scenario) -> bytes:
 
 def _runs(trace: Trace) -> Iterable[tuple[str, ...]]:
     for run in trace.runs:
-        lasted = "" if run.ended_at is None else spoken(run.ended_at - run.started_at)
-        yield run.name, run.workflow, spoken(run.started_at), lasted, run.status
+        lasted = "" if run.ended_at is None else spell(run.ended_at - run.started_at)
+        yield run.name, run.workflow, spell(run.started_at), lasted, run.status
 
 
 def _attempts(all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> Iterable[tuple[str, ...]]:
@@ -54,7 +54,7 @@ def _attempts(all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> Iterabl
         effect = "; ".join("again" if m.duplicate else "known to the service" if m.deduplicated else "yes" for m in had)
         ended = span.ended + (f": {span.detail}" if span.detail else "")
         attempt = "" if span.attempt is None else str(span.attempt)
-        yield span.run or "", span.step or "", attempt, span.lane, spoken(span.start), spoken(span.lasts), ended, effect
+        yield span.run or "", span.step or "", attempt, span.lane, spell(span.start), spell(span.lasts), ended, effect
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

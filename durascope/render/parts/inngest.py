@@ -7,14 +7,14 @@ from durascope.models.units import format_duration
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
 from durascope.render.parts.steps import Shown, calls, section, shown
 from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
-from durascope.render.theme import ENGINE_COLOURS
+from durascope.render.theme import engine_paints
 
 _HOSTING = {
     "dev": ("Inngest Dev Server", "one process on the developer's machine"),
     "self-hosted": ("Inngest Server", "self-hosted"),
     "cloud": ("Inngest Cloud", "managed"),
 }
-_FRAME, _PART = ENGINE_COLOURS["inngest"]
+_FRAME, _PART = engine_paints("inngest")
 
 
 def architecture(scenario: Scenario) -> Diagram:

@@ -6,7 +6,7 @@ from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
 from durascope.render.parts.steps import Shown, calls, section, shown
 from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
-from durascope.render.theme import ENGINE_COLOURS
+from durascope.render.theme import engine_paints
 
 _HOSTING = {
     "sidecar": "durable proxy, a container beside the service",
@@ -15,7 +15,7 @@ _HOSTING = {
     "cloud": "durable proxy, Restate Cloud",
 }
 _KINDS = {"service": "service", "object": "virtual object", "workflow": "workflow service"}
-_FRAME, _PART = ENGINE_COLOURS["restate"]
+_FRAME, _PART = engine_paints("restate")
 
 
 def architecture(scenario: Scenario) -> Diagram:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from durascope.models import steps as s
-from durascope.models.scenario import Engine, Scenario, Sdk, Workflow
+from durascope.models.engine import engine as spec_of
+from durascope.models.scenario import Scenario, Sdk, Workflow
 from durascope.models.units import FOREVER, SECOND, format_duration
 from durascope.render.diagram import Edge, Row, Section, key
 
@@ -88,7 +89,7 @@ class Shown:
         return step.on if isinstance(step, s.Run) else None
 
 
-def shown(name: str, workflow: Workflow, engine: Engine, sdk: Sdk) -> list[Shown]:
+def shown(name: str, workflow: Workflow, engine: str, sdk: Sdk) -> list[Shown]:
     """The rows of a workflow's program, then of its undo steps; equal calls in a row are folded."""
     rows: list[Shown] = []
     number = 1
@@ -122,7 +123,7 @@ def _same_call(one: Line, other: Line) -> bool:
     return a.via is not None and (a.on, a.via, one.inside) == (b.on, b.via, other.inside)
 
 
-def _row(name: str, lines: tuple[Line, ...], mark: str, engine: Engine, sdk: Sdk) -> Row:
+def _row(name: str, lines: tuple[Line, ...], mark: str, engine: str, sdk: Sdk) -> Row:
     line = lines[0]
     text = words(line.step) if len(lines) == 1 else f"{line.step.label} … {lines[-1].step.label}"
     hint = ", ".join(filter(None, (how(line.step, engine, sdk), line.inside)))
@@ -145,27 +146,9 @@ def words(step: s.Step) -> str:
             return step.label
 
 
-_HOW: Final[dict[Engine, dict[str, tuple[str, str]]]] = {
-    "temporal": {
-        "run": ("activity", "activity"), "sleep": ("timer", "timer"), "wait_for": ("signal", "signal"),
-        "call": ("child workflow", "child workflow"), "start": ("child workflow", "child workflow"),
-        "send": ("signal", "signal"),
-    },
-    "inngest": {
-        "run": ("step.run", "step.run"), "sleep": ("step.sleep", "step.sleep"),
-        "wait_for": ("step.waitForEvent", "step.wait_for_event"), "call": ("step.invoke", "step.invoke"),
-        "start": ("step.sendEvent", "step.send_event"), "send": ("step.sendEvent", "step.send_event"),
-    },
-    "restate": {
-        "run": ("ctx.run", "ctx.run"), "sleep": ("ctx.sleep", "ctx.sleep"), "wait_for": ("promise", "promise"),
-        "call": ("call", "call"), "start": ("send", "send"), "send": ("send", "send"),
-    },
-}  # fmt: skip
-
-
-def how(step: s.Step, engine: Engine, sdk: Sdk) -> str:
+def how(step: s.Step, engine: str, sdk: Sdk) -> str:
     """What the engine's SDK calls such a step."""
-    names = _HOW[engine].get(step.kind)
+    names = spec_of(engine).steps.get(step.kind)
     return names[sdk == "python"] if names else ""
 
 

@@ -7,10 +7,10 @@ from durascope.models.scenario import Scenario, TemporalWorker
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section, key
 from durascope.render.parts.steps import Shown, calls, program, section, shown
 from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
-from durascope.render.theme import ENGINE_COLOURS
+from durascope.render.theme import engine_paints
 
 _HOSTING = {"dev": "development server", "self-hosted": "self-hosted", "cloud": "Temporal Cloud"}
-_FRAME, _PART = ENGINE_COLOURS["temporal"]
+_FRAME, _PART = engine_paints("temporal")
 
 
 def architecture(scenario: Scenario) -> Diagram:

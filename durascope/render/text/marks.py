@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from rich.text import Text
 
+from durascope.models.engine import shown
 from durascope.models.spans import SpanKind
 
 
@@ -31,13 +32,7 @@ MARKS: Final[dict[SpanKind, Mark]] = {
 EFFECT: Final = Mark("●", "bold green", "effect")
 DUPLICATE: Final = Mark("◆", "bold red", "duplicate effect")
 CRASH: Final = Mark("✖", "bold red", "crash")
-BREAK: Final = Mark("⁄", "dim", "time left out")
-
-ENGINE_STYLES: Final = {
-    "temporal": "bold bright_blue",
-    "inngest": "bold bright_magenta",
-    "restate": "bold bright_green",
-}
+BREAK: Final = Mark("⁄", "dim", "gap in the time axis")
 
 
 def legend() -> Text:
@@ -51,4 +46,5 @@ def legend() -> Text:
 
 
 def engine_title(engine: str) -> Text:
-    return Text(engine.capitalize(), ENGINE_STYLES.get(engine, "bold"))
+    """The engine's title in its colour."""
+    return Text(shown(engine).title, shown(engine).colours.terminal)

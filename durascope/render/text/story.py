@@ -39,14 +39,14 @@ def tell(
     if records:
         names = {trace.engine: _same_run(trace) for trace in traces if trace.records}
         if names:
-            console.print(Text(f"What each engine recorded of {', '.join(dict.fromkeys(names.values()))}", "bold"))
+            console.print(Text(f"History of {', '.join(dict.fromkeys(names.values()))} on each engine", "bold"))
             console.print(
                 records_table({each.engine: each.records[names[each.engine]] for each in traces if each.records})
             )
     if any(trace.effects for trace in traces):
-        console.print(Text("Side effects, counted outside the engines", "bold"))
+        console.print(Text("Side effects, as the services counted them", "bold"))
         console.print(ledger_table(scenario, traces))
-    console.print(Text("In numbers", "bold"))
+    console.print(Text("Summary", "bold"))
     console.print(summary_table(metrics, runs=scenario.workload.runs))
 
 
@@ -63,14 +63,14 @@ def verdict_table(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Ta
 
 
 def heading(scenario: Scenario) -> RenderableType:
-    """The title, and what breaks."""
+    """The title and the faults."""
     lines = [Text(scenario.title or scenario.scenario, "bold")]
-    lines += [Text.assemble(("breaks: ", "red"), fault_text(fault)) for fault in scenario.faults]
+    lines += [Text.assemble(("fault: ", "red"), fault_text(fault)) for fault in scenario.faults]
     return Group(Text(), *lines, Text())
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
-    """One engine: its time line, how the first runs ended, and what it lacks for this scenario."""
+    """One engine: its time line, how the first runs ended, and its notes on this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),

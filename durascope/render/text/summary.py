@@ -71,26 +71,26 @@ def _money(metrics: Metrics) -> str:
 
 
 ONE_RUN: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
-    ("how the run ended", _statuses),
+    ("status", _statuses),
     ("called and started runs", _children),
-    ("from start to end", _latency("max")),
-    ("later than without the faults", _delays),
-    ("work stood still", _ms("recovery_ms")),
-    ("steps passed in replays", _count("replayed_steps")),
-    ("messages that no code handled", _count("unconsumed")),
-    ("effects too many", _count("duplicate_effects")),
+    ("duration", _latency("max")),
+    ("delay caused by faults", _delays),
+    ("recovery time", _ms("recovery_ms")),
+    ("recorded steps skipped on replay", _count("replayed_steps")),
+    ("unhandled messages", _count("unconsumed")),
+    ("duplicate effects", _count("duplicate_effects")),
     ("spent on services", _money),
 )
 MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
-    ("how the runs ended", _statuses),
+    ("status", _statuses),
     ("called and started runs", _children),
-    ("messages that no code handled", _count("unconsumed")),
-    ("duration, half of the runs", _latency("p50")),
-    ("duration, 90 of 100 runs", _latency("p90")),
-    ("duration, 99 of 100 runs", _latency("p99")),
-    ("later than without the faults, mean", _delays),
-    ("work stood still", _ms("recovery_ms")),
-    ("effects too many", _count("duplicate_effects")),
+    ("unhandled messages", _count("unconsumed")),
+    ("duration p50", _latency("p50")),
+    ("duration p90", _latency("p90")),
+    ("duration p99", _latency("p99")),
+    ("delay caused by faults, mean", _delays),
+    ("recovery time", _ms("recovery_ms")),
+    ("duplicate effects", _count("duplicate_effects")),
     ("spent on services", _money),
 )
 
@@ -101,11 +101,19 @@ def summary_table(metrics: Mapping[str, Metrics], *, runs: int) -> Table:
     table.add_column("")
     for engine in metrics:
         table.add_column(engine_title(engine), justify="right")
-    for words, cell in ONE_RUN if runs <= 1 else MANY_RUNS:
-        cells = [cell(each) for each in metrics.values()]
-        if any(text != "–" for text in cells):
-            table.add_row(words, *_told_apart(cells))
+    for words, cells in rows(metrics, runs=runs):
+        table.add_row(words, *_told_apart(cells))
     return table
+
+
+def rows(metrics: Mapping[str, Metrics], *, runs: int) -> list[tuple[str, list[str]]]:
+    """What is counted, and a cell for each engine; what no engine has is left out."""
+    listed = [(words, [cell(each) for each in metrics.values()]) for words, cell in _counted(runs)]
+    return [(words, cells) for words, cells in listed if any(text != "–" for text in cells)]
+
+
+def _counted(runs: int) -> tuple[tuple[str, Callable[[Metrics], str]], ...]:
+    return ONE_RUN if runs <= 1 else MANY_RUNS
 
 
 def _told_apart(cells: Sequence[str]) -> list[Text]:

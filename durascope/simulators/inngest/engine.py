@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Literal
 
+from durascope.models.deployments import nearest
 from durascope.models.scenario import Cut, Scenario, Workflow
 from durascope.models.steps import Send, Start, WaitFor
 from durascope.models.trace import Kind, Unconsumed
@@ -22,7 +23,6 @@ from durascope.simulators.inngest.functions import INVOKED, SCHEDULED, Function,
 from durascope.simulators.inngest.host import FunctionHost
 from durascope.simulators.inngest.items import START, Item
 from durascope.simulators.inngest.lines import Relay
-from durascope.simulators.inngest.notes import nearest, notes
 from durascope.simulators.inngest.protocol import Request
 from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.runner import EventApi, Runner
@@ -385,7 +385,6 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
-            notes=notes(self.scenario),
             unconsumed=self.unconsumed if self.records else None,
         )
 

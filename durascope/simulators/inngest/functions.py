@@ -115,7 +115,7 @@ def _all(scenario: Scenario) -> Iterator[Function]:
             # §4: the handler's own retries: Python sends 0, JS 1.
             attempts = 1 if deployment.app.sdk == "python" else 2
             yield _handler(f"{name}-failure", name, "on-failure", FAILED, attempts)
-        if cancellable(workflow) and any(step.undo for step in undoable(workflow)):
+        if workflow.cancellable and any(step.undo for step in undoable(workflow)):
             yield _handler(f"{name}-cancelled", name, "on-cancel", CANCELLED, deployment.retries + 1)
 
 
@@ -162,11 +162,6 @@ def trigger(name: str, workflow: Workflow) -> str:
     """The event that starts the workflow; one that names none gets `NAME/requested`."""
     started_by = workflow.started_by
     return f"{name}/requested" if started_by is None or started_by.event is None else started_by.event
-
-
-def cancellable(workflow: Workflow) -> bool:
-    """Whether an event can cancel its runs."""
-    return any(signal.then != "ignore" for signal in workflow.signals.values())
 
 
 def undoable(workflow: Workflow) -> Iterable[Run]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
-from durascope.simulators.inngest.functions import cancellable, undoable
+from durascope.simulators.inngest.functions import undoable
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import filled, scope_of
 
@@ -20,7 +20,7 @@ class UndoLog:
         self._workflows = frozenset(
             name
             for name, workflow in scenario.workflows.items()
-            if cancellable(workflow) and any(True for _ in undoable(workflow))
+            if workflow.cancellable and any(True for _ in undoable(workflow))
         )
         self._begun: dict[str, dict[str, Run]] = {}
         """By run: the steps that have begun, by name, in order."""

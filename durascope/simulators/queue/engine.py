@@ -54,9 +54,7 @@ class Broker(Component):
         self.network = network
         self.store = store
         self.options = scenario.deployments.queue
-        self.delays = latencies(__package__ or "", {} if self.options is None else self.options.latencies)
-        self.visibility_timeout = 30_000_000 if self.options is None else self.options.visibility_timeout
-        self.max_receives = 5 if self.options is None else self.options.max_receives
+        self.delays = latencies(__package__ or "", self.options.latencies)
         super().__init__(world, "broker")
 
     def reset(self) -> None:
@@ -93,7 +91,7 @@ class Broker(Component):
             message = self.ready.popleft()
             message.received += 1
             self.store.record[message.run.name].append(f"message received #{message.received}")
-            message.visible = self.after(self.visibility_timeout, self._reappear, message)
+            message.visible = self.after(self.options.visibility_timeout, self._reappear, message)
             self.network.send(
                 self,
                 consumer,
@@ -105,7 +103,7 @@ class Broker(Component):
             )
 
     def _reappear(self, message: Message) -> None:
-        if message.received >= self.max_receives:
+        if message.received >= self.options.max_receives:
             self.done(message, "failed", "message moved to the dead-letter queue")
         else:
             self.put(message)
@@ -244,7 +242,7 @@ class Queue(Engine):
         super().__init__(world, scenario, records=records)
         self.store = BrokerStore({}, {}, {})
         self.broker = Broker(world, self.network, self.store, scenario)
-        count = 1 if scenario.deployments.queue is None else scenario.deployments.queue.workers
+        count = scenario.deployments.queue.consumers
         self.consumers = [
             Consumer(world, f"consumer-{n}" if count > 1 else "consumer", self) for n in range(1, count + 1)
         ]

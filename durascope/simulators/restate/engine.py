@@ -32,7 +32,6 @@ from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.invocation import HandlerKind, Invocation
 from durascope.simulators.restate.invoker import Invoker
 from durascope.simulators.restate.log import PartitionLog
-from durascope.simulators.restate.notes import notes
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.outside import Outside
 from durascope.simulators.restate.partition import Partition
@@ -75,7 +74,7 @@ class Restate(Engine):
         """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
-        self.said: dict[str, None] = dict.fromkeys(notes(scenario))
+        self.said: dict[str, None] = {}
 
     def _endpoints(self, version: str) -> list[ServiceEndpoint]:
         service = self.options.service

@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any, Final
 
 from durascope.models.scenario import Cut, Hang, Scenario, Workflow
-from durascope.models.steps import Call, Run, Send, Start, WaitFor
+from durascope.models.steps import Run, WaitFor
 from durascope.models.trace import Kind
-from durascope.models.units import format_duration
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
@@ -18,7 +17,6 @@ from durascope.simulators.temporal.activity_options import SECOND, ActivityOptio
 from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.sdks import stand_in
 from durascope.simulators.temporal.server import DEFAULT_QUEUE, Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
 from durascope.simulators.temporal.workflow_sdk import REQUEST
@@ -342,51 +340,3 @@ class Temporal(Engine):
 
     def findings(self) -> Findings:
         return self.accounts.findings()
-
-    def outlasts_default(self, step: Run) -> bool:
-        """Whether an attempt of a step that names no timeout takes longer than one that the scenario did not choose."""
-        chosen = "step_timeout" in self.options.model_fields_set
-        return not chosen and self.services.body(step).longest > self.options.step_timeout
-
-    def unsupported(self) -> list[str]:
-        """What of the scenario Temporal does in another way, named step by step."""
-        notes = [note for name, workflow in self.scenario.workflows.items() for note in _notes(name, workflow, self)]
-        return [*filter(None, map(stand_in, self.options.workers)), *notes]
-
-
-def _notes(name: str, workflow: Workflow, engine: Temporal) -> list[str]:
-    notes: list[str] = []
-    started_by = workflow.started_by
-    if started_by is not None and started_by.of is not None:
-        notes.append(
-            f"workflow {name}: Temporal starts nothing at the end of another run; catch the failure in the workflow "
-            "itself, or call this one as a child"
-        )
-    if started_by is not None and started_by.cron is not None:
-        notes.append(f"workflow {name}: `cron` is a Schedule in Temporal; its runs are started by the workload here")
-    for step in workflow.walk():
-        match step:
-            case Send(to=None, send=event) if not engine.started_by(event):
-                notes.append(
-                    f"step {step.label}: Temporal has no events that find their receivers; name one with `to:`, or "
-                    "signal each from an activity that looks them up. Nothing is sent here"
-                )
-            case Send(to=None, send=event):
-                notes.append(f"step {step.label}: what {event} starts is started as an abandoned child workflow")
-            case Call(call=called) | Start(start=called) if engine.scenario.workflows[called].one_at_a_time:
-                notes.append(
-                    f"step {step.label}: a child workflow is a run of its own, no request to the entity {called}; it "
-                    "is not kept apart from others of its key, and with `key:` it fails while one is running. Send the "
-                    "entity an update from an activity (update-with-start)"
-                )
-            case Run(timeout=None) if engine.outlasts_default(step):
-                limit = format_duration(engine.options.step_timeout)
-                notes.append(
-                    f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
-                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment"
-                )
-            case Start(after=int()):
-                notes.append(f"step {step.label}: a child has no start delay; the parent sleeps before it starts it")
-            case _:
-                pass
-    return list(dict.fromkeys(notes))

@@ -118,7 +118,7 @@ class Accounts:
         )
         if self.engine.records:
             found.unconsumed = taken
-        found.notes.extend((*self.engine.unsupported(), *self._notes))
+        found.notes.extend(self._notes)
         return found
 
     def _entities(self) -> set[str]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from durascope.models.scenario import TemporalWorker
-
 NORMAL_SHARE: Final = 0.2
 """Share of the polls for workflow tasks that ask the normal queue; the others ask the sticky one (§10)."""
 
@@ -40,10 +38,3 @@ _MODELLED: Final = {rules.name: rules for rules in (PYTHON, TYPESCRIPT)}
 def rules_of(sdk: str) -> SdkRules:
     """The rules of an SDK, or of the one that stands in for it."""
     return _MODELLED.get(sdk, PYTHON)
-
-
-def stand_in(worker: TemporalWorker) -> str | None:
-    """What to say of a worker whose SDK is not modelled."""
-    if worker.sdk in _MODELLED:
-        return None
-    return f"worker {worker.name}: Temporal's {worker.sdk} SDK is not modelled; the Python SDK stands in for it"

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from durascope.experiments.metrics import metrics
+from durascope.models.engine import compared
 from durascope.models.reading import parse_scenario
-from durascope.models.scenario import ENGINES
 from durascope.render.text.story import tell
 from durascope.render.text.timeline import timeline
 from durascope.simulators.simulate import simulate
@@ -36,7 +36,7 @@ workload: {runs: 2, of: w, arrivals: {at: [100ms, 0s]}}
 )
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", compared())
 def test_steps_stand_in_the_programs_order_whichever_begins_first(engine: str) -> None:
     lines = timeline(simulate(PARALLEL, engine), PARALLEL, 90).plain.splitlines()
     shown = [line.split()[0] for line in lines if line.startswith(("first", "second", "round"))]
@@ -45,6 +45,6 @@ def test_steps_stand_in_the_programs_order_whichever_begins_first(engine: str) -
 
 def test_the_records_shown_are_of_the_first_start_on_each_engine() -> None:
     out = io.StringIO()
-    traces = [simulate(CALLS, engine) for engine in ENGINES]
+    traces = [simulate(CALLS, engine) for engine in compared()]
     tell(Console(file=out, width=100), CALLS, traces, {trace.engine: metrics(trace) for trace in traces})
     assert "What each engine recorded of run 1\n" in out.getvalue()

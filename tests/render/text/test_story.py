@@ -39,7 +39,7 @@ def test_the_story_says_what_broke_what_was_recorded_and_what_happened_twice() -
         "message received #2",
         "Stripe API",
         "2 ◆",
-        "later than without the faults",
+        "delay caused by faults",
         "✖",
     ):
         assert words in told

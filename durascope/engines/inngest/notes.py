@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
-from durascope.models.scenario import Scenario, Sdk
+from durascope.models.deployments import nearest
+from durascope.models.scenario import Scenario
 from durascope.models.steps import (
     Clear,
     ForEach,
@@ -21,15 +21,13 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.models.units import SECOND, format_duration
-from durascope.simulators.inngest.functions import cancellable
 
 
-def notes(scenario: Scenario) -> list[str]:
-    """All notes, in the order of the file, each once."""
-    found: dict[str, None] = {}
-    for each in (*_deployment(scenario), *_workflows(scenario), *_workload(scenario)):
-        found[each] = None
-    return list(found)
+def notes(scenario: Scenario) -> Iterator[str]:
+    """All notes, in the order of the file."""
+    yield from _deployment(scenario)
+    yield from _workflows(scenario)
+    yield from _workload(scenario)
 
 
 def _deployment(scenario: Scenario) -> Iterator[str]:
@@ -63,7 +61,7 @@ def _workflows(scenario: Scenario) -> Iterator[str]:
                 f"`one_at_a_time` of {name} is `concurrency: {{limit: 1}}` on Inngest: it limits requests, not runs. "
                 "While one run sleeps, waits or is to be retried, another one of the same key goes on."
             )
-        if cancellable(workflow):
+        if workflow.cancellable:
             yield (
                 f"cancelOn cancels a run of {name} at once; the step in flight is not told, its result is dropped. "
                 "What had begun is undone by a function on inngest/function.cancelled."
@@ -140,8 +138,3 @@ def _workload(scenario: Scenario) -> Iterator[str]:
             yield f"Inngest has no `{event.name}` of a run: the command does nothing."
         elif event.kind in ("update", "query"):
             yield f"Inngest answers no {event.kind}: `{event.name}` is not sent."
-
-
-def nearest(sdk: Sdk) -> Literal["python", "typescript"]:
-    """The SDK that is modelled and nearest: Python, or TypeScript."""
-    return "python" if sdk in ("python", "java", "kotlin", "dotnet", "php", "ruby", "rust") else "typescript"

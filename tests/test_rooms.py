@@ -1,0 +1,25 @@
+"""No engine knows another, in any room: whoever adds or changes one needs to read no other."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import grimp
+import pytest
+
+from durascope.models.engine import BUILT_IN
+
+ROOMS = ("engines", "simulators", "live", "render.parts")
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("durascope", cache_dir=None)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_engine_knows_another(imports: grimp.ImportGraph, room: str) -> None:
+    mine = [f"durascope.{room}.{name}" for name in BUILT_IN if f"durascope.{room}.{name}" in imports.modules]
+    assert len(mine) >= 3
+    for one, other in permutations(mine, 2):
+        assert not imports.chain_exists(one, other, as_packages=True), f"{one} imports {other}"
