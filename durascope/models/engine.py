@@ -112,8 +112,6 @@ class EngineSpec:
     """`(case or None) -> live.judging.Alike`: when a recording counts as what was predicted; else line by line."""
     live: Part = NOTHING
     """A `durascope.live.engine.LiveEngine`."""
-    modelled: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The versions whose behaviour the model has: what was recorded, and what rules that differ by version are of."""
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     """What running the real engine needs on the path, and how to get it."""
     modelled: Mapping[str, str] = field(default_factory=dict[str, str])

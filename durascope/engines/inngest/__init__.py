@@ -24,11 +24,6 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:InngestCase"),
     judge=Part("durascope.live.inngest.judging:judge"),
     live=Part("durascope.live.inngest.engine:InngestLive"),
-    modelled={
-        "server": "of August 2026, commit 253303cd, after 1.9.1",
-        "Python SDK": "inngest 0.5.19",
-        "TypeScript SDK": "inngest 4.24.0",
-    },
     programs={"inngest": "npm install inngest-cli (its installer needs the open internet)"},
     modelled={
         "server": "of August 2026, commit 253303cd, after 1.9.1",

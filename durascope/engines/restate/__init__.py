@@ -30,11 +30,6 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:RestateCase"),
     judge=Part("durascope.live.restate.judging:judge"),
     live=Part("durascope.live.restate.engine:RestateLive"),
-    modelled={
-        "server": "1.7.12",
-        "Python SDK": "restate-sdk 1.3.0",
-        "TypeScript SDK": "@restatedev/restate-sdk 1.17.2",
-    },
     programs={"restate-server": "npm install @restatedev/restate-server"},
     modelled={
         "server": "1.7.12",

@@ -30,7 +30,6 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:TemporalCase"),
     judge=Part("durascope.live.temporal.judging:judge"),
     live=Part("durascope.live.temporal.engine:TemporalLive"),
-    modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
     programs={"temporal": "pip install 'durascope[live]'"},
     modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
 )
