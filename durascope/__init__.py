@@ -18,6 +18,7 @@ from durascope.version import __version__
 if TYPE_CHECKING:
     from durascope.api.asking import check, engine_names, load, scenarios
     from durascope.api.deciding import Comparison, compare
+    from durascope.api.exploring import Exploration, Sweep, explore, sweep
     from durascope.api.results import Events, Result, Results
     from durascope.api.running import run
     from durascope.models.problems import ScenarioProblems
@@ -27,34 +28,42 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Events",
+    "Exploration",
     "Picture",
     "Result",
     "Results",
     "Scenario",
     "ScenarioProblems",
+    "Sweep",
     "__version__",
     "check",
     "compare",
     "engine_names",
+    "explore",
     "load",
     "run",
     "scenarios",
+    "sweep",
 ]
 
 _PLACES: Final = {
     "Comparison": "durascope.api.deciding",
     "Events": "durascope.api.results",
+    "Exploration": "durascope.api.exploring",
     "Picture": "durascope.render.picture",
     "Result": "durascope.api.results",
     "Results": "durascope.api.results",
     "Scenario": "durascope.models.scenario",
     "ScenarioProblems": "durascope.models.problems",
+    "Sweep": "durascope.api.exploring",
     "check": "durascope.api.asking",
     "compare": "durascope.api.deciding",
     "engine_names": "durascope.api.asking",
+    "explore": "durascope.api.exploring",
     "load": "durascope.api.asking",
     "run": "durascope.api.running",
     "scenarios": "durascope.api.asking",
+    "sweep": "durascope.api.exploring",
 }
 """Where each public name is; the command line starts without any of them."""
 
