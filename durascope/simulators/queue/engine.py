@@ -7,9 +7,10 @@ whole workflow begins anew: every effect that had happened happens again.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
@@ -18,13 +19,19 @@ from durascope.simulators.bodies import Outcome
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
-from durascope.simulators.kernel.network import Network
+from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import TIMED_OUT, Block, Coroutine, Loop, Program, Sdk, WorkflowFailure
 
 QUEUE: Final = "jobs"
+RETRY_US: Final = 1_000_000
+"""A client of the broker that finds nobody tries again after this (1 s), as its publishers do."""
+PATIENCE: Final = 60
+"""After so many tries (a minute) it goes on, but is no reason to simulate any further."""
+
+Handler = Callable[..., Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -33,9 +40,9 @@ class Message:
 
     run: RunInfo
     received: int = 0
-    """How often it has been given out."""
-    visible: Callback | None = None
-    """When it is given out again unless it has been acknowledged by then."""
+    """How many times it has been given out."""
+    hidden_until: int = 0
+    """When it is given out again unless it has been acknowledged by then, in microseconds."""
 
 
 @dataclass(slots=True)
@@ -59,11 +66,24 @@ class Broker(Component):
 
     def reset(self) -> None:
         self.ready: deque[Message] = deque()
-        self.idle: deque[Consumer] = deque()
+        self.idle: deque[tuple[Connection, Handler]] = deque()
+        """Consumers that wait for a message: the connection, and what they do with one."""
+        self.timers: dict[str, Callback] = {}
+        """By run: what makes its message visible again."""
 
     def started(self) -> None:
-        for message in self.store.messages.values():
-            self.put(message)
+        """What was hidden stays hidden until its time: a restart makes nothing visible earlier."""
+        for message in tuple(self.store.messages.values()):
+            if message.hidden_until > self.world.now:
+                self._hide(message)
+            elif message.received:
+                self._reappear(message)
+            else:
+                self.put(message)
+
+    def _hide(self, message: Message) -> None:
+        delay = message.hidden_until - self.world.now
+        self.timers[message.run.name] = self.after(delay, self._reappear, message)
 
     def publish(self, run: RunInfo) -> None:
         if run.name in self.store.status:
@@ -79,28 +99,22 @@ class Broker(Component):
         self.ready.append(message)
         self._hand_out()
 
-    def poll(self, consumer: Consumer) -> None:
-        self.idle.append(consumer)
+    def poll(self, take: Handler, connection: Connection) -> None:
+        self.idle.append((connection, take))
         self._hand_out()
 
     def _hand_out(self) -> None:
         while self.ready and self.idle:
-            consumer = self.idle.popleft()
-            if not consumer.alive:
+            connection, take = self.idle.popleft()
+            if connection.closed:
                 continue
             message = self.ready.popleft()
             message.received += 1
+            message.hidden_until = self.world.now + self.options.visibility_timeout
             self.store.record[message.run.name].append(f"message received #{message.received}")
-            message.visible = self.after(self.options.visibility_timeout, self._reappear, message)
-            self.network.send(
-                self,
-                consumer,
-                self.delays["receive"].values[0],
-                consumer.take,
-                message,
-                what="message",
-                run=message.run,
-            )
+            self._hide(message)
+            connection.run = message.run
+            connection.send(self, take, message, connection, what="message", delay=self.delays["receive"].values[0])
 
     def _reappear(self, message: Message) -> None:
         if message.received >= self.options.max_receives:
@@ -112,7 +126,7 @@ class Broker(Component):
         run = message.run
         if self.store.messages.pop(run.name, None) is None:
             return
-        self.cancel(message.visible)
+        self.cancel(self.timers.pop(run.name, None))
         self.store.status[run.name] = status
         self.store.record[run.name].append(line)
         self.world.run_ended(self.name, run, status)
@@ -125,11 +139,25 @@ class Consumer(Component):
         self.engine = engine
         super().__init__(world, name)
 
-    def started(self) -> None:
-        engine = self.engine
-        engine.network.send(self, engine.broker, engine.broker.delays["poll"].values[0], engine.broker.poll, self)
+    def reset(self) -> None:
+        self.tries = 0
+        """Polls that the broker has not answered since it last did."""
 
-    def take(self, message: Message) -> None:
+    def started(self) -> None:
+        """Asks for a message, on a connection whose end tells that the broker is gone."""
+        engine, broker = self.engine, self.engine.broker
+        ask = partial(broker.poll, self.take)
+        connection = engine.network.connect(self, broker, broker.delays["poll"].values[0], ask, on_refused=self._again)
+        connection.on_lost[self] = self._again
+
+    def _again(self) -> None:
+        """Nobody expects a broker to be back that has been away for so long: it alone keeps nothing going."""
+        self.tries += 1
+        self.after(RETRY_US, self.started, daemon=self.tries > PATIENCE)
+
+    def take(self, message: Message, connection: Connection) -> None:
+        connection.close()
+        self.tries = 0
         self.world.emit(self.name, Kind.TASK_PICKED_UP, message.run, detail=QUEUE)
         run = message.run
         sdk = PlainCode(self, run)
@@ -141,13 +169,21 @@ class Consumer(Component):
         sdk.go_on()
 
     def _ended(self, message: Message, failure: BaseException | None) -> None:
-        broker = self.engine.broker
-        delay = broker.delays["acknowledge"].values[0]
         if failure is None:
-            self.engine.network.send(self, broker, delay, broker.done, message, "completed", "message acknowledged")
+            self._answer(message, "completed", "message acknowledged")
         elif isinstance(failure, WorkflowFailure):
-            self.engine.network.send(self, broker, delay, broker.done, message, "failed", "message rejected")
+            self._answer(message, "failed", "message rejected")
         self.started()
+
+    def _answer(self, message: Message, status: str, line: str, tries: int = 0) -> None:
+        """An acknowledgement that the broker does not take is sent again: the work is done."""
+        broker = self.engine.broker
+
+        def again() -> None:
+            self.after(RETRY_US, self._answer, message, status, line, tries + 1, daemon=tries >= PATIENCE)
+
+        delay = broker.delays["acknowledge"].values[0]
+        self.engine.network.send(self, broker, delay, broker.done, message, status, line, on_refused=again)
 
 
 class PlainCode(Sdk):
