@@ -13,6 +13,9 @@ ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 import test_inngest  # noqa: E402  (the judges live in the tests)
+import test_random_inngest  # noqa: E402
+import test_random_restate  # noqa: E402
+import test_random_temporal  # noqa: E402
 import test_restate  # noqa: E402
 import test_temporal  # noqa: E402
 
@@ -106,8 +109,34 @@ def batteries() -> Iterator[str]:
     yield ""
 
 
+RANDOM: Mapping[str, Mapping[str, str]] = {
+    "temporal": test_random_temporal.DIFFERS,
+    "inngest": test_random_inngest.DIFFERS,
+    "restate": test_random_restate.DIFFER,
+}
+"""Recordings of random scenarios that the models do not reach, with the kind or what is known of it."""
+
+
+def randoms() -> Iterator[str]:
+    """Recordings of random scenarios that the test suite holds the models to."""
+    yield "## Recordings of random scenarios\n"
+    yield "Scenarios drawn at random and recorded on the real engine, most of them once, on a busy machine. *Reached*:"
+    yield "record, effects and status are predicted under seed 0, or the model can go the recorded way where single"
+    yield "random choices of the engine's are drawn again. The test suite runs them all; what is not reached is listed"
+    yield "there by name, and here.\n"
+    yield "| engine | reached | share | interval | not reached |"
+    yield "|---|---|---|---|---|"
+    for engine, differ in RANDOM.items():
+        count = len(list((HERE / "random" / engine).glob("*.yaml")))
+        share, low, high = wilson(count - len(differ), count)
+        reached, interval = f"{count - len(differ)} of {count}", f"{low:.0%} to {high:.0%}"
+        names = "; ".join(f"{name}: {_cell(kind)}" for name, kind in differ.items())
+        yield f"| {engine} | {reached} | {share:.0%} | {interval} | {names} |"
+    yield ""
+
+
 def main() -> None:
-    parts = [HEAD, *findings(), "", *batteries()]
+    parts = [HEAD, *findings(), "", *batteries(), *randoms()]
     for engine in JUDGES:
         parts += table(engine, engine, "cases")
         if (HERE / "own" / engine).exists():
