@@ -40,7 +40,7 @@ from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, 
 from durascope.render.timeline import ROW, WIDTH, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
-from durascope.render.waits import why
+from durascope.render.waits import longest, why
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
@@ -74,7 +74,7 @@ class Panel:
     @property
     def worst(self) -> Recovery | None:
         """The interruption that lasted longest (one without end before all)."""
-        return max(self.recoveries, key=lambda each: (each.lasts is None, each.lasts or 0), default=None)
+        return longest(self.recoveries)
 
 
 def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -> Picture:

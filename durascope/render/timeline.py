@@ -38,7 +38,7 @@ from durascope.render.sheet import (
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
-from durascope.render.waits import why
+from durascope.render.waits import longest, why
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
@@ -57,9 +57,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
-    worst = max(
-        recoveries(trace, all_spans), key=lambda each: (each.lasts is None, each.lasts or 0, -each.at), default=None
-    )
+    worst = longest(recoveries(trace, all_spans))
     heading = _heading(trace, scenario, marks, worst)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +79,11 @@ def _begun(trace: Trace, retried: Event) -> int:
         and (event.run, event.step, event.attempt) == (retried.run, retried.step, retried.attempt)
     )
     return next(starts, retried.at)
+
+
+def longest(found: Iterable[Recovery]) -> Recovery | None:
+    """The interruption that lasted longest (one without end before all, the earliest of equal ones)."""
+    return max(found, key=lambda each: (each.lasts is None, each.lasts or 0, -each.at), default=None)
 
 
 def why(trace: Trace, recovery: Recovery, title: str) -> str:

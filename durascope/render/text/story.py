@@ -11,6 +11,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from durascope.models.effects import recoveries
+from durascope.models.engine import title_of
 from durascope.models.phrases import fault_text, missing
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -19,6 +21,7 @@ from durascope.render.text.marks import engine_title, legend
 from durascope.render.text.records import records_table
 from durascope.render.text.summary import summary_table
 from durascope.render.text.timeline import timeline
+from durascope.render.waits import longest, why
 
 
 def tell(
@@ -70,11 +73,15 @@ def heading(scenario: Scenario) -> RenderableType:
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
-    """One engine: its time line, how the first runs ended, and its notes on this scenario."""
+    """One engine: its time line, why work stood still as long as it did, and its notes on this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),
     ]
+    worst = longest(recoveries(trace))
+    if worst is not None:
+        clause = why(trace, worst, title_of(trace.engine))
+        parts.append(Padding(Text(clause[0].upper() + clause[1:] + ".", "red"), (0, 0, 0, 2)))
     missed = [fault for number, fault in enumerate(scenario.faults) if number not in trace.struck]
     notes = [*(f"Never struck: {missing(fault)}." for fault in missed), *trace.notes]
     parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in notes]
