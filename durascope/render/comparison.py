@@ -19,6 +19,7 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
+from durascope.models.unended import sentence
 from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
@@ -132,6 +133,11 @@ def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
         _sentence(why(panel.trace, panel.worst, name))
         for name, panel in zip(names, panels, strict=True)
         if panel.worst is not None
+    ]
+    reasons += [
+        f"{name}: {sentence(whole.unended[0])}"
+        for name, whole in ((name, panel.whole) for name, panel in zip(names, panels, strict=True))
+        if whole.unended
     ]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     over = f"{scenario.title or scenario.scenario} on {listed} · same workload, same random seed, same faults"
@@ -283,9 +289,18 @@ def numbers(panel: Panel) -> dict[str, str]:
         "replays": str(kinds[Kind.REPLAY_STARTED]),
         "effects": str(sum(trace.effects.values())),
         "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
-        "recovery": "nothing to recover" if worst is None else "never" if worst.lasts is None else spell(worst.lasts),
+        "recovery": _recovery(trace, worst),
         **({"spent outside": f"{spent:.2f} USD"} if spent else {}),
     }
+
+
+def _recovery(trace: Trace, worst: Recovery | None) -> str:
+    """How long work stood still; a run that never ends has not recovered, whatever interrupted it."""
+    if any(run.ended_at is None for run in trace.started):
+        return "never ends"
+    if worst is None:
+        return "nothing to recover"
+    return "never" if worst.lasts is None else spell(worst.lasts)
 
 
 def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
