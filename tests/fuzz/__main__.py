@@ -88,6 +88,7 @@ def keep(promise: str, given: Any, seed: int, found: str) -> Path:
     text = given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=1)
     name = f"{promise}-{blake2b(text.encode(), digest_size=4).hexdigest()}.yaml"
     head = json.dumps({"promise": promise, "seed": seed, "found": found}, ensure_ascii=True)
+    CORPUS.mkdir(exist_ok=True)
     (CORPUS / name).write_text(f"# {head}\n{text}\n", "utf-8")
     return CORPUS / name
 
