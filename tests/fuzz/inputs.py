@@ -62,7 +62,7 @@ def mutated(draw: random.Random) -> Tree:
 
 def _take_from_another(draw: random.Random, holder: Any, key: Any) -> None:
     """The same key's value in another scenario; for a list, one more element of such a list."""
-    if isinstance(key, int):
+    if isinstance(holder, list):
         holder.insert(key, copy.deepcopy(draw.choice(holder)))
         return
     alike = [there[name] for there, name in spots(draw.choice(trees())) if name == key]
