@@ -8,7 +8,7 @@ from typing import Any, Final
 from durascope.render.document import Block, Document, Heading, Paragraph, Picture, Table
 from durascope.render.sweep import figure
 
-_MARK: Final = {"better": "better", "worse": "**worse**", "no difference": "no difference that the data shows"}
+_MARK: Final = {"better": "better", "worse": "worse", "no difference": "no difference that the data shows"}
 
 
 def page(data: Mapping[str, Any], title_of: Callable[[str], str], pictures: tuple[Picture, ...] = ()) -> Document:
@@ -39,7 +39,7 @@ def _row(change: Mapping[str, Any]) -> list[str]:
     name = change["measure"]
     before, after, difference = (change[key] for key in ("before", "after", "difference"))
     cells = [figure(name, None if found is None else found["value"]) for found in (before, after)]
-    return [change["title"], *cells, _difference(name, difference), _MARK[change["verdict"]].strip("*")]
+    return [change["title"], *cells, _difference(name, difference), _MARK[change["verdict"]]]
 
 
 def _difference(name: str, found: Mapping[str, float | None] | None) -> str:

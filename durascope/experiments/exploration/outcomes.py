@@ -30,7 +30,6 @@ class Outcome:
     """By property: what was found."""
     seen: frozenset[str]
     """What happened at all: replayed, retried, duplicated."""
-    struck: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +145,6 @@ def judged(scenario: Scenario, calm: Calm, trace: Trace) -> Outcome:
         statuses=Counter(trace.status.get(run.name, run.status) for run in trace.started),
         broken=broken,
         seen=frozenset(name for name, true in seen.items() if true),
-        struck=bool(trace.struck) or not trace.scenario,
     )
 
 
