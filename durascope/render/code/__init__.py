@@ -1,0 +1,36 @@
+"""A scenario as a small project on an engine's SDK: as an expert would write it by hand."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Final
+
+from durascope.models.scenario import Scenario
+from durascope.render.code.project import Project
+
+_WRITERS: Final[dict[tuple[str, str], str]] = {
+    ("temporal", "python"): f"{__name__}.temporal_python",
+}
+
+
+class NoSuchProject(ValueError):
+    """No project is written for that engine and SDK. Its text is what a user should see."""
+
+
+def sdks(engine: str) -> tuple[str, ...]:
+    """The SDKs of an engine that projects are written for."""
+    return tuple(sdk for name, sdk in _WRITERS if name == engine)
+
+
+def project(scenario: Scenario, engine: str, sdk: str) -> Project:
+    """The project's files by their paths. Raises `NoSuchProject`."""
+    module = _WRITERS.get((engine, sdk))
+    if module is None:
+        known = sdks(engine)
+        raise NoSuchProject(
+            f"no code is written for {engine} on {sdk}; there is {' and '.join(known)}"
+            if known
+            else f"no code is written for {engine}; there is {', '.join(dict.fromkeys(name for name, _ in _WRITERS))}"
+        )
+    written: Project = import_module(module).project(scenario)
+    return written

@@ -1,0 +1,158 @@
+"""Conditions as expressions of a language, with the same outcome: what is unknown or incomparable is false."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from durascope.models.conditions import Condition
+from durascope.render.code.names import quoted
+from durascope.render.code.program import Kind, kind_of
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A value in source code."""
+
+    text: str
+    kind: Kind
+    optional: bool = False
+    """Whether it may be unknown at that moment."""
+    literal: bool = False
+
+
+Resolve = Callable[[str], Term | None]
+"""What a name stands for; None: nothing, which is false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tongue:
+    """How a language writes the parts of conditions."""
+
+    true: str
+    false: str
+    both: str
+    either: str
+    negated: Callable[[str, bool], str]
+    """Of an expression; the flag says whether it is a single word."""
+    equal: str
+    different: str
+    known: Callable[[str], str]
+    """The expression that says that a value is known."""
+
+
+PYTHON: Final = Tongue(
+    "True", "False", "and", "or", lambda text, _: f"not {text}", "==", "!=", lambda t: f"{t} is not None"
+)
+TYPESCRIPT: Final = Tongue(
+    "true", "false", "&&", "||", lambda text, one: f"!{text}" if one else f"!({text})", "===", "!==",
+    lambda t: f"{t} !== undefined",
+)  # fmt: skip
+
+_ORDER: Final = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
+_OR, _AND, _NOT, _ATOM = range(4)
+"""How tightly an expression holds together."""
+
+
+def expression(condition: Condition, tongue: Tongue, resolve: Resolve) -> str:
+    """The condition as an expression that is true or false."""
+    return _Writer(tongue, resolve).truth(ast.parse(condition.text, mode="eval").body)[0]
+
+
+class _Writer:
+    def __init__(self, tongue: Tongue, resolve: Resolve) -> None:
+        self.tongue = tongue
+        self.resolve = resolve
+
+    def truth(self, node: ast.expr) -> tuple[str, int]:
+        """The node as something true or false, and how tightly it holds together."""
+        tongue = self.tongue
+        match node:
+            case ast.BoolOp(op=op, values=values):
+                level = _AND if isinstance(op, ast.And) else _OR
+                word = tongue.both if level == _AND else tongue.either
+                parts = [self._inside(self.truth(value), level) for value in values]
+                return f" {word} ".join(parts), level
+            case ast.UnaryOp(op=ast.Not(), operand=operand):
+                text, level = self.truth(operand)
+                if text in (tongue.true, tongue.false):
+                    return (tongue.false if text == tongue.true else tongue.true), _ATOM
+                if level == _ATOM:
+                    return tongue.negated(text, True), _NOT
+                if tongue is PYTHON:
+                    return tongue.negated(f"({text})" if level < _NOT else text, False), _NOT
+                return tongue.negated(text, False), _NOT
+            case ast.Compare(left=left, ops=ops, comparators=comparators):
+                terms = [self.term(each) for each in (left, *comparators)]
+                pairs = [self._pair(a, op, b) for a, op, b in zip(terms, ops, terms[1:], strict=False)]
+                if tongue.false in pairs:
+                    return tongue.false, _ATOM
+                known = dict.fromkeys(t.text for t in terms if t is not None and t.optional and not t.literal)
+                parts = [*map(tongue.known, known), *pairs]
+                return f" {tongue.both} ".join(parts), _NOT if len(parts) == 1 else _AND
+            case _:
+                return self._flag(node)
+
+    def _inside(self, part: tuple[str, int], level: int) -> str:
+        text, own = part
+        return f"({text})" if own < level or (self.tongue is TYPESCRIPT and own == _AND and level == _OR) else text
+
+    def _flag(self, node: ast.expr) -> tuple[str, int]:
+        term = self.term(node)
+        if term is None:
+            return self.tongue.false, _ATOM
+        if term.literal:
+            value = ast.literal_eval(term.text) if term.text not in _WORDS else _WORDS[term.text]
+            return (self.tongue.true if value else self.tongue.false), _ATOM
+        if term.kind == "flag" and self.tongue is TYPESCRIPT and term.optional:
+            return f"{term.text} === true", _NOT
+        if term.kind == "number" and self.tongue is TYPESCRIPT:
+            return f"{term.text} !== 0", _NOT
+        if term.kind == "text" and self.tongue is TYPESCRIPT:
+            return f'{term.text} !== ""', _NOT
+        return term.text, _ATOM
+
+    def _pair(self, left: Term | None, op: ast.cmpop, right: Term | None) -> str:
+        """One comparison; False where it can never hold."""
+        false = self.tongue.false
+        if left is None or right is None:
+            return false
+        alike = left.kind == right.kind or "any" in (left.kind, right.kind)
+        if isinstance(op, ast.Eq | ast.NotEq):
+            if not alike:
+                return self.tongue.true if isinstance(op, ast.NotEq) else false
+            return f"{left.text} {self.tongue.equal if isinstance(op, ast.Eq) else self.tongue.different} {right.text}"
+        if not alike or left.kind == "flag":
+            return false
+        return f"{left.text} {_ORDER[type(op)]} {right.text}"  # pyright: ignore[reportArgumentType]
+
+    def term(self, node: ast.expr) -> Term | None:
+        """A name or a constant."""
+        match node:
+            case ast.Name(id="true"):
+                return Term(self.tongue.true, "flag", literal=True)
+            case ast.Name(id="false"):
+                return Term(self.tongue.false, "flag", literal=True)
+            case ast.Name(id=name):
+                return self.resolve(name)
+            case ast.Constant(value=bool() as flag):
+                return Term(self.tongue.true if flag else self.tongue.false, "flag", literal=True)
+            case ast.Constant(value=str() as text):
+                return Term(quoted(text), "text", literal=True)
+            case ast.Constant(value=value):
+                return Term(repr(value), kind_of(value), literal=True)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                inner = self.term(operand)
+                return (
+                    None
+                    if inner is None or inner.kind != "number"
+                    else Term(f"-{inner.text}", "number", inner.optional)
+                )
+            case _:
+                text, _ = self.truth(node)
+                return Term(f"({text})", "flag")
+
+
+_WORDS: Final = {"true": True, "false": False, "True": True, "False": False}

@@ -1,0 +1,200 @@
+"""Names and texts as source code: identifiers that are free, literals and comments that stay what they are."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from durascope.models.visible import visible
+
+_PYTHON: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(__builtins__), "self", "cls"})
+_TYPESCRIPT: Final = frozenset(
+    [
+        "abstract",
+        "any",
+        "arguments",
+        "as",
+        "async",
+        "await",
+        "boolean",
+        "break",
+        "case",
+        "catch",
+        "class",
+        "const",
+        "continue",
+        "debugger",
+        "declare",
+        "default",
+        "delete",
+        "do",
+        "else",
+        "enum",
+        "eval",
+        "export",
+        "extends",
+        "false",
+        "finally",
+        "for",
+        "from",
+        "function",
+        "get",
+        "if",
+        "implements",
+        "import",
+        "in",
+        "instanceof",
+        "interface",
+        "is",
+        "keyof",
+        "let",
+        "module",
+        "namespace",
+        "never",
+        "new",
+        "null",
+        "number",
+        "object",
+        "of",
+        "package",
+        "private",
+        "protected",
+        "public",
+        "readonly",
+        "require",
+        "return",
+        "set",
+        "static",
+        "string",
+        "super",
+        "switch",
+        "symbol",
+        "this",
+        "throw",
+        "true",
+        "try",
+        "type",
+        "typeof",
+        "undefined",
+        "unique",
+        "unknown",
+        "var",
+        "void",
+        "while",
+        "with",
+        "yield",
+        "Array",
+        "Boolean",
+        "Date",
+        "Error",
+        "JSON",
+        "Map",
+        "Math",
+        "Number",
+        "Object",
+        "Promise",
+        "Record",
+        "Set",
+        "String",
+        "Symbol",
+        "console",
+        "globalThis",
+        "process",
+        "setTimeout",
+    ]
+)
+
+
+def words(name: str) -> list[str]:
+    """The words of a name, in ASCII and lower case: `user.signedUp` is user, signed, up."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
+
+
+def snake(name: str) -> str:
+    """`charge_payment`; `_1st` where it would begin with a digit."""
+    return _begun("_".join(words(name)) or "unnamed", "n_")
+
+
+def pascal(name: str) -> str:
+    """`ChargePayment`"""
+    return _begun("".join(word.capitalize() for word in words(name)) or "Unnamed", "N")
+
+
+def camel(name: str) -> str:
+    """`chargePayment`"""
+    made = "".join(word.capitalize() for word in words(name)) or "Unnamed"
+    return _begun(made[0].lower() + made[1:], "n")
+
+
+def _begun(identifier: str, with_: str) -> str:
+    return f"{with_}{identifier}" if identifier[0].isdigit() else identifier
+
+
+class Names:
+    """The identifiers of one place of a program: each is given once, and none that the language has taken."""
+
+    def __init__(self, taken: Iterable[str], form: Callable[[str], str]) -> None:
+        self._taken = set(taken)
+        self._form = form
+        self._given: dict[object, str] = {}
+
+    def of(self, name: str, what: object = None, form: Callable[[str], str] | None = None) -> str:
+        """The identifier for that name; `what` tells apart things that have the same name."""
+        key = (name, what)
+        if key not in self._given:
+            self._given[key] = self.new(name, form)
+        return self._given[key]
+
+    def new(self, name: str, form: Callable[[str], str] | None = None) -> str:
+        """An identifier like that name that nobody has yet."""
+        wanted = made = (form or self._form)(name)
+        number = 2
+        while made in self._taken:
+            made, number = f"{wanted}_{number}" if self._form is snake else f"{wanted}{number}", number + 1
+        self._taken.add(made)
+        return made
+
+
+def python_names(*taken: str, form: Callable[[str], str] = snake) -> Names:
+    """Names in Python."""
+    return Names((*_PYTHON, *taken), form)
+
+
+def typescript_names(*taken: str, form: Callable[[str], str] = camel) -> Names:
+    """Names in TypeScript."""
+    return Names((*_TYPESCRIPT, *taken), form)
+
+
+# ---- texts -----------------------------------------------------------------------------------------------------
+
+
+def one_line(text: str) -> str:
+    """A text as part of a comment: one line, nothing that acts on who reads it or ends the comment."""
+    plain = " ".join(visible(text).split())
+    return plain.replace("\\", "/").replace('"', "'").replace("*/", "* /").replace("`", "'")
+
+
+def quoted(text: str) -> str:
+    """A text as a literal of Python and of TypeScript, in the quotes that formatters choose."""
+    quote = '"' if text.count('"') <= text.count("'") else "'"
+    return f"{quote}{''.join(_escaped(letter, quote) for letter in text)}{quote}"
+
+
+def _escaped(letter: str, quote: str) -> str:
+    if letter in ("\\", quote):
+        return f"\\{letter}"
+    if letter in _SHORT:
+        return _SHORT[letter]
+    if letter.isprintable():
+        return letter
+    code = ord(letter)
+    if code > 0xFFFF:  # as two, which Python would not read as one: no such letter is printable in both languages
+        return "\ufffd"
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+_SHORT: Final = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}

@@ -1,0 +1,29 @@
+"""A generated project: its files by their paths, and the templates that those are made with that hold little code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+Project = Mapping[str, str]
+"""The text of each file by its path in the project."""
+
+
+@cache
+def _templates() -> Environment:
+    return Environment(
+        loader=PackageLoader("durascope.render.code"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+
+
+def filled(template: str, **values: Any) -> str:
+    """A template with its values filled in."""
+    return _templates().get_template(template).render(**values)

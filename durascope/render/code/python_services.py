@@ -1,0 +1,78 @@
+"""`services.py` of Python projects: the services as stand-ins, and calls of them."""
+
+from __future__ import annotations
+
+from durascope.models.spreads import Spread
+from durascope.render.code import python
+from durascope.render.code.layout import Expression, Source, call
+from durascope.render.code.names import one_line, python_names, quoted
+from durascope.render.code.program import Book, Operation
+from durascope.render.code.project import filled
+
+OWN = "own code"
+"""The service of steps that call none."""
+_TAKEN = ("asyncio", "logging", "random", "Callable", "dataclass", "field", "log", "Seconds", "logger", "ServiceError",
+          "Rejected", "always", "log_normal", "exponential", "uniform", "one_of", "Service")  # fmt: skip
+
+
+def identifiers(book: Book) -> dict[str, str]:
+    """The name of each service's stand-in."""
+    names = python_names(*_TAKEN)
+    return {name: names.new(name) for name in (*book.services(), *((OWN,) if _has_own(book) else ()))}
+
+
+def _has_own(book: Book) -> bool:
+    return any(each.step.on not in book.services() for each in book.operations)
+
+
+def services_file(book: Book) -> str:
+    """The module."""
+    spreads: set[str] = set()
+    written: list[str] = []
+    own = next((each.service for each in book.operations if each.step.on not in book.services()), None)
+    known = {**book.services(), **({OWN: own} if own is not None else {})}
+    for name, identifier in identifiers(book).items():
+        service = known[name]
+        parts: list[Expression] = [
+            f"title={quoted(one_line(service.title or name))}",
+            f"latency={_flat(service.latency)}",
+        ]
+        spreads.add(python.spread_function(service.latency))
+        if service.failures:
+            parts.append(f"failures={service.failures!r}")
+        if service.rejections:
+            parts.append(f"rejections={service.rejections!r}")
+        if service.deduplicates:
+            parts.append("deduplicates=True")
+        source = Source(python.STEP)
+        source.statement(f"{identifier} = ", call("Service", *parts))
+        written.append(source.text().rstrip("\n"))
+    spreads |= {python.spread_function(each) for it in book.operations for each in it.takes}
+    return filled("services.py.jinja", spreads=spreads, services=written)
+
+
+def _flat(takes: Spread) -> str:
+    from durascope.render.code.layout import flat
+
+    return flat(python.spread(takes))
+
+
+def call_of(
+    book: Book, it: Operation, given: str, attempt: str, needs: set[tuple[str, str]], *, effect: bool
+) -> Expression:
+    """The call that an operation makes; `given` is its input, `attempt` the expression of the attempt's number."""
+    service = it.step.on if it.step.on in book.services() else OWN
+    needs.add(("app", "services"))
+    parts = [quoted(it.name)]
+    if it.step.idempotency_key is not None:
+        from durascope.render.code.temporal_python import _field
+
+        parts.append(f"key={given}.{_field(it.step.idempotency_key)}")
+    takes = [f"services.{_flat(each)}" for each in it.takes]
+    if len(takes) == 1:
+        parts.append(f"takes={takes[0]}")
+    elif takes:
+        parts.append(f"takes=({', '.join(takes)})[min({attempt}, {len(takes)}) - 1]")
+    if not effect:
+        parts.append("effect=False")
+    return call(f"services.{identifiers(book)[str(service)]}.call", *parts)
