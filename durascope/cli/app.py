@@ -50,6 +50,7 @@ COMMANDS: Final = (
     "list",
     "show",
     "new",
+    "learn",
     "schema",
     "doctor",
 )
