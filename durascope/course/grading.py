@@ -18,10 +18,11 @@ from durascope.experiments.exploration.disturbances import (
     NothingToExplore,
     What,
     calm,
-    disturbances,
 )
 from durascope.experiments.exploration.findings import reproduce
-from durascope.experiments.exploration.outcomes import ALWAYS, Calm
+from durascope.experiments.exploration.points import points
+from durascope.experiments.exploration.properties import ALWAYS, Calm
+from durascope.experiments.exploration.tokens import Origin
 from durascope.models.durations import format_duration
 from durascope.models.effects import effects
 from durascope.models.engine import title_of
@@ -30,6 +31,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.units import Duration
 from durascope.models.writing import as_plain, as_yaml
+from durascope.simulators.places import undisturbed
 from durascope.simulators.simulate import simulate
 
 
@@ -46,8 +48,8 @@ class Situation(BaseModel):
     """The answer's own faults stay: they are the answer, or a deploy to explore."""
     what: tuple[What, ...] = ()
     """Kinds of disturbance to try at every moment; none: the situation alone."""
-    between: bool = False
-    """Also at times between the moments of steps."""
+    events: bool = False
+    """Also after every event of the trace, not only at the moments of steps."""
     expect: dict[str, Any] = {}
     """What must hold, in the language of `expect`."""
     always: tuple[str, ...] = ()
@@ -132,7 +134,7 @@ def grade(exercise: Scenario, answer: Scenario, grading: Grading, name: str = "m
             if wrong:
                 first, what = wrong[0]
                 shown = first is not None and first.phrase is not None and not situation.patch
-                command = reproduce(first, name, engine, 0, answer) if first is not None and shown else None
+                command = reproduce((first,), engine, 0, answer, Origin(name)) if first is not None and shown else None
                 broken.append(Broken(situation.says, engine, what, first, len(wrong), len(results), command))
     return Grade(broken=broken, tried=tried)
 
@@ -141,20 +143,19 @@ def _tried(situation: Situation, answer: Scenario, engine: str) -> Iterator[tupl
     """Each simulation of a situation: what disturbed it, and what was wrong then."""
     asked = laid_over(answer, situation)
     for seed in situation.seeds:
-        undisturbed = simulate(asked, engine, seed=seed, full=True, records=False)
-        if not situation.what:
-            known = Calm.of(simulate(calm(asked), engine, seed=seed, full=True, records=False))
-            yield None, _wrong(situation, asked, known, undisturbed)
-            continue
         bare = calm(asked)
-        undisturbed = simulate(bare, engine, seed=seed, full=True, records=False)
-        known = Calm.of(undisturbed)
+        base = undisturbed(bare, engine, seed=seed)
+        known = Calm.of(base.trace)
+        if not situation.what:
+            trace = simulate(asked, engine, seed=seed, full=True, records=False)
+            yield None, _wrong(situation, asked, known, trace)
+            continue
         try:
-            points = disturbances(asked, undisturbed, situation.what, between=situation.between)
+            chosen = list(points(asked, base, situation.what, events=situation.events))
         except NothingToExplore as nothing:
             yield None, str(nothing)
             continue
-        for each in points:
+        for each in chosen:
             trace = simulate(each.applied_to(bare), engine, seed=seed, full=True, records=False)
             yield each, _wrong(situation, bare, known, trace)
 
