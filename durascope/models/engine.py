@@ -112,6 +112,8 @@ class EngineSpec:
     """`(case or None) -> live.judging.Alike`: when a recording counts as what was predicted; else line by line."""
     live: Part = NOTHING
     """A `durascope.live.engine.LiveEngine`."""
+    importer: Part = NOTHING
+    """A module that makes scenarios of its recordings: see `durascope.importing.files`."""
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     """What running the real engine needs on the path, and how to get it."""
     modelled: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -38,3 +38,9 @@ def as_plain(model: Model) -> dict[str, Any]:
 def as_yaml(model: Model) -> str:
     """The model as YAML 1.2, all defaults included."""
     return yaml.dump(as_plain(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def one_line(value: object) -> str:
+    """A value on one line, as a person writes it: `{run: charge, takes: 30ms}`."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True)
+    return text.removesuffix("\n").removesuffix("\n...")
