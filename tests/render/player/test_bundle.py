@@ -11,6 +11,10 @@ SHIPPED = ROOT / "durascope" / "render" / "player"
 SOURCE = ROOT / "player"
 
 
+def run(place: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+
+
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The player's source with the tools that its lock file names."""
@@ -19,9 +23,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("building the player needs npm and the repository")
     place = tmp_path_factory.mktemp("player")
     shutil.copytree(SOURCE, place, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
-    installed = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=place, capture_output=True, text=True, check=False
-    )
+    installed = run(place, npm, "ci", "--no-audit", "--no-fund", "--loglevel=error")
     if installed.returncode != 0:
         pytest.skip(f"npm cannot install the player's tools here: {installed.stderr.strip()[-200:]}")
     return place
@@ -38,7 +40,7 @@ def test_the_bundle_that_ships_is_the_one_that_the_source_gives(workshop: Path, 
 @pytest.mark.slow
 def test_the_player_s_own_types_and_tests_hold(workshop: Path) -> None:
     for script in ("types", "test"):
-        done = subprocess.run(["npm", "run", "--silent", script], cwd=workshop, capture_output=True, text=True, check=False)
+        done = run(workshop, "npm", "run", "--silent", script)
         assert done.returncode == 0, done.stdout + done.stderr
 
 
