@@ -68,10 +68,11 @@ TYPESCRIPT := durascope/live/temporal/typescript
 
 demo: $(VENV)/.core
 	$(BIN)/durascope run order-fulfillment --crash 'app after-effect charge-payment' --out out
-	@if $(BIN)/durascope diagram --help >/dev/null 2>&1; then \
-	  set -x; $(BIN)/durascope diagram order-fulfillment --out out; fi
-	@echo "The demo's files are in $(CURDIR)/out:"
-	@find out -type f | sort | sed 's/^/  /'
+	$(BIN)/durascope diagram order-fulfillment --out out
+	@echo
+	@echo "Open $(CURDIR)/out/order-fulfillment.comparison.svg in a browser first: the same order on the three engines,"
+	@echo "one time axis. The red marks are the crash and the second charge. The other pictures are beside it."
+	@echo "Run the command yourself with $(BIN)/durascope, or: . $(BIN)/activate && durascope --help"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -111,6 +112,7 @@ player: player/node_modules/.stamp
 	npm run --prefix player --silent types
 	npm run --prefix player --silent test
 	npm run --prefix player --silent build
+
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
 	@echo "Open build/docs/index.html"
