@@ -38,3 +38,9 @@ def as_plain(model: Model) -> dict[str, Any]:
 def as_yaml(model: Model) -> str:
     """The model as YAML 1.2, all defaults included."""
     return yaml.dump(as_plain(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
+def as_short_yaml(model: Model) -> str:
+    """The model as YAML 1.2, without what was not written; reads back equal, too."""
+    plain = model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
