@@ -78,6 +78,7 @@ def explore(
     seed: int = 0,
     what: Sequence[What] = DEFAULT,
     moments_only: bool = False,
+    crashes: int = 1,
     cures: bool = False,
     processes: int | None = None,
 ) -> Exploration:
@@ -88,7 +89,8 @@ def explore(
         engines: Default: all but the baselines.
         seed: The random seed.
         what: crash, graceful, hang, cut, outage, deploy, cancel.
-        moments_only: Only the moments of steps, not the times between two events.
+        moments_only: Only the moments of steps, not every event.
+        crashes: 2: pairs, too, over the moments of steps.
         cures: Try the remedies that fit, and explore again.
         processes: How many processes; default: the cores.
 
@@ -103,7 +105,14 @@ def explore(
     chosen = tuple(compared() if engines is None else engines)
     name = str(target) if isinstance(target, str | Path) else None
     found = explore_all(
-        scenario, chosen, seed=seed, whats=what, between=not moments_only, processes=processes, name=name
+        scenario,
+        chosen,
+        seed=seed,
+        whats=what,
+        between=not moments_only,
+        crashes=crashes,
+        processes=processes,
+        name=name,
     )
     return Exploration(cured(found, processes=processes) if cures else found)
 

@@ -39,9 +39,10 @@ def command(
         str | None,
         typer.Option("--down", metavar="TIME", help="For how long (default: 50ms, and longer than every timeout)."),
     ] = None,
-    moments: Annotated[
-        bool, typer.Option("--moments", help="Only the moments of steps, not the times between two events.")
-    ] = False,
+    moments: Annotated[bool, typer.Option("--moments", help="Only the moments of steps, not every event.")] = False,
+    crashes: Annotated[
+        int, typer.Option("--crashes", min=1, max=2, metavar="N", help="2: pairs, too, over the moments of steps.")
+    ] = 1,
     cures: Annotated[bool, typer.Option("--cures", help="Try the remedies that fit, and explore again.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
         PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
@@ -79,8 +80,10 @@ def command(
                 whats=[each.value for each in what] if what else DEFAULT,
                 down_us=down_us,
                 between=not moments,
+                crashes=crashes,
                 processes=processes,
                 name=scenario,
+                options=_said(runs, settings),
                 progress=progress,
             )
             if cures:
@@ -101,5 +104,13 @@ def command(
         else:
             out.write_text(text, "utf-8")
             say(f"wrote {out}")
-    if not found.held or found.vacuous:
+    if not found.held or found.vacuous or found.interrupted:
         raise typer.Exit(1)
+
+
+def _said(runs: int | None, settings: list[str] | None) -> list[str]:
+    """What else stands on the command line that decides the scenario."""
+    said = [] if runs is None else ["--runs", str(runs)]
+    for setting in settings or ():
+        said += ["--set", setting]
+    return said

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from durascope.models.phrases import spell
 from durascope.models.workload import MOMENTS
-from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Table
+from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Picture, Table
 
 Data = Mapping[str, Any]
 
@@ -19,7 +19,7 @@ SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": 
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
-def page(data: Data, title_of: Callable[[str], str]) -> Document:
+def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture] = ()) -> Document:
     """The whole page; `title_of` names an engine."""
     engines = list(data["engines"])
     names = [title_of(engine) for engine in engines]
@@ -27,18 +27,31 @@ def page(data: Data, title_of: Callable[[str], str]) -> Document:
         Paragraph(_counted(data, title_of)),
         Heading("How often each effect can happen per run, and the longest recovery"),
         _guarantees(data, engines, names),
+        *_endless(data),
         *_vacuous(data, title_of),
-        *_maps(data, title_of),
+        *(pictures or _maps(data, title_of)),
+        *_findings(data, title_of),
         Heading("Promises"),
         _promises(data, engines, names),
-        *_findings(data, title_of),
     ]
     return Document(f"{data['title']}: every {', '.join(data['what'])} at every moment", blocks)
 
 
 def _counted(data: Data, title_of: Callable[[str], str]) -> str:
-    points = ", ".join(f"{title_of(name)} {each['points']:,}" for name, each in data["engines"].items())
-    return f"Points tried, each once, the scenario's own faults left out: {points}. Seed {data['seed']}."
+    points = ", ".join(_points(title_of(name), each) for name, each in data["engines"].items())
+    pairs = sum(each["pairs"] for each in data["engines"].values())
+    more = f" Then {pairs:,} pairs, the second while the engine recovers from the first." if pairs else ""
+    early = " Interrupted: this is what was known by then." if data["interrupted"] else ""
+    return (
+        f"Points: {points}. Each breaks once; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
+    )
+
+
+def _points(title: str, each: Data) -> str:
+    merged = f" ({each['merged']:,} the same as another)" if each["merged"] else ""
+    done = each["simulated"] - each["pairs"]
+    left = each["points"] - each["merged"] - done
+    return f"{title} {each['points']:,}{merged}" + (f", {left:,} not tried" if left else "")
 
 
 def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
@@ -52,9 +65,21 @@ def _guarantee(found: Data | None) -> str:
     if found is None:
         return "–"
     low, high = found["effects"]
-    often = f"{low}" if low == high else f"{low}–{high}"
+    most = "∞" if found["without_end"] else f"{high}"
+    often = f"{low}" if f"{low}" == most else f"{low}–{most}"
     late = found["worst_recovery_ms"]
     return often if late is None else f"{often} · {spell(late * _MS)}"
+
+
+def _endless(data: Data) -> Iterator[Block]:
+    """What ∞ stands for."""
+    steps = [step for each in data["engines"].values() for step in each["steps"].values()]
+    tried = max((len(step["with_crashes"]) for step in steps if step["without_end"]), default=0)
+    if tried:
+        yield Paragraph(
+            f"∞: each further crash at the same moment repeats the effect once more (tried with 1 to {tried} crashes).",
+            quiet=True,
+        )
 
 
 def _delay(each: Data) -> str:
@@ -71,6 +96,8 @@ def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
 def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
     """A row a step, a column a moment; in each cell the worst for each target."""
     targets = list(dict.fromkeys(each["target"] for e in data["engines"].values() for each in e["map"]))
+    if not targets:
+        return
     yield Heading("What a disturbance at each moment leads to")
     yield Paragraph(
         f"In each cell: {', '.join(targets)}. · nothing  ⧗ over 1 s late  ◆ an effect happens again  ✖ a run never ends"
@@ -113,16 +140,46 @@ def _findings(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
         if not each["findings"]:
             continue
         yield Heading(f"{title_of(name)}: findings")
-        for number, finding in enumerate(each["findings"], start=1):
-            times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 else ""
-            yield Paragraph(f"{number}. {finding['sentence']}{times}: {finding['cause']}.")
+        for number, (finding, others) in enumerate(_alike(each["findings"]), start=1):
+            yield Paragraph(f"{number}. {_headline(finding, others)}: {finding['cause']}.")
             yield Command(finding["reproduce"])
             lines = [_cure(cure) for cure in finding["cures"]]
             if lines:
                 yield Bullets(lines)
 
 
+def _headline(finding: Data, others: Sequence[Data]) -> str:
+    steps = [str(each["step"]) for each in others]
+    more = f", and so can {' and '.join([', '.join(steps[:-1]), steps[-1]] if steps[1:] else steps)}" if steps else ""
+    times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
+    return f"{finding['sentence']}{more}{times}"
+
+
+def _alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:
+    """Steps that can happen again for the same reason are one finding; its example is the first of them."""
+    groups: list[tuple[Data, list[Data]]] = []
+    for finding in findings:
+        kind = _kind(finding)
+        known = next((others for first, others in groups if kind is not None and _kind(first) == kind), None)
+        if known is None:
+            groups.append((finding, []))
+        else:
+            known.append(finding)
+    return groups
+
+
+def _kind(finding: Data) -> tuple[Any, ...] | None:
+    if finding["property"] != "duplicate":
+        return None
+    told = [
+        (each["what"], each["target"], each["moment"], each["step"] == finding["step"], each["down_ms"])
+        for each in finding["disturbances"]
+    ]
+    return (finding["sentence"].replace(finding["step"], ""), *told)
+
+
 def _cure(cure: Data) -> str:
     verdict = "helps" if cure["helped"] else "does not help"
     settings = " ".join(f"--set {setting}" for setting in cure["settings"])
-    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}); {settings}"
+    costs = f"; {cure['costs']}" if cure["costs"] else ""
+    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}{costs}); {settings}"

@@ -35,6 +35,7 @@ def simulate(
     engine_luck: Luck | None = None,
     full: bool | None = None,
     records: bool | None = None,
+    also: Callable[[World, Engine], object] | None = None,
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
@@ -42,8 +43,9 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. The same arguments give
-    the same trace, byte for byte.
+    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. `also(world, engine)` is
+    called before the clock starts: there a caller puts SimPy processes of its own into the world (`world.env`), or
+    what watches it. The same arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
@@ -57,6 +59,8 @@ def simulate(
     injector = FaultInjector(world, scenario, built, moments)
     injector.arm()
     WorkloadDriver(world, scenario, built, moments).arm()
+    if also is not None:
+        also(world, built)
     with _seldom_collected():
         world.run()
     findings = built.findings()

@@ -16,12 +16,12 @@ from durascope.models.engine import title_of
 from durascope.models.phrases import fault_text, missing
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.waits import longest, why
 from durascope.render.text.ledger import ledger_table
 from durascope.render.text.marks import engine_title, legend
 from durascope.render.text.records import records_table
 from durascope.render.text.summary import summary_table
 from durascope.render.text.timeline import timeline
-from durascope.render.waits import longest, why
 
 
 def tell(
