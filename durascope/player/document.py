@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from typing import Final
 
-from durascope.experiments.exploration.disturbances import Disturbance
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.models.visible import visible
 from durascope.models.writing import as_short_yaml
-from durascope.player.forks import Fork, by_interest, forks, planned
+from durascope.player.forks import Fork, crashes, forks, interest
 from durascope.player.packing import Json, Pack
 from durascope.player.page import size
 from durascope.player.stories import Story, stories
@@ -30,6 +28,7 @@ def document(
     *,
     seed: int = 0,
     budget: int = BUDGET,
+    processes: int | None = None,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> Json:
     """The stories of the scenario on these engines, and as many of their forks as fit into `budget` bytes of page.
@@ -37,114 +36,104 @@ def document(
     The stories are in it whatever they take; of the forks the most interesting come first.
     """
     told = stories(scenario, engines, seed)
-    draft = _Draft(_head(scenario, engines, seed), engines)
-    draft.tell(told)
+    draft = _Draft(_head(scenario, engines, seed), told)
     opened = told[-1]
-    plan = {engine: planned(opened.scenario, opened.traces[engine]) for engine in engines}
-    if size(draft.whole()) > budget:
-        draft.left_out = {engine: len(points) + skipped for engine, (points, skipped) in plan.items()}
-        return draft.whole()
-    draft.left_out = {engine: skipped for engine, (_, skipped) in plan.items()}
-    for engine, fork in _ranked(opened, plan, seed, progress):
-        draft.fork(engine, fork)
+    asked = {engine: crashes(opened.scenario, went) for engine, went in opened.went.items()}
+    draft.skipped = {engine: len(points) + skipped for engine, (points, skipped) in asked.items()}
+    if size(draft.with_forks(())) > budget:
+        return draft.with_forks(())
+    draft.skipped = {engine: skipped for engine, (_, skipped) in asked.items()}
+    for engine, (points, _) in asked.items():
+        for fork in forks(opened.scenario, engine, seed, points, processes=processes):
+            draft.forks.append((engine, fork))
+            progress(f"{scenario.scenario} on {engine}: {len(draft.forks):,} crashes")
     return draft.fitting(budget)
 
 
 class _Draft:
-    """A document that is being filled, and can be cut short."""
+    """All that could be in a document; some of its forks may be too many."""
 
-    def __init__(self, head: Json, engines: Sequence[str]) -> None:
-        self._head, self._engines = head, engines
-        self._pack = Pack()
-        self._stories: list[Json] = []
-        self._forks: list[tuple[str, Json]] = []
-        self.left_out: dict[str, int] = {}
-        """By engine: how much of what may happen was not asked for."""
-
-    def tell(self, told: Sequence[Story]) -> None:
-        """Adds stories; each trace is packed beside the one that it forks from."""
-        numbers: dict[str, dict[str, int]] = {}
-        for story in told:
-            before = numbers.get(story.parent or "", {})
-            own = {name: self._pack.add(trace, before.get(name)) for name, trace in story.traces.items()}
-            numbers[story.id] = own
-            fault = None if story.fault is None else visible(story.fault)
-            self._stories.append(
-                {"id": story.id, "title": story.title, "parent": story.parent, "fault": fault, "traces": own}
-            )
-
-    def fork(self, engine: str, fork: Fork) -> None:
-        """Adds a fork of the story told last."""
-        story = self._stories[-1]
-        each, base = fork.disturbance, story["traces"][engine]
-        told: Json = {
-            "story": story["id"],
-            "what": each.what,
-            "target": visible(each.target),
-            "from": fork.first,
-            "to": fork.last,
-            "down_us": each.down_us,
-            "phrase": visible(each.words),
-            "trace": self._pack.add(fork.trace, base, leaf=True),
-            "remedy": fork.remedy,
-        }
-        self._forks.append((engine, told))
-
-    def whole(self) -> Json:
-        return self._first(len(self._forks))
+    def __init__(self, head: Json, told: Sequence[Story]) -> None:
+        self._head, self._told = head, told
+        self._engines = list(told[-1].went)
+        self.forks: list[tuple[str, Fork]] = []
+        """Of the last story, neighbours beside each other."""
+        self.skipped: Mapping[str, int] = {}
+        """By engine: how many crashes were not asked for."""
 
     def fitting(self, budget: int) -> Json:
-        """With as many of the first forks as fit: all, or what a few tries find."""
-        whole = self.whole()
-        if size(whole) <= budget:
-            return whole
-        low, high, best = 0, len(self._forks), self._first(0)
-        while high - low > max(1, len(self._forks) // 50):
-            middle = (low + high) // 2
-            tried = self._first(middle)
-            if size(tried) <= budget:
-                low, best = middle, tried
-            else:
-                high = middle
-        return best
+        """With all forks, or with as many of the most interesting as fit."""
+        whole, least = self.with_forks(self.forks), size(self.with_forks(()))
+        ranked, count, found = self._ranked(), len(self.forks), whole
+        while count and size(found) > budget:
+            guess = int(count * (budget - least) / (size(found) - least))
+            count = min(guess, count - 1 - count // 50)
+            kept = set(ranked[: max(0, count)])
+            found = self.with_forks([fork for number, fork in enumerate(self.forks) if number in kept])
+        return found
 
-    def _first(self, count: int) -> Json:
-        forks: dict[str, list[Json]] = {name: [] for name in self._engines}
-        left_out = {name: self.left_out.get(name, 0) for name in self._engines}
-        for number, (engine, fork) in enumerate(self._forks):
-            if number < count:
-                forks[engine].append(fork)
-            else:
-                left_out[engine] += 1
+    def _ranked(self) -> list[int]:
+        """The places of the forks, each engine's most interesting first, the engines taking turns."""
+        story = self._told[-1]
+        turns: list[tuple[int, int, int]] = []
+        for at, engine in enumerate(self._engines):
+            trace = story.went[engine].trace
+            own = [(number, fork) for number, (name, fork) in enumerate(self.forks) if name == engine]
+            own.sort(key=lambda each: interest(each[1], trace), reverse=True)
+            turns += [(turn, at, number) for turn, (number, _) in enumerate(own)]
+        return [number for _, _, number in sorted(turns)]
+
+    def with_forks(self, forks: Sequence[tuple[str, Fork]]) -> Json:
+        """The document with these of the forks."""
+        pack = Pack()
+        stories = self._stories(pack)
+        opened = stories[-1]
+        told: dict[str, list[Json]] = {engine: [] for engine in self._engines}
+        for engine, fork in forks:
+            number = pack.add(fork.trace, opened["traces"][engine], leaf=True)
+            told[engine].append(_fork(fork, opened["id"], number))
+        left_out = {engine: self.skipped.get(engine, 0) for engine in self._engines}
+        for engine, _ in self.forks:
+            left_out[engine] += 1
         return {
             **self._head,
-            "stories": self._stories,
-            "opened": self._stories[-1]["id"],
-            "forks": {name: sorted(each, key=_place) for name, each in forks.items()},
-            "left_out": left_out,
-            "traces": self._pack.as_json(len(self._pack) - len(self._forks) + count),
+            "stories": stories,
+            "opened": opened["id"],
+            "forks": {engine: sorted(each, key=_place) for engine, each in told.items()},
+            "left_out": {engine: left_out[engine] - len(told[engine]) for engine in self._engines},
+            "traces": pack.as_json(),
         }
+
+    def _stories(self, pack: Pack) -> list[Json]:
+        """Each story's traces are packed beside those of the story that it forks from."""
+        numbers: dict[str, dict[str, int]] = {}
+        listed: list[Json] = []
+        for story in self._told:
+            before = numbers.get(story.parent or "", {})
+            own = {engine: pack.add(went.trace, before.get(engine)) for engine, went in story.went.items()}
+            numbers[story.id] = own
+            fault = None if story.fault is None else visible(story.fault)
+            listed.append({"id": story.id, "title": story.title, "parent": story.parent, "fault": fault, "traces": own})
+        return listed
+
+
+def _fork(fork: Fork, story: str, trace: int) -> Json:
+    crash = fork.crash
+    return {
+        "story": story,
+        "what": crash.fault.what,
+        "target": visible(crash.fault.target),
+        "from": crash.first,
+        "to": crash.last,
+        "down_us": crash.fault.down_us,
+        "phrase": visible(crash.fault.phrase or crash.fault.words),
+        "trace": trace,
+        "remedy": fork.remedy,
+    }
 
 
 def _place(fork: Json) -> tuple[int, str, int]:
     return fork["from"], fork["target"], fork["down_us"]
-
-
-def _ranked(
-    story: Story,
-    plan: Mapping[str, tuple[Sequence[Disturbance], int]],
-    seed: int,
-    progress: Callable[[str], None],
-) -> list[tuple[str, Fork]]:
-    """The forks of all engines, each engine's most interesting first, the engines taking turns."""
-    each: list[list[tuple[str, Fork]]] = []
-    for engine, (points, _) in plan.items():
-        found: list[Fork] = []
-        for fork in forks(story.scenario, engine, story.traces[engine], seed, points):
-            found.append(fork)
-            progress(f"{story.scenario.scenario} on {engine}: {len(found):,} of {len(points):,} crashes")
-        each.append([(engine, fork) for fork in by_interest(found, story.traces[engine])])
-    return [fork for turn in zip_longest(*each) for fork in turn if fork is not None]
 
 
 def _head(scenario: Scenario, engines: Sequence[str], seed: int) -> Json:

@@ -29,17 +29,13 @@ class Table:
         self._columns = columns
         self._numbers: dict[tuple[object, ...], int] = {}
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
     def number(self, row: tuple[object, ...]) -> int:
         """The row's number; it is added where it is not there yet."""
         return self._numbers.setdefault(row, len(self._numbers))
 
-    def as_json(self, count: int) -> Json:
-        """A list for each column, of the first rows; texts show what would act in them."""
-        rows = list(self._numbers)[:count]
-        return {name: [_safe(plain(row[at])) for row in rows] for at, name in enumerate(self._columns)}
+    def as_json(self) -> Json:
+        """A list for each column; texts show what would act in them."""
+        return {name: [_safe(plain(row[at])) for row in self._numbers] for at, name in enumerate(self._columns)}
 
 
 class Stretch(NamedTuple):
@@ -53,27 +49,14 @@ class Stretch(NamedTuple):
     """How many events ago its cause was; 0: it came from outside."""
 
 
-class _Sizes(NamedTuple):
-    """How much of a pack its first traces need."""
-
-    tokens: int
-    parts: int
-    effects: int
-    runs: int
-
-
 class Pack:
-    """Traces, packed as they are added. What the first ones need stands first: the others can be left out."""
+    """Traces, packed as they are added."""
 
     def __init__(self) -> None:
         self._tokens, self._effects, self._runs = Table(_EVENT), Table(_EFFECT), Table(_RUN)
         self._parts: dict[Stretch, int] = {}
         self._traces: list[Json] = []
-        self._sizes: list[_Sizes] = [_Sizes(0, 0, 0, 0)]
         self._bases: dict[int, Sequence[Event]] = {}
-
-    def __len__(self) -> int:
-        return len(self._traces)
 
     def add(self, trace: Trace, base: int | None = None, *, leaf: bool = False) -> int:
         """The number of the trace in the pack.
@@ -93,22 +76,18 @@ class Pack:
                 "stopped": None if trace.stopped is None else visible(trace.stopped.explanation),
             }
         )
-        self._sizes.append(_Sizes(len(self._tokens), len(self._parts), len(self._effects), len(self._runs)))
         if not leaf:
             self._bases[number] = trace.events
         return number
 
-    def as_json(self, count: int | None = None) -> Json:
-        """The first traces (default: all) as plain data."""
-        traces = self._traces[:count]
-        sizes = self._sizes[len(traces)]
-        parts = list(self._parts)[: sizes.parts]
+    def as_json(self) -> Json:
+        """The traces as plain data."""
         return {
-            "tokens": self._tokens.as_json(sizes.tokens),
-            "parts": {name: [part[at] for part in parts] for at, name in enumerate(Stretch._fields)},
-            "effects": self._effects.as_json(sizes.effects),
-            "runs": self._runs.as_json(sizes.runs),
-            "traces": traces,
+            "tokens": self._tokens.as_json(),
+            "parts": {name: [part[at] for part in self._parts] for at, name in enumerate(Stretch._fields)},
+            "effects": self._effects.as_json(),
+            "runs": self._runs.as_json(),
+            "traces": self._traces,
         }
 
     def _stretch(self, events: Sequence[Event], keep: int) -> Stretch:

@@ -87,8 +87,9 @@ def compressed(document: dict[str, Any]) -> bytes:
 
 
 def size(document: dict[str, Any]) -> int:
-    """How many bytes the document takes in a page, with the page around it."""
-    return (len(compressed(document)) + 2) // 3 * 4 + _AROUND
+    """How many bytes the page of the document has, about. Raises `NoPlayer`."""
+    built = bundle()
+    return (len(compressed(document)) + 2) // 3 * 4 + len(built.script) + len(built.style) + len(_PAGE) + _ABOUT
 
 
 def policy(built: Bundle, *, live: bool) -> str:
@@ -102,8 +103,8 @@ def _inert(text: str) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-_AROUND: Final = 70_000
-"""The page without traces is held to 60 KB, its head and foot take little."""
+_ABOUT: Final = 500
+"""Bytes of title, policy and digest."""
 
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">

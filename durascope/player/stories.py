@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from durascope.experiments.exploration.disturbances import calm
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Trace
-from durascope.simulators.simulate import simulate
+from durascope.simulators.places import Undisturbed, undisturbed
+from durascope.simulators.simulate import FULL_UP_TO, simulate
 
 CALM = "calm"
 WRITTEN = "written"
@@ -21,7 +22,8 @@ class Story:
     id: str
     title: str
     scenario: Scenario
-    traces: Mapping[str, Trace] = field(repr=False)
+    went: Mapping[str, Undisturbed] = field(repr=False)
+    """By engine: what happened, and where it can be broken."""
     parent: str | None = None
     """The story that it forks from."""
     fault: str | None = None
@@ -30,13 +32,16 @@ class Story:
 
 def stories(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Story]:
     """Without the scenario's faults, and with them where it has some; the last is the one to open."""
-    calm = scenario.model_copy(update={"faults": ()})
-    found = [Story(CALM, "Without faults", calm, _traces(calm, engines, seed))]
+    quiet = calm(scenario)
+    found = [Story(CALM, "Without faults", quiet, _went(quiet, engines, seed))]
     if scenario.faults:
         faults = "; ".join(map(fault_text, scenario.faults))
-        found.append(Story(WRITTEN, "As written", scenario, _traces(scenario, engines, seed), CALM, faults))
+        found.append(Story(WRITTEN, "As written", scenario, _went(scenario, engines, seed), CALM, faults))
     return found
 
 
-def _traces(scenario: Scenario, engines: Sequence[str], seed: int) -> dict[str, Trace]:
-    return {engine: simulate(scenario, engine, seed=seed, full=True, records=False) for engine in engines}
+def _went(scenario: Scenario, engines: Sequence[str], seed: int) -> dict[str, Undisturbed]:
+    traces = {engine: simulate(scenario, engine, seed=seed, full=True, records=True) for engine in engines}
+    if scenario.workload.runs > FULL_UP_TO:
+        return {engine: Undisturbed(trace, (), (), ()) for engine, trace in traces.items()}
+    return {engine: replace(undisturbed(scenario, engine, seed=seed), trace=traces[engine]) for engine in engines}

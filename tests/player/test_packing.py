@@ -75,15 +75,6 @@ def test_the_same_rest_is_kept_once() -> None:
     assert len(packed["parts"]["token"]) == 2  # the trace, and nothing more
 
 
-def test_the_first_traces_need_nothing_of_the_others() -> None:
-    pack = Pack()
-    pack.add(traced("payment", "restate"))
-    alone = pack.as_json()
-    pack.add(traced("order-fulfillment", "temporal"))
-    assert pack.as_json(1) == alone
-    assert pack.as_json() != alone
-
-
 def test_what_would_act_is_shown() -> None:
     event = Event(0, "app", Kind.STEP_FAILED, "w", "run \u202e1", "s", 1, None, ("a\u2028b", "</script>"))
     trace = traced("payment", "restate")

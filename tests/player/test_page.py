@@ -60,8 +60,8 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     code = (
         "import hashlib; from durascope.player import page; from durascope.player.page import Bundle, html;"
         "from durascope.player.document import document; from durascope.models.loading import load_scenario;"
-        "page.bundle = lambda: Bundle('', '');"
-        "print(hashlib.sha256(html(document(load_scenario('payment'), ['inngest', 'restate'])).encode()).hexdigest())"
+        "page.bundle = lambda: Bundle('', ''); order = load_scenario('order-fulfillment');"
+        "print(hashlib.sha256(html(document(order, ['restate'], processes=1)).encode()).hexdigest())"
     )
     digests = {
         subprocess.run(
