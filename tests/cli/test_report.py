@@ -42,10 +42,10 @@ def test_crashes_and_settings_are_part_of_the_story(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:
     answer = durascope(
-        "report", "order-fulfillment", "-e", "restate", "--budget", "50KB", "--out", str(tmp_path / "p.html")
+        "report", "order-fulfillment", "-e", "restate", "--budget", "25KB", "--out", str(tmp_path / "p.html")
     )
     assert answer.status == 0
-    assert "crashes are not in it: it may have 50KB (--budget)" in answer.err
+    assert "crashes are not in it: it may have 25KB (--budget)" in answer.err
 
 
 @pytest.mark.parametrize(
