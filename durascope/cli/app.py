@@ -53,6 +53,7 @@ COMMANDS: Final = (
     "list",
     "show",
     "new",
+    "learn",
     "schema",
     "doctor",
 )

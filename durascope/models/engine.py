@@ -24,7 +24,7 @@ from durascope.models.problems import suggestion
 if TYPE_CHECKING:
     from durascope.models.scenario import Scenario
 
-BUILT_IN: Final = ("temporal", "inngest", "restate", "queue")
+BUILT_IN: Final = ("temporal", "inngest", "restate", "queue", "state-machine", "checkpoint")
 """The engines that ship, in the order in which they are shown."""
 GROUP: Final = "durascope.engines"
 """The group of entry points under which other distributions name theirs."""
@@ -128,7 +128,7 @@ def names() -> tuple[str, ...]:
 def engine(name: str) -> EngineSpec:
     """The engine of that name. Raises `UnknownEngine`, and `BrokenEngine` where another's cannot be imported."""
     if name in BUILT_IN:
-        return import_module(f"durascope.engines.{name}").ENGINE
+        return import_module(f"durascope.engines.{name.replace('-', '_')}").ENGINE
     return _other(name)
 
 
