@@ -18,8 +18,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
-WRITES = "durascope new "
+WRITES = ("durascope new ", "durascope import ")
 """What writes a file that later commands read."""
+INCIDENT = ROOT / "tests" / "importing" / "temporal" / "crash-mid-activity.json"
+"""A history that the real Temporal recorded: what `incident.json` is on the pages."""
 NOT_RUN = ("git ", "make ", "cd ", "pip ", "python -m venv", ". ")
 
 
@@ -70,6 +72,7 @@ faults:
 def prepare(folder: Path) -> None:
     """What the pages' commands find in their folder."""
     (folder / "broken.yaml").write_text(BROKEN, "utf-8")
+    (folder / "incident.json").write_bytes(INCIDENT.read_bytes())
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
