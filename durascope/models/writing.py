@@ -40,6 +40,12 @@ def as_yaml(model: Model) -> str:
     return yaml.dump(as_plain(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
 
+def as_short_yaml(model: Model) -> str:
+    """The model as YAML 1.2, without what was not written; reads back equal, too."""
+    plain = model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
 def one_line(value: object) -> str:
     """A value on one line, as a person writes it: `{run: charge, takes: 30ms}`."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True)
