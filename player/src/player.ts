@@ -72,6 +72,14 @@ export class Player {
   );
   /** The event that has just happened. */
   readonly current: ReadonlySignal<Spot | null> = computed(() => this.spot(this.cursor.value));
+  private readonly allMarks: ReadonlySignal<Readonly<Record<MarkKind, readonly number[]>>> = computed(() => {
+    const clock = this.clock.value;
+    const of = (kind: Exclude<MarkKind, "difference">) =>
+      this.shown.value.flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n))).sort((a, b) => a - b);
+    const parts = this.difference.value?.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)])) ?? [];
+    const difference = parts.length > 0 ? [Math.min(...parts)] : [];
+    return { crash: of("crash"), replay: of("replay"), duplicate: of("duplicate"), difference };
+  });
   readonly difference: ReadonlySignal<Difference | null> = computed(() => difference(this.shown.value));
   readonly light: ReadonlySignal<(Lit & { engine: string }) | null> = computed(() => {
     const spot = this.hovered.value ?? this.pinned.value;
@@ -190,17 +198,8 @@ export class Player {
   }
 
   /** The cursors of all marks of a kind, in order. */
-  marks(kind: MarkKind): number[] {
-    const clock = this.clock.value;
-    if (kind === "difference") {
-      const found = this.difference.value;
-      if (found === null) return [];
-      const cursors = found.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)]));
-      return [Math.min(...cursors)];
-    }
-    return this.shown.value
-      .flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n)))
-      .sort((a, b) => a - b);
+  marks(kind: MarkKind): readonly number[] {
+    return this.allMarks.value[kind];
   }
 
   /** To the next mark of a kind; from the last one on to the first. */

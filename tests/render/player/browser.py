@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
@@ -17,7 +16,7 @@ SECONDS_TO_OPEN = 20
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium() -> Generator[Browser]:
     """The browser, started; skips the test where there is none."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
@@ -52,12 +51,12 @@ class Visit:
 
 
 @contextmanager
-def visit(browser: Browser, place: str, *, width: int = 1440, height: int = 900, dark: bool = False) -> Iterator[Visit]:
+def visit(
+    browser: Browser, place: str, *, width: int = 1440, height: int = 900, dark: bool = False
+) -> Generator[Visit]:
     """Opens an address; a complaint on the console or a request to anybody fails the test."""
     scheme = "dark" if dark else "light"
-    page = browser.new_page(
-        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
-    )
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce")
     visited = Visit(page)
     page.on("console", lambda message: visited.complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: visited.complaints.append(f"error: {error}"))
