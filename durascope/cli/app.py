@@ -42,6 +42,7 @@ COMMANDS: Final = (
     "explore",
     "diagram",
     "report",
+    "play",
     "export",
     "verify",
     "import",
