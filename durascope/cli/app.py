@@ -39,6 +39,7 @@ COMMANDS: Final = (
     "run",
     "compare",
     "explore",
+    "replay",
     "diagram",
     "report",
     "export",
