@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from durascope.api.asking import check, engine_names, load, scenarios
     from durascope.api.deciding import Comparison, compare
     from durascope.api.exploring import Exploration, Sweep, explore, sweep
+    from durascope.api.importing import ImportedHistory, import_history
     from durascope.api.results import Events, Result, Results
     from durascope.api.running import run
+    from durascope.importing.unreadable import UnreadableRecording
     from durascope.models.problems import ScenarioProblems
     from durascope.models.scenario import Scenario
     from durascope.render.picture import Picture
@@ -29,17 +31,20 @@ __all__ = [
     "Comparison",
     "Events",
     "Exploration",
+    "ImportedHistory",
     "Picture",
     "Result",
     "Results",
     "Scenario",
     "ScenarioProblems",
     "Sweep",
+    "UnreadableRecording",
     "__version__",
     "check",
     "compare",
     "engine_names",
     "explore",
+    "import_history",
     "load",
     "run",
     "scenarios",
@@ -50,16 +55,19 @@ _PLACES: Final = {
     "Comparison": "durascope.api.deciding",
     "Events": "durascope.api.results",
     "Exploration": "durascope.api.exploring",
+    "ImportedHistory": "durascope.api.importing",
     "Picture": "durascope.render.picture",
     "Result": "durascope.api.results",
     "Results": "durascope.api.results",
     "Scenario": "durascope.models.scenario",
     "ScenarioProblems": "durascope.models.problems",
     "Sweep": "durascope.api.exploring",
+    "UnreadableRecording": "durascope.importing.unreadable",
     "check": "durascope.api.asking",
     "compare": "durascope.api.deciding",
     "engine_names": "durascope.api.asking",
     "explore": "durascope.api.exploring",
+    "import_history": "durascope.api.importing",
     "load": "durascope.api.asking",
     "run": "durascope.api.running",
     "scenarios": "durascope.api.asking",

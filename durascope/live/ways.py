@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from durascope.live.differences import Difference
 from durascope.live.engines import live_engine
+from durascope.models.differences import Difference
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace

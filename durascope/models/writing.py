@@ -49,3 +49,14 @@ def yaml_of(plain: Mapping[str, Any]) -> str:
 def as_yaml(model: Model) -> str:
     """The model as YAML 1.2, all defaults included."""
     return yaml_of(as_plain(model))
+
+
+def as_short_yaml(model: Model) -> str:
+    """The model as YAML 1.2, without what was not written; reads back equal, too."""
+    return yaml_of(model.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def one_line(value: object) -> str:
+    """A value on one line, as a person writes it: `{run: charge, takes: 30ms}`."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True)
+    return text.removesuffix("\n").removesuffix("\n...")

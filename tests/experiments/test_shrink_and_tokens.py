@@ -17,7 +17,7 @@ from durascope.models.loading import load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.trace import Kind
 from durascope.models.writing import as_brief, as_yaml
-from durascope.simulators.places import undisturbed
+from durascope.simulators.places import same_places, undisturbed
 from tests.cli.commands import durascope
 
 ENGINES = ("temporal", "inngest", "restate")
@@ -66,10 +66,12 @@ class TestShrink:
         asked = parse_scenario("{scenario: s, workflows: {w: {steps: [{run: a, takes: 1s}, {run: b, takes: 1s}]}}}")
         base = undisturbed(asked, "restate")
         begun = next(n for n, e in base.trace.of_kind(Kind.STEP_STARTED) if e.step == "b")
-        last = next(each for each in points(asked, base, ["crash"]) if each.event == begun and each.target == "app")
+        app = next(each for each in base.processes if each.name == "app")
+        low, high = next(group for group in same_places(base, app) if group[0] <= begun <= group[1])
+        last = next(p for p in points(asked, base, ["crash"]) if (p.target, p.event, p.until) == ("app", low, high))
         left = smallest(asked, "restate", 0, ("slow", None), (last,))
         assert [len(workflow.steps) for workflow in left.scenario.workflows.values()] == [1]
-        assert left.disturbances[0].event != begun
+        assert left.disturbances[0].event != low
         parse_scenario(left.yaml(), "s.yaml")
 
 

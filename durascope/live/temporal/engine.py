@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from temporalio.service import __version__ as sdk_version
 
+from durascope.importing.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
 from durascope.live.node import installed
 from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports
-from durascope.live.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.temporal.outside import Outside
 from durascope.live.temporal.remote import Codes
 from durascope.live.temporal.runs import Chain, Execution

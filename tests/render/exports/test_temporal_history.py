@@ -23,7 +23,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from durascope.live.temporal.lines import lines
+from durascope.importing.temporal.lines import lines
 from durascope.live.temporal.workflow import ScenarioWorkflow, serve
 from durascope.models.cases import Case
 from durascope.models.changes import changed
