@@ -40,6 +40,7 @@ COMMANDS: Final = (
     "run",
     "compare",
     "explore",
+    "replay",
     "diagram",
     "report",
     "play",

@@ -53,6 +53,10 @@ class Deaths:
             if not any(after <= each.before and each.after <= before for after, before in apart)
         ]
 
+    def sentences(self) -> list[str]:
+        """What was inferred, for the story."""
+        return [each.sentence() for each in self.found]
+
     def replaced(self, workflows: AbstractSet[str], activities: AbstractSet[str]) -> bool:
         """Whether the difference between two sets of identities may be that of a worker before and after its death."""
         return bool(self.found) and len(workflows) + len(activities) <= 2
@@ -70,6 +74,8 @@ class Death:
     latest: int | None = None
     """By when a worker surely worked again, where that is known otherwise."""
     graceful: bool = False
+    told: tuple[int, int] = (0, 0)
+    """`after` and `before` by the recording's clock, since the first run began."""
 
     def by(self, clock: Callable[[int], int]) -> Death:
         """By another clock."""
@@ -83,13 +89,14 @@ class Death:
     def fault(self, who: str) -> Noted:
         """As a scenario has it."""
         at = (self.after + self.before) // 2
-        between = f"{format_duration(_ms(self.after))} and {format_duration(_ms(self.before))}"
         how = {"graceful": True} if self.graceful else {}
-        verb = "was stopped" if self.graceful else "died"
-        return Noted(
-            {"crash": who, "at": format_duration(_ms(at)), "down_for": format_duration(_ms(self._down(at))), **how},
-            f"Inferred: {self.why}. A worker {verb} between {between}; the history does not say when.",
-        )
+        crash = {"crash": who, "at": format_duration(_ms(at)), "down_for": format_duration(_ms(self._down(at))), **how}
+        return Noted(crash, f"Inferred, the history does not say when: {self.sentence()}")
+
+    def sentence(self) -> str:
+        """What is known of it."""
+        between = " and ".join(format_duration(_ms(each)) for each in self.told)
+        return f"A worker {'was stopped' if self.graceful else 'died'} between {between}: {self.why}."
 
     def _down(self, at: int) -> int:
         if self.back is not None:
@@ -108,7 +115,9 @@ def deaths(recording: Recording, fit: Fit) -> Deaths:
         def clock(us: int, name: str = name, offset: int = offset) -> int:
             return fit.then(name, us + offset)
 
-        found += [each.by(clock) for each in _of(execution, told)]
+        for each in _of(execution, told):
+            told_at = (each.after + offset, each.before + offset)
+            found.append(replace(each.by(clock), told=told_at))
     told.found = _merged(sorted(found, key=lambda each: each.before))
     return told
 

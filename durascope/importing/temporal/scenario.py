@@ -14,6 +14,7 @@ from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.outside import workload
 from durascope.importing.temporal.reading import History
 from durascope.importing.temporal.recording import Recording
+from durascope.importing.temporal.story import story
 from durascope.importing.temporal.workers import deployment
 from durascope.importing.writing import written
 from durascope.models.reading import parse_scenario
@@ -67,4 +68,6 @@ def _scenario(recording: Recording, name: str, fit: Fit) -> Imported:
         document["faults"] = faults
     text = written(document)
     scenario = parse_scenario(text, f"{name}.yaml")
-    return Imported("temporal", scenario, text, recording.records, recording.open, list(bodies.notes))
+    died = deaths(recording, Fit()).sentences()  # by the recording's own clock
+    stories = [story(root, died) for root in recording.roots]
+    return Imported("temporal", scenario, text, recording.records, recording.open, stories, list(bodies.notes))
