@@ -49,9 +49,16 @@ class Picture:
         """What the picture can be saved as."""
         return tuple(each for each in FORMATS if each in ("svg", "png", "pdf") or each in self.sources)
 
-    def svg(self) -> str:
-        """The picture as SVG: selectable text, a title and a description for screen readers."""
-        return self._svg
+    def svg(self, prefix: str = "") -> str:
+        """The picture as SVG: selectable text, a title and a description for screen readers.
+
+        `prefix`: what its ids begin with, where several pictures stand in one page.
+        """
+        if not prefix:
+            return self._svg
+        from durascope.render.svg import svg
+
+        return svg(self.canvas, self.title, self.description, prefix)
 
     @cached_property
     def _svg(self) -> str:

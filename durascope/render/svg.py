@@ -19,15 +19,15 @@ def number(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def svg(canvas: Canvas, title: str, description: str) -> str:
-    """The whole document."""
+def svg(canvas: Canvas, title: str, description: str, prefix: str = "") -> str:
+    """The whole document; `prefix`: what its ids begin with."""
     width, height = number(canvas.width), number(canvas.height)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc" '
+        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{prefix}title {prefix}desc" '
         f"font-family={quoteattr(FAMILY)}>",
-        f'<title id="title">{_safe(title)}</title>',
-        f'<desc id="desc">{_safe(description)}</desc>',
+        f'<title id="{prefix}title">{_safe(title)}</title>',
+        f'<desc id="{prefix}desc">{_safe(description)}</desc>',
         *map(_mark, canvas.marks),
         "</svg>",
     ]

@@ -7,11 +7,20 @@ leaves no event: it is where nothing is under way and a signal makes the code go
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
-from durascope.importing.temporal.observing import Activation, Command, Observed, What
+from durascope.importing.temporal.lines import word
+from durascope.importing.temporal.observing import CAUSE, Activation, Command, Observed, What, failure_of
 from durascope.importing.temporal.reading import Event
+
+TASK: Final = 7_000
+"""Microseconds that a workflow task takes if its code is not busy (engine notes, section 15)."""
+BUSY: Final = 60_000
+CUT_OFF: Final = 1_000_000
+"""How much longer code would have been busy that a closed run cut off, as far as anybody knows."""
 
 
 @dataclass(eq=False, slots=True)
@@ -44,13 +53,27 @@ class Leaf:
 class Wait:
     """A wait for a signal; with a timer, it has a timeout."""
 
-    signal: Event | None
-    """None: the timer came first."""
     name: str
+    times: int = 1
     timer: Command | None = None
 
 
-Node = Leaf | Fork | Wait
+@dataclass(eq=False, slots=True)
+class Bug:
+    """A place where the code threw, `times` of them, and then no more."""
+
+    message: str
+    times: int
+
+
+@dataclass(eq=False, slots=True)
+class Busy:
+    """Time that the code itself took."""
+
+    us: int
+
+
+Node = Leaf | Fork | Wait | Bug | Busy
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +87,8 @@ class Program:
     """The step whose failure the run failed of."""
     cancelled: Event | None = None
     """The cancel request, or the signal, that the unwinding follows."""
+    interrupted: bool = False
+    """Whether what was under way was cancelled, too."""
     updates: list[tuple[Command, Branch]] = field(default_factory=list[tuple[Command, Branch]])
     """What was done for each update, in the order in which they were accepted."""
 
@@ -86,28 +111,35 @@ class _Builder:
         self.unwinding = False
         self.waiting_updates: list[Branch] = []
         """Updates that have been accepted and have not begun yet."""
+        self.arrived: Counter[str] = Counter()
+        """Signals, and updates that were answered, that nothing has waited for yet, by name."""
 
     def activation(self, now: Activation) -> None:
         fresh = self._ended(now)
         told = [each for each in now.news if isinstance(each, Event)]
         signals = [each for each in told if each.kind == "WorkflowExecutionSignaled"]
-        self._cancellation(now, told)
+        self.arrived.update(str(each.a["signalName"]) for each in signals)
+        self._cancellation(now, told, fresh)
         commands = [each for each in now.commands if each.what is not What.UPDATE]
         for each in now.commands:
             if each.what is What.UPDATE:
-                self._accepted(each)
+                self._accepted(each, answered=each in now.answered)
         if not self.unwinding:
-            fresh = self._races(now, self._waits_over(now, signals, fresh))
+            fresh = self._races(now, signals, self._waits_over(now, signals, fresh))
+            fresh = self._begun_elsewhere(now, commands, fresh, signals)
             self.unwinding = self.program.cause is not None and not self.owner
+        news = [str(each.a["signalName"]) for each in signals] + [each.name for each in now.answered]
+        self.arrived.update(each.name for each in now.answered)
         if self.unwinding:
             self.program.unwinding += commands
-        elif commands or signals:
-            self._issue(commands, fresh, signals)
+        elif commands or signals or now.failures or _busy(now) or (now.end is not None and news):
+            self._issue(now, commands, fresh, news)
 
-    def _accepted(self, update: Command) -> None:
+    def _accepted(self, update: Command, *, answered: bool) -> None:
         branch = Branch(over=True)
         self.program.updates.append((update, branch))
-        self.waiting_updates.append(branch)
+        if not answered:
+            self.waiting_updates.append(branch)
 
     # ---- what has ended ------------------------------------------------------------------------------------
 
@@ -122,13 +154,15 @@ class _Builder:
                     fresh.append(branch)
         return fresh
 
-    def _cancellation(self, now: Activation, told: Sequence[Event]) -> None:
+    def _cancellation(self, now: Activation, told: Sequence[Event], fresh: Sequence[Branch]) -> None:
         """From a cancel request on, what the code does is undoing; from a failure on, once nothing is under way."""
         for each in told:
             if each.kind == "WorkflowExecutionCancelRequested" or each is self.cancelling:
                 self.program.cancelled = each
+                self.program.interrupted = bool(now.cancels)
                 self.unwinding = True
-        failed = next((each for each in now.news if isinstance(each, Command) and each.failed), None)
+        main = {each for branch in fresh if not self._of_update(branch) for each in _last(branch)}
+        failed = next((each for each in now.news if isinstance(each, Command) and each.failed and each in main), None)
         failed = failed or next((each for each in now.commands if each.immediate and each.failed), None)
         if self.program.cause is None and failed is not None:
             self.program.cause = failed
@@ -140,16 +174,24 @@ class _Builder:
             before = timer.ended is not None and (first is None or timer.ended.id < first)
             if timer.what is What.TIMER and signals and before and timer in self.owner:
                 branch = self.owner.pop(timer)
-                branch.items[-1] = Wait(signals[-1], signals[-1].a["signalName"], timer)
+                name = str(signals[-1].a["signalName"])
+                branch.items.pop()
+                if self.arrived[name] > 1:
+                    branch.items.append(Wait(name, self.arrived[name] - 1))
+                branch.items.append(Wait(name, timer=timer))
+                self.arrived[name] = 0
                 branch.over = True
                 fresh = [*fresh, branch]
         return fresh
 
-    def _races(self, now: Activation, fresh: list[Branch]) -> list[Branch]:
+    def _races(self, now: Activation, signals: Sequence[Event], fresh: list[Branch]) -> list[Branch]:
         """What is cancelled as another branch goes on has lost a race with it."""
         for loser in now.cancels:
             branch = self.owner.pop(loser, None)
             if branch is None:
+                continue
+            if not fresh and signals:
+                fresh = [self._lost_to_signal(loser, branch, str(signals[-1].a["signalName"]))]
                 continue
             fork = branch.inside
             while fork is not None and not any(_inside(each, fork) for each in fresh):
@@ -165,16 +207,52 @@ class _Builder:
             fork.inside.over = True
         return fresh
 
+    def _lost_to_signal(self, loser: Command, branch: Branch, name: str) -> Branch:
+        """A race between what was under way and a wait for a signal, which came first."""
+        fork = Fork(branch, race=True)
+        fork.branches.append(Branch([branch.items.pop()], fork, over=True))
+        fork.branches.append(Branch([Wait(name, max(1, self.arrived[name]))], fork, over=True))
+        self.arrived[name] = 0
+        branch.items.append(fork)
+        branch.over = True
+        return branch
+
     # ---- what is asked for ---------------------------------------------------------------------------------
 
-    def _issue(self, commands: list[Command], fresh: list[Branch], signals: Sequence[Event]) -> None:
+    def _begun_elsewhere(
+        self, now: Activation, commands: Sequence[Command], fresh: list[Branch], signals: Sequence[Event]
+    ) -> list[Branch]:
+        """A child that the code goes on after as soon as it has begun is not waited for."""
+        if fresh or signals or not (commands or now.end):
+            return fresh
+        for event in now.news:
+            if isinstance(event, Event) and event.kind == "ChildWorkflowExecutionStarted":
+                child = next((each for each in self.owner if each.started is event), None)
+                if child is not None:
+                    child.detached = True
+                    branch = self.owner.pop(child)
+                    branch.over = True
+                    fresh = [*fresh, branch]
+        return fresh
+
+    def _issue(self, now: Activation, commands: list[Command], fresh: list[Branch], news: Sequence[str]) -> None:
         owners = list(dict.fromkeys(self._joined(each) for each in fresh))
+        answered = [branch for update, branch in self.program.updates if update in now.answered]
+        owners = [each for each in owners if each not in answered]
         if not owners and commands and self.waiting_updates:
             owners = [self.waiting_updates.pop(0)]
-        if not owners and signals:
-            owners = [self._waiting(signals)]
+        if not owners and news and (commands or now.end or not self.owner):
+            owners = [self._waiting(news)]
         if not owners:
             owners = [self._open_branch()]
+        if now.failures:
+            told = now.failures[0].a
+            if word(told.get("cause"), CAUSE) == "workflow-worker-unhandled-failure":
+                times = max(len(now.failures), len(now.failures) + now.attempt - 2)
+                owners[0].items.append(Bug(failure_of(told)[1], times))
+        busy = _busy(now)
+        if busy:
+            owners[0].items.append(Busy(busy))
         for owner, own in zip(owners, _shares(commands, len(owners)), strict=True):
             if own:
                 self._append(owner, own)
@@ -187,12 +265,18 @@ class _Builder:
         fork.inside.over = True
         return self._joined(fork.inside)
 
-    def _waiting(self, signals: Sequence[Event]) -> Branch:
-        """The branch that a signal has made go on."""
+    def _waiting(self, news: Sequence[str]) -> Branch:
+        """The branch that signals, or the answers to updates, have made go on."""
         branch = self._open_branch()
-        for each in signals:
-            branch.items.append(Wait(each, each.a["signalName"]))
+        for name in dict.fromkeys(news):
+            branch.items.append(Wait(name, self.arrived[name]))
+            self.arrived[name] = 0
         return branch
+
+    def _of_update(self, branch: Branch) -> bool:
+        while branch.inside is not None:
+            branch = branch.inside.inside
+        return branch is not self.root
 
     def _open_branch(self) -> Branch:
         """Where code can go on that nothing has ended for: the main line, or a new branch beside what is under way."""
@@ -243,6 +327,21 @@ class _Builder:
         if not branch.over:
             self.owner[command] = branch
         return branch
+
+
+def _busy(now: Activation) -> int:
+    """How long the code was busy in a task, beside its local activities, in microseconds; 0: no longer than usual."""
+    if now.cut_off:
+        return now.completed.at - now.started.at + CUT_OFF
+    own = now.completed.at - now.started.at - sum(each.took for each in now.commands) - TASK
+    return own if own > BUSY else 0
+
+
+def _last(branch: Branch) -> Iterator[Command]:
+    """The command at the end of a branch."""
+    item = branch.items[-1] if branch.items else None
+    if isinstance(item, Leaf):
+        yield item.command
 
 
 def _inside(branch: Branch, fork: Fork) -> bool:
