@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from durascope.importing.temporal.activities import retry_of
@@ -105,7 +106,10 @@ class Bodies:
         return body
 
     def _written(self, chain: Chain, code: Program) -> Written:
-        return written(code, self.recording.defaults, self.fit, _Others(self, chain), self.lost)
+        timeout = span(chain.first.history.first, "workflowRunTimeout")
+        return written(
+            code, replace(self.recording.defaults, run_timeout=timeout), self.fit, _Others(self, chain), self.lost
+        )
 
     def child(self, chain: Chain, command: Command) -> str:
         """The workflow of a child; one step stands for it where its history is not there."""

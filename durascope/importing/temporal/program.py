@@ -128,7 +128,9 @@ class _Builder:
             fresh = self._races(now, signals, self._waits_over(now, signals, fresh))
             fresh = self._begun_elsewhere(now, commands, fresh, signals)
             self.unwinding = self.program.cause is not None and not self.owner
-        news = [str(each.a["signalName"]) for each in signals] + [each.name for each in now.answered]
+        first = min((each.asked.id for each in commands), default=None)
+        before = (each.name for each in now.answered if each.ended and (first is None or each.ended.id < first))
+        news = [*(str(each.a["signalName"]) for each in signals), *before]
         self.arrived.update(each.name for each in now.answered)
         if self.unwinding:
             self.program.unwinding += commands
@@ -333,7 +335,7 @@ def _busy(now: Activation) -> int:
     """How long the code was busy in a task, beside its local activities, in microseconds; 0: no longer than usual."""
     if now.cut_off:
         return now.completed.at - now.started.at + CUT_OFF
-    own = now.completed.at - now.started.at - sum(each.took for each in now.commands) - TASK
+    own = now.completed.at - now.started.at - now.local - TASK
     return own if own > BUSY else 0
 
 
