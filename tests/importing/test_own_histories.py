@@ -20,6 +20,7 @@ from durascope.importing.temporal.importer import IMPORTER
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.render.exports.temporal_history import histories
 from durascope.simulators.simulate import simulate
+from tests.importing.temporal_differs import DIFFERS
 
 CASES = Path(__file__).parent.parent / "conformance"
 SCENARIOS: Mapping[str, str | Path] = {
@@ -30,8 +31,6 @@ SCENARIOS: Mapping[str, str | Path] = {
         for path in (CASES / folder).glob("*.yaml")
     },
 }
-
-DIFFERS: Mapping[str, tuple[str, str]] = {}
 
 
 @cache
