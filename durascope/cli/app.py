@@ -43,6 +43,7 @@ COMMANDS: Final = (
     "replay",
     "diagram",
     "report",
+    "play",
     "export",
     "verify",
     "import",
