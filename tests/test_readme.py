@@ -78,7 +78,7 @@ def prepare(folder: Path) -> None:
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command as a reader would, in a terminal of 100 columns without colours."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PATH": path}
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PATH": path, "XDG_STATE_HOME": str(folder)}
     return subprocess.run(
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
@@ -103,7 +103,7 @@ def test_the_command_prints_what_the_page_shows(each: Shown, tmp_path: Path) -> 
 
 
 def refresh(page: str) -> None:
-    """Writes what the commands print now into a page: `python tests/test_readme.py`."""
+    """Writes what the commands print now into a page: `python tests/test_readme.py [PAGE …]`."""
     import tempfile
 
     text = (ROOT / page).read_text("utf-8")
@@ -124,5 +124,5 @@ def refresh(page: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in PAGES:
+    for each in sys.argv[1:] or PAGES:
         refresh(each)

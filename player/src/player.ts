@@ -7,6 +7,7 @@ import { type Branch, type Offer, offers, retaken, root, spelled, taken } from "
 import { LiveModel } from "./live.ts";
 import { type Said, say, NOTABLE, type Teller } from "./narration.ts";
 import { type Lit, lit } from "./time/causes.ts";
+import { spell } from "./names.ts";
 import { Clock } from "./time/clock.ts";
 import { type Difference, difference, type MarkKind, marks } from "./time/marks.ts";
 import { type Moment, TimeMachine } from "./time/moment.ts";
@@ -71,6 +72,14 @@ export class Player {
   );
   /** The event that has just happened. */
   readonly current: ReadonlySignal<Spot | null> = computed(() => this.spot(this.cursor.value));
+  private readonly allMarks: ReadonlySignal<Readonly<Record<MarkKind, readonly number[]>>> = computed(() => {
+    const clock = this.clock.value;
+    const of = (kind: Exclude<MarkKind, "difference">) =>
+      this.shown.value.flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n))).sort((a, b) => a - b);
+    const parts = this.difference.value?.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)])) ?? [];
+    const difference = parts.length > 0 ? [Math.min(...parts)] : [];
+    return { crash: of("crash"), replay: of("replay"), duplicate: of("duplicate"), difference };
+  });
   readonly difference: ReadonlySignal<Difference | null> = computed(() => difference(this.shown.value));
   readonly light: ReadonlySignal<(Lit & { engine: string }) | null> = computed(() => {
     const spot = this.hovered.value ?? this.pinned.value;
@@ -189,17 +198,8 @@ export class Player {
   }
 
   /** The cursors of all marks of a kind, in order. */
-  marks(kind: MarkKind): number[] {
-    const clock = this.clock.value;
-    if (kind === "difference") {
-      const found = this.difference.value;
-      if (found === null) return [];
-      const cursors = found.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)]));
-      return [Math.min(...cursors)];
-    }
-    return this.shown.value
-      .flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n)))
-      .sort((a, b) => a - b);
+  marks(kind: MarkKind): readonly number[] {
+    return this.allMarks.value[kind];
   }
 
   /** To the next mark of a kind; from the last one on to the first. */
@@ -213,6 +213,20 @@ export class Player {
     }
     this.step(to - this.cursor.value);
     this.pinned.value = this.current.value;
+    this.notice.value = kind === "difference" ? this.parting() : null;
+  }
+
+  /** What each engine does where they first do not do the same. */
+  private parting(): string | null {
+    const found = this.difference.value;
+    if (found === null) return null;
+    const each = this.engines.value.map((engine, e) => {
+      const event = found.events[e];
+      if (event === undefined) return `${engine.title} does nothing more for it`;
+      const at = spell(Math.round(this.shown.value[e]!.at[event]!));
+      return `${engine.title} at ${at}: ${this.say({ engine: engine.name, event }).what.replace(/\.$/, "")}`;
+    });
+    return `Here the engines part${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
   }
 
   /** To the next mark of any kind. */
@@ -316,7 +330,10 @@ export class Player {
     }
     const left = this.document.left_out?.[engine] ?? 0;
     const more = left > 0 ? ` ${left} crashes did not fit in.` : "";
-    return `A crash at this moment is not in this file.${more} “durascope play” computes any.`;
+    const { story } = this.branch.value;
+    const next = (this.document.forks?.[engine] ?? []).find((fork) => fork.story === story && fork.from > n);
+    const there = next ? ` The next one is ${next.from - n} event${next.from - n > 1 ? "s" : ""} on.` : "";
+    return `A crash at this moment is not in this file.${there}${more} “durascope play” computes any.`;
   }
 
   private take(branch: Branch): void {

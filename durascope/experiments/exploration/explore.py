@@ -54,6 +54,8 @@ class Explored:
     findings: Sequence[Finding]
     undisturbed: Undisturbed
     interrupted: bool = False
+    swarms: int = 0
+    """Simulations with random disturbances."""
 
     @property
     def simulated(self) -> int:
@@ -109,6 +111,8 @@ class Exploration:
     engines: Mapping[str, Explored]
     crashes: int = 1
     origin: Origin = field(default_factory=lambda: Origin("scenario.yaml"))
+    seconds: float = 0.0
+    """How long random swarms were tried."""
 
     @property
     def held(self) -> bool:
@@ -145,6 +149,7 @@ def _explored(each: Explored) -> dict[str, Any]:
         "merged": each.merged,
         "simulated": each.simulated,
         "pairs": each.pairs.simulated if each.pairs else 0,
+        "swarms": each.swarms,
         "interrupted": each.interrupted,
         "steps": {
             step: {
@@ -243,21 +248,22 @@ def explore(
     merge: bool = True,
     processes: int | None = None,
     name: str | None = None,
-    options: Sequence[str] = (),
+    runs: int | None = None,
+    settings: Sequence[str] = (),
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Exploration:
     """Breaks the scenario, without its own faults, at every point of its undisturbed trace, once for each.
 
     `between`: every event is a point, not only the moments of steps. `crashes=2`: pairs over the steps' moments, too.
     `merge=False` simulates points that are provably the same one by one. `name` is what a user calls the scenario on a
-    command line, `options` what else was said there; they stand in the lines that reproduce findings. An interrupt
-    (Ctrl-C) ends it with what is known by then. Raises `NothingToExplore`.
+    command line, `runs` and `settings` what else was said there; they stand in the lines that reproduce findings. An
+    interrupt (Ctrl-C) ends it with what is known by then. Raises `NothingToExplore`.
     """
     if not 0 < scenario.workload.runs <= FULL_UP_TO:
         raise NothingToExplore(
             f"a scenario is explored with 1 to {FULL_UP_TO} runs, this one has {scenario.workload.runs:,}: use --runs"
         )
-    origin = Origin(name or scenario.scenario, tuple(options), digest(scenario))
+    origin = Origin(name or scenario.scenario, runs, tuple(settings), digest(scenario))
     found: dict[str, Explored] = {}
     for engine in engines:
         found[engine] = _explore_on(

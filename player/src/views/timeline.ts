@@ -17,7 +17,8 @@ const AXIS = 20;
 const MARKS = 17;
 const WAITS = 15;
 const STEP = 17;
-const MOST_SPANS = 600;
+/** More than these would not be told apart. */
+const MOST_SPANS = 250;
 
 export function Timeline({ player }: { readonly player: Player }) {
   const box = useRef<HTMLDivElement>(null);
