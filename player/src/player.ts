@@ -9,7 +9,7 @@ import { type Said, say, NOTABLE, type Teller } from "./narration.ts";
 import { type Lit, lit } from "./time/causes.ts";
 import { spell } from "./names.ts";
 import { Clock } from "./time/clock.ts";
-import { type Difference, difference, type MarkKind, marks } from "./time/marks.ts";
+import { type Difference, difference, isDuplicate, type MarkKind, marks } from "./time/marks.ts";
 import { type Moment, TimeMachine } from "./time/moment.ts";
 import { collapsed, linear, type Scale } from "./time/scale.ts";
 import { type Trace, Traces } from "./time/trace.ts";
@@ -99,7 +99,7 @@ export class Player {
   readonly run: ReadonlySignal<string | null> = computed(() => {
     const names = this.shown.value.flatMap((trace) => trace.runs.map((run) => run.run));
     const chosen = this.chosenRun.value;
-    return chosen !== null && names.includes(chosen) ? chosen : (this.difference.value?.run ?? names[0] ?? null);
+    return chosen !== null && names.includes(chosen) ? chosen : (this.worth(names) ?? names[0] ?? null);
   });
 
   constructor(
@@ -109,6 +109,12 @@ export class Player {
     this.traces = new Traces(document.traces);
     this.live = meta.live ? new LiveModel(meta.live.token) : null;
     this.open(document.opened);
+  }
+
+  /** The run that is worth a look before one has chosen: the first that repeats an effect. */
+  private worth(names: readonly string[]): string | undefined {
+    const twice = this.shown.value.flatMap((trace) => trace.ledger.filter(isDuplicate)).find((entry) => names.includes(entry.run));
+    return twice?.run;
   }
 
   // --- looking things up
@@ -227,6 +233,18 @@ export class Player {
       return `${engine.title} at ${at}: ${this.say({ engine: engine.name, event }).what.replace(/\.$/, "")}`;
     });
     return `Here the engines part${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
+  }
+
+  /** To the next event that is worth a sentence: no messages, no queues. */
+  skim(direction: 1 | -1): void {
+    const clock = this.clock.value;
+    let to = this.cursor.value + direction;
+    const notable = (k: number) => {
+      const spot = this.spot(k);
+      return spot !== null && NOTABLE.has(this.shown.value[clock.engine[k - 1]!]!.kind(spot.event));
+    };
+    while (to > 0 && to < clock.length && !notable(to)) to += direction;
+    this.step(to - this.cursor.value);
   }
 
   /** To the next mark of any kind. */

@@ -29,7 +29,7 @@ function Sheet({ player, title, children }: { readonly player: Player; readonly 
 }
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["space", "play, pause"], ["← →", "one event back, forward"], ["shift ← →", "to the crash, replay or duplicate before, after"],
+  ["space", "play, pause"], ["← →", "one event back, forward"], [", .", "to the last, the next event that is worth a sentence (no messages, no queues)"], ["shift ← →", "to the crash, replay or duplicate before, after"],
   ["Home End", "to the start, to the end"], ["1 2 3", "one engine alone; again: all"], ["c", "crash the app here, on the engine of the last event"],
   ["shift c", "crash the app here on every engine that is shown"], ["x r d f", "next crash, replay, duplicate; first difference"], ["l", "time linear or collapsed"], ["?", "this list"],
 ];
