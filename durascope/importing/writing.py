@@ -107,3 +107,14 @@ def _comment(text: str, indent: str) -> Iterator[str]:
         line = f"{line} {word}" if line else word
     if line:
         yield f"{indent}# {line}"
+
+
+def without_comments(value: Any) -> Any:
+    """The same plain value, without what is said of it."""
+    if isinstance(value, Noted):
+        return without_comments(value.value)
+    if isinstance(value, dict):
+        return {key: without_comments(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_comments(each) for each in value]
+    return value

@@ -142,6 +142,8 @@ class Run(StepModel):
     """Named outcomes and how often each is true; usable in `when`."""
     size: Size | None = None
     """The size of the recorded result."""
+    tokens: Whole | None = Field(default=None, ge=0)
+    """How many tokens it uses, instead of the service's."""
     local: Flag = False
     """Temporal: a local activity."""
     queue: Name | None = None

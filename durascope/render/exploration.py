@@ -35,6 +35,7 @@ def page(
         *_findings(data, title_of, tokens),
         Heading("Promises"),
         _promises(data, engines, names),
+        *_confirmed(data, title_of),
     ]
     return Document(f"{data['title']}: every {', '.join(data['what'])} at every moment", blocks)
 
@@ -185,6 +186,31 @@ def _kind(finding: Data) -> tuple[Any, ...] | None:
         for each in finding["disturbances"]
     ]
     return (finding["sentence"].replace(finding["step"], ""), *told)
+
+
+def _confirmed(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    """What the real engines did at the points that were taken to them."""
+    points = data.get("confirmed", [])
+    if not points:
+        return
+    right = sum(each["verdict"] == "confirmed" for each in points)
+    yield Heading("On the real engines")
+    yield Paragraph(f"{right} of {len(points)} points confirmed: the engine recorded what was predicted, line by line.")
+    rows = [[title_of(each["engine"]), _struck(each), each["what"], _verdict(each)] for each in points]
+    yield Table(["engine", "what broke", "finding", "verdict"], rows, words=True)
+
+
+def _struck(point: Data) -> str:
+    told = [
+        f"{d['target']} {d['what']} {d['moment']} {d['step']}, {spell(d['down_ms'] * _MS)}"
+        for d in point["disturbances"]
+    ]
+    return "; ".join(told)
+
+
+def _verdict(point: Data) -> str:
+    racy = " (as another way that the model can go)" if point["racy"] else ""
+    return f"{point['verdict']}{racy}" + (f": {point['difference']}" if point["difference"] else "")
 
 
 def _cure(cure: Data) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from durascope.importing.temporal.steps import without_comments
+from durascope.importing.writing import without_comments
 
 Steps = list[Any]
 
