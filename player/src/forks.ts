@@ -43,7 +43,7 @@ export function offers(document: Document, branches: readonly Branch[], branch: 
     const known = next.get(same(fork));
     if (known === undefined || offer.event < known.event) next.set(same(fork), offer);
   }
-  return [...next.values()].sort((a, b) => a.event - b.event);
+  return [...next.values()].sort((a, b) => a.event - b.event || (b.fork.down_us ?? 0) - (a.fork.down_us ?? 0));
 }
 
 /** Forks that differ in nothing but their moment. */

@@ -128,11 +128,21 @@ function waits(trace: Trace, run: string | null): Loose[] {
   return found;
 }
 
+/** How long the attempt was that is given up in event `n`. */
+function attempted(trace: Trace, n: number): number {
+  const { run, step, attempt } = trace.event(n);
+  for (let i = n - 1; i >= 0; i--) {
+    if (trace.kind(i) !== "started" || trace.step(i) !== step || trace.run(i) !== run) continue;
+    if (trace.event(i).attempt === attempt) return trace.at[n]! - trace.at[i]!;
+  }
+  return 0;
+}
+
 function waitedFor(trace: Trace, n: number, last: number, pause: number): string {
   const kind = trace.kind(n);
   const cause = trace.cause[n]! < 0 ? "" : trace.kind(trace.cause[n]!);
   const long = spell(pause);
-  if (kind === "retried") return `${String(trace.detail(n))} timeout ${long}`;
+  if (kind === "retried" && typeof trace.detail(n) === "string") return `${spell(attempted(trace, n))} ${String(trace.detail(n))} timeout`;
   if (cause === "retried" || trace.kind(last) === "retried" || trace.step(n) === "back-off") return `backoff ${long}`;
   if (kind === "timer-fired") return `${trace.step(n) ?? "timer"} ${long}`;
   if (kind === "event-received") return `waits for ${String(trace.detail(n))} ${long}`;
