@@ -5,15 +5,21 @@ from __future__ import annotations
 import json as json_module
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from durascope.cli.compare import progress_shown, title_of
 from durascope.cli.options import EngineOption, JsonOption, RunsOption, ScenarioArgument, SeedOption, SetOption, request
-from durascope.cli.terminal import console, put, say
+from durascope.cli.terminal import busy, console, put, say
 from durascope.models.files import write_whole
 from durascope.models.visible import visible_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from durascope.experiments.exploration.explore import Exploration
+    from durascope.live.confirmation import Confirmation
 
 
 class ExploreFormat(StrEnum):
@@ -71,6 +77,13 @@ def command(
     format: Annotated[  # noqa: A002 - the option's name
         ExploreFormat, typer.Option("--format", "-f", help="How it is printed; junit and sarif are for CI.")
     ] = ExploreFormat.TEXT,
+    confirm: Annotated[
+        int,
+        typer.Option("--confirm", min=0, max=1_000, metavar="N", help="Take the N worst findings to the real engine."),
+    ] = 0,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, max=10_000, metavar="N", help="Take N random moments to the real engine.")
+    ] = 0,
     map: Annotated[  # noqa: A002 - the option's name
         Path | None,
         typer.Option("--map", metavar="FILE", dir_okay=False, help="Draw the crash map: .svg, .png or .pdf."),
@@ -125,6 +138,9 @@ def command(
     except (NothingToExplore, Misread) as error:
         raise typer.BadParameter(str(error)) from None
     data = found.as_json()
+    confirmed = _confirmed(found, asked.engines, confirm, sample) if confirm or sample else None
+    if confirmed is not None:
+        data["confirmed"] = [each.as_json() for each in confirmed.points]
     if map is not None:
         _draw(data, map)
     text = _shown(data, ExploreFormat.JSON if json else format, scenario, tokens, out is None)
@@ -133,8 +149,21 @@ def command(
     elif text is not None and out is not None:
         write_whole(out, text)
         say(f"wrote {out}")
-    if not found.held or found.vacuous or found.interrupted:
+    if not found.held or found.vacuous or found.interrupted or not (confirmed is None or confirmed.agrees):
         raise typer.Exit(1)
+
+
+def _confirmed(found: Exploration, engines: Sequence[str], worst: int, sample: int) -> Confirmation:
+    """Findings and random moments on the real engines."""
+    from durascope.live.confirmation import confirmed
+    from durascope.live.interrupts import all_as_ctrl_c
+    from durascope.live.processes import LiveProblem
+
+    try:
+        with all_as_ctrl_c(), busy(True) as tell:
+            return confirmed(found, engines, worst=worst, sample=sample, tell=tell)
+    except LiveProblem as problem:
+        raise typer.BadParameter(f"{problem}") from None
 
 
 def _draw(data: dict[str, Any], path: Path) -> None:

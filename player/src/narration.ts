@@ -132,7 +132,7 @@ function crash(trace: Trace, event: Event, teller: Teller): string {
 
 function retried(event: Event, step: string): string {
   if (typeof event.detail === "number") return `${step} is to be tried again in ${spell(event.detail)}.`;
-  return `The ${String(event.detail)} timeout is over: ${step} counts as failed and is tried again.`;
+  return `The ${String(event.detail)} timeout is over: ${step} counts as failed and is to be tried again.`;
 }
 
 /** The event that caused it, as a subordinate clause; null where it says nothing new. */

@@ -9,7 +9,7 @@ import { type Said, say, NOTABLE, type Teller } from "./narration.ts";
 import { type Lit, lit } from "./time/causes.ts";
 import { spell } from "./names.ts";
 import { Clock } from "./time/clock.ts";
-import { type Difference, difference, type MarkKind, marks } from "./time/marks.ts";
+import { type Difference, difference, isDuplicate, type MarkKind, marks } from "./time/marks.ts";
 import { type Moment, TimeMachine } from "./time/moment.ts";
 import { collapsed, linear, type Scale } from "./time/scale.ts";
 import { type Trace, Traces } from "./time/trace.ts";
@@ -99,7 +99,7 @@ export class Player {
   readonly run: ReadonlySignal<string | null> = computed(() => {
     const names = this.shown.value.flatMap((trace) => trace.runs.map((run) => run.run));
     const chosen = this.chosenRun.value;
-    return chosen !== null && names.includes(chosen) ? chosen : (this.difference.value?.run ?? names[0] ?? null);
+    return chosen !== null && names.includes(chosen) ? chosen : (this.worth(names) ?? names[0] ?? null);
   });
 
   constructor(
@@ -109,6 +109,12 @@ export class Player {
     this.traces = new Traces(document.traces);
     this.live = meta.live ? new LiveModel(meta.live.token) : null;
     this.open(document.opened);
+  }
+
+  /** The run that is worth a look before one has chosen: the first that repeats an effect. */
+  private worth(names: readonly string[]): string | undefined {
+    const twice = this.shown.value.flatMap((trace) => trace.ledger.filter(isDuplicate)).find((entry) => names.includes(entry.run));
+    return twice?.run;
   }
 
   // --- looking things up
@@ -177,6 +183,7 @@ export class Player {
     batch(() => {
       this.playing.value = false;
       this.pinned.value = null;
+      this.notice.value = null;
       this.seek(this.cursor.value + by);
     });
   }
@@ -193,6 +200,7 @@ export class Player {
     batch(() => {
       if (!this.playing.value && this.now.value >= this.clock.value.end) this.seek(0);
       this.pinned.value = null;
+      this.notice.value = null;
       this.playing.value = !this.playing.value;
     });
   }
@@ -227,6 +235,18 @@ export class Player {
       return `${engine.title} at ${at}: ${this.say({ engine: engine.name, event }).what.replace(/\.$/, "")}`;
     });
     return `Here the engines part${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
+  }
+
+  /** To the next event that is worth a sentence: no messages, no queues. */
+  skim(direction: 1 | -1): void {
+    const clock = this.clock.value;
+    let to = this.cursor.value + direction;
+    const notable = (k: number) => {
+      const spot = this.spot(k);
+      return spot !== null && NOTABLE.has(this.shown.value[clock.engine[k - 1]!]!.kind(spot.event));
+    };
+    while (to > 0 && to < clock.length && !notable(to)) to += direction;
+    this.step(to - this.cursor.value);
   }
 
   /** To the next mark of any kind. */
@@ -294,9 +314,15 @@ export class Player {
   crash(engine: string, fork?: Fork): void {
     const n = this.at(engine);
     const offered = this.offers(engine).filter((each) => fork === undefined || each.fork === fork);
-    const offer = offered.find((each) => !each.fork.remedy && each.fork.target === "app") ?? offered[0];
-    if (offer) return this.take(taken(this.branches.value, offer.from, engine, n, offer.fork));
-    if (this.live && n >= 0) return void this.simulate(engine, n);
+    const plain = offered.filter((each) => !each.fork.remedy);
+    const offer = plain.find((each) => each.fork.target === "app") ?? plain[0] ?? offered[0];
+    const here = offer !== undefined && offer.event === n;
+    if (this.live && n >= 0 && fork === undefined && !here) return void this.simulate(engine, "app", n);
+    if (offer) {
+      this.take(taken(this.branches.value, offer.from, engine, offer.fork));
+      if (!here) this.notice.value = `The file has the next crash of the ${offer.fork.target} after event ${offer.event}: here it is.`;
+      return;
+    }
     this.notice.value = this.missing(engine, n);
   }
 
@@ -318,7 +344,7 @@ export class Player {
   /** The other fork of the same moment: with a remedy, or without. */
   switchTo(branch: Branch, fork: Fork): void {
     const from = this.branches.value.find((each) => each.id === branch.parent);
-    if (from) this.take(taken(this.branches.value, from, branch.engine!, branch.event!, fork));
+    if (from) this.take(taken(this.branches.value, from, branch.engine!, fork));
   }
 
   /** Why there is nothing to break here. */
@@ -330,10 +356,7 @@ export class Player {
     }
     const left = this.document.left_out?.[engine] ?? 0;
     const more = left > 0 ? ` ${left} crashes did not fit in.` : "";
-    const { story } = this.branch.value;
-    const next = (this.document.forks?.[engine] ?? []).find((fork) => fork.story === story && fork.from > n);
-    const there = next ? ` The next one is ${next.from - n} event${next.from - n > 1 ? "s" : ""} on.` : "";
-    return `A crash at this moment is not in this file.${there}${more} “durascope play” computes any.`;
+    return `A crash from this moment on is not in this file.${more} “durascope play” computes any.`;
   }
 
   private take(branch: Branch): void {
@@ -355,14 +378,15 @@ export class Player {
     });
   }
 
-  private async simulate(engine: string, n: number): Promise<void> {
+  /** Asks the model what happens if the target dies here. */
+  async simulate(engine: string, target: string, n: number): Promise<void> {
     const from = this.branch.value;
     this.notice.value = "The model is being run …";
-    const answer = await this.live!.crash(from.story, engine, n, this.phrases(from, engine));
+    const answer = await this.live!.crash(from.story, engine, target, n, this.phrases(from, engine));
     if ("problem" in answer) this.notice.value = answer.problem;
     else {
-      const fork = { story: from.story, what: "crash", target: "app", from: n, to: n, phrase: answer.phrase, trace: answer.trace };
-      this.take(taken(this.branches.value, from, engine, n, fork));
+      const fork = { story: from.story, what: "crash", target, from: n, to: n, phrase: answer.phrase, trace: answer.trace };
+      this.take(taken(this.branches.value, from, engine, fork));
       this.notice.value = "The model has been run anew.";
     }
   }

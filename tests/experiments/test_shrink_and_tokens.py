@@ -65,11 +65,11 @@ class TestShrink:
     def test_what_follows_an_event_follows_the_one_like_it(self) -> None:
         asked = parse_scenario("{scenario: s, workflows: {w: {steps: [{run: a, takes: 1s}, {run: b, takes: 1s}]}}}")
         base = undisturbed(asked, "restate")
-        begun = next(n for n, e in base.trace.of_kind(Kind.STEP_STARTED) if e.step == "b")
+        begun = next(n for n, e in base.trace.of_kind(Kind.STEP_AFTER_EFFECT) if e.step == "b")
         app = next(each for each in base.processes if each.name == "app")
         low, high = next(group for group in same_places(base, app) if group[0] <= begun <= group[1])
         last = next(p for p in points(asked, base, ["crash"]) if (p.target, p.event, p.until) == ("app", low, high))
-        left = smallest(asked, "restate", 0, ("slow", None), (last,))
+        left = smallest(asked, "restate", 0, ("duplicate", "b"), (last,))
         assert [len(workflow.steps) for workflow in left.scenario.workflows.values()] == [1]
         assert left.disturbances[0].event != low
         parse_scenario(left.yaml(), "s.yaml")

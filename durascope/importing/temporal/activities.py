@@ -30,7 +30,9 @@ def activity_step(command: Command, defaults: Defaults, fit: Fit, *, lost: bool 
         step["retry"] = retry
     to_close, start_to_close = span(a, "scheduleToCloseTimeout"), span(a, "startToCloseTimeout")
     to_start, heartbeat = span(a, "scheduleToStartTimeout"), span(a, "heartbeatTimeout")
-    if start_to_close and start_to_close not in (defaults.step_timeout, to_close):
+    limit = defaults.run_timeout  # caps all others: what equals it was not asked for
+    to_close, to_start = (0 if each == limit else each for each in (to_close, to_start))
+    if start_to_close and start_to_close not in (defaults.step_timeout, to_close, limit):
         step["timeout"] = format_duration(start_to_close)
     if to_start and to_start != to_close:
         step["queue_timeout"] = format_duration(to_start)
@@ -51,8 +53,12 @@ def activity_step(command: Command, defaults: Defaults, fit: Fit, *, lost: bool 
 def local_step(command: Command) -> dict[str, Any]:
     """The step of a local activity, whose markers tell its attempts."""
     fails = [each for each in command.attempts if "failure" in each.a]
-    took = command.took - sum(command.pauses)
-    tries, first = max(1, command.tries), command.pauses[0] if command.pauses else 0
+    tries = max(1, command.tries)
+    initial, took = 0, command.took
+    if command.pauses:
+        pause, attempt = command.pauses[0]
+        initial = max(1_000, pause >> (attempt - 1))
+        took -= (pause - initial) + sum(each for each, _ in command.pauses)
     step: dict[str, Any] = {"run": command.name, "takes": _rounded(took // tries), "local": True}
     if fails:
         error, _ = failure_of(fails[-1].a)
@@ -64,7 +70,8 @@ def local_step(command: Command) -> dict[str, Any]:
     elif tries > 1:
         step["fails"] = tries - 1
     if command.pauses:
-        step["retry"] = {"initial": format_duration(first), "local_threshold": format_duration(first // 2)}
+        threshold = command.pauses[0][0] * 3 // 4
+        step["retry"] = {"initial": format_duration(initial), "local_threshold": format_duration(threshold)}
     elif command.failed and tries > 1:
         step["retry"] = {"max_attempts": tries}
     return step

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
+from durascope.importing.branches import waits
 from durascope.importing.temporal.activities import retry_of
 from durascope.importing.temporal.chains import Chain, retried
 from durascope.importing.temporal.entities import is_entity, programs
 from durascope.importing.temporal.fitting import Fit
-from durascope.importing.temporal.loops import rounds
+from durascope.importing.temporal.loops import folded, rounds
 from durascope.importing.temporal.observing import Command, Observed, failure_of, span
-from durascope.importing.temporal.program import Program, program, waits
+from durascope.importing.temporal.program import Program, program
 from durascope.importing.temporal.reading import Event
 from durascope.importing.temporal.recording import Recording
-from durascope.importing.temporal.steps import Written, without_comments, written
-from durascope.importing.writing import Noted
+from durascope.importing.temporal.steps import Written, written
+from durascope.importing.writing import Noted, without_comments
 from durascope.models.durations import format_duration
 
 
@@ -73,7 +75,7 @@ class Bodies:
         last, code = chain.last, each[-1]
         first = chain.first.history.first
         body: dict[str, Any] = {}
-        steps = code.steps if len(each) == 1 or retried(last) else rounds([one.steps for one in each])
+        steps = folded(code.steps) if len(each) == 1 or retried(last) else rounds([one.steps for one in each])
         body["steps"] = [*steps, *_ending(last, codes[-1])]
         signals = _signals(chain, codes[-1])
         if signals:
@@ -105,7 +107,10 @@ class Bodies:
         return body
 
     def _written(self, chain: Chain, code: Program) -> Written:
-        return written(code, self.recording.defaults, self.fit, _Others(self, chain), self.lost)
+        timeout = span(chain.first.history.first, "workflowRunTimeout")
+        return written(
+            code, replace(self.recording.defaults, run_timeout=timeout), self.fit, _Others(self, chain), self.lost
+        )
 
     def child(self, chain: Chain, command: Command) -> str:
         """The workflow of a child; one step stands for it where its history is not there."""

@@ -124,7 +124,7 @@ def deaths(recording: Recording, fit: Fit) -> Deaths:
 
 def _of(execution: Observed, told: Deaths) -> Iterator[Death]:
     yield from _stops(execution, told)
-    yield from _waits(execution)
+    yield from _waits(execution, told)
     for event in execution.history.events:
         if event.kind != "WorkflowTaskTimedOut":
             continue
@@ -153,7 +153,7 @@ def _stops(execution: Observed, told: Deaths) -> Iterator[Death]:
         yield Death(command.asked.at, min(command.asked.at + own, failed), why, latest=started.at, graceful=True)
 
 
-def _waits(execution: Observed) -> Iterator[Death]:
+def _waits(execution: Observed, told: Deaths) -> Iterator[Death]:
     """A task that nobody took for long, from the queue that all workers share, or until the run was closed."""
     events = execution.history.events
     begun = {int(each.a["scheduledEventId"]): each for each in events if each.kind == "WorkflowTaskStarted"}
@@ -170,6 +170,8 @@ def _waits(execution: Observed) -> Iterator[Death]:
         sticky = "normalName" in event.a.get("taskQueue", {})
         if started is not None and (sticky or span(execution.history.first, "firstWorkflowTaskBackoff")):
             continue
+        if _outlived(execution, event):
+            told.workflows_only = True
         why = f"nobody took workflow task {event.id} for {format_duration(_ms(until.at - event.at))}"
         yield Death(_last_sign(execution, event), event.at, why, FOREVER if started is None else started.at)
 

@@ -46,8 +46,8 @@ class Command:
     """Of a local activity: how many attempts there were."""
     took: int = 0
     """Of a local activity: from the first attempt's begin to the end, in microseconds; they take turns in a task."""
-    pauses: list[int] = field(default_factory=list[int])
-    """Of a local activity: the pauses that became timers."""
+    pauses: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Of a local activity: the pauses that became timers, each with the attempt before it."""
     detached: bool = False
     """Whether the code did not wait for its end."""
     attempts: list[Event] = field(default_factory=list[Event])
@@ -92,6 +92,8 @@ class Activation:
     """Which attempt of the task it was."""
     end: Event | None = None
     """The event that closes the run, if it is a command of this task."""
+    local: int = 0
+    """How much of its time were local activities, in microseconds."""
     cut_off: bool = False
     """Whether the run was closed while the code was at it; it was never completed then."""
 
@@ -119,6 +121,7 @@ class Observed:
 
 
 CAUSE: Final = "WORKFLOW_TASK_FAILED_CAUSE_"
+SECOND: Final = 1_000_000
 CLOSING: Final = frozenset({
     "WorkflowExecutionCompleted", "WorkflowExecutionFailed", "WorkflowExecutionCanceled",
     "WorkflowExecutionContinuedAsNew", "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated",
@@ -168,6 +171,8 @@ class _Observer:
         self.locals: dict[str, Command] = {}
         """Local activities that wait for their next attempt, by name."""
         self.children: dict[str, Command] = {}
+        self.heartbeats = 0
+        """Time of tasks that were completed only to say that a local activity is at work, in microseconds."""
         self.local_ended = 0
         """When the latest local activity ended, by the SDK's clock."""
         self.backoff: Command | None = None
@@ -197,6 +202,7 @@ class _Observer:
             started, scheduled = (self.history.at(int(a[key])) for key in ("startedEventId", "scheduledEventId"))
             attempt = int(scheduled.a.get("attempt", 1))
             number, news, failures = len(self.activations), self.news, self.failures
+            self._heartbeat(event)
             self.activations.append(Activation(number, news, [], [], [], started, event, failures, attempt))
             self.news, self.failures = [], []
         elif kind == "WorkflowTaskFailed":
@@ -225,6 +231,16 @@ class _Observer:
         elif kind in _CLOSED_BY_CODE and self.activations:
             self.activations[-1].end = event
 
+    def _heartbeat(self, completed: Event) -> None:
+        """A task without commands that another one follows at once: it only said that a local activity is at work."""
+        before = self.activations[-1] if self.activations else None
+        if before is None or self.news or before.commands or before.end or before.answered:
+            return
+        if self.history.at(before.completed.id + 1).kind == "WorkflowTaskScheduled" and not before.cut_off:
+            took = before.completed.at - before.started.at
+            self.heartbeats += took
+            before.local = took
+
     def _cut_off(self, failed: Event) -> None:
         """The run was closed in the middle of a task."""
         started = self.history.at(int(failed.a["startedEventId"]))
@@ -234,7 +250,7 @@ class _Observer:
 
     def _asked(self, what: What, event: Event) -> None:
         if what is What.TIMER and self.backoff is not None:
-            self.backoff.pauses.append(span(event.a, "startToFireTimeout"))
+            self.backoff.pauses.append((span(event.a, "startToFireTimeout"), self.backoff.tries))
             self.pauses[event.id] = self.backoff
             self.backoff = None
             return
@@ -277,8 +293,14 @@ class _Observer:
                 again = Command(What.LOCAL, name, event, ended=event, attempts=[event])
                 self._immediate(again)
             again.tries = int(told.get("attempt", 1))
-            ended = span(told, "complete_time")
-            again.took = ended - max(span(told, "original_schedule_time"), self.local_ended)
+            ended, scheduled = span(told, "complete_time"), span(told, "original_schedule_time")
+            own = ended - max(scheduled, self.local_ended)
+            begun = self.history.begun + self.activations[-1].started.at
+            if self.heartbeats and scheduled >= begun - SECOND // 10:
+                own += self.heartbeats
+            self.heartbeats = 0
+            again.took += own
+            self.activations[-1].local += own
             self.local_ended = ended
             if told.get("backoff"):
                 self.locals[name] = self.backoff = again

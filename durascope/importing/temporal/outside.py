@@ -13,6 +13,8 @@ from durascope.importing.temporal.reading import Event
 from durascope.importing.temporal.recording import Recording
 from durascope.models.durations import format_duration
 
+TURN: Final = 1_000
+"""Microseconds between requests whose order is known, and nothing else."""
 _SENT: Final = {
     "WorkflowExecutionSignaled": "send",
     "WorkflowExecutionCancelRequested": "cancel",
@@ -62,9 +64,9 @@ def _starts(recording: Recording, root: Chain, fit: Fit) -> Iterator[int]:
         yield recording.offset(root.first)
         return
     for name, execution in root.named():
-        for activation, _ in _accepted(execution):
+        for number, (activation, _) in enumerate(_accepted(execution)):
             first = activation.number == 0 and execution is root.first
-            at = 0 if first else _asked(execution, activation) - LATE
+            at = number * TURN if first else _asked(execution, activation) - LATE
             yield fit.then(name, recording.offset(execution) + at)
 
 

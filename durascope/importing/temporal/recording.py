@@ -23,6 +23,8 @@ class Defaults:
 
     queue: str
     step_timeout: int
+    run_timeout: int = 0
+    """Of this run; 0: none."""
 
 
 class Recording:

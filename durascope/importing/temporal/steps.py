@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from durascope.importing.branches import Bug, Busy, Fork, Leaf, Node, Wait
+from durascope.importing.places import places
 from durascope.importing.temporal.activities import activity_step, is_activity, local_step
 from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.observing import Command, What, span
-from durascope.importing.temporal.program import Branch, Bug, Busy, Fork, Leaf, Node, Program, Wait
+from durascope.importing.temporal.program import Program, Steps
 from durascope.importing.temporal.recording import Defaults
-from durascope.importing.writing import Noted
 from durascope.models.durations import format_duration
 
 Step = Any
@@ -66,13 +67,13 @@ class _Writer:
         self._undo(told)
         return told
 
-    def _sequence(self, sequence: Branch) -> list[Step]:
+    def _sequence(self, sequence: Steps) -> list[Step]:
         steps: list[Step] = []
         for each in sequence.items:
             steps += self._node(each)
         return steps
 
-    def _node(self, node: Node) -> list[Step]:
+    def _node(self, node: Node[Command]) -> list[Step]:
         match node:
             case Leaf(command=command):
                 return self._command(command)
@@ -87,7 +88,7 @@ class _Writer:
                 found = [each[0] if len(each) == 1 else each for each in branches if each]
                 return [{"race" if fork.race else "parallel": found}]
 
-    def _wait(self, wait: Wait) -> Step:
+    def _wait(self, wait: Wait[Command]) -> Step:
         step: dict[str, Any] = {"wait_for": wait.name}
         if wait.times > 1:
             step["times"] = wait.times
@@ -136,48 +137,11 @@ class _Writer:
         undoing = [each for each in self.program.unwinding if is_activity(each)]
         if not undoing:
             return
-        places = _places([command.name for command, _ in self.done], [each.name for each in undoing])
-        if places is None:
+        found = places([command.name for command, _ in self.done], [each.name for each in undoing])
+        if found is None:
             told.on_failure = [step for each in self.program.unwinding for step in self._command(each)]
             return
         told.undone = True
-        for place, command in zip(places, undoing, strict=True):
+        for place, command in zip(found, undoing, strict=True):
             step = self._activity(command)
             self.done[place][1]["undo"] = step
-
-
-def _places(done: Sequence[str], undoing: Sequence[str]) -> list[int] | None:
-    """Which step each undo belongs to: the later undo to the earlier step, and by what their names have in common."""
-    if len(undoing) > len(done):
-        return None
-    best: dict[tuple[int, int], tuple[float, list[int]]] = {}
-
-    def found(number: int, before: int) -> tuple[float, list[int]]:
-        if number == len(undoing):
-            return 0.0, []
-        if (number, before) not in best:
-            options: list[tuple[float, list[int]]] = []
-            for place in range(before - 1, len(undoing) - number - 2, -1):
-                score, rest = found(number + 1, place)
-                last = place == len(done) - 1
-                options.append((score + _alike(done[place], undoing[number]) - (0.1 if last else 0), [place, *rest]))
-            best[number, before] = max(options, key=lambda option: option[0])
-        return best[number, before]
-
-    return found(0, len(done))[1]
-
-
-def _alike(one: str, other: str) -> float:
-    words = [set(name.lower().replace("_", "-").split("-")) for name in (one, other)]
-    return len(words[0] & words[1]) / max(1, min(map(len, words)))
-
-
-def without_comments(value: Any) -> Any:
-    """The same plain value, without what is said of it."""
-    if isinstance(value, Noted):
-        return without_comments(value.value)
-    if isinstance(value, dict):
-        return {key: without_comments(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [without_comments(each) for each in value]
-    return value

@@ -150,9 +150,17 @@ function ends(trace: Trace, n: number, where: Where): readonly [Box, Box] | null
   return from && to && from !== to ? [from, to] : null;
 }
 
+/** The messages that are drawn: of one whose end nobody has recorded, only the beginning of its way. */
+export function underWay(player: Player, trace: Trace, moment: Moment): number[] {
+  const scale = player.scale.value;
+  const here = scale.place(player.now.value);
+  const alive = (n: number) => trace.arrival(n) !== undefined || here - scale.place(trace.at[n]!) < GLOW;
+  return [...moment.flying].filter(alive).slice(-MOST_FLYING);
+}
+
 /** Arrows: messages under way, effects that just happened, and what is lit. */
 function lines(player: Player, trace: Trace, moment: Moment, where: Where, ledger: readonly Entry[], engine: string) {
-  const drawn = [...moment.flying].slice(-MOST_FLYING);
+  const drawn = underWay(player, trace, moment);
   const found = drawn.flatMap((n) => {
     const pair = ends(trace, n, where);
     const faint = isPoll(trace, n) ? "faint" : "";
@@ -188,7 +196,10 @@ function lines(player: Player, trace: Trace, moment: Moment, where: Where, ledge
 function dots(player: Player, trace: Trace, moment: Moment, where: Where) {
   const { value: scale } = player.scale;
   const here = scale.place(player.now.value);
-  const drawn = [...moment.flying].slice(-MOST_FLYING);
+  const drawn = underWay(player, trace, moment);
+  // Of several between the same two, only the last one's words can be read.
+  const words = new Map(drawn.map((n) => [`${trace.lane(n)} ${String((trace.detail(n) as readonly unknown[])?.[0])}`, n]));
+  const last = new Set(words.values());
   return drawn.flatMap((n) => {
     const pair = ends(trace, n, where);
     if (!pair) return [];
@@ -205,7 +216,7 @@ function dots(player: Player, trace: Trace, moment: Moment, where: Where) {
     const poll = isPoll(trace, n);
     return [html`<g class=${`message ${poll ? "faint" : ""}`} key=${n}>
       <title>${what || "message"}</title><circle cx=${x} cy=${y} r=${poll ? 2.5 : 5} />
-      ${!poll && drawn.length < 5 && html`<text x=${beside ? (from.x + to.x + to.width) / 2 : x + 8} y=${beside ? Math.min(from.y, to.y) - 5 : y + 3}
+      ${!poll && last.has(n) && drawn.length < 8 && html`<text x=${beside ? (from.x + to.x + to.width) / 2 : x + 8} y=${beside ? Math.min(from.y, to.y) - 5 : y + 3}
         text-anchor=${beside ? "middle" : "start"}>${short(what, 26)}</text>`}</g>`];
   });
 }

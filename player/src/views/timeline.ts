@@ -85,7 +85,7 @@ function useBands(player: Player, width: number, left: number): Band[] {
     let top = AXIS;
     return engines.map((engine, e) => {
       const trace = traces[e]!;
-      const { spans: all, rows } = spans(trace, run);
+      const { spans: all, rows } = spans(trace, run, engines.length > 1 ? 4 : 10);
       const height = MARKS + WAITS + rows * STEP + 8;
       const x = (at: number) => left + scale.place(at) * (width - left - RIGHT);
       const picture = html`<g class="band" data-engine=${engine.name} transform=${`translate(0 ${top})`} style=${`--engine:${engine.colour}`}>
@@ -114,7 +114,7 @@ function drawn(player: Player, engine: string, span: Span, x: (at: number) => nu
   const width = Math.max(span.kind === "code" ? 1 : 2.5, x(span.to) - from);
   const [y, height] = TOP[span.kind](span.row);
   const letters = Math.floor((width - 8) / 5.9);
-  const label = (span.kind === "step" || span.kind === "wait" || span.kind === "down") && letters >= 4;
+  const label = (span.kind === "step" || span.kind === "wait" || span.kind === "down") && letters >= 4 && !span.crowded;
   return html`<g class=${`span ${span.kind} ${span.cut ? "cut" : ""}`} ...${pointing(player, { engine, event: span.event })}>
     <title>${`${span.label}: ${spell(Math.round(span.to - span.from))}`}</title>
     <rect x=${from} y=${y} width=${width} height=${height} rx="2" />
