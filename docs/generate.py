@@ -27,6 +27,7 @@ from durascope.models.schema import FILE_NAME, scenario_schema
 from durascope.models.trace import Kind
 from durascope.models.writing import as_plain
 from durascope.simulators.simulate import simulate
+from durascope.version import __version__
 
 ROOT: Final = Path(__file__).parent.parent
 CASES: Final = ROOT / "tests" / "conformance"
@@ -352,11 +353,27 @@ def lessons_page() -> str:
             f"**Predict first.** {each.question.asks.strip()}", "",
             *(f"- **{letter})** {choice.says}" for letter, choice in each.question.letters.items()), "",
             "```console", f"$ durascope learn {each.number} --answer LETTER", "```", "",
+            f'<p><a href="../lessons/lesson-{each.number}.html">Predict and play lesson {each.number}</a></p>', "",
             body, "", f"**Exercise.** {exercise}", "",
             "```console", f"$ durascope learn {each.number} --start .",
             f"$ durascope learn {each.number} --check exercise-{each.number}.yaml", "```", "",
         ]  # fmt: skip
     return "\n".join(text)
+
+
+def write_lesson_pages(folder: Path) -> None:
+    """Each lesson as a page that plays it; one that would not change is left alone, since playing takes seconds."""
+    from durascope.cli import main
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in lessons():
+        page, stamp = folder / f"lesson-{each.number}.html", folder / f".lesson-{each.number}"
+        told = f"{__version__}\n{each.text}\n{each.scenario_text}\n{each.question}"
+        if page.exists() and stamp.exists() and stamp.read_text("utf-8") == told:
+            continue
+        if main(["learn", str(each.number), "--page", str(page)]) != 0:
+            raise RuntimeError(f"lesson {each.number} has no page")
+        stamp.write_text(told, "utf-8")
 
 
 if __name__ == "__main__":

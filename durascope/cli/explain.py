@@ -35,6 +35,10 @@ def command(files: FilesArgument, out: OutOption = None, json: JsonOption = Fals
 
     The recording is imported in memory; what is drawn is the prediction, and it is said whether that is what was
     recorded.
+
+    durascope explain history.json
+
+    durascope explain history.json --out pictures
     """
     from durascope.importing.checking import differences
     from durascope.importing.files import imported

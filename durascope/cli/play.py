@@ -37,6 +37,8 @@ def command(
     The page is served on 127.0.0.1 alone, under an address with a token; nothing is written. Ctrl-C ends it.
 
     durascope play order-fulfillment --open
+
+    durascope play payment -e restate
     """
     from durascope.models.writing import as_short_yaml
     from durascope.player.document import document
