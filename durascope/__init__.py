@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from durascope.api.deciding import Comparison, compare
     from durascope.api.exploring import Exploration, Sweep, explore, sweep
     from durascope.api.importing import ImportedHistory, import_history
+    from durascope.api.reporting import Report, report
     from durascope.api.results import Events, Result, Results
     from durascope.api.running import run
     from durascope.importing.unreadable import UnreadableRecording
@@ -33,6 +34,7 @@ __all__ = [
     "Exploration",
     "ImportedHistory",
     "Picture",
+    "Report",
     "Result",
     "Results",
     "Scenario",
@@ -46,6 +48,7 @@ __all__ = [
     "explore",
     "import_history",
     "load",
+    "report",
     "run",
     "scenarios",
     "sweep",
@@ -57,6 +60,7 @@ _PLACES: Final = {
     "Exploration": "durascope.api.exploring",
     "ImportedHistory": "durascope.api.importing",
     "Picture": "durascope.render.picture",
+    "Report": "durascope.api.reporting",
     "Result": "durascope.api.results",
     "Results": "durascope.api.results",
     "Scenario": "durascope.models.scenario",
@@ -69,6 +73,7 @@ _PLACES: Final = {
     "explore": "durascope.api.exploring",
     "import_history": "durascope.api.importing",
     "load": "durascope.api.asking",
+    "report": "durascope.api.reporting",
     "run": "durascope.api.running",
     "scenarios": "durascope.api.asking",
     "sweep": "durascope.api.exploring",

@@ -8,7 +8,8 @@ from typing import Any
 
 from durascope.api.asking import Target, load
 from durascope.api.showing import mimebundle
-from durascope.experiments.decision import Decision, as_json, decide
+from durascope.experiments.decision import Decision, decide
+from durascope.experiments.evidence import as_json
 from durascope.models.engine import compared, title_of
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from html import escape
-from typing import Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from durascope.models.scenario import Scenario
+
+HEIGHT: Final = 760
+"""Pixels that a page has in a notebook."""
 
 
 class Showing(Protocol):
@@ -28,3 +34,23 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     cells = "".join(f"<th>{escape(each)}</th>" for each in head)
     lines = ("".join(f"<td>{'' if each is None else escape(str(each))}</td>" for each in row) for row in rows)
     return f"<table><tr>{cells}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def played(scenario: Scenario, engines: Sequence[str], seed: int) -> str | None:
+    """The page of results, for a notebook, without crashes that nobody has asked for; None: it is not installed."""
+    from durascope.player.document import document
+    from durascope.player.page import NoPlayer, html
+
+    try:
+        page = html(document(scenario, engines, seed=seed, forked=False), embed=True)
+    except NoPlayer:
+        return None
+    return framed(page, scenario.title or scenario.scenario)
+
+
+def framed(page: str, title: str) -> str:
+    """A page inside of another: it runs its own script, and can reach nothing outside."""
+    return (
+        f'<iframe sandbox="allow-scripts" title="{escape(title)}" width="100%" height="{HEIGHT}" '
+        f'style="border:0" srcdoc="{escape(page)}"></iframe>'
+    )

@@ -72,6 +72,9 @@ def command(
     mttr: Annotated[
         str | None, typer.Option("--mttr", metavar="TIME", help="Time to repair: 2s, or app=2s,stripe=5m (default 1m).")
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the guarantees and the settings that would change the answer.")
+    ] = False,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
         PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
@@ -91,7 +94,8 @@ def command(
 
     durascope compare agent --per-month 50000 --out decision
     """
-    from durascope.experiments.decision import as_json, decide
+    from durascope.experiments.decision import decide
+    from durascope.experiments.evidence import as_json
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
@@ -114,6 +118,7 @@ def command(
             runs_per_month=per_month,
             prices=known,
             rates=rates,
+            quick=quick or criteria,
             processes=processes,
             progress=progress,
         )

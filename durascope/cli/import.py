@@ -41,6 +41,10 @@ def command(
 
     The result is a scenario file with comments on what was inferred. With --check, exit status 1 says that its
     prediction is not what was recorded.
+
+    durascope import history.json > order.yaml
+
+    durascope import history.json --check
     """
     from durascope.importing.checking import check as checked
     from durascope.importing.files import imported, scenario_id

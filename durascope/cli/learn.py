@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from durascope.cli.terminal import console, put, say
+from durascope.cli.terminal import busy, console, put, say
+from durascope.models.engine import title_of
+from durascope.models.problems import printable
 
 if TYPE_CHECKING:
     from durascope.course.lessons import Lesson
     from durascope.course.progress import Progress
+    from durascope.course.questions import Answer
+    from durascope.render.lesson import Shown
+
+PAGE_BYTES = 300_000
+"""How big the player of a lesson's page may become."""
 
 NumberArgument = Annotated[
     int | None, typer.Argument(metavar="[LESSON]", help="The lesson's number; left out: list all lessons.")
@@ -27,6 +34,10 @@ def command(
     start: Annotated[
         Path | None,
         typer.Option("--start", metavar="DIR", file_okay=False, help="Write the scenario and the exercise to DIR."),
+    ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--page", metavar="FILE", dir_okay=False, help="Write the lesson as an HTML page that plays it."),
     ] = None,
     check: Annotated[
         Path | None,
@@ -51,7 +62,7 @@ def command(
         say("progress forgotten")
         return
     if number is None:
-        if answer or start or check or solution:
+        if answer or start or page or check or solution:
             raise typer.BadParameter("which lesson? For example: durascope learn 3 --solution")
         _list()
         return
@@ -61,6 +72,8 @@ def command(
         raise typer.BadParameter(str(unknown)) from None
     if solution:
         put(chosen.solution_text.rstrip("\n"))
+    elif page is not None:
+        _page(chosen, page)
     elif start is not None:
         _start(chosen, start)
     elif check is not None:
@@ -101,6 +114,7 @@ def _show(chosen: Lesson) -> None:
         for letter, choice in chosen.question.letters.items():
             shown.print(f"  {letter}) {choice.says}")
         shown.print(f"\nAnswer: durascope learn {number} --answer LETTER")
+        shown.print(f"Page:   durascope learn {number} --page lesson-{number}.html   (to open in a browser)")
         return
     idea, exercise = chosen.parts
     shown.print(Markdown(f"{idea}\n\n## Exercise\n\n{exercise}", hyperlinks=False))
@@ -109,6 +123,45 @@ def _show(chosen: Lesson) -> None:
         f"Start:  durascope learn {number} --start .      writes lesson-{number}.yaml and exercise-{number}.yaml"
     )
     shown.print(f"Check:  durascope learn {number} --check exercise-{number}.yaml")
+
+
+def _page(chosen: Lesson, file: Path) -> None:
+    from durascope.course.questions import answer
+    from durascope.models.files import write_whole
+    from durascope.player.document import document
+    from durascope.player.page import html
+    from durascope.render.lesson import lesson_page
+
+    question, scenario = chosen.question, chosen.scenario
+    found = answer(scenario, question)
+    with busy(True) as tell:
+        player = html(document(scenario, question.engines, budget=PAGE_BYTES, progress=tell), embed=True)
+    choices = [_shown(found, letter) for letter in question.letters]
+    figures = {title_of(engine): _figure(found, engine) for engine in found.figures}
+    idea, _ = chosen.parts
+    text = lesson_page(
+        f"{chosen.number}. {chosen.title}", scenario.about, question.asks, choices, figures,
+        idea.partition("\n")[2], player,
+    )  # fmt: skip
+    write_whole(file, text)
+    say(f"wrote {printable(str(file))}; open it in a browser")
+
+
+def _shown(found: Answer, letter: str) -> Shown:
+    """A choice with what the simulations say of it."""
+    from durascope.render.lesson import Shown
+
+    refuting = found.counterexample(letter)
+    shows = " and ".join(f"{title_of(engine)} shows {_figure(found, engine)}" for engine in refuting)
+    verdict = f"Not so: {shows}. Find it in the time line below." if refuting else "Right."
+    return Shown(letter, found.question.letters[letter].says, verdict, not refuting)
+
+
+def _figure(found: Answer, engine: str) -> str:
+    """`2 effects`"""
+    from durascope.course.questions import UNITS
+
+    return f"{found.figures[engine]:g} {UNITS[found.question.measure.partition(' ')[0]]}"
 
 
 def _start(chosen: Lesson, folder: Path) -> None:
@@ -146,8 +199,7 @@ def _check(chosen: Lesson, file: Path) -> None:
 
 def _answer(chosen: Lesson, letter: str) -> None:
     from durascope.course import progress
-    from durascope.course.questions import UNITS, answer
-    from durascope.models.engine import title_of
+    from durascope.course.questions import answer
     from durascope.render.text.marks import legend
     from durascope.render.text.story import engine_story, heading
 
@@ -163,9 +215,8 @@ def _answer(chosen: Lesson, letter: str) -> None:
     shown.print(legend())
     for engine in refuting or question.engines:
         shown.print(engine_story(found.traces[engine], scenario, shown.width))
-    unit = UNITS[question.measure.partition(" ")[0]]
-    for engine, figure in found.figures.items():
-        shown.print(f"  {title_of(engine):<10} {figure:g} {unit}")
+    for engine in found.figures:
+        shown.print(f"  {title_of(engine):<10} {_figure(found, engine)}")
     shown.print()
     if refuting:
         names = " and ".join(map(title_of, refuting))

@@ -46,6 +46,8 @@ def command(
     The file opens from disk, without a network.
 
     durascope report order-fulfillment --out order.html
+
+    durascope report payment -e restate
     """
     from durascope.models.problems import printable
     from durascope.models.units import Misread, format_size, parse_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from durascope.importing.story import Story
 from durascope.models.scenario import Scenario
 
 
@@ -20,5 +21,7 @@ class Imported:
     """What was recorded, by the runs' names in the scenario, in the grammar of the conformance cases."""
     open: frozenset[str]
     """The runs whose recording stops before they had ended."""
+    stories: Sequence[Story]
+    """Of each run that was started from outside."""
     notes: Sequence[str]
     """What the recording does not say, and what was taken instead."""

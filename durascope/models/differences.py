@@ -21,6 +21,12 @@ class Difference:
     line: int | None = None
     """The number of the first line that differs, from 1."""
 
+    @property
+    def share(self) -> float:
+        """How much of the record is after the first difference, from 0 to 1."""
+        longest = max(len(self.predicted), len(self.recorded), 1)
+        return 1.0 if self.line is None else 1 - (self.line - 1) / (longest + 1)
+
     def __str__(self) -> str:
         if self.line is None:
             return f"{self.what}: predicted {', '.join(self.predicted)}, recorded {', '.join(self.recorded)}"

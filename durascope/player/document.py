@@ -28,19 +28,21 @@ def document(
     *,
     seed: int = 0,
     budget: int = BUDGET,
+    forked: bool = True,
     processes: int | None = None,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> Json:
     """The stories of the scenario on these engines, and as many of their forks as fit into `budget` bytes of page.
 
-    The stories are in it whatever they take; of the forks the most interesting come first.
+    The stories are in it whatever they take; of the forks the most interesting come first. Without `forked` none is
+    made: somebody answers what the page asks.
     """
     told = stories(scenario, engines, seed)
     draft = _Draft(_head(scenario, engines, seed), told)
     opened = told[-1]
     asked = {engine: crashes(opened.scenario, went) for engine, went in opened.went.items()}
     draft.skipped = {engine: len(points) + skipped for engine, (points, skipped) in asked.items()}
-    if size(draft.with_forks(())) > budget:
+    if not forked or size(draft.with_forks(())) > budget:
         return draft.with_forks(())
     draft.skipped = {engine: skipped for engine, (_, skipped) in asked.items()}
     for engine, (points, _) in asked.items():

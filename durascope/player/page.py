@@ -9,7 +9,7 @@ import gzip
 import json
 from base64 import b64encode
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -23,17 +23,17 @@ class NoPlayer(Exception):
     """The page's script is not in this installation; the text says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bundle:
     """The page's script and styles, as `player/` builds them."""
 
     script: str
     style: str
 
-    @property
-    def hash(self) -> str:
-        """The script's, as a content security policy names it."""
-        return f"'sha256-{b64encode(sha256(self.script.encode()).digest()).decode()}'"
+    @cached_property
+    def packed(self) -> str:
+        """Both, compressed: the page's loader unpacks them."""
+        return b64encode(_gzip({"style": self.style, "script": self.script})).decode()
 
 
 @cache
@@ -47,9 +47,6 @@ def bundle() -> Bundle:
             "the player's script is not installed\n  help: build it with `npm ci && npm run build` in player/, "
             "or install durascope from its wheel"
         ) from None
-    for text, end in ((script, "</script"), (style, "</style")):
-        if end in text.lower() or "<!--" in text:
-            raise NoPlayer(f"the player's bundle holds `{end}` or `<!--`: it cannot stand in a page")
     return Bundle(script, style)
 
 
@@ -73,29 +70,34 @@ def html(document: dict[str, Any], *, token: str | None = None, embed: bool = Fa
     return _PAGE.format(
         title=escape(f"{visible(title)} · durascope"),
         policy=policy(built, live=token is not None),
-        style=built.style,
         about=_inert(json.dumps(about, ensure_ascii=False)),
         data=b64encode(data).decode(),
-        script=built.script,
+        player=built.packed,
+        loader=_LOADER,
     )
 
 
 def compressed(document: dict[str, Any]) -> bytes:
     """The document as JSON, compressed; the same bytes at any time of day."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
-    return gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)
+    return _gzip(document)
 
 
 def size(document: dict[str, Any]) -> int:
     """How many bytes the page of the document has, about. Raises `NoPlayer`."""
-    built = bundle()
-    return (len(compressed(document)) + 2) // 3 * 4 + len(built.script) + len(built.style) + len(_PAGE) + _ABOUT
+    return (len(compressed(document)) + 2) // 3 * 4 + len(bundle().packed) + len(_LOADER) + len(_PAGE) + _ABOUT
 
 
 def policy(built: Bundle, *, live: bool) -> str:
-    """What the page may do: run its own script, and with `live` ask its own server."""
+    """What the page may do: run its own scripts, and with `live` ask its own server."""
+    own = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in (_LOADER, built.script))
     ask = "; connect-src 'self'" if live else ""
-    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {built.hash}; img-src data:{ask}"
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {own}; img-src data:{ask}"
+
+
+def _gzip(value: object) -> bytes:
+    """As JSON, compressed; the same bytes at any time of day."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)
 
 
 def _inert(text: str) -> str:
@@ -106,13 +108,26 @@ def _inert(text: str) -> str:
 _ABOUT: Final = 500
 """Bytes of title, policy and digest."""
 
+_LOADER: Final = """(async () => {
+const text = document.getElementById("durascope-player").textContent;
+const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const player = await new Response(unpacked).json();
+for (const [name, place] of [["style", document.head], ["script", document.body]]) {
+const part = document.createElement(name);
+part.textContent = player[name];
+place.append(part);
+}
+})().catch(() => { document.getElementById("app").textContent = "This file is damaged, or this browser is too old."; });
+"""
+
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{title}</title>
-<style>{style}</style></head>
+<title>{title}</title></head>
 <body><div id="app"><noscript>This page plays a simulation: it needs JavaScript, and no network.</noscript></div>
 <script type="application/json" id="durascope-meta">{about}</script>
 <script type="text/plain" id="durascope-data">{data}</script>
-<script>{script}</script></body></html>
+<script type="text/plain" id="durascope-player">{player}</script>
+<script>{loader}</script></body></html>
 """

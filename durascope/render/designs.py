@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from durascope.render.document import Block, Document, Heading, Paragraph, Picture, Table
-from durascope.render.sweep import figure
+from durascope.render.figures import figure
 
 _MARK: Final = {"better": "better", "worse": "worse", "no difference": "no difference that the data shows"}
 

@@ -10,17 +10,21 @@ from typing import Any, Final
 
 from durascope.models.phrases import spell
 from durascope.models.workload import MOMENTS
-from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Picture, Table
+from durascope.render.document import Block, Bullets, Code, Command, Document, Heading, Paragraph, Picture, Table
 
 Data = Mapping[str, Any]
 
 _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": "✖"}
+_NAMED: Final = 4
+"""So many steps are named in one sentence."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
-def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture] = ()) -> Document:
-    """The whole page; `title_of` names an engine."""
+def page(
+    data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture] = (), *, tokens: bool = False
+) -> Document:
+    """The whole page; `title_of` names an engine, `tokens` tells how each finding is played again anywhere."""
     engines = list(data["engines"])
     names = [title_of(engine) for engine in engines]
     blocks: list[Block] = [
@@ -29,10 +33,11 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         _guarantees(data, engines, names),
         *_endless(data),
         *_vacuous(data, title_of),
+        *_findings(data, title_of, tokens),
         *(pictures or _maps(data, title_of)),
-        *_findings(data, title_of),
         Heading("Promises"),
         _promises(data, engines, names),
+        *_confirmed(data, title_of),
     ]
     return Document(f"{data['title']}: every {', '.join(data['what'])} at every moment", blocks)
 
@@ -41,6 +46,8 @@ def _counted(data: Data, title_of: Callable[[str], str]) -> str:
     points = ", ".join(_points(title_of(name), each) for name, each in data["engines"].items())
     pairs = sum(each["pairs"] for each in data["engines"].values())
     more = f" Then {pairs:,} pairs, the second while the engine recovers from the first." if pairs else ""
+    swarms = sum(each["swarms"] for each in data["engines"].values())
+    more += f" Then {swarms:,} random swarms of two to four, each with its own random draws." if swarms else ""
     early = " Interrupted: this is what was known by then." if data["interrupted"] else ""
     return (
         f"Points: {points}. Each breaks once; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
@@ -88,9 +95,12 @@ def _delay(each: Data) -> str:
 
 
 def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
-    for name, each in data["engines"].items():
-        if not any(p["held"] for p in each["properties"].values() if p["kind"] == "sometimes"):
-            yield Paragraph(f"{title_of(name)}: no disturbance changed anything. This exploration says nothing.")
+    if data["vacuous"]:
+        yield Paragraph("No disturbance changed anything on any engine. This exploration says nothing.")
+        return
+    calm = [title_of(name) for name, each in data["engines"].items() if not each["changed"]]
+    if calm:
+        yield Paragraph(f"{' and '.join(calm)}: no disturbance changed anything.")
 
 
 def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
@@ -135,27 +145,33 @@ def _promises(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table
     return Table(["", *names], rows, words=True)
 
 
-def _findings(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+def _findings(data: Data, title_of: Callable[[str], str], tokens: bool) -> Iterator[Block]:
     for name, each in data["engines"].items():
         if not each["findings"]:
             continue
         yield Heading(f"{title_of(name)}: findings")
-        for number, (finding, others) in enumerate(_alike(each["findings"]), start=1):
+        for number, (finding, others) in enumerate(alike(each["findings"]), start=1):
             yield Paragraph(f"{number}. {_headline(finding, others)}: {finding['cause']}.")
             yield Command(finding["reproduce"])
             lines = [_cure(cure) for cure in finding["cures"]]
             if lines:
                 yield Bullets(lines)
+            if finding["smallest"]:
+                yield Paragraph("The smallest scenario that shows it:")
+                yield Code(finding["smallest"])
+            if tokens:
+                yield Command(f"durascope replay {finding['token']}")
 
 
 def _headline(finding: Data, others: Sequence[Data]) -> str:
     steps = [str(each["step"]) for each in others]
-    more = f", and so can {' and '.join([', '.join(steps[:-1]), steps[-1]] if steps[1:] else steps)}" if steps else ""
+    named = steps if len(steps) <= _NAMED else [*steps[: _NAMED - 1], f"{len(steps) - _NAMED + 1} more steps"]
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
     times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
-    return f"{finding['sentence']}{more}{times}"
+    return f"{finding['sentence']}{f', and so can {listed}' if steps else ''}{times}"
 
 
-def _alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:
+def alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:
     """Steps that can happen again for the same reason are one finding; its example is the first of them."""
     groups: list[tuple[Data, list[Data]]] = []
     for finding in findings:
@@ -176,6 +192,31 @@ def _kind(finding: Data) -> tuple[Any, ...] | None:
         for each in finding["disturbances"]
     ]
     return (finding["sentence"].replace(finding["step"], ""), *told)
+
+
+def _confirmed(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    """What the real engines did at the points that were taken to them."""
+    points = data.get("confirmed", [])
+    if not points:
+        return
+    right = sum(each["verdict"] == "confirmed" for each in points)
+    yield Heading("On the real engines")
+    yield Paragraph(f"{right} of {len(points)} points confirmed: the engine recorded what was predicted, line by line.")
+    rows = [[title_of(each["engine"]), _struck(each), each["what"], _verdict(each)] for each in points]
+    yield Table(["engine", "what broke", "finding", "verdict"], rows, words=True)
+
+
+def _struck(point: Data) -> str:
+    told = [
+        f"{d['target']} {d['what']} {d['moment']} {d['step']}, {spell(d['down_ms'] * _MS)}"
+        for d in point["disturbances"]
+    ]
+    return "; ".join(told)
+
+
+def _verdict(point: Data) -> str:
+    racy = " (as another way that the model can go)" if point["racy"] else ""
+    return f"{point['verdict']}{racy}" + (f": {point['difference']}" if point["difference"] else "")
 
 
 def _cure(cure: Data) -> str:

@@ -25,6 +25,7 @@ export interface Fork {
   readonly target: string;
   readonly from: number;
   readonly to: number;
+  readonly down_us?: number | null;
   readonly phrase: string;
   readonly trace: number;
   readonly remedy?: string | null;

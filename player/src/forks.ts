@@ -8,7 +8,7 @@ export interface Branch {
   readonly parent: number | null;
   readonly story: string;
   readonly title: string;
-  /** Where it leaves its parent. */
+  /** Where it leaves its parent: the last event that they share, before what strikes. */
   readonly engine: string | null;
   readonly event: number | null;
   readonly fork: Fork | null;
@@ -19,8 +19,10 @@ export interface Branch {
 /** What can be broken at a moment. */
 export interface Offer {
   readonly fork: Fork;
-  /** The branch whose story the fork leaves: this one, or an earlier one that still is the same here. */
+  /** The branch that the fork leaves: this one, or an earlier one that still is the same here. */
   readonly from: Branch;
+  /** Where it strikes: at the event that was asked for, or at the next one for which the file has it. */
+  readonly event: number;
 }
 
 export function root(document: Document, story: string): Branch {
@@ -30,38 +32,41 @@ export function root(document: Document, story: string): Branch {
   };
 }
 
-/** The forks of an engine that strike right after event `n` in this branch. */
+/** What can break an engine right after event `n` in this branch, or, where the file has no such fork, next after it. */
 export function offers(document: Document, branches: readonly Branch[], branch: Branch, engine: string, n: number): Offer[] {
-  const from = holder(branches, branch, engine, n);
+  const from = leaving(branches, branch, engine, n);
   if (from === null) return [];
-  return (document.forks?.[engine] ?? [])
-    .filter((fork) => fork.story === from.story && fork.from <= n && n <= fork.to)
-    .map((fork) => ({ fork, from }));
-}
-
-/** The branch that an engine's first events up to `n` come from, if it is a story of the file; null: a fork's own. */
-function holder(branches: readonly Branch[], branch: Branch, engine: string, n: number): Branch | null {
-  let at: Branch | undefined = branch;
-  while (at) {
-    if (at.engine !== engine && at.parent !== null) {
-      at = branches.find((each) => each.id === at!.parent);
-      continue;
-    }
-    if (at.parent === null) return at;
-    if (at.event === null || n > at.event) return null;
-    at = branches.find((each) => each.id === at!.parent);
+  const next = new Map<string, Offer>();
+  for (const fork of document.forks?.[engine] ?? []) {
+    if (fork.story !== from.story || fork.to < n) continue;
+    const offer = { fork, from, event: Math.max(n, fork.from) };
+    const known = next.get(same(fork));
+    if (known === undefined || offer.event < known.event) next.set(same(fork), offer);
   }
-  return null;
+  return [...next.values()].sort((a, b) => a.event - b.event || (b.fork.down_us ?? 0) - (a.fork.down_us ?? 0));
 }
 
-export function taken(branches: readonly Branch[], from: Branch, engine: string, event: number, fork: Fork): Branch {
+/** Forks that differ in nothing but their moment. */
+function same(fork: Fork): string {
+  return [fork.what, fork.target, fork.down_us ?? "", fork.remedy ?? ""].join(".");
+}
+
+/** The branch that such a fork leaves: the engine's events up to `n` must still be the story's own. */
+function leaving(branches: readonly Branch[], branch: Branch, engine: string, n: number): Branch | null {
+  const before = path(branches, branch).find((each) => each.engine === engine);
+  if (before === undefined) return branch;
+  if (n > before.event!) return null;
+  return branches.find((each) => each.id === before.parent) ?? null;
+}
+
+export function taken(branches: readonly Branch[], from: Branch, engine: string, fork: Fork): Branch {
   return {
     id: Math.max(...branches.map((each) => each.id)) + 1,
     parent: from.id,
     story: from.story,
     title: fork.phrase,
     engine,
-    event,
+    event: fork.to,
     fork,
     traces: { ...from.traces, [engine]: fork.trace },
   };
@@ -74,11 +79,11 @@ export function path(branches: readonly Branch[], branch: Branch): Branch[] {
   return found;
 }
 
-/** `temporal.crash.app.57~restate.crash.app.12`: the forks that lead here, as an address says them. */
+/** `temporal.57.crash.app.2000000.~restate.12.crash.app.2000000.`: the forks that lead here, as an address says them. */
 export function spelled(branches: readonly Branch[], branch: Branch): string {
   return path(branches, branch)
     .filter((each) => each.fork !== null)
-    .map(({ engine, fork, event }) => [engine, fork!.what, fork!.target, event].join("."))
+    .map(({ engine, fork, event }) => [engine, event, same(fork!)].join("."))
     .join("~");
 }
 
@@ -86,13 +91,11 @@ export function spelled(branches: readonly Branch[], branch: Branch): string {
 export function retaken(document: Document, first: Branch, spelling: string): Branch[] {
   const branches = [first];
   for (const part of spelling.split("~").filter(Boolean)) {
-    const [engine, what, target, event] = part.split(".");
+    const [engine = "", event, ...rest] = part.split(".");
     const n = Number(event);
     const here = branches.at(-1)!;
-    const offer = offers(document, branches, here, engine ?? "", n).find(
-      ({ fork }) => fork.what === what && fork.target === target,
-    );
-    if (offer) branches.push(taken(branches, here, engine!, n, offer.fork));
+    const offer = offers(document, branches, here, engine, n).find(({ fork }) => same(fork) === rest.join("."));
+    if (offer) branches.push(taken(branches, here, engine, offer.fork));
   }
   return branches;
 }

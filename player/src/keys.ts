@@ -20,6 +20,8 @@ function pressed(player: Player, key: string, shift: boolean): boolean {
     case " ": return done(player.toggle());
     case "ArrowRight": return done(shift ? player.jumpAny(1) : player.step(1));
     case "ArrowLeft": return done(shift ? player.jumpAny(-1) : player.step(-1));
+    case ".": return done(player.skim(1));
+    case ",": return done(player.skim(-1));
     case "Home": return done(player.step(-player.cursor.value));
     case "End": return done(player.step(player.clock.value.length - player.cursor.value));
     case "c": return done(player.crashCurrent());

@@ -32,7 +32,9 @@ export interface Map_ {
   readonly where: ReadonlyMap<string, Box>;
 }
 
-export const WIDTH = 440;
+/** Between these the map is as wide as its place is; beyond, it is scaled. */
+export const NARROWEST = 300;
+export const WIDEST = 560;
 const EDGE = 6;
 const GAP = 6;
 /** Of a row: above a group's boxes is its title, below them some air. */
@@ -94,7 +96,8 @@ interface Group {
   readonly across: number;
 }
 
-export function layout(trace: Trace, titles: Readonly<Record<string, string>>, engine: string): Map_ {
+export function layout(trace: Trace, titles: Readonly<Record<string, string>>, engine: string, wide: number): Map_ {
+  const all = Math.max(NARROWEST, Math.min(WIDEST, wide));
   const { outside, parts, apps, services } = cast(trace, Object.keys(titles));
   const boxes: Box[] = [];
   const frames: Frame[] = [];
@@ -122,7 +125,7 @@ export function layout(trace: Trace, titles: Readonly<Record<string, string>>, e
   const tier = (groups: readonly Group[]) => {
     const shares = groups.map((group) => Math.min(group.across, group.names.length) + 0.4);
     const whole = shares.reduce((sum, each) => sum + each, 0);
-    const width = WIDTH - 8 - (groups.length - 1) * GAP;
+    const width = all - 8 - (groups.length - 1) * GAP;
     let x = 4;
     let height = 0;
     const framed = groups.map((group, i) => {
@@ -136,9 +139,9 @@ export function layout(trace: Trace, titles: Readonly<Record<string, string>>, e
     y += height + AIR;
   };
   if (outside.length > 0) {
-    const half = Math.min(WIDTH / 2 - 4, 65 * outside.length);
+    const half = Math.min(all / 2 - 4, 65 * outside.length);
     const group = { tier: "outside", title: "", names: outside.map((each) => [each]), across: 3 } as const;
-    y += rows(group, WIDTH / 2 - half, WIDTH / 2 + half, y, 22) + AIR - GAP;
+    y += rows(group, all / 2 - half, all / 2 + half, y, 22) + AIR - GAP;
   }
   if (parts.length > 0) {
     tier([{ tier: "engine", title: engine, names: parts.map((each) => [each]), across: parts.length === 4 ? 2 : 3 }]);
@@ -156,7 +159,7 @@ export function layout(trace: Trace, titles: Readonly<Record<string, string>>, e
     tier([{ tier: "service", title: "the outside world", names: services.map((each) => [each]), across: services.length === 3 ? 3 : services.length > 4 ? 4 : 2 }]);
   }
   const where = new Map(boxes.flatMap((box) => box.names.map((name) => [name, box] as const)));
-  return { width: WIDTH, height: y, boxes, frames, where };
+  return { width: all, height: y, boxes, frames, where };
 }
 
 export interface Point {

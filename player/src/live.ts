@@ -7,6 +7,7 @@ export interface Problem {
   readonly place: string;
   readonly message: string;
   readonly fix?: string | null;
+  readonly severity?: string;
 }
 
 export interface Question {
@@ -32,8 +33,8 @@ export class LiveModel {
     return this.computed[index - COMPUTED];
   }
 
-  crash(story: string, engine: string, n: number, before: readonly string[]): Promise<Answer> {
-    return this.simulate({ story, engine, faults: [...before, `app after event ${n}`] });
+  crash(story: string, engine: string, target: string, n: number, before: readonly string[]): Promise<Answer> {
+    return this.simulate({ story, engine, faults: [...before, `${target} after event ${n}`] });
   }
 
   async simulate(question: Question): Promise<Answer> {

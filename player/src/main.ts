@@ -10,6 +10,8 @@ import { html } from "./views/html.ts";
 
 /** Browsers slow down a page that changes its address more often. */
 const ADDRESS_MS = 400;
+/** From here on the words in the architecture's drawing can be read. */
+const WIDE_PX = 1280;
 
 async function start(place: HTMLElement): Promise<void> {
   const meta = JSON.parse(document.getElementById("durascope-meta")?.textContent ?? "{}") as Meta;
@@ -18,6 +20,7 @@ async function start(place: HTMLElement): Promise<void> {
   const embedded = new URLSearchParams(location.search).has("embed") || meta.embed === true;
   const narrow = matchMedia("(max-width: 700px)");
   player.fit(narrow.matches);
+  player.wantsDrawing.value = innerWidth >= WIDE_PX;
   narrow.addEventListener("change", () => player.fit(narrow.matches));
   if (location.hash) player.restore(location.hash);
   place.replaceChildren();

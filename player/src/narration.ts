@@ -49,7 +49,7 @@ function sentence(trace: Trace, event: Event, teller: Teller): string {
     case "run-ended": return `${run} is over: ${String(detail ?? "ended")}.`;
     case "task-queued": return `A task waits in the queue ${String(detail ?? lane)}.`;
     case "task-picked-up": return `${lane} takes the task from the queue ${String(detail ?? "")}.`;
-    case "scheduled": return `The ${record} says that ${step} is to run.`;
+    case "scheduled": return `It stands in the ${record} that ${step} is to run.`;
     case "started": return `${lane} begins ${step}.`;
     case "before-effect": return `${step} reaches the outside: ${served(trace, event, teller)} is about to act.`;
     case "after-effect": return effect(trace, event, teller);
@@ -80,7 +80,7 @@ function sentence(trace: Trace, event: Event, teller: Teller): string {
     case "cut": return `${lane} is cut off from the network.`;
     case "healed": return `The network to ${lane} works again.`;
     case "deployed": return `New code is deployed: ${String(detail ?? "")}.`;
-    case "record-appended": return `The ${record} grows by a line: ${String(detail)}.`;
+    case "record-appended": return `One line more in the ${record}: ${String(detail ?? "")}.`;
     default: return `${lane}: ${kind}`;
   }
 }
@@ -112,18 +112,18 @@ function again(trace: Trace, event: Event, teller: Teller): { why: string; becau
     const failed = (kind === "failed" || kind === "dropped") && trace.step(n) === entry.step && trace.run(n) === entry.run;
     if (struck) {
       const what = kind === "crashed" ? "died" : kind === "hung" ? "hung" : "was cut off";
-      return { why: `The ${record} never had the first result: ${trace.lane(n)} ${what} at ${spell(trace.at[n]!)}, before it was recorded.`, because: n };
+      return { why: `The first result never got into the ${record}: ${trace.lane(n)} ${what} at ${spell(trace.at[n]!)}, before it was recorded.`, because: n };
     }
     if (failed) return { why: `The first attempt had its effect and failed afterwards, at ${spell(trace.at[n]!)}.`, because: n };
   }
-  return { why: `The first was at ${spell(first.at)}, and the ${record} did not have its result.`, because: first.event };
+  return { why: `The first was at ${spell(first.at)}, and its result was not in the ${record}.`, because: first.event };
 }
 
 function crash(trace: Trace, event: Event, teller: Teller): string {
   const cause = event.cause === null ? null : trace.event(event.cause);
   const dies = `${event.lane} dies.`;
   if (cause?.kind === "after-effect") {
-    return `${dies} ${served(trace, cause, teller)} has done ${cause.step}, and the ${teller.engine.record} does not say so.`;
+    return `${dies} ${served(trace, cause, teller)} has done ${cause.step}, and nothing in the ${teller.engine.record} says so.`;
   }
   if (cause?.kind === "before-effect") return `${dies} ${cause.step} has not reached the outside yet.`;
   if (cause?.kind === "reported") return `${dies} The result of ${cause.step} was on the way.`;
@@ -132,11 +132,12 @@ function crash(trace: Trace, event: Event, teller: Teller): string {
 
 function retried(event: Event, step: string): string {
   if (typeof event.detail === "number") return `${step} is to be tried again in ${spell(event.detail)}.`;
-  return `The ${String(event.detail)} timeout is over: ${step} counts as failed and is tried again.`;
+  return `The ${String(event.detail)} timeout is over: ${step} counts as failed and is to be tried again.`;
 }
 
 /** The event that caused it, as a subordinate clause; null where it says nothing new. */
 function reason(trace: Trace, event: Event, teller: Teller): string | null {
+  if (event.cause === null && FAULTS.has(event.kind)) return "It is a fault of this story.";
   if (event.cause === null) return QUIET_WITHOUT_CAUSE.has(event.kind) ? null : "It comes from outside.";
   const cause = trace.event(event.cause);
   const waited = event.at - cause.at;
@@ -161,6 +162,7 @@ function reason(trace: Trace, event: Event, teller: Teller): string | null {
   }
 }
 
+const FAULTS: ReadonlySet<string> = new Set(["crashed", "hung", "cut", "outage-started"]);
 const QUIET_WITHOUT_CAUSE: ReadonlySet<string> = new Set(["message-sent"]);
 
 function tone(trace: Trace, event: Event): Said["tone"] {

@@ -7,8 +7,9 @@ import { type Branch, type Offer, offers, retaken, root, spelled, taken } from "
 import { LiveModel } from "./live.ts";
 import { type Said, say, NOTABLE, type Teller } from "./narration.ts";
 import { type Lit, lit } from "./time/causes.ts";
+import { spell } from "./names.ts";
 import { Clock } from "./time/clock.ts";
-import { type Difference, difference, type MarkKind, marks } from "./time/marks.ts";
+import { type Difference, difference, isDuplicate, type MarkKind, marks } from "./time/marks.ts";
 import { type Moment, TimeMachine } from "./time/moment.ts";
 import { collapsed, linear, type Scale } from "./time/scale.ts";
 import { type Trace, Traces } from "./time/trace.ts";
@@ -71,6 +72,14 @@ export class Player {
   );
   /** The event that has just happened. */
   readonly current: ReadonlySignal<Spot | null> = computed(() => this.spot(this.cursor.value));
+  private readonly allMarks: ReadonlySignal<Readonly<Record<MarkKind, readonly number[]>>> = computed(() => {
+    const clock = this.clock.value;
+    const of = (kind: Exclude<MarkKind, "difference">) =>
+      this.shown.value.flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n))).sort((a, b) => a - b);
+    const parts = this.difference.value?.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)])) ?? [];
+    const difference = parts.length > 0 ? [Math.min(...parts)] : [];
+    return { crash: of("crash"), replay: of("replay"), duplicate: of("duplicate"), difference };
+  });
   readonly difference: ReadonlySignal<Difference | null> = computed(() => difference(this.shown.value));
   readonly light: ReadonlySignal<(Lit & { engine: string }) | null> = computed(() => {
     const spot = this.hovered.value ?? this.pinned.value;
@@ -90,7 +99,7 @@ export class Player {
   readonly run: ReadonlySignal<string | null> = computed(() => {
     const names = this.shown.value.flatMap((trace) => trace.runs.map((run) => run.run));
     const chosen = this.chosenRun.value;
-    return chosen !== null && names.includes(chosen) ? chosen : (this.difference.value?.run ?? names[0] ?? null);
+    return chosen !== null && names.includes(chosen) ? chosen : (this.worth(names) ?? names[0] ?? null);
   });
 
   constructor(
@@ -100,6 +109,12 @@ export class Player {
     this.traces = new Traces(document.traces);
     this.live = meta.live ? new LiveModel(meta.live.token) : null;
     this.open(document.opened);
+  }
+
+  /** The run that is worth a look before one has chosen: the first that repeats an effect. */
+  private worth(names: readonly string[]): string | undefined {
+    const twice = this.shown.value.flatMap((trace) => trace.ledger.filter(isDuplicate)).find((entry) => names.includes(entry.run));
+    return twice?.run;
   }
 
   // --- looking things up
@@ -168,6 +183,7 @@ export class Player {
     batch(() => {
       this.playing.value = false;
       this.pinned.value = null;
+      this.notice.value = null;
       this.seek(this.cursor.value + by);
     });
   }
@@ -184,22 +200,14 @@ export class Player {
     batch(() => {
       if (!this.playing.value && this.now.value >= this.clock.value.end) this.seek(0);
       this.pinned.value = null;
+      this.notice.value = null;
       this.playing.value = !this.playing.value;
     });
   }
 
   /** The cursors of all marks of a kind, in order. */
-  marks(kind: MarkKind): number[] {
-    const clock = this.clock.value;
-    if (kind === "difference") {
-      const found = this.difference.value;
-      if (found === null) return [];
-      const cursors = found.events.flatMap((n, e) => (n === undefined ? [] : [clock.after(e, n)]));
-      return [Math.min(...cursors)];
-    }
-    return this.shown.value
-      .flatMap((trace, e) => marks(trace, kind).map((n) => clock.after(e, n)))
-      .sort((a, b) => a - b);
+  marks(kind: MarkKind): readonly number[] {
+    return this.allMarks.value[kind];
   }
 
   /** To the next mark of a kind; from the last one on to the first. */
@@ -213,6 +221,32 @@ export class Player {
     }
     this.step(to - this.cursor.value);
     this.pinned.value = this.current.value;
+    this.notice.value = kind === "difference" ? this.parting() : null;
+  }
+
+  /** What each engine does where they first do not do the same. */
+  private parting(): string | null {
+    const found = this.difference.value;
+    if (found === null) return null;
+    const each = this.engines.value.map((engine, e) => {
+      const event = found.events[e];
+      if (event === undefined) return `${engine.title} does nothing more for it`;
+      const at = spell(Math.round(this.shown.value[e]!.at[event]!));
+      return `${engine.title} at ${at}: ${this.say({ engine: engine.name, event }).what.replace(/\.$/, "")}`;
+    });
+    return `Here the engines part${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
+  }
+
+  /** To the next event that is worth a sentence: no messages, no queues. */
+  skim(direction: 1 | -1): void {
+    const clock = this.clock.value;
+    let to = this.cursor.value + direction;
+    const notable = (k: number) => {
+      const spot = this.spot(k);
+      return spot !== null && NOTABLE.has(this.shown.value[clock.engine[k - 1]!]!.kind(spot.event));
+    };
+    while (to > 0 && to < clock.length && !notable(to)) to += direction;
+    this.step(to - this.cursor.value);
   }
 
   /** To the next mark of any kind. */
@@ -280,9 +314,15 @@ export class Player {
   crash(engine: string, fork?: Fork): void {
     const n = this.at(engine);
     const offered = this.offers(engine).filter((each) => fork === undefined || each.fork === fork);
-    const offer = offered.find((each) => !each.fork.remedy && each.fork.target === "app") ?? offered[0];
-    if (offer) return this.take(taken(this.branches.value, offer.from, engine, n, offer.fork));
-    if (this.live && n >= 0) return void this.simulate(engine, n);
+    const plain = offered.filter((each) => !each.fork.remedy);
+    const offer = plain.find((each) => each.fork.target === "app") ?? plain[0] ?? offered[0];
+    const here = offer !== undefined && offer.event === n;
+    if (this.live && n >= 0 && fork === undefined && !here) return void this.simulate(engine, "app", n);
+    if (offer) {
+      this.take(taken(this.branches.value, offer.from, engine, offer.fork));
+      if (!here) this.notice.value = `The file has the next crash of the ${offer.fork.target} after event ${offer.event}: here it is.`;
+      return;
+    }
     this.notice.value = this.missing(engine, n);
   }
 
@@ -304,7 +344,7 @@ export class Player {
   /** The other fork of the same moment: with a remedy, or without. */
   switchTo(branch: Branch, fork: Fork): void {
     const from = this.branches.value.find((each) => each.id === branch.parent);
-    if (from) this.take(taken(this.branches.value, from, branch.engine!, branch.event!, fork));
+    if (from) this.take(taken(this.branches.value, from, branch.engine!, fork));
   }
 
   /** Why there is nothing to break here. */
@@ -316,7 +356,7 @@ export class Player {
     }
     const left = this.document.left_out?.[engine] ?? 0;
     const more = left > 0 ? ` ${left} crashes did not fit in.` : "";
-    return `A crash at this moment is not in this file.${more} “durascope play” computes any.`;
+    return `A crash from this moment on is not in this file.${more} “durascope play” computes any.`;
   }
 
   private take(branch: Branch): void {
@@ -338,14 +378,15 @@ export class Player {
     });
   }
 
-  private async simulate(engine: string, n: number): Promise<void> {
+  /** Asks the model what happens if the target dies here. */
+  async simulate(engine: string, target: string, n: number): Promise<void> {
     const from = this.branch.value;
     this.notice.value = "The model is being run …";
-    const answer = await this.live!.crash(from.story, engine, n, this.phrases(from, engine));
+    const answer = await this.live!.crash(from.story, engine, target, n, this.phrases(from, engine));
     if ("problem" in answer) this.notice.value = answer.problem;
     else {
-      const fork = { story: from.story, what: "crash", target: "app", from: n, to: n, phrase: answer.phrase, trace: answer.trace };
-      this.take(taken(this.branches.value, from, engine, n, fork));
+      const fork = { story: from.story, what: "crash", target, from: n, to: n, phrase: answer.phrase, trace: answer.trace };
+      this.take(taken(this.branches.value, from, engine, fork));
       this.notice.value = "The model has been run anew.";
     }
   }

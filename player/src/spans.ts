@@ -15,6 +15,8 @@ export interface Span {
   /** It was cut short: by a crash, or by the end of the simulation. */
   readonly cut: boolean;
   readonly row: number;
+  /** It shares its row with another: there is no room for its name. */
+  readonly crowded: boolean;
 }
 
 export interface Spans {
@@ -23,13 +25,12 @@ export interface Spans {
   readonly rows: number;
 }
 
-const MOST_ROWS = 4;
 /** Shorter waits are part of the work. */
 const SHORTEST_WAIT_US = 200_000;
 
-type Loose = Omit<Span, "row">;
+type Loose = Omit<Span, "row" | "crowded">;
 
-export function spans(trace: Trace, run: string | null): Spans {
+export function spans(trace: Trace, run: string | null, mostRows: number): Spans {
   const steps: Loose[] = [];
   const code: Loose[] = [];
   const down: Loose[] = [];
@@ -81,20 +82,21 @@ export function spans(trace: Trace, run: string | null): Spans {
   }
   for (const [step, open] of openSteps) close(steps, "step", open.n, trace.end, step, true);
   for (const [lane, since] of away) close(down, "down", since, trace.end, `down · ${lane}`, true);
-  const { placed, rows } = packed(steps);
-  const flat = (each: Loose): Span => ({ ...each, row: 0 });
+  const { placed, rows } = packed(steps, mostRows);
+  const flat = (each: Loose): Span => ({ ...each, row: 0, crowded: false });
   return { spans: [...placed, ...code.map(flat), ...down.map(flat), ...waits(trace, run).map(flat)], rows };
 }
 
 /** Each span on the first row that is free; what finds none shares the last. */
-function packed(loose: readonly Loose[]): { placed: Span[]; rows: number } {
+function packed(loose: readonly Loose[], most: number): { placed: Span[]; rows: number } {
   const free: number[] = [];
   const placed: Span[] = [];
   for (const span of loose.toSorted((a, b) => a.from - b.from || a.event - b.event)) {
     let row = free.findIndex((until) => until <= span.from);
-    if (row < 0) row = free.length < MOST_ROWS ? free.length : MOST_ROWS - 1;
+    const crowded = row < 0 && free.length >= most;
+    if (row < 0) row = Math.min(free.length, most - 1);
     free[row] = Math.max(free[row] ?? 0, span.to);
-    placed.push({ ...span, row });
+    placed.push({ ...span, row, crowded });
   }
   return { placed, rows: Math.max(1, free.length) };
 }
@@ -107,30 +109,40 @@ function waits(trace: Trace, run: string | null): Loose[] {
   }));
   const told = (from: number, to: number) => found.some((each) => each.from < to && from < each.to);
   let last = -1;
-  let running = 0;
+  const running = new Map<string, string>();
   let due = 0;
   for (let n = 0; n < trace.length; n++) {
     const kind = trace.kind(n);
-    if (kind === "crashed") running = 0;
+    if (kind === "crashed") for (const [step, lane] of running) if (lane === trace.lane(n)) running.delete(step);
     if (trace.run(n) !== run || ENDS_MESSAGE.has(kind)) continue;
     const pause = last < 0 ? 0 : trace.at[n]! - trace.at[last]!;
-    if (pause >= SHORTEST_WAIT_US && running <= 0 && !told(trace.at[last]!, trace.at[n]!)) {
+    if (pause >= SHORTEST_WAIT_US && running.size === 0 && !told(trace.at[last]!, trace.at[n]!)) {
       const label = kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, pause);
       found.push({ kind: "wait", from: trace.at[last]!, to: trace.at[n]!, label, event: n, cut: false });
     }
     if (kind === "timer-set") due = Number(trace.detail(n)) || 0;
-    if (kind === "started") running++;
-    if (kind === "reported" || kind === "failed") running--;
+    if (kind === "started") running.set(trace.step(n) ?? "", trace.lane(n));
+    if (kind === "reported" || kind === "failed") running.delete(trace.step(n) ?? "");
     last = n;
   }
   return found;
+}
+
+/** How long the attempt was that is given up in event `n`. */
+function attempted(trace: Trace, n: number): number {
+  const { run, step, attempt } = trace.event(n);
+  for (let i = n - 1; i >= 0; i--) {
+    if (trace.kind(i) !== "started" || trace.step(i) !== step || trace.run(i) !== run) continue;
+    if (trace.event(i).attempt === attempt) return trace.at[n]! - trace.at[i]!;
+  }
+  return 0;
 }
 
 function waitedFor(trace: Trace, n: number, last: number, pause: number): string {
   const kind = trace.kind(n);
   const cause = trace.cause[n]! < 0 ? "" : trace.kind(trace.cause[n]!);
   const long = spell(pause);
-  if (kind === "retried") return `${String(trace.detail(n))} timeout ${long}`;
+  if (kind === "retried" && typeof trace.detail(n) === "string") return `${spell(attempted(trace, n))} ${String(trace.detail(n))} timeout`;
   if (cause === "retried" || trace.kind(last) === "retried" || trace.step(n) === "back-off") return `backoff ${long}`;
   if (kind === "timer-fired") return `${trace.step(n) ?? "timer"} ${long}`;
   if (kind === "event-received") return `waits for ${String(trace.detail(n))} ${long}`;

@@ -108,16 +108,17 @@ export const CALM: readonly Row[] = [
   { at: 6_000, lane: "server", kind: "run-ended", cause: 10, detail: "completed" },
 ];
 
-/** One engine, one story without faults, and the crash after event 7 as its only fork. */
+/** Two engines that do the same, one story without faults, and on each engine the crash after event 7 as the only fork. */
 export function page(): Document {
   const engine = (name: string) => ({ name, title: name, colour: "#5b52c7", record: "history", architecture: null });
+  const fork = { story: "calm", what: "crash", target: "app", from: 7, to: 7, phrase: "app after event 7", trace: 1 };
   return {
     version: 1, durascope: "0", seed: 0,
     scenario: { name: "order", title: "Order", services: { stripe: "Stripe API" } },
     engines: [engine("one"), engine("two")],
     stories: [{ id: "calm", title: "Calm", parent: null, fault: null, traces: { one: 0, two: 0 } }],
     opened: "calm",
-    forks: { one: [{ story: "calm", what: "crash", target: "app", from: 7, to: 7, phrase: "app after event 7", trace: 1 }] },
+    forks: Object.fromEntries(["one", "two"].map((name) => [name, [fork]])),
     left_out: { one: 3 },
     traces: pack([
       { rows: CALM, effects: TWO_CHARGES.slice(0, 1) },

@@ -64,15 +64,34 @@ describe("crash here", () => {
     expect(player.branches.value).toHaveLength(2);
   });
 
+  test("a fork of one engine keeps the fork of another", () => {
+    const player = open();
+    for (const engine of ["one", "two"]) {
+      player.seekSpot({ engine, event: 7 });
+      player.crash(engine);
+    }
+    player.step(1_000);
+    expect([effects(player, "one"), effects(player, "two")]).toEqual([2, 2]);
+    expect(player.hash).toContain(encodeURIComponent("one.7.crash.app..~two.7.crash.app.."));
+  });
+
   test("what is not in the file is said to be missing", () => {
     const player = open();
-    player.seekSpot({ engine: "one", event: 3 });
+    player.seekSpot({ engine: "one", event: 9 });
     player.crash("one");
     expect(player.notice.value).toContain("not in this file");
     expect(player.notice.value).toContain("3 crashes did not fit in");
     player.step(-1_000);
     player.crash("one");
     expect(player.notice.value).toContain("nothing to break");
+  });
+
+  test("where the file has no crash at this moment, it offers the next and says so", () => {
+    const player = open();
+    player.seekSpot({ engine: "one", event: 3 });
+    player.crash("one");
+    expect(player.notice.value).toContain("after event 7");
+    expect(player.branch.value.event).toBe(7);
   });
 
   test("before the moment of a fork, its story is the one it left: it can be left again", () => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,16 @@ def test_cheating_and_what_is_missing_are_told() -> None:
     assert "You renamed `pay` to `pay-out`" in durascope("learn", "7", "--check", "mine.yaml").out
     Path("mine.yaml").write_text(lesson(7).exercise_text, "utf-8")
     assert "There is no step `escalate` yet" in durascope("learn", "7", "--check", "mine.yaml").out
+
+
+def test_a_lesson_is_a_page_that_judges_each_choice_and_loads_nothing() -> None:
+    assert durascope("learn", "3", "--page", "lesson.html").status == 0
+    page = Path("lesson.html").read_text("utf-8")
+    assert page.count('type="radio"') == 3
+    assert page.count('class="verdict right"') == 1
+    assert "Not so: Temporal shows 2 effects." in page
+    assert 'id="played" hidden' in page, "the prediction comes first"
+    assert not re.search(r'(src|href)="(https?:)?//', page)
 
 
 def test_the_solution_is_printed_on_request() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import re
 import subprocess
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
@@ -32,13 +34,28 @@ def written() -> str:
     return html(document(load_scenario("payment"), ["restate"], budget=1))
 
 
-def test_the_policy_allows_the_pages_script_and_nothing_else(written: str, small_bundle: Bundle) -> None:
-    digest = b64encode(hashlib.sha256(small_bundle.script.encode()).digest()).decode()
+def digest(script: str) -> str:
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def test_the_policy_allows_the_pages_scripts_and_nothing_else(written: str, small_bundle: Bundle) -> None:
+    loader = unpacking.scripts(written)[-1][1]
     assert unpacking.policy(written) == (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; img-src data:"
+        "default-src 'none'; style-src 'unsafe-inline'; "
+        f"script-src {digest(loader)} {digest(small_bundle.script)}; img-src data:"
     )
-    assert unpacking.scripts(written)[-1] == ({}, small_bundle.script)
+    assert [each.get("type") for each, _ in unpacking.scripts(written)] == [
+        "application/json", "text/plain", "text/plain", None,
+    ]  # fmt: skip
     assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", written)
+
+
+def test_the_script_and_the_styles_are_in_the_page(written: str, small_bundle: Bundle) -> None:
+    packed = next(text for each, text in unpacking.scripts(written) if each.get("id") == "durascope-player")
+    assert json.loads(gzip.decompress(b64decode(packed))) == {
+        "style": small_bundle.style,
+        "script": small_bundle.script,
+    }
 
 
 def test_the_data_is_what_the_page_says(written: str) -> None:
@@ -50,7 +67,7 @@ def test_the_data_is_what_the_page_says(written: str) -> None:
 
 def test_no_name_ends_a_script() -> None:
     written = html(document(parse_scenario(NASTY_SCENARIO), ["temporal", "inngest", "restate"]))
-    assert len(unpacking.scripts(written)) == 3
+    assert len(unpacking.scripts(written)) == 4
     assert unpacking.about(written)["title"].startswith("a</script><script>alert(1)")
     assert "alert(1)</script>" not in written
     assert "\u202e" not in written
@@ -72,18 +89,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert len(digests) == 1
 
 
-def test_a_bundle_that_could_end_its_element_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_script_there_is_no_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    folder = tmp_path / "player"
-    folder.mkdir()
-    (folder / "player.js").write_text("'</script>'")
-    (folder / "player.css").write_text("")
 
-    def files(_package: str) -> Path:
+    def nothing(_package: str) -> Path:
         return tmp_path
 
-    monkeypatch.setattr(pages, "files", files)
+    monkeypatch.setattr(pages, "files", nothing)
     pages.bundle.cache_clear()
-    with pytest.raises(NoPlayer, match="cannot stand in a page"):
+    with pytest.raises(NoPlayer, match="npm run build"):
         pages.bundle()
     pages.bundle.cache_clear()

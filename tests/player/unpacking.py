@@ -10,6 +10,10 @@ from html.parser import HTMLParser
 from typing import Any
 
 from durascope.models.trace import Event, Kind
+from durascope.player.page import Bundle
+
+SMALL = Bundle("document.title = 'played'", "body{margin:0}")
+"""A small script in place of the player's: these tests are of what surrounds it."""
 
 FIELDS = ("lane", "kind", "workflow", "run", "step", "attempt", "detail")
 

@@ -13,7 +13,7 @@ from durascope.models.waits import longest, why
 def cause(shown: Shown, witness: Witness, trace: Trace) -> str:
     """One sentence without its full stop: what breaks, what the engine then knows, what it does."""
     name, step = shown
-    told = f"{_breaks(witness.disturbances)}; {_noticed(trace, step)}"
+    told = "; ".join(filter(None, (_breaks(witness.disturbances), _noticed(trace, step))))
     if name == "duplicate" and step is not None:
         return f"{told}; {_again(trace, step)}"
     if name == "slow":
@@ -45,17 +45,27 @@ def _one(each: Disturbance) -> str:
 
 
 def _noticed(trace: Trace, step: str | None) -> str:
+    """Who noticed, after what; empty where the trace does not tell."""
     found = recoveries(trace)
     wanted = [each for each in found if step is None or step in each.steps] or found
     worst: Recovery | None = longest(wanted)
     title = spec_of(trace.engine).title
-    return f"{title} has nothing to recover" if worst is None else why(trace, worst, title)
+    if worst is not None:
+        return why(trace, worst, title)
+    timed_out = next((event for _, event in trace.of_kind(Kind.STEP_RETRIED) if isinstance(event.detail, str)), None)
+    if timed_out is None:
+        return ""
+    return f"{title} has lost sight of {timed_out.step}: its {timed_out.detail} timeout notices"
 
 
 def _again(trace: Trace, step: str) -> str:
     """How the effect came to happen again."""
-    effects = [number for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT) if event.step == step]
-    recorded = [number for number, event in trace.of_kind(Kind.STEP_RECORDED) if event.step == step]
+    by_run: dict[str | None, list[int]] = {}
+    for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT):
+        if event.step == step:
+            by_run.setdefault(event.run, []).append(number)
+    run, effects = max(by_run.items(), key=lambda item: len(item[1]), default=(None, []))
+    recorded = [number for number, e in trace.of_kind(Kind.STEP_RECORDED) if (e.run, e.step) == (run, step)]
     times = f"{len(effects)} times" if len(effects) > 2 else "twice"
     if len(effects) > 1 and not any(number < effects[1] for number in recorded):
         return f"no result of {step} has been recorded, so it runs again and happens {times}"

@@ -61,7 +61,8 @@ def _of_engine(
                 changed = remedy.applied_to(exploration.scenario)
                 again = explore(
                     changed, [before.engine], seed=exploration.seed, whats=exploration.whats, between=False,
-                    name=exploration.origin.name, processes=processes, progress=progress,
+                    name=exploration.origin.name, runs=exploration.origin.runs,
+                    settings=(*exploration.origin.settings, *remedy.settings), processes=processes, progress=progress,
                 )  # fmt: skip
                 tried[remedy] = again.engines[before.engine]
             except ScenarioProblems:

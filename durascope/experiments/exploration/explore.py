@@ -54,10 +54,17 @@ class Explored:
     findings: Sequence[Finding]
     undisturbed: Undisturbed
     interrupted: bool = False
+    swarms: int = 0
+    """Simulations with random disturbances."""
 
     @property
     def simulated(self) -> int:
         return self.tally.simulated + (self.pairs.simulated if self.pairs else 0)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any disturbance changed anything: something replayed, repeated, late, left open, or another step."""
+        return bool(any(self.seen.values()) or self.tally.witnesses or set(self.steps) - set(self.tally.usual))
 
     @property
     def steps(self) -> Mapping[str, Guarantee]:
@@ -109,6 +116,8 @@ class Exploration:
     engines: Mapping[str, Explored]
     crashes: int = 1
     origin: Origin = field(default_factory=lambda: Origin("scenario.yaml"))
+    seconds: float = 0.0
+    """How long random swarms were tried."""
 
     @property
     def held(self) -> bool:
@@ -116,9 +125,9 @@ class Exploration:
         return not any(each.broken for each in self.engines.values())
 
     @property
-    def vacuous(self) -> tuple[str, ...]:
-        """Engines on which no disturbance changed anything."""
-        return tuple(name for name, each in self.engines.items() if not any(each.seen.values()))
+    def vacuous(self) -> bool:
+        """Whether no disturbance changed anything on any engine: such an exploration says nothing."""
+        return not any(each.changed for each in self.engines.values())
 
     @property
     def interrupted(self) -> bool:
@@ -134,6 +143,7 @@ class Exploration:
             "what": list(self.whats),
             "crashes": self.crashes,
             "held": self.held,
+            "vacuous": self.vacuous,
             "interrupted": self.interrupted,
             "engines": {name: _explored(each) for name, each in self.engines.items()},
         }
@@ -145,7 +155,9 @@ def _explored(each: Explored) -> dict[str, Any]:
         "merged": each.merged,
         "simulated": each.simulated,
         "pairs": each.pairs.simulated if each.pairs else 0,
+        "swarms": each.swarms,
         "interrupted": each.interrupted,
+        "changed": each.changed,
         "steps": {
             step: {
                 "effects": [found.fewest, found.most],
@@ -243,21 +255,22 @@ def explore(
     merge: bool = True,
     processes: int | None = None,
     name: str | None = None,
-    options: Sequence[str] = (),
+    runs: int | None = None,
+    settings: Sequence[str] = (),
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Exploration:
     """Breaks the scenario, without its own faults, at every point of its undisturbed trace, once for each.
 
     `between`: every event is a point, not only the moments of steps. `crashes=2`: pairs over the steps' moments, too.
     `merge=False` simulates points that are provably the same one by one. `name` is what a user calls the scenario on a
-    command line, `options` what else was said there; they stand in the lines that reproduce findings. An interrupt
-    (Ctrl-C) ends it with what is known by then. Raises `NothingToExplore`.
+    command line, `runs` and `settings` what else was said there; they stand in the lines that reproduce findings. An
+    interrupt (Ctrl-C) ends it with what is known by then. Raises `NothingToExplore`.
     """
     if not 0 < scenario.workload.runs <= FULL_UP_TO:
         raise NothingToExplore(
             f"a scenario is explored with 1 to {FULL_UP_TO} runs, this one has {scenario.workload.runs:,}: use --runs"
         )
-    origin = Origin(name or scenario.scenario, tuple(options), digest(scenario))
+    origin = Origin(name or scenario.scenario, runs, tuple(settings), digest(scenario))
     found: dict[str, Explored] = {}
     for engine in engines:
         found[engine] = _explore_on(

@@ -56,7 +56,10 @@ class Finding:
     reproduce: str
     """A command line."""
     token: str
+    seed: int = 0
     cures: tuple[Cure, ...] = field(default=())
+    smallest: str | None = None
+    """The smallest scenario that shows it, as YAML; None: it was not looked for."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -68,7 +71,9 @@ class Finding:
             "count": self.count,
             "reproduce": self.reproduce,
             "token": self.token,
+            "seed": self.seed,
             "cures": [cure.as_json() for cure in self.cures],
+            "smallest": self.smallest,
         }
 
 
@@ -93,6 +98,7 @@ def findings(
             count=witness.count,
             reproduce=reproduce(witness.disturbances, engine, seed, scenario, origin),
             token=token(witness.disturbances, engine, seed, origin),
+            seed=seed,
         )
 
 

@@ -1,6 +1,6 @@
 """Tokens: one exploration's finding as a string that fits a chat message, and that plays only where it means the same.
 
-ds1.<base64url of the deflated JSON [version, engine, seed, name, hash, settings, faults, events]>
+ds1.<base64url of the deflated JSON [version, engine, seed, [name, runs, settings, hash], faults, events]>
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import binascii
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from durascope.experiments.exploration.disturbances import Disturbances
 from durascope.models.scenario import Scenario
@@ -33,10 +34,18 @@ class Origin:
 
     name: str
     """What `durascope run` calls it: a built-in's name, or a file."""
-    options: tuple[str, ...] = ()
-    """What else was said on the command line: `--runs 3 --set …`."""
+    runs: int | None = None
+    """What `--runs` said; None: nothing."""
+    settings: tuple[str, ...] = ()
+    """What `--set` said."""
     digest: str = ""
-    """Of the scenario, with the options applied."""
+    """Of the scenario, with these applied."""
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of the command line beside the name."""
+        said = () if self.runs is None else ("--runs", str(self.runs))
+        return (*said, *(word for setting in self.settings for word in ("--set", setting)))
 
 
 def digest(scenario: Scenario) -> str:
@@ -48,11 +57,9 @@ def digest(scenario: Scenario) -> str:
 class Replay:
     """What a token says."""
 
+    origin: Origin
     engine: str
     seed: int
-    name: str
-    digest: str
-    options: tuple[str, ...]
     faults: tuple[str, ...]
     """As JSON."""
     events: tuple[str, ...]
@@ -60,18 +67,27 @@ class Replay:
 
     def check(self, scenario: Scenario) -> None:
         """Raises `BadToken` where the scenario is not the one that the token was made of."""
-        if digest(scenario) != self.digest:
+        if digest(scenario) != self.origin.digest:
             raise BadToken(
-                f"the token was made of another {self.name}: that scenario has changed since; "
-                "replay it with the file it was made of: durascope replay TOKEN FILE"
+                f"the token was made of another {self.origin.name}: name the file that it was made of, "
+                "durascope replay TOKEN FILE, or explore again"
             )
+
+    def settings_for(self, scenario: Scenario) -> list[str]:
+        """What `--set` says to play it: the faults in place of the scenario's own, the events beside them."""
+        said = [*self.origin.settings, f"faults=[{', '.join(self.faults)}]"]
+        if self.events:
+            own = [event.model_dump_json(by_alias=True, exclude_unset=True) for event in scenario.workload.events]
+            said.append(f"workload.events=[{', '.join([*own, *self.events])}]")
+        return said
 
 
 def token(disturbances: Disturbances, engine: str, seed: int, origin: Origin) -> str:
     """A short string that `durascope replay` plays."""
     faults = [json.loads(each.fault) for each in disturbances if each.what != "cancel"]
     events = [json.loads(each.fault) for each in disturbances if each.what == "cancel"]
-    said = [__version__, engine, seed, origin.name, origin.digest, list(origin.options), faults, events]
+    from_where = [origin.name, origin.runs, list(origin.settings), origin.digest]
+    said = [__version__, engine, seed, from_where, faults, events]
     packed = zlib.compress(json.dumps(said, separators=(",", ":")).encode(), 9)
     return PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
@@ -83,21 +99,20 @@ def read(text: str) -> Replay:
         raise BadToken(f"a token begins with {PREFIX}: copy it from the output of durascope explore")
     try:
         packed = base64.urlsafe_b64decode(text[len(PREFIX) :] + "=" * (-(len(text) - len(PREFIX)) % 4))
-        unpacked = zlib.decompressobj().decompress(packed, _LONGEST)
-        said: Any = json.loads(unpacked)
-        version, engine, seed, name, mark, options, faults, events = said
-        strings = (version, engine, name, mark, *options)
-        if type(seed) is not int or not all(isinstance(each, str) for each in strings):
-            raise ValueError
-        replay = Replay(engine, seed, name, mark, tuple(options), _written(faults), _written(events))
-    except (ValueError, TypeError, binascii.Error, zlib.error, UnicodeDecodeError, RecursionError):
+        unpacking = zlib.decompressobj()
+        text = unpacking.decompress(packed, _LONGEST).decode()
+        if not unpacking.eof:
+            raise ValueError("cut off")
+        said = _Said.validate_json(text, strict=True)
+    except (ValueError, binascii.Error, zlib.error):
         raise BadToken("the token is damaged: copy it whole, from ds1. to its end") from None
+    version, engine, seed, (name, runs, settings, mark), faults, events = said
     if version != __version__:
-        raise BadToken(f"the token was made by durascope {version}, this is {__version__}: models may differ")
-    return replay
+        raise BadToken(f"the token was made by durascope {version}, this is {__version__}: their models may differ")
+    origin = Origin(name, runs, tuple(settings), mark)
+    return Replay(origin, engine, seed, tuple(map(json.dumps, faults)), tuple(map(json.dumps, events)))
 
 
-def _written(values: Sequence[Any]) -> tuple[str, ...]:
-    if not all(isinstance(each, dict) for each in values):
-        raise ValueError
-    return tuple(json.dumps(each) for each in values)
+_From = tuple[str, int | None, list[str], str]
+_Said: Final = TypeAdapter(tuple[str, str, int, _From, list[dict[str, Any]], list[dict[str, Any]]])
+"""What is in a token."""

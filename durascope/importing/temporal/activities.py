@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
+from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.lines import word
 from durascope.importing.temporal.observing import Command, What, failure_of, span
+from durascope.importing.temporal.recording import Defaults
 from durascope.models.durations import format_duration
 
 REPORT: Final = 4_700
@@ -17,19 +18,11 @@ LONG: Final = 60_000_000
 """For an attempt of which nothing is known but that it did not end in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What the deployment says, so that no step has to."""
-
-    queue: str
-    step_timeout: int
-
-
-def activity_step(command: Command, defaults: Defaults) -> dict[str, Any]:
-    """The step, as a scenario writes it."""
+def activity_step(command: Command, defaults: Defaults, fit: Fit, *, lost: bool = False) -> dict[str, Any]:
+    """The step, as a scenario writes it; `lost`: its first attempt was under way when its worker died."""
     a = command.asked.a
-    step: dict[str, Any] = {"run": command.name, "takes": _takes(command)}
-    fails = _fails(command)
+    step: dict[str, Any] = {"run": command.name, "takes": _takes(command, fit, lost=lost)}
+    fails = None if lost else _fails(command)
     if fails is not None:
         step["fails"] = fails
     retry = retry_of(a.get("retryPolicy"))
@@ -37,7 +30,9 @@ def activity_step(command: Command, defaults: Defaults) -> dict[str, Any]:
         step["retry"] = retry
     to_close, start_to_close = span(a, "scheduleToCloseTimeout"), span(a, "startToCloseTimeout")
     to_start, heartbeat = span(a, "scheduleToStartTimeout"), span(a, "heartbeatTimeout")
-    if start_to_close and start_to_close not in (defaults.step_timeout, to_close):
+    limit = defaults.run_timeout  # caps all others: what equals it was not asked for
+    to_close, to_start = (0 if each == limit else each for each in (to_close, to_start))
+    if start_to_close and start_to_close not in (defaults.step_timeout, to_close, limit):
         step["timeout"] = format_duration(start_to_close)
     if to_start and to_start != to_close:
         step["queue_timeout"] = format_duration(to_start)
@@ -50,20 +45,35 @@ def activity_step(command: Command, defaults: Defaults) -> dict[str, Any]:
     queue = a.get("taskQueue", {}).get("name")
     if queue and queue != defaults.queue:
         step["queue"] = queue
+    if command.awaited_cancel:
+        step["cancellation"] = "wait"
     return step
 
 
 def local_step(command: Command) -> dict[str, Any]:
     """The step of a local activity, whose markers tell its attempts."""
     fails = [each for each in command.attempts if "failure" in each.a]
-    step: dict[str, Any] = {"run": command.name, "local": True}
+    tries = max(1, command.tries)
+    initial, took = 0, command.took
+    if command.pauses:
+        pause, attempt = command.pauses[0]
+        initial = max(1_000, pause >> (attempt - 1))
+        took -= (pause - initial) + sum(each for each, _ in command.pauses)
+    step: dict[str, Any] = {"run": command.name, "takes": _rounded(took // tries), "local": True}
     if fails:
         error, _ = failure_of(fails[-1].a)
         if command.failed:
             final = bool(_application(fails[-1].a).get("nonRetryable"))
             step["fails"] = {"always": True, "error": error, **({"retryable": False} if final else {})}
         else:
-            step["fails"] = {"times": len(fails), "error": error}
+            step["fails"] = {"times": tries - 1, "error": error}
+    elif tries > 1:
+        step["fails"] = tries - 1
+    if command.pauses:
+        threshold = command.pauses[0][0] * 3 // 4
+        step["retry"] = {"initial": format_duration(initial), "local_threshold": format_duration(threshold)}
+    elif command.failed and tries > 1:
+        step["retry"] = {"max_attempts": tries}
     return step
 
 
@@ -111,16 +121,16 @@ def _application(a: Mapping[str, Any]) -> Mapping[str, Any]:
     return failure.get("applicationFailureInfo") or {}
 
 
-def _takes(command: Command) -> str | list[str]:
+def _takes(command: Command, fit: Fit, *, lost: bool) -> str | list[str]:
     """How long its attempts took: the last one is told, those before it share what is left of the backoffs."""
     attempts, started, ended = attempts_of(command), command.started, command.ended
-    if started is None or ended is None or command.cancelled:
+    if started is None or ended is None or ended.kind == "ActivityTaskCanceled":
         return format_duration(LONG)
-    last = _rounded(ended.at - started.at - REPORT)
+    last = format_duration(max(LEAST, fit.rounded(ended.at - started.at - REPORT + fit.takes.get(command, 0))))
     timed_out = _timed_out(command)
     if timed_out is not None:
         last = format_duration(LONG + span(command.asked.a, "startToCloseTimeout"))
-    if attempts <= 1:
+    if attempts <= 1 or (lost and attempts == 2):
         return last
     before = earlier_attempts(command)
     return last if before == last else [*[before] * (attempts - 1), last]

@@ -40,6 +40,16 @@ class Command:
     """None: the history ends before."""
     cancelled_in: int | None = None
     """The number of the activation that asked for its cancellation."""
+    awaited_cancel: bool = False
+    """Whether the code waited until its cancellation was done."""
+    tries: int = 1
+    """Of a local activity: how many attempts there were."""
+    took: int = 0
+    """Of a local activity: from the first attempt's begin to the end, in microseconds; they take turns in a task."""
+    pauses: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    """Of a local activity: the pauses that became timers, each with the attempt before it."""
+    detached: bool = False
+    """Whether the code did not wait for its end."""
     attempts: list[Event] = field(default_factory=list[Event])
     """Of a local activity: its markers, the last one included."""
 
@@ -76,8 +86,16 @@ class Activation:
     """Updates that it has answered."""
     started: Event
     completed: Event
+    failures: list[Event]
+    """Tasks before it that failed, with the same news."""
+    attempt: int
+    """Which attempt of the task it was."""
     end: Event | None = None
     """The event that closes the run, if it is a command of this task."""
+    local: int = 0
+    """How much of its time were local activities, in microseconds."""
+    cut_off: bool = False
+    """Whether the run was closed while the code was at it; it was never completed then."""
 
 
 @dataclass(eq=False, slots=True)
@@ -102,6 +120,8 @@ class Observed:
         return self.history.last.kind in CLOSING
 
 
+CAUSE: Final = "WORKFLOW_TASK_FAILED_CAUSE_"
+SECOND: Final = 1_000_000
 CLOSING: Final = frozenset({
     "WorkflowExecutionCompleted", "WorkflowExecutionFailed", "WorkflowExecutionCanceled",
     "WorkflowExecutionContinuedAsNew", "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated",
@@ -147,25 +167,48 @@ class _Observer:
         self.signals: list[Event] = []
         self.activations: list[Activation] = []
         self.news: list[Command | Event] = []
+        self.failures: list[Event] = []
         self.locals: dict[str, Command] = {}
         """Local activities that wait for their next attempt, by name."""
         self.children: dict[str, Command] = {}
+        self.heartbeats = 0
+        """Time of tasks that were completed only to say that a local activity is at work, in microseconds."""
+        self.local_ended = 0
+        """When the latest local activity ended, by the SDK's clock."""
+        self.backoff: Command | None = None
+        """A local activity whose pause is the next timer."""
+        self.pauses: dict[int, Command] = {}
+        """Timers that are pauses of local activities, by their event."""
 
     def observed(self) -> Observed:
         for event in self.history.events:
             self._see(event)
+        for activation in self.activations:
+            for command in activation.cancels:
+                ended = command.ended is not None and command.ended.id > activation.completed.id
+                waits = command.what is What.ACTIVITY and ended and not activation.commands and activation.end is None
+                command.awaited_cancel = waits
         return Observed(self.history, self.activations, self.commands, self.signals)
 
     def _see(self, event: Event) -> None:
         kind, a = event.kind, event.a
         if kind in _ASKED:
             self._asked(_ASKED[kind], event)
+        elif kind in _ENDED_BY and int(a[_ENDED_BY[kind]]) in self.pauses:
+            pass
         elif kind in _ENDED_BY:
             self._ended(self.by_event[int(a[_ENDED_BY[kind]])], event)
         elif kind == "WorkflowTaskCompleted":
-            started = self.history.at(int(a["startedEventId"]))
-            self.activations.append(Activation(len(self.activations), self.news, [], [], [], started, event))
-            self.news = []
+            started, scheduled = (self.history.at(int(a[key])) for key in ("startedEventId", "scheduledEventId"))
+            attempt = int(scheduled.a.get("attempt", 1))
+            number, news, failures = len(self.activations), self.news, self.failures
+            self._heartbeat(event)
+            self.activations.append(Activation(number, news, [], [], [], started, event, failures, attempt))
+            self.news, self.failures = [], []
+        elif kind == "WorkflowTaskFailed":
+            self.failures.append(event)
+            if word(a.get("cause"), CAUSE) == "force-close-command":
+                self._cut_off(event)
         elif kind in _MESSAGES:
             self.news.append(event)
             if kind == "WorkflowExecutionSignaled":
@@ -188,7 +231,29 @@ class _Observer:
         elif kind in _CLOSED_BY_CODE and self.activations:
             self.activations[-1].end = event
 
+    def _heartbeat(self, completed: Event) -> None:
+        """A task without commands that another one follows at once: it only said that a local activity is at work."""
+        before = self.activations[-1] if self.activations else None
+        if before is None or self.news or before.commands or before.end or before.answered:
+            return
+        if self.history.at(before.completed.id + 1).kind == "WorkflowTaskScheduled" and not before.cut_off:
+            took = before.completed.at - before.started.at
+            self.heartbeats += took
+            before.local = took
+
+    def _cut_off(self, failed: Event) -> None:
+        """The run was closed in the middle of a task."""
+        started = self.history.at(int(failed.a["startedEventId"]))
+        number, news = len(self.activations), self.news
+        self.activations.append(Activation(number, news, [], [], [], started, failed, [], 1, cut_off=True))
+        self.news = []
+
     def _asked(self, what: What, event: Event) -> None:
+        if what is What.TIMER and self.backoff is not None:
+            self.backoff.pauses.append((span(event.a, "startToFireTimeout"), self.backoff.tries))
+            self.pauses[event.id] = self.backoff
+            self.backoff = None
+            return
         command = Command(what, _name(what, event), event)
         self.by_event[event.id] = command
         self.commands.append(command)
@@ -227,8 +292,18 @@ class _Observer:
             else:
                 again = Command(What.LOCAL, name, event, ended=event, attempts=[event])
                 self._immediate(again)
+            again.tries = int(told.get("attempt", 1))
+            ended, scheduled = span(told, "complete_time"), span(told, "original_schedule_time")
+            own = ended - max(scheduled, self.local_ended)
+            begun = self.history.begun + self.activations[-1].started.at
+            if self.heartbeats and scheduled >= begun - SECOND // 10:
+                own += self.heartbeats
+            self.heartbeats = 0
+            again.took += own
+            self.activations[-1].local += own
+            self.local_ended = ended
             if told.get("backoff"):
-                self.locals[name] = again
+                self.locals[name] = self.backoff = again
 
     def _immediate(self, command: Command) -> None:
         self.commands.append(command)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from durascope.importing.temporal.activities import Defaults, activity_step, is_activity, local_step
+from durascope.importing.branches import Bug, Busy, Fork, Leaf, Node, Wait
+from durascope.importing.places import places
+from durascope.importing.temporal.activities import activity_step, is_activity, local_step
+from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.observing import Command, What, span
-from durascope.importing.temporal.program import Branch, Fork, Leaf, Node, Program, Wait
-from durascope.importing.writing import Noted
+from durascope.importing.temporal.program import Program, Steps
+from durascope.importing.temporal.recording import Defaults
 from durascope.models.durations import format_duration
 
 Step = Any
@@ -27,16 +30,30 @@ class Written:
     """Whether anything is undone."""
 
 
-def written(program: Program, defaults: Defaults, workflow_of: Callable[[Command], str]) -> Written:
-    """The program as steps; `workflow_of` names the workflow that a child is a run of."""
-    return _Writer(program, defaults, workflow_of).written()
+class Names(Protocol):
+    """What other runs are called in the scenario."""
+
+    def workflow(self, command: Command) -> str:
+        """The workflow that a child is a run of."""
+        ...
+
+    def receiver(self, command: Command) -> str | int:
+        """The run that a signal goes to: its number, or its key."""
+        ...
+
+
+def written(program: Program, defaults: Defaults, fit: Fit, names: Names, lost: Collection[Command]) -> Written:
+    """The program as steps; `lost`: activities whose first attempt was under way when its worker died."""
+    return _Writer(program, defaults, fit, names, lost).written()
 
 
 class _Writer:
-    def __init__(self, program: Program, defaults: Defaults, workflow_of: Callable[[Command], str]) -> None:
+    def __init__(self, program: Program, defaults: Defaults, fit: Fit, names: Names, lost: Collection[Command]) -> None:
+        self.lost = lost
+        self.fit = fit
         self.program = program
         self.defaults = defaults
-        self.workflow_of = workflow_of
+        self.names = names
         self.done: list[tuple[Command, dict[str, Any]]] = []
         """The steps that an undo can belong to, in the order in which they were asked for."""
 
@@ -50,33 +67,38 @@ class _Writer:
         self._undo(told)
         return told
 
-    def _sequence(self, sequence: Branch) -> list[Step]:
+    def _sequence(self, sequence: Steps) -> list[Step]:
         steps: list[Step] = []
         for each in sequence.items:
             steps += self._node(each)
         return steps
 
-    def _node(self, node: Node) -> list[Step]:
+    def _node(self, node: Node[Command]) -> list[Step]:
         match node:
             case Leaf(command=command):
                 return self._command(command)
             case Wait() as wait:
                 return [self._wait(wait)]
+            case Bug(message=message, times=times):
+                return [{"fail": message or "bug", "retryable": True, "times": times}]
+            case Busy(us=us):
+                return [{"compute": format_duration(us // 1000 * 1000)}]
             case Fork() as fork:
                 branches = [self._sequence(each) for each in fork.branches]
                 found = [each[0] if len(each) == 1 else each for each in branches if each]
                 return [{"race" if fork.race else "parallel": found}]
 
-    def _wait(self, wait: Wait) -> Step:
+    def _wait(self, wait: Wait[Command]) -> Step:
         step: dict[str, Any] = {"wait_for": wait.name}
+        if wait.times > 1:
+            step["times"] = wait.times
         if wait.timer is not None:
             step["timeout"] = format_duration(span(wait.timer.asked.a, "startToFireTimeout"))
         return step
 
     def _command(self, command: Command) -> list[Step]:
         if is_activity(command):
-            local = command.what is What.LOCAL
-            step = local_step(command) if local else activity_step(command, self.defaults)
+            step = self._activity(command)
             self.done.append((command, step))
             return [step]
         match command.what:
@@ -89,16 +111,20 @@ class _Writer:
             case What.PATCH:
                 return [{"patched": command.name}]
             case What.SIGNAL:
-                to = command.asked.a.get("workflowExecution", {}).get("workflowId", "")
-                return [{"send": command.name, "to": to}]
+                return [{"send": command.name, "to": self.names.receiver(command)}]
             case _:
                 return []
 
+    def _activity(self, command: Command) -> dict[str, Any]:
+        if command.what is What.ACTIVITY:
+            return activity_step(command, self.defaults, self.fit, lost=command in self.lost)
+        return local_step(command)
+
     def _child(self, command: Command) -> dict[str, Any]:
         policy = str(command.asked.a.get("parentClosePolicy", "")).removeprefix("PARENT_CLOSE_POLICY_").lower()
-        workflow = self.workflow_of(command)
-        if policy == "abandon" and command.ended is None:
-            return {"start": workflow}
+        workflow = self.names.workflow(command)
+        if command.detached:
+            return {"start": workflow, **({} if policy == "abandon" else {"on_close": policy.replace("request_", "")})}
         step = {"call": workflow}
         if policy in ("abandon", "request_cancel"):
             step["on_close"] = "abandon" if policy == "abandon" else "cancel"
@@ -111,48 +137,11 @@ class _Writer:
         undoing = [each for each in self.program.unwinding if is_activity(each)]
         if not undoing:
             return
-        places = _places([command.name for command, _ in self.done], [each.name for each in undoing])
-        if places is None:
+        found = places([command.name for command, _ in self.done], [each.name for each in undoing])
+        if found is None:
             told.on_failure = [step for each in self.program.unwinding for step in self._command(each)]
             return
         told.undone = True
-        for place, command in zip(places, undoing, strict=True):
-            step = local_step(command) if command.what is What.LOCAL else activity_step(command, self.defaults)
+        for place, command in zip(found, undoing, strict=True):
+            step = self._activity(command)
             self.done[place][1]["undo"] = step
-
-
-def _places(done: Sequence[str], undoing: Sequence[str]) -> list[int] | None:
-    """Which step each undo belongs to: the later undo to the earlier step, and by what their names have in common."""
-    if len(undoing) > len(done):
-        return None
-    best: dict[tuple[int, int], tuple[float, list[int]]] = {}
-
-    def found(number: int, before: int) -> tuple[float, list[int]]:
-        if number == len(undoing):
-            return 0.0, []
-        if (number, before) not in best:
-            options: list[tuple[float, list[int]]] = []
-            for place in range(before - 1, len(undoing) - number - 2, -1):
-                score, rest = found(number + 1, place)
-                last = place == len(done) - 1
-                options.append((score + _alike(done[place], undoing[number]) - (0.1 if last else 0), [place, *rest]))
-            best[number, before] = max(options, key=lambda option: option[0])
-        return best[number, before]
-
-    return found(0, len(done))[1]
-
-
-def _alike(one: str, other: str) -> float:
-    words = [set(name.lower().replace("_", "-").split("-")) for name in (one, other)]
-    return len(words[0] & words[1]) / max(1, min(map(len, words)))
-
-
-def without_comments(value: Any) -> Any:
-    """The same plain value, without what is said of it."""
-    if isinstance(value, Noted):
-        return without_comments(value.value)
-    if isinstance(value, dict):
-        return {key: without_comments(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [without_comments(each) for each in value]
-    return value

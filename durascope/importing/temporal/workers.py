@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from durascope.importing.temporal.activities import Defaults
 from durascope.importing.temporal.chains import Chain
 from durascope.importing.temporal.deaths import Deaths
 from durascope.importing.temporal.observing import What, span
+from durascope.importing.temporal.recording import Recording
 from durascope.models.durations import format_duration
 
 AT_ONCE: Final = 1_000
@@ -19,11 +19,14 @@ SDKS: Final = {
 }  # fmt: skip
 
 
-def deployment(chains: Sequence[Chain], defaults: Defaults, deaths: Deaths) -> dict[str, Any]:
+def deployment(recording: Recording, deaths: Deaths) -> dict[str, Any]:
     """The deployment; what is as by default is left out."""
+    chains, defaults = recording.chains, recording.defaults
     told: dict[str, Any] = {"workers": _workers(chains, deaths)}
-    if not _eager(chains):
+    if not _eager(chains) or deaths.workflows_only:
         told["eager_activities"] = False
+    if chains[0].first.history.first.get("eagerExecutionAccepted"):
+        told["eager_start"] = True
     if deaths.sticky_timeout:
         told["sticky_timeout"] = format_duration(deaths.sticky_timeout)
     task_timeout = span(chains[0].first.history.first, "workflowTaskTimeout")
@@ -59,6 +62,7 @@ def _workers(chains: Sequence[Chain], deaths: Deaths) -> list[dict[str, Any]]:
     several = any(len(execution.activations) > 1 for chain in chains for execution in chain.executions)
     more = {**({"sdk": sdk} if sdk != "python" else {}), **({"cache": 0} if several and not cached else {})}
     apart = bool(activities) and not workflows & activities and not deaths.replaced(workflows, activities)
+    apart = apart or deaths.workflows_only
     if apart:
         found: list[dict[str, Any]] = [
             {"name": "workflow-worker", "runs": "workflows", "queue": queue, **more},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -66,10 +67,18 @@ def verdict_table(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Ta
 
 
 def heading(scenario: Scenario) -> RenderableType:
-    """The title and the faults."""
+    """The title, what it is about in a paragraph, and the faults."""
     lines = [Text(scenario.title or scenario.scenario, "bold")]
+    about = first_paragraph(scenario.about)
+    lines += [Text(about)] if about else []
     lines += [Text.assemble(("fault: ", "red"), fault_text(fault)) for fault in scenario.faults]
     return Group(Text(), *lines, Text())
+
+
+def first_paragraph(markdown: str) -> str:
+    """The first paragraph on one line, without marks of emphasis and code."""
+    paragraph = " ".join(markdown.strip().partition("\n\n")[0].split())
+    return re.sub(r"(\*\*|`)(.+?)\1", r"\2", paragraph)
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:

@@ -23,11 +23,19 @@ export function App({ player, embedded }: { readonly player: Player; readonly em
         : html`<p class="nothing">Nothing happens in this story: no run was started, so there is nothing to play.</p>`}
     </main>
     <footer class="bottom">
+      <${Notice} player=${player} />
       <${Timeline} player=${player} />
       <${Controls} player=${player} />
     </footer>
     <${Panels} player=${player} />
   </div>`;
+}
+
+function Notice({ player }: { readonly player: Player }) {
+  const text = player.notice.value;
+  if (text === null) return null;
+  return html`<p class="notice" role="status"><span>${text}</span>
+    <button aria-label="Close" onClick=${() => (player.notice.value = null)}>×</button></p>`;
 }
 
 function Head({ player }: { readonly player: Player }) {
@@ -54,7 +62,5 @@ function Head({ player }: { readonly player: Player }) {
       ${runs > 1 && html`<button onClick=${() => (player.panel.value = "runs")}><bdi>${short(player.run.value ?? "", 20)}</bdi> <span class="dim">of ${runs}</span></button>`}
       <button onClick=${() => (player.panel.value = "scenario")}>${player.live ? "Edit" : "Scenario"}</button>
     </div>
-    ${player.notice.value && html`<p class="notice" role="status"><span>${player.notice.value}</span>
-      <button aria-label="Close" onClick=${() => (player.notice.value = null)}>×</button></p>`}
   </header>`;
 }

@@ -58,18 +58,31 @@ function Break({ player, engine, title }: { readonly player: Player; readonly en
   const remedied = all.filter(({ fork }) => fork.remedy);
   const possible = all.length > 0 || player.live !== null;
   const n = player.at(engine);
+  const live = player.live !== null && n >= 0;
   const choose = (fork: Fork) => {
     setOpen(false);
     player.crash(engine, fork);
   };
-  return html`<div class="break">
+  const leave = (event: globalThis.FocusEvent) => {
+    if (!(event.currentTarget as Element).contains(event.relatedTarget as Node | null)) setOpen(false);
+  };
+  return html`<div class="break" onFocusOut=${leave} onKeyDown=${(event: KeyboardEvent) => event.key === "Escape" && setOpen(false)}>
     <button class="crash-here" aria-disabled=${!possible} title=${possible ? `Kill the app of ${title} right after this event (c)` : player.missing(engine, n)}
       onClick=${() => player.crash(engine)}>✖ Crash here</button>
-    ${all.length > 1 && html`<button class="more" aria-label="What to break" aria-expanded=${open} onClick=${() => setOpen(!open)}>▾</button>`}
-    ${open && all.length > 1 && html`<ul class="menu">
-      ${[...plain, ...remedied].map(({ fork }) => html`<li><button onClick=${() => choose(fork)}>${WHAT[fork.what] ?? fork.what} <b>${fork.target}</b>
-        ${fork.remedy && html`<span class="dim"> with ${fork.remedy}</span>`}</button></li>`)}</ul>`}
+    ${(all.length > 1 || live) && html`<button class="more" aria-label="What to break" aria-expanded=${open} onClick=${() => setOpen(!open)}>▾</button>`}
+    ${open && html`<ul class="menu">
+      ${[...plain, ...remedied].map(({ fork, event }) => html`<li><button onClick=${() => choose(fork)}>${WHAT[fork.what] ?? fork.what} <b>${fork.target}</b>
+        ${fork.remedy ? html`<span class="dim"> with ${fork.remedy}</span>` : html`<span class="dim"> ${down(fork.down_us)}</span>`}
+        ${event > n && html`<span class="dim"> after event ${event}</span>`}</button></li>`)}
+      ${live && LIVE_TARGETS.map((target) => html`<li><button onClick=${() => (setOpen(false), void player.simulate(engine, target, n))}>Kill the <b>${target}</b>
+        <span class="dim"> (asks the model)</span></button></li>`)}</ul>`}
   </div>`;
+}
+
+const LIVE_TARGETS = ["app", "engine"];
+
+function down(us: number | null | undefined): string {
+  return us ? `for ${spell(us)}` : "";
 }
 
 const WHAT: Readonly<{ [what: string]: string }> = {

@@ -6,11 +6,10 @@ import { isDuplicate } from "../time/marks.ts";
 import type { Player } from "../player.ts";
 import type { Moment } from "../time/moment.ts";
 import type { Trace } from "../time/trace.ts";
-import type { Scale } from "../time/scale.ts";
+import { underWay } from "./stage.ts";
 import { html } from "./html.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
-const MOST_FLYING = 24;
 
 export function Drawing({ player, e }: { readonly player: Player; readonly e: number }) {
   const box = useRef<HTMLDivElement>(null);
@@ -23,7 +22,7 @@ export function Drawing({ player, e }: { readonly player: Player; readonly e: nu
     const stop = effect(() => {
       const here = player.index(engine.name);
       if (here < 0) return;
-      plan.show(player.shown.value[here]!, player.moments.value[here]!, player.now.value, player.scale.value);
+      plan.show(player, player.shown.value[here]!, player.moments.value[here]!);
     });
     return stop;
   }, [engine]);
@@ -57,12 +56,13 @@ class Plan {
     picture.append(this.over);
   }
 
-  show(trace: Trace, moment: Moment, now: number, scale: Scale): void {
+  show(player: Player, trace: Trace, moment: Moment): void {
+    const scale = player.scale.value;
     this.over.replaceChildren();
     for (const node of this.nodes) this.dress(node, trace, moment);
     for (const edge of this.edges) edge.classList.remove("alive", "twice");
-    const here = scale.place(now);
-    for (const n of [...moment.flying].slice(-MOST_FLYING)) {
+    const here = scale.place(player.now.value);
+    for (const n of underWay(player, trace, moment)) {
       const detail = trace.detail(n);
       const what = Array.isArray(detail) ? String(detail[1] ?? "") : "";
       if (what === "" || what === "poll") continue;

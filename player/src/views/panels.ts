@@ -1,7 +1,7 @@
 /** What lies over the page when it is asked for: the keys and signs, the list of runs, the scenario. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem } from "../live.ts";
 import type { Player } from "../player.ts";
 import { html } from "./html.ts";
@@ -18,7 +18,7 @@ export function Panels({ player }: { readonly player: Player }) {
 
 function Sheet({ player, title, children }: { readonly player: Player; readonly title: string; readonly children: ComponentChildren }) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.showModal();
     return () => box.current?.close();
   }, []);
@@ -29,7 +29,7 @@ function Sheet({ player, title, children }: { readonly player: Player; readonly 
 }
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["space", "play, pause"], ["← →", "one event back, forward"], ["shift ← →", "to the crash, replay or duplicate before, after"],
+  ["space", "play, pause"], ["← →", "one event back, forward"], [", .", "to the last, the next event that is worth a sentence (no messages, no queues)"], ["shift ← →", "to the crash, replay or duplicate before, after"],
   ["Home End", "to the start, to the end"], ["1 2 3", "one engine alone; again: all"], ["c", "crash the app here, on the engine of the last event"],
   ["shift c", "crash the app here on every engine that is shown"], ["x r d f", "next crash, replay, duplicate; first difference"], ["l", "time linear or collapsed"], ["?", "this list"],
 ];
@@ -109,7 +109,7 @@ function Scenario({ player }: { readonly player: Player }) {
   if (!live) return html`<pre class="yaml" tabindex="0">${yaml || "This file does not have the scenario's text."}</pre>`;
   return html`<textarea class="yaml" aria-label="Scenario" spellcheck=${false} value=${yaml}
       onInput=${(event: globalThis.Event) => setYaml((event.currentTarget as HTMLTextAreaElement).value)} />
-    <ul class="problems" aria-live="polite">${problems.map((each) => html`<li><b>${each.place}</b> ${each.message}${each.fix ? html`<br /><i>${each.fix}</i>` : null}</li>`)}</ul>
-    <button class="run-anew" disabled=${problems.length > 0} onClick=${() => ((player.panel.value = null), void player.rerun(yaml))}>Run the models</button>`;
+    <ul class="problems" aria-live="polite">${problems.map((each) => html`<li class=${each.severity ?? "error"}><b>${each.place}</b> ${each.message}${each.fix ? html`<br /><i>${each.fix}</i>` : null}</li>`)}</ul>
+    <button class="run-anew" disabled=${problems.some((each) => each.severity !== "warning")} onClick=${() => ((player.panel.value = null), void player.rerun(yaml))}>Run the models</button>`;
 }
 

@@ -1,6 +1,6 @@
 /** The small map of an engine, alive: messages travel, queues fill, workers work, die and come back, services count. */
 
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { arrow, type Box, layout } from "../layout.ts";
 import { short } from "../names.ts";
 import type { Player } from "../player.ts";
@@ -19,7 +19,14 @@ export function Stage({ player, e }: { readonly player: Player; readonly e: numb
   const engine = player.engines.value[e]!;
   const trace = player.shown.value[e]!;
   const titles = player.document.scenario.services ?? {};
-  const map = useMemo(() => layout(trace, titles, engine.title), [trace, engine]);
+  const picture = useRef<SVGSVGElement>(null);
+  const [wide, setWide] = useState(440);
+  useEffect(() => {
+    const observer = new ResizeObserver(() => picture.current && setWide(Math.round(picture.current.clientWidth / 20) * 20));
+    observer.observe(picture.current!);
+    return () => observer.disconnect();
+  }, []);
+  const map = useMemo(() => layout(trace, titles, engine.title, wide), [trace, engine, wide]);
   const moment = player.moments.value[e]!;
   const ledger = trace.ledgerAt(moment.count);
   const queues = new Map<string, [string, number][]>();
@@ -40,10 +47,11 @@ export function Stage({ player, e }: { readonly player: Player; readonly e: numb
       ${counts === null && queueDots(box, queues)}
     </g>`;
   };
-  return html`<svg class="stage" viewBox=${`0 0 ${map.width} ${map.height}`} role="img" aria-label=${`${engine.title}: who does what at this moment`}>
+  return html`<svg class="stage" ref=${picture} viewBox=${`0 0 ${map.width} ${map.height}`} role="img" aria-label=${`${engine.title}: who does what at this moment`}>
     ${map.frames.map((frame) => html`<g class=${`frame ${frame.tier}`}>
       <rect x=${frame.x} y=${frame.y} width=${frame.width} height=${frame.height} rx="8" />
-      <text x=${frame.x + 9} y=${frame.y + 13}>${short(frame.title, Math.floor(frame.width / 6))}</text></g>`)}
+      <text x=${frame.x + 9} y=${frame.y + 13}>${short(frame.title, Math.floor(frame.width / 6))}</text>
+      ${frame.tier === "service" && html`<text class="paid" x=${frame.x + frame.width - 9} y=${frame.y + 13}>${paid(ledger)}</text>`}</g>`)}
     ${lines(player, trace, moment, map.where, ledger, engine.name)}
     ${map.boxes.map(place)}
     ${dots(player, trace, moment, map.where)}
@@ -117,6 +125,14 @@ function effects(player: Player, engine: string, box: Box, entries: readonly Ent
   </g>`;
 }
 
+/** What the effects have cost, and how much of that for duplicates. */
+function paid(ledger: readonly Entry[]): string {
+  const sum = (entries: readonly Entry[]) => entries.reduce((all, entry) => all + (entry.deduplicated ? 0 : entry.price), 0);
+  const all = sum(ledger);
+  const twice = sum(ledger.filter(isDuplicate));
+  return all === 0 ? "" : `${all.toFixed(2)} USD${twice > 0 ? `, ${twice.toFixed(2)} of it twice` : ""}`;
+}
+
 export function glow(player: Player, engine: string, event: number): string {
   const light = player.light.value;
   if (light === null || light.engine !== engine) return "";
@@ -134,9 +150,17 @@ function ends(trace: Trace, n: number, where: Where): readonly [Box, Box] | null
   return from && to && from !== to ? [from, to] : null;
 }
 
+/** The messages that are drawn: of one whose end nobody has recorded, only the beginning of its way. */
+export function underWay(player: Player, trace: Trace, moment: Moment): number[] {
+  const scale = player.scale.value;
+  const here = scale.place(player.now.value);
+  const alive = (n: number) => trace.arrival(n) !== undefined || here - scale.place(trace.at[n]!) < GLOW;
+  return [...moment.flying].filter(alive).slice(-MOST_FLYING);
+}
+
 /** Arrows: messages under way, effects that just happened, and what is lit. */
 function lines(player: Player, trace: Trace, moment: Moment, where: Where, ledger: readonly Entry[], engine: string) {
-  const drawn = [...moment.flying].slice(-MOST_FLYING);
+  const drawn = underWay(player, trace, moment);
   const found = drawn.flatMap((n) => {
     const pair = ends(trace, n, where);
     const faint = isPoll(trace, n) ? "faint" : "";
@@ -172,7 +196,10 @@ function lines(player: Player, trace: Trace, moment: Moment, where: Where, ledge
 function dots(player: Player, trace: Trace, moment: Moment, where: Where) {
   const { value: scale } = player.scale;
   const here = scale.place(player.now.value);
-  const drawn = [...moment.flying].slice(-MOST_FLYING);
+  const drawn = underWay(player, trace, moment);
+  // Of several between the same two, only the last one's words can be read.
+  const words = new Map(drawn.map((n) => [`${trace.lane(n)} ${String((trace.detail(n) as readonly unknown[])?.[0])}`, n]));
+  const last = new Set(words.values());
   return drawn.flatMap((n) => {
     const pair = ends(trace, n, where);
     if (!pair) return [];
@@ -181,12 +208,16 @@ function dots(player: Player, trace: Trace, moment: Moment, where: Where) {
     const end = arrival === undefined ? start : scale.place(trace.at[arrival]!);
     const part = end > start ? Math.min(1, Math.max(0, (here - start) / (end - start))) : 0.5;
     const { x, y } = arrow(...pair).at(0.06 + part * 0.88);
+    // Between neighbours there is no room for words: they stand above both.
+    const [from, to] = pair;
+    const beside = from.tier === to.tier;
     const detail = trace.detail(n);
     const what = Array.isArray(detail) ? String(detail[1] ?? "") : "";
     const poll = isPoll(trace, n);
     return [html`<g class=${`message ${poll ? "faint" : ""}`} key=${n}>
       <title>${what || "message"}</title><circle cx=${x} cy=${y} r=${poll ? 2.5 : 5} />
-      ${!poll && drawn.length < 5 && html`<text x=${x + 8} y=${y + 3}>${short(what, 30)}</text>`}</g>`];
+      ${!poll && last.has(n) && drawn.length < 8 && html`<text x=${beside ? (from.x + to.x + to.width) / 2 : x + 8} y=${beside ? Math.min(from.y, to.y) - 5 : y + 3}
+        text-anchor=${beside ? "middle" : "start"}>${short(what, 26)}</text>`}</g>`];
   });
 }
 

@@ -17,7 +17,8 @@ const AXIS = 20;
 const MARKS = 17;
 const WAITS = 15;
 const STEP = 17;
-const MOST_SPANS = 600;
+/** More than these would not be told apart. */
+const MOST_SPANS = 250;
 
 export function Timeline({ player }: { readonly player: Player }) {
   const box = useRef<HTMLDivElement>(null);
@@ -55,9 +56,10 @@ export function Timeline({ player }: { readonly player: Player }) {
       <${Axis} scale=${scale} x=${x} width=${width} height=${height} />
       ${bands.map((band) => band.picture)}
       <${Lights} player=${player} bands=${bands} x=${x} />
-      <g class="playhead" transform=${`translate(${Math.round(at * 10) / 10} 0)`}><path d=${`M0 4V${height}`} /><path class="grip" d="M-6 0h12v7l-6 6l-6 -6z" /></g>
-      <rect class="to-come" x=${at} y=${AXIS} width=${Math.max(0, width - RIGHT - at)} height=${height - AXIS} />
     </svg>
+    <div class="to-come" style=${`top:${AXIS}px;height:${height - AXIS}px;left:${left}px;right:${RIGHT}px`}>
+      <div style=${`transform:translateX(${at - left}px)`}></div></div>
+    <div class="playhead" style=${`height:${height}px;transform:translateX(${at}px)`}></div>
     <input class="scrubber" type="range" min="0" max="10000" step="any" value=${scale.place(player.now.value) * 10_000}
       style=${`left:${left - 8}px;right:${RIGHT - 8}px`} aria-label="Moment" aria-valuetext=${`${spell(Math.round(player.now.value))}, event ${player.cursor.value} of ${player.clock.value.length}`}
       onInput=${(event: globalThis.Event) => {
@@ -84,7 +86,7 @@ function useBands(player: Player, width: number, left: number): Band[] {
     let top = AXIS;
     return engines.map((engine, e) => {
       const trace = traces[e]!;
-      const { spans: all, rows } = spans(trace, run);
+      const { spans: all, rows } = spans(trace, run, engines.length > 1 ? 4 : 10);
       const height = MARKS + WAITS + rows * STEP + 8;
       const x = (at: number) => left + scale.place(at) * (width - left - RIGHT);
       const picture = html`<g class="band" data-engine=${engine.name} transform=${`translate(0 ${top})`} style=${`--engine:${engine.colour}`}>
@@ -113,7 +115,7 @@ function drawn(player: Player, engine: string, span: Span, x: (at: number) => nu
   const width = Math.max(span.kind === "code" ? 1 : 2.5, x(span.to) - from);
   const [y, height] = TOP[span.kind](span.row);
   const letters = Math.floor((width - 8) / 5.9);
-  const label = (span.kind === "step" || span.kind === "wait" || span.kind === "down") && letters >= 4;
+  const label = (span.kind === "step" || span.kind === "wait" || span.kind === "down") && letters >= 4 && !span.crowded;
   return html`<g class=${`span ${span.kind} ${span.cut ? "cut" : ""}`} ...${pointing(player, { engine, event: span.event })}>
     <title>${`${span.label}: ${spell(Math.round(span.to - span.from))}`}</title>
     <rect x=${from} y=${y} width=${width} height=${height} rx="2" />
