@@ -11,9 +11,8 @@ from durascope.importing.restate.reading import Invocation, Row, moment
 from durascope.importing.restate.rows import called, lines, status
 from durascope.importing.restate.steps import Writer, rounded
 from durascope.importing.restate.story import story
-from durascope.importing.writing import Noted, without_comments, written
+from durascope.importing.writing import Noted, scenario_of, without_comments, written
 from durascope.models.durations import format_duration
-from durascope.models.reading import parse_scenario
 
 OPEN: Final = ("running", "paused")
 
@@ -67,7 +66,7 @@ class _Import:
         if faults:
             document["faults"] = faults
         text = written(document)
-        scenario = parse_scenario(text, f"{self.name}.yaml")
+        scenario = scenario_of(document, self.name)
         records = {
             name: lines([entry.row for entry in self.by_id[each].entries], self._label)
             for each, name in self.names.items()

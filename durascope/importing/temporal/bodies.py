@@ -12,7 +12,7 @@ from durascope.importing.temporal.activities import retry_of
 from durascope.importing.temporal.chains import Chain, retried
 from durascope.importing.temporal.entities import is_entity, programs
 from durascope.importing.temporal.fitting import Fit
-from durascope.importing.temporal.loops import rounds
+from durascope.importing.temporal.loops import folded, rounds
 from durascope.importing.temporal.observing import Command, Observed, failure_of, span
 from durascope.importing.temporal.program import Program, program
 from durascope.importing.temporal.reading import Event
@@ -75,7 +75,7 @@ class Bodies:
         last, code = chain.last, each[-1]
         first = chain.first.history.first
         body: dict[str, Any] = {}
-        steps = code.steps if len(each) == 1 or retried(last) else rounds([one.steps for one in each])
+        steps = folded(code.steps) if len(each) == 1 or retried(last) else rounds([one.steps for one in each])
         body["steps"] = [*steps, *_ending(last, codes[-1])]
         signals = _signals(chain, codes[-1])
         if signals:

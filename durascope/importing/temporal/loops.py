@@ -7,9 +7,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from durascope.importing.writing import without_comments
+from durascope.models.durations import parse_duration
 
 Steps = list[Any]
 
+ROUNDS: Final = 10
+"""The least number of equal rounds that are taken for a loop."""
+LONGEST: Final = 12
+"""The most steps of such a round."""
+SAMPLES: Final = 9
 MOST: Final = 40
 """The most steps of a round that is looked for."""
 
@@ -51,6 +57,46 @@ def _loop(executions: Sequence[Steps]) -> Steps | None:
                 loop["as"] = "k"
             return [*first[:head], {**loop, "continue_as_new_every": every}, *last[more * size :]]
     return None
+
+
+def folded(steps: Steps) -> Steps:
+    """Many equal rounds in a row as a loop, with the times of the rounds to draw from."""
+    found: Steps = []
+    shapes = [_named([step], 0, number=False) for step in steps]
+    at = 0
+    while at < len(steps):
+        size, count = _rounds_at(shapes, at)
+        if count < ROUNDS:
+            found.append(steps[at])
+            at += 1
+            continue
+        parts = _cut(steps[at : at + size * count], size)
+        found.append({"repeat": count, "do": [_all_times([part[n] for part in parts]) for n in range(size)]})
+        at += size * count
+    return found
+
+
+def _rounds_at(shapes: Sequence[Any], at: int) -> tuple[int, int]:
+    """The length of the rounds that begin there, and how many there are."""
+    for size in range(1, LONGEST + 1):
+        count = 1
+        while shapes[at + count * size : at + (count + 1) * size] == shapes[at : at + size] and (
+            at + (count + 1) * size <= len(shapes)
+        ):
+            count += 1
+        if count >= ROUNDS:
+            return size, count
+    return 1, 1
+
+
+def _all_times(steps: Steps) -> Any:
+    """One step for all rounds; what they took in a few samples, from the least to the most."""
+    first = steps[0]
+    times = sorted({step["takes"] for step in steps if isinstance(step.get("takes"), str)}, key=parse_duration)
+    if len(times) < 2:
+        return first
+    chosen = [times[round(n * (len(times) - 1) / (SAMPLES - 1))] for n in range(SAMPLES)]
+    return {**first, "takes": {"samples": list(dict.fromkeys(chosen))}}
 
 
 def _cut(steps: Steps, size: int) -> list[Steps]:

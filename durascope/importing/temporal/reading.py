@@ -94,6 +94,7 @@ def _history(events: Sequence[Any], file: str) -> History:
                 )
         found.append(event._replace(at=event.at - begun))
         raw.append(written)
+    _complete(found, file)
     _linked(found, file)
     return History(file, begun, found, raw)
 
@@ -126,6 +127,64 @@ def _event(written: Any, number: int, file: str) -> Event:
     except (ValueError, OverflowError):
         raise wrong(f"has no time: {event['eventTime'][:40]!r}") from None
     return Event(number, at, kind(event), inner[0] if inner else {})
+
+
+_NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "WorkflowExecutionStarted": (("workflowType", "name"), ("taskQueue", "name")),
+    "WorkflowTaskScheduled": (("taskQueue",),),
+    "WorkflowTaskStarted": (("scheduledEventId",),),
+    "WorkflowTaskCompleted": (("scheduledEventId",), ("startedEventId",)),
+    "WorkflowTaskFailed": (("scheduledEventId",), ("startedEventId",)),
+    "WorkflowTaskTimedOut": (("scheduledEventId",),),
+    "ActivityTaskScheduled": (("activityType", "name"),),
+    "ActivityTaskStarted": (("scheduledEventId",),),
+    "ActivityTaskCompleted": (("scheduledEventId",),),
+    "ActivityTaskFailed": (("scheduledEventId",),),
+    "ActivityTaskTimedOut": (("scheduledEventId",), ("failure", "timeoutFailureInfo", "timeoutType")),
+    "ActivityTaskCancelRequested": (("scheduledEventId",),),
+    "ActivityTaskCanceled": (("scheduledEventId",),),
+    "TimerStarted": (("timerId",), ("startToFireTimeout",)),
+    "TimerFired": (("startedEventId",), ("timerId",)),
+    "TimerCanceled": (("startedEventId",), ("timerId",)),
+    "MarkerRecorded": (("markerName",),),
+    "WorkflowExecutionSignaled": (("signalName",),),
+    "WorkflowExecutionUpdateAccepted": (("acceptedRequest", "input", "name"),),
+    "WorkflowExecutionUpdateCompleted": (("acceptedEventId",),),
+    "StartChildWorkflowExecutionInitiated": (("workflowType", "name"),),
+    "StartChildWorkflowExecutionFailed": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionStarted": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionCompleted": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionFailed": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionCanceled": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionTimedOut": (("workflowType", "name"), ("initiatedEventId",)),
+    "ChildWorkflowExecutionTerminated": (("workflowType", "name"), ("initiatedEventId",)),
+    "SignalExternalWorkflowExecutionInitiated": (("signalName",),),
+    "SignalExternalWorkflowExecutionFailed": (("initiatedEventId",),),
+    "ExternalWorkflowExecutionSignaled": (("initiatedEventId",),),
+}
+"""What an event must have for the rest of it to be understood, by kind."""
+_OBJECTS: Final = frozenset({
+    "taskQueue", "retryPolicy", "failure", "lastFailure", "workflowExecution", "parentWorkflowExecution", "details",
+    "sdkMetadata", "externalWorkflowExecution", "searchAttributes", "input", "workflowType", "activityType",
+})  # fmt: skip
+"""Attributes that are objects, where they are there."""
+
+
+def _complete(events: Sequence[Event], file: str) -> None:
+    """Every event has what its kind needs, in the form that it needs."""
+    for event in events:
+        for path in _NEEDED.get(event.kind, ()):
+            value: Any = event.a
+            for part in path:
+                value = cast("dict[str, Any]", value).get(part) if isinstance(value, dict) else None
+            if not value or (isinstance(value, dict) and path[-1] == "name"):
+                what = ".".join(path)
+                raise UnreadableRecording(file, f"event {event.id} ({event.kind}) has no {what}", EXPORT)
+        for name, value in event.a.items():
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if (name in _OBJECTS and not isinstance(value, dict)) or (name == "attempt" and not whole):
+                what = f"event {event.id} ({event.kind}) has a {name} that is none"
+                raise UnreadableRecording(file, what, EXPORT)
 
 
 _POINTS: Final = ("scheduledEventId", "startedEventId", "initiatedEventId", "acceptedEventId")

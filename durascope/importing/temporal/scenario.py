@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from durascope.importing.checking import differences
 from durascope.importing.imported import Imported
-from durascope.importing.temporal.bodies import Bodies
+from durascope.importing.temporal.bodies import Bodies, named
 from durascope.importing.temporal.deaths import deaths
 from durascope.importing.temporal.deploys import deploys
 from durascope.importing.temporal.fitting import Fit
@@ -16,8 +16,7 @@ from durascope.importing.temporal.reading import History
 from durascope.importing.temporal.recording import Recording
 from durascope.importing.temporal.story import story
 from durascope.importing.temporal.workers import deployment
-from durascope.importing.writing import written
-from durascope.models.reading import parse_scenario
+from durascope.importing.writing import scenario_of, written
 from durascope.simulators.simulate import simulate
 
 ROUNDS: Final = 8
@@ -59,7 +58,7 @@ def _scenario(recording: Recording, name: str, fit: Fit) -> Imported:
     faults = [*told.faults(apart=[(each.after, each.before) for _, each in changes]), *deployed]
     document: dict[str, Any] = {
         "scenario": name,
-        "title": f"Imported: {recording.roots[0].first.workflow}",
+        "title": f"Imported: {named(recording.roots[0].first.workflow)}",
         "workflows": bodies.workflows,
         "deployments": {"temporal": deployment(recording, told)},
         "workload": workload(recording, started, bodies.receivers, len(bodies.workflows) > 1, fit),
@@ -67,7 +66,7 @@ def _scenario(recording: Recording, name: str, fit: Fit) -> Imported:
     if faults:
         document["faults"] = faults
     text = written(document)
-    scenario = parse_scenario(text, f"{name}.yaml")
+    scenario = scenario_of(document, name)
     died = deaths(recording, Fit()).sentences()  # by the recording's own clock
     stories = [story(root, died) for root in recording.roots]
     return Imported("temporal", scenario, text, recording.records, recording.open, stories, list(bodies.notes))
