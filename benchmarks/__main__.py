@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks import player
 from benchmarks.decisions import figures
 from durascope.models.engine import compared
 
@@ -48,6 +49,9 @@ def main() -> None:
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
     say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
     for line in figures():
+        say(line)
+    say("the player (in Chromium, if there is one)")
+    for line in player.figures():
         say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")
