@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from benchmarks.decisions import figures
+from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
 
 
@@ -48,6 +49,9 @@ def main() -> None:
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
     say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
     for line in figures():
+        say(line)
+    say("pages of the player (order fulfillment at most 300,000 bytes, any at most 1 MB; 5 s beside the simulations)")
+    for line in pages():
         say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")
