@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from benchmarks import player
 from benchmarks.decisions import figures
 from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
@@ -52,6 +53,9 @@ def main() -> None:
         say(line)
     say("pages of the player (order fulfillment at most 300,000 bytes, any at most 1 MB; 5 s beside the simulations)")
     for line in pages():
+        say(line)
+    say("the player (in Chromium, if there is one)")
+    for line in player.figures():
         say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")

@@ -14,6 +14,8 @@ from durascope.experiments.exploration.disturbances import What
 from durascope.experiments.exploration.explore import DEFAULT
 from durascope.experiments.exploration.explore import Exploration as Found
 from durascope.experiments.exploration.explore import explore as explore_all
+from durascope.experiments.exploration.shrink import shrunk
+from durascope.experiments.exploration.swarm import swarmed
 from durascope.experiments.grid import Axis
 from durascope.experiments.measures import DEFAULT as MEASURES
 from durascope.experiments.pool import mapped
@@ -47,6 +49,21 @@ class Exploration:
             for engine, each in self.data["engines"].items() for step, found in each["steps"].items()
         ]  # fmt: skip
 
+    def findings(self) -> list[dict[str, object]]:
+        """One row a finding: the engine, what is broken, the cause, the line that reproduces it, its token."""
+        names = ("property", "step", "sentence", "cause", "reproduce", "token", "smallest")
+        return [
+            {"engine": engine, **{name: finding[name] for name in names}}
+            for engine, each in self.data["engines"].items()
+            for finding in each["findings"]
+        ]
+
+    def crash_map(self) -> Any:
+        """The crash map as a picture: `.svg()`, `.png()`, `.save(path)`; it shows itself in a notebook."""
+        from durascope.render.crash_map import crash_map
+
+        return crash_map(self.data, title_of)
+
     def markdown(self) -> str:
         """The page as Markdown."""
         return self._page().markdown()
@@ -79,6 +96,8 @@ def explore(
     what: Sequence[What] = DEFAULT,
     moments_only: bool = False,
     crashes: int = 1,
+    seconds: float = 0,
+    shrink: bool = False,
     cures: bool = False,
     processes: int | None = None,
 ) -> Exploration:
@@ -91,6 +110,8 @@ def explore(
         what: crash, graceful, hang, cut, outage, deploy, cancel.
         moments_only: Only the moments of steps, not every event.
         crashes: 2: pairs, too, over the moments of steps.
+        seconds: Then random swarms of disturbances for so long.
+        shrink: Look for the smallest scenario that shows each finding.
         cures: Try the remedies that fit, and explore again.
         processes: How many processes; default: the cores.
 
@@ -114,6 +135,10 @@ def explore(
         processes=processes,
         name=name,
     )
+    if seconds:
+        found = swarmed(found, seconds, processes=processes)
+    if shrink:
+        found = shrunk(found)
     return Exploration(cured(found, processes=processes) if cures else found)
 
 

@@ -60,7 +60,7 @@ def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
     """The trace's spans, in order of their start (and, among equals, of the event that begins them)."""
     reader = _Reader(trace, _Waits(scenario))
     for number, event in enumerate(trace.events):
-        if event.kind not in _NO_SPAN:
+        if event.kind not in NO_SPAN:
             reader.read(number, event)
     return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
 
@@ -142,7 +142,7 @@ class _Waits:
         return theirs[0] if len(theirs) == 1 and unknown and event.kind is Kind.TIMER_SET else None
 
 
-_NO_SPAN: Final = frozenset({
+NO_SPAN: Final = frozenset({
     Kind.MESSAGE_SENT, Kind.MESSAGE_RECEIVED, Kind.MESSAGE_REFUSED, Kind.MESSAGE_LOST, Kind.RECORDED,
     Kind.EVENT_RECEIVED, Kind.RUN_STARTED,
 })  # fmt: skip

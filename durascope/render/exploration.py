@@ -16,6 +16,8 @@ Data = Mapping[str, Any]
 
 _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": "✖"}
+_NAMED: Final = 4
+"""So many steps are named in one sentence."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
@@ -31,8 +33,8 @@ def page(
         _guarantees(data, engines, names),
         *_endless(data),
         *_vacuous(data, title_of),
-        *(pictures or _maps(data, title_of)),
         *_findings(data, title_of, tokens),
+        *(pictures or _maps(data, title_of)),
         Heading("Promises"),
         _promises(data, engines, names),
         *_confirmed(data, title_of),
@@ -93,9 +95,12 @@ def _delay(each: Data) -> str:
 
 
 def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
-    for name, each in data["engines"].items():
-        if not any(p["held"] for p in each["properties"].values() if p["kind"] == "sometimes"):
-            yield Paragraph(f"{title_of(name)}: no disturbance changed anything. This exploration says nothing.")
+    if data["vacuous"]:
+        yield Paragraph("No disturbance changed anything on any engine. This exploration says nothing.")
+        return
+    calm = [title_of(name) for name, each in data["engines"].items() if not each["changed"]]
+    if calm:
+        yield Paragraph(f"{' and '.join(calm)}: no disturbance changed anything.")
 
 
 def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
@@ -160,9 +165,10 @@ def _findings(data: Data, title_of: Callable[[str], str], tokens: bool) -> Itera
 
 def _headline(finding: Data, others: Sequence[Data]) -> str:
     steps = [str(each["step"]) for each in others]
-    more = f", and so can {' and '.join([', '.join(steps[:-1]), steps[-1]] if steps[1:] else steps)}" if steps else ""
+    named = steps if len(steps) <= _NAMED else [*steps[: _NAMED - 1], f"{len(steps) - _NAMED + 1} more steps"]
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
     times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
-    return f"{finding['sentence']}{more}{times}"
+    return f"{finding['sentence']}{f', and so can {listed}' if steps else ''}{times}"
 
 
 def alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:

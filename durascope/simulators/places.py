@@ -6,7 +6,7 @@ that anybody but the dying process could notice. That holds in two cases, and in
 - the first crash can't strike at its event (an engine's transaction is whole or not at all, a message leaves before its
   sender dies) and waits for where the second one strikes;
 - both strike in one piece of code of an app's process, which has nothing durable, and between the two it has sent
-  nothing, set or taken back no timer, and changed nothing outside.
+  nothing, set or taken back no timer, changed nothing outside, and passed no moment that a reader of the trace counts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
+from durascope.models.spans import NO_SPAN
 from durascope.models.trace import Kind, Trace
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.component import Component
@@ -84,7 +85,7 @@ def _processes(scenario: Scenario, engine: str, built: Engine) -> tuple[Process,
 class _Watch(Points):
     """Stands where faults after events wait, arms one for each event, and notes where it would strike."""
 
-    __slots__ = ("_apps", "_count", "_effects", "_known", "_late", "code_of", "places", "processes")
+    __slots__ = ("_apps", "_count", "_effects", "_known", "_late", "_told", "code_of", "places", "processes")
 
     def __init__(self, world: World, built: Engine, processes: tuple[Process, ...]) -> None:
         super().__init__(world)
@@ -96,6 +97,8 @@ class _Watch(Points):
         self._known: dict[tuple[Any, ...], int] = {}
         self._late: list[int] = []
         self._count = 0
+        self._told = 0
+        """Events that a reader of the trace makes something of."""
         world.points = self
         for _ in range(world.recorder.count):  # what happened while the world was built
             self._note(None)
@@ -105,6 +108,7 @@ class _Watch(Points):
         """One more event: its place is here, or where the code can be cut next."""
         running = self.world.running
         self._note(running)
+        self._told += kind not in NO_SPAN
         if running is not None and (running.transactional or kind is Kind.MESSAGE_SENT):
             self._late.append(len(self.places) - 1)
             self.world.interrupt(self._interrupted)
@@ -133,7 +137,7 @@ class _Watch(Points):
         self._count += 1
         if running is None or running.name not in self._apps:
             return self._count
-        return self._known.setdefault((running.name, self._future(), self._effects()), self._count)
+        return self._known.setdefault((running.name, self._told, self._future(), self._effects()), self._count)
 
     def _future(self) -> tuple[Any, ...]:
         """What is to happen, without what this watch has put there: whatever code does for others changes it."""

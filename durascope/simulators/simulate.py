@@ -11,6 +11,7 @@ from durascope.models.durations import format_duration
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.faults import follows_event
+from durascope.models.many_runs import MANY, ManyRuns
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.unended import explained
@@ -49,7 +50,8 @@ def simulate(
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
-    world = World(seed, full=full, engine_luck=engine_luck)
+    many = not full and not records and scenario.workload.runs > MANY and not scenario.expect.one_at_a_time
+    world = World(seed, full=full, many=many, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)
     model: Callable[..., Engine] = spec_of(engine).simulator.load()
     built = model(world, scenario, records=few if records is None else records)
@@ -73,7 +75,7 @@ def simulate(
         events=recorder.events,
         event_count=recorder.count,
         ended_at=world.now,
-        runs=list(recorder.runs.values()),
+        runs=recorder.runs.values() if isinstance(recorder.runs, ManyRuns) else list(recorder.runs.values()),
         records=findings.records,
         ledger=services.ledger,
         effects=services.effects,
@@ -108,9 +110,8 @@ def _limits_met(world: World) -> list[str]:
 
 def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
     """The faults that have struck before all was over."""
-    ends = [run.ended_at for run in recorder.runs.values()]
-    over = max((end for end in ends if end is not None), default=None)
-    if over is None or None in ends:
+    over = max((run.ended_at for run in recorder.runs.values() if run.ended_at is not None), default=None)
+    if over is None or recorder.open_runs():
         return [number for number, _ in injector.struck]
     return [number for number, at in injector.struck if at <= over]
 

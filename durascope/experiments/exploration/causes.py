@@ -60,8 +60,12 @@ def _noticed(trace: Trace, step: str | None) -> str:
 
 def _again(trace: Trace, step: str) -> str:
     """How the effect came to happen again."""
-    effects = [number for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT) if event.step == step]
-    recorded = [number for number, event in trace.of_kind(Kind.STEP_RECORDED) if event.step == step]
+    by_run: dict[str | None, list[int]] = {}
+    for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT):
+        if event.step == step:
+            by_run.setdefault(event.run, []).append(number)
+    run, effects = max(by_run.items(), key=lambda item: len(item[1]), default=(None, []))
+    recorded = [number for number, e in trace.of_kind(Kind.STEP_RECORDED) if (e.run, e.step) == (run, step)]
     times = f"{len(effects)} times" if len(effects) > 2 else "twice"
     if len(effects) > 1 and not any(number < effects[1] for number in recorded):
         return f"no result of {step} has been recorded, so it runs again and happens {times}"

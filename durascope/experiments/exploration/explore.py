@@ -62,6 +62,11 @@ class Explored:
         return self.tally.simulated + (self.pairs.simulated if self.pairs else 0)
 
     @property
+    def changed(self) -> bool:
+        """Whether any disturbance changed anything: something replayed, repeated, late, left open, or another step."""
+        return bool(any(self.seen.values()) or self.tally.witnesses or set(self.steps) - set(self.tally.usual))
+
+    @property
     def steps(self) -> Mapping[str, Guarantee]:
         """By step, what is guaranteed, over all that was explored."""
         known = {step: Guarantee(often, often) for step, often in self.tally.usual.items()}
@@ -120,9 +125,9 @@ class Exploration:
         return not any(each.broken for each in self.engines.values())
 
     @property
-    def vacuous(self) -> tuple[str, ...]:
-        """Engines on which no disturbance changed anything."""
-        return tuple(name for name, each in self.engines.items() if not any(each.seen.values()))
+    def vacuous(self) -> bool:
+        """Whether no disturbance changed anything on any engine: such an exploration says nothing."""
+        return not any(each.changed for each in self.engines.values())
 
     @property
     def interrupted(self) -> bool:
@@ -138,6 +143,7 @@ class Exploration:
             "what": list(self.whats),
             "crashes": self.crashes,
             "held": self.held,
+            "vacuous": self.vacuous,
             "interrupted": self.interrupted,
             "engines": {name: _explored(each) for name, each in self.engines.items()},
         }
@@ -151,6 +157,7 @@ def _explored(each: Explored) -> dict[str, Any]:
         "pairs": each.pairs.simulated if each.pairs else 0,
         "swarms": each.swarms,
         "interrupted": each.interrupted,
+        "changed": each.changed,
         "steps": {
             step: {
                 "effects": [found.fewest, found.most],

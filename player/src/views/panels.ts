@@ -1,7 +1,7 @@
 /** What lies over the page when it is asked for: the keys and signs, the list of runs, the scenario. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Problem } from "../live.ts";
 import type { Player } from "../player.ts";
 import { html } from "./html.ts";
@@ -18,7 +18,7 @@ export function Panels({ player }: { readonly player: Player }) {
 
 function Sheet({ player, title, children }: { readonly player: Player; readonly title: string; readonly children: ComponentChildren }) {
   const box = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     box.current?.showModal();
     return () => box.current?.close();
   }, []);

@@ -56,9 +56,10 @@ export function Timeline({ player }: { readonly player: Player }) {
       <${Axis} scale=${scale} x=${x} width=${width} height=${height} />
       ${bands.map((band) => band.picture)}
       <${Lights} player=${player} bands=${bands} x=${x} />
-      <g class="playhead" transform=${`translate(${Math.round(at * 10) / 10} 0)`}><path d=${`M0 4V${height}`} /><path class="grip" d="M-6 0h12v7l-6 6l-6 -6z" /></g>
-      <rect class="to-come" x=${at} y=${AXIS} width=${Math.max(0, width - RIGHT - at)} height=${height - AXIS} />
     </svg>
+    <div class="to-come" style=${`top:${AXIS}px;height:${height - AXIS}px;left:${left}px;right:${RIGHT}px`}>
+      <div style=${`transform:translateX(${at - left}px)`}></div></div>
+    <div class="playhead" style=${`height:${height}px;transform:translateX(${at}px)`}></div>
     <input class="scrubber" type="range" min="0" max="10000" step="any" value=${scale.place(player.now.value) * 10_000}
       style=${`left:${left - 8}px;right:${RIGHT - 8}px`} aria-label="Moment" aria-valuetext=${`${spell(Math.round(player.now.value))}, event ${player.cursor.value} of ${player.clock.value.length}`}
       onInput=${(event: globalThis.Event) => {

@@ -136,9 +136,9 @@ def test_the_keyboard_reaches_everything(browser: Browser, report: str) -> None:
         assert {"All", "Temporal", "Inngest", "Restate", "Scenario", "Play", "Moment", "Keys and signs"} <= reached
         visited.page.locator("h1").click()
         visited.press("?")
-        assert visited.page.get_by_role("dialog").is_visible()
+        visited.page.get_by_role("dialog").wait_for(state="visible", timeout=5_000)
         visited.press("Escape")
-        assert not visited.page.get_by_role("dialog").is_visible()
+        visited.page.get_by_role("dialog").wait_for(state="hidden", timeout=5_000)
 
 
 def test_what_happens_is_told_to_a_screen_reader(browser: Browser, report: str) -> None:
