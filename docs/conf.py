@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generate import write_all, write_lesson_pages
+from generate import write_all, write_lesson_pages, write_players
 from sphinx.application import Sphinx
 
 from durascope.version import __version__
@@ -53,3 +53,4 @@ def made(app: Sphinx) -> None:
     write_all(GENERATED)
     if app.config.lesson_pages not in (False, "0"):
         write_lesson_pages(GENERATED / "site" / "lessons")
+        write_players(GENERATED / "site" / "players")
