@@ -93,7 +93,7 @@ class _Import:
         failures: dict[int, list[Row]] = {}
         for row in invocation.events:
             failures.setdefault(int(row.get("after_journal_entry_index") or 0), []).append(row)
-        writer = Writer(code, failures, self._child)
+        writer = Writer(code, failures, self._child, exhausted=_exhausted(invocation, code))
         steps = writer.written()
         body: dict[str, Any] = {}
         if invocation.service != invocation.handler:
@@ -149,6 +149,10 @@ class _Import:
         if any(each.kind == "Sleep" and not each.name for each in commands):
             service["sdk"] = "typescript"
         told: dict[str, Any] = {"service": service} if service else {}
+        used_up = [each for each in self.by_id.values() if _exhausted(each, self.programs[each.id])]
+        if used_up:
+            most = max(sum(row.get("event_type") == "TransientError" for row in each.events) for each in used_up)
+            told["retry"] = {"max_attempts": most + 1, "then": "kill"}
         versions = {each.row.get("pinned_service_protocol_version") for each in self.by_id.values()}
         if 7 in versions:
             told["server"] = {"protocol": 7}
@@ -228,6 +232,12 @@ class _Import:
             )
             for at, back in merged
         ]
+
+
+def _exhausted(invocation: Invocation, code: Program) -> bool:
+    """Whether it ended without an output: killed by the policy of its retries."""
+    killed = status(invocation.row) == "failed" and code.output is None
+    return killed and any(row.get("event_type") == "TransientError" for row in invocation.events)
 
 
 def _ending(code: Program) -> list[Any]:

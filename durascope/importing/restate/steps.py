@@ -13,21 +13,34 @@ from durascope.models.durations import format_duration
 
 OWN: Final = 3_000
 """Microseconds between a command and its answer that are not the step's: the round trip, and the rounding of times."""
+TIE: Final = 300
+"""Microseconds that tell answers of the same millisecond apart."""
 INITIAL: Final = 500_000
 """The first pause of a retry, by default."""
 
 
 class Writer:
-    """Writes the steps of one invocation; `failures` are its transient errors by the entry that they followed."""
+    """Writes the steps of one invocation; `failures` are its transient errors by the entry that they followed.
+
+    `exhausted`: it ended because its retries were used up.
+    """
 
     def __init__(
-        self, program: Program, failures: Mapping[int, Sequence[Row]], child: Callable[[Command], str]
+        self,
+        program: Program,
+        failures: Mapping[int, Sequence[Row]],
+        child: Callable[[Command], str],
+        *,
+        exhausted: bool,
     ) -> None:
         self.program = program
         self.failures = failures
         self.child = child
         self.done: list[tuple[Command, dict[str, Any]]] = []
         self.on_failure: list[Any] = []
+        self.ranks = _ranks(program)
+        """Answers of the same millisecond, in the order of the journal."""
+        self.exhausted = exhausted
 
     def written(self) -> list[Any]:
         steps = self._sequence(self.program.steps)
@@ -93,6 +106,7 @@ class Writer:
         step: dict[str, Any] = {"run": command.name or "step"}
         answer = command.answer
         took = 60_000_000 if answer is None else answer.at - command.entry.at - OWN
+        rank = 0 if answer is None else self.ranks.get(answer.index, 0)
         if answer is not None and answer.failure is not None:
             code, message = answer.failure
             del code
@@ -108,7 +122,21 @@ class Writer:
             step |= {"takes": rounded((took - pauses) // (times + 1)), "fails": times}
         else:
             step["takes"] = rounded(took)
+        if rank and not failed and not lost:
+            step["takes"] = format_duration(max(1_000, round(took / 1000) * 1000) + rank * TIE)
+        if answer is None and failed and self.exhausted:
+            step |= {"takes": rounded(10_000), "fails": {"always": True}}
         return step
+
+
+def _ranks(program: Program) -> dict[int, int]:
+    """Of answers that came in the same millisecond, which was the first, the second, …"""
+    answers = sorted((each.answer.index, each.answer.at) for each in program.commands if each.answer is not None)
+    ranks: dict[int, int] = {}
+    for (_, before), (index, at) in zip(answers, answers[1:], strict=False):
+        previous = ranks.get(index - 1, 0)
+        ranks[index] = previous + 1 if at == before else 0
+    return ranks
 
 
 def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
@@ -117,7 +145,9 @@ def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
     for row in lost:
         at = max(at, (moment(row.get("appended_at")) or at) + pause)
         pause = min(2 * pause, 60_000_000)
-    return max(1_000, answered - at - OWN) if answered > at else max(1_000, (answered - command.entry.at) // 10)
+    longest = answered - at - OWN if answered > at else (answered - command.entry.at) // 10
+    first = moment(lost[0].get("appended_at")) or at
+    return max(1_000, min(longest, 2 * (first - command.entry.at)))  # half of it had gone by, as far as anybody knows
 
 
 def _times(least: int, took: int) -> int:
