@@ -7,14 +7,13 @@ from typing import Any, Final
 
 from durascope.importing.branches import Fork, Leaf, Node, Wait
 from durascope.importing.places import places
+from durascope.importing.restate.fitting import Fit
 from durascope.importing.restate.program import Command, Program, Steps
 from durascope.importing.restate.reading import Row, moment
 from durascope.models.durations import format_duration
 
 OWN: Final = 3_000
 """Microseconds between a command and its answer that are not the step's: the round trip, and the rounding of times."""
-TIE: Final = 300
-"""Microseconds that tell answers of the same millisecond apart."""
 INITIAL: Final = 500_000
 """The first pause of a retry, by default."""
 
@@ -30,16 +29,19 @@ class Writer:
         program: Program,
         failures: Mapping[int, Sequence[Row]],
         child: Callable[[Command], str],
+        receiver: Callable[[Command], tuple[str, int] | None],
+        fit: Fit,
         *,
         exhausted: bool,
     ) -> None:
         self.program = program
         self.failures = failures
         self.child = child
+        self.receiver = receiver
+        """The name of a signal, and the number of the run that it goes to."""
         self.done: list[tuple[Command, dict[str, Any]]] = []
         self.on_failure: list[Any] = []
-        self.ranks = _ranks(program)
-        """Answers of the same millisecond, in the order of the journal."""
+        self.fit = fit
         self.exhausted = exhausted
 
     def written(self) -> list[Any]:
@@ -97,6 +99,9 @@ class Writer:
                 return [{"set": command.name, "value": 1}]
             case "ClearState":
                 return [{"clear": command.name}]
+            case "SendSignal":
+                to = self.receiver(command)
+                return [] if to is None else [{"send": to[0], "to": to[1]}]
             case "ClearAllState":
                 return [{"clear": "*"}]
             case _:
@@ -106,7 +111,7 @@ class Writer:
         step: dict[str, Any] = {"run": command.name or "step"}
         answer = command.answer
         took = 60_000_000 if answer is None else answer.at - command.entry.at - OWN
-        rank = 0 if answer is None else self.ranks.get(answer.index, 0)
+        took += self.fit.of(command.entry)
         if answer is not None and answer.failure is not None:
             code, message = answer.failure
             del code
@@ -122,21 +127,9 @@ class Writer:
             step |= {"takes": rounded((took - pauses) // (times + 1)), "fails": times}
         else:
             step["takes"] = rounded(took)
-        if rank and not failed and not lost:
-            step["takes"] = format_duration(max(1_000, round(took / 1000) * 1000) + rank * TIE)
         if answer is None and failed and self.exhausted:
             step |= {"takes": rounded(10_000), "fails": {"always": True}}
         return step
-
-
-def _ranks(program: Program) -> dict[int, int]:
-    """Of answers that came in the same millisecond, which was the first, the second, …"""
-    answers = sorted((each.answer.index, each.answer.at) for each in program.commands if each.answer is not None)
-    ranks: dict[int, int] = {}
-    for (_, before), (index, at) in zip(answers, answers[1:], strict=False):
-        previous = ranks.get(index - 1, 0)
-        ranks[index] = previous + 1 if at == before else 0
-    return ranks
 
 
 def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
@@ -169,5 +162,6 @@ def sleep(command: Command) -> str:
 
 
 def rounded(us: int) -> str:
-    """Whole milliseconds: the tables know no more."""
-    return format_duration(max(1_000, round(us / 1000) * 1000))
+    """To a tenth of a millisecond below 1 s, as far as anybody knows; else whole milliseconds."""
+    grain = 100 if us % 1000 and us < 1_000_000 else 1000
+    return format_duration(max(1_000, round(us / grain) * grain))
