@@ -10,8 +10,9 @@ from durascope.models.trace import Trace
 def differences(imported: Imported, trace: Trace) -> list[Difference]:
     """Where the prediction is another than the recording, one for each run; of an open run what was recorded of it."""
     found: list[Difference] = []
+    told = imported.predicted(trace, imported.scenario)
     for run, recorded in imported.records.items():
-        predicted = list(trace.records.get(run, ()))
+        predicted = list(told.get(run, ()))
         if run in imported.open:
             predicted = predicted[: len(recorded)]
         if predicted != list(recorded):
@@ -24,4 +25,5 @@ def check(imported: Imported, seed: int = 0) -> list[Difference]:
     """Predicts the imported run on the engine that recorded it. Empty: as recorded, line for line."""
     from durascope.simulators.simulate import simulate
 
-    return differences(imported, simulate(imported.scenario, imported.engine, seed=seed, records=True, full=False))
+    trace = simulate(imported.scenario, imported.engine, seed=seed, records=True, full=imported.needs_events)
+    return differences(imported, trace)
