@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import player
 from benchmarks.decisions import figures
+from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
 
 
@@ -49,6 +50,9 @@ def main() -> None:
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
     say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
     for line in figures():
+        say(line)
+    say("pages of the player (order fulfillment at most 300,000 bytes, any at most 1 MB; 5 s beside the simulations)")
+    for line in pages():
         say(line)
     say("the player (in Chromium, if there is one)")
     for line in player.figures():

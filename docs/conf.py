@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from generate import write_all, write_lesson_pages
+from generate import write_all, write_lesson_pages, write_players
 from sphinx.application import Sphinx
 
 from durascope.version import __version__
@@ -52,3 +52,4 @@ def made(app: Sphinx) -> None:
     (folder / "site").mkdir(exist_ok=True)
     if app.config.lesson_pages not in (False, "0"):
         write_lesson_pages(folder / "site" / "lessons")
+        write_players(folder / "site" / "players")
