@@ -21,6 +21,7 @@ import yaml
 
 import durascope.models.trace
 from durascope.course.lessons import lessons
+from durascope.models.engine import compared
 from durascope.models.fields import Model
 from durascope.models.loading import builtin_names, load_scenario, scenario_in
 from durascope.models.schema import FILE_NAME, scenario_schema
@@ -373,6 +374,26 @@ def write_lesson_pages(folder: Path) -> None:
             continue
         if main(["learn", str(each.number), "--page", str(page)]) != 0:
             raise RuntimeError(f"lesson {each.number} has no page")
+        stamp.write_text(told, "utf-8")
+
+
+PLAYERS: Final = ("order-fulfillment", "payment", "onboarding")
+"""The scenarios that docs/player.md plays."""
+
+
+def write_players(folder: Path) -> None:
+    """Each as a page to stand in another one; one that would not change is left alone, since crashes take seconds."""
+    from durascope.player.document import document
+    from durascope.player.page import bundle, html
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PLAYERS:
+        page, stamp = folder / f"{name}.html", folder / f".{name}"
+        scenario = load_scenario(name)
+        told = f"{__version__}\n{bundle().packed}\n{scenario.model_dump_json()}"
+        if page.exists() and stamp.exists() and stamp.read_text("utf-8") == told:
+            continue
+        page.write_text(html(document(scenario, compared()), embed=True), "utf-8")
         stamp.write_text(told, "utf-8")
 
 

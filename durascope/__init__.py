@@ -17,7 +17,7 @@ from durascope.version import __version__
 
 if TYPE_CHECKING:
     from durascope.api.asking import check, engine_names, load, scenarios
-    from durascope.api.deciding import Comparison, compare
+    from durascope.api.deciding import Comparison, Costs, compare, costs
     from durascope.api.exploring import Exploration, Sweep, explore, sweep
     from durascope.api.importing import ImportedHistory, import_history
     from durascope.api.reporting import Report, report
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Costs",
     "Events",
     "Exploration",
     "ImportedHistory",
@@ -44,6 +45,7 @@ __all__ = [
     "__version__",
     "check",
     "compare",
+    "costs",
     "engine_names",
     "explore",
     "import_history",
@@ -56,6 +58,7 @@ __all__ = [
 
 _PLACES: Final = {
     "Comparison": "durascope.api.deciding",
+    "Costs": "durascope.api.deciding",
     "Events": "durascope.api.results",
     "Exploration": "durascope.api.exploring",
     "ImportedHistory": "durascope.api.importing",
@@ -69,6 +72,7 @@ _PLACES: Final = {
     "UnreadableRecording": "durascope.importing.unreadable",
     "check": "durascope.api.asking",
     "compare": "durascope.api.deciding",
+    "costs": "durascope.api.deciding",
     "engine_names": "durascope.api.asking",
     "explore": "durascope.api.exploring",
     "import_history": "durascope.api.importing",

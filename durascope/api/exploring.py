@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durascope.api.asking import Target, load
-from durascope.api.showing import mimebundle
+from durascope.api.showing import Page, Shown
 from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import What
 from durascope.experiments.exploration.explore import DEFAULT
@@ -23,8 +23,11 @@ from durascope.experiments.sweep import Sweep as Swept
 from durascope.experiments.sweep import sweep as sweep_all
 from durascope.models.engine import compared, title_of
 
+if TYPE_CHECKING:
+    from durascope.render.document import Document
 
-class Exploration:
+
+class Exploration(Page):
     """What `durascope explore` shows: guarantees, promises, findings and cures."""
 
     def __init__(self, found: Found) -> None:
@@ -49,6 +52,11 @@ class Exploration:
             for engine, each in self.data["engines"].items() for step, found in each["steps"].items()
         ]  # fmt: skip
 
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """The guarantees."""
+        return self.guarantees()
+
     def findings(self) -> list[dict[str, object]]:
         """One row a finding: the engine, what is broken, the cause, the line that reproduces it, its token."""
         names = ("property", "step", "sentence", "cause", "reproduce", "token", "smallest")
@@ -64,15 +72,7 @@ class Exploration:
 
         return crash_map(self.data, title_of)
 
-    def markdown(self) -> str:
-        """The page as Markdown."""
-        return self._page().markdown()
-
-    def html(self) -> str:
-        """The page as HTML."""
-        return self._page().html()
-
-    def _page(self) -> Any:
+    def _page(self) -> Document:
         from durascope.render.exploration import page
 
         return page(self.data, title_of)
@@ -80,12 +80,6 @@ class Exploration:
     def __repr__(self) -> str:
         points = sum(each.points for each in self.found.engines.values())
         return f"<Exploration {self.found.scenario.scenario}: {points:,} points, {'held' if self.held else 'not held'}>"
-
-    def _repr_html_(self) -> str:
-        return self.html()
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return mimebundle(self, include, exclude)
 
 
 def explore(
@@ -142,7 +136,7 @@ def explore(
     return Exploration(cured(found, processes=processes) if cures else found)
 
 
-class Sweep:
+class Sweep(Shown):
     """What `durascope sweep` shows: each measure at each point, with its 95 % interval."""
 
     def __init__(self, swept: Swept) -> None:
@@ -159,12 +153,6 @@ class Sweep:
         """One flat row a point and engine: the values of the axes, and each measure with its bounds."""
         return self.swept.rows()
 
-    def frame(self) -> Any:
-        """The rows as a pandas frame. Raises ImportError where pandas is not installed."""
-        import pandas  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
-
-        return pandas.DataFrame(self.rows)
-
     def pictures(self) -> dict[str, Any]:
         """Lines for one axis, heat maps for two."""
         from durascope.render.sweep import pictures
@@ -177,9 +165,6 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         return "".join(picture.svg() for picture in self.pictures().values())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return mimebundle(self, include, exclude)
 
 
 def sweep(

@@ -72,7 +72,8 @@ def import_history(files: str | Path | Iterable[str | Path], *, name: str | None
     """Makes a scenario of what an engine has recorded.
 
     Args:
-        files: Event histories of Temporal as JSON: a run's, and those of its children and continuations beside it.
+        files: JSON files of one engine: event histories of Temporal (those of children and continued runs beside them),
+            rows of Restate's `sys_invocation` and `sys_journal`, or run traces of Inngest.
         name: The scenario's id; default: made of the first file's name.
 
     Raises:

@@ -19,7 +19,11 @@ FEW: Final = 5
 """Runs that are listed by name."""
 FilesArgument = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Recordings: Temporal event histories as JSON.", dir_okay=False),
+    typer.Argument(
+        metavar="FILE...",
+        help="Recordings as JSON: Temporal histories, rows of Restate's tables, or Inngest run traces.",
+        dir_okay=False,
+    ),
 ]
 OutOption = Annotated[
     Path | None,
@@ -37,7 +41,7 @@ def command(
     check: CheckOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a scenario of a recording: a Temporal history, a child's or a continued run's beside it.
+    """Make a scenario of what an engine has recorded; children and continued runs are files beside it.
 
     The result is a scenario file with comments on what was inferred. With --check, exit status 1 says that its
     prediction is not what was recorded.

@@ -74,7 +74,9 @@ def command(
     left = sum(data["left_out"].values())
     if left:
         kept = sum(map(len, data["forks"].values()))
-        say(f"{left:,} of {left + kept:,} crashes are not in it: it may have {format_size(allowed)} (--budget)")
+        cut = len(page) > 0.9 * allowed
+        why = f"it may have {format_size(allowed)} (--budget)" if cut else "the story is too long to try every one"
+        say(f"{left:,} of {left + kept:,} crashes are not in it: {why}")
     if len(page) > allowed:
         say(f"without any crash it is bigger than {format_size(allowed)}: fewer runs (--runs) make it smaller")
 

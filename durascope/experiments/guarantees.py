@@ -30,15 +30,12 @@ class Guaranteed:
     worst_delay_us: int | None
     """None: some run did not end that ends undisturbed."""
 
-    @property
-    def again(self) -> list[str]:
-        """The steps whose effect can happen more than once."""
-        return [step for step, (_, most) in self.effects.items() if most > 1]
-
-    @property
-    def missing(self) -> list[str]:
-        """The steps whose effect may not happen at all after a crash, though others of its kind do."""
-        return [step for step, (fewest, most) in self.effects.items() if not fewest and most]
+    def worse_than(self, other: Guaranteed) -> bool:
+        """Whether less holds: an effect may happen more times, or not at all, or a run may not end."""
+        if self.stuck and not other.stuck:
+            return True
+        pairs = [(bounds, other.effects[step]) for step, bounds in self.effects.items() if step in other.effects]
+        return any(mine[1] > theirs[1] or mine[0] < theirs[0] for mine, theirs in pairs)
 
     def as_json(self) -> dict[str, Any]:
         return {

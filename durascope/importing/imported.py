@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from durascope.importing.story import Story
 from durascope.models.scenario import Scenario
+from durascope.models.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,7 @@ class Imported:
     """Of each run that was started from outside."""
     notes: Sequence[str]
     """What the recording does not say, and what was taken instead."""
+    predicted: Callable[[Trace, Scenario], Mapping[str, Sequence[str]]] = lambda trace, _scenario: trace.records
+    """What a prediction has in the place of what was recorded: its record, or what the recording tells of it."""
+    needs_events: bool = False
+    """Whether `predicted` reads the trace's events, and not only its records."""

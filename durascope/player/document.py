@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.models.visible import visible
 from durascope.models.writing import as_short_yaml
-from durascope.player.forks import Fork, crashes, forks, interest
+from durascope.player.forks import Fork, Interest, crashes, forks, interest
 from durascope.player.packing import Json, Pack
 from durascope.player.page import size
 from durascope.player.stories import Story, stories
@@ -39,87 +40,108 @@ def document(
     """
     told = stories(scenario, engines, seed)
     draft = _Draft(_head(scenario, engines, seed), told)
-    opened = told[-1]
-    asked = {engine: crashes(opened.scenario, went) for engine, went in opened.went.items()}
-    draft.skipped = {engine: len(points) + skipped for engine, (points, skipped) in asked.items()}
-    if not forked or size(draft.with_forks(())) > budget:
-        return draft.with_forks(())
-    draft.skipped = {engine: skipped for engine, (_, skipped) in asked.items()}
-    for engine, (points, _) in asked.items():
-        for fork in forks(opened.scenario, engine, seed, points, processes=processes):
-            draft.forks.append((engine, fork))
-            progress(f"{scenario.scenario} on {engine}: {len(draft.forks):,} crashes")
+    asked = [(story, engine, *crashes(story.scenario, went)) for story in told for engine, went in story.went.items()]
+    for _, engine, points, skipped in asked:
+        draft.left_out[engine] += len(points) + skipped
+    if not forked or size(draft.whole()) > budget:
+        return draft.whole()
+    for story, engine, points, _ in asked:
+        for fork in forks(story.scenario, engine, seed, points, processes=processes):
+            draft.add(story, engine, fork)
+            progress(f"{scenario.scenario} on {engine}: {len(draft):,} crashes")
     return draft.fitting(budget)
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A fork whose trace is in the pack."""
+
+    engine: str
+    trace: int
+    told: Json
+    interest: Interest
 
 
 class _Draft:
     """All that could be in a document; some of its forks may be too many."""
 
     def __init__(self, head: Json, told: Sequence[Story]) -> None:
-        self._head, self._told = head, told
+        self._head = head
         self._engines = list(told[-1].went)
-        self.forks: list[tuple[str, Fork]] = []
-        """Of the last story, neighbours beside each other."""
-        self.skipped: Mapping[str, int] = {}
-        """By engine: how many crashes were not asked for."""
+        self._pack = Pack()
+        self._stories = {each["id"]: each for each in _stories(told, self._pack)}
+        self._forks: list[_Packed] = []
+        """Those that go on alike stand beside each other."""
+        self.left_out = dict.fromkeys(self._engines, 0)
+        """By engine: how many crashes have not been added."""
+
+    def __len__(self) -> int:
+        return len(self._forks)
+
+    def add(self, story: Story, engine: str, fork: Fork) -> None:
+        """Adds a fork of a story that is in it."""
+        trace = self._pack.add(fork.trace, self._stories[story.id]["traces"][engine], leaf=True)
+        worth = interest(fork, story.went[engine].trace)
+        self._forks.append(_Packed(engine, trace, _fork(fork, story.id), worth))
+        self.left_out[engine] -= 1
+
+    def whole(self) -> Json:
+        """With all forks."""
+        return self._with(self._forks)
 
     def fitting(self, budget: int) -> Json:
         """With all forks, or with as many of the most interesting as fit."""
-        whole, least = self.with_forks(self.forks), size(self.with_forks(()))
-        ranked, count, found = self._ranked(), len(self.forks), whole
+        ranked, count, found = self._ranked(), len(self._forks), self.whole()
+        least = size(self._with(()))
         while count and size(found) > budget:
             guess = int(count * (budget - least) / (size(found) - least))
-            count = min(guess, count - 1 - count // 50)
-            kept = set(ranked[: max(0, count)])
-            found = self.with_forks([fork for number, fork in enumerate(self.forks) if number in kept])
+            count = max(0, min(guess, count - 1 - count // 50))
+            kept = set(ranked[:count])
+            found = self._with([fork for number, fork in enumerate(self._forks) if number in kept])
         return found
 
     def _ranked(self) -> list[int]:
         """The places of the forks, each engine's most interesting first, the engines taking turns."""
-        story = self._told[-1]
         turns: list[tuple[int, int, int]] = []
         for at, engine in enumerate(self._engines):
-            trace = story.went[engine].trace
-            own = [(number, fork) for number, (name, fork) in enumerate(self.forks) if name == engine]
-            own.sort(key=lambda each: interest(each[1], trace), reverse=True)
-            turns += [(turn, at, number) for turn, (number, _) in enumerate(own)]
+            own = [number for number, fork in enumerate(self._forks) if fork.engine == engine]
+            own.sort(key=lambda number: self._forks[number].interest, reverse=True)
+            turns += [(turn, at, number) for turn, number in enumerate(own)]
         return [number for _, _, number in sorted(turns)]
 
-    def with_forks(self, forks: Sequence[tuple[str, Fork]]) -> Json:
+    def _with(self, forks: Sequence[_Packed]) -> Json:
         """The document with these of the forks."""
-        pack = Pack()
-        stories = self._stories(pack)
-        opened = stories[-1]
+        first = sum(len(story["traces"]) for story in self._stories.values())
         told: dict[str, list[Json]] = {engine: [] for engine in self._engines}
-        for engine, fork in forks:
-            number = pack.add(fork.trace, opened["traces"][engine], leaf=True)
-            told[engine].append(_fork(fork, opened["id"], number))
-        left_out = {engine: self.skipped.get(engine, 0) for engine in self._engines}
-        for engine, _ in self.forks:
-            left_out[engine] += 1
+        for number, fork in enumerate(forks, start=first):
+            told[fork.engine].append({**fork.told, "trace": number})
+        left_out = {engine: self.left_out[engine] - len(told[engine]) for engine in self._engines}
+        for fork in self._forks:
+            left_out[fork.engine] += 1
         return {
             **self._head,
-            "stories": stories,
-            "opened": opened["id"],
+            "stories": list(self._stories.values()),
+            "opened": list(self._stories)[-1],
             "forks": {engine: sorted(each, key=_place) for engine, each in told.items()},
-            "left_out": {engine: left_out[engine] - len(told[engine]) for engine in self._engines},
-            "traces": pack.as_json(),
+            "left_out": left_out,
+            "traces": self._pack.as_json([*range(first), *(fork.trace for fork in forks)]),
         }
 
-    def _stories(self, pack: Pack) -> list[Json]:
-        """Each story's traces are packed beside those of the story that it forks from."""
-        numbers: dict[str, dict[str, int]] = {}
-        listed: list[Json] = []
-        for story in self._told:
-            before = numbers.get(story.parent or "", {})
-            own = {engine: pack.add(went.trace, before.get(engine)) for engine, went in story.went.items()}
-            numbers[story.id] = own
-            fault = None if story.fault is None else visible(story.fault)
-            listed.append({"id": story.id, "title": story.title, "parent": story.parent, "fault": fault, "traces": own})
-        return listed
+
+def _stories(told: Sequence[Story], pack: Pack) -> list[Json]:
+    """Each story's traces are packed beside those of the story that it forks from."""
+    numbers: dict[str, dict[str, int]] = {}
+    listed: list[Json] = []
+    for story in told:
+        before = numbers.get(story.parent or "", {})
+        own = {engine: pack.add(went.trace, before.get(engine)) for engine, went in story.went.items()}
+        numbers[story.id] = own
+        fault = None if story.fault is None else visible(story.fault)
+        listed.append({"id": story.id, "title": story.title, "parent": story.parent, "fault": fault, "traces": own})
+    return listed
 
 
-def _fork(fork: Fork, story: str, trace: int) -> Json:
+def _fork(fork: Fork, story: str) -> Json:
     crash = fork.crash
     return {
         "story": story,
@@ -129,13 +151,12 @@ def _fork(fork: Fork, story: str, trace: int) -> Json:
         "to": crash.last,
         "down_us": crash.fault.down_us,
         "phrase": visible(crash.fault.phrase or crash.fault.words),
-        "trace": trace,
         "remedy": fork.remedy,
     }
 
 
-def _place(fork: Json) -> tuple[int, str, int]:
-    return fork["from"], fork["target"], fork["down_us"]
+def _place(fork: Json) -> tuple[str, int, str, int]:
+    return fork["story"], fork["from"], fork["target"], fork["down_us"]
 
 
 def _head(scenario: Scenario, engines: Sequence[str], seed: int) -> Json:

@@ -6,7 +6,7 @@ long, whoever acted last dies there, too. Events after which it is provably the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -20,12 +20,13 @@ from durascope.models.workload import MOMENTS
 from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
-MOST_EVENTS: Final = 1_500_000
-"""So many events are simulated for the forks of one story on one engine, about: ten seconds."""
+MOST_EVENTS: Final = 600_000
+"""So many events are simulated for the forks of one story on one engine, about: five seconds."""
 STILL_US: Final = 100_000
 """Nothing happens for so long: the story stands still."""
 
-Progress = Callable[[int, int], None]
+Interest = tuple[int, float, int]
+"""Runs that never end, effects that happen twice, the longest delay: the higher, the sooner a reader looks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +133,8 @@ def _simulated(scenario: Scenario, engine: str, seed: int, crash: Crash) -> Trac
     return simulate(crash.fault.applied_to(scenario), engine, seed=seed, full=True, records=True)
 
 
-def interest(fork: Fork, story: Trace) -> tuple[int, float, int]:
-    """The higher, the sooner a reader would look for it: runs that never end, effects that happen twice, delays."""
+def interest(fork: Fork, story: Trace) -> Interest:
+    """What the crash made worse."""
     ends = {run.name: run.ended_at for run in fork.trace.runs}
     ended = {run.name: run.ended_at for run in story.runs if run.ended_at is not None}
     stuck = sum(ends.get(name) is None for name in ended)

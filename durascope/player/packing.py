@@ -80,14 +80,21 @@ class Pack:
             self._bases[number] = trace.events
         return number
 
-    def as_json(self) -> Json:
-        """The traces as plain data."""
+    def as_json(self, chosen: Sequence[int] | None = None) -> Json:
+        """The traces of these numbers (default: all) as plain data, numbered anew in this order.
+
+        The first ones must be those that others begin as.
+        """
+        traces = self._traces if chosen is None else [self._traces[number] for number in chosen]
+        every = list(self._parts)
+        used = list(dict.fromkeys(trace["part"] for trace in traces))
+        parts = {part: number for number, part in enumerate(used)}
         return {
             "tokens": self._tokens.as_json(),
-            "parts": {name: [part[at] for part in self._parts] for at, name in enumerate(Stretch._fields)},
+            "parts": {name: [every[part][at] for part in used] for at, name in enumerate(Stretch._fields)},
             "effects": self._effects.as_json(),
             "runs": self._runs.as_json(),
-            "traces": self._traces,
+            "traces": [{**trace, "part": parts[trace["part"]]} for trace in traces],
         }
 
     def _stretch(self, events: Sequence[Event], keep: int) -> Stretch:

@@ -189,7 +189,8 @@ background:var(--paper)}h1{font-size:28px;line-height:1.2}h2{font-size:20px;marg
 border-top:1px solid var(--line);padding-top:16px}h3{font-size:16px;margin:20px 0 4px}.quiet{color:var(--quiet);
 font-size:14px}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;
 min-width:60%}th,td{padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
-tbody th{font-weight:400;color:var(--quiet)}.figures td,.figures thead th:not(:first-child){text-align:right;
+tbody th{font-weight:400;color:var(--quiet);min-width:10em}
+.figures td,.figures thead th:not(:first-child){text-align:right;
 white-space:nowrap}figure{margin:16px 0}img{max-width:100%;background:#fff;border-radius:6px}
 @media print{body{max-width:none}h2{break-after:avoid}tr,figure{break-inside:avoid}}
 """

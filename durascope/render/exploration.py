@@ -74,8 +74,12 @@ def _guarantee(found: Data | None) -> str:
     low, high = found["effects"]
     most = "∞" if found["without_end"] else f"{high}"
     often = f"{low}" if f"{low}" == most else f"{low}–{most}"
-    late = found["worst_recovery_ms"]
-    return often if late is None else f"{often} · {spell(late * _MS)}"
+    late, usd = found["worst_recovery_ms"], found["usd"]
+    told = [often] if late is None else [often, spell(late * _MS)]
+    if usd is not None:
+        more = "…" if found["without_end"] else ""
+        told.append(f"${usd[0]:g}" if usd[0] == usd[1] else f"${usd[0]:g}–{usd[1]:g}{more}")
+    return " · ".join(told)
 
 
 def _endless(data: Data) -> Iterator[Block]:

@@ -167,7 +167,26 @@ class TestDiff:
         data = json.loads(durascope(*self.SHORTER, "--json").out)
         assert {change["verdict"] for change in data["changes"]} == {"no difference"}
 
+    def test_a_key_that_makes_a_charge_happen_once_is_a_guarantee_that_is_stronger(self, tmp_path: Path) -> None:
+        plain, keyed = tmp_path / "plain.yaml", tmp_path / "keyed.yaml"
+        text = """
+scenario: plain
+services: {bank: {deduplicates: DEDUPLICATES}}
+workflows: {w: {key: id, input: {id: unique}, steps: [{run: charge, on: bank, idempotency_key: id}]}}
+"""
+        plain.write_text(text.replace("DEDUPLICATES", "false"))
+        keyed.write_text(text.replace("DEDUPLICATES", "true").replace("plain", "keyed"))
+        better = durascope("diff", str(plain), str(keyed), "-e", "restate", *FEW, "--fail-on", "worse")
+        assert "charge happens 1 to 2 → 1 times" in " ".join(better.out.split())
+        assert better.status == 0
+        worse = durascope("diff", str(keyed), str(plain), "-e", "restate", *FEW, "--fail-on", "worse")
+        assert "Less is guaranteed than before on Restate." in " ".join(worse.out.split())
+        assert worse.status == 1
+
     def test_markdown_for_a_pull_request(self, tmp_path: Path) -> None:
         file = tmp_path / "diff.md"
         assert durascope(*self.SHORTER, "--format", "markdown", "--out", str(file)).status == 0
         assert file.read_text().startswith("# order-fulfillment: before and after")
+        for when in ("before", "after"):
+            assert f"](diff.temporal.{when}.svg)" in file.read_text()
+            assert (tmp_path / f"diff.temporal.{when}.svg").read_text().startswith("<svg")

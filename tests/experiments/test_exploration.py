@@ -216,6 +216,25 @@ def test_the_number_of_processes_changes_nothing(processes: int, orders: Explora
     assert again.engines["restate"].findings == orders.engines["restate"].findings
 
 
+def test_an_interrupt_ends_it_with_what_is_known() -> None:
+    def impatient(_engine: str, done: int, _of: int) -> None:
+        if done > 60:
+            raise KeyboardInterrupt
+
+    found = explore(load_scenario("order-fulfillment"), ENGINES, between=False, processes=1, progress=impatient)
+    assert found.interrupted
+    assert list(found.engines) == ["temporal"]
+    each = found.engines["temporal"]
+    assert 60 < each.simulated < each.points
+    assert each.findings, "what was found by then is told"
+
+
+def test_what_repetitions_cost() -> None:
+    data = at_moments("agent", "restate").as_json()["engines"]["restate"]["steps"]
+    assert data["plan"]["usd"] == [0.05, 0.1]
+    assert at_moments("payment", "restate").as_json()["engines"]["restate"]["steps"]["stripe-charge"]["usd"] is None
+
+
 class TestBadInput:
     def test_no_runs(self) -> None:
         with pytest.raises(NothingToExplore, match="--runs"):

@@ -16,8 +16,8 @@ from durascope.models.trace import Kind, Trace
 from durascope.simulators.simulate import simulate
 
 SERVICE_S: Final = 0.1
-RUNS: Final = 1_000
-SEEDS: Final = 5
+RUNS: Final = 1_500
+SEEDS: Final = 6
 LOADS: Final = ((1, 0.5), (4, 0.8))
 """Servers, and their utilisation."""
 QUEUES: Final = {"temporal": "steps", "inngest": "start", "queue": "jobs", "state-machine": "due rows"}

@@ -44,7 +44,7 @@ def test_a_fork_is_what_run_with_its_phrase_does(engine: str) -> None:
     told = order()
     pack, written = told["traces"], told["stories"][1]["traces"][engine]
     story = events(pack, written)
-    for fork in told["forks"][engine][::60]:
+    for fork in [each for each in told["forks"][engine] if each["story"] == "written"][::60]:
         went = events(pack, fork["trace"])
         assert went[: fork["to"] + 1] == story[: fork["to"] + 1]
         assert pack["traces"][fork["trace"]]["base"] == written
@@ -63,10 +63,30 @@ def test_after_every_event_the_engine_can_crash_for_a_short_and_a_long_time() ->
             covered = {
                 number
                 for fork in told["forks"][engine]
-                if (fork["target"], fork["down_us"]) == ("engine", down)
+                if (fork["story"], fork["target"], fork["down_us"]) == ("written", "engine", down)
                 for number in range(fork["from"], fork["to"] + 1)
             }
             assert covered >= set(range(last + 1)), (engine, down)
+
+
+def test_one_crash_before_the_charge_charges_once_and_one_after_it_twice() -> None:
+    told = order()
+    effects = rows(told["traces"]["effects"])
+    story = events(told["traces"], told["stories"][0]["traces"]["restate"])
+    kinds = {event.kind.value: number for number, event in enumerate(story) if event.step == "charge-payment"}
+
+    def charges(number: int) -> int:
+        [fork] = [
+            each
+            for each in told["forks"]["restate"]
+            if (each["story"], each["target"], each["down_us"]) == ("calm", "app", 50_000)
+            and each["from"] <= number <= each["to"]
+        ]
+        ledger = told["traces"]["traces"][fork["trace"]]["ledger"]
+        return sum(effects[row]["step"] == "charge-payment" for _, row in ledger)
+
+    assert charges(kinds["before-effect"]) == 1
+    assert charges(kinds["after-effect"]) == 2
 
 
 def test_a_second_crash_after_the_second_charge_charges_a_third_time() -> None:
@@ -75,8 +95,9 @@ def test_a_second_crash_after_the_second_charge_charges_a_third_time() -> None:
     charges = {
         sum(effects[row]["step"] == "charge-payment" for _, row in told["traces"]["traces"][fork["trace"]]["ledger"])
         for fork in told["forks"]["restate"]
+        if fork["story"] == "written"
     }
-    assert charges == {1, 2, 3} or charges == {2, 3}
+    assert charges == {1, 2, 3}  # 1: a crash before the charge, and the one that is written never comes
 
 
 def test_the_document_is_the_same_every_time() -> None:
@@ -85,9 +106,9 @@ def test_the_document_is_the_same_every_time() -> None:
     assert compressed(alone) == compressed(together)
 
 
-def test_order_fulfillment_with_all_single_crashes_is_small() -> None:
+def test_order_fulfillment_with_all_single_crashes_of_both_stories_is_small() -> None:
     assert order()["left_out"] == dict.fromkeys(ENGINES, 0)
-    assert size(order()) <= 290_000
+    assert size(order()) <= 520_000
 
 
 def test_what_does_not_fit_is_left_out_and_counted() -> None:

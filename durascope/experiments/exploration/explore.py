@@ -145,11 +145,17 @@ class Exploration:
             "held": self.held,
             "vacuous": self.vacuous,
             "interrupted": self.interrupted,
-            "engines": {name: _explored(each) for name, each in self.engines.items()},
+            "engines": {name: _explored(each, _prices(self.scenario)) for name, each in self.engines.items()},
         }
 
 
-def _explored(each: Explored) -> dict[str, Any]:
+def _prices(scenario: Scenario) -> dict[str, float]:
+    """By step: what one call of its service costs, in USD, where it costs anything."""
+    found = {step.label: scenario.services[step.on].price for _, step in scenario.runs() if step.on is not None}
+    return {step: price for step, price in found.items() if price}
+
+
+def _explored(each: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
     return {
         "points": each.points,
         "merged": each.merged,
@@ -164,6 +170,7 @@ def _explored(each: Explored) -> dict[str, Any]:
                 "without_end": each.without_end(step),
                 "with_crashes": list(each.chains.get(step, ())),
                 "worst_recovery_ms": _ms(found.worst_recovery_us),
+                "usd": [n * prices[step] for n in (found.fewest, found.most)] if step in prices else None,
             }
             for step, found in each.steps.items()
         },

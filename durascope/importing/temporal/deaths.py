@@ -46,12 +46,17 @@ class Deaths:
 
     def faults(self, apart: Sequence[tuple[int, int]] = ()) -> list[Any]:
         """As the scenario has them; not those that may be a deploy of these times, which stops workers, too."""
-        who = "workflow-worker" if self.workflows_only else "app"
         return [
             each.fault(who)
             for each in self.found
+            for who in self._who(each)
             if not any(after <= each.before and each.after <= before for after, before in apart)
         ]
+
+    def _who(self, death: Death) -> Sequence[str]:
+        if not self.workflows_only:
+            return ("app",)
+        return ("workflow-worker", "activity-worker") if death.attempt else ("workflow-worker",)
 
     def sentences(self) -> list[str]:
         """What was inferred, for the story."""
@@ -74,6 +79,8 @@ class Death:
     latest: int | None = None
     """By when a worker surely worked again, where that is known otherwise."""
     graceful: bool = False
+    attempt: bool = False
+    """Whether an attempt was lost with it: who did that died, too."""
     told: tuple[int, int] = (0, 0)
     """`after` and `before` by the recording's clock, since the first run began."""
 
@@ -150,7 +157,9 @@ def _stops(execution: Observed, told: Deaths) -> Iterator[Death]:
         own = max(1_000, ended.at - started.at - REPORT)
         failed = started.at - backoff(command.asked.a.get("retryPolicy"), 1)
         why = f"an attempt of {command.name} says that its worker was shutting down"
-        yield Death(command.asked.at, min(command.asked.at + own, failed), why, latest=started.at, graceful=True)
+        yield Death(
+            command.asked.at, min(command.asked.at + own, failed), why, latest=started.at, graceful=True, attempt=True
+        )
 
 
 def _waits(execution: Observed, told: Deaths) -> Iterator[Death]:
@@ -164,7 +173,8 @@ def _waits(execution: Observed, told: Deaths) -> Iterator[Death]:
         started = begun.get(event.id)
         until = started or (execution.history.last if execution.closed else None)
         before = execution.history.at(event.id - 1)
-        least = AT_ONCE if started is None else LONG
+        meanwhile = started is not None and started.id > event.id + 1
+        least = AT_ONCE if started is None or meanwhile else LONG
         if until is None or until.at - event.at < least or before.kind == "WorkflowTaskTimedOut":
             continue
         sticky = "normalName" in event.a.get("taskQueue", {})
@@ -197,7 +207,7 @@ def _left_its_queue(execution: Observed, scheduled: Event, timed_out: Event, tol
         if attempts_of(lost) == 2 and lost.ended is not None:
             told.lost.add(lost)
             own = min(limit, max(1_000, lost.ended.at - started.at - REPORT))
-        return Death(begun, min(begun + own, scheduled.at), why, back, started.at)
+        return Death(begun, min(begun + own, scheduled.at), why, back, started.at, attempt=True)
     if _outlived(execution, scheduled):
         told.workflows_only = True
     return Death(_last_sign(execution, scheduled), scheduled.at, why, back, latest)

@@ -54,9 +54,11 @@ class Fit:
     """By how many microseconds an activity's own time is another than was thought."""
     sent: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     """By how many microseconds something from outside was sent later; by execution and event."""
+    asked: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
+    """When it was sent in the scenario that was written with this."""
     warps: dict[str, Warp] = field(default_factory=dict[str, Warp])
     """The prediction's clock against the recording's, by execution."""
-    fine: bool = False
+    fine: bool = field(default=False, kw_only=True)
     """Whether tenths of milliseconds matter."""
 
     def rounded(self, us: int) -> int:
@@ -71,7 +73,7 @@ class Fit:
 
     def after(self, recording: Recording, trace: Trace, *, fine: bool) -> Fit:
         """What is known once that prediction has been made with this fit."""
-        found = Fit(dict(self.takes), dict(self.sent), {}, fine)
+        found = Fit(dict(self.takes), dict(self.sent), fine=fine)
         histories = cast("Sequence[Mapping[str, Any]]", trace.facts.get("histories", ()))
         for history in histories:
             name = history["name"]
@@ -93,9 +95,8 @@ class Fit:
             if line != other and not ends:
                 break
             if event.kind in FROM_OUTSIDE and pairs:
-                before, early = pairs[-1]
-                late = event.at + offset - before - (then["at"] - early)
-                found.sent[name, event.id] = self.sent.get((name, event.id), 0) + late
+                way = then["at"] - self.asked.get((name, event.id), then["at"] - LATE)
+                found.sent[name, event.id] = LATE - way
             elif not line.startswith("ActivityTaskStarted"):  # written when the attempt ends, with its own time
                 pairs.append((event.at + offset, then["at"]))
             if line != other:

@@ -126,7 +126,7 @@ def _shape(step: Any, number: int | None) -> Any:
     if isinstance(step, list):
         return [_shape(each, number) for each in step]
     if isinstance(step, str) and number is not None:
-        return re.sub(rf"(?<!\d){number}(?!\d)", "{k}", step, count=1)
+        return re.sub(rf"(?<!\d){number}(?!\d)(?!.*(?<!\d){number}(?!\d))", "{k}", step)
     return step
 
 
@@ -141,7 +141,7 @@ def _steps(steps: Steps, number: bool) -> Steps:
         if isinstance(value, list):
             return [named(each) for each in value]
         if isinstance(value, str) and key in ("run", "name", "call", "start"):
-            return re.sub(r"(?<!\d)1(?!\d)", "{k}", value, count=1)
+            return re.sub(r"(?<!\d)1(?!\d)(?!.*(?<!\d)1(?!\d))", "{k}", value)
         return value
 
     return named(without_comments(steps))

@@ -104,6 +104,7 @@ def _events(
 
     def sent(at: int, what: dict[str, Any], number_of_event: int) -> tuple[int, dict[str, Any]]:
         then = max(0, fit.then(name, offset + at) - LATE + fit.sent.get((name, number_of_event), 0))
+        fit.asked[name, number_of_event] = fit.rounded(then)
         return then, {**what, "to": number, "at": _time(fit, then)}
 
     for event in execution.history.events:

@@ -107,7 +107,8 @@ class _Builder(Branches[Command]):
         for each in told:
             if each.kind == "WorkflowExecutionCancelRequested" or each is self.cancelling:
                 self.program.cancelled = each
-                self.program.interrupted = bool(now.cancels)
+                unhandled = (word(each.a.get("cause"), CAUSE) == "unhandled-command" for each in now.failures)
+                self.program.interrupted = bool(now.cancels) or any(unhandled)  # it was about to close at once
                 self.unwinding = True
         main = {each for branch in fresh if not self._of_update(branch) for each in last(branch)}
         failed = next((each for each in now.news if isinstance(each, Command) and each.failed and each in main), None)
