@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from benchmarks import player
-from benchmarks.decisions import figures
+from benchmarks.decisions import command, figures
 from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
 
@@ -44,6 +44,14 @@ def main() -> None:
             f"  {all_runs['us_per_event']:5.2f} µs an event = {all_runs['timeouts_per_event']:.1f} timeouts"
             f"  cost of a run at 10,000 over 2,500: {growth:.2f}"
         )
+    say("durascope run with 10,000 runs, faults and the undisturbed twin (at most 1.6 of the above each, 12 s for all)")
+    for engine in compared():
+        say(f"  {engine:9} {command(engine):6.2f} s")
+    say(f"  all       {command(*compared()):6.2f} s")
+    say("metrics only, memory above the imports for 100,000 over 60,000 runs (a run keeps about 0.2 kB)")
+    for engine in compared():
+        fewer, more = measured(engine, 60_000, 0), measured(engine, 100_000, 0)
+        say(f"  {engine:9} {fewer['peak_mb']:4} MB -> {more['peak_mb']:4} MB")
     say("a workflow of 1,000 steps over one of 100, cost of a step (1.0 is linear)")
     for engine in compared():
         long, short = measured(engine, 5, 1_000), measured(engine, 50, 100)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from durascope.importing.imported import Imported
 from durascope.models.differences import Difference, first_difference
 from durascope.models.trace import Trace
@@ -27,3 +29,26 @@ def check(imported: Imported, seed: int = 0) -> list[Difference]:
 
     trace = simulate(imported.scenario, imported.engine, seed=seed, records=True, full=imported.needs_events)
     return differences(imported, trace)
+
+
+def nearest(
+    first: Imported, nearer: Callable[[Trace, int], Imported], rounds: int, *, events: bool = False
+) -> Imported:
+    """The scenario, of those that predictions lead to, whose own is nearest to what was recorded.
+
+    `nearer` makes the next one of what a prediction has shown, and its number; `events`: it reads the trace's events.
+    """
+    from durascope.simulators.simulate import simulate
+
+    best = tried = first
+    fewest = len(first.records) + 1.0
+    for number in range(rounds):
+        trace = simulate(tried.scenario, tried.engine, records=True, full=events)
+        found = differences(tried, trace)
+        wrong = sum(each.share for each in found)
+        if wrong < fewest:
+            best, fewest = tried, wrong
+        if not found:
+            break
+        tried = nearer(trace, number)
+    return best

@@ -84,7 +84,18 @@ export function spans(trace: Trace, run: string | null, mostRows: number): Spans
   for (const [lane, since] of away) close(down, "down", since, trace.end, `down · ${lane}`, true);
   const { placed, rows } = packed(steps, mostRows);
   const flat = (each: Loose): Span => ({ ...each, row: 0, crowded: false });
-  return { spans: [...placed, ...code.map(flat), ...down.map(flat), ...waits(trace, run).map(flat)], rows };
+  return { spans: [...placed, ...code.map(flat), ...together(down).map(flat), ...waits(trace, run, down).map(flat)], rows };
+}
+
+/** Whoever is away at the very same time is one span: an engine's parts die together. */
+function together(down: readonly Loose[]): Loose[] {
+  const found = new Map<string, Loose[]>();
+  for (const span of down) {
+    const key = `${span.from} ${span.to}`;
+    found.set(key, [...(found.get(key) ?? []), span]);
+  }
+  return [...found.values()].map(([first, ...others]) =>
+    others.length === 0 ? first! : { ...first!, label: `${first!.label} and ${others.length} more` });
 }
 
 /** Each span on the first row that is free; what finds none shares the last. */
@@ -102,7 +113,7 @@ function packed(loose: readonly Loose[], most: number): { placed: Span[]; rows: 
 }
 
 /** What stood still for how long, and what it waited for: from the file, or from the pauses of the run. */
-function waits(trace: Trace, run: string | null): Loose[] {
+function waits(trace: Trace, run: string | null, down: readonly Loose[]): Loose[] {
   const known = trace.waits;
   const found: Loose[] = (known ?? []).map(([from, to, , reason]) => ({
     kind: "wait", from, to, label: reason, event: Math.max(0, trace.countAt(from) - 1), cut: false,
@@ -117,7 +128,7 @@ function waits(trace: Trace, run: string | null): Loose[] {
     if (trace.run(n) !== run || ENDS_MESSAGE.has(kind)) continue;
     const pause = last < 0 ? 0 : trace.at[n]! - trace.at[last]!;
     if (pause >= SHORTEST_WAIT_US && running.size === 0 && !told(trace.at[last]!, trace.at[n]!)) {
-      const label = kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, pause);
+      const label = kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, down);
       found.push({ kind: "wait", from: trace.at[last]!, to: trace.at[n]!, label, event: n, cut: false });
     }
     if (kind === "timer-set") due = Number(trace.detail(n)) || 0;
@@ -138,14 +149,16 @@ function attempted(trace: Trace, n: number): number {
   return 0;
 }
 
-function waitedFor(trace: Trace, n: number, last: number, pause: number): string {
+function waitedFor(trace: Trace, n: number, last: number, down: readonly Loose[]): string {
   const kind = trace.kind(n);
   const cause = trace.cause[n]! < 0 ? "" : trace.kind(trace.cause[n]!);
-  const long = spell(pause);
+  const [from, to] = [trace.at[last]!, trace.at[n]!];
+  const long = spell(to - from);
   if (kind === "retried" && typeof trace.detail(n) === "string") return `${spell(attempted(trace, n))} ${String(trace.detail(n))} timeout`;
   if (cause === "retried" || trace.kind(last) === "retried" || trace.step(n) === "back-off") return `backoff ${long}`;
   if (kind === "timer-fired") return `${trace.step(n) ?? "timer"} ${long}`;
   if (kind === "event-received") return `waits for ${String(trace.detail(n))} ${long}`;
   if (kind === "task-picked-up") return `in the queue ${long}`;
-  return `waits ${long}`;
+  const away = down.find((span) => span.from < to && from < span.to && span.to - from > (to - from) / 2);
+  return away ? `${long} for ${trace.lane(away.event)} to come back` : `waits ${long}`;
 }

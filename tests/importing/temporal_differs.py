@@ -17,7 +17,7 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "buffer-is-full run 1": ("run 1 line 114", OTHER),
     "buffer-is-full-in-the-first-task run 1": ("run 1 line 106", ATTEMPTS),
     "local-activity-heartbeats-task run 1": ("run 1 line 8", OTHER),
-    "payment run 1": ("run 1 line 34", ENTITY),
+    "payment run 1": ("run 1 line 27", ENTITY),
     "rejected-with-many-events run 1": ("run 1 line 23", OTHER),
     "run-timeout-shortens-the-task run 1": ("run 1 line 10", OTHER),
     "signal-with-start-entity run 1": ("run 1 line 4", MESSAGES),

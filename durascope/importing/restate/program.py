@@ -75,6 +75,8 @@ class _Builder(Branches[Command]):
     def __init__(self, invocation: Invocation) -> None:
         super().__init__()
         self.entries = invocation.entries[1:]
+        self.promises = invocation.kind == "workflow"
+        """Whether waits are for promises, which have an entry of their own."""
         self.program = Program(self.root)
         self.by_id: dict[int, Command] = {}
         self.limits: dict[Command, Command] = {}
@@ -102,6 +104,7 @@ class _Builder(Branches[Command]):
 
     def _lost(self, command: Command) -> None:
         """What is still under way at the end has lost a race: with what the handler went on after."""
+        self._timed_out(command)  # or what it limited had come before
         branch = self.owner.pop(command, None)
         fork = None if branch is None else branch.inside
         if fork is None or fork.race:
@@ -176,7 +179,7 @@ class _Builder(Branches[Command]):
     def _timed_out(self, timer: Command) -> None:
         """A timer that is called as the limit of a wait is one, although it fired."""
         branch = self.owner.get(timer)
-        if branch is not None and timer.kind == "Sleep" and timer.name.endswith(LIMIT):
+        if branch is not None and timer.kind == "Sleep" and timer.name.endswith(LIMIT) and not self.promises:
             branch.items[-1] = Wait(timer.name.removesuffix(LIMIT), timer=timer)
 
     def _waited(self, entry: Entry, commands: Sequence[Command]) -> Steps:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from durascope.importing.checking import nearest
 from durascope.importing.imported import Imported
+from durascope.importing.restate.fitting import Fit
 from durascope.importing.restate.program import Command, Program, program, signal_of
 from durascope.importing.restate.reading import Invocation, Row, moment
 from durascope.importing.restate.rows import called, lines, status
@@ -13,17 +15,35 @@ from durascope.importing.restate.steps import Writer, rounded
 from durascope.importing.restate.story import story
 from durascope.importing.writing import Noted, scenario_of, without_comments, written
 from durascope.models.durations import format_duration
+from durascope.models.trace import Trace
 
+ROUNDS: Final = 5
+"""The most predictions for one import."""
+LARGEST: Final = 2_000
+"""Entries above which nothing is predicted while importing."""
 OPEN: Final = ("running", "paused")
 
 
 def imported(invocations: Sequence[Invocation], name: str) -> Imported:
     """The scenario that these invocations are the recording of; `name` is its id."""
-    return _Import(invocations, name).imported()
+    fit = Fit()
+    work = _Import(invocations, name, fit)
+    first = work.imported()
+    if sum(len(each.entries) for each in invocations) > LARGEST:
+        return first
+
+    def nearer(trace: Trace, _number: int) -> Imported:
+        nonlocal fit, work
+        fit = fit.after({told: work.programs[each] for each, told in work.names.items()}, work.began, trace)
+        work = _Import(invocations, name, fit)
+        return work.imported()
+
+    return nearest(first, nearer, ROUNDS, events=True)
 
 
 class _Import:
-    def __init__(self, invocations: Sequence[Invocation], name: str) -> None:
+    def __init__(self, invocations: Sequence[Invocation], name: str, fit: Fit) -> None:
+        self.fit = fit
         self.name = name
         self.by_id = {each.id: each for each in invocations}
         self.programs = {each.id: program(each) for each in invocations}
@@ -37,6 +57,8 @@ class _Import:
         self.names: dict[str, str] = {}
         """Invocations by the names that records use: `run 1`, `run 1.2`."""
         self.notes: dict[str, None] = {}
+        self.sent: set[tuple[str, str]] = set()
+        """Named signals that recorded invocations send, by receiver."""
         for number, root in enumerate(self.roots, 1):
             self._name(root, f"run {number}")
 
@@ -55,6 +77,12 @@ class _Import:
 
     def imported(self) -> Imported:
         started = [self._workflow(root) for root in self.roots]
+        for number, root in enumerate(self.roots):
+            body = self.workflows[started[number]]
+            waited = str(without_comments(body["steps"]))
+            for name in sorted(name for to, name in self.sent if to == root.id):
+                if f"'wait_for': {name!r}" not in waited:
+                    body.setdefault("signals", {}).setdefault(name, {"then": "ignore"})
         faults = self._faults()
         document: dict[str, Any] = {
             "scenario": self.name,
@@ -93,7 +121,7 @@ class _Import:
         failures: dict[int, list[Row]] = {}
         for row in invocation.events:
             failures.setdefault(int(row.get("after_journal_entry_index") or 0), []).append(row)
-        writer = Writer(code, failures, self._child)
+        writer = Writer(code, failures, self._child, self._receiver, self.fit, exhausted=_exhausted(invocation, code))
         steps = writer.written()
         body: dict[str, Any] = {}
         if invocation.service != invocation.handler:
@@ -113,6 +141,16 @@ class _Import:
         if code.cause is not None and code.output is not None and code.output.failure is None and code.unwinding:
             body["after_undo"] = "complete"
         return body
+
+    def _receiver(self, command: Command) -> tuple[str, int] | None:
+        """Of a named signal to a run that is recorded, too."""
+        told = command.entry.fields.get("signal_id")
+        name = next(iter(told.values()), None) if isinstance(told, dict) else None
+        to = self.by_id.get(str(command.entry.fields.get("target_invocation_id")))
+        if not isinstance(name, str) or to not in self.roots:
+            return None
+        self.sent.add((to.id, name))
+        return name, self.roots.index(to) + 1
 
     def _heard(self, invocation: Invocation) -> tuple[list[str], list[str]]:
         """The events and the queries that others sent to an invocation."""
@@ -149,6 +187,10 @@ class _Import:
         if any(each.kind == "Sleep" and not each.name for each in commands):
             service["sdk"] = "typescript"
         told: dict[str, Any] = {"service": service} if service else {}
+        used_up = [each for each in self.by_id.values() if _exhausted(each, self.programs[each.id])]
+        if used_up:
+            most = max(sum(row.get("event_type") == "TransientError" for row in each.events) for each in used_up)
+            told["retry"] = {"max_attempts": most + 1, "then": "kill"}
         versions = {each.row.get("pinned_service_protocol_version") for each in self.by_id.values()}
         if 7 in versions:
             told["server"] = {"protocol": 7}
@@ -180,10 +222,12 @@ class _Import:
         code, number = self.programs[root.id], int(self.names[root.id].removeprefix("run "))
         found: list[tuple[int, dict[str, Any]]] = []
         for name, entry in code.awaited.items():
-            at = self._at(entry.at - 2_000)
+            if (root.id, str(signal_of(entry))) in self.sent:
+                continue
+            at = self._at(entry.at - 2_000 + self.fit.of(entry)) // 100 * 100
             found.append((at, {"send": name, "to": number, "at": format_duration(at)}))
         if code.cancelled is not None:
-            at = self._at(code.cancelled.at - 2_000)
+            at = self._at(code.cancelled.at - 2_000 + self.fit.of(code.cancelled)) // 100 * 100
             found.append((at, {"operator": "cancel", "to": number, "at": format_duration(at)}))
         if status(root.row) == "killed":
             ended = moment(root.row.get("completed_at")) or moment(root.row.get("modified_at")) or self.began
@@ -228,6 +272,12 @@ class _Import:
             )
             for at, back in merged
         ]
+
+
+def _exhausted(invocation: Invocation, code: Program) -> bool:
+    """Whether it ended without an output: killed by the policy of its retries."""
+    killed = status(invocation.row) == "failed" and code.output is None
+    return killed and any(row.get("event_type") == "TransientError" for row in invocation.events)
 
 
 def _ending(code: Program) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from durascope.importing.branches import Fork, Leaf, Node, Wait
 from durascope.importing.places import places
+from durascope.importing.restate.fitting import Fit
 from durascope.importing.restate.program import Command, Program, Steps
 from durascope.importing.restate.reading import Row, moment
 from durascope.models.durations import format_duration
@@ -18,16 +19,30 @@ INITIAL: Final = 500_000
 
 
 class Writer:
-    """Writes the steps of one invocation; `failures` are its transient errors by the entry that they followed."""
+    """Writes the steps of one invocation; `failures` are its transient errors by the entry that they followed.
+
+    `exhausted`: it ended because its retries were used up.
+    """
 
     def __init__(
-        self, program: Program, failures: Mapping[int, Sequence[Row]], child: Callable[[Command], str]
+        self,
+        program: Program,
+        failures: Mapping[int, Sequence[Row]],
+        child: Callable[[Command], str],
+        receiver: Callable[[Command], tuple[str, int] | None],
+        fit: Fit,
+        *,
+        exhausted: bool,
     ) -> None:
         self.program = program
         self.failures = failures
         self.child = child
+        self.receiver = receiver
+        """The name of a signal, and the number of the run that it goes to."""
         self.done: list[tuple[Command, dict[str, Any]]] = []
         self.on_failure: list[Any] = []
+        self.fit = fit
+        self.exhausted = exhausted
 
     def written(self) -> list[Any]:
         steps = self._sequence(self.program.steps)
@@ -84,6 +99,9 @@ class Writer:
                 return [{"set": command.name, "value": 1}]
             case "ClearState":
                 return [{"clear": command.name}]
+            case "SendSignal":
+                to = self.receiver(command)
+                return [] if to is None else [{"send": to[0], "to": to[1]}]
             case "ClearAllState":
                 return [{"clear": "*"}]
             case _:
@@ -93,6 +111,7 @@ class Writer:
         step: dict[str, Any] = {"run": command.name or "step"}
         answer = command.answer
         took = 60_000_000 if answer is None else answer.at - command.entry.at - OWN
+        took += self.fit.of(command.entry)
         if answer is not None and answer.failure is not None:
             code, message = answer.failure
             del code
@@ -108,6 +127,8 @@ class Writer:
             step |= {"takes": rounded((took - pauses) // (times + 1)), "fails": times}
         else:
             step["takes"] = rounded(took)
+        if answer is None and failed and self.exhausted:
+            step |= {"takes": rounded(10_000), "fails": {"always": True}}
         return step
 
 
@@ -117,7 +138,9 @@ def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
     for row in lost:
         at = max(at, (moment(row.get("appended_at")) or at) + pause)
         pause = min(2 * pause, 60_000_000)
-    return max(1_000, answered - at - OWN) if answered > at else max(1_000, (answered - command.entry.at) // 10)
+    longest = answered - at - OWN if answered > at else (answered - command.entry.at) // 10
+    first = moment(lost[0].get("appended_at")) or at
+    return max(1_000, min(longest, 2 * (first - command.entry.at)))  # half of it had gone by, as far as anybody knows
 
 
 def _times(least: int, took: int) -> int:
@@ -139,5 +162,6 @@ def sleep(command: Command) -> str:
 
 
 def rounded(us: int) -> str:
-    """Whole milliseconds: the tables know no more."""
-    return format_duration(max(1_000, round(us / 1000) * 1000))
+    """To a tenth of a millisecond below 1 s, as far as anybody knows; else whole milliseconds."""
+    grain = 100 if us % 1000 and us < 1_000_000 else 1000
+    return format_duration(max(1_000, round(us / grain) * grain))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from durascope.importing.checking import differences
+from durascope.importing.checking import nearest
 from durascope.importing.imported import Imported
 from durascope.importing.temporal.bodies import Bodies, named
 from durascope.importing.temporal.deaths import deaths
@@ -17,7 +17,7 @@ from durascope.importing.temporal.recording import Recording
 from durascope.importing.temporal.story import story
 from durascope.importing.temporal.workers import deployment
 from durascope.importing.writing import scenario_of, written
-from durascope.simulators.simulate import simulate
+from durascope.models.trace import Trace
 
 ROUNDS: Final = 8
 """The most predictions for one import."""
@@ -32,21 +32,16 @@ def imported(histories: Sequence[History], name: str) -> Imported:
     """
     recording = Recording(histories)
     fit = Fit()
-    best = tried = _scenario(recording, name, fit)
+    first = _scenario(recording, name, fit)
     if recording.size > LARGEST:
-        return best
-    fewest = len(recording.records) + 1.0
-    for number in range(ROUNDS):
-        trace = simulate(tried.scenario, "temporal", records=True, full=False)
-        found = differences(tried, trace)
-        wrong = sum(each.share for each in found)
-        if wrong < fewest:
-            best, fewest = tried, wrong
-        if not found:
-            break
+        return first
+
+    def nearer(trace: Trace, number: int) -> Imported:
+        nonlocal fit
         fit = fit.after(recording, trace, fine=number >= ROUNDS // 2)
-        tried = _scenario(recording, name, fit)
-    return best
+        return _scenario(recording, name, fit)
+
+    return nearest(first, nearer, ROUNDS)
 
 
 def _scenario(recording: Recording, name: str, fit: Fit) -> Imported:
