@@ -76,7 +76,7 @@ def report(
 
     >>> page = durascope.report("order-fulfillment", ["restate"], processes=1)
     >>> page
-    <Report order-fulfillment: 332 crashes on restate>
+    <Report order-fulfillment: ... crashes on restate>
     >>> page.save("order.html")  # doctest: +SKIP
     """
     from durascope.player.document import document
