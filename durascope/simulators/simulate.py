@@ -63,7 +63,7 @@ def simulate(
     WorkloadDriver(world, scenario, built, moments).arm()
     if also is not None:
         also(world, built)
-    with _seldom_collected():
+    with _seldom_collected(often=many):
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
@@ -117,10 +117,13 @@ def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
 
 
 @contextmanager
-def _seldom_collected() -> Generator[None, None, None]:
-    """Python's cycle collector looks at every object again and again while a simulation only makes more of them."""
+def _seldom_collected(*, often: bool) -> Generator[None, None, None]:
+    """Python's cycle collector looks at every object again and again while a simulation only makes more of them.
+
+    `often`: where little is kept of each run, what is thrown away must not pile up.
+    """
     thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(*((100_000, 10, 5) if often else (100_000, 50, 100)))
     try:
         yield
     finally:
