@@ -21,8 +21,9 @@ class Report:
 
     @property
     def forks(self) -> Mapping[str, int]:
-        """How many crashes are in it, by engine."""
-        return {engine: len(each) for engine, each in self.document["forks"].items()}
+        """How many crashes are in it, by engine; those that are there with a remedy, too, count once."""
+        forks = self.document["forks"]
+        return {engine: sum(fork["remedy"] is None for fork in each) for engine, each in forks.items()}
 
     @property
     def left_out(self) -> Mapping[str, int]:
@@ -76,7 +77,7 @@ def report(
 
     >>> page = durascope.report("order-fulfillment", ["restate"], processes=1)
     >>> page
-    <Report order-fulfillment: 294 crashes on restate>
+    <Report order-fulfillment: 583 crashes on restate>
     >>> page.save("order.html")  # doctest: +SKIP
     """
     from durascope.player.document import document
