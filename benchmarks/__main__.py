@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from benchmarks import player
-from benchmarks.decisions import figures
+from benchmarks.decisions import command, figures
 from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
 
@@ -44,6 +44,12 @@ def main() -> None:
             f"  {all_runs['us_per_event']:5.2f} µs an event = {all_runs['timeouts_per_event']:.1f} timeouts"
             f"  cost of a run at 10,000 over 2,500: {growth:.2f}"
         )
+    say("durascope run with 10,000 runs, faults and the undisturbed twin (at most 1.6 of the above each, 12 s for all)")
+    for engine in compared():
+        say(f"  {engine:9} {command(engine):6.2f} s")
+    say(f"  all       {command(*compared()):6.2f} s")
+    fewer, more = measured("temporal", 60_000, 0), measured("temporal", 100_000, 0)
+    say(f"peak memory of 60,000 and 100,000 runs: {fewer['peak_mb']} and {more['peak_mb']} MB")
     say("a workflow of 1,000 steps over one of 100, cost of a step (1.0 is linear)")
     for engine in compared():
         long, short = measured(engine, 5, 1_000), measured(engine, 50, 100)

@@ -12,6 +12,9 @@ from sphinx.application import Sphinx
 
 from durascope.version import __version__
 
+GENERATED = Path(__file__).parent / "_generated"
+(GENERATED / "site").mkdir(parents=True, exist_ok=True)  # Sphinx wants it before anything is made
+
 project = "durascope"
 author = "the durascope authors"
 project_copyright = "the durascope authors, Apache License 2.0"
@@ -47,9 +50,7 @@ def setup(app: Sphinx) -> None:
 
 def made(app: Sphinx) -> None:
     """Writes what is generated."""
-    folder = Path(__file__).parent / "_generated"
-    write_all(folder)
-    (folder / "site").mkdir(exist_ok=True)
+    write_all(GENERATED)
     if app.config.lesson_pages not in (False, "0"):
-        write_lesson_pages(folder / "site" / "lessons")
-        write_players(folder / "site" / "players")
+        write_lesson_pages(GENERATED / "site" / "lessons")
+        write_players(GENERATED / "site" / "players")

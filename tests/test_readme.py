@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
-WRITES = ("durascope new ", "durascope import ")
+WRITES = ("durascope new ", "durascope import ", "durascope learn ")
 """What writes a file that later commands read."""
 INCIDENT = ROOT / "tests" / "importing" / "temporal" / "crash-mid-activity.json"
 """A history that the real Temporal recorded: what `incident.json` is on the pages."""

@@ -77,7 +77,7 @@ def report(
 
     >>> page = durascope.report("order-fulfillment", ["restate"], processes=1)
     >>> page
-    <Report order-fulfillment: 583 crashes on restate>
+    <Report order-fulfillment: ... crashes on restate>
     >>> page.save("order.html")  # doctest: +SKIP
     """
     from durascope.player.document import document

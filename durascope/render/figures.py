@@ -54,7 +54,7 @@ def span(ms: Mapping[str, float | None]) -> str:
     """From the low to the high bound: `29.5 to 33.5 s`."""
     low, high = ms["low"], ms["high"]
     if low is None and high is None:
-        return "no interval from one replication"
+        return "no interval from a single value"
     if high is None:
         return f"over {spell((low or 0) * MS)}"
     lowest, highest = spell((low or 0) * MS), spell(high * MS)

@@ -39,15 +39,14 @@ DIFFERS = {
     "t-064": ENTITY,
     "t-072": STOPPING,
     "t-084": HANG,
+    "t-124": RESTART,
     "t-152": STOPPING,
     "t-158": HANG,
     "t-170": PARALLEL,
     "t-208": STARTUP,
-    "t-218": RESTART,
     "t-292": STARTUP,
     "t-296": RESTART,
     "t-310": STOPPING,
-    "t-338": RESTART,
 }
 """Recordings that the model does not reach, by kind."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from durascope.models import steps as s
 from durascope.models.scenario import Scenario, TemporalWorker
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section, key
-from durascope.render.parts.steps import Shown, calls, program, section, shown
+from durascope.render.parts.steps import Shown, calls, most, program, section, whole
 from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
 
@@ -88,14 +88,15 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
         diagram.groups.append(
             Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform")
         )
-    programs = {name: shown(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
+    everything = {name: whole(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
+    programs = {name: most(name, rows, "steps") for name, rows in everything.items()}
     for pool in flow:
         _queue(diagram, scenario, pool, "workflow")
     for pool in doing:
         _queue(diagram, scenario, pool, "activity")
     for pool in pools:
         group = f"platform{platforms.index(pool.platform)}"
-        rows = _activities(scenario, programs, pool, doing)
+        rows = most(pool.name, _activities(scenario, everything, pool, doing), "activities")
         _pool(diagram, scenario, pool, programs, rows, group)
 
 

@@ -174,6 +174,10 @@ def test_printed_it_is_a_page_without_controls(browser: Browser, report: str) ->
         visited.page.emulate_media(media="print")
         assert not visited.page.locator(".controls").is_visible()
         assert visited.page.locator(".narration").is_visible()
+        for part in (".stage", ".record .list", ".tracks"):
+            box = visited.page.locator(part).first.bounding_box()
+            assert box is not None
+            assert box["height"] > 100
 
 
 def damaged(file: Path, out: Path, change: str) -> str:
