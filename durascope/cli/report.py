@@ -73,7 +73,7 @@ def command(
     say(f"wrote {printable(str(path))} ({len(page):,} bytes)")
     left = sum(data["left_out"].values())
     if left:
-        kept = sum(map(len, data["forks"].values()))
+        kept = sum(fork["remedy"] is None for forks in data["forks"].values() for fork in forks)
         cut = len(page) > 0.9 * allowed
         why = f"it may have {format_size(allowed)} (--budget)" if cut else "the story is too long to try every one"
         say(f"{left:,} of {left + kept:,} crashes are not in it: {why}")

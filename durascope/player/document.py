@@ -10,7 +10,7 @@ from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.models.visible import visible
 from durascope.models.writing import as_short_yaml
-from durascope.player.forks import Fork, Interest, crashes, forks, interest
+from durascope.player.forks import Crash, Fork, Interest, crashes, forks, interest, remedied, repeated
 from durascope.player.packing import Json, Pack
 from durascope.player.page import size
 from durascope.player.stories import Story, stories
@@ -46,9 +46,15 @@ def document(
     if not forked or size(draft.whole()) > budget:
         return draft.whole()
     for story, engine, points, _ in asked:
+        hurt: dict[Crash, frozenset[str]] = {}
         for fork in forks(story.scenario, engine, seed, points, processes=processes):
             draft.add(story, engine, fork)
             progress(f"{scenario.scenario} on {engine}: {len(draft):,} crashes")
+            again = repeated(fork.trace) - repeated(story.went[engine].trace)
+            if again:
+                hurt[fork.crash] = again
+        for fork in remedied(story.scenario, engine, story.went[engine].trace, seed, hurt):
+            draft.add(story, engine, fork)
     return draft.fitting(budget)
 
 
@@ -83,7 +89,8 @@ class _Draft:
         trace = self._pack.add(fork.trace, self._stories[story.id]["traces"][engine], leaf=True)
         worth = interest(fork, story.went[engine].trace)
         self._forks.append(_Packed(engine, trace, _fork(fork, story.id), worth))
-        self.left_out[engine] -= 1
+        if fork.remedy is None:
+            self.left_out[engine] -= 1
 
     def whole(self) -> Json:
         """With all forks."""
@@ -115,9 +122,10 @@ class _Draft:
         told: dict[str, list[Json]] = {engine: [] for engine in self._engines}
         for number, fork in enumerate(forks, start=first):
             told[fork.engine].append({**fork.told, "trace": number})
-        left_out = {engine: self.left_out[engine] - len(told[engine]) for engine in self._engines}
-        for fork in self._forks:
-            left_out[fork.engine] += 1
+        left_out = dict(self.left_out)
+        for all_of, each in ((self._forks, 1), (forks, -1)):
+            for fork in all_of:
+                left_out[fork.engine] += each if fork.told["remedy"] is None else 0
         return {
             **self._head,
             "stories": list(self._stories.values()),

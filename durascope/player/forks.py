@@ -6,17 +6,20 @@ long, whoever acted last dies there, too. Events after which it is provably the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from durascope.experiments.exploration.cures import against_duplicates
 from durascope.experiments.exploration.disturbances import Disturbance, downs
 from durascope.experiments.exploration.points import after_event, over
 from durascope.experiments.pool import mapped
+from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.workload import MOMENTS
+from durascope.player.packing import shared
 from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
@@ -140,3 +143,27 @@ def interest(fork: Fork, story: Trace) -> Interest:
     stuck = sum(ends.get(name) is None for name in ended)
     late = max(((ends.get(name) or 0) - at for name, at in ended.items()), default=0)
     return stuck, fork.trace.counters.get("duplicate_effects", 0) - story.counters.get("duplicate_effects", 0), late
+
+
+def repeated(trace: Trace) -> frozenset[str]:
+    """The steps whose effect happened again."""
+    return frozenset(each.step for each in trace.ledger if each.again and not each.deduplicated)
+
+
+def remedied(
+    scenario: Scenario, engine: str, story: Trace, seed: int, hurt: Mapping[Crash, frozenset[str]]
+) -> Iterator[Fork]:
+    """The crashes that made effects happen again, by the steps that they repeat, once more with each remedy for those.
+
+    Only where the remedy has changed nothing until the crash: it is the same moment then.
+    """
+    for step in sorted(frozenset().union(*hurt.values())):
+        for remedy in against_duplicates(scenario, engine, step):
+            try:
+                changed = remedy.applied_to(scenario)
+            except ScenarioProblems:
+                continue
+            alike = shared(story.events, simulate(changed, engine, seed=seed, full=True, records=True).events)
+            for crash, steps in hurt.items():
+                if step in steps and crash.last < alike:
+                    yield Fork(crash, _simulated(changed, engine, seed, crash), remedy.title)

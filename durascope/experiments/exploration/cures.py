@@ -111,7 +111,7 @@ def _slowest_run(explored: Explored) -> int:
 def _remedies(scenario: Scenario, engine: str, finding: Finding) -> Iterator[Remedy]:
     """What fits the finding; the settings are what `--set` takes."""
     if finding.property == DUPLICATE and finding.step is not None:
-        yield from _against_duplicates(scenario, engine, finding.step)
+        yield from against_duplicates(scenario, engine, finding.step)
     if finding.property in (SLOW, "no-run-lost"):
         yield from _against_delay(scenario, engine, finding.step)
     if finding.property == "no-run-lost" and any(isinstance(fault, Deploy) for fault in scenario.faults):
@@ -126,7 +126,8 @@ def _steps(scenario: Scenario, label: str) -> Sequence[tuple[str, Run]]:
     return [(name, step) for name, step in scenario.runs() if step.label == label]
 
 
-def _against_duplicates(scenario: Scenario, engine: str, label: str) -> Iterator[Remedy]:
+def against_duplicates(scenario: Scenario, engine: str, label: str) -> Iterator[Remedy]:
+    """What may keep a step's effect from happening again."""
     for workflow, step in _steps(scenario, label):
         program = scenario.workflows[workflow]
         key = program.key or next(iter(program.input), None)
