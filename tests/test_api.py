@@ -8,10 +8,12 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 import durascope
+from durascope.player.page import NoPlayer
 
 MODULES = sorted({place for place in durascope._PLACES.values() if place.startswith("durascope.api")})
 
@@ -128,7 +130,8 @@ class TestAResult:
     def test_shows_itself(self, result: durascope.Result) -> None:
         shown = result._repr_mimebundle_()
         assert shown["text/plain"].startswith("<Result order on Temporal: completed after")
-        assert "<svg" in shown["text/html"]
+        assert '<iframe sandbox="allow-scripts" title="order"' in shown["text/html"]
+        assert shown["text/html"].count("<script") == 0  # the page is a text there
         assert list(result._repr_mimebundle_(include=["text/plain"])) == ["text/plain"]
         assert list(result._repr_mimebundle_(exclude=["text/plain"])) == ["text/html"]
 
@@ -140,7 +143,16 @@ class TestResults:
         assert not results.held
         with pytest.raises(KeyError, match="'restate' was not run; there is temporal, queue"):
             results["restate"]
-        assert "<svg" in results._repr_html_()
+        assert results._repr_html_().startswith("<iframe ")
+
+    def test_are_pictures_where_the_player_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def missing() -> None:
+            raise NoPlayer("no player")
+
+        monkeypatch.setattr("durascope.player.page.bundle", missing)
+        results = durascope.run(ORDER, ["temporal", "restate"])
+        assert results._repr_html_().startswith("<svg")
+        assert "<svg" in results["temporal"]._repr_html_()
 
     def test_of_many_runs_are_numbers(self) -> None:
         results = durascope.run(durascope.load("payment", runs=200, rate="20/s"), ["restate"])
@@ -150,3 +162,18 @@ class TestResults:
             results["restate"].timeline()
         with pytest.raises(ValueError, match="two engines or more"):
             results.comparison()
+
+
+class TestAReport:
+    def test_is_a_page(self, tmp_path: Path) -> None:
+        page = durascope.report(ORDER, ["restate"], processes=1)
+        assert page.forks["restate"] > 100
+        assert page.left_out == {"restate": 0}
+        assert page.save(tmp_path / "order.html").read_text("utf-8") == page.html()
+        assert page._repr_html_().startswith("<iframe ")
+        assert page.html(embed=True) != page.html()
+
+    def test_is_no_bigger_than_it_may_be(self) -> None:
+        page = durascope.report(ORDER, ["restate"], budget=1, processes=1)
+        assert page.forks == {"restate": 0}
+        assert page.left_out["restate"] > 100

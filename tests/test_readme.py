@@ -18,8 +18,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", *sorted(f"docs/{page.name}" for page in (ROOT / "docs").glob("*.md")))
-WRITES = "durascope new "
+WRITES = ("durascope new ", "durascope import ", "durascope learn ")
 """What writes a file that later commands read."""
+INCIDENT = ROOT / "tests" / "importing" / "temporal" / "crash-mid-activity.json"
+"""A history that the real Temporal recorded: what `incident.json` is on the pages."""
 NOT_RUN = ("git ", "make ", "cd ", "pip ", "python -m venv", ". ")
 
 
@@ -70,12 +72,13 @@ faults:
 def prepare(folder: Path) -> None:
     """What the pages' commands find in their folder."""
     (folder / "broken.yaml").write_text(BROKEN, "utf-8")
+    (folder / "incident.json").write_bytes(INCIDENT.read_bytes())
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """Runs a command as a reader would, in a terminal of 100 columns without colours."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PATH": path}
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "PATH": path, "XDG_STATE_HOME": str(folder)}
     return subprocess.run(
         command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=120
     )
@@ -100,7 +103,7 @@ def test_the_command_prints_what_the_page_shows(each: Shown, tmp_path: Path) -> 
 
 
 def refresh(page: str) -> None:
-    """Writes what the commands print now into a page: `python tests/test_readme.py`."""
+    """Writes what the commands print now into a page: `python tests/test_readme.py [PAGE …]`."""
     import tempfile
 
     text = (ROOT / page).read_text("utf-8")
@@ -121,5 +124,5 @@ def refresh(page: str) -> None:
 
 
 if __name__ == "__main__":
-    for each in PAGES:
+    for each in sys.argv[1:] or PAGES:
         refresh(each)

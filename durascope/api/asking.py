@@ -28,7 +28,7 @@ def engine_names() -> tuple[str, ...]:
     """The names of the engines: those that `run` takes unless it is told otherwise, then the baselines.
 
     >>> durascope.engine_names()
-    ('temporal', 'inngest', 'restate', 'queue')
+    ('temporal', 'inngest', 'restate', 'queue', 'state-machine', 'checkpoint')
     """
     chosen = compared()
     return (*chosen, *(name for name in names() if name not in chosen))

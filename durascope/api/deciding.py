@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durascope.api.asking import Target, load
-from durascope.api.showing import mimebundle
-from durascope.experiments.decision import Decision, as_json, decide
+from durascope.api.showing import Page, Shown, html_table
+from durascope.experiments.decision import Decision, decide
+from durascope.experiments.evidence import as_json
+from durascope.experiments.measures import MEASURES
+from durascope.experiments.prices import Prices
+from durascope.experiments.statistics import Interval
 from durascope.models.engine import compared, title_of
 
+if TYPE_CHECKING:
+    from durascope.render.document import Document
 
-class Comparison:
+
+class Comparison(Page):
     """What `durascope compare` shows: what happens over many seeds, what it costs, which limits it meets."""
 
     def __init__(self, decision: Decision) -> None:
@@ -24,15 +31,20 @@ class Comparison:
         """All evidence, as `durascope compare --format json` prints it."""
         return as_json(self.decision)
 
-    def markdown(self) -> str:
-        """The page as Markdown."""
-        return self._page().markdown()
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """One row an engine and figure: its name, title, value, and the bounds of its 95 % interval."""
+        return [
+            {"engine": engine, "measure": measure.name, "title": measure.title, **_bounds(measure.of(found))}
+            for engine, found in self.decision.study.estimates.items()
+            for measure in MEASURES.values()
+        ]
 
-    def html(self) -> str:
-        """The page as HTML."""
-        return self._page().html()
+    def costs(self) -> Costs:
+        """What a month costs, alone."""
+        return Costs(self.decision)
 
-    def _page(self) -> Any:
+    def _page(self) -> Document:
         from durascope.render.decision import page
 
         return page(self.data, title_of)
@@ -40,11 +52,104 @@ class Comparison:
     def __repr__(self) -> str:
         return f"<Comparison {self.decision.scenario.scenario}: {', '.join(self.decision.engines)}>"
 
-    def _repr_html_(self) -> str:
-        return self.html()
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return mimebundle(self, include, exclude)
+class Costs(Shown):
+    """What a month costs on each plan of each vendor, with the faults and without them."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+        """All evidence, as objects."""
+
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """One row a plan, the cheapest of a vendor first; no price where the plan does not allow so many runs."""
+        return [
+            {
+                "engine": engine,
+                "vendor": bill.vendor,
+                "plan": bill.plan,
+                "usd_per_month": bill.usd_per_month,
+                "usd_without_faults": bill.usd_without_faults,
+                "price_of_failure": bill.price_of_failure,
+                "storage_usd_per_month": bill.storage_usd_per_month,
+                "confidence": bill.confidence,
+                "retrieved": bill.retrieved,
+            }
+            for engine, bills in self.decision.bills.items()
+            for bill in bills
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Costs {self.decision.scenario.scenario}, {self.decision.runs_per_month:,} runs a month>"
+
+    def _repr_html_(self) -> str:
+        amounts = ("usd_per_month", "usd_without_faults", "price_of_failure")
+        head = ("", "a month", "without faults", "price of failure", "")
+        return html_table(
+            head,
+            [
+                [
+                    f"{row['vendor']} {row['plan']}",
+                    *(_usd(row[name]) for name in amounts),
+                    f"{row['confidence']}, {row['retrieved']}",
+                ]
+                for row in self.rows
+            ],
+        )
+
+
+def _usd(amount: object) -> str:
+    return f"${amount:,.2f}" if isinstance(amount, float | int) else "–"
+
+
+def _bounds(interval: Interval | None) -> dict[str, object]:
+    """An interval as columns of a row."""
+    if interval is None:
+        return {"value": None, "low": None, "high": None}
+    return {"value": interval.value, "low": interval.low, "high": interval.high}
+
+
+def costs(
+    target: Target,
+    engines: Iterable[str] | None = None,
+    *,
+    runs_per_month: int = 1_000_000,
+    seed: int = 0,
+    replications: int = 20,
+    prices: Mapping[str, Prices] | None = None,
+    processes: int | None = None,
+) -> Costs:
+    """What a month of a scenario costs on each vendor's plans, as simulated: with its faults, and without them.
+
+    Args:
+        target: As for `load`.
+        engines: Default: all but the baselines.
+        runs_per_month: How many runs.
+        seed: The first seed.
+        replications: How many seeds.
+        prices: By engine, in place of those that ship.
+        processes: How many processes; default: the cores.
+
+    Raises:
+        ScenarioProblems: The scenario is not valid.
+
+    >>> found = durascope.costs("payment", ["restate"], replications=2, processes=1)
+    >>> found
+    <Costs payment, 1,000,000 runs a month>
+    >>> found.rows[0]["plan"], found.rows[0]["confidence"]
+    ('Starter', 'second-hand')
+    """
+    found = decide(
+        load(target),
+        tuple(compared() if engines is None else engines),
+        seed=seed,
+        replications=replications,
+        runs_per_month=runs_per_month,
+        prices=prices,
+        quick=True,
+        processes=processes,
+    )
+    return Costs(found)
 
 
 def compare(

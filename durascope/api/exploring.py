@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from durascope.api.asking import Target, load
-from durascope.api.showing import mimebundle
+from durascope.api.showing import Page, Shown
 from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import What
 from durascope.experiments.exploration.explore import DEFAULT
 from durascope.experiments.exploration.explore import Exploration as Found
 from durascope.experiments.exploration.explore import explore as explore_all
+from durascope.experiments.exploration.shrink import shrunk
+from durascope.experiments.exploration.swarm import swarmed
 from durascope.experiments.grid import Axis
 from durascope.experiments.measures import DEFAULT as MEASURES
 from durascope.experiments.pool import mapped
@@ -21,8 +23,11 @@ from durascope.experiments.sweep import Sweep as Swept
 from durascope.experiments.sweep import sweep as sweep_all
 from durascope.models.engine import compared, title_of
 
+if TYPE_CHECKING:
+    from durascope.render.document import Document
 
-class Exploration:
+
+class Exploration(Page):
     """What `durascope explore` shows: guarantees, promises, findings and cures."""
 
     def __init__(self, found: Found) -> None:
@@ -47,15 +52,27 @@ class Exploration:
             for engine, each in self.data["engines"].items() for step, found in each["steps"].items()
         ]  # fmt: skip
 
-    def markdown(self) -> str:
-        """The page as Markdown."""
-        return self._page().markdown()
+    @property
+    def rows(self) -> list[dict[str, object]]:
+        """The guarantees."""
+        return self.guarantees()
 
-    def html(self) -> str:
-        """The page as HTML."""
-        return self._page().html()
+    def findings(self) -> list[dict[str, object]]:
+        """One row a finding: the engine, what is broken, the cause, the line that reproduces it, its token."""
+        names = ("property", "step", "sentence", "cause", "reproduce", "token", "smallest")
+        return [
+            {"engine": engine, **{name: finding[name] for name in names}}
+            for engine, each in self.data["engines"].items()
+            for finding in each["findings"]
+        ]
 
-    def _page(self) -> Any:
+    def crash_map(self) -> Any:
+        """The crash map as a picture: `.svg()`, `.png()`, `.save(path)`; it shows itself in a notebook."""
+        from durascope.render.crash_map import crash_map
+
+        return crash_map(self.data, title_of)
+
+    def _page(self) -> Document:
         from durascope.render.exploration import page
 
         return page(self.data, title_of)
@@ -63,12 +80,6 @@ class Exploration:
     def __repr__(self) -> str:
         points = sum(each.points for each in self.found.engines.values())
         return f"<Exploration {self.found.scenario.scenario}: {points:,} points, {'held' if self.held else 'not held'}>"
-
-    def _repr_html_(self) -> str:
-        return self.html()
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return mimebundle(self, include, exclude)
 
 
 def explore(
@@ -78,6 +89,9 @@ def explore(
     seed: int = 0,
     what: Sequence[What] = DEFAULT,
     moments_only: bool = False,
+    crashes: int = 1,
+    seconds: float = 0,
+    shrink: bool = False,
     cures: bool = False,
     processes: int | None = None,
 ) -> Exploration:
@@ -88,7 +102,10 @@ def explore(
         engines: Default: all but the baselines.
         seed: The random seed.
         what: crash, graceful, hang, cut, outage, deploy, cancel.
-        moments_only: Only the moments of steps, not the times between two events.
+        moments_only: Only the moments of steps, not every event.
+        crashes: 2: pairs, too, over the moments of steps.
+        seconds: Then random swarms of disturbances for so long.
+        shrink: Look for the smallest scenario that shows each finding.
         cures: Try the remedies that fit, and explore again.
         processes: How many processes; default: the cores.
 
@@ -103,12 +120,23 @@ def explore(
     chosen = tuple(compared() if engines is None else engines)
     name = str(target) if isinstance(target, str | Path) else None
     found = explore_all(
-        scenario, chosen, seed=seed, whats=what, between=not moments_only, processes=processes, name=name
+        scenario,
+        chosen,
+        seed=seed,
+        whats=what,
+        between=not moments_only,
+        crashes=crashes,
+        processes=processes,
+        name=name,
     )
+    if seconds:
+        found = swarmed(found, seconds, processes=processes)
+    if shrink:
+        found = shrunk(found)
     return Exploration(cured(found, processes=processes) if cures else found)
 
 
-class Sweep:
+class Sweep(Shown):
     """What `durascope sweep` shows: each measure at each point, with its 95 % interval."""
 
     def __init__(self, swept: Swept) -> None:
@@ -125,12 +153,6 @@ class Sweep:
         """One flat row a point and engine: the values of the axes, and each measure with its bounds."""
         return self.swept.rows()
 
-    def frame(self) -> Any:
-        """The rows as a pandas frame. Raises ImportError where pandas is not installed."""
-        import pandas  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
-
-        return pandas.DataFrame(self.rows)
-
     def pictures(self) -> dict[str, Any]:
         """Lines for one axis, heat maps for two."""
         from durascope.render.sweep import pictures
@@ -143,9 +165,6 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         return "".join(picture.svg() for picture in self.pictures().values())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return mimebundle(self, include, exclude)
 
 
 def sweep(

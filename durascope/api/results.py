@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
-from durascope.api.showing import html_table, mimebundle
+from durascope.api.showing import html_table, mimebundle, played
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.trace import Effect, Event, RunSummary, Trace
@@ -202,7 +202,9 @@ class Result:
 
     def _repr_html_(self) -> str:
         title = f"<h4>{title_of(self.engine)}: {self._outcome()}</h4>"
-        return title + (self.timeline().svg() if self.trace.events else "")
+        if not self.trace.events:
+            return title
+        return title + (played(self.scenario, [self.engine], self.trace.seed) or self.timeline().svg())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return mimebundle(self, include, exclude)
@@ -264,8 +266,10 @@ class Results(Mapping[str, Result]):
         table = html_table(
             ("", *map(title_of, summary)), [[word, *(each[word] for each in summary.values())] for word in words]
         )
-        drawn = len(self) > 1 and all(each.trace.events for each in self.values())
-        return (self.comparison().svg() if drawn else "") + table
+        if not self or not all(each.trace.events for each in self.values()):
+            return table
+        shown = played(self.scenario, list(self), next(iter(self.values())).trace.seed)
+        return (shown or (self.comparison().svg() if len(self) > 1 else "")) + table
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return mimebundle(self, include, exclude)

@@ -22,6 +22,7 @@ from typing import Any, Final
 import typer
 
 from durascope.cli.terminal import complain, prepare_streams, say
+from durascope.importing.unreadable import UnreadableRecording
 from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
 from durascope.version import __version__
@@ -39,10 +40,14 @@ COMMANDS: Final = (
     "run",
     "compare",
     "explore",
+    "replay",
     "diagram",
     "report",
+    "play",
     "export",
     "verify",
+    "import",
+    "explain",
     "sweep",
     "diff",
     "check",
@@ -50,6 +55,7 @@ COMMANDS: Final = (
     "list",
     "show",
     "new",
+    "learn",
     "schema",
     "doctor",
 )
@@ -67,6 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except ScenarioProblems as problems:
         complain(problems)
+        return WRONG
+    except UnreadableRecording as error:
+        say(f"durascope: error: {printable(str(error))}{f'{chr(10)}  help: {error.help}' if error.help else ''}")
         return WRONG
     except (BrokenEngine, UnknownEngine) as error:
         say(f"durascope: error: {printable(str(error))}")

@@ -27,6 +27,10 @@ def command(
     """Validate scenarios and list every problem with its location. Exit status 2 if there is any.
 
     Warnings say what is probably not meant: a wait that nobody ends, a queue that no worker polls, and the like.
+
+    durascope check order-fulfillment payment
+
+    durascope check --strict payment
     """
     from durascope.models.loading import doubts_of
     from durascope.models.problems import ScenarioProblems

@@ -17,7 +17,12 @@ TraceArgument = Annotated[
 
 
 def command(trace: TraceArgument, json: JsonOption = False) -> None:
-    """Check a trace against the laws of conservation and causality; exit status 1 where one is broken."""
+    """Check a trace against the laws of conservation and causality; exit status 1 where one is broken.
+
+    durascope check-trace traces/order-fulfillment.temporal.jsonl
+
+    durascope check-trace traces/order-fulfillment.restate.jsonl --json
+    """
     from durascope.models.laws import LAWS, broken, event_of
 
     events = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -27,6 +28,7 @@ from durascope.models.files import write_whole
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from durascope.experiments.decision import Decision
     from durascope.models.scenario import Scenario
     from durascope.render.document import Document, Picture
 
@@ -39,6 +41,9 @@ class PageFormat(StrEnum):
     HTML = "html"
     JSON = "json"
 
+
+RUNS_PER_MONTH: Final = 1_000_000
+"""Of the costs, unless it is said; as `experiments.decision` has it, which is not imported for `--help`."""
 
 _SUFFIX = {PageFormat.TEXT: "txt", PageFormat.MARKDOWN: "md", PageFormat.HTML: "html", PageFormat.JSON: "json"}
 
@@ -60,7 +65,7 @@ def command(
     ] = None,
     per_month: Annotated[
         int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
-    ] = 1_000_000,
+    ] = RUNS_PER_MONTH,
     prices: Annotated[
         list[Path] | None,
         typer.Option("--prices", metavar="FILE", help="A vendor's prices, in place of ours; may be repeated."),
@@ -72,6 +77,9 @@ def command(
     mttr: Annotated[
         str | None, typer.Option("--mttr", metavar="TIME", help="Time to repair: 2s, or app=2s,stripe=5m (default 1m).")
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Leave out the guarantees and the settings that would change the answer.")
+    ] = False,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
         PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
@@ -91,7 +99,8 @@ def command(
 
     durascope compare agent --per-month 50000 --out decision
     """
-    from durascope.experiments.decision import as_json, decide
+    from durascope.experiments.decision import decide
+    from durascope.experiments.evidence import as_json
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
@@ -114,15 +123,44 @@ def command(
             runs_per_month=per_month,
             prices=known,
             rates=rates,
+            quick=quick or criteria,
             processes=processes,
             progress=progress,
         )
-    data = as_json(decision)
+    data = as_json(
+        decision, again=_again(scenario, decision, engine, runs, rate, settings, crash, per_month, mtbf, mttr)
+    )
     shown = PageFormat.JSON if json else format
     if out is not None:
         _write(out, asked.scenario, asked.engines, seed, data)
     else:
         _print(data, shown, criteria)
+
+
+def _again(
+    scenario: str,
+    decision: Decision,
+    engines: list[str] | None,
+    runs: int | None,
+    rate: str | None,
+    settings: list[str] | None,
+    crashes: list[str] | None,
+    per_month: int,
+    mtbf: str | None,
+    mttr: str | None,
+) -> str:
+    """The command line that makes the same page again."""
+    study = decision.study
+    words = ["durascope", "compare", scenario, "--seed", str(study.seed), "--replications", str(study.count)]
+    for option, values in (("-e", engines), ("--set", settings), ("--crash", crashes)):
+        for value in values or ():
+            words += [option, value]
+    given = {"--runs": runs, "--rate": rate, "--mtbf": mtbf, "--mttr": mttr}
+    for option, value in given.items():
+        words += [] if value is None else [option, str(value)]
+    if per_month != RUNS_PER_MONTH:
+        words += ["--per-month", str(per_month)]
+    return shlex.join(words)
 
 
 def _page(data: dict[str, Any], criteria: bool, pictures: Sequence[Picture] = ()) -> Document:

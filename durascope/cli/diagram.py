@@ -69,6 +69,10 @@ def command(
     """Draw a scenario: its architecture, its steps, and what happened on each engine.
 
     Files are named SCENARIO.ENGINE.VIEW.EXT, and SCENARIO.VIEW.EXT where a view has no engine.
+
+    durascope diagram order-fulfillment --view comparison --out pictures
+
+    durascope diagram payment -e restate --view journal --format png --out pictures
     """
     from durascope.render.views import Options, need_traces, pictures
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,10 @@ from durascope.cli.compare import PageFormat, progress_shown, title_of
 from durascope.cli.options import EngineOption, JsonOption, ScenarioArgument, SeedOption, SetOption, request
 from durascope.cli.terminal import console, put, put_json, say
 from durascope.models.files import write_whole
+
+if TYPE_CHECKING:
+    from durascope.experiments.designs import Designs
+    from durascope.render.document import Picture
 
 
 class FailOn(StrEnum):
@@ -75,8 +79,9 @@ def command(
             progress=progress,
         )
     data = found.as_json()
-    document = page(data, title_of)
     shown = PageFormat.JSON if json else format
+    pictures = _pictures(found, out) if shown is PageFormat.HTML or out is not None else ()
+    document = page(data, title_of, pictures)
     if shown is PageFormat.JSON:
         put_json(data)
     elif shown is PageFormat.TEXT and out is None:
@@ -86,7 +91,28 @@ def command(
         if out is None:
             put(text)
         else:
+            beside = pictures if shown is not PageFormat.HTML else ()
+            for picture in beside:
+                write_whole(out.parent / picture.name, picture.svg)
             write_whole(out, text)
-            say(f"wrote {out}")
+            say("wrote " + ", ".join([str(out), *(str(out.parent / picture.name) for picture in beside)]))
     if fail_on is FailOn.WORSE and found.worse:
         raise typer.Exit(1)
+
+
+def _pictures(found: Designs, out: Path | None) -> tuple[Picture, ...]:
+    """The timeline of one run of each design on each engine; none of loads that are only counted."""
+    from durascope.render.document import Picture
+    from durascope.render.timeline import draw
+    from durascope.simulators.simulate import FULL_UP_TO, simulate
+
+    drawn: list[Picture] = []
+    designs = (("before", found.before), ("after", found.after))
+    if any(design.workload.runs > FULL_UP_TO for _, design in designs):
+        return ()
+    stem = "diff" if out is None else out.stem
+    for engine in dict.fromkeys(change.engine for change in found.changes):
+        for when, design in designs:
+            svg = draw(simulate(design, engine, seed=found.seed), design).svg().encode()
+            drawn.append(Picture(svg, f"{title_of(engine)}, {when}", f"{stem}.{engine}.{when}.svg"))
+    return tuple(drawn)

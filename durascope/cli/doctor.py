@@ -40,7 +40,12 @@ class Finding:
 
 
 def command(json: JsonOption = False) -> None:
-    """Say which parts are installed, and how to install the others. Exit status 1 if a needed one is missing."""
+    """Say which parts are installed, and how to install the others. Exit status 1 if a needed one is missing.
+
+    durascope doctor
+
+    durascope doctor --json
+    """
     findings = list(examine())
     if json:
         put_json([asdict(finding) for finding in findings])

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
+import json as json_module
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from durascope.cli.compare import PageFormat, progress_shown, title_of
+from durascope.cli.compare import progress_shown, title_of
 from durascope.cli.options import EngineOption, JsonOption, RunsOption, ScenarioArgument, SeedOption, SetOption, request
-from durascope.cli.terminal import console, put, put_json, say
+from durascope.cli.terminal import busy, console, put, say
+from durascope.models.files import write_whole
+from durascope.models.visible import visible_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from durascope.experiments.exploration.explore import Exploration
+    from durascope.live.confirmation import Confirmation
+
+
+class ExploreFormat(StrEnum):
+    """What `--format` takes."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+    JUNIT = "junit"
+    SARIF = "sarif"
 
 
 class WhatChoice(StrEnum):
@@ -39,13 +59,35 @@ def command(
         str | None,
         typer.Option("--down", metavar="TIME", help="For how long (default: 50ms, and longer than every timeout)."),
     ] = None,
-    moments: Annotated[
-        bool, typer.Option("--moments", help="Only the moments of steps, not the times between two events.")
-    ] = False,
+    moments: Annotated[bool, typer.Option("--moments", help="Only the moments of steps, not every event.")] = False,
+    crashes: Annotated[
+        int, typer.Option("--crashes", min=1, max=2, metavar="N", help="2: pairs, too, over the moments of steps.")
+    ] = 1,
+    seconds: Annotated[
+        float,
+        typer.Option("--seconds", min=0, max=86_400, metavar="N", help="Then random swarms of disturbances, so long."),
+    ] = 0,
     cures: Annotated[bool, typer.Option("--cures", help="Try the remedies that fit, and explore again.")] = False,
+    shrink: Annotated[
+        bool, typer.Option("--shrink", help="For each finding the smallest scenario that still shows it.")
+    ] = False,
+    tokens: Annotated[
+        bool, typer.Option("--tokens", help="For each finding what `durascope replay` plays, here or elsewhere.")
+    ] = False,
     format: Annotated[  # noqa: A002 - the option's name
-        PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
-    ] = PageFormat.TEXT,
+        ExploreFormat, typer.Option("--format", "-f", help="How it is printed; junit and sarif are for CI.")
+    ] = ExploreFormat.TEXT,
+    confirm: Annotated[
+        int,
+        typer.Option("--confirm", min=0, max=1_000, metavar="N", help="Take the N worst findings to the real engine."),
+    ] = 0,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, max=10_000, metavar="N", help="Take N random moments to the real engine.")
+    ] = 0,
+    map: Annotated[  # noqa: A002 - the option's name
+        Path | None,
+        typer.Option("--map", metavar="FILE", dir_okay=False, help="Draw the crash map: .svg, .png or .pdf."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="Write the page to FILE instead.")
     ] = None,
@@ -65,8 +107,9 @@ def command(
     from durascope.experiments.exploration.cures import cured
     from durascope.experiments.exploration.disturbances import NothingToExplore
     from durascope.experiments.exploration.explore import DEFAULT, explore
+    from durascope.experiments.exploration.shrink import shrunk
+    from durascope.experiments.exploration.swarm import swarmed
     from durascope.models.durations import Misread, parse_duration
-    from durascope.render.exploration import page
 
     asked = request(scenario, engine, runs=runs, settings=settings)
     try:
@@ -79,27 +122,79 @@ def command(
                 whats=[each.value for each in what] if what else DEFAULT,
                 down_us=down_us,
                 between=not moments,
+                crashes=crashes,
                 processes=processes,
                 name=scenario,
+                runs=runs,
+                settings=settings or (),
                 progress=progress,
             )
-            if cures:
+            if seconds and not found.interrupted:
+                found = swarmed(found, seconds, processes=processes, progress=progress)
+            if shrink and not found.interrupted:
+                found = shrunk(found)
+            if cures and not found.interrupted:
                 found = cured(found, processes=processes, progress=progress)
     except (NothingToExplore, Misread) as error:
         raise typer.BadParameter(str(error)) from None
     data = found.as_json()
-    shown = PageFormat.JSON if json else format
-    if shown is PageFormat.JSON:
-        put_json(data)
-    elif shown is PageFormat.TEXT and out is None:
-        console().print(page(data, title_of).rich(), crop=False)
-    else:
-        document = page(data, title_of)
-        text = document.html() if shown is PageFormat.HTML else document.markdown()
-        if out is None:
-            put(text)
-        else:
-            out.write_text(text, "utf-8")
-            say(f"wrote {out}")
-    if not found.held or found.vacuous:
+    confirmed = _confirmed(found, asked.engines, confirm, sample) if confirm or sample else None
+    if confirmed is not None:
+        data["confirmed"] = [each.as_json() for each in confirmed.points]
+    if map is not None:
+        _draw(data, map)
+    text = _shown(data, ExploreFormat.JSON if json else format, scenario, tokens, out is None)
+    if text is not None and out is None:
+        put(text)
+    elif text is not None and out is not None:
+        write_whole(out, text)
+        say(f"wrote {out}")
+    if not found.held or found.vacuous or found.interrupted or not (confirmed is None or confirmed.agrees):
         raise typer.Exit(1)
+
+
+def _confirmed(found: Exploration, engines: Sequence[str], worst: int, sample: int) -> Confirmation:
+    """Findings and random moments on the real engines."""
+    from durascope.live.confirmation import confirmed
+    from durascope.live.interrupts import all_as_ctrl_c
+    from durascope.live.processes import LiveProblem
+
+    try:
+        with all_as_ctrl_c(), busy(True) as tell:
+            return confirmed(found, engines, worst=worst, sample=sample, tell=tell)
+    except LiveProblem as problem:
+        raise typer.BadParameter(f"{problem}") from None
+
+
+def _draw(data: dict[str, Any], path: Path) -> None:
+    from durascope.render.crash_map import crash_map
+
+    try:
+        crash_map(data, title_of).save(path)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    say(f"wrote {path}")
+
+
+def _shown(data: dict[str, Any], form: ExploreFormat, scenario: str, tokens: bool, printed: bool) -> str | None:
+    """The exploration in that form; None: it has been printed."""
+    from durascope.render.exploration import page
+    from durascope.render.exploration_ci import junit, sarif
+
+    document = page(data, title_of, tokens=tokens)
+    match form:
+        case ExploreFormat.JSON:
+            return visible_json(json_module.dumps(data, indent=2, ensure_ascii=False))
+        case ExploreFormat.HTML:
+            return document.html()
+        case ExploreFormat.JUNIT:
+            return junit(data)
+        case ExploreFormat.SARIF:
+            file = Path(scenario)
+            text = file.read_text("utf-8") if file.is_file() else None
+            return sarif(data, f"{data['scenario']}.yaml" if text is None else file.as_posix(), text)
+        case ExploreFormat.TEXT if printed:
+            console().print(document.rich(), crop=False)
+            return None
+        case _:
+            return document.markdown()

@@ -51,6 +51,10 @@ def command(
     """Write the traces of a scenario in a format that other programs read.
 
     Files are named SCENARIO.ENGINE.SUFFIX; without --out the trace of one engine goes to stdout.
+
+    durascope export payment -e restate --format csv
+
+    durascope export order-fulfillment --format jsonl --out traces
     """
     from durascope.render.exports import export, export_files
     from durascope.simulators.simulate import simulate

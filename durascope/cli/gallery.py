@@ -2,7 +2,7 @@
 
     python -m durascope.cli.gallery docs      (or: make gallery)
 
-Writes docs/gallery.md and docs/gallery/*.svg.
+Writes docs/gallery.md, docs/gallery/*.svg, and docs/hero.svg, which moves.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from durascope.models.engine import compared, title_of
 from durascope.models.files import write_whole
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
+from durascope.render.hero import draw
+from durascope.render.picture import Picture
 from durascope.render.views import VIEWS, Drawn, Options, ViewName, pictures
 from durascope.simulators.simulate import simulate
 
@@ -26,6 +28,7 @@ _INTRODUCTION: Final = """\
 Every view of every scenario that ships with durascope, drawn from the scenario and its simulation alone. This page and
 its pictures are made by one command, `make gallery`. To draw your own: `durascope diagram SCENARIO --out DIR`.
 """
+HERO: Final = "order-fulfillment"
 _ORDER: Final[tuple[ViewName, ...]] = (
     "comparison", "workflow", "architecture", "timeline", "sequence", "journal", "queues",
 )  # fmt: skip
@@ -43,9 +46,16 @@ def make(folder: Path, names: Sequence[str] | None = None) -> list[Path]:
         drawn = list(pictures(scenario, compared(), traces, _ORDER, Options()))
         written += [each.picture.save(folder / "gallery" / f"{each.name}.svg") for each in drawn]
         parts.append(_chapter(scenario, drawn))
+    written.append(hero().save(folder / "hero.svg"))
     page = folder / "gallery.md"
     write_whole(page, "\n".join(parts))
     return [page, *written]
+
+
+def hero() -> Picture:
+    """Order fulfillment's crash after the charge, on all engines at once."""
+    scenario = load_scenario(HERO)
+    return draw([simulate(scenario, engine) for engine in compared()], scenario)
 
 
 def _title(scenario: Scenario) -> str:

@@ -7,7 +7,12 @@ from durascope.cli.terminal import put, put_json
 
 
 def command(json: JsonOption = False) -> None:
-    """List the built-in scenarios."""
+    """List the built-in scenarios.
+
+    durascope list
+
+    durascope list --json
+    """
     from durascope.models.loading import builtin_names, load_scenario
 
     scenarios = [load_scenario(name) for name in builtin_names()]

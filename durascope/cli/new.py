@@ -16,7 +16,7 @@ STARTER = """\
 scenario: {name}
 title: {title}
 about: |
-  What happens here, and what one should see.
+  Describe what happens and what to look for.
 
 services:
   payments: {{kind: api, title: Payment API, latency: {{p50: 180ms, p99: 900ms}}}}
@@ -56,7 +56,12 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.")] = Path(),
 ) -> None:
-    """Write a starter scenario NAME.yaml, and beside it the schema for editors. Nothing is overwritten."""
+    """Write a starter scenario NAME.yaml, and beside it the schema for editors. Nothing is overwritten.
+
+    durascope new checkout
+
+    durascope new sign-up --out scenarios
+    """
     from durascope.models.problems import ScenarioProblems
     from durascope.models.reading import parse_scenario
     from durascope.models.schema import FILE_NAME, scenario_schema

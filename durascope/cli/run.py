@@ -44,7 +44,12 @@ def command(
     records: RecordsOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Simulate a scenario on the engines: what each recorded and replayed, what happened twice, how long it took."""
+    """Simulate a scenario on the engines: what each recorded and replayed, what happened twice, how long it took.
+
+    durascope run order-fulfillment --crash 'engine at 3s' -e temporal
+
+    durascope run order-fulfillment --runs 1000 --rate 50/s
+    """
     from durascope.experiments.compare import MANY, as_json, compare
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)

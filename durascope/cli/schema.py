@@ -6,7 +6,12 @@ from durascope.cli.terminal import put_json
 
 
 def command() -> None:
-    """Print the JSON Schema of scenario files, for editors and other tools."""
+    """Print the JSON Schema of scenario files, for editors and other tools.
+
+    durascope schema
+
+    durascope schema > durascope.schema.json
+    """
     from durascope.models.schema import scenario_schema
 
     put_json(scenario_schema())

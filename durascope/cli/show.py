@@ -22,7 +22,12 @@ def command(
     crashes: CrashOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print a scenario with all defaults and overrides, as YAML that reads back equal."""
+    """Print a scenario with all defaults and overrides, as YAML that round-trips.
+
+    durascope show payment
+
+    durascope show payment --set services.stripe.latency=3s --json
+    """
     from durascope.models.writing import as_plain, as_yaml
 
     shown = request(scenario, runs=runs, rate=rate, settings=settings, crashes=crashes).scenario

@@ -54,7 +54,12 @@ def command(
     server: ServerOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a scenario on the real engine, processes really killed, and compare its record with the prediction."""
+    """Run a scenario on the real engine, processes really killed, and compare its record with the prediction.
+
+    durascope verify order-fulfillment -e temporal
+
+    durascope verify payment -e restate --repeat 3
+    """
     from durascope.live.engines import runnable
     from durascope.live.interrupts import all_as_ctrl_c
     from durascope.live.processes import LiveProblem

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.effects import effects
-from durascope.models.scenario import Scenario
+from durascope.models.scenario import OWN_STEP, Scenario
 from durascope.models.spans import Span, SpanKind, spans
 from durascope.models.trace import RunSummary, Trace
+from durascope.simulators.program import scope_of
 
 PARTS: Final = ("execution", "idle", "backoff", "assignment", "transitions")
 """execution: a step's code runs · idle: a durable timer or a wait for an event · backoff: a retry waits for its time ·
@@ -35,6 +36,8 @@ class Repeated:
     """How long those ran, in microseconds."""
     usd: float = 0.0
     """What the services' calls of duplicate effects cost."""
+    tokens: int = 0
+    """What those calls used."""
 
 
 def parts(trace: Trace, scenario: Scenario, run: RunSummary, given: Sequence[Span] | None = None) -> dict[str, int]:
@@ -67,12 +70,34 @@ def _union(stretches: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def repeated(trace: Trace, given: Sequence[Span] | None = None) -> Repeated:
+def repeated(trace: Trace, scenario: Scenario, given: Sequence[Span] | None = None) -> Repeated:
     """What the runs of a full trace did more than once; a step's last execution is the one that counts."""
     executions: dict[tuple[str | None, str | None], list[Span]] = defaultdict(list)
     for span in spans(trace) if given is None else given:
         if span.kind == "running":
             executions[span.run, span.step].append(span)
     lost = [span for theirs in executions.values() for span in theirs[:-1]]
-    usd = sum(mark.price for mark in effects(trace) if mark.duplicate)
-    return Repeated(len(lost), sum(span.lasts for span in lost), usd)
+    again = [mark for mark in effects(trace) if mark.duplicate]
+    used = _tokens(scenario) if again else {}
+    return Repeated(
+        executions=len(lost),
+        us=sum(span.lasts for span in lost),
+        usd=sum(mark.price for mark in again),
+        tokens=sum(_of_step(used, mark.step or "") for mark in again),
+    )
+
+
+def _tokens(scenario: Scenario) -> dict[str, int]:
+    """By a step's label: the tokens of one call."""
+    found: dict[str, int] = {}
+    for _, step in scenario.runs():
+        service = scenario.services.get(step.on, OWN_STEP) if step.on else OWN_STEP
+        found[step.label] = service.tokens if step.tokens is None else step.tokens
+    return found
+
+
+def _of_step(used: Mapping[str, int], name: str) -> int:
+    """Of a step whose label may hold loop variables."""
+    if name in used:
+        return used[name]
+    return next((count for label, count in used.items() if scope_of(label, name)), 0)

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 from durascope.experiments.costs import bills
 from durascope.experiments.decision import RUNS_PER_MONTH, usage_of
+from durascope.experiments.guarantees import Guaranteed, guarantees
 from durascope.experiments.limits import limit_uses
 from durascope.experiments.measures import MEASURES, Measure
 from durascope.experiments.pool import mapped
@@ -57,11 +58,18 @@ class Designs:
     limits: Mapping[str, tuple[float, float]]
     """By engine: the largest used share of any limit, before and after."""
     runs_per_month: int
+    guarantees: Mapping[str, tuple[Guaranteed, Guaranteed]]
+    """By engine: what holds if a process dies at any moment of a step, before and after; where that is quick."""
+
+    @property
+    def weaker(self) -> list[str]:
+        """The engines on which less is guaranteed than before."""
+        return [engine for engine, (before, after) in self.guarantees.items() if after.worse_than(before)]
 
     @property
     def worse(self) -> bool:
         """Whether anything is surely worse."""
-        return any(change.verdict == "worse" for change in self.changes)
+        return bool(self.weaker) or any(change.verdict == "worse" for change in self.changes)
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `durascope diff --format json` promises."""
@@ -86,6 +94,10 @@ class Designs:
                 for change in self.changes
             ],
             "usd_per_month": {engine: {"before": a, "after": b} for engine, (a, b) in self.usd.items()},
+            "guarantees": {
+                engine: {"before": before.as_json(), "after": after.as_json(), "weaker": engine in self.weaker}
+                for engine, (before, after) in self.guarantees.items()
+            },
             "limit_share": {engine: {"before": a, "after": b} for engine, (a, b) in self.limits.items()},
         }
 
@@ -132,7 +144,9 @@ def designs(
                 for design, theirs in zip((before, after), pair, strict=True)
             ]
             limits[engine] = (used[0], used[1])
-    return Designs(before, after, seed, replications, changes, usd, limits, runs_per_month)
+    held = [guarantees(design, engines, seed=seed, processes=processes) for design in (before, after)]
+    both = {engine: (held[0][engine], held[1][engine]) for engine in engines if all(engine in each for each in held)}
+    return Designs(before, after, seed, replications, changes, usd, limits, runs_per_month, both)
 
 
 def _replicated(task: tuple[Scenario, str, int]) -> Replication:

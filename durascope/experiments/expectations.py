@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from durascope.experiments.metrics import durations, percentile
-from durascope.models.phrases import must_strike
+from durascope.models.phrases import must_strike, spell
 from durascope.models.scenario import Count, Expect, Scenario
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.units import format_duration
@@ -108,7 +108,7 @@ def _latency(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
         limit = getattr(limits, name)
         if limit is not None:
             found = percentile(ordered, share) if ordered else None
-            text = "no run has ended" if found is None else format_duration(found)
+            text = "no run has ended" if found is None else spell(found)
             yield Verdict(
                 f"latency {name}: at most {format_duration(limit)}", found is not None and found <= limit, text
             )

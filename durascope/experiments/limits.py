@@ -44,6 +44,31 @@ def limit_uses(scenario: Scenario, prices: Prices, counters: Mapping[str, float]
     return sorted(found, key=lambda use: -use.share)
 
 
+def host_limits(scenario: Scenario, engine: str) -> list[LimitUse]:
+    """How long the host of the app lets one request run (dated facts, `models/platforms.yaml`), beside one step."""
+    deployments = scenario.deployments
+    match engine:
+        case "inngest":
+            platform, limit = deployments.inngest.app.platform, deployments.inngest.app.longest_request
+        case "restate":
+            platform, limit = deployments.restate.service.platform, deployments.restate.service.longest_request
+        case _:
+            return []
+    longest = _longest_step(scenario)
+    if limit is None or longest is None:
+        return []
+    what = f"one step, of what {platform or 'the host'} lets a request run"
+    return [LimitUse(engine, what, longest, limit, None, "the host ends the request; the step runs again")]
+
+
+def _longest_step(scenario: Scenario) -> float | None:
+    steps = [step for _, step in scenario.runs()]
+    spreads = [step.takes if isinstance(step.takes, tuple) else (step.takes,) for step in steps]
+    given = [spread for each in spreads for spread in each if spread is not None]
+    given += [scenario.services[step.on].latency for step in steps if step.takes is None and step.on]
+    return max(map(_long, given), default=None)
+
+
 def _used(scenario: Scenario, limit: VendorLimit, counters: Mapping[str, float]) -> float | None:
     if limit.counter is not None:
         return counters.get(limit.counter)
@@ -54,10 +79,7 @@ def _used(scenario: Scenario, limit: VendorLimit, counters: Mapping[str, float])
         case "size":
             return max((step.size for step in steps if step.size is not None), default=None)
         case "takes":
-            spreads = [step.takes if isinstance(step.takes, tuple) else (step.takes,) for step in steps]
-            given = [spread for each in spreads for spread in each if spread is not None]
-            given += [scenario.services[step.on].latency for step in steps if step.takes is None and step.on]
-            return max(map(_long, given), default=None)
+            return _longest_step(scenario)
         case "sleep":
             every = (step for workflow in scenario.workflows.values() for step in workflow.walk())
             return max((float(_long(step.sleep)) for step in every if isinstance(step, Sleep)), default=None)

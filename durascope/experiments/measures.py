@@ -10,7 +10,7 @@ from durascope.experiments.statistics import Interval
 from durascope.experiments.study import Estimates
 from durascope.models.units import MILLISECOND
 
-Unit = Literal["ms", "share", "per million", "USD"]
+Unit = Literal["ms", "share", "per million", "tokens", "USD"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,13 @@ MEASURES: Final[Mapping[str, Measure]] = {
         Measure("duplicates_per_million", "duplicate effects per million runs", "per million", True,
                 lambda found: found.duplicates_per_million),
         Measure("repeated_ms", "work repeated per run", "ms", True, lambda found: _scaled(found.repeated_us)),
-        Measure("repeated_usd", "spent on repeated work per run", "USD", True, lambda found: found.repeated_usd),
+        Measure("repeated_usd", "money spent again per run", "USD", True, lambda found: found.repeated_usd),
+        Measure("repeated_ms_per_crash", "work repeated per crash", "ms", True,
+                lambda found: _scaled(found.per_crash.get("us"))),
+        Measure("repeated_tokens_per_crash", "tokens used again per crash", "tokens", True,
+                lambda found: found.per_crash.get("tokens")),
+        Measure("repeated_usd_per_crash", "money spent again per crash", "USD", True,
+                lambda found: found.per_crash.get("usd")),
         Measure("assignment_ms", "waiting for a worker or a request", "ms", True,
                 lambda found: _scaled(found.parts_us.get("assignment"))),
     )

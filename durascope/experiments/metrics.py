@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from durascope.models.effects import recoveries
-from durascope.models.trace import Kind, Trace
+from durascope.models.many_runs import Summaries
+from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.units import MILLISECOND
 
 _START: Final = re.compile(r"run \d+")
@@ -23,7 +25,7 @@ def percentile(ordered: Sequence[int], share: float) -> int:
 
 def durations(trace: Trace) -> list[int]:
     """How long each run from outside that has ended took, in microseconds, shortest first."""
-    return sorted(run.ended_at - run.started_at for run in trace.started if run.ended_at is not None)
+    return sorted(run.ended_at - run.started_at for run in _outside(trace) if run.ended_at is not None)
 
 
 def latency_ms(trace: Trace) -> Mapping[str, float]:
@@ -52,7 +54,7 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
     """All of them as plain data, for `--json`; `undisturbed` is the same scenario without its faults."""
     numbers: dict[str, object] = {
         "latency_ms": dict(latency_ms(trace)),
-        "runs": len(trace.started),
+        "runs": sum(1 for _ in _outside(trace)),
         "by_status": by_status(trace),
         "trace_events": trace.event_count,
     }
@@ -77,9 +79,11 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
 
 def by_status(trace: Trace) -> dict[str, int]:
     """How many of the starts from outside ended in which way, those that never became a run included."""
-    begun = {run.name for run in trace.runs}
-    never = (status for name, status in trace.status.items() if name not in begun and _START.fullmatch(name))
-    return dict(Counter([*(trace.status.get(run.name, run.status) for run in trace.started), *never]))
+    counts = Counter(trace.status.get(run.name, run.status) for run in _outside(trace))
+    if trace.status:
+        begun = {run.name for run in trace.runs}
+        counts.update(status for name, status in trace.status.items() if name not in begun and _START.fullmatch(name))
+    return dict(counts)
 
 
 def child_statuses(trace: Trace) -> dict[str, dict[str, int]]:
@@ -91,18 +95,26 @@ def child_statuses(trace: Trace) -> dict[str, dict[str, int]]:
     return {workflow: dict(counts) for workflow, counts in found.items()}
 
 
-def _longer(trace: Trace, undisturbed: Trace) -> dict[str, list[int]]:
+def _outside(trace: Trace) -> Iterator[RunSummary]:
+    """The runs that were started from outside, one after the other: a million are never made at once."""
+    return (run for run in trace.runs if run.parent is None)
+
+
+def _longer(trace: Trace, undisturbed: Trace) -> dict[str, array[int]]:
     """By how each run from outside ended: how much longer it took than without the faults, in microseconds.
 
     A run that ended in another way without them is not in it: one that fails early is no faster for it.
     """
-    before = {run.name: run for run in undisturbed.started}
-    found: dict[str, list[int]] = {}
-    for run in trace.started:
+    runs = undisturbed.runs
+    before = runs.table if isinstance(runs, Summaries) else {run.name: run for run in undisturbed.started}
+    found: dict[str, array[int]] = {}
+    for run in _outside(trace):
         calm = before.get(run.name)
         if calm is None or run.ended_at is None or calm.ended_at is None or calm.status != run.status:
             continue
-        found.setdefault(run.status, []).append(run.ended_at - run.started_at - (calm.ended_at - calm.started_at))
+        found.setdefault(run.status, array("q")).append(
+            run.ended_at - run.started_at - (calm.ended_at - calm.started_at)
+        )
     return found
 
 
@@ -113,5 +125,6 @@ def delays_by_status(trace: Trace, undisturbed: Trace) -> dict[str, float]:
 
 def delay_ms(trace: Trace, undisturbed: Trace) -> float | None:
     """The same over all of them, in milliseconds; None where no run ended in the same way in both."""
-    longer = [each for many in _longer(trace, undisturbed).values() for each in many]
-    return sum(longer) / len(longer) / MILLISECOND if longer else None
+    longer = _longer(trace, undisturbed).values()
+    count = sum(map(len, longer))
+    return sum(map(sum, longer)) / count / MILLISECOND if count else None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from typing import Any, Final, TypeVar
 
 _Task = TypeVar("_Task")
@@ -45,6 +47,37 @@ def mapped(
     pool = ProcessPoolExecutor(min(processes, len(rest)), mp_context=_context(), initializer=_quiet)
     try:
         yield from pool.map(work, rest, chunksize=chunk)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def streamed(
+    work: Callable[[_Task], _Result], tasks: Iterable[_Task], *, of: int, processes: int | None = None
+) -> Iterator[_Result]:
+    """As `mapped`, for tasks that are worth sending one by one: only a few of them and of their results are ever held.
+
+    `of` is how many tasks there are, about.
+
+    >>> list(streamed(abs, iter([-1, 2, -3]), of=3, processes=1))
+    [1, 2, 3]
+    """
+    rest = iter(tasks)
+    if processes is None:
+        begun = time.perf_counter()
+        for task in rest:
+            yield work(task)
+            break
+        left = (time.perf_counter() - begun) * (of - 1)
+        processes = min(cores(), of - 1) if left > WORTH_A_PROCESS_S else 1
+    if processes <= 1:
+        yield from map(work, rest)
+        return
+    pool = ProcessPoolExecutor(processes, mp_context=_context(), initializer=_quiet)
+    try:
+        waiting = deque(pool.submit(work, task) for task in islice(rest, 4 * processes))
+        while waiting:
+            yield waiting.popleft().result()
+            waiting.extend(pool.submit(work, task) for task in islice(rest, 1))
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -16,6 +16,11 @@ from durascope.models.units import parse_duration, parse_share, parse_size
 MILLION: Final = 1_000_000
 
 
+REQUESTS: Final = "requests, tasks or polls per run"
+STORED: Final = "bytes stored per run"
+"""Rows of `criteria.yaml` that are measured, and that more than the criteria table is made of."""
+
+
 class PricesError(ValueError):
     """A price file that cannot be used; its text says where and why."""
 

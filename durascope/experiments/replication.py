@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from durascope.experiments.breakdown import PARTS, Repeated, parts, repeated
 from durascope.experiments.metrics import by_status, delay_ms, recovery_ms
+from durascope.models.faults import Crash, RandomFault
 from durascope.models.scenario import Scenario
-from durascope.models.spans import spans
+from durascope.models.spans import Span, spans
 from durascope.models.trace import Trace
 from durascope.models.units import MILLISECOND
 from durascope.simulators.kernel.luck import Luck
@@ -35,6 +36,8 @@ class Replication:
     """The longest that a fault kept a run from its work."""
     duplicates: int
     repeated: Repeated
+    calm_repeated: Repeated
+    """What is done again without the faults too: attempts that fail by themselves."""
     parts_us: Mapping[str, float]
     """A run's duration without the faults, split (see `breakdown.PARTS`); empty where only metrics were kept."""
     counters: Mapping[str, float]
@@ -44,6 +47,8 @@ class Replication:
     """How long a run is open, on average."""
     struck: tuple[int, ...] = ()
     """The scenario's faults that have struck: their places in it."""
+    crashes: int = 0
+    """How many times something was killed."""
 
     @property
     def mean_us(self) -> float | None:
@@ -70,6 +75,8 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
     delay = delay_ms(trace, calm) if calm is not trace else None
     recovery = recovery_ms(trace)
     lasted = [(trace.ended_at if run.ended_at is None else run.ended_at) - run.started_at for run in runs]
+    calm_spans = spans(calm, scenario) if calm.events else []
+    again = repeated(trace, scenario) if trace.events else Repeated()
     return Replication(
         seed=trace.seed,
         runs=sum(statuses.values()),
@@ -82,19 +89,20 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
         delay_us=None if delay is None else delay * MILLISECOND,
         recovery_us=None if recovery is None else recovery * MILLISECOND,
         duplicates=int(trace.counters.get("duplicate_effects", 0)),
-        repeated=repeated(trace) if trace.events else Repeated(),
-        parts_us=_mean_parts(scenario, calm),
+        repeated=again,
+        calm_repeated=again if calm is trace else repeated(calm, scenario, calm_spans),
+        parts_us=_mean_parts(scenario, calm, calm_spans),
         counters=dict(trace.counters),
         calm_counters=dict(calm.counters),
         lasts_us=sum(lasted) / len(lasted) if lasted else 0.0,
         struck=tuple(dict.fromkeys(trace.struck)),
+        crashes=sum(isinstance(scenario.faults[number], Crash | RandomFault) for number in trace.struck),
     )
 
 
-def _mean_parts(scenario: Scenario, trace: Trace) -> dict[str, float]:
+def _mean_parts(scenario: Scenario, trace: Trace, all_spans: Sequence[Span]) -> dict[str, float]:
     runs = trace.started if trace.events else []
     if not runs:
         return {}
-    all_spans = spans(trace, scenario)
     split = [parts(trace, scenario, run, all_spans) for run in runs]
     return {part: sum(each[part] for each in split) / len(split) for part in PARTS}

@@ -41,6 +41,10 @@ class Estimates:
     repeated_us: Interval | None
     """Time spent on work that had been done before, per run."""
     repeated_usd: Interval | None
+    per_crash: Mapping[str, Interval]
+    """Work that one crash has done again: `us`, `tokens` and `usd`; empty where nothing was killed."""
+    calm_us: Interval | None
+    """The mean duration without the faults."""
     parts_us: Mapping[str, Interval]
     statuses: Mapping[str, int]
     runs: int
@@ -170,6 +174,8 @@ def estimates(samples: Sequence[Replication]) -> Estimates:
         duplicates_per_million=_duplicates(samples),
         repeated_us=mean([sample.repeated.us / sample.runs for sample in samples if sample.runs and sample.parts_us]),
         repeated_usd=mean([sample.repeated.usd / sample.runs for sample in samples if sample.runs and sample.parts_us]),
+        per_crash=_per_crash(samples),
+        calm_us=mean([sum(sample.parts_us.values()) for sample in samples if sample.parts_us]),
         parts_us=_parts(samples),
         statuses=statuses,
         runs=sum(sample.runs for sample in samples),
@@ -211,6 +217,18 @@ def _duplicates(samples: Sequence[Replication]) -> Interval | None:
         return Interval(found.value, max(0.0, found.low), found.high)
     none = share(0, sum(sample.runs for sample in samples))
     return Interval(0.0, 0.0, math.inf if none is None else none.high * MILLION)
+
+
+def _per_crash(samples: Sequence[Replication]) -> dict[str, Interval]:
+    """Only of replications that were kept in full, since work that is done again is read off a trace."""
+    struck = [sample for sample in samples if sample.crashes and sample.parts_us]
+    found = {
+        what: mean(
+            [(getattr(each.repeated, what) - getattr(each.calm_repeated, what)) / each.crashes for each in struck]
+        )
+        for what in ("us", "tokens", "usd")
+    }
+    return {what: interval for what, interval in found.items() if interval is not None}
 
 
 def _parts(samples: Sequence[Replication]) -> dict[str, Interval]:

@@ -77,6 +77,7 @@ class Sweep:
             "seeds": self.seeds,
             "axes": {axis.path: list(axis.values) for axis in self.axes},
             "engines": list(self.engines),
+            "titles": {name: MEASURES[name].title for name in self.measures},
             "points": [result.as_json() for result in self.results],
             "knees": [knee.as_json() for knee in self.knees],
         }

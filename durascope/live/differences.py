@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from durascope.live.engine import Recording
 from durascope.live.judging import Alike, exactly, listed
 from durascope.models.cases import Case
+from durascope.models.differences import Difference, first_difference
 from durascope.models.trace import Trace
 
-CONTEXT: Final = 3
-"""Lines shown before and after a difference."""
 STUCK: Final = "running"
 """The status of a run that is not to end: it goes on trying for as long as it is watched."""
 LASTS: Final = frozenset({"lasts"})
 """Facts that are measured, not predicted to the letter."""
 MEASURED: Final = LASTS | {"replayed"}
 """The same of runs that go on trying."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Where a prediction and a recording part."""
-
-    what: str
-    """The run's record, its status, or the effects of a step."""
-    predicted: Sequence[str]
-    recorded: Sequence[str]
-    line: int | None = None
-    """The number of the first line that differs, from 1."""
-
-    def __str__(self) -> str:
-        if self.line is None:
-            return f"{self.what}: predicted {', '.join(self.predicted)}, recorded {', '.join(self.recorded)}"
-        return "\n".join([f"{self.what} differs from line {self.line} on (predicted, recorded):", *self._context()])
-
-    def _context(self) -> Iterator[str]:
-        at = (self.line or 1) - 1
-        shown = range(max(0, at - CONTEXT), at + CONTEXT + 1)
-        width = max((len(self.predicted[n]) for n in shown if n < len(self.predicted)), default=0)
-        for number in shown:
-            left = self.predicted[number] if number < len(self.predicted) else ""
-            right = self.recorded[number] if number < len(self.recorded) else ""
-            if left or right:
-                yield f"  {number + 1:>4} {left.ljust(width)}  {'=' if left == right else '≠'}  {right}".rstrip()
 
 
 def differences(
@@ -70,14 +41,7 @@ def _records(
     for run in {**predicted, **recorded}:
         expected, lines = list(predicted.get(run, ())), list(recorded.get(run, ()))
         if not alike(run, expected, lines):
-            yield Difference(f"the record of {run}", expected, lines, _first(expected, lines))
-
-
-def _first(one: Sequence[str], other: Sequence[str]) -> int:
-    for number, (left, right) in enumerate(zip(one, other, strict=False), 1):
-        if left != right:
-            return number
-    return min(len(one), len(other)) + 1
+            yield Difference(f"the record of {run}", expected, lines, first_difference(expected, lines))
 
 
 def _values(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from durascope.live.conductor import check
-from durascope.live.differences import STUCK, Difference, differences
+from durascope.live.differences import STUCK, differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine, record
 from durascope.live.judging import judge
@@ -15,6 +15,7 @@ from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale, scale_of, scaled
 from durascope.live.ways import SECONDS, TRIES, Way, nearest_way
 from durascope.models.cases import Case
+from durascope.models.differences import Difference
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.units import SECOND, format_duration

@@ -11,19 +11,19 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from durascope.live.differences import Difference
 from durascope.live.engines import live_engine
+from durascope.models.differences import Difference
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.units import FOREVER
-from durascope.simulators.kernel.luck import Luck, TurnedLuck
+from durascope.simulators.kernel.luck import Address, Luck, TurnedLuck
 
-TRIES: Final = 6_000
+TRIES: Final = 15_000
 """The most simulations for one recording."""
 SECONDS: Final = 60.0
 """The longest that they may take."""
@@ -33,6 +33,10 @@ LATE: Final = (0, 2_000, 5_000, 10_000, 20_000, 40_000)
 """µs by which a recorder may strike late after a moment that it has to learn of."""
 SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
 """µs that a process takes to work again after `down_for`: it has to start first, which a model's takes no time for."""
+SHARE_BY_KIND: Final = 0.5
+"""How many of the turns choose a kind of decision first, and then one of that kind."""
+KICKS: Final = 4
+"""Decisions that are turned at once where single turns lead nowhere."""
 STALLED: Final = 60
 """The least number of turns in vain after which another beginning is tried; where more is decided, more are."""
 
@@ -77,6 +81,8 @@ def nearest_way(
         best = min(best, search.climb(beginning), key=lambda way: way.distance)
         if best.fits:
             break
+    while best.luck.asked and not best.fits and not search.over():
+        best = min(best, search.climb(search.kicked(best)), key=lambda way: way.distance)
     return replace(best, tries=search.tries)
 
 
@@ -118,13 +124,31 @@ class _Search:
         """Turns one decision after the other, and keeps what brings no loss."""
         stalled = 0
         while way.luck.asked and not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
-            address = self._choice.choice(list(way.luck.asked))
+            address = self._one_of(way.luck.asked)
             turns = way.luck.turns
             turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
             stalled = 0 if turned.distance < way.distance else stalled + 1
             if turned.distance <= way.distance:
                 way = turned
         return way
+
+    def kicked(self, way: Way) -> Way:
+        """The way with several decisions turned at once, whatever that costs: out of a dead end."""
+        turns = dict(way.luck.turns)
+        for _ in range(KICKS):
+            address = self._one_of(way.luck.asked)
+            turns[address] = turns.get(address, 0) + 1
+        return self._go(TurnedLuck(way.luck.seed, turns), way.loose)
+
+    def _one_of(self, asked: Iterable[Address]) -> Address:
+        """Any decision, or any kind of decision first: those that are rare (when a fault strikes) matter most."""
+        addresses = list(asked)
+        if self._choice.random() < SHARE_BY_KIND:
+            kinds: dict[Address, list[Address]] = {}
+            for address in addresses:
+                kinds.setdefault(_kind(address), []).append(address)
+            addresses = self._choice.choice(list(kinds.values()))
+        return self._choice.choice(addresses)
 
     def _go(self, luck: TurnedLuck, loose: bool) -> Way:
         from durascope.simulators.simulate import simulate
@@ -138,6 +162,11 @@ class _Search:
         found = self.compare(trace)
         self.seen.add(repr(found))
         return Way(luck, loose, found, sum(map(_distance, found)))
+
+
+def _kind(address: Address) -> Address:
+    """What sort of thing is decided there: the name, and for what hangs on a run's own draws its number."""
+    return (address[0], address[2]) if address[0] in ("bits", "drawn") else address[:1]
 
 
 def _struck_late(scenario: Scenario, moments: frozenset[str], luck: Luck) -> Scenario:

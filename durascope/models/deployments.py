@@ -274,6 +274,36 @@ class QueueDeployment(Model):
         return cast("object", written)
 
 
+Resumes = Literal["anyone", "owner", "nobody"]
+"""Who goes on with a run whose process has died."""
+
+
+class StateMachineDeployment(Model):
+    """The baseline that one writes oneself: a row per run in a database, and processes that poll for rows."""
+
+    processes: Whole = Field(default=1, ge=1)
+    """How many processes poll and work on rows."""
+    at_once: Whole = Field(default=10, ge=1)
+    """On how many rows a process works at a time."""
+    poll_interval: Annotated[Duration, Field(ge=1_000)] = 1_000_000
+    """How often a process asks for rows that are due."""
+    lease: Annotated[Duration, Field(ge=1_000)] = 30_000_000
+    """How long a row is a process's own; each transaction makes it begin anew."""
+    resumes: Resumes = "anyone"
+    """Who takes a row whose lease has run out: any process, the same process once it is back, or nobody."""
+    latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
+
+
+class CheckpointDeployment(Model):
+    """The baseline that only saves: the run's state is written after each step, and nobody resumes it."""
+
+    processes: Whole = Field(default=1, ge=1)
+    """How many processes take requests and run workflows."""
+    latencies: dict[Name, Spread] = {}
+    """Delays in place of the model's own, by name."""
+
+
 class Deployments(Model):
     """How each engine is laid out."""
 
@@ -288,10 +318,14 @@ class Deployments(Model):
     """Restate."""
     queue: QueueDeployment = QueueDeployment()
     """The baseline: a plain message-queue consumer."""
+    state_machine: StateMachineDeployment = Field(default=StateMachineDeployment(), alias="state-machine")
+    """The baseline: a state machine in a database, written by hand."""
+    checkpoint: CheckpointDeployment = CheckpointDeployment()
+    """The baseline: a checkpoint after each step, and nobody who resumes."""
 
     def of(self, name: str) -> Any:
         """The deployment of an engine, its defaults where the scenario says nothing of it; None: it has no options."""
-        found = getattr(self, name, None)
+        found = getattr(self, name.replace("-", "_"), None)
         model = self.more_fields().get(name)
         return model() if found is None and model is not None else found
 

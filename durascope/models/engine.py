@@ -24,7 +24,7 @@ from durascope.models.problems import suggestion
 if TYPE_CHECKING:
     from durascope.models.scenario import Scenario
 
-BUILT_IN: Final = ("temporal", "inngest", "restate", "queue")
+BUILT_IN: Final = ("temporal", "inngest", "restate", "queue", "state-machine", "checkpoint")
 """The engines that ship, in the order in which they are shown."""
 GROUP: Final = "durascope.engines"
 """The group of entry points under which other distributions name theirs."""
@@ -112,6 +112,8 @@ class EngineSpec:
     """`(case or None) -> live.judging.Alike`: when a recording counts as what was predicted; else line by line."""
     live: Part = NOTHING
     """A `durascope.live.engine.LiveEngine`."""
+    importer: Part = NOTHING
+    """A module that makes scenarios of its recordings: see `durascope.importing.files`."""
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     """What running the real engine needs on the path, and how to get it."""
     modelled: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -126,7 +128,7 @@ def names() -> tuple[str, ...]:
 def engine(name: str) -> EngineSpec:
     """The engine of that name. Raises `UnknownEngine`, and `BrokenEngine` where another's cannot be imported."""
     if name in BUILT_IN:
-        return import_module(f"durascope.engines.{name}").ENGINE
+        return import_module(f"durascope.engines.{name.replace('-', '_')}").ENGINE
     return _other(name)
 
 

@@ -30,7 +30,7 @@ class Throttle(Model):
     period: Duration
     """In what time."""
     burst: Whole | None = Field(default=None, ge=0)
-    """So many more at once."""
+    """This many more at once."""
     key: Name | None = None
     """The field whose values are counted apart."""
 

@@ -138,7 +138,7 @@ class Fail(StepModel):
     retryable: Flag = False
     """The engine tries the run again: a bug that goes away."""
     times: Whole | None = Field(default=None, ge=1)
-    """So many times, then no more."""
+    """This many times, then no more."""
 
 
 class Bug(StepModel):

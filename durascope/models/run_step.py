@@ -33,7 +33,7 @@ class Fails(Model):
     """How a step's attempts fail."""
 
     times: Whole | None = Field(default=None, ge=0)
-    """So many attempts fail; the next one works."""
+    """This many attempts fail; the next one works."""
     always: Flag = False
     """Every attempt fails."""
     error: str = "Error"
@@ -119,7 +119,7 @@ class Run(StepModel):
     effect_at: ShareOrNever = 1.0
     """How far into `takes` the side effect happens (default: just before the return); `never`."""
     fails: Annotated[Fails | None, BeforeValidator(_fails)] = None
-    """How its attempts fail; a number: so many fail, retryably, before their effect."""
+    """How its attempts fail; a number: that many fail, retryably, before their effect."""
     retry: Retry | None = None
     """The retry policy; left out: the engine's own default."""
     timeout: Duration | None = None
@@ -142,6 +142,8 @@ class Run(StepModel):
     """Named outcomes and how often each is true; usable in `when`."""
     size: Size | None = None
     """The size of the recorded result."""
+    tokens: Whole | None = Field(default=None, ge=0)
+    """How many tokens it uses, instead of the service's."""
     local: Flag = False
     """Temporal: a local activity."""
     queue: Name | None = None

@@ -155,6 +155,8 @@ class Service(Model):
     """true: a second call with the same idempotency key has no second effect."""
     price: Money = 0.0
     """What a call costs."""
+    tokens: Whole = Field(default=0, ge=0)
+    """How many tokens a call uses (a language model's, in and out)."""
 
 
 OWN_STEP: Final = Service(latency=Spread.of(5_000))

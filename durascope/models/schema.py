@@ -31,7 +31,7 @@ _SHARED: Final[dict[str, tuple[Any, str]]] = {
 """Parts that are used all over the language, and are therefore written once."""
 _SHORT_FORMS: Final[dict[tuple[str, str], _Schema]] = {
     ("Run", "undo"): {"type": "string", "description": "The name of the step that undoes this one."},
-    ("Run", "fails"): {"type": "integer", "minimum": 0, "description": "So many attempts fail, before their effect."},
+    ("Run", "fails"): {"type": "integer", "minimum": 0, "description": "That many attempts fail, before their effect."},
     ("Workload", "of"): {"type": "string", "description": "The workflow that is started."},
     ("Deploy", "change"): {"$ref": "#/$defs/Change"},
     ("Parallel", "parallel"): {"$ref": "#/$defs/Step"},

@@ -60,7 +60,8 @@ def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
     """The trace's spans, in order of their start (and, among equals, of the event that begins them)."""
     reader = _Reader(trace, _Waits(scenario))
     for number, event in enumerate(trace.events):
-        reader.read(number, event)
+        if event.kind not in NO_SPAN:
+            reader.read(number, event)
     return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
 
 
@@ -140,6 +141,12 @@ class _Waits:
         unknown = self.known and event.step is not None and event.step not in self.labels
         return theirs[0] if len(theirs) == 1 and unknown and event.kind is Kind.TIMER_SET else None
 
+
+NO_SPAN: Final = frozenset({
+    Kind.MESSAGE_SENT, Kind.MESSAGE_RECEIVED, Kind.MESSAGE_REFUSED, Kind.MESSAGE_LOST, Kind.RECORDED,
+    Kind.EVENT_RECEIVED, Kind.RUN_STARTED,
+})  # fmt: skip
+"""Most events, and no part of any span."""
 
 _DOWN: Final[dict[Kind, str]] = {
     Kind.CRASHED: "crash", Kind.HUNG: "hang", Kind.OUTAGE_STARTED: "outage", Kind.CUT: "cut",

@@ -126,7 +126,7 @@ class Repeat(StepModel):
     as_: Name | None = Field(default=None, alias="as")
     """The name of the round in conditions."""
     continue_as_new_every: Whole | None = Field(default=None, ge=1)
-    """Temporal: continue as new after so many rounds."""
+    """Temporal: continue as new after this many rounds."""
 
     @property
     def label(self) -> str:

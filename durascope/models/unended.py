@@ -25,7 +25,7 @@ INBOX: Final = "inbox "
 KEPT_OPEN: Final = 10_000_000
 """A run that has been open for longer than this after its last step, in microseconds, needs a reason."""
 MOST_TOLD: Final = 10
-"""So many runs are explained in words; all of them in data."""
+"""This many runs are explained in words; all of them in data."""
 _WELL: Final = ("done", "suspended", "paused", "cancelled", "2")
 """How the detail of a WORK_ENDED begins that is no failure of the code."""
 

@@ -40,7 +40,7 @@ class Arrivals(Model):
     """When runs start: exactly one of the forms."""
 
     poisson: Rate | None = None
-    """At random times, so often on average."""
+    """At random times, at this mean rate."""
     every: Duration | None = None
     """At equal distances."""
     at: tuple[Duration, ...] | None = None

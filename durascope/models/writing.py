@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import yaml
@@ -35,6 +36,27 @@ def as_plain(model: Model) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True)
 
 
+def as_brief(model: Model) -> dict[str, Any]:
+    """The model as plain values, without what a file may leave out."""
+    return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+
+def yaml_of(plain: Mapping[str, Any]) -> str:
+    """Plain values as YAML 1.2."""
+    return yaml.dump(dict(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+
+
 def as_yaml(model: Model) -> str:
     """The model as YAML 1.2, all defaults included."""
-    return yaml.dump(as_plain(model), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml_of(as_plain(model))
+
+
+def as_short_yaml(model: Model) -> str:
+    """The model as YAML 1.2, without what was not written; reads back equal, too."""
+    return yaml_of(model.model_dump(mode="json", by_alias=True, exclude_unset=True))
+
+
+def one_line(value: object) -> str:
+    """A value on one line, as a person writes it: `{run: charge, takes: 30ms}`."""
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 30, default_flow_style=True)
+    return text.removesuffix("\n").removesuffix("\n...")

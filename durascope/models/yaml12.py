@@ -130,7 +130,7 @@ class _Reading:
         if isinstance(node, ScalarNode):
             return Value(self.place(node), self.scalar(node), key=key)
         if id(node) in self.open:
-            raise Refusal("this alias stands for something that holds the alias itself", node.start_mark)
+            raise Refusal("this alias contains itself", node.start_mark)
         self.open.add(id(node))
         if isinstance(node, MappingNode):
             value = Value(self.place(node), inside=self.mapping(node), key=key)

@@ -20,6 +20,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import sentence
+from durascope.models.waits import longest, why
 from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
@@ -41,7 +42,6 @@ from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, 
 from durascope.render.timeline import ROW, WIDTH, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
-from durascope.render.waits import longest, why
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5

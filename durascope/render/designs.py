@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from durascope.models.phrases import spell
 from durascope.render.document import Block, Document, Heading, Paragraph, Picture, Table
-from durascope.render.sweep import figure
+from durascope.render.figures import MS, figure
 
 _MARK: Final = {"better": "better", "worse": "worse", "no difference": "no difference that the data shows"}
 
@@ -20,10 +21,16 @@ def page(data: Mapping[str, Any], title_of: Callable[[str], str], pictures: tupl
         f"{counts['better']} figures are better, {counts['worse']} are worse; {data['replications']} replications a "
         f"design, paired under the same seeds from {data['seed']} on; 95 % confidence."
     )
+    weaker = [title_of(engine) for engine, each in data["guarantees"].items() if each["weaker"]]
+    if weaker:
+        lead += f" Less is guaranteed than before on {', '.join(weaker)}."
     blocks: list[Block] = [Paragraph(lead)]
     for engine in dict.fromkeys(change["engine"] for change in data["changes"]):
         rows = [_row(change) for change in data["changes"] if change["engine"] == engine]
         blocks += [Heading(title_of(engine)), Table(["", "before", "after", "difference", ""], rows, words=True)]
+        held = data["guarantees"].get(engine)
+        if held:
+            blocks.append(Paragraph(f"If a process dies at any moment of a step: {_guarantees(held)}."))
         money = data["usd_per_month"].get(engine)
         if money:
             runs = f"{data['runs_per_month']:,}"
@@ -31,8 +38,36 @@ def page(data: Mapping[str, Any], title_of: Callable[[str], str], pictures: tupl
         share = data["limit_share"].get(engine)
         if share:
             blocks.append(Paragraph(f"Nearest limit: {share['before']:.2%} → {share['after']:.2%} used."))
-    blocks += pictures
+    if pictures:
+        blocks += [Heading(f"One run under seed {data['seed']}, before and after"), *pictures]
     return Document(title, blocks)
+
+
+def _guarantees(held: Mapping[str, Any]) -> str:
+    """What has changed: how many times an effect can happen, whether runs end, how late they are."""
+    before, after = held["before"], held["after"]
+    steps = dict.fromkeys([*before["steps"], *after["steps"]])
+    moved = [
+        f"{step} happens {_times(before['steps'].get(step))} → {_times(after['steps'].get(step))} times"
+        for step in steps
+        if before["steps"].get(step) != after["steps"].get(step)
+    ]
+    told = [*moved] or ["every effect happens as many times as before"]
+    if before["stuck"] != after["stuck"]:
+        told.append(f"crashes after which the run never ends: {before['stuck']:,} → {after['stuck']:,}")
+    if before["worst_delay_ms"] != after["worst_delay_ms"]:
+        told.append(f"longest delay {_late(before['worst_delay_ms'])} → {_late(after['worst_delay_ms'])}")
+    return "; ".join(told)
+
+
+def _times(bounds: list[int] | None) -> str:
+    if bounds is None:
+        return "–"
+    return f"{bounds[0]}" if bounds[0] == bounds[1] else f"{bounds[0]} to {bounds[1]}"
+
+
+def _late(ms: float | None) -> str:
+    return "without end" if ms is None else spell(ms * MS)
 
 
 def _row(change: Mapping[str, Any]) -> list[str]:

@@ -76,6 +76,12 @@ class Node:
     group: str = ""
     paint: Paint | None = None
     """Its own colours, in place of its role's."""
+    lanes: tuple[str, ...] = ()
+    """The lanes of a trace whose events happen in it."""
+    process: str = ""
+    """What messages to and from it call it: its process, or its service."""
+    queue: str = ""
+    """The queue of its lane that it is; empty: all of them."""
 
     @property
     def rows(self) -> Iterator[Row]:

@@ -37,6 +37,14 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    """Lines of a file, as they are."""
+
+    text: str
+    language: str = "yaml"
+
+
+@dataclass(frozen=True, slots=True)
 class Bullets:
     items: Sequence[str]
 
@@ -60,7 +68,7 @@ class Picture:
     """Its file's name where pictures are files."""
 
 
-Block = Heading | Paragraph | Command | Bullets | Table | Picture
+Block = Heading | Paragraph | Command | Code | Bullets | Table | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,8 @@ def _markdown(block: Block) -> str:
             return f"*{_md(text)}*" if quiet else _md(text)
         case Command(text):
             return f"```console\n$ {text}\n```"
+        case Code(text, language):
+            return f"```{language}\n{text.rstrip()}\n```"
         case Bullets(items):
             return "\n".join(f"- {_md(item)}" for item in items)
         case Table(head, rows, words):
@@ -124,6 +134,8 @@ def _html(block: Block) -> str:
         case Paragraph(text, quiet):
             return f'<p class="quiet">{escape(text)}</p>' if quiet else f"<p>{escape(text)}</p>"
         case Command(text):
+            return f'<pre class="wide">{escape(text)}</pre>'
+        case Code(text):
             return f'<pre class="wide">{escape(text)}</pre>'
         case Bullets(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
@@ -151,6 +163,8 @@ def _rich(block: Block) -> RenderableType:
             return Text(text, "dim" if quiet else "")
         case Command(text):
             return Text(f"  $ {text}", "cyan", no_wrap=True, overflow="ignore")
+        case Code(text):
+            return Padding(Text(text.rstrip()), (0, 0, 0, 4))
         case Bullets(items):
             grid = RichTable.grid(padding=(0, 1))
             for item in items:
@@ -175,7 +189,8 @@ background:var(--paper)}h1{font-size:28px;line-height:1.2}h2{font-size:20px;marg
 border-top:1px solid var(--line);padding-top:16px}h3{font-size:16px;margin:20px 0 4px}.quiet{color:var(--quiet);
 font-size:14px}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:14px;font-variant-numeric:tabular-nums;
 min-width:60%}th,td{padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
-tbody th{font-weight:400;color:var(--quiet)}.figures td,.figures thead th:not(:first-child){text-align:right;
+tbody th{font-weight:400;color:var(--quiet);min-width:10em}
+.figures td,.figures thead th:not(:first-child){text-align:right;
 white-space:nowrap}figure{margin:16px 0}img{max-width:100%;background:#fff;border-radius:6px}
 @media print{body{max-width:none}h2{break-after:avoid}tr,figure{break-inside:avoid}}
 """

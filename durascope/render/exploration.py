@@ -10,35 +10,55 @@ from typing import Any, Final
 
 from durascope.models.phrases import spell
 from durascope.models.workload import MOMENTS
-from durascope.render.document import Block, Bullets, Command, Document, Heading, Paragraph, Table
+from durascope.render.document import Block, Bullets, Code, Command, Document, Heading, Paragraph, Picture, Table
 
 Data = Mapping[str, Any]
 
 _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": "✖"}
+_NAMED: Final = 4
+"""So many steps are named in one sentence."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
-def page(data: Data, title_of: Callable[[str], str]) -> Document:
-    """The whole page; `title_of` names an engine."""
+def page(
+    data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture] = (), *, tokens: bool = False
+) -> Document:
+    """The whole page; `title_of` names an engine, `tokens` tells how each finding is played again anywhere."""
     engines = list(data["engines"])
     names = [title_of(engine) for engine in engines]
     blocks: list[Block] = [
         Paragraph(_counted(data, title_of)),
         Heading("How often each effect can happen per run, and the longest recovery"),
         _guarantees(data, engines, names),
+        *_endless(data),
         *_vacuous(data, title_of),
-        *_maps(data, title_of),
+        *_findings(data, title_of, tokens),
+        *(pictures or _maps(data, title_of)),
         Heading("Promises"),
         _promises(data, engines, names),
-        *_findings(data, title_of),
+        *_confirmed(data, title_of),
     ]
     return Document(f"{data['title']}: every {', '.join(data['what'])} at every moment", blocks)
 
 
 def _counted(data: Data, title_of: Callable[[str], str]) -> str:
-    points = ", ".join(f"{title_of(name)} {each['points']:,}" for name, each in data["engines"].items())
-    return f"Points tried, each once, the scenario's own faults left out: {points}. Seed {data['seed']}."
+    points = ", ".join(_points(title_of(name), each) for name, each in data["engines"].items())
+    pairs = sum(each["pairs"] for each in data["engines"].values())
+    more = f" Then {pairs:,} pairs, the second while the engine recovers from the first." if pairs else ""
+    swarms = sum(each["swarms"] for each in data["engines"].values())
+    more += f" Then {swarms:,} random swarms of two to four, each with its own random draws." if swarms else ""
+    early = " Interrupted: this is what was known by then." if data["interrupted"] else ""
+    return (
+        f"Points: {points}. Each breaks once; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
+    )
+
+
+def _points(title: str, each: Data) -> str:
+    merged = f" ({each['merged']:,} the same as another)" if each["merged"] else ""
+    done = each["simulated"] - each["pairs"]
+    left = each["points"] - each["merged"] - done
+    return f"{title} {each['points']:,}{merged}" + (f", {left:,} not tried" if left else "")
 
 
 def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
@@ -52,9 +72,25 @@ def _guarantee(found: Data | None) -> str:
     if found is None:
         return "–"
     low, high = found["effects"]
-    often = f"{low}" if low == high else f"{low}–{high}"
-    late = found["worst_recovery_ms"]
-    return often if late is None else f"{often} · {spell(late * _MS)}"
+    most = "∞" if found["without_end"] else f"{high}"
+    often = f"{low}" if f"{low}" == most else f"{low}–{most}"
+    late, usd = found["worst_recovery_ms"], found["usd"]
+    told = [often] if late is None else [often, spell(late * _MS)]
+    if usd is not None:
+        more = "…" if found["without_end"] else ""
+        told.append(f"${usd[0]:g}" if usd[0] == usd[1] else f"${usd[0]:g}–{usd[1]:g}{more}")
+    return " · ".join(told)
+
+
+def _endless(data: Data) -> Iterator[Block]:
+    """What ∞ stands for."""
+    steps = [step for each in data["engines"].values() for step in each["steps"].values()]
+    tried = max((len(step["with_crashes"]) for step in steps if step["without_end"]), default=0)
+    if tried:
+        yield Paragraph(
+            f"∞: each further crash at the same moment repeats the effect once more (tried with 1 to {tried} crashes).",
+            quiet=True,
+        )
 
 
 def _delay(each: Data) -> str:
@@ -63,14 +99,19 @@ def _delay(each: Data) -> str:
 
 
 def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
-    for name, each in data["engines"].items():
-        if not any(p["held"] for p in each["properties"].values() if p["kind"] == "sometimes"):
-            yield Paragraph(f"{title_of(name)}: no disturbance changed anything. This exploration says nothing.")
+    if data["vacuous"]:
+        yield Paragraph("No disturbance changed anything on any engine. This exploration says nothing.")
+        return
+    calm = [title_of(name) for name, each in data["engines"].items() if not each["changed"]]
+    if calm:
+        yield Paragraph(f"{' and '.join(calm)}: no disturbance changed anything.")
 
 
 def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
     """A row a step, a column a moment; in each cell the worst for each target."""
     targets = list(dict.fromkeys(each["target"] for e in data["engines"].values() for each in e["map"]))
+    if not targets:
+        return
     yield Heading("What a disturbance at each moment leads to")
     yield Paragraph(
         f"In each cell: {', '.join(targets)}. · nothing  ⧗ over 1 s late  ◆ an effect happens again  ✖ a run never ends"
@@ -108,21 +149,82 @@ def _promises(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table
     return Table(["", *names], rows, words=True)
 
 
-def _findings(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+def _findings(data: Data, title_of: Callable[[str], str], tokens: bool) -> Iterator[Block]:
     for name, each in data["engines"].items():
         if not each["findings"]:
             continue
         yield Heading(f"{title_of(name)}: findings")
-        for number, finding in enumerate(each["findings"], start=1):
-            times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 else ""
-            yield Paragraph(f"{number}. {finding['sentence']}{times}: {finding['cause']}.")
+        for number, (finding, others) in enumerate(alike(each["findings"]), start=1):
+            yield Paragraph(f"{number}. {_headline(finding, others)}: {finding['cause']}.")
             yield Command(finding["reproduce"])
             lines = [_cure(cure) for cure in finding["cures"]]
             if lines:
                 yield Bullets(lines)
+            if finding["smallest"]:
+                yield Paragraph("The smallest scenario that shows it:")
+                yield Code(finding["smallest"])
+            if tokens:
+                yield Command(f"durascope replay {finding['token']}")
+
+
+def _headline(finding: Data, others: Sequence[Data]) -> str:
+    steps = [str(each["step"]) for each in others]
+    named = steps if len(steps) <= _NAMED else [*steps[: _NAMED - 1], f"{len(steps) - _NAMED + 1} more steps"]
+    listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
+    times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
+    return f"{finding['sentence']}{f', and so can {listed}' if steps else ''}{times}"
+
+
+def alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:
+    """Steps that can happen again for the same reason are one finding; its example is the first of them."""
+    groups: list[tuple[Data, list[Data]]] = []
+    for finding in findings:
+        kind = _kind(finding)
+        known = next((others for first, others in groups if kind is not None and _kind(first) == kind), None)
+        if known is None:
+            groups.append((finding, []))
+        else:
+            known.append(finding)
+    return groups
+
+
+def _kind(finding: Data) -> tuple[Any, ...] | None:
+    if finding["property"] != "duplicate":
+        return None
+    told = [
+        (each["what"], each["target"], each["moment"], each["step"] == finding["step"], each["down_ms"])
+        for each in finding["disturbances"]
+    ]
+    return (finding["sentence"].replace(finding["step"], ""), *told)
+
+
+def _confirmed(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    """What the real engines did at the points that were taken to them."""
+    points = data.get("confirmed", [])
+    if not points:
+        return
+    right = sum(each["verdict"] == "confirmed" for each in points)
+    yield Heading("On the real engines")
+    yield Paragraph(f"{right} of {len(points)} points confirmed: the engine recorded what was predicted, line by line.")
+    rows = [[title_of(each["engine"]), _struck(each), each["what"], _verdict(each)] for each in points]
+    yield Table(["engine", "what broke", "finding", "verdict"], rows, words=True)
+
+
+def _struck(point: Data) -> str:
+    told = [
+        f"{d['target']} {d['what']} {d['moment']} {d['step']}, {spell(d['down_ms'] * _MS)}"
+        for d in point["disturbances"]
+    ]
+    return "; ".join(told)
+
+
+def _verdict(point: Data) -> str:
+    racy = " (as another way that the model can go)" if point["racy"] else ""
+    return f"{point['verdict']}{racy}" + (f": {point['difference']}" if point["difference"] else "")
 
 
 def _cure(cure: Data) -> str:
     verdict = "helps" if cure["helped"] else "does not help"
     settings = " ".join(f"--set {setting}" for setting in cure["settings"])
-    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}); {settings}"
+    costs = f"; {cure['costs']}" if cure["costs"] else ""
+    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}{costs}); {settings}"

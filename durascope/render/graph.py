@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from math import ceil, hypot
 
+from durascope.models.visible import visible
 from durascope.render import measure, shapes
 from durascope.render.canvas import Canvas, Point
-from durascope.render.diagram import STROKES, Diagram, Edge, Group
+from durascope.render.diagram import STROKES, Diagram, Edge, Group, Node
 from durascope.render.graphviz_layout import (
     BADGE,
     GROUP_TITLE,
@@ -81,11 +83,28 @@ def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float)
             _frame_title(canvas, group, layout.groups[group.key], x, y)
     for node in diagram.nodes:
         place = layout.nodes[node.key]
-        with canvas.group("node", key=node.key, role=node.role):
+        with canvas.group("node", key=node.key, role=node.role, **_traced(node)):
             shapes.draw(canvas, node, x + place.x, y + place.y)
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if curve.label is not None:
             _label(canvas, edge, curve.label, x, y, _under(diagram, layout, curve.label))
+
+
+def _traced(node: Node) -> dict[str, str]:
+    """Where a trace's events are to be shown: the player reads it."""
+    told = {
+        "lanes": json.dumps([visible(each) for each in node.lanes], ensure_ascii=False) if node.lanes else "",
+        "queue": node.queue,
+    }
+    service = {"service": node.process} if node.role == "service" else {}
+    return {name: value for name, value in (told | service).items() if value}
+
+
+def _between(tail: Node, head: Node) -> dict[str, str]:
+    """What a trace calls the ends of an arrow: processes, or the lanes of two parts of one process."""
+    inside = tail.process == head.process
+    ends = [(node.lanes[0] if node.lanes else "") if inside else node.process for node in (tail, head)]
+    return {"from": ends[0], "to": ends[1]} if all(ends) else {}
 
 
 def _frame(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> None:
@@ -111,7 +130,8 @@ def _arrow(canvas: Canvas, diagram: Diagram, edge: Edge, curve: Curve, x: float,
     joint = "↔" if edge.both else "→"
     words = " ".join(edge.label.split())
     title = f"{diagram.name(edge.tail)} {joint} {diagram.name(edge.head)}" + (f": {words}" if words else "")
-    with canvas.group("edge", title, tail=edge.tail, head=edge.head, style=edge.style, label=words):
+    ends = _between(diagram.node(edge.tail.partition("/")[0]), diagram.node(edge.head.partition("/")[0]))
+    with canvas.group("edge", title, tail=edge.tail, head=edge.head, style=edge.style, label=words, **ends):
         steps: list[tuple[str | float, ...]] = [("M", *points[0])]
         steps += [("C", *points[at], *points[at + 1], *points[at + 2]) for at in range(1, len(points) - 2, 3)]
         canvas.path(*steps, stroke=stroke.colour, line=1.5, dash=stroke.dash)

@@ -9,8 +9,9 @@ are what was new.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from durascope.models.engine import shown, title_of
@@ -33,14 +34,18 @@ TEXT: Final = 330.0
 HEAD: Final = 62.0
 MAX_ENTRIES: Final = 64
 MAX_COLUMNS: Final = 14
-_FAR: Final = 12
+_AROUND: Final = 4
+"""So many entries before and after a crash are never folded."""
 _APART: Final = frozenset(
     {Kind.TASK_QUEUED, Kind.TASK_PICKED_UP, Kind.TIMER_FIRED, Kind.EVENT_RECEIVED, Kind.STEP_STARTED}
 )
 """What follows from these was not done by the execution before."""
 _NEW: Final = Look("new in the record", Paint("#bfe6c9", "#2f7d46"))
 _READ: Final = Look("read back by a replay", Paint("#d5e3fd", "#2b64b0"), "rising")
+_BAD: Final = Look("a failure, a timeout, or an answer that was lost", Paint("#fde3e0", "#b42318"), "cross")
 _ALONE: Final = Look("added while no code of the workflow ran", Paint("#eef1f6", "#8b95a5"))
+_FAILS: Final = re.compile(r"Failed|TimedOut|Terminated|Error|-> (lost|unheard|refused|[45]\d\d)|Output failed")
+"""An entry that tells of a failure, in any engine's words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Line:
     """The number of the event that appended it; -1: nobody knows."""
     column: int | None = None
     """The execution during which it was appended."""
+    folded: bool = False
+    """That execution has no column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +77,13 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     trace = excerpt(trace)
     all_spans = spans(trace, scenario)
     run = run or _eventful(trace, all_spans)
-    entries, columns = read(trace, all_spans, run)
-    lines, columns, notes = _fold(entries, columns)
+    entries, executions = read(trace, all_spans, run)
+    lead = _lead(run, entries, executions)
+    crashes = [number for number, _ in trace.of_kind(Kind.CRASHED)]
+    lines, columns, notes = _fold(entries, executions, crashes)
     if len(trace.runs) > 1:
         notes.insert(0, f"Of {len(trace.runs)} runs this is {run}.")
-    legend = _legend(lines, columns)
+    legend = _legend(lines, columns, crashed=bool(crashes))
     left = MARGIN + 34 + TEXT + 62
     width = left + COLUMN * max(len(columns), 3) + MARGIN
     top = HEADING + (HEAD if columns else 22)
@@ -82,19 +91,27 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
     record = shown(trace.engine).record
     title = f"{heading_of(scenario, trace)} · {record}"
-    replays = sum(bool(column.read) for column in columns)
-    lanes = {column.span.lane for column in columns}
-    where = f" in {lanes.pop()}" if len(lanes) == 1 else ""
-    lead = (
-        f"{run}: {len(entries)} entries; workflow code ran {_times(len(columns))}{where}, {_times(replays)} as a replay"
-    )
-    draw_heading(canvas, title, lead if columns else f"{run}: {len(entries)} entries")
+    draw_heading(canvas, title, lead)
     _draw_columns(canvas, columns, left, top, bottom)
     for place, line in enumerate(lines):
         with canvas.group("entry", line.text):
             _draw_line(canvas, line, columns, left, top + ROW * place)
+    _draw_crashes(canvas, trace, lines, left + COLUMN * len(columns), top)
     draw_footer(canvas, legend, notes, bottom + 26)
     return Picture(f"Record: {title}", f"The {record} of {run} on {title_of(trace.engine)}. {lead}.", canvas)
+
+
+def _lead(run: str, entries: Sequence[Line], columns: Sequence[Column]) -> str:
+    """What the whole record tells, whatever of it is drawn."""
+    if not columns:
+        return f"{run}: {len(entries)} entries"
+    replays = sum(bool(column.read) for column in columns)
+    crashed = sum(column.span.ended == "crashed" for column in columns)
+    lanes = {column.span.lane for column in columns}
+    where = f" in {lanes.pop()}" if len(lanes) == 1 else ""
+    died = f"; it died {_times(crashed)}" if crashed else ""
+    ran = f"workflow code ran {_times(len(columns))}{where}, {_times(replays)} as a replay"
+    return f"{run}: {len(entries)} entries; {ran}{died}"
 
 
 def _times(count: int) -> str:
@@ -145,9 +162,7 @@ def _read_back(trace: Trace, span: Span, replays: Sequence[Span], texts: Sequenc
 def _during(trace: Trace, columns: Sequence[Column], number: int) -> int | None:
     """The execution that the entry came from: the one that its causes lead back to without a queue in between."""
     cause = trace.events[number].cause
-    for _ in range(_FAR):
-        if cause is None:
-            return None
+    while cause is not None:
         event = trace.events[cause]
         for place, column in enumerate(columns):
             span = column.span
@@ -160,21 +175,53 @@ def _during(trace: Trace, columns: Sequence[Column], number: int) -> int | None:
     return None
 
 
-def _fold(lines: list[Line], columns: list[Column]) -> tuple[list[Line], list[Column], list[str]]:
+def _fold(
+    lines: list[Line], columns: list[Column], crashes: Sequence[int]
+) -> tuple[list[Line], list[Column], list[str]]:
+    """What is too much is left out, never at a crash; how much it is stands in a row or a note."""
     notes: list[str] = []
     if len(columns) > MAX_COLUMNS:
-        kept = [*range(MAX_COLUMNS - 4), *range(len(columns) - 4, len(columns))]
+        kept = _kept(len(columns), MAX_COLUMNS, [n for n, c in enumerate(columns) if c.span.ended == "crashed"], 1)
         left = len(columns) - len(kept)
-        notes.append(f"Folded: {left} executions of the code, after the first {MAX_COLUMNS - 4}, have no column.")
+        notes.append(f"Folded: {left} executions of the code in which nothing died have no column.")
         places = {old: new for new, old in enumerate(kept)}
         columns = [columns[at] for at in kept]
-        lines = [Line(x.number, x.text, x.at, x.event, places.get(-1 if x.column is None else x.column)) for x in lines]
+        lines = [
+            replace(
+                x, column=None if x.column is None else places.get(x.column), folded=x.column not in (None, *places)
+            )
+            for x in lines
+        ]
     if len(lines) > MAX_ENTRIES:
-        first, last = lines[: MAX_ENTRIES - 20], lines[-20:]
-        left = len(lines) - MAX_ENTRIES
-        notes.append(f"Folded: {left} entries in the middle are not drawn.")
-        lines = [*first, Line(-1, f"…  {left} more entries  …", None, -1), *last]
+        at_crash = [next((n for n, x in enumerate(lines) if x.event > event), len(lines) - 1) for event in crashes]
+        kept = _kept(len(lines), MAX_ENTRIES, at_crash, _AROUND)
+        notes.append(f"Folded: {len(lines) - len(kept)} entries far from any crash are not drawn.")
+        lines = _with_gaps(lines, kept)
     return lines, columns, notes
+
+
+def _kept(count: int, room: int, faults: Sequence[int], around: int) -> list[int]:
+    """The places to keep: those around faults first, then from the beginning and, a third of them, from the end."""
+    wanted = {at for fault in faults for at in range(fault - around, fault + around + 1) if 0 <= at < count}
+    wanted = set(sorted(wanted)[:room])
+    ends = [*range(count - (room - len(wanted)) // 3, count), *range(count)]
+    for at in ends:
+        if len(wanted) >= room:
+            break
+        wanted.add(at)
+    return sorted(wanted)
+
+
+def _with_gaps(lines: Sequence[Line], kept: Sequence[int]) -> list[Line]:
+    """The lines that are kept, and a row for each gap that says how many are in it."""
+    found: list[Line] = []
+    before = -1
+    for at in kept:
+        if at > before + 1:
+            found.append(Line(-1, f"…  {at - before - 1} more entries  …", None, -1))
+        found.append(lines[at])
+        before = at
+    return found
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------
@@ -225,14 +272,23 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Column], left: floa
     canvas.text(MARGIN + 34, baseline, measure.shorten(line.text, TEXT, BODY), BODY, ink=INK)
     if line.at is not None:
         canvas.text(left - 8, baseline, spell(line.at), SMALL, ink=MUTED, anchor="end")
-    if columns and line.column is None and line.at is not None:
+    if columns and line.column is None and not line.folded and line.at is not None:
         _cell(canvas, _ALONE, MARGIN - 8, y, 6)
     for place, column in enumerate(columns):
         x = left + COLUMN * place
         if line.number in column.read:
             _cell(canvas, _READ, x + 5, y, COLUMN - 10)
         elif line.column == place:
-            _cell(canvas, _NEW, x + 5, y, COLUMN - 10)
+            _cell(canvas, _BAD if _FAILS.search(line.text) else _NEW, x + 5, y, COLUMN - 10)
+
+
+def _draw_crashes(canvas: Canvas, trace: Trace, lines: Sequence[Line], right: float, top: float) -> None:
+    """A line across at each crash: what stands above it was recorded before, what stands below it after."""
+    for number, event in trace.of_kind(Kind.CRASHED):
+        row = next((n for n, line in enumerate(lines) if line.event > number), len(lines))
+        y = top + ROW * row
+        with canvas.group("crash", f"{event.lane} dies at {spell(event.at)}"):
+            canvas.lines((MARGIN, y), (right, y), stroke=_BAD.paint.stroke, dash=(6, 3))
 
 
 def _cell(canvas: Canvas, look: Look, x: float, y: float, width: float) -> None:
@@ -240,7 +296,7 @@ def _cell(canvas: Canvas, look: Look, x: float, y: float, width: float) -> None:
     canvas.hatch(x + 0.5, y + 2.5, width - 1, ROW - 5, look.hatch, look.paint.stroke, gap=9)
 
 
-def _legend(lines: Sequence[Line], columns: Sequence[Column]) -> list[Entry]:
+def _legend(lines: Sequence[Line], columns: Sequence[Column], *, crashed: bool) -> list[Entry]:
     def entry(look: Look, wide: float = 26.0) -> Entry:
         def swatch(canvas: Canvas, x: float, y: float) -> None:
             canvas.box(x + 17 - wide / 2, y - 6, wide, 13, fill=look.paint.fill, stroke=look.paint.stroke, radius=2.5)
@@ -253,8 +309,16 @@ def _legend(lines: Sequence[Line], columns: Sequence[Column]) -> list[Entry]:
         found.append(entry(_NEW))
         if any(column.read for column in columns):
             found.append(entry(_READ))
-        if any(line.column is None and line.at is not None for line in lines):
+        if any(line.column is None and not line.folded and line.at is not None for line in lines):
             found.append(entry(_ALONE, 6))
+        if any(line.column is not None and _FAILS.search(line.text) for line in lines):
+            found.append(entry(_BAD))
+        if crashed:
+            found.append(Entry("a process dies", _crash_swatch))
         if any(column.span.ended == "crashed" for column in columns):
-            found.append(Entry("the app died", lambda canvas, x, y: crash_mark(canvas, x + 18, y, 5)))
+            found.append(Entry("the code died with it", lambda canvas, x, y: crash_mark(canvas, x + 18, y, 5)))
     return found
+
+
+def _crash_swatch(canvas: Canvas, x: float, y: float) -> None:
+    canvas.lines((x + 4, y), (x + 30, y), stroke=_BAD.paint.stroke, dash=(6, 3))

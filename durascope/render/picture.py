@@ -35,6 +35,8 @@ class Picture:
     description: str
     canvas: Canvas = field(repr=False)
     sources: Mapping[Format, Callable[[], str]] = field(default_factory=dict[Format, Callable[[], str]], repr=False)
+    style: str = field(default="", repr=False)
+    """CSS of the picture's own, `&` standing for the picture: what moves in it."""
 
     @property
     def width(self) -> float:
@@ -49,15 +51,22 @@ class Picture:
         """What the picture can be saved as."""
         return tuple(each for each in FORMATS if each in ("svg", "png", "pdf") or each in self.sources)
 
-    def svg(self) -> str:
-        """The picture as SVG: selectable text, a title and a description for screen readers."""
-        return self._svg
+    def svg(self, prefix: str = "") -> str:
+        """The picture as SVG: selectable text, a title and a description for screen readers.
+
+        `prefix`: what its ids begin with; left out, they begin with what no other picture's do.
+        """
+        if not prefix:
+            return self._svg
+        from durascope.render.svg import svg
+
+        return svg(self.canvas, self.title, self.description, prefix, self.style)
 
     @cached_property
     def _svg(self) -> str:
         from durascope.render.svg import svg
 
-        return svg(self.canvas, self.title, self.description)
+        return svg(self.canvas, self.title, self.description, style=self.style)
 
     def png(self, scale: float = 2.0) -> bytes:
         """The picture as PNG, `scale` pixels for one of the SVG's; drawn with the font that comes with durascope."""

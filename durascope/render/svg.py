@@ -6,11 +6,15 @@ same room.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from durascope.models.visible import visible
 from durascope.render.canvas import Box, Canvas, Close, Mark, Open, Path, Text
-from durascope.render.theme import FAMILY
+from durascope.render.theme import FAMILY, dark
 
 
 def number(value: float) -> str:
@@ -19,19 +23,36 @@ def number(value: float) -> str:
     return "0" if text in ("-0", "") else text
 
 
-def svg(canvas: Canvas, title: str, description: str) -> str:
-    """The whole document."""
+def svg(canvas: Canvas, title: str, description: str, prefix: str = "", style: str = "") -> str:
+    """The whole document; `prefix`: what its ids begin with, else what no other picture's begin with.
+
+    `style` is CSS of the picture's own. In a browser whose user wants dark pages it is a dark picture.
+    """
     width, height = number(canvas.width), number(canvas.height)
+    marks = [_mark(mark) for mark in canvas.marks]
+    own = prefix or f"d{sha256(''.join((title, description, *marks)).encode()).hexdigest()[:8]}-"
+    scope = own.rstrip("-")
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
-        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="title desc" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{scope}" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" role="img" aria-labelledby="{own}title {own}desc" '
         f"font-family={quoteattr(FAMILY)}>",
-        f'<title id="title">{_safe(title)}</title>',
-        f'<desc id="desc">{_safe(description)}</desc>',
-        *map(_mark, canvas.marks),
+        f'<title id="{own}title">{_safe(title)}</title>',
+        f'<desc id="{own}desc">{_safe(description)}</desc>',
+        f"<style>{style.replace('&', f'.{scope} ')}{_dark(marks, scope)}</style>",
+        *marks,
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+_COLOUR: Final = re.compile(r'(fill|stroke)="(#[0-9a-f]{6})"')
+
+
+def _dark(marks: Iterable[str], scope: str) -> str:
+    """The same colours for a dark page; the rules hold inside of this picture only."""
+    used = sorted({match for mark in marks for match in _COLOUR.findall(mark)})
+    rules = "".join(f'.{scope} [{name}="{colour}"]{{{name}:{dark(colour)}}}' for name, colour in used)
+    return f"@media(prefers-color-scheme:dark){{{rules}}}"
 
 
 def _mark(mark: Mark) -> str:

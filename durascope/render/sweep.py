@@ -19,6 +19,7 @@ from durascope.models.phrases import spell
 from durascope.models.units import Misread, Spread, parse_duration, parse_rate, parse_share, parse_size
 from durascope.render import measure
 from durascope.render.canvas import Canvas
+from durascope.render.figures import figure
 from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_heading
 from durascope.render.text.marks import engine_title
@@ -31,36 +32,6 @@ _PLOT_HEIGHT: Final = 170.0
 _PLOT_GAP: Final = 62.0
 _LEFT: Final = 96.0
 _DASHES: Final[Sequence[tuple[float, ...]]] = ((), (7, 4), (2, 3), (9, 3, 2, 3))
-
-TITLES: Final[Mapping[str, str]] = {
-    "mean_ms": "mean duration",
-    "p50_ms": "duration p50 (median)",
-    "p90_ms": "duration p90",
-    "p99_ms": "duration p99",
-    "completed": "completed",
-    "failed": "failed or cancelled",
-    "stuck": "not ended",
-    "delay_ms": "delay caused by faults",
-    "recovery_ms": "recovery time",
-    "duplicates_per_million": "duplicate effects per million runs",
-    "repeated_ms": "work repeated per run",
-    "repeated_usd": "spent on repeated work per run",
-    "assignment_ms": "waiting for a worker or a request",
-}
-
-
-def figure(name: str, value: float | None) -> str:
-    """A measure's value for people."""
-    if value is None:
-        return "–"
-    if name.endswith("_ms"):
-        return spell(value * 1_000)
-    if name.endswith("_usd"):
-        return f"${value:,.4f}"
-    if name.endswith("_per_million"):
-        return f"{value:,.0f}"
-    return f"{value:.1%}".replace(".0%", "%")
-
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
@@ -78,7 +49,7 @@ def table(data: Data) -> Table:
         shown.add_column(path, overflow="fold")
     shown.add_column("engine")
     for name in names:
-        shown.add_column(TITLES.get(name, name), justify="right")
+        shown.add_column(data["titles"][name], justify="right")
     for point in data["points"]:
         cells = [_with_interval(name, point["measures"][name]) for name in names]
         shown.add_row(*(Text(str(v)) for v in point["at"].values()), engine_title(point["engine"]), *cells)
@@ -131,7 +102,7 @@ def lines(data: Data) -> Picture:
         top += _PLOT_HEIGHT + _PLOT_GAP
     for number, words in enumerate(knees):
         canvas.text(MARGIN, top + 18 * number - 8, words, BODY)
-    return Picture(title, f"{title}: {', '.join(TITLES.get(name, name) for name in names)}", canvas)
+    return Picture(title, f"{title}: {', '.join(data['titles'][name] for name in names)}", canvas)
 
 
 def _legend(canvas: Canvas, engines: Sequence[str], y: float) -> None:
@@ -150,7 +121,7 @@ def _plot(canvas: Canvas, data: Data, name: str, path: str, across: _Across, top
     highs = [
         b for each in series.values() for _, found in each for b in (found["value"], found["high"]) if b is not None
     ]
-    canvas.text(MARGIN, top - 10, TITLES.get(name, name), BODY, bold=True)
+    canvas.text(MARGIN, top - 10, data["titles"][name], BODY, bold=True)
     if not highs:
         canvas.text(MARGIN + _LEFT, top + 20, "nothing was observed that this could be measured by", BODY, ink=MUTED)
         return
@@ -234,7 +205,7 @@ def heat_map(data: Data, name: str) -> Picture:
     cell_height, label = 30.0, max(measure.width(str(row), BODY) for row in rows) + 14
     one = 34 + cell_height * len(rows) + 22
     canvas = Canvas(WIDTH, HEADING + len(engines) * one + 8)
-    title = f"{data['scenario']}: {TITLES.get(name, name)}"
+    title = f"{data['scenario']}: {data['titles'][name]}"
     draw_heading(canvas, title, f"{across} → · {down} ↓ · {data['seeds']} replications a point")
     cells = {(p["engine"], p["at"][across], p["at"][down]): p["measures"][name] for p in data["points"]}
     values = [found["value"] for found in cells.values() if found is not None]

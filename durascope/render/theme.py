@@ -6,7 +6,9 @@ time by a pattern, a shape or a word.
 
 from __future__ import annotations
 
+from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 from durascope.models.engine import shown
@@ -91,6 +93,20 @@ STATE_WORDS: Final[dict[State, str]] = {
     "undone": "undone",
     "never-reached": "never reached",
 }
+
+
+@cache
+def dark(colour: str) -> str:
+    """What stands for `#rrggbb` on a dark page: the same hue, light for dark and dark for light."""
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    hue, light, vivid = rgb_to_hls(red, green, blue)
+    if vivid <= 0.05:
+        hue, vivid = 0.58, 0.16  # greys are a little blue, as the page is
+    paper = light > 0.8
+    turned = hls_to_rgb(
+        hue, 0.92 - 0.83 * light if paper else max(0.64, 0.92 - 0.83 * light), vivid * (0.5 if paper else 0.75)
+    )
+    return "#" + "".join(f"{round(255 * each):02x}" for each in turned)
 
 
 def luminance(colour: str) -> float:

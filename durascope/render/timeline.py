@@ -17,6 +17,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
+from durascope.models.waits import longest, why
 from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
@@ -38,7 +39,6 @@ from durascope.render.sheet import (
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
-from durascope.render.waits import longest, why
 
 ROW: Final = 21.0
 SECTION: Final = 26.0

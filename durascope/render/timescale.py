@@ -109,10 +109,11 @@ def compressed(
     busy: Iterable[tuple[int, int]] = (),
     *,
     worth: float = WORTH_A_BREAK,
+    most: int = MAX_BREAKS,
 ) -> TimeScale:
     """The axis with breaks; `moments` is whenever something begins, ends or happens, `busy` when somebody works.
 
-    It stays the true one unless the longest gap takes more than the share `worth` of it.
+    It stays the true one unless the longest gap takes more than the share `worth` of it; it has at most `most` breaks.
     """
     times = sorted(set(moments)) or [0]
     if len(times) < 3:
@@ -120,7 +121,7 @@ def compressed(
     gaps = [Gap(start, end, idle) for start, end, idle in _gaps(times, busy)]
     if max(gap.lasts for gap in gaps) <= worth * (times[-1] - times[0]):
         return linear(times[0], times[-1], left, right)
-    bounds = _bounds(times, _broken(gaps))
+    bounds = _bounds(times, _broken(gaps, most))
     widths = _widths(bounds, right - left)
     pieces: list[Piece] = []
     x = left
@@ -156,11 +157,11 @@ def _gaps(times: Sequence[int], busy: Iterable[tuple[int, int]]) -> Iterator[tup
         yield start, end, not working
 
 
-def _broken(gaps: Sequence[Gap]) -> list[Gap]:
+def _broken(gaps: Sequence[Gap], most: int) -> list[Gap]:
     """The gaps that are left out, in order."""
     ranked = sorted(gaps, key=lambda gap: gap.lasts * (1.0 if gap.idle else IDLE_SHARE / BUSY_SHARE), reverse=True)
     broken: list[Gap] = []
-    while len(broken) < MAX_BREAKS and (more := _next_broken(ranked)) and len(broken) + len(more) <= MAX_BREAKS:
+    while len(broken) < most and (more := _next_broken(ranked)) and len(broken) + len(more) <= most:
         broken += more
         ranked = [gap for gap in ranked if gap not in more]
     return sorted(broken)

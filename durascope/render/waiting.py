@@ -8,13 +8,13 @@ from typing import Final
 from durascope.models.effects import Recovery
 from durascope.models.phrases import spell
 from durascope.models.trace import Trace
+from durascope.models.waits import Wait, waits
 from durascope.render import measure
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Canvas
 from durascope.render.sheet import MARGIN
 from durascope.render.theme import BODY, INK, PAPER, SMALL
 from durascope.render.timescale import TimeScale
-from durascope.render.waits import Wait, waits
 
 RECOVERY: Final = 40.0
 """The height of the strip."""

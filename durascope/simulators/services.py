@@ -6,7 +6,7 @@ execution of a step's body inside an app: it takes its time, has its effect at i
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -30,6 +30,9 @@ NEWS_US: Final = 5_000
 """What a body's moment sets off comes first: who dies there closes its connections, and what is sent is accepted; in
 this time the body stands at its moment, as one does that waits for an answer."""
 
+FORGET_US: Final = 600_000_000
+"""Where there are very many runs, what is known of one is forgotten so long after its end (10 min)."""
+
 KNOWN_BODIES: Final = 1_000
 """So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
 
@@ -38,8 +41,8 @@ class Services:
     """All services of a scenario, and what has happened to them."""
 
     __slots__ = (
-        "_begun", "_bodies", "_first_names", "_had", "_keys", "down", "duplicates", "effects", "executions", "ledger",
-        "scenario", "spent", "world",
+        "_begun", "_bodies", "_counts", "_ended", "_first_names", "_forgotten", "_had", "_keys", "_of_run", "down",
+        "duplicates", "effects", "executions", "ledger", "scenario", "spent", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, scenario: Scenario) -> None:
@@ -62,6 +65,34 @@ class Services:
         self.down: dict[str, int] = {}
         """Outages under way, by service."""
         self._bodies: dict[int, Body] = {}
+        self._of_run: dict[str, list[tuple[dict[tuple[str, str], int], tuple[str, str]]]] = {}
+        """By run: where something is known of it. Only where there are so many runs that it is forgotten again."""
+        self._counts: dict[int, str] = {}
+        """By the identity of a table of `_had`: what it counts."""
+        self._ended: deque[tuple[int, str]] = deque()
+        self._forgotten: dict[str, Counter[int]] = {}
+        """By what is counted: how many of the runs that are forgotten had how many effects."""
+        if world.many:
+            world.forget = self._forget
+
+    # ---- many runs -----------------------------------------------------------------------------------------
+
+    def _known_of(self, run: RunInfo, table: dict[tuple[str, str], int], entry: tuple[str, str]) -> None:
+        self._of_run.setdefault(run.name, []).append((table, entry))
+
+    def _forget(self, run: RunInfo) -> None:
+        """What is known of a run is kept for a while after its end: an attempt may still be under way."""
+        now = self.world.now
+        self._ended.append((now, run.name))
+        while self._ended and self._ended[0][0] <= now - FORGET_US:
+            effects: dict[str, int] = {}
+            for table, entry in self._of_run.pop(self._ended.popleft()[1], ()):
+                count = table.pop(entry, 0)
+                counted = self._counts.get(id(table))
+                if counted is not None:
+                    effects[counted] = effects.get(counted, 0) + count
+            for counted, count in effects.items():
+                self._forgotten.setdefault(counted, Counter())[count] += 1
 
     def outage(self, name: str, duration: int) -> None:
         self.down[name] = self.down.get(name, 0) + 1
@@ -80,7 +111,12 @@ class Services:
 
     def effect_counts(self) -> dict[str, dict[int, int]]:
         """By step: how many runs had how many of its effects (runs that had none are not in it)."""
-        return {name: dict(Counter(_by_run(had).values())) for name, had in self._had.items()}
+        found: dict[str, dict[int, int]] = {}
+        for name, had in self._had.items():
+            counts = Counter(_by_run(had).values())
+            counts.update(self._forgotten.get(name, ()))
+            found[name] = dict(counts)
+        return found
 
     def execute(
         self,
@@ -99,6 +135,8 @@ class Services:
         """
         begun, known = (run.name, key), self._begun
         count = known[begun] = known.get(begun, 0) + 1
+        if count == 1 and self.world.many:
+            self._known_of(run, known, begun)
         if name in self.executions:
             self.executions[name] += 1
         else:
@@ -138,8 +176,11 @@ class Services:
             all_had = self._had.get(counted)
             if all_had is None:
                 all_had = self._had[counted] = {}
+                self._counts[id(all_had)] = counted
             doer = (run.name, key)
             had = all_had[doer] = all_had.get(doer, 0) + 1
+            if had == 1 and self.world.many:
+                self._known_of(run, all_had, doer)
             again = had > 1 if told is None or body.effect is not None else told in self._keys
             if again:
                 self.duplicates += 1

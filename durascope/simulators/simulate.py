@@ -11,6 +11,7 @@ from durascope.models.durations import format_duration
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.faults import follows_event
+from durascope.models.many_runs import MANY, ManyRuns
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.unended import explained
@@ -35,6 +36,7 @@ def simulate(
     engine_luck: Luck | None = None,
     full: bool | None = None,
     records: bool | None = None,
+    also: Callable[[World, Engine], object] | None = None,
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
@@ -42,12 +44,14 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. The same arguments give
-    the same trace, byte for byte.
+    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. `also(world, engine)` is
+    called before the clock starts: there a caller puts SimPy processes of its own into the world (`world.env`), or
+    what watches it. The same arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
-    world = World(seed, full=full, engine_luck=engine_luck)
+    many = not full and not records and scenario.workload.runs > MANY and not scenario.expect.one_at_a_time
+    world = World(seed, full=full, many=many, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)
     model: Callable[..., Engine] = spec_of(engine).simulator.load()
     built = model(world, scenario, records=few if records is None else records)
@@ -57,7 +61,9 @@ def simulate(
     injector = FaultInjector(world, scenario, built, moments)
     injector.arm()
     WorkloadDriver(world, scenario, built, moments).arm()
-    with _seldom_collected():
+    if also is not None:
+        also(world, built)
+    with _seldom_collected(often=many):
         world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
@@ -69,7 +75,7 @@ def simulate(
         events=recorder.events,
         event_count=recorder.count,
         ended_at=world.now,
-        runs=list(recorder.runs.values()),
+        runs=recorder.runs.values() if isinstance(recorder.runs, ManyRuns) else list(recorder.runs.values()),
         records=findings.records,
         ledger=services.ledger,
         effects=services.effects,
@@ -104,18 +110,20 @@ def _limits_met(world: World) -> list[str]:
 
 def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
     """The faults that have struck before all was over."""
-    ends = [run.ended_at for run in recorder.runs.values()]
-    over = max((end for end in ends if end is not None), default=None)
-    if over is None or None in ends:
+    over = max((run.ended_at for run in recorder.runs.values() if run.ended_at is not None), default=None)
+    if over is None or recorder.open_runs():
         return [number for number, _ in injector.struck]
     return [number for number, at in injector.struck if at <= over]
 
 
 @contextmanager
-def _seldom_collected() -> Generator[None, None, None]:
-    """Python's cycle collector looks at every object again and again while a simulation only makes more of them."""
+def _seldom_collected(*, often: bool) -> Generator[None, None, None]:
+    """Python's cycle collector looks at every object again and again while a simulation only makes more of them.
+
+    `often`: where little is kept of each run, what is thrown away must not pile up.
+    """
     thresholds = gc.get_threshold()
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(*((100_000, 10, 5) if often else (100_000, 50, 100)))
     try:
         yield
     finally:

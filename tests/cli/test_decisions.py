@@ -12,6 +12,7 @@ import pytest
 from tests.cli.commands import durascope
 
 FEW = ("--replications", "4", "--processes", "1")
+QUICK = (*FEW, "--quick")
 EVIL = """
 scenario: evil
 title: "<script>alert(1)</script> | `x` \\u202e"
@@ -21,12 +22,16 @@ workflows: {w: {steps: [{run: "</script><b>", takes: 10ms}]}}
 
 class TestCompare:
     def test_prints_the_question_the_answer_and_the_evidence(self) -> None:
-        page = durascope("compare", "order-fulfillment", *FEW)
+        page = durascope("compare", "payment", *FEW)
         assert page.status == 0
         for words in (
-            "Order fulfillment: Temporal, Inngest or Restate?",
+            ": Temporal, Inngest or Restate?",
             "In short",
             "recovery time",
+            "What holds if a process dies at any moment of a step",
+            "Self-hosted: what 1,000,000 runs a month need",
+            "Written by hand as a state machine",
+            "deployments.temporal.step_timeout at 5s instead of 10s",
             "What 1,000,000 runs a month cost",
             "(unconfirmed)",
             "Which limits it meets",
@@ -36,7 +41,7 @@ class TestCompare:
             assert words in page.out
 
     def test_the_data_has_an_interval_for_every_figure(self) -> None:
-        data = json.loads(durascope("compare", "order-fulfillment", *FEW, "--format", "json").out)
+        data = json.loads(durascope("compare", "order-fulfillment", *QUICK, "--format", "json").out)
         for each in data["engines"].values():
             for name in ("completed", "recovery_ms", "duplicates_per_million"):
                 assert set(each[name]) == {"value", "low", "high"}
@@ -46,7 +51,7 @@ class TestCompare:
         assert data["criteria"][0]["criterion"] == "infrastructure model"
 
     def test_the_same_command_gives_the_same_bytes(self) -> None:
-        command = ("compare", "payment", *FEW, "--format", "json")
+        command = ("compare", "payment", *QUICK, "--format", "json")
         assert durascope(*command).out == durascope(*command).out
 
     def test_the_command_on_the_page_makes_the_page_again(self) -> None:
@@ -61,7 +66,7 @@ class TestCompare:
         assert "In short" not in page.out
 
     def test_writes_a_page_to_hand_on(self, tmp_path: Path) -> None:
-        assert durascope("compare", "order-fulfillment", *FEW, "--out", str(tmp_path)).status == 0
+        assert durascope("compare", "order-fulfillment", *QUICK, "--out", str(tmp_path)).status == 0
         html = (tmp_path / "order-fulfillment.compare.html").read_text()
         assert "default-src 'none'" in html
         assert "data:image/svg+xml;base64," in html
@@ -162,7 +167,26 @@ class TestDiff:
         data = json.loads(durascope(*self.SHORTER, "--json").out)
         assert {change["verdict"] for change in data["changes"]} == {"no difference"}
 
+    def test_a_key_that_makes_a_charge_happen_once_is_a_guarantee_that_is_stronger(self, tmp_path: Path) -> None:
+        plain, keyed = tmp_path / "plain.yaml", tmp_path / "keyed.yaml"
+        text = """
+scenario: plain
+services: {bank: {deduplicates: DEDUPLICATES}}
+workflows: {w: {key: id, input: {id: unique}, steps: [{run: charge, on: bank, idempotency_key: id}]}}
+"""
+        plain.write_text(text.replace("DEDUPLICATES", "false"))
+        keyed.write_text(text.replace("DEDUPLICATES", "true").replace("plain", "keyed"))
+        better = durascope("diff", str(plain), str(keyed), "-e", "restate", *FEW, "--fail-on", "worse")
+        assert "charge happens 1 to 2 → 1 times" in " ".join(better.out.split())
+        assert better.status == 0
+        worse = durascope("diff", str(keyed), str(plain), "-e", "restate", *FEW, "--fail-on", "worse")
+        assert "Less is guaranteed than before on Restate." in " ".join(worse.out.split())
+        assert worse.status == 1
+
     def test_markdown_for_a_pull_request(self, tmp_path: Path) -> None:
         file = tmp_path / "diff.md"
         assert durascope(*self.SHORTER, "--format", "markdown", "--out", str(file)).status == 0
         assert file.read_text().startswith("# order-fulfillment: before and after")
+        for when in ("before", "after"):
+            assert f"](diff.temporal.{when}.svg)" in file.read_text()
+            assert (tmp_path / f"diff.temporal.{when}.svg").read_text().startswith("<svg")

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from durascope.live import ways
-from durascope.live.differences import Difference, differences
+from durascope.live.differences import differences
 from durascope.live.engine import Recording
 from durascope.live.judging import judge
 from durascope.live.ways import nearest_way
 from durascope.models.cases import InngestCase
+from durascope.models.differences import Difference
 from durascope.models.loading import load
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate

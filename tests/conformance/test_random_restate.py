@@ -13,10 +13,11 @@ from typing import Final
 
 import pytest
 
-from durascope.live.differences import Difference, differences
+from durascope.live.differences import differences
 from durascope.live.engine import Recording
 from durascope.live.ways import nearest_way
 from durascope.models.cases import RestateCase
+from durascope.models.differences import Difference
 from durascope.models.loading import load
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate

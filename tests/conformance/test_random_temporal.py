@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from durascope.live import ways
-from durascope.live.differences import Difference, differences
+from durascope.live.differences import differences
 from durascope.live.engine import Recording
 from durascope.live.ways import nearest_way
 from durascope.models.cases import TemporalCase
+from durascope.models.differences import Difference
 from durascope.models.faults import Outage
 from durascope.models.loading import load
 from durascope.models.trace import Trace
@@ -31,7 +32,6 @@ HANG = "calls and timers due at the end of a hang: which come first"
 STOPPING = "a task taken by a worker that was just stopping or dying"
 ENTITY = "requests to an entity that race with its end"
 PARALLEL = "many equal branches side by side: the search finds no order of all of them"
-SIGNALS = "signals that race with each other and with a task's end"
 
 DIFFERS = {
     "t-020": CUT_OFF,
@@ -44,13 +44,9 @@ DIFFERS = {
     "t-158": HANG,
     "t-170": PARALLEL,
     "t-208": STARTUP,
-    "t-218": RESTART,
-    "t-278": SIGNALS,
     "t-292": STARTUP,
     "t-296": RESTART,
     "t-310": STOPPING,
-    "t-334": RESTART,
-    "t-338": RESTART,
 }
 """Recordings that the model does not reach, by kind."""
 
@@ -104,4 +100,4 @@ def test_what_is_listed_as_different_still_is(name: str) -> None:
 def test_at_least_so_many_agree() -> None:
     """The share of random scenarios whose recording is reached: a rule that breaks some of them is noticed."""
     assert len(FILES) == 158
-    assert len(DIFFERS) <= 0.12 * len(FILES)
+    assert len(DIFFERS) <= 0.09 * len(FILES)

@@ -18,7 +18,8 @@ from durascope.models.loading import load
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 
-FILES = sorted((Path(__file__).parent / "restate").glob("*.yaml"))
+HERE = Path(__file__).parent
+FILES = sorted([*(HERE / "restate").glob("*.yaml"), *(HERE / "own" / "restate").glob("*.yaml")])
 SEEDS = range(10)
 
 
@@ -74,7 +75,7 @@ def test_case(path: Path) -> None:
 
 
 def test_there_are_all_the_cases() -> None:
-    assert len(FILES) == 74
+    assert len(FILES) == 77
 
 
 RACY = [path for path in FILES if "- run 1:" in path.read_text().split("records:")[1].split("- run 1:", 1)[1]]

@@ -9,6 +9,7 @@ import pytest
 from durascope.experiments.costs import Usage, bills, crossovers, usage
 from durascope.experiments.decision import decide
 from durascope.experiments.prices import Plan, PricesError, Tier, criteria, prices, shipped
+from durascope.models.loading import load_scenario
 from durascope.models.scenario import Scenario
 
 FIVE_STEPS_AND_A_TIMER = Scenario.model_validate(
@@ -54,6 +55,31 @@ def test_a_retried_step_is_an_action_on_temporal_and_none_on_restate() -> None:
     decision = decide(failing, ["temporal", "restate"], replications=2)
     per_run = {engine: dict(decision.measured[2][1])[engine] for engine in ("temporal", "restate")}
     assert per_run == {"temporal": 1 + 3, "restate": 2 + 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "developer", "business"),
+    [
+        # One activity is tried once more: a million actions at $50. Developer pays 10 % on top; on Business they fall
+        # into the first tier for order fulfillment (3.5 to 4.5 million over the allowance), the third for the agent
+        # (10.5 to 11.5 million, $40).
+        ("order-fulfillment", 55.0, 50.0),
+        ("agent", 55.0, 40.0),
+        # Stripe is away for half a minute: attempts at 0, 1, 3, 7 and 15 s fail, so five million more: 3.5 to 8.5
+        # million over the allowance, 1.5 at $50 and 3.5 at $45.
+        ("order-fulfillment-outage", 275.0, 232.5),
+    ],
+)
+def test_the_price_of_failure_is_what_is_counted_by_hand(name: str, developer: float, business: float) -> None:
+    asked = load_scenario(name)
+    sure = {key: each.model_copy(update={"failures": 0.0}) for key, each in asked.services.items()}
+    engines = ("temporal", "inngest", "restate")
+    found = decide(asked.model_copy(update={"services": sure}), engines, replications=2, quick=True, processes=1)
+    price = {bill.plan: bill.price_of_failure for bill in found.bills["temporal"]}
+    assert price["Developer"] == pytest.approx(developer)
+    assert price["Business"] == pytest.approx(business)
+    others = [bill.price_of_failure for engine in ("inngest", "restate") for bill in found.bills[engine]]
+    assert {each for each in others if each is not None} == {0.0}, "attempts are not billed there"
 
 
 def test_a_plan_without_a_further_price_ends_where_the_included_units_do() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from durascope.experiments.breakdown import PARTS, parts, repeated
-from durascope.experiments.decision import as_json, decide
+from durascope.experiments.decision import decide
+from durascope.experiments.evidence import as_json
 from durascope.experiments.replication import replicate
 from durascope.experiments.study import study
 from durascope.models.loading import load_scenario
@@ -41,11 +42,11 @@ class TestWhereTimeGoes:
     def test_what_a_crash_makes_run_again_is_counted_with_its_price(self, engine: str) -> None:
         asked = scenario(
             {"run": "charge", "on": "bank"},
-            services={"bank": {"latency": "500ms", "price": "0.25 USD"}},
+            services={"bank": {"latency": "500ms", "price": "0.25 USD", "tokens": 1200}},
             faults=[{"crash": "app", "when": {"step": "charge", "moment": "after-effect"}, "down_for": "1s"}],
         )
-        found = repeated(simulate(asked, engine))
-        assert (found.executions, found.us, found.usd) == (1, 500_000, 0.25)
+        found = repeated(simulate(asked, engine), asked)
+        assert (found.executions, found.us, found.usd, found.tokens) == (1, 500_000, 0.25, 1200)
 
 
 def test_all_engines_meet_the_same_world() -> None:
@@ -93,8 +94,8 @@ def test_no_duplicate_seen_is_not_none_possible() -> None:
 @pytest.mark.parametrize("processes", [2, 3])
 def test_the_number_of_processes_changes_nothing(processes: int) -> None:
     asked = load_scenario("payment")
-    alone = as_json(decide(asked, ["inngest"], replications=24, processes=1))
-    assert as_json(decide(asked, ["inngest"], replications=24, processes=processes)) == alone
+    alone = as_json(decide(asked, ["inngest"], replications=24, processes=1, quick=True))
+    assert as_json(decide(asked, ["inngest"], replications=24, processes=processes, quick=True)) == alone
 
 
 def test_children_are_not_runs_of_the_workload() -> None:

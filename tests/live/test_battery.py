@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from durascope.live.differences import Difference
 from durascope.live.engine import Recording
 from durascope.live.scaling import Scale
 from durascope.live.verification import Verification
+from durascope.models.differences import Difference
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Sleep
 from durascope.models.trace import Trace

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from durascope.importing.restate import rows
 from durascope.live.engine import Recording
 from durascope.live.processes import LiveProblem
-from durascope.live.restate import rows
 from durascope.live.restate.attempts import Frames, protobuf_fields
 from durascope.live.restate.outside import Attempts, Awakeables
 from durascope.live.restate.server import find

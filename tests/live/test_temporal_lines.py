@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from durascope.live.temporal.lines import lines, time_of
+from durascope.importing.temporal.lines import lines, time_of
 from durascope.models.cases import TemporalCase
 from durascope.models.loading import load
 

@@ -10,13 +10,14 @@ import pytest
 
 from durascope.cli import main
 from durascope.live import verification, ways
-from durascope.live.differences import Difference, differences
+from durascope.live.differences import differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine
 from durascope.live.keeping import case_yaml
 from durascope.live.processes import LiveProblem
 from durascope.live.verification import Verification, as_json, told, verify
 from durascope.live.ways import nearest_way
+from durascope.models.differences import Difference
 from durascope.models.loading import load, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace

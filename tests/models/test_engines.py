@@ -41,7 +41,7 @@ def test_an_engine_speaks_of_kinds_of_steps(name: str) -> None:
 
 
 def test_the_baseline_is_shown_only_when_it_is_asked_for() -> None:
-    assert names() == (*compared(), "queue")
+    assert names() == (*compared(), "queue", "state-machine", "checkpoint")
 
 
 @pytest.mark.parametrize(

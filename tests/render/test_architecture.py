@@ -6,6 +6,7 @@ import pytest
 
 from durascope.models.engine import compared
 from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.scenario import Scenario
 from durascope.render import architecture
 from durascope.render.diagram import Diagram, Edge
 
@@ -138,3 +139,19 @@ def test_every_picture_has_a_legend_and_notes(name: str, engine: str) -> None:
 def test_an_unknown_engine_is_an_error() -> None:
     with pytest.raises(ValueError, match="there is no engine"):
         architecture.draw(load_scenario("payment"), "cadence")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_what_has_no_row_is_counted(engine: str) -> None:
+    """Forty steps: 23 have a row, and a row says that 17 more have none; many calls of a service are one arrow."""
+    steps = [{"run": f"step-{n}", "on": f"s{n % 3}"} for n in range(40)]
+    asked = Scenario.model_validate(
+        {"scenario": "s", "services": {"s0": {}, "s1": {}, "s2": {}}, "workflows": {"w": {"steps": steps}}}
+    )
+    drawn = architecture.diagram(asked, engine)
+    rows = [row.text for node in drawn.nodes for row in node.rows]
+    assert "… 17 more steps" in rows
+    assert "step-22" in rows
+    calls = [edge for edge in drawn.edges if edge.head.startswith("service.")]
+    assert len(calls) == 3
+    assert all("steps" in edge.label for edge in calls)

@@ -11,11 +11,11 @@ from durascope.models.effects import recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.waits import waits, why
 from durascope.render import comparison, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Close, Open, Path
 from durascope.render.theme import SMALL
-from durascope.render.waits import waits, why
 from durascope.simulators.simulate import simulate
 
 ENGINES = ("temporal", "inngest", "restate")

@@ -16,7 +16,8 @@ import pytest
 
 from durascope.models.engine import names
 from durascope.models.loading import builtin_names, load_scenario
-from durascope.models.trace import Trace
+from durascope.models.spans import spans
+from durascope.models.trace import Kind, Trace
 from durascope.render import comparison, journal, queues, sequence, timeline
 from durascope.render.bars import LOOKS
 from durascope.render.canvas import Box, Text
@@ -184,7 +185,56 @@ def test_the_sequence_marks_the_crash_what_was_lost_and_what_was_replayed() -> N
 
 def test_the_journal_tells_what_was_read_back_and_what_is_new() -> None:
     picture = journal.draw(crash_and_replay(), SCENARIO)
-    assert "run 1: 9 entries; workflow code ran 3 times in app, twice as a replay" in _told(picture)
+    assert "run 1: 9 entries; workflow code ran 3 times in app, twice as a replay; it died once" in _told(picture)
+
+
+def _journal(name: str, engine: str) -> tuple[Trace, Picture]:
+    scenario = load_scenario(name)
+    trace = simulate(scenario, engine)
+    return trace, journal.draw(trace, scenario)
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), [("agent", "inngest"), ("agent-fan-out", "restate"), ("payment", "temporal")]
+)
+def test_a_journal_counts_before_it_folds(name: str, engine: str) -> None:
+    trace, picture = _journal(name, engine)
+    run = picture.description.split("The ")[1].split(" of ")[1].split(" on ")[0]
+    work = [span for span in spans(trace) if span.run == run and span.kind == "working"]
+    appended = sum(1 for _, event in trace.of_kind(Kind.RECORDED) if event.run == run)
+    assert f"{appended} entries" in picture.description
+    assert f"workflow code ran {journal._times(len(work))}" in picture.description
+
+
+def test_a_lost_answer_is_no_news_in_green() -> None:
+    _, picture = _journal("order-fulfillment", "inngest")
+    body = picture.svg()
+    lost = body[body.index("-&gt; lost") :].split("</g>")[0]
+    assert "#fde3e0" in lost
+    assert "#bfe6c9" not in lost
+
+
+def test_a_journal_is_never_folded_at_a_crash() -> None:
+    trace, picture = _journal("agent", "temporal")
+    died = next(number for number, _ in trace.of_kind(Kind.CRASHED))
+    appended = [(number, str(event.detail)) for number, event in trace.of_kind(Kind.RECORDED) if event.run == "run 1"]
+    after = next(text for number, text in appended if number > died)
+    before = [text for number, text in appended if number < died][-1]
+    shown = [text.text for text in picture.canvas.texts]
+    assert before in shown
+    assert after in shown
+    assert any("more entries" in text for text in shown)
+
+
+def test_what_a_folded_execution_added_was_added_by_code() -> None:
+    """A row whose execution has no column is no row that nobody's code has added."""
+    scenario = load_scenario("agent").model_copy(update={"faults": ()})
+    trace = simulate(scenario, "inngest")
+    lines, columns = journal.read(trace, spans(trace, scenario), "run 1")
+    alone = {line.text for line in lines if line.column is None}
+    folded, kept, _ = journal._fold(lines, [*columns] * 20, [])
+    assert len(kept) < 20 * len(columns)
+    assert {line.text for line in folded if line.column is None and not line.folded and line.number >= 0} <= alone
 
 
 def test_the_comparison_tells_how_long_the_work_stood_still() -> None:

@@ -1,6 +1,6 @@
 """Inngest."""
 
-from durascope.models.engine import Colours, EngineSpec, Part
+from durascope.models.engine import Colours, EngineSpec, Export, Part
 
 ENGINE = EngineSpec(
     name="inngest",
@@ -22,6 +22,12 @@ ENGINE = EngineSpec(
     simulator=Part("durascope.simulators.inngest.engine:Inngest"),
     architecture=Part("durascope.render.parts.inngest:architecture"),
     case=Part("durascope.models.cases:InngestCase"),
+    importer=Part("durascope.importing.inngest.importer:IMPORTER"),
+    exports={
+        "trace": Export(
+            "durascope.render.exports.inngest_trace", "trace.json", "run traces as Inngest's API gives them, one a run"
+        )
+    },
     judge=Part("durascope.live.inngest.judging:judge"),
     live=Part("durascope.live.inngest.engine:InngestLive"),
     programs={"inngest": "npm install inngest-cli (its installer needs the open internet)"},

@@ -30,6 +30,7 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:RestateCase"),
     judge=Part("durascope.live.restate.judging:judge"),
     live=Part("durascope.live.restate.engine:RestateLive"),
+    importer=Part("durascope.importing.restate.importer:IMPORTER"),
     programs={"restate-server": "npm install @restatedev/restate-server"},
     modelled={
         "server": "1.7.12",

@@ -30,6 +30,7 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:TemporalCase"),
     judge=Part("durascope.live.temporal.judging:judge"),
     live=Part("durascope.live.temporal.engine:TemporalLive"),
+    importer=Part("durascope.importing.temporal.importer:IMPORTER"),
     programs={"temporal": "pip install 'durascope[live]'"},
     modelled={"server": "1.32.0", "Python SDK": "temporalio 1.35.0"},
 )

@@ -1,20 +1,19 @@
-"""Disturbances: what breaks, at which point of the undisturbed trace. Points are read off the trace, never typed."""
+"""Disturbances: what breaks, to whom, and when; values that can be sent between processes."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Final, Literal, get_args
 
+from pydantic import TypeAdapter
+
 from durascope.models.durations import format_duration
-from durascope.models.faults import Deploy, Fault
+from durascope.models.faults import Fault
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Kind, Trace
-from durascope.models.workload import MOMENTS
-from durascope.models.writing import as_plain
+from durascope.models.units import MILLISECOND
+from durascope.models.workload import WorkloadEvent
 
 What = Literal["crash", "graceful", "hang", "cut", "outage", "deploy", "cancel"]
 WHATS: Final[tuple[What, ...]] = get_args(What)
@@ -31,44 +30,85 @@ class NothingToExplore(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Disturbance:
-    """One thing that breaks, once; a value that can be sent between processes."""
+    """One thing that breaks, once."""
 
     what: What
     target: str
     """app, engine, a worker's or a service's name, or the workflow."""
     step: str | None
     moment: str
-    """A step's moment, or `at 350ms`."""
+    """A step's moment, or `after`: after the event."""
     attempt: int | None
     down_us: int
     fault: str
     """The fault, or the workload's event, as JSON that `--set` takes."""
+    replica: int | None = None
+    """Which process of that name, from 1; None: the one that acts."""
+    event: int | None = None
+    """The number of the event that it follows, where it has no step's moment."""
+    until: int | None = None
+    """The last event after which it strikes at the same place."""
+    at_us: int = 0
+    """When it strikes, in the trace that its point was read off."""
+
+    @property
+    def where(self) -> str:
+        """`after-effect charge-payment`, `after event 57`."""
+        if self.step is None:
+            return f"after event {self.event}"
+        attempt = f" attempt {self.attempt}" if self.attempt not in (None, 1) else ""
+        return f"{self.moment} {self.step}{attempt}"
 
     @property
     def phrase(self) -> str | None:
         """The words of `--crash`; None where only `--set` can say it."""
-        if self.what != "crash" or "replica" in self.fault:
+        if self.what != "crash":
             return None
-        where = self.moment if self.step is None else f"{self.moment} {self.step}"
-        attempt = f" attempt {self.attempt}" if self.attempt not in (None, 1) else ""
-        return f"{self.target} {where}{attempt} down {format_duration(self.down_us)}"
+        replica = "" if self.replica is None else f" replica {self.replica}"
+        return f"{self.target} {self.where}{replica} down {format_duration(self.down_us)}"
 
     @property
     def words(self) -> str:
-        """For people: `app crash after-effect charge-payment, down 50ms`."""
-        where = self.moment if self.step is None else f"{self.moment} {self.step}"
-        attempt = f" (attempt {self.attempt})" if self.attempt not in (None, 1) else ""
+        """For people: `app crash after-effect charge-payment, 50ms`."""
+        replica = "" if self.replica is None else f" {self.replica}"
         down = f", {format_duration(self.down_us)}" if self.down_us else ""
-        return f"{self.target} {self.what} {where}{attempt}{down}"
+        return f"{self.target}{replica} {self.what} {self.where}{down}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape that `durascope explore --json` promises."""
+        return {
+            "what": self.what, "target": self.target, "replica": self.replica, "step": self.step,
+            "moment": self.moment, "attempt": self.attempt, "after": self.event,
+            "at_ms": self.at_us / MILLISECOND, "down_ms": self.down_us / MILLISECOND,
+        }  # fmt: skip
 
     def applied_to(self, scenario: Scenario) -> Scenario:
         """The scenario with this disturbance, beside the faults that it has."""
-        plain = as_plain(scenario)
-        if self.what == "cancel":
-            plain["workload"].setdefault("events", []).append(json.loads(self.fault))
+        return disturbed(scenario, (self,))
+
+
+Disturbances = tuple[Disturbance, ...]
+"""What breaks in one simulation, in the order in which it strikes."""
+
+_FAULT: Final[TypeAdapter[Any]] = TypeAdapter(Fault)
+
+
+def disturbed(scenario: Scenario, disturbances: Iterable[Disturbance]) -> Scenario:
+    """The scenario with these disturbances, beside the faults that it has."""
+    faults, events = list(scenario.faults), list(scenario.workload.events)
+    for each in disturbances:
+        if each.what == "cancel":
+            events.append(WorkloadEvent.model_validate_json(each.fault))
         else:
-            plain.setdefault("faults", []).append(json.loads(self.fault))
-        return Scenario.model_validate(plain)
+            faults.append(_FAULT.validate_json(each.fault))
+    workload = scenario.workload.model_copy(update={"events": tuple(events)})
+    return scenario.model_copy(update={"faults": tuple(faults), "workload": workload})
+
+
+def of(what: What, fault: dict[str, Any], when: dict[str, Any], **more: Any) -> Disturbance:
+    """A disturbance whose fault has that moment."""
+    shown = {key: value for key, value in when.items() if value is not None}
+    return Disturbance(what, fault=json.dumps({**fault, "when": shown}), **more)
 
 
 def calm(scenario: Scenario) -> Scenario:
@@ -85,97 +125,6 @@ def long_us(scenario: Scenario) -> int:
     return max(_LONGEST_US, *limits) + MARGIN_US
 
 
-def disturbances(
-    scenario: Scenario, trace: Trace, whats: Sequence[What], *, down_us: int | None = None, between: bool = True
-) -> list[Disturbance]:
-    """Every disturbance of these kinds at every point of the undisturbed trace.
-
-    Points are the moments of each attempt of each step and, with `between`, one time in each stretch between two
-    events, at which the process that acted last dies, or the engine. Raises `NothingToExplore`.
-    """
-    downs = (SHORT_US, long_us(scenario)) if down_us is None else (down_us,)
-    deploys = [fault for fault in scenario.faults if isinstance(fault, Deploy)]
-    if "deploy" in whats and not deploys:
-        raise NothingToExplore("there is no deploy to explore: the scenario has no fault `deploy` with a change")
-    found: list[Disturbance] = []
-    for step, attempt, moment in _moments(trace):
-        when = {"step": step, "attempt": attempt, "moment": moment}
-        for what in whats:
-            for target, down, fault in _faults(scenario, what, downs, deploys):
-                found.append(
-                    Disturbance(what, target, step, moment, attempt, down, json.dumps({**fault, "when": when}))
-                )
-    if between and "crash" in whats:
-        for at, lane in _stretches(trace):
-            for down in downs:
-                for target, named in _processes(scenario, trace, lane):
-                    fault = {**named, "at": f"{at}us", "down_for": f"{down}us"}
-                    moment = f"at {format_duration(at)}"
-                    found.append(Disturbance("crash", target, None, moment, None, down, json.dumps(fault)))
-    return list(dict.fromkeys(found))
-
-
-def _moments(trace: Trace) -> Iterator[tuple[str, int, str]]:
-    """Each moment of each attempt of each step, in the order of the trace, of any run once."""
-    seen: dict[tuple[str, int, str], None] = {}
-    for event in trace.events:
-        if event.step is not None and event.kind.value in MOMENTS:
-            seen.setdefault((event.step, event.attempt or 1, event.kind.value))
-    yield from seen
-
-
-def _faults(
-    scenario: Scenario, what: What, downs: Sequence[int], deploys: Sequence[Deploy]
-) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """(target, how long, the fault without its moment)."""
-    match what:
-        case "crash":
-            for target in ("app", "engine"):
-                for down in downs:
-                    yield target, down, {"crash": target, "down_for": f"{down}us"}
-        case "graceful":
-            yield "app", downs[0], {"crash": "app", "down_for": f"{downs[0]}us", "graceful": True}
-        case "hang":
-            yield "app", downs[-1], {"hang": "app", "for": f"{downs[-1]}us"}
-        case "cut":
-            for down in downs:
-                yield "app and engine", down, {"cut": ["app", "engine"], "for": f"{down}us"}
-        case "outage":
-            for service in scenario.services:
-                yield service, downs[0], {"outage": service, "for": f"{downs[0]}us"}
-        case "deploy":
-            for deploy in deploys:
-                plain: dict[str, Any] = {**_plain(deploy), "at": None}
-                yield deploy.deploy, 0, {key: value for key, value in plain.items() if value is not None}
-        case "cancel":
-            yield scenario.started[0], 0, {"operator": "cancel", "to": 1}
-
-
-def _plain(fault: Fault) -> dict[str, Any]:
-    return {k: v for k, v in fault.model_dump(mode="json", by_alias=True, exclude_unset=True).items() if k != "when"}
-
-
-def _stretches(trace: Trace) -> Iterator[tuple[int, str]]:
-    """The middle of each stretch between two events, and the lane of what happened last before it."""
-    times = sorted({event.at for event in trace.events})
-    lanes = {event.at: event.lane for event in trace.events}
-    ends = [run.ended_at for run in trace.started]
-    over = max((end for end in ends if end is not None), default=trace.ended_at) if None not in ends else trace.ended_at
-    for low, high in pairwise(times):
-        if high - low > 1 and low < over:
-            yield (low + high) // 2, lanes[low]
-
-
-def _processes(scenario: Scenario, trace: Trace, lane: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The engine, and the process of the app that acted last: (name, the fault's own fields)."""
-    yield "engine", {"crash": "engine"}
-    numbered = re.fullmatch(r"(.+?)-(\d+)", lane)
-    workers = {worker.name for worker in scenario.deployments.temporal.workers} if trace.engine == "temporal" else set()
-    if numbered is not None and numbered[1] in workers:
-        yield lane, {"crash": numbered[1], "replica": int(numbered[2])}
-    elif lane in _apps(trace):
-        yield "app", {"crash": "app"}
-
-
-def _apps(trace: Trace) -> frozenset[str]:
-    return frozenset(event.lane for _, event in trace.of_kind(Kind.STEP_STARTED, Kind.WORK_STARTED))
+def downs(scenario: Scenario, down_us: int | None) -> Sequence[int]:
+    """How long things are down: shorter and longer than anybody needs to notice it, or as long as was asked for."""
+    return (SHORT_US, long_us(scenario)) if down_us is None else (down_us,)

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, pairwise
 from typing import Any, Final
 
 from durascope.experiments.exploration.disturbances import (
+    SHORT_US,
     Disturbance,
     NothingToExplore,
     What,
     calm,
-    disturbances,
 )
 from durascope.experiments.exploration.findings import Finding, findings
-from durascope.experiments.exploration.outcomes import ALWAYS, SOMETIMES, Calm, Outcome, judged, outcome
-from durascope.experiments.pool import mapped
+from durascope.experiments.exploration.outcomes import judged, outcome
+from durascope.experiments.exploration.pairs import chain, explore_after
+from durascope.experiments.exploration.points import at_moments, how_many, points
+from durascope.experiments.exploration.properties import ALWAYS, SOMETIMES, Calm
+from durascope.experiments.exploration.tally import SEVERITY, Guarantee, Tally
+from durascope.experiments.exploration.tokens import Origin, digest
+from durascope.experiments.pool import streamed
 from durascope.models.scenario import Scenario
+from durascope.models.trace import Kind, Trace
 from durascope.models.units import MILLISECOND
-from durascope.simulators.simulate import FULL_UP_TO, simulate
+from durascope.simulators.places import Undisturbed, undisturbed
+from durascope.simulators.simulate import FULL_UP_TO
 from durascope.version import __version__
 
 DEFAULT: Final[tuple[What, ...]] = ("crash",)
-LATE_US: Final = 1_000_000
-"""A delay below this (1 s) is nothing to speak of on the map."""
+BATCH: Final = 24
+"""Simulations in one task: enough that sending them costs nothing, few enough that progress shows."""
+CHAIN: Final = 4
+"""So many crashes are tried, one after the other, before `any number of times` is said."""
 
-
-@dataclass(frozen=True, slots=True)
-class Guarantee:
-    """What is guaranteed of one step on one engine, over all that was explored."""
-
-    fewest: int
-    most: int
-    worst_recovery_us: int | None
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,66 @@ class Explored:
 
     engine: str
     points: int
-    steps: Mapping[str, Guarantee]
-    worst_delay_us: int | None
-    """None: some run did not end that ends undisturbed."""
-    statuses: Mapping[str, int]
-    stuck: int
-    """Disturbances after which a run does not end."""
-    broken: Mapping[str, int]
-    """By property: after how many disturbances it did not hold."""
-    seen: Mapping[str, int]
+    """Before any were merged."""
+    merged: int
+    tally: Tally
+    pairs: Tally | None
+    """What a second disturbance leads to; None: not explored."""
+    chains: Mapping[str, Sequence[int]]
+    """By step that can happen twice: how often it happens with one, two, … crashes, each at its repetition."""
     findings: Sequence[Finding]
-    outcomes: Sequence[tuple[Disturbance, Outcome]]
-    calm_effects: Mapping[str, int]
-    """By step: the most effects that a run has undisturbed."""
+    undisturbed: Undisturbed
+    interrupted: bool = False
+    swarms: int = 0
+    """Simulations with random disturbances."""
+
+    @property
+    def simulated(self) -> int:
+        return self.tally.simulated + (self.pairs.simulated if self.pairs else 0)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any disturbance changed anything: something replayed, repeated, late, left open, or another step."""
+        return bool(any(self.seen.values()) or self.tally.witnesses or set(self.steps) - set(self.tally.usual))
+
+    @property
+    def steps(self) -> Mapping[str, Guarantee]:
+        """By step, what is guaranteed, over all that was explored."""
+        known = {step: Guarantee(often, often) for step, often in self.tally.usual.items()}
+        for tally in (self.tally, self.pairs):
+            for step, each in tally.steps.items() if tally else ():
+                known[step] = known[step].and_(each) if step in known else each
+        return known
+
+    @property
+    def broken(self) -> Mapping[str, int]:
+        """By property: after how many disturbances it did not hold."""
+        return self.tally.broken + self.pairs.broken if self.pairs else self.tally.broken
+
+    @property
+    def seen(self) -> Mapping[str, int]:
+        return self.tally.seen + self.pairs.seen if self.pairs else self.tally.seen
+
+    @property
+    def statuses(self) -> Mapping[str, int]:
+        return self.tally.statuses + self.pairs.statuses if self.pairs else self.tally.statuses
+
+    @property
+    def stuck(self) -> int:
+        """Disturbances after which a run does not end."""
+        return self.broken.get("no-run-lost", 0)
+
+    @property
+    def worst_delay_us(self) -> int | None:
+        """None: some run did not end that ends undisturbed."""
+        tallies = [each for each in (self.tally, self.pairs) if each is not None]
+        known = [each.worst_delay_us for each in tallies]
+        return None if None in known else max(each for each in known if each is not None)
+
+    def without_end(self, step: str) -> bool:
+        """Whether each further crash repeated the step once more, as often as was tried."""
+        counts = self.chains.get(step, ())
+        return len(counts) == CHAIN and all(later > earlier for earlier, later in pairwise(counts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +114,10 @@ class Exploration:
     seed: int
     whats: tuple[What, ...]
     engines: Mapping[str, Explored]
+    crashes: int = 1
+    origin: Origin = field(default_factory=lambda: Origin("scenario.yaml"))
+    seconds: float = 0.0
+    """How long random swarms were tried."""
 
     @property
     def held(self) -> bool:
@@ -72,9 +125,13 @@ class Exploration:
         return not any(each.broken for each in self.engines.values())
 
     @property
-    def vacuous(self) -> tuple[str, ...]:
-        """Engines on which no disturbance changed anything."""
-        return tuple(name for name, each in self.engines.items() if not any(each.seen.values()))
+    def vacuous(self) -> bool:
+        """Whether no disturbance changed anything on any engine: such an exploration says nothing."""
+        return not any(each.changed for each in self.engines.values())
+
+    @property
+    def interrupted(self) -> bool:
+        return any(each.interrupted for each in self.engines.values())
 
     def as_json(self) -> dict[str, Any]:
         """The shape that `durascope explore --json` promises; times in ms."""
@@ -84,18 +141,37 @@ class Exploration:
             "seed": self.seed,
             "version": __version__,
             "what": list(self.whats),
+            "crashes": self.crashes,
             "held": self.held,
-            "engines": {name: _explored(each) for name, each in self.engines.items()},
+            "vacuous": self.vacuous,
+            "interrupted": self.interrupted,
+            "engines": {name: _explored(each, _prices(self.scenario)) for name, each in self.engines.items()},
         }
 
 
-def _explored(each: Explored) -> dict[str, Any]:
+def _prices(scenario: Scenario) -> dict[str, float]:
+    """By step: what one call of its service costs, in USD, where it costs anything."""
+    found = {step.label: scenario.services[step.on].price for _, step in scenario.runs() if step.on is not None}
+    return {step: price for step, price in found.items() if price}
+
+
+def _explored(each: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
     return {
         "points": each.points,
-        "merged": 0,
-        "simulated": each.points,
+        "merged": each.merged,
+        "simulated": each.simulated,
+        "pairs": each.pairs.simulated if each.pairs else 0,
+        "swarms": each.swarms,
+        "interrupted": each.interrupted,
+        "changed": each.changed,
         "steps": {
-            step: {"effects": [found.fewest, found.most], "worst_recovery_ms": _ms(found.worst_recovery_us)}
+            step: {
+                "effects": [found.fewest, found.most],
+                "without_end": each.without_end(step),
+                "with_crashes": list(each.chains.get(step, ())),
+                "worst_recovery_ms": _ms(found.worst_recovery_us),
+                "usd": [n * prices[step] for n in (found.fewest, found.most)] if step in prices else None,
+            }
             for step, found in each.steps.items()
         },
         "runs": {
@@ -105,7 +181,7 @@ def _explored(each: Explored) -> dict[str, Any]:
         },
         "properties": {
             **{
-                name: {"kind": "always", "sentence": sentence, "held": name not in each.broken,
+                name: {"kind": "always", "sentence": sentence, "held": not each.broken.get(name),
                        "broken_after": each.broken.get(name, 0)}
                 for name, (sentence, _) in ALWAYS.items()
             },
@@ -117,24 +193,61 @@ def _explored(each: Explored) -> dict[str, Any]:
         },
         "findings": [finding.as_json() for finding in each.findings],
         "map": [
-            {"step": d.step, "moment": d.moment, "attempt": d.attempt, "what": d.what, "target": d.target,
-             "down_ms": _ms(d.down_us), "leads_to": _leads_to(o, each.calm_effects)}
-            for d, o in each.outcomes if d.step is not None
+            {"step": step, "moment": moment, "target": target, "leads_to": SEVERITY[severity]}
+            for (step, moment, target), severity in each.tally.cells.items()
         ],
+        "strip": [
+            {"at_ms": at / MILLISECOND, "target": target, "leads_to": SEVERITY[severity]}
+            for (target, at), severity in sorted(each.tally.strip.items(), key=lambda item: (item[0][0], item[0][1]))
+        ],
+        "timeline": list(_timeline(each.undisturbed.trace)),
     }  # fmt: skip
 
 
-def _leads_to(found: Outcome, usual: Mapping[str, int]) -> str:
-    """stuck · duplicate · delay · nothing: the worst of what a disturbance led to."""
-    if found.delay_us is None:
-        return "stuck"
-    if any(high > usual.get(step, high) for step, (_, high) in found.effects.items()):
-        return "duplicate"
-    return "delay" if found.delay_us > LATE_US else "nothing"
+def _timeline(trace: Trace) -> Iterator[dict[str, Any]]:
+    """Each attempt of each step undisturbed: from when to when."""
+    begun: dict[tuple[str | None, str | None], int] = {}
+    for _, event in trace.of_kind(Kind.STEP_STARTED, Kind.STEP_REPORTED, Kind.STEP_FAILED):
+        key = (event.run, event.step)
+        if event.kind is Kind.STEP_STARTED:
+            begun[key] = event.at
+        elif key in begun:
+            start = begun.pop(key)
+            yield {
+                "run": event.run,
+                "step": event.step,
+                "from_ms": start / MILLISECOND,
+                "to_ms": event.at / MILLISECOND,
+            }
 
 
 def _ms(us: int | None) -> float | None:
     return None if us is None else us / MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What a process needs in order to try disturbances of one scenario on one engine."""
+
+    scenario: Scenario
+    engine: str
+    seed: int
+    whats: tuple[What, ...]
+    calm: Calm
+    usual: Mapping[str, int]
+    ignored: frozenset[str]
+
+    def empty(self) -> Tally:
+        return Tally(self.usual, self.ignored)
+
+    def singles(self, batch: Sequence[Disturbance]) -> Tally:
+        tally = self.empty()
+        for each in batch:
+            tally.add((each,), outcome(self.scenario, self.engine, self.seed, (each,), self.calm))
+        return tally
+
+    def pairs(self, first: Disturbance) -> Tally:
+        return explore_after(self.scenario, self.engine, self.seed, self.whats, self.calm, self.empty(), first)
 
 
 def explore(
@@ -145,76 +258,83 @@ def explore(
     whats: Sequence[What] = DEFAULT,
     down_us: int | None = None,
     between: bool = True,
+    crashes: int = 1,
+    merge: bool = True,
     processes: int | None = None,
     name: str | None = None,
-    progress: Callable[[str, int, int], None] = lambda _engine, _done, _of: None,
+    runs: int | None = None,
+    settings: Sequence[str] = (),
+    progress: Progress = lambda _engine, _done, _of: None,
 ) -> Exploration:
     """Breaks the scenario, without its own faults, at every point of its undisturbed trace, once for each.
 
-    `name` is what a user calls the scenario on a command line; it stands in the lines that reproduce findings. Raises
-    `NothingToExplore`.
+    `between`: every event is a point, not only the moments of steps. `crashes=2`: pairs over the steps' moments, too.
+    `merge=False` simulates points that are provably the same one by one. `name` is what a user calls the scenario on a
+    command line, `runs` and `settings` what else was said there; they stand in the lines that reproduce findings. An
+    interrupt (Ctrl-C) ends it with what is known by then. Raises `NothingToExplore`.
     """
     if not 0 < scenario.workload.runs <= FULL_UP_TO:
         raise NothingToExplore(
             f"a scenario is explored with 1 to {FULL_UP_TO} runs, this one has {scenario.workload.runs:,}: use --runs"
         )
-    undisturbed = calm(scenario)
+    origin = Origin(name or scenario.scenario, runs, tuple(settings), digest(scenario))
     found: dict[str, Explored] = {}
     for engine in engines:
-        trace = simulate(undisturbed, engine, seed=seed, full=True, records=False)
-        known = Calm.of(trace)
-        points = disturbances(scenario, trace, whats, down_us=down_us, between=between)
-        work = partial(_one, undisturbed, engine, seed, known)
-        outcomes: list[Outcome] = []
-        for each in mapped(work, points, processes=processes):
-            outcomes.append(each)
-            progress(engine, len(outcomes), len(points))
-        pairs = list(zip(points, outcomes, strict=True))
-        found[engine] = _summed(scenario, engine, seed, pairs, judged(undisturbed, known, trace), name)
-    return Exploration(scenario, seed, tuple(whats), found)
+        found[engine] = _explore_on(
+            scenario, engine, seed, tuple(whats), down_us, between, crashes, merge, processes, origin, progress
+        )
+        if found[engine].interrupted:
+            break
+    return Exploration(scenario, seed, tuple(whats), found, crashes, origin)
 
 
-def _one(scenario: Scenario, engine: str, seed: int, known: Calm, disturbance: Disturbance) -> Outcome:
-    return outcome(scenario, engine, seed, disturbance, known)
-
-
-def _summed(
+def _explore_on(
     scenario: Scenario,
     engine: str,
     seed: int,
-    pairs: Sequence[tuple[Disturbance, Outcome]],
-    undisturbed: Outcome,
-    name: str | None,
+    whats: tuple[What, ...],
+    down_us: int | None,
+    between: bool,
+    crashes: int,
+    merge: bool,
+    processes: int | None,
+    origin: Origin,
+    progress: Progress,
 ) -> Explored:
-    steps: dict[str, Guarantee] = {
-        step: Guarantee(low, high, None) for step, (low, high) in undisturbed.effects.items()
-    }
-    statuses: dict[str, int] = {}
-    broken: dict[str, int] = {}
-    seen: dict[str, int] = {}
-    delays = [each.delay_us for _, each in pairs]
-    for _, each in pairs:
-        for step, (low, high) in each.effects.items():
-            old = steps.get(step, Guarantee(low, high, None))
-            late = each.recovery_us.get(step)
-            worst = old.worst_recovery_us if late is None else max(late, old.worst_recovery_us or 0)
-            steps[step] = Guarantee(min(low, old.fewest), max(high, old.most), worst)
-        for status, count in each.statuses.items():
-            statuses[status] = statuses.get(status, 0) + count
-        for prop in each.broken:
-            broken[prop] = broken.get(prop, 0) + 1
-        for thing in each.seen:
-            seen[thing] = seen.get(thing, 0) + 1
-    return Explored(
-        engine=engine,
-        points=len(pairs),
-        steps=steps,
-        worst_delay_us=None if None in delays else max((d for d in delays if d is not None), default=0),
-        statuses=statuses,
-        stuck=broken.get("no-run-lost", 0),
-        broken=broken,
-        seen=seen,
-        findings=findings(scenario, engine, seed, pairs, undisturbed, name),
-        outcomes=pairs,
-        calm_effects={step: high for step, (_, high) in undisturbed.effects.items()},
-    )
+    quiet = calm(scenario)
+    base = undisturbed(quiet, engine, seed=seed)
+    known = Calm.of(base.trace)
+    usual = judged(quiet, known, base.trace)
+    task = _Task(
+        quiet, engine, seed, whats, known, {step: high for step, (_, high) in usual.effects.items()},
+        frozenset(usual.broken),
+    )  # fmt: skip
+    total = how_many(scenario, base, whats, down_us=down_us, events=between)
+    chosen = list(points(scenario, base, whats, down_us=down_us, events=between, merge=merge))
+    tally, pairs, chains = task.empty(), task.empty() if crashes > 1 else None, dict[str, Sequence[int]]()
+    interrupted = False
+    try:
+        batches = [list(each) for each in _batched(chosen, BATCH)]
+        for part in streamed(task.singles, batches, of=len(batches), processes=processes):
+            tally.and_(part)
+            progress(engine, tally.simulated, len(chosen))
+        if pairs is not None:
+            firsts = list(at_moments(scenario, base.trace, whats, down_us=down_us or SHORT_US))
+            for done, part in enumerate(streamed(task.pairs, firsts, of=len(firsts), processes=processes), start=1):
+                pairs.and_(part)
+                progress(f"{engine}, pairs", done, len(firsts))
+        for (shown, step), witness in tally.witnesses.items():
+            if shown == "duplicate" and step is not None and witness.disturbances[0].what == "crash":
+                chains[step] = chain(quiet, engine, seed, known, witness.disturbances[0], step, CHAIN)
+    except KeyboardInterrupt:
+        interrupted = True
+    told = list(findings(scenario, engine, seed, tally, origin))
+    if pairs is not None:
+        told += findings(scenario, engine, seed, pairs, origin, known=tally)
+    return Explored(engine, total, total - len(chosen), tally, pairs, chains, told, base, interrupted)
+
+
+def _batched(items: Iterable[Disturbance], size: int) -> Iterator[tuple[Disturbance, ...]]:
+    rest = iter(items)
+    while batch := tuple(islice(rest, size)):
+        yield batch

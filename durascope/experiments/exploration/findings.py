@@ -1,16 +1,25 @@
-"""Findings: the worst of each kind, the earliest point that shows it, why, and the line that reproduces it."""
+"""Findings: the worst of each kind, the plainest example, why, and the line that reproduces it."""
 
 from __future__ import annotations
 
+import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from durascope.experiments.exploration.disturbances import Disturbance
-from durascope.experiments.exploration.outcomes import ALWAYS, Outcome
+from durascope.experiments.exploration.causes import cause
+from durascope.experiments.exploration.disturbances import Disturbances, calm
+from durascope.experiments.exploration.outcomes import trace_of
+from durascope.experiments.exploration.properties import ALWAYS
+from durascope.experiments.exploration.tally import Shown, Tally, Witness
+from durascope.experiments.exploration.tokens import Origin, token
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.units import MILLISECOND
+
+SLOW: Final = "slow"
+DUPLICATE: Final = "duplicate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +31,13 @@ class Cure:
     before: str
     after: str
     helped: bool
+    costs: str = ""
+    """What it changes without any disturbance; empty: nothing."""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "title": self.title, "settings": list(self.settings), "before": self.before, "after": self.after,
-            "helped": self.helped,
+            "helped": self.helped, "costs": self.costs,
         }  # fmt: skip
 
 
@@ -39,114 +50,118 @@ class Finding:
     step: str | None
     sentence: str
     cause: str
-    disturbance: Disturbance
+    disturbances: Disturbances
     count: int
-    """After how many of the disturbances it shows."""
+    """After how many of the simulations it shows."""
     reproduce: str
+    """A command line."""
+    token: str
+    seed: int = 0
     cures: tuple[Cure, ...] = field(default=())
+    smallest: str | None = None
+    """The smallest scenario that shows it, as YAML; None: it was not looked for."""
 
     def as_json(self) -> dict[str, Any]:
-        each = self.disturbance
         return {
             "property": self.property,
             "step": self.step,
             "sentence": self.sentence,
             "cause": self.cause,
-            "disturbances": [
-                {"what": each.what, "target": each.target, "step": each.step, "moment": each.moment,
-                 "attempt": each.attempt, "down_ms": each.down_us / MILLISECOND}
-            ],
+            "disturbances": [each.as_json() for each in self.disturbances],
             "count": self.count,
             "reproduce": self.reproduce,
+            "token": self.token,
+            "seed": self.seed,
             "cures": [cure.as_json() for cure in self.cures],
-        }  # fmt: skip
+            "smallest": self.smallest,
+        }
 
 
 def findings(
-    scenario: Scenario,
-    engine: str,
-    seed: int,
-    pairs: Sequence[tuple[Disturbance, Outcome]],
-    undisturbed: Outcome,
-    name: str | None,
-) -> list[Finding]:
-    """Duplicates by step, then broken promises, then the longest delay; points with a step's moment come first."""
-    command = name or scenario.scenario
-    ordered = sorted(pairs, key=lambda pair: pair[0].step is None)  # stable: the earliest of each
-    found: list[Finding] = []
-    for step in undisturbed.effects:
-        usual = undisturbed.effects[step][1]
-        guilty = [(d, o) for d, o in ordered if o.effects.get(step, (0, 0))[1] > usual]
-        if guilty:
-            most = max(o.effects[step][1] for _, o in guilty)
-            first = min((d for d, _ in guilty), key=lambda each: _plainness(each, step))
-            sentence = f"{step} can happen {most} times" if most > 2 else f"{step} can happen twice"
-            found.append(
-                Finding("duplicate", step, sentence, _cause(first, step), first, len(guilty),
-                        reproduce(first, command, engine, seed, scenario))
-            )  # fmt: skip
-    for prop, (sentence, _) in ALWAYS.items():
-        broken = [(d, o) for d, o in ordered if prop in o.broken and prop not in undisturbed.broken]
-        if broken:
-            first, result = broken[0]
-            found.append(
-                Finding(prop, None, f"broken: {sentence}", result.broken[prop], first, len(broken),
-                        reproduce(first, command, engine, seed, scenario))
-            )  # fmt: skip
-    late = [(o.delay_us, d) for d, o in ordered if o.delay_us is not None]
-    if late:
-        worst, first = max(late, key=lambda each: each[0])
-        if worst > 0:
-            found.append(
-                Finding("slow", first.step, "the longest delay of a run", f"{worst / 1e6:.3g} s later", first, 1,
-                        reproduce(first, command, engine, seed, scenario))
-            )  # fmt: skip
-    return found
+    scenario: Scenario, engine: str, seed: int, tally: Tally, origin: Origin, known: Tally | None = None
+) -> Iterator[Finding]:
+    """Duplicates by step, then broken promises, then the longest delay.
+
+    With a `known` tally, only what is worse than there: what takes more disturbances than those did.
+    """
+    for shown, witness in _sorted(tally, scenario):
+        before = None if known is None else known.witnesses.get(shown)
+        if known is not None and (shown[0] == SLOW or (before is not None and not _worse(shown, witness, before))):
+            continue
+        trace = trace_of(calm(scenario), engine, seed, witness.disturbances)
+        yield Finding(
+            property=shown[0],
+            step=shown[1] or witness.disturbances[-1].step if shown[0] == SLOW else shown[1],
+            sentence=_sentence(shown, witness),
+            cause=cause(shown, witness, trace),
+            disturbances=witness.disturbances,
+            count=witness.count,
+            reproduce=reproduce(witness.disturbances, engine, seed, scenario, origin),
+            token=token(witness.disturbances, engine, seed, origin),
+            seed=seed,
+        )
 
 
-def _plainness(disturbance: Disturbance, step: str) -> tuple[bool, bool, bool, int]:
-    """The plainest example comes first: the step's own moment, an app that dies, the effect done and unreported."""
-    return (
-        disturbance.step != step,
-        disturbance.target != "app",
-        disturbance.moment != "after-effect",
-        disturbance.down_us,
-    )
+def _worse(shown: Shown, witness: Witness, before: Witness) -> bool:
+    return shown[0] == DUPLICATE and _most(shown, witness) > _most(shown, before)
 
 
-_STAGE: Final = {
-    "after-effect": "the effect has happened and nobody has reported it",
-    "reported": "the result is on its way",
-    "before-effect": "the effect is about to happen",
-    "started": "the step has begun",
-    "scheduled": "the step is about to begin",
-    "recorded": "the result is recorded",
-}
+def _most(shown: Shown, witness: Witness) -> int:
+    return witness.outcome.effects[shown[1] or ""][1]
 
 
-def _cause(disturbance: Disturbance, step: str) -> str:
-    who = disturbance.target
-    happens = {"crash": f"{who} dies", "graceful": f"{who} stops", "hang": f"{who} stands still"}.get(
-        disturbance.what, f"{who}: {disturbance.what}"
-    )
-    stage = _STAGE.get(disturbance.moment, disturbance.moment)
-    where = stage if disturbance.step in (None, step) else f"{stage} ({disturbance.step})"
-    return f"{happens} when {where}: the engine has no result of {step}, so it runs {step} again"
+def _sorted(tally: Tally, scenario: Scenario) -> list[tuple[Shown, Witness]]:
+    """Duplicates first, of them the ones that the scenario speaks of, and the dear ones; then promises; then delays."""
+    steps, promises = sorted(tally.usual, key=partial(_matters, scenario)), list(ALWAYS)
+
+    def place(shown: Shown) -> tuple[int, int]:
+        name, step = shown
+        if name == DUPLICATE:
+            return 0, steps.index(step) if step in steps else len(steps)
+        return (2, 0) if name == SLOW else (1, promises.index(name))
+
+    return sorted(tally.witnesses.items(), key=lambda item: place(item[0]))
 
 
-def reproduce(disturbance: Disturbance, name: str, engine: str, seed: int, scenario: Scenario) -> str:
+def _matters(scenario: Scenario, step: str) -> tuple[bool, float]:
+    prices = [scenario.services[each.on].price for _, each in scenario.runs() if each.label == step and each.on]
+    return step not in scenario.expect.effects, -max((price or 0 for price in prices), default=0)
+
+
+def _sentence(shown: Shown, witness: Witness) -> str:
+    match shown:
+        case ("duplicate", step):
+            most = _most(shown, witness)
+            return f"{step} can happen {most} times" if most > 2 else f"{step} can happen twice"
+        case ("slow", _):
+            down, late = sum(each.down_us for each in witness.disturbances), witness.outcome.delay_us or 0
+            what = witness.disturbances[0].what
+            return f"{'an' if what == 'outage' else 'a'} {what} of {spell(down)} makes a run {spell(late)} late"
+        case (name, _):
+            return f"broken: {ALWAYS[name][0]}"
+
+
+def reproduce(disturbances: Disturbances, engine: str, seed: int, scenario: Scenario, origin: Origin) -> str:
     """A command line that shows it."""
-    words = ["durascope", "run", name, "-e", engine]
+    words = ["durascope", "run", origin.name, "-e", engine, *origin.options]
     if seed:
         words += ["--seed", str(seed)]
-    if disturbance.what == "cancel":
+    cancels = [each.fault for each in disturbances if each.what == "cancel"]
+    faults = [each.fault for each in disturbances if each.what != "cancel"]
+    phrases = [each.phrase for each in disturbances]
+    if all(phrases):
         if scenario.faults:
             words += ["--set", "faults=[]"]
-        words += ["--set", f"workload.events=[{disturbance.fault}]"]
-    elif disturbance.phrase is not None:
-        if scenario.faults:
-            words += ["--set", "faults=[]"]
-        words += ["--crash", disturbance.phrase]
-    else:
-        words += ["--set", f"faults=[{disturbance.fault}]"]
+        for phrase in phrases:
+            words += ["--crash", str(phrase)]
+        return shlex.join(words)
+    if faults or scenario.faults:
+        words += ["--set", f"faults=[{', '.join(faults)}]"]
+    if cancels:
+        events: Sequence[str] = [_plain(event) for event in scenario.workload.events]
+        words += ["--set", f"workload.events=[{', '.join([*events, *cancels])}]"]
     return shlex.join(words)
+
+
+def _plain(event: Any) -> str:
+    return json.dumps(event.model_dump(mode="json", by_alias=True, exclude_unset=True))

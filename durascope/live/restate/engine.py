@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from durascope.importing.restate import rows
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
 from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
-from durascope.live.restate import rows
 from durascope.live.restate.context import as_request
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
 from durascope.live.restate.server import Refused, Server, find

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from temporalio.service import __version__ as sdk_version
 
+from durascope.importing.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
 from durascope.live.node import installed
 from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports
-from durascope.live.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
 from durascope.live.temporal.outside import Outside
 from durascope.live.temporal.remote import Codes
 from durascope.live.temporal.runs import Chain, Execution
@@ -28,7 +28,8 @@ from durascope.simulators.engine import OutsideEvent, StartRequest
 
 _LATE_MS: Final = {
     "request": (1, 60), "first_dispatch": (3, 40), "dispatch": (2, 30), "match": (1, 40), "workflow_task": (4, 25),
-    "report": (1, 40), "transfer": (1, 20), "timer_late": (1, 12),
+    "report": (1, 40), "transfer": (1, 20), "timer_late": (1, 12), "answer": (0, 40), "waking": (0, 1_000),
+    "recovery": (0, 600),
 }  # fmt: skip
 LATE: Final = {
     name: Spread("uniform", (least * MILLISECOND, most * MILLISECOND)) for name, (least, most) in _LATE_MS.items()

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
@@ -16,7 +17,7 @@ from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFa
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from durascope.live.processes import HOST
+from durascope.live.processes import HOST, LiveProblem
 from durascope.live.temporal.runs import Runs, Seen
 from durascope.live.temporal.settings import workflow_queue
 from durascope.live.temporal.starting import (
@@ -67,7 +68,13 @@ class Outside:
         self._pending.add(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(seconds)
+        """What comes of it. Raises `LiveProblem` if nothing has after so many seconds."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            return future.result(seconds)
+        except FutureTimeout:
+            future.cancel()
+            raise LiveProblem(f"the server or its workers have not answered for {seconds:.0f} s") from None
 
     def over(self) -> bool:
         """Whether every run has ended and every answer is here. Raises what went wrong meanwhile."""

@@ -15,7 +15,7 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from durascope.live.temporal.lines import Event, attributes, kind, payload, time_of
+from durascope.importing.temporal.lines import Event, attributes, kind, payload, time_of
 from durascope.simulators.temporal.executions import STATUS
 
 NAMESPACE: Final = "default"

@@ -6,7 +6,7 @@ from durascope.models.scenario import Scenario, Signal
 from durascope.models.units import format_duration
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
 from durascope.render.parts.steps import Shown, calls, section, shown
-from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
+from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
 
 _HOSTING = {
@@ -52,9 +52,18 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
             icon="event",
             group="server",
             paint=_PART,
+            lanes=("event-api", "runner"),
+            process="event-api",
         ),
         Node(
-            "queue", "Queue", ("one item: the next step,", "a retry, a sleep's end"), "queue", "queue", group="server"
+            "queue",
+            "Queue",
+            ("one item: the next step,", "a retry, a sleep's end"),
+            "queue",
+            "queue",
+            group="server",
+            lanes=("queue",),
+            process="queue",
         ),
         Node(
             "executor",
@@ -63,6 +72,8 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
             icon="proxy",
             group="server",
             paint=_PART,
+            lanes=("executor", "api"),
+            process="executor",
         ),
         Node("state", "Run state", (where,), "store", "store", "database", (Section(state),), group="server"),
     ]
@@ -120,7 +131,19 @@ def _app(diagram: Diagram, scenario: Scenario) -> None:
     lines = (f"{runtime(app.sdk)}, Inngest SDK", "the function exits between requests")
     platform = "platform" if app.platform else ""
     diagram.nodes.append(
-        Node("app", title, lines, "stack", "app", "code", tuple(sections), app.replicas, group=platform)
+        Node(
+            "app",
+            title,
+            lines,
+            "stack",
+            "app",
+            "code",
+            tuple(sections),
+            app.replicas,
+            group=platform,
+            lanes=copies("app", app.replicas),
+            process="app",
+        )
     )
     _requests(diagram, scenario)
     for rows in programs.values():

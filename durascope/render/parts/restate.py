@@ -5,7 +5,7 @@ from __future__ import annotations
 from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
 from durascope.render.parts.steps import Shown, calls, section, shown
-from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
+from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
 
 _HOSTING = {
@@ -16,6 +16,8 @@ _HOSTING = {
 }
 _KINDS = {"service": "service", "object": "virtual object", "workflow": "workflow service"}
 _FRAME, _PART = engine_paints("restate")
+_PROCESSOR = "partition-processor"
+"""The lane of log, stores and inboxes."""
 
 
 def architecture(scenario: Scenario) -> Diagram:
@@ -63,8 +65,27 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
         kept.append(Row("K/V state of each key"))
     lines = ("append-only, replayed after a crash", f"{server.partitions} partitions")
     diagram.nodes += [
-        Node("ingress", "Ingress", ("HTTP, port 8080",), icon="proxy", group="server", paint=_PART),
-        Node("log", "Log", lines, "log", "log", group="server", sections=(Section(rows),)),
+        Node(
+            "ingress",
+            "Ingress",
+            ("HTTP, port 8080",),
+            icon="proxy",
+            group="server",
+            paint=_PART,
+            lanes=("ingress",),
+            process="ingress",
+        ),
+        Node(
+            "log",
+            "Log",
+            lines,
+            "log",
+            "log",
+            group="server",
+            sections=(Section(rows),),
+            lanes=(_PROCESSOR,),
+            process=_PROCESSOR,
+        ),
         Node(
             "store",
             "RocksDB",
@@ -82,6 +103,8 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
             icon="proxy",
             group="server",
             paint=_PART,
+            lanes=("invoker",),
+            process="invoker",
         ),
     ]
     diagram.edges += [
@@ -105,7 +128,18 @@ def _keys(scenario: Scenario) -> Node:
     rows = tuple(Row(key, _waiting(counted.count(key)), key=key) for key in keys)
     name = next((each.key for each in scenario.workflows.values() if each.key), None) or "key"
     lines = ("one at a time for a key,", "keys side by side")
-    return Node("keys", f"Queue per {name}", lines, "queue", "queue", group="server", sections=(Section(rows),))
+    return Node(
+        "keys",
+        f"Queue per {name}",
+        lines,
+        "queue",
+        "queue",
+        group="server",
+        sections=(Section(rows),),
+        lanes=(_PROCESSOR,),
+        process=_PROCESSOR,
+        queue="inbox",
+    )
 
 
 def _waiting(count: int) -> str:
@@ -143,7 +177,19 @@ def _service(diagram: Diagram, scenario: Scenario, group: str) -> None:
     kind = _KINDS[service.kind] + (f", one per {key}" if service.kind != "service" and key else "")
     lines = (f"{runtime(service.sdk)}, Restate SDK", kind)
     diagram.nodes.append(
-        Node("service", title, lines, "stack", "app", "code", tuple(sections), service.replicas, group=group)
+        Node(
+            "service",
+            title,
+            lines,
+            "stack",
+            "app",
+            "code",
+            tuple(sections),
+            service.replicas,
+            group=group,
+            lanes=copies(service.name or "service", service.replicas),
+            process=service.name or "service",
+        )
     )
     number = "6" if _queued(scenario) else "5"
     stream = "HTTP/2 stream" if service.mode == "bidirectional" else "HTTP request"

@@ -10,11 +10,13 @@ from durascope.models import steps as s
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario, Sdk, Workflow
 from durascope.models.units import FOREVER, SECOND, format_duration
-from durascope.render.diagram import Edge, Row, Section, key
+from durascope.render.diagram import Edge, Row, Section, Style, key
 
 FOLD: Final = 4
 """So many steps after one another that make the same call become one row."""
 MOST_ROWS: Final = 24
+ARROWS: Final = 4
+"""So many steps that call one service have an arrow each."""
 
 _UNITS: Final = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -81,15 +83,24 @@ class Shown:
 
     row: Row
     lines: tuple[Line, ...]
+    rest: bool = False
+    """It stands for all the steps that have no row of their own."""
 
     @property
     def service(self) -> str | None:
-        """The service that the row's steps call."""
+        """The service that the row's steps call; of the rest none is named."""
+        if self.rest:
+            return None
         step = self.lines[0].step
         return step.on if isinstance(step, s.Run) else None
 
 
 def shown(name: str, workflow: Workflow, engine: str, sdk: Sdk) -> list[Shown]:
+    """As many rows of the workflow as there is room for."""
+    return most(name, whole(name, workflow, engine, sdk), "steps")
+
+
+def whole(name: str, workflow: Workflow, engine: str, sdk: Sdk) -> list[Shown]:
     """The rows of a workflow's program, then of its undo steps; equal calls in a row are folded."""
     rows: list[Shown] = []
     number = 1
@@ -100,7 +111,16 @@ def shown(name: str, workflow: Workflow, engine: str, sdk: Sdk) -> list[Shown]:
     for line in [*undos(workflow.steps)]:
         row = _row(name, (line,), "", engine, sdk)
         rows.append(Shown(replace(row, hint=f"undoes {line.undoes}", dashed=True), (line,)))
-    return rows[:MOST_ROWS]
+    return rows
+
+
+def most(name: str, rows: list[Shown], what: str) -> list[Shown]:
+    """As many as there is room for; one more row says how many others there are."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    rest = [line for each in rows[MOST_ROWS - 1 :] for line in each.lines]
+    more = Shown(Row(f"… {len(rest)} more {what}", key=f"{name}.rest"), tuple(rest), rest=True)
+    return [*rows[: MOST_ROWS - 1], more]
 
 
 def _folded(lines: list[Line]) -> Iterator[tuple[Line, ...]]:
@@ -162,17 +182,25 @@ def section(
 
 
 def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iterator[Edge]:
-    """The arrows from rows to the services that they call."""
+    """The arrows from rows to the services that they call; many to one service are one arrow, with their number."""
+    by_service: dict[tuple[str, Style], list[tuple[str, str]]] = {}
     for each in rows:
-        if each.service is not None and each.service in scenario.services:
-            style = "undo" if each.row.dashed else "call"
-            label = _method(each)
-            yield Edge(
-                f"{node}/{each.row.key}", key("service", each.service), label, style, number if style == "call" else ""
-            )
+        for line in each.lines if each.rest else each.lines[:1]:
+            service = line.step.on if isinstance(line.step, s.Run) else None
+            if service is not None and service in scenario.services:
+                style: Style = "undo" if line.undoes else "call"
+                by_service.setdefault((service, style), []).append((each.row.key, _method(line.step)))
+    for (service, style), those in by_service.items():
+        mark = number if style == "call" else ""
+        if len(those) <= ARROWS:
+            for row, method in those:
+                yield Edge(f"{node}/{row}", key("service", service), method, style, mark)
+        else:
+            row, _ = those[len(those) // 2]
+            label = f"{len(those)} steps,\n{those[0][1]} …"
+            yield Edge(f"{node}/{row}", key("service", service), label, style, mark)
 
 
-def _method(each: Shown) -> str:
+def _method(step: s.Step) -> str:
     """The last part of the name of the code that makes the call: `charge` of `PaymentService.charge`."""
-    step = each.lines[0].step
-    return ((step.via if isinstance(step, s.Run) else None) or each.lines[0].step.label).rpartition(".")[2]
+    return ((step.via if isinstance(step, s.Run) else None) or step.label).rpartition(".")[2]

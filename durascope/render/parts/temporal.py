@@ -5,12 +5,14 @@ from __future__ import annotations
 from durascope.models import steps as s
 from durascope.models.scenario import Scenario, TemporalWorker
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section, key
-from durascope.render.parts.steps import Shown, calls, program, section, shown
-from durascope.render.parts.world import awaited, caller, proper, runtime, services, starters
+from durascope.render.parts.steps import Shown, calls, most, program, section, whole
+from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
 
 _HOSTING = {"dev": "development server", "self-hosted": "self-hosted", "cloud": "Temporal Cloud"}
 _FRAME, _PART = engine_paints("temporal")
+_SERVER = "temporal-server"
+"""What messages call it."""
 
 
 def architecture(scenario: Scenario) -> Diagram:
@@ -19,7 +21,16 @@ def architecture(scenario: Scenario) -> Diagram:
     diagram = Diagram(scenario.title or scenario.scenario, direction="LR")
     diagram.groups.append(Group("server", "Temporal Server", _HOSTING[server.hosting], "engine", paint=_FRAME))
     diagram.nodes += [
-        Node("frontend", "Frontend", ("gRPC API", "keeps no state"), icon="proxy", group="server", paint=_PART),
+        Node(
+            "frontend",
+            "Frontend",
+            ("gRPC API", "keeps no state"),
+            icon="proxy",
+            group="server",
+            paint=_PART,
+            lanes=(_SERVER,),
+            process=_SERVER,
+        ),
         _history(scenario),
     ]
     _start(diagram, scenario)
@@ -45,7 +56,17 @@ def _history(scenario: Scenario) -> Node:
     )
     service = "history service" if hosting == "cloud" else f"history service, {shards} shard{'s' if shards > 1 else ''}"
     lines = ("append-only log, one for each run", service)
-    return Node("history", "Event history", lines, "log", "log", group="server", sections=(Section(rows),))
+    return Node(
+        "history",
+        "Event history",
+        lines,
+        "log",
+        "log",
+        group="server",
+        sections=(Section(rows),),
+        lanes=("history",),
+        process=_SERVER,
+    )
 
 
 def _start(diagram: Diagram, scenario: Scenario) -> None:
@@ -67,14 +88,15 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
         diagram.groups.append(
             Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform")
         )
-    programs = {name: shown(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
+    everything = {name: whole(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
+    programs = {name: most(name, rows, "steps") for name, rows in everything.items()}
     for pool in flow:
         _queue(diagram, scenario, pool, "workflow")
     for pool in doing:
         _queue(diagram, scenario, pool, "activity")
     for pool in pools:
         group = f"platform{platforms.index(pool.platform)}"
-        rows = _activities(scenario, programs, pool, doing)
+        rows = most(pool.name, _activities(scenario, everything, pool, doing), "activities")
         _pool(diagram, scenario, pool, programs, rows, group)
 
 
@@ -85,7 +107,9 @@ def _queue(diagram: Diagram, scenario: Scenario, pool: TemporalWorker, kind: str
     if unused or any(each.key == node for each in diagram.nodes):
         return
     lines = (f"{kind} tasks", "task queue")
-    diagram.nodes.append(Node(node, name, lines, "queue", "queue", group="server"))
+    diagram.nodes.append(
+        Node(node, name, lines, "queue", "queue", group="server", lanes=("matching",), process=_SERVER, queue=name)
+    )
     number, event = ("3", "WorkflowTaskScheduled") if kind == "workflow" else ("6", "ActivityTaskScheduled")
     diagram.edges.append(Edge(f"history/{event}", node, f"{kind} task", "call", number, weight=2))
 
@@ -150,7 +174,19 @@ def _pool(
             *calls(worker, activities, scenario, "8"),
         ]
     diagram.nodes.append(
-        Node(worker, pool.name, tuple(lines), "stack", "app", "code", tuple(sections), pool.replicas, group=group)
+        Node(
+            worker,
+            pool.name,
+            tuple(lines),
+            "stack",
+            "app",
+            "code",
+            tuple(sections),
+            pool.replicas,
+            group=group,
+            lanes=copies(pool.name, pool.replicas),
+            process=pool.name,
+        )
     )
 
 

@@ -36,11 +36,16 @@ def runtime(sdk: Sdk) -> str:
     return _RUNTIMES[sdk]
 
 
+def copies(name: str, count: int) -> tuple[str, ...]:
+    """The lanes of a pool of processes."""
+    return (name,) if count == 1 else tuple(f"{name}-{number}" for number in range(1, count + 1))
+
+
 def caller(diagram: Diagram, name: str) -> str:
     """The key of a caller's node, which is added if it is not there yet."""
     found = key("caller", name)
     if all(node.key != found for node in diagram.nodes):
-        diagram.nodes.append(Node(found, name, role="client", icon="client"))
+        diagram.nodes.append(Node(found, name, role="client", icon="client", lanes=("client",), process="client"))
     return found
 
 
@@ -91,4 +96,5 @@ def _service(name: str, service: Service) -> Node:
         shape=_SHAPES.get(service.kind, "box"),
         role="service",
         icon=_ICONS[service.kind],
+        process=name,
     )

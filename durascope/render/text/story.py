@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from rich import box
@@ -16,12 +17,12 @@ from durascope.models.engine import title_of
 from durascope.models.phrases import fault_text, missing
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.models.waits import longest, why
 from durascope.render.text.ledger import ledger_table
 from durascope.render.text.marks import engine_title, legend
 from durascope.render.text.records import records_table
 from durascope.render.text.summary import summary_table
 from durascope.render.text.timeline import timeline
-from durascope.render.waits import longest, why
 
 
 def tell(
@@ -66,10 +67,18 @@ def verdict_table(verdicts: Mapping[str, Sequence[tuple[str, bool, str]]]) -> Ta
 
 
 def heading(scenario: Scenario) -> RenderableType:
-    """The title and the faults."""
+    """The title, what it is about in a paragraph, and the faults."""
     lines = [Text(scenario.title or scenario.scenario, "bold")]
+    about = first_paragraph(scenario.about)
+    lines += [Text(about)] if about else []
     lines += [Text.assemble(("fault: ", "red"), fault_text(fault)) for fault in scenario.faults]
     return Group(Text(), *lines, Text())
+
+
+def first_paragraph(markdown: str) -> str:
+    """The first paragraph on one line, without marks of emphasis and code."""
+    paragraph = " ".join(markdown.strip().partition("\n\n")[0].split())
+    return re.sub(r"(\*\*|`)(.+?)\1", r"\2", paragraph)
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:

@@ -414,6 +414,10 @@ class Inngest(Engine):
 
     def _statuses(self) -> dict[str, str]:
         """What the server shows of each run; one that it has forgotten is lost, a start without a run is none."""
+        if self.world.many:  # what the recorder has of them is enough
+            begun = self.world.recorder.runs
+            lost = {run.name: "lost" for run in self.world.recorder.open_runs() if run.name not in self.history.status}
+            return lost | {name: "none" for name in self._started if name not in begun}
         status = dict(self.history.status)
         for name, run in self.world.recorder.runs.items():
             status.setdefault(name, "lost" if run.status == "running" else run.status)

@@ -7,6 +7,7 @@ scenario's faults into such waiters, into ones for events by their numbers (`Poi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +150,10 @@ class FaultInjector:
 
         def act(run: RunInfo | None) -> None:
             self.struck.append((number, self.world.now))
+            with self._whole():
+                done(run)
+
+        def done(run: RunInfo | None) -> None:
             match fault:
                 case Crash():
                     replica = self._replica(fault.crash, fault.replica, run, step)
@@ -201,8 +206,14 @@ class FaultInjector:
             self.world.ahead(down_for, self._restart, replica)
 
     def _restart(self, replica: Sequence[Component]) -> None:
-        for component in replica:
-            component.restart()
+        with self._whole():
+            for component in replica:
+                component.restart()
+
+    def _whole(self) -> AbstractContextManager[None]:
+        """What happens within it is not cut short by another fault."""
+        points = self.world.points
+        return nullcontext() if points is None else points.held()
 
     def _cut(self, one: str, other: str, duration: int) -> None:
         services = self.scenario.services

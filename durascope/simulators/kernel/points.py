@@ -10,7 +10,8 @@ A fault strikes at its event, in the middle of the code that is running. Three k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from durascope.models.trace import Kind
@@ -27,13 +28,14 @@ Strike = Callable[[], Any]
 class Points:
     """What waits for events by their numbers, and what waits for its place in the code."""
 
-    __slots__ = ("_armed", "due", "world")
+    __slots__ = ("_armed", "_held", "due", "world")
 
     def __init__(self, world: World) -> None:
         self.world = world
         self._armed: dict[int, list[tuple[Victims, Strike]]] = {}
         self.due: list[Strike] = []
         """The event has happened; the code can't be cut yet."""
+        self._held = 0
 
     def wait(self, event: int, victims: Victims, strike: Strike) -> None:
         """Has `strike()` done after the event of that number; `victims()` are the components that it concerns."""
@@ -56,6 +58,15 @@ class Points:
         if due:
             self.world.interrupt(self.strike)
 
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Within it nothing strikes: a fault, or its end, is done as a whole, whatever waits for its events."""
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+
     def next_comes(self) -> None:
         """Another event is about to happen: a message that was being sent is under way by now."""
         running = self.world.running
@@ -64,12 +75,13 @@ class Points:
 
     def strike(self) -> None:
         """What is due happens here. Raises `Killed` if it kills the component whose code is running."""
-        if not self.due:
+        if self._held or not self.due:
             return
         running = self.world.running
         incarnation = None if running is None else running.incarnation
-        due, self.due = self.due, []
-        for strike in due:
-            strike()
+        while self.due:
+            due, self.due = self.due, []
+            for strike in due:
+                strike()
         if running is not None and running.incarnation != incarnation:
             raise Killed

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import replace
 
+from durascope.models.many_runs import ManyRuns
 from durascope.models.trace import Event, Kind, RunSummary, StopReason
 from durascope.simulators.kernel.limits import MOST_EVENTS
 from durascope.simulators.kernel.runs import RunInfo
@@ -18,12 +20,12 @@ class Recorder:
 
     __slots__ = ("cause", "count", "events", "full", "identities", "runs")
 
-    def __init__(self, *, full: bool) -> None:
+    def __init__(self, *, full: bool, many: bool = False) -> None:
         self.full = full
         self.events: list[Event] = []
         self.count = 0
         self.cause: int | None = None
-        self.runs: dict[str, RunSummary] = {}
+        self.runs: MutableMapping[str, RunSummary] = ManyRuns() if many else {}
         self.identities: dict[str, RunInfo] | None = None
         """Of every run that has begun, in order; kept only where events are addressed to what a run has started."""
 
@@ -64,6 +66,8 @@ class Recorder:
 
     def open_runs(self) -> list[RunSummary]:
         """The runs that have not ended."""
+        if isinstance(self.runs, ManyRuns):
+            return self.runs.open()
         return [run for run in self.runs.values() if run.ended_at is None]
 
     @property

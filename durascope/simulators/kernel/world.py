@@ -108,12 +108,12 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "full", "idle",
-        "limits", "luck", "moments", "now", "number", "outside", "plain", "points", "progressed", "queue",
-        "recorder", "running", "stopped", "struck",
+        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "forget", "full",
+        "idle", "limits", "luck", "many", "moments", "now", "number", "outside", "plain", "points", "progressed",
+        "queue", "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
-    def __init__(self, seed: int, *, full: bool, engine_luck: Luck | None = None) -> None:
+    def __init__(self, seed: int, *, full: bool, many: bool = False, engine_luck: Luck | None = None) -> None:
         self.now: int = 0
         """Microseconds since the start."""
         self.env = Clock(self)
@@ -128,7 +128,11 @@ class World:
         """The network's `deliver(message, handler, args)`."""
         self.luck = self.outside if engine_luck is None else engine_luck
         """What an engine's own parts leave to luck: delays, and who takes which task."""
-        self.recorder = Recorder(full=full)
+        self.recorder = Recorder(full=full, many=many)
+        self.many = many
+        """There are so many runs that nothing is kept of one that has ended but its numbers."""
+        self.forget: Callable[[RunInfo], None] | None = None
+        """Told of each run that has ended, where there are so many."""
         self.full = full
         self.emit: Callable[..., None] = self._record if full else self._count
         """`emit(lane, kind, run, step, attempt, detail)` puts an event into the trace, or only counts it."""
@@ -410,11 +414,13 @@ class World:
     def run_ended(self, lane: str, run: RunInfo, status: str) -> None:
         self.progressed = True
         self.recorder.run_ended(self.now, lane, run, status)
+        if self.forget is not None:
+            self.forget(run)
         if self.points is not None:
             self.points.passed(Kind.RUN_ENDED)
 
     def give_up(self, run: RunInfo) -> None:
         """Stops the simulation once every run that is still open only repeats itself."""
         self._hopeless.add(run.name)
-        if all(each.ended_at is not None or each.name in self._hopeless for each in self.recorder.runs.values()):
+        if all(each.name in self._hopeless for each in self.recorder.open_runs()):
             self.stop(StopReason.RETRIES)

@@ -52,6 +52,8 @@ class BrokerStore:
     messages: dict[str, Message]
     record: dict[str, list[str]]
     status: dict[str, str]
+    received: int = 0
+    """How many times a message has been given out."""
 
 
 class Broker(Component):
@@ -105,11 +107,16 @@ class Broker(Component):
 
     def _hand_out(self) -> None:
         while self.ready and self.idle:
+            message = self.ready[0]
+            if message.run.name not in self.store.messages:  # acknowledged late, after it had become visible again
+                self.ready.popleft()
+                continue
             connection, take = self.idle.popleft()
             if connection.closed:
                 continue
-            message = self.ready.popleft()
+            self.ready.popleft()
             message.received += 1
+            self.store.received += 1
             message.hidden_until = self.world.now + self.options.visibility_timeout
             self.store.record[message.run.name].append(f"message received #{message.received}")
             self._hide(message)
@@ -318,4 +325,6 @@ class Queue(Engine):
             self.world.after(down_for or 0, consumer.restart)
 
     def findings(self) -> Findings:
-        return Findings(records=self.store.record, status=self.store.status)
+        return Findings(
+            records=self.store.record, status=self.store.status, counters={"messages_received": self.store.received}
+        )

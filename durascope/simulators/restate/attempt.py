@@ -11,7 +11,8 @@ then by Python, and go on for nothing in TypeScript (restate.md §6, §8).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.scenario import Workflow
@@ -57,6 +58,8 @@ class Attempt:
         self.to_execute: dict[NotificationId, tuple[Run, str, str]] = {}
         """Runs without a result, by completion id: executed once the code waits for them."""
         self.executing: dict[NotificationId, Execution | None] = {}
+        self.begun: dict[NotificationId, tuple[int, Run, str, int]] = {}
+        """When these began, with what `_time_out` is to be told."""
         self._replay = self.vm.replaying
         self._loop = self.context.loop
         run = start.run
@@ -307,9 +310,20 @@ class Attempt:
         limit = step.timeout
         if limit is not None and services.takes(self.start.run, step, key, attempt) >= limit:
             self.endpoint.after(limit, self._time_out, number, step, name, attempt)
+        self.begun[number] = (self.endpoint.world.now, step, name, attempt)
         execution = services.execute(self.endpoint, self.start.run, step, name, key, report)
         if number in self.executing:
             self.executing[number] = execution
+
+    def out_of_time(self) -> Iterator[Callable[[], None]]:
+        """What ends the closures whose time is over by now, though they had no chance to go on: after a hang.
+
+        `asyncio.wait_for` cancels the body in the same round of the loop in which the body's own wait has ended.
+        """
+        now = self.endpoint.world.now
+        for number, (began, step, name, attempt) in self.begun.items():
+            if step.timeout is not None and began + step.timeout <= now and number in self.executing:
+                yield partial(self._time_out, number, step, name, attempt)
 
     def _time_out(self, number: NotificationId, step: Run, name: str, attempt: int) -> None:
         """The closure's own time limit (`asyncio.wait_for`, `AbortSignal.timeout`): a failure worth a retry.
@@ -325,6 +339,7 @@ class Attempt:
     def _report(self, number: NotificationId, step: Run, name: str, execution: int, outcome: Outcome) -> None:
         """A closure has ended: its result is proposed, or the attempt fails (restate.md §5, §9)."""
         self.executing.pop(number, None)
+        began = self.begun.pop(number)[0]
         if self.closed:
             return
         assert isinstance(number, int)
@@ -334,6 +349,7 @@ class Attempt:
             message = f"{outcome.error}" if outcome is LATE else f"{outcome.error} (execution {execution})"
             if outcome.retryable:
                 retries, duration = self.vm.failures()
+                duration += (self.endpoint.world.now - began) // 1000 * 1000
                 verdict = RunPolicy.of(step).verdict(retries + 1, duration, outcome.retry_after)
                 if not verdict.give_up:
                     self._fail_soon(Error(500, message, f"Run {name} {number}", verdict.delay, name))

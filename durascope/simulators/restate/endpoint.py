@@ -92,10 +92,19 @@ class ServiceEndpoint(Component):
         self.world.emit(self.name, kind, run, step, None, detail)
 
     def resume(self) -> None:
-        """What has come over its connections meanwhile is read before its timers are looked at (asyncio, node)."""
+        """What has come over its connections meanwhile is read before its timers are looked at (asyncio, node).
+
+        Of these, with asyncio, the closures' time limits come before what the closures themselves have waited for.
+        """
         read = (self.deliver, self.close_input, self.reset_stream)
-        if self.hung is not None:
-            self.hung.sort(key=lambda each: each[0] not in read)
+        if self.alive and self.hung is not None:
+            come = [each for each in self.hung if each[0] in read]
+            late = (
+                ()
+                if self.typescript
+                else [each for attempt in self.attempts.values() for each in attempt.out_of_time()]
+            )
+            self.hung = [*come, *((each, ()) for each in late), *(each for each in self.hung if each[0] not in read)]
         super().resume()
 
     # ---- requests --------------------------------------------------------------------------------------------

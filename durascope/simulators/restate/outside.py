@@ -125,9 +125,12 @@ class Outside:
         return -known.ids[min(known.used, len(known.ids)) - 1]
 
     def _listener(self, step: Send) -> str | None:
-        """The workflow that an addressed `send` may find waiting."""
+        """The workflow that an addressed `send` may find waiting: the addressee's, if that waits for it at all."""
         if step.to is None:
             return None
+        row = self._row(step)
+        if row is not None:
+            return row.run.workflow if step.send in self._waits.get(row.run.workflow, ()) else None
         return next((name for name, waits in self._waits.items() if step.send in waits), None)
 
     def _promises(self, workflow: str) -> bool:

@@ -63,7 +63,10 @@ class RunPolicy(NamedTuple):
         return cls(retry.initial, retry.factor, retry.max_interval, retry.max_attempts, step.total_timeout)
 
     def verdict(self, retries: int, duration: int, retry_after: int | None) -> Verdict:
-        """After the `retries`-th failure since the last stored command, `duration` µs into the loop of retries."""
+        """After the `retries`-th failure since the last stored command, `duration` µs into the loop of retries.
+
+        The attempt that failed counts too: the SDK adds how long its closure took, in whole milliseconds.
+        """
         if self.max_attempts is not None and self.max_attempts <= retries:
             return Verdict(give_up=True)
         if self.max_duration is not None and self.max_duration <= duration:

@@ -178,7 +178,7 @@ class StateMachine:
         return JournalMismatchError(f"await of {labels} in the middle of the replay: the code has changed", None)
 
     def failures(self) -> tuple[int, int]:
-        """(retries, µs) of the loop of retries that a run's failure now belongs to, before this one."""
+        """(retries, µs) of the loop of retries that a run's failure now belongs to, before this attempt."""
         return (self.retry_count, self.since_last_entry) if self.first_entry else (0, 0)
 
 

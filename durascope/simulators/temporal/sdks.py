@@ -1,7 +1,7 @@
 """Where Temporal's SDKs differ. All that are modelled are built on the Rust core, whose rules are elsewhere.
 
-Sources: temporalio/sdk-typescript 1.22.0 (worker-options.ts, cancellation-scope.ts, workflow.ts), temporalio 1.35 for
-Python (worker/_worker.py), read on 2026-11-26.
+Sources: temporalio/sdk-typescript 1.22.0 (worker-options.ts, cancellation-scope.ts, workflow.ts, internals.ts),
+temporalio 1.35 for Python (worker/_worker.py), read on 2026-11-26.
 """
 
 from __future__ import annotations
@@ -27,10 +27,15 @@ class SdkRules:
     """µs: a shorter sleep takes this long; 0: one of 0 is no timer."""
     fewest_slots: int
     """Slots for workflow tasks that a worker with a cache has at least."""
+    answers_last: bool
+    """An update's result passes through the SDK's own promises before it is a command (`updateNextHandler`, `then`):
+    the update that waits for its lock goes on first."""
 
 
-PYTHON: Final = SdkRules("python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1)
-TYPESCRIPT: Final = SdkRules("typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2)
+PYTHON: Final = SdkRules("python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1, answers_last=False)
+TYPESCRIPT: Final = SdkRules(
+    "typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2, answers_last=True
+)
 
 _MODELLED: Final = {rules.name: rules for rules in (PYTHON, TYPESCRIPT)}
 

@@ -86,6 +86,16 @@ class Link:
             hear = self._hear
             hear(call, answer)
             return
+        server = self.server
+        if server.answers_late:
+            late = server.delays("answer", server.luck, call.number)
+            server.after(late, self._answer, call, answer)
+            return
+        self._answer(call, answer)
+
+    def _answer(self, call: Call, answer: Any) -> None:
+        if not self.open:
+            return
         self.network.post(self.server, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
 
     def push(self, task: TaskForWorker) -> None:
@@ -103,9 +113,9 @@ class Server(Component):
     transactional = True
 
     __slots__ = (
-        "_api", "_buffered", "_due", "_limits", "activities", "channels", "closing", "commands", "delays",
-        "executions", "externals", "keep", "links", "matching", "network", "options", "outbox", "queue_of",
-        "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
+        "_api", "_buffered", "_due", "_limits", "activities", "answers_late", "channels", "closing", "commands",
+        "delays", "executions", "externals", "keep", "links", "luck", "matching", "network", "options", "outbox",
+        "queue_of", "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
     )  # fmt: skip
 
     def __init__(
@@ -127,6 +137,10 @@ class Server(Component):
         self.queue_of = queue_of
         """The task queue that a workflow's starter names."""
         self.delays = Delays(options.latencies, world.luck)
+        self.luck = int(world.luck("server") * (1 << 53))
+        """What the delays of its own hang on, those of no run."""
+        self.answers_late = self.delays.fixed("answer") != 0
+        """An answer takes its time to leave, and is lost where the server dies meanwhile."""
         self.channels: list[Channel] = []
         self._limits = limit("events"), limit("bytes")
         self._buffered = limit("buffered").error
@@ -172,6 +186,13 @@ class Server(Component):
                 self.executions.recover(state)
         for channel in self.channels:
             channel.hope()
+
+    def resume(self) -> None:
+        """Goes on after a hang: calls that wait and timers that are due are all awake at once."""
+        if self.hung:
+            late = [self.delays("waking", self.luck, number) for number in range(len(self.hung))]
+            self.hung = [self.hung[number] for number in sorted(range(len(late)), key=late.__getitem__)]
+        Component.resume(self)
 
     # ---- connections ---------------------------------------------------------------------------------------
 

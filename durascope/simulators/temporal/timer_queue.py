@@ -59,8 +59,8 @@ class TimerQueue:
     """Fires timer tasks in the server."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_fixed", "_late", "_read_at", "_shift", "_stale_reads", "server", "store",
-        "world",
+        "_armed", "_armed_for", "_fixed", "_late", "_not_before", "_read_at", "_shift", "_stale_reads", "server",
+        "store", "world",
     )  # fmt: skip
 
     def __init__(self, server: Server, world: World, store: TimerStore) -> None:
@@ -77,6 +77,8 @@ class TimerQueue:
         """When a queue of the shard was last read: it sets the level."""
         self._armed: Call | None = None
         self._armed_for = 0
+        self._not_before = 0
+        """When the shard has been acquired after a restart: calls are taken before that already."""
         self._stale_reads: deque[int] = deque(maxlen=MANY)
 
     def read(self) -> None:
@@ -84,7 +86,9 @@ class TimerQueue:
         self._read_at = self.world.now
 
     def recover(self) -> None:
-        """After a restart: begins from the stored tasks."""
+        """After a restart: begins from the stored tasks, once the shard has been acquired."""
+        server = self.server
+        self._not_before = self.world.now + server.delays("recovery", server.luck, server.incarnation)
         self.read()
         self._arm()
 
@@ -197,7 +201,8 @@ class TimerQueue:
         at = self._first()
         if at is not None:
             self._armed_for = at
-            self._armed = self.server.after(max(0, at - self.server.world.now), self._fire)
+            now = self.world.now
+            self._armed = self.server.after(max(0, at - now, self._not_before - now), self._fire)
 
     def _fire(self) -> None:
         self._armed = None

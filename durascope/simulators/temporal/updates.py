@@ -77,7 +77,7 @@ class Updates:
         """
         world = self.server.world
         world.emit("history", Kind.EVENT_RECEIVED, state.run, detail=name)
-        if name == REQUEST and payload["run"].name not in world.recorder.runs:
+        if name == REQUEST and "run" in payload and payload["run"].name not in world.recorder.runs:
             world.run_started("history", payload["run"])
         if update_id in state.completed_updates:
             link.reply(call, _with_start(state.completed_updates[update_id], started))

@@ -115,6 +115,7 @@ class WorkflowSdk(Sdk):
         self._open_updates = 0
         rules = instance.worker.rules
         self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
+        self._answers_last = rules.answers_last
 
     def carried(self) -> tuple[tuple[str, object], ...]:
         """What the next run of a chain is handed over."""
@@ -466,6 +467,10 @@ class WorkflowSdk(Sdk):
             self._open_updates -= 1
             if one_at_a_time:
                 self._release(name)
+        if self._answers_last:
+            passed_on = self.loop.future()
+            self.loop.call_soon(passed_on.resolve)
+            yield passed_on
         attributes: dict[str, Any] = {"id": update_id, "payload": payload}
         if failure is not None:
             attributes["failure"] = failure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from durascope.live.differences import Difference
 from durascope.live.verification import Verification
+from durascope.models.differences import Difference
 from tests.live.battery.counting import AGREES, CHANCE
 
 

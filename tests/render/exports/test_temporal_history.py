@@ -23,7 +23,7 @@ from temporalio.runtime import Runtime, TelemetryConfig
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from durascope.live.temporal.lines import lines
+from durascope.importing.temporal.lines import lines
 from durascope.live.temporal.workflow import ScenarioWorkflow, serve
 from durascope.models.cases import Case
 from durascope.models.changes import changed
@@ -59,12 +59,20 @@ class Told(NamedTuple):
 
 @cache
 def scenarios() -> Mapping[str, Scenario]:
-    found = {name: load_scenario(name) for name in builtin_names()}
+    found = {name: on_python(load_scenario(name)) for name in builtin_names()}
     for path in sorted(CASES.glob("*.yaml")):
         case = load(path)
         assert isinstance(case, Case)
         found[path.stem] = case.scenario
     return found
+
+
+def on_python(scenario: Scenario) -> Scenario:
+    """The scenario on the SDK whose replayer judges here: another one's order of commands is not accepted by it."""
+    temporal = scenario.deployments.temporal
+    workers = tuple(worker.model_copy(update={"sdk": "python"}) for worker in temporal.workers)
+    deployments = {"temporal": temporal.model_copy(update={"workers": workers})}
+    return scenario.model_copy(update={"deployments": scenario.deployments.model_copy(update=deployments)})
 
 
 @cache

@@ -66,6 +66,18 @@ def test_a_job_that_nobody_can_do_goes_to_the_dead_letters() -> None:
     assert trace.records["run 1"][-1] == "message moved to the dead-letter queue"
 
 
+def test_a_job_that_is_acknowledged_after_its_timeout_is_not_given_out_again() -> None:
+    trace = ran(visibility_timeout="400ms", max_receives=9)
+    assert trace.effects == {"a": 1}
+    assert trace.records["run 1"] == ["message published", "message received #1", "message acknowledged"]
+
+
+def test_a_job_that_takes_longer_than_the_timeout_is_done_by_two_consumers() -> None:
+    trace = ran(visibility_timeout="400ms", max_receives=9, consumers=2)
+    assert trace.effects == {"a": 2}
+    assert trace.status == {"run 1": "completed"}
+
+
 def test_as_many_jobs_at_once_as_there_are_consumers() -> None:
     alone, four = (ran(runs={"runs": 4}, consumers=n) for n in (1, 4))
     assert alone.ended_at == pytest.approx(4 * four.ended_at, rel=0.05)

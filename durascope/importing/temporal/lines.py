@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 Event = Mapping[str, Any]
+
+_INSIDE: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
+"""Where a word begins inside of a name."""
 
 
 def lines(history: Sequence[Event]) -> list[str]:
@@ -22,9 +26,11 @@ def lines(history: Sequence[Event]) -> list[str]:
 
 
 def kind(event: Event) -> str:
-    """The event's own name: `ActivityTaskScheduled`."""
-    words = event["eventType"].removeprefix("EVENT_TYPE_").split("_")
-    return "".join(word.capitalize() for word in words)
+    """The event's own name: `ActivityTaskScheduled`; older tools write just that."""
+    written: str = event["eventType"]
+    if not written.startswith("EVENT_TYPE_"):
+        return written
+    return "".join(word.capitalize() for word in written.removeprefix("EVENT_TYPE_").split("_"))
 
 
 def attributes(event: Event) -> Mapping[str, Any]:
@@ -94,7 +100,7 @@ class _Names:
 
 
 def _started(a: Mapping[str, Any], _names: _Names) -> str:
-    match _word(a.get("initiator"), "CONTINUE_AS_NEW_INITIATOR_"):
+    match word(a.get("initiator"), "CONTINUE_AS_NEW_INITIATOR_"):
         case "workflow":
             return " continued-as-new"
         case "retry":
@@ -103,9 +109,12 @@ def _started(a: Mapping[str, Any], _names: _Names) -> str:
             return ""
 
 
-def _word(value: str | None, prefix: str) -> str:
-    """`RETRY_STATE_IN_PROGRESS` as `in-progress`."""
-    return (value or "").removeprefix(prefix).lower().replace("_", "-")
+def word(value: str | None, prefix: str) -> str:
+    """`RETRY_STATE_IN_PROGRESS` as `in-progress`; as older tools write it: `InProgress`."""
+    written = value or ""
+    if written.startswith(prefix):
+        return written.removeprefix(prefix).lower().replace("_", "-")
+    return _INSIDE.sub("-", written).lower()
 
 
 def _attempt(a: Mapping[str, Any]) -> str:
@@ -113,16 +122,16 @@ def _attempt(a: Mapping[str, Any]) -> str:
 
 
 def _state(a: Mapping[str, Any]) -> str:
-    return f" {_word(a.get('retryState'), 'RETRY_STATE_')}" if a.get("retryState") else ""
+    return f" {word(a.get('retryState'), 'RETRY_STATE_')}" if a.get("retryState") else ""
 
 
 def _timed_out(a: Mapping[str, Any], names: _Names) -> str:
     which = a["failure"]["timeoutFailureInfo"]["timeoutType"]
-    return f" {names.activity(a)} {_word(which, 'TIMEOUT_TYPE_')}{_state(a)}"
+    return f" {names.activity(a)} {word(which, 'TIMEOUT_TYPE_')}{_state(a)}"
 
 
 def _queue(a: Mapping[str, Any], _names: _Names) -> str:
-    return f" {_word(a['taskQueue'].get('kind'), 'TASK_QUEUE_KIND_')}{_attempt(a)}"
+    return f" {word(a['taskQueue'].get('kind'), 'TASK_QUEUE_KIND_')}{_attempt(a)}"
 
 
 def _timer(a: Mapping[str, Any], _names: _Names) -> str:
@@ -159,8 +168,8 @@ def _child(a: Mapping[str, Any], _names: _Names) -> str:
 _DETAIL: Final[dict[str, Callable[[Mapping[str, Any], _Names], str]]] = {
     "WorkflowExecutionStarted": _started,
     "WorkflowTaskScheduled": _queue,
-    "WorkflowTaskTimedOut": lambda a, _: f" {_word(a.get('timeoutType'), 'TIMEOUT_TYPE_')}",
-    "WorkflowTaskFailed": lambda a, _: f" {_word(a.get('cause'), 'WORKFLOW_TASK_FAILED_CAUSE_')}",
+    "WorkflowTaskTimedOut": lambda a, _: f" {word(a.get('timeoutType'), 'TIMEOUT_TYPE_')}",
+    "WorkflowTaskFailed": lambda a, _: f" {word(a.get('cause'), 'WORKFLOW_TASK_FAILED_CAUSE_')}",
     "ActivityTaskScheduled": lambda a, _: f" {step_name(a)}",
     "ActivityTaskStarted": lambda a, names: f" {names.activity(a)}{_attempt(a)}",
     "ActivityTaskCompleted": _activity,

@@ -1,0 +1,89 @@
+"""`durascope report`: a scenario as one page that plays it, to open anywhere."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from durascope.cli.options import (
+    CrashOption,
+    EngineOption,
+    RateOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
+from durascope.cli.terminal import busy, say
+from durascope.models.files import write_whole
+
+
+def command(
+    scenario: ScenarioArgument,
+    engine: EngineOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", dir_okay=False, help="Where the page goes (default: SCENARIO.html)."),
+    ] = None,
+    seed: SeedOption = 0,
+    runs: RunsOption = None,
+    rate: RateOption = None,
+    settings: SetOption = None,
+    crash: CrashOption = None,
+    budget: Annotated[
+        str,
+        typer.Option("--budget", metavar="SIZE", help="How big the page may become; the least interesting forks go."),
+    ] = "1MB",
+    embed: Annotated[bool, typer.Option("--embed", help="A page to stand in another one, in an <iframe>.")] = False,
+) -> None:
+    """Write one HTML file that plays a scenario: the engines side by side, and what a crash at any moment would do.
+
+    The file opens from disk, without a network.
+
+    durascope report order-fulfillment --out order.html
+
+    durascope report payment -e restate
+    """
+    from durascope.models.problems import printable
+    from durascope.models.units import Misread, format_size, parse_size
+    from durascope.player.document import document
+    from durascope.player.page import NoPlayer, bundle, html
+
+    try:
+        allowed = parse_size(budget)
+    except Misread as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--budget") from None
+    asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    path = Path(f"{asked.scenario.scenario}.html") if out is None else out
+    _writable(path.parent)
+    try:
+        bundle()
+        with busy(True) as tell:
+            data = document(asked.scenario, asked.engines, seed=seed, budget=allowed, progress=tell)
+            page = html(data, embed=embed).encode("utf-8")
+    except NoPlayer as missing:
+        say(f"durascope: error: {missing}")
+        raise typer.Exit(2) from None
+    write_whole(path, page)
+    say(f"wrote {printable(str(path))} ({len(page):,} bytes)")
+    left = sum(data["left_out"].values())
+    if left:
+        kept = sum(fork["remedy"] is None for forks in data["forks"].values() for fork in forks)
+        cut = len(page) > 0.9 * allowed
+        why = f"it may have {format_size(allowed)} (--budget)" if cut else "the story is too long to try every one"
+        say(f"{left:,} of {left + kept:,} crashes are not in it: {why}")
+    if len(page) > allowed:
+        say(f"without any crash it is bigger than {format_size(allowed)}: fewer runs (--runs) make it smaller")
+
+
+def _writable(folder: Path) -> None:
+    """Raises OSError where no file can be written, before the work is done."""
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))

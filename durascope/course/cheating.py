@@ -1,0 +1,82 @@
+"""Cheating: changes that make the exercise's problem disappear instead of solving it, each told by its own sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from durascope.models.scenario import Run, Scenario
+from durascope.models.writing import as_plain
+
+_SECTIONS: Final = {
+    "faults": "You changed the faults. A scenario without faults proves nothing, and hidden faults are used anyway.",
+    "workload": "You changed the workload. The same runs and events must survive; put `{path}` back.",
+    "services": "You changed the outside world (`{path}`). Your code must cope with it as it is.",
+    "expect": "You changed what is expected (`{path}`). The exercise has its own expectations; put it back.",
+    "deployments": "You changed the deployment (`{path}`). This exercise is about the workflow.",
+}
+_OTHER: Final = "You changed `{path}`. This exercise can be solved without that; put it back."
+_FREE: Final = ("scenario", "title", "about")
+
+
+def cheats(exercise: Scenario, answer: Scenario, keeps: Sequence[str], may_change: Sequence[str]) -> list[str]:
+    """What of the answer changes the exercise itself. Steps in `keeps` must stay, with their effects."""
+    found = list(_missing(exercise, answer, keeps))
+    if found:
+        return found
+    sections: dict[str, str] = {}
+    before, after = dict(_leaves(as_plain(exercise), "")), dict(_leaves(as_plain(answer), ""))
+    for path in sorted(before.keys() | after.keys()):
+        section = path.partition(".")[0]
+        if section in _FREE or any(fnmatchcase(path, pattern) for pattern in may_change):
+            continue
+        if before.get(path) != after.get(path):
+            sections.setdefault(section, _SECTIONS.get(section, _OTHER).format(path=path))
+    return list(sections.values())
+
+
+def _missing(exercise: Scenario, answer: Scenario, keeps: Sequence[str]) -> Iterator[str]:
+    old, new = _steps(exercise), _steps(answer)
+    for name in keeps:
+        known, now = old[name], new.get(name)
+        if now is None:
+            renamed = next((each.run for each in new.values() if each.run not in old and each.on == known.on), None)
+            if renamed is not None and known.on is not None:
+                yield f"You renamed `{name}` to `{renamed}`. The ledger counts effects by name; keep the name."
+            else:
+                yield f"You removed the step `{name}`. A workflow that does less is not safer; put the step back."
+        elif now.on != known.on:
+            yield f"`{name}` no longer calls `{known.on}`. Its effect must still happen there."
+        elif now.effect_at != known.effect_at:
+            yield f"You moved or removed the effect of `{name}` (`effect_at`). It must happen when it happened before."
+        elif now.takes != known.takes:
+            yield f"You changed how long `{name}` takes. A crash must have the same chance to hit it."
+        elif now.fails != known.fails:
+            yield f"You changed how `{name}` fails (`fails`). The failure is what the workflow must survive."
+        elif now.effect != known.effect:
+            yield f"You changed what the effect of `{name}` is called (`effect`). That only confuses the ledger."
+
+
+def _steps(scenario: Scenario) -> dict[str, Run]:
+    return {step.run: step for _, step in scenario.runs()}
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, Any]]:
+    """(path, value) of each leaf; the items of a list of steps are addressed by their names, others by position."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+        case list():
+            for position, inner in enumerate(value):
+                yield from _leaves(inner, f"{path}.{_name(inner, position)}")
+        case None:
+            pass
+        case _:
+            yield path, value
+
+
+def _name(item: object, position: int) -> str:
+    named = item.get("run") or item.get("name") if isinstance(item, dict) else None
+    return named if isinstance(named, str) else str(position)

@@ -1,0 +1,1 @@
+"""Inngest's run traces, made into scenarios."""

@@ -1,0 +1,1 @@
+"""Restate's journals, made into scenarios."""

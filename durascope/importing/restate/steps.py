@@ -1,0 +1,167 @@
+"""The steps of a journal's program, as a scenario writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from durascope.importing.branches import Fork, Leaf, Node, Wait
+from durascope.importing.places import places
+from durascope.importing.restate.fitting import Fit
+from durascope.importing.restate.program import Command, Program, Steps
+from durascope.importing.restate.reading import Row, moment
+from durascope.models.durations import format_duration
+
+OWN: Final = 3_000
+"""Microseconds between a command and its answer that are not the step's: the round trip, and the rounding of times."""
+INITIAL: Final = 500_000
+"""The first pause of a retry, by default."""
+
+
+class Writer:
+    """Writes the steps of one invocation; `failures` are its transient errors by the entry that they followed.
+
+    `exhausted`: it ended because its retries were used up.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        failures: Mapping[int, Sequence[Row]],
+        child: Callable[[Command], str],
+        receiver: Callable[[Command], tuple[str, int] | None],
+        fit: Fit,
+        *,
+        exhausted: bool,
+    ) -> None:
+        self.program = program
+        self.failures = failures
+        self.child = child
+        self.receiver = receiver
+        """The name of a signal, and the number of the run that it goes to."""
+        self.done: list[tuple[Command, dict[str, Any]]] = []
+        self.on_failure: list[Any] = []
+        self.fit = fit
+        self.exhausted = exhausted
+
+    def written(self) -> list[Any]:
+        steps = self._sequence(self.program.steps)
+        undoing = [each for each in self.program.unwinding if each.kind == "Run"]
+        found = places([command.name for command, _ in self.done], [each.name for each in undoing])
+        if found is None or len(undoing) < len(self.program.unwinding):
+            self.on_failure = [step for each in self.program.unwinding for step in self._command(each)]
+        else:
+            for place, command in zip(found, undoing, strict=True):
+                self.done[place][1]["undo"] = self._run(command)
+        return steps
+
+    def _sequence(self, sequence: Steps) -> list[Any]:
+        return [step for each in sequence.items for step in self._node(each)]
+
+    def _node(self, node: Node[Command]) -> list[Any]:
+        match node:
+            case Leaf(command=command):
+                return self._command(command)
+            case Wait() as wait:
+                limit = {} if wait.timer is None else {"timeout": sleep(wait.timer)}
+                return [{"wait_for": wait.name, **limit}]
+            case Fork() as fork:
+                branches = [each for each in map(self._sequence, fork.branches) if each]
+                return [
+                    {"race" if fork.race else "parallel": [each[0] if len(each) == 1 else each for each in branches]}
+                ]
+            case _:
+                return []
+
+    def _command(self, command: Command) -> list[Any]:
+        match command.kind:
+            case "Run":
+                step = self._run(command)
+                self.done.append((command, step))
+                return [step]
+            case "Sleep":
+                return [{"sleep": sleep(command), **({"name": command.name} if command.name else {})}]
+            case "GetPromise":
+                limit = {} if command.limit is None else {"timeout": sleep(command.limit)}
+                return [{"wait_for": command.name, **limit}]
+            case "Call":
+                step = {"call": self.child(command)}
+                self.done.append((command, step))
+                return [step]
+            case "OneWayCall":
+                after = int(command.entry.fields.get("invoke_time") or 0) * 1000 - command.entry.at
+                return [{"start": self.child(command), **({"after": rounded(after)} if after > 0 else {})}]
+            case "GetEagerState" | "GetLazyState":
+                return [{"get": command.name}]
+            case "GetEagerStateKeys" | "GetLazyStateKeys":
+                return [{"get": "*"}]
+            case "SetState":
+                return [{"set": command.name, "value": 1}]
+            case "ClearState":
+                return [{"clear": command.name}]
+            case "SendSignal":
+                to = self.receiver(command)
+                return [] if to is None else [{"send": to[0], "to": to[1]}]
+            case "ClearAllState":
+                return [{"clear": "*"}]
+            case _:
+                return []
+
+    def _run(self, command: Command) -> dict[str, Any]:
+        step: dict[str, Any] = {"run": command.name or "step"}
+        answer = command.answer
+        took = 60_000_000 if answer is None else answer.at - command.entry.at - OWN
+        took += self.fit.of(command.entry)
+        if answer is not None and answer.failure is not None:
+            code, message = answer.failure
+            del code
+            step |= {"takes": rounded(took), "fails": {"always": True, "error": message or "Error", "retryable": False}}
+            return step
+        lost = [row for row in self.failures.get(command.entry.index, ()) if "RT0010" in str(row.get("event_json"))]
+        if lost and answer is not None:
+            took = _last_attempt(command, answer.at, lost)
+        failed = [row for row in self.failures.get(command.entry.index, ()) if "RT0007" in str(row.get("event_json"))]
+        if failed:
+            times = _times(len(failed), took)
+            pauses = sum(min(INITIAL << number, 60_000_000) for number in range(times))
+            step |= {"takes": rounded((took - pauses) // (times + 1)), "fails": times}
+        else:
+            step["takes"] = rounded(took)
+        if answer is None and failed and self.exhausted:
+            step |= {"takes": rounded(10_000), "fails": {"always": True}}
+        return step
+
+
+def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
+    """How long the attempt took that was answered: the ones before were lost, and paused for."""
+    at, pause = command.entry.at, INITIAL
+    for row in lost:
+        at = max(at, (moment(row.get("appended_at")) or at) + pause)
+        pause = min(2 * pause, 60_000_000)
+    longest = answered - at - OWN if answered > at else (answered - command.entry.at) // 10
+    first = moment(lost[0].get("appended_at")) or at
+    return max(1_000, min(longest, 2 * (first - command.entry.at)))  # half of it had gone by, as far as anybody knows
+
+
+def _times(least: int, took: int) -> int:
+    """How many attempts failed: equal errors in a row are kept once, the pauses between them tell."""
+    times = least
+    while times < 70 and sum(min(INITIAL << number, 60_000_000) for number in range(times + 1)) <= took:
+        times += 1
+    return times
+
+
+def sleep(command: Command) -> str:
+    """How long a timer was set for: to the millisecond, or a rounder number that it hardly differs from."""
+    us = int(command.entry.fields.get("wake_up_time", 0)) * 1000 - command.entry.at
+    for grain in (60_000_000, 1_000_000, 100_000, 10_000):
+        nearest = round(us / grain) * grain
+        if nearest and abs(nearest - us) <= 5_000:
+            return format_duration(nearest)
+    return rounded(us)
+
+
+def rounded(us: int) -> str:
+    """To a tenth of a millisecond below 1 s, as far as anybody knows; else whole milliseconds."""
+    grain = 100 if us % 1000 and us < 1_000_000 else 1000
+    return format_duration(max(1_000, round(us / grain) * grain))

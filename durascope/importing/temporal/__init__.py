@@ -1,0 +1,1 @@
+"""Temporal's event histories, made into scenarios."""

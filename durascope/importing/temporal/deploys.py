@@ -1,0 +1,95 @@
+"""Code that was changed while a run was under way: inferred from tasks that failed because replay found other code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from durascope.importing.temporal.fitting import Fit
+from durascope.importing.temporal.lines import word
+from durascope.importing.temporal.observing import CAUSE, Activation, Observed, What, failure_of
+from durascope.importing.temporal.reading import Event
+from durascope.importing.temporal.recording import Recording
+from durascope.importing.writing import Noted
+from durascope.models.durations import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """New code that a run could not be replayed with, and its end."""
+
+    after: int
+    before: int
+    over: int | None
+    """When code came that the run can be replayed with; None: it did not."""
+    changed: str
+    """A step that is another one in the new code."""
+    message: str
+
+    def faults(self, workflow: str) -> Iterator[Any]:
+        at = _ms((self.after + self.before) // 2)
+        between = f"between {format_duration(_ms(self.after))} and {format_duration(_ms(self.before))}"
+        change = {"rename": {self.changed: f"{self.changed} of the new code"}}
+        yield Noted(
+            {"deploy": workflow, "at": format_duration(at), "change": change},
+            f"Inferred: replay failed ({self.message[:200]}). New code came {between}; what it changed, the history "
+            "does not say: here a name.",
+        )
+        if self.over is not None:
+            yield Noted(
+                {"deploy": workflow, "at": format_duration(_ms(self.over)), "rollback": True},
+                "Inferred: from then on the run could be replayed again.",
+            )
+
+
+def deploys(recording: Recording, fit: Fit) -> Iterator[tuple[str, Deploy]]:
+    """The deploys that the histories tell of, each with the workflow's type."""
+    for name, execution in recording.executions.items():
+        offset = recording.offset(execution)
+
+        def clock(us: int, name: str = name, offset: int = offset) -> int:
+            return fit.then(name, us + offset)
+
+        for failed, following in _failures(execution):
+            changed = next((each.name for each in execution.commands if each.what in (What.ACTIVITY, What.CHILD)), None)
+            if changed is None:
+                continue
+            before = max((each.at for each in _completed(execution) if each.id < failed.id), default=0)
+            started = execution.history.at(int(failed.a["startedEventId"]))
+            over = None
+            if following is not None:
+                over = max(failed.at + 1_000, following.started.at - 300_000)
+            yield (
+                execution.workflow,
+                Deploy(
+                    clock(before),
+                    clock(started.at),
+                    None if over is None else clock(over),
+                    changed,
+                    failure_of(failed.a)[1],
+                ),
+            )
+
+
+def _failures(execution: Observed) -> Iterator[tuple[Event, Activation | None]]:
+    """The first failed replay of each deploy, and the task that was completed after it."""
+    open_ = None
+    for event in execution.history.events:
+        if event.kind == "WorkflowTaskCompleted":
+            open_ = None
+        elif event.kind == "WorkflowTaskFailed" and word(event.a.get("cause"), CAUSE) == "non-deterministic-error":
+            if open_ is None:
+                following = next((each for each in execution.activations if each.completed.id > event.id), None)
+                yield event, following
+            open_ = event
+
+
+def _completed(execution: Observed) -> Iterator[Event]:
+    for event in execution.history.events:
+        if event.kind in ("WorkflowTaskCompleted", "ActivityTaskCompleted"):
+            yield event
+
+
+def _ms(us: int) -> int:
+    return us // 1000 * 1000

@@ -1,0 +1,133 @@
+"""The page as one file: styles, script and data are in it; nothing is loaded, and nothing but its own script runs.
+
+Whatever stands in a scenario, it is data: the page's own JSON has no `<`, and the traces are base64.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from base64 import b64encode
+from dataclasses import dataclass
+from functools import cache, cached_property
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from typing import Any, Final
+
+from durascope.models.visible import visible
+from durascope.version import __version__
+
+
+class NoPlayer(Exception):
+    """The page's script is not in this installation; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The page's script and styles, as `player/` builds them."""
+
+    script: str
+    style: str
+
+    @cached_property
+    def packed(self) -> str:
+        """Both, compressed: the page's loader unpacks them."""
+        return b64encode(_gzip({"style": self.style, "script": self.script})).decode()
+
+
+@cache
+def bundle() -> Bundle:
+    """The one that ships. Raises `NoPlayer`."""
+    folder = files("durascope.render") / "player"
+    try:
+        script, style = ((folder / name).read_text("utf-8") for name in ("player.js", "player.css"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoPlayer(
+            "the player's script is not installed\n  help: build it with `npm ci && npm run build` in player/, "
+            "or install durascope from its wheel"
+        ) from None
+    return Bundle(script, style)
+
+
+def html(document: dict[str, Any], *, token: str | None = None, embed: bool = False) -> str:
+    """The whole page; the same document gives the same bytes.
+
+    `token`: the page asks the server that it comes from, and shows it this token. `embed`: it stands in another page.
+    """
+    built = bundle()
+    data = compressed(document)
+    title: str = document["scenario"]["title"]
+    about = {
+        "title": title,
+        "scenario": document["scenario"]["name"],
+        "seed": document["seed"],
+        "durascope": __version__,
+        "sha256": sha256(data).hexdigest(),
+        "live": None if token is None else {"token": token},
+        "embed": embed,
+    }
+    return _PAGE.format(
+        title=escape(f"{visible(title)} · durascope"),
+        policy=policy(built, live=token is not None),
+        about=_inert(json.dumps(about, ensure_ascii=False)),
+        data=b64encode(data).decode(),
+        player=built.packed,
+        loader=_LOADER,
+    )
+
+
+def compressed(document: dict[str, Any]) -> bytes:
+    """The document as JSON, compressed; the same bytes at any time of day."""
+    return _gzip(document)
+
+
+def size(document: dict[str, Any]) -> int:
+    """How many bytes the page of the document has, about. Raises `NoPlayer`."""
+    return (len(compressed(document)) + 2) // 3 * 4 + len(bundle().packed) + len(_LOADER) + len(_PAGE) + _ABOUT
+
+
+def policy(built: Bundle, *, live: bool) -> str:
+    """What the page may do: run its own scripts, and with `live` ask its own server."""
+    own = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in (_LOADER, built.script))
+    ask = "; connect-src 'self'" if live else ""
+    return f"default-src 'none'; style-src 'unsafe-inline'; script-src {own}; img-src data:{ask}"
+
+
+def _gzip(value: object) -> bytes:
+    """As JSON, compressed; the same bytes at any time of day."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)
+
+
+def _inert(text: str) -> str:
+    """JSON that can end no script element."""
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+_ABOUT: Final = 500
+"""Bytes of title, policy and digest."""
+
+_LOADER: Final = """(async () => {
+const text = document.getElementById("durascope-player").textContent;
+const bytes = Uint8Array.from(atob(text), (each) => each.charCodeAt(0));
+const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+const player = await new Response(unpacked).json();
+for (const [name, place] of [["style", document.head], ["script", document.body]]) {
+const part = document.createElement(name);
+part.textContent = player[name];
+place.append(part);
+}
+})().catch(() => { document.getElementById("app").textContent = "This file is damaged, or this browser is too old."; });
+"""
+
+_PAGE: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{title}</title></head>
+<body><div id="app"><noscript>This page plays a simulation: it needs JavaScript, and no network.</noscript></div>
+<script type="application/json" id="durascope-meta">{about}</script>
+<script type="text/plain" id="durascope-data">{data}</script>
+<script type="text/plain" id="durascope-player">{player}</script>
+<script>{loader}</script></body></html>
+"""

@@ -1,0 +1,1 @@
+"""The baselines that one writes oneself: workflows as rows of a database."""

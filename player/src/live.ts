@@ -1,0 +1,72 @@
+/** `durascope play`: the models run again on this machine, for what the file has not. */
+
+import type { Pack } from "./document.ts";
+import { type Trace, Traces } from "./time/trace.ts";
+
+export interface Problem {
+  readonly place: string;
+  readonly message: string;
+  readonly fix?: string | null;
+  readonly severity?: string;
+}
+
+export interface Question {
+  readonly yaml?: string;
+  readonly story: string;
+  readonly engine: string;
+  readonly faults: readonly string[];
+}
+
+export type Answer = { readonly trace: number; readonly phrase: string } | { readonly problem: string };
+
+/** Traces that were computed are numbered from here, beyond all that a file has. */
+const COMPUTED = 1_000_000;
+
+export class LiveModel {
+  private readonly computed: Trace[] = [];
+  /** The scenario as it was edited; undefined: as it was opened. */
+  yaml: string | undefined;
+
+  constructor(private readonly token: string) {}
+
+  trace(index: number): Trace | undefined {
+    return this.computed[index - COMPUTED];
+  }
+
+  crash(story: string, engine: string, target: string, n: number, before: readonly string[]): Promise<Answer> {
+    return this.simulate({ story, engine, faults: [...before, `${target} after event ${n}`] });
+  }
+
+  async simulate(question: Question): Promise<Answer> {
+    const yaml = question.yaml ?? this.yaml;
+    try {
+      const answer = (await this.post("simulate", { ...question, ...(yaml === undefined ? {} : { yaml }) })) as {
+        traces?: Pack;
+        phrase?: string;
+        problems?: readonly Problem[];
+      };
+      if (!answer.traces || answer.traces.traces.length === 0) {
+        return { problem: answer.problems?.[0]?.message ?? "The model gave no answer." };
+      }
+      const trace = new Traces(answer.traces).get(answer.traces.traces.length - 1);
+      if (question.yaml !== undefined) this.yaml = question.yaml;
+      return { trace: COMPUTED + this.computed.push(trace) - 1, phrase: answer.phrase ?? question.faults.at(-1) ?? "" };
+    } catch {
+      return { problem: "“durascope play” does not answer any more: is it still running?" };
+    }
+  }
+
+  async check(yaml: string): Promise<readonly Problem[]> {
+    const answer = (await this.post("check", { yaml })) as { problems?: readonly Problem[] };
+    return answer.problems ?? [];
+  }
+
+  private async post(path: string, body: object): Promise<unknown> {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ token: this.token, ...body }),
+    });
+    return answer.json();
+  }
+}
