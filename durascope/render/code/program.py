@@ -231,7 +231,7 @@ def _kind_of_input(spec: object) -> Kind:
 
 def input_of(scenario: Scenario, workflow: Workflow) -> dict[str, Kind]:
     """The fields of a workflow's input; those that the workload gives its starts, too."""
-    fields = {name: _kind_of_input(spec) for name, spec in workflow.input.items()}
+    fields: dict[str, Kind] = {name: _kind_of_input(spec) for name, spec in workflow.input.items()}
     if workflow.key is not None:
         fields[workflow.key] = "text"
     asked = _asked(workflow) | {each.idempotency_key for each in all_steps(workflow) if isinstance(each, Run)}
@@ -349,5 +349,6 @@ def _compared(text: str, name: str) -> Kind:
         if isinstance(node, ast.Compare):
             terms = [node.left, *node.comparators]
             if any(isinstance(term, ast.Name) and term.id == name for term in terms):
-                return next((kind_of(t.value) for t in terms if isinstance(t, ast.Constant)), "number")
+                kinds: list[Kind] = [kind_of(term.value) for term in terms if isinstance(term, ast.Constant)]
+                return kinds[0] if kinds else "number"
     return "flag"

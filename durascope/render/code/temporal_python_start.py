@@ -120,11 +120,10 @@ class _Starter:
         with source.deeper():
             source(f'"""Starts a run of {one_line(told.name)} and waits for its end."""')
             source(f"given = {self.inputs[told.name]}(number)")
-            with_update = self.workload.start_with is not None and self.workload.start_with.update is not None
-            if entity or with_update:
-                self._with_update(
-                    source, told, run, options, REQUEST if entity else str(self.workload.start_with.update)
-                )  # pyright: ignore[reportOptionalMemberAccess]
+            start_with = self.workload.start_with
+            update = REQUEST if entity else start_with.update if start_with is not None else None
+            if update is not None:
+                self._with_update(source, told, run, options, update)
             else:
                 self._plain(source, told, run, options)
 
@@ -242,7 +241,7 @@ class _Starter:
                 return f"{function}(client)"
             indent = source
             if event.to == "each" or (isinstance(event.to, str) and event.to.endswith("%")):
-                share = float(event.to[:-1]) / 100 if event.to != "each" else 1.0
+                share = float(str(event.to)[:-1]) / 100 if event.to != "each" else 1.0
                 source(f"for number in range(1, {self.workload.runs + 1}):")
                 with source.deeper():
                     if share < 1:
@@ -302,7 +301,7 @@ class _Starter:
                 if key is not None and key in event.with_ and hears and not self.book.started_by(event.name):
                     return quoted(f"{name}/{event.with_[key]}")
             return None
-        if event.to == "each" or (isinstance(event.to, str) and event.to.endswith("%")):
+        if event.to == "each" or event.to.endswith("%"):
             first = self.book.workflows[self.project.scenario.started[0]]
             key = first.workflow.key
             prefix = quoted(first.name)[1:-1].replace("{", "{{").replace("}", "}}")

@@ -1,0 +1,67 @@
+"""Generated projects: code that compiles and is clean as ruff has it, whatever the scenario's texts hold."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from durascope.models.cases import Case
+from durascope.models.loading import builtin_names, load, load_scenario
+from durascope.models.scenario import Scenario
+from durascope.render.code import NoSuchProject, project
+from tests.cli.commands import durascope
+
+CASES = Path(__file__).parent.parent / "conformance"
+
+
+def scenarios() -> dict[str, Scenario]:
+    found = {name: load_scenario(name) for name in builtin_names()}
+    for path in sorted(CASES.glob("*/*.yaml")):
+        case = load(path)
+        if isinstance(case, Case):
+            found[f"{path.parent.name}-{path.stem}"] = case.scenario
+    return found
+
+
+def test_every_project_compiles_and_is_clean(tmp_path: Path) -> None:
+    found = scenarios()
+    assert len(found) > 200
+    for name, scenario in found.items():
+        for path, text in project(scenario, "temporal", "python").items():
+            if path.endswith(".py"):
+                compile(text, f"{name}/{path}", "exec")
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+    ruff = Path(sys.executable).with_name("ruff")
+    for arguments in (["check"], ["format", "--check"]):
+        done = subprocess.run([ruff, *arguments, "."], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_texts_of_a_scenario_do_not_become_code() -> None:
+    scenario = load_scenario("payment")
+    workflow = scenario.workflows["charge"]
+    evil = '""" + __import__("os").system("x") + """\\'
+    steps = tuple(step.model_copy(update={"run": evil, "via": evil}) for step in workflow.steps)
+    changed = workflow.model_copy(update={"title": evil, "steps": steps})
+    told = project(scenario.model_copy(update={"workflows": {"charge": changed}}), "temporal", "python")
+    for path, text in told.items():
+        if path.endswith(".py"):
+            assert "__import__" not in compile(text, path, "exec").co_names
+
+
+def test_an_sdk_without_a_writer_is_refused() -> None:
+    with pytest.raises(NoSuchProject, match="there is python"):
+        project(load_scenario("payment"), "temporal", "cobol")
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text("mine")
+    done = durascope("export", "payment", "--format", "code", "-e", "temporal", "--out", str(tmp_path))
+    assert done.status == 2
+    assert "is not empty" in done.err
+    assert [each.name for each in tmp_path.iterdir()] == ["kept"]
