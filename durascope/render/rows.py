@@ -98,12 +98,11 @@ def run_rows(
     mine = [span for span in spans if span.run == run.name]
     marks = [effect for effect in effects if effect.run == run.name]
     own = tuple(span for span in mine if span.step is None)
-    key = run.key if run.key and not run.key.endswith(run.name.removeprefix("run ")) else ""
     end = run.ended_at if run.ended_at is not None else trace_end
     head = Row(
         run.name,
         own,
-        hint=" · ".join(filter(None, (run.workflow, key, run.status))),
+        hint=" · ".join(filter(None, (run.workflow, run.key, run.status))),
         kind="run",
         bounds=(run.started_at, end),
     )

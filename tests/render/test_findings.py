@@ -15,6 +15,7 @@ from durascope.models.waits import waits, why
 from durascope.render import comparison, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Close, Open, Path
+from durascope.render.rows import run_rows
 from durascope.render.theme import SMALL
 from durascope.simulators.simulate import simulate
 
@@ -115,3 +116,14 @@ def test_a_run_that_never_ends_is_in_the_title_with_its_reason_and_has_not_recov
     assert "never ends" in [
         text.text for text in comparison.draw([simulate(scenario, "temporal")], scenario).canvas.texts
     ]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_says_its_key_even_where_the_key_ends_like_the_runs_number(engine: str) -> None:
+    """Runs of one key wait for each other: who does not see the key does not see why."""
+    _, trace = traced("payment", engine)
+    keyed = [run for run in trace.started if run.key]
+    assert any((run.key or "").endswith(run.name.removeprefix("run ")) for run in keyed)
+    for run in keyed:
+        head = run_rows(run, (), (), trace.ended_at).rows[0]
+        assert run.key in head.hint.split(" · ")
