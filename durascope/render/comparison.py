@@ -115,7 +115,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         y += panel.height
     _draw_table(canvas, panels, y + 10)
     draw_footer(canvas, entries, notes, y + table)
-    told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.trace)}." for each in panels)
+    told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.whole)}." for each in panels)
     told = f"{'. '.join(heading.lines)}. The scenario {scenario.scenario} on each engine. {told}"
     return Picture(f"Comparison: {title}", told, canvas)
 
@@ -268,7 +268,7 @@ def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     name = title_of(panel.trace.engine)
     canvas.text(MARGIN, top + 22, name, HEAD, bold=True, ink=paint.stroke)
     used = measure.width(name, HEAD, bold=True) + 12
-    words = outcome_of(panel.trace)
+    words = outcome_of(panel.whole)
     canvas.box(MARGIN + used - 3, top + 9, measure.width(words, BODY) + 6, 17, fill=PAPER)
     canvas.text(MARGIN + used, top + 22, words, BODY, ink=MUTED)
 

@@ -105,7 +105,7 @@ def _motif(codes: Sequence[int], at: int) -> tuple[int, int]:
 def _excerpt(items: Sequence[Item]) -> list[Item]:
     wanted = set(range(_BEGINNING)) | set(range(len(items) - _END, len(items)))
     faults = [at for at, item in enumerate(items) if item.sort == "crash" or item.fate or item.effect == "again"]
-    for at in faults[:4]:
+    for at in faults:
         wanted |= set(range(at - _AROUND, at + _AROUND))
     kept: list[Item] = []
     left: list[Item] = []

@@ -43,14 +43,14 @@ _REPLAY: Final = LOOKS["replaying"]
 
 def draw(trace: Trace, scenario: Scenario) -> Picture:
     """The picture of one trace."""
-    trace = excerpt(trace)
+    outcome, trace = outcome_of(trace), excerpt(trace)
     talk = conversation(trace, scenario)
     folded = fold(talk, [run.name for run in trace.runs])
     sheet = sheet_of(talk, folded, scenario)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
     notes = [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
     canvas = Canvas(sheet.width, sheet.bottom + 18 + footer_height(entries, notes, sheet.width - 2 * MARGIN))
-    draw_heading(canvas, heading_of(scenario, trace), outcome_of(trace))
+    draw_heading(canvas, heading_of(scenario, trace), outcome)
     _draw_lanes(canvas, sheet, scenario, talk.spans)
     _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
     for line in sheet.lines:
@@ -60,7 +60,7 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     draw_footer(canvas, entries, notes, sheet.bottom + 18)
     lanes = [name for name, _ in talk.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
-    told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome_of(trace)}."
+    told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
     return Picture(
         title,
         told,

@@ -51,14 +51,14 @@ _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace."""
-    trace = excerpt(trace)
+    outcome, trace = outcome_of(trace), excerpt(trace)
     all_spans, marks = spans(trace, scenario), effects(trace)
     undo = (step.undo_step for _, step in scenario.runs())
     folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     worst = longest(recoveries(trace, all_spans))
-    heading = _heading(trace, scenario, marks, worst)
+    heading = _heading(trace, scenario, marks, worst, outcome)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
     notes = notes_of(trace, folded)
@@ -75,14 +75,16 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     if worst is not None:
         draw_waits(canvas, scale, trace, worst, top + tall + 8)
     draw_footer(canvas, entries, notes, top + tall + strip + 14)
-    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks), canvas)
+    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks, outcome), canvas)
 
 
-def _heading(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], worst: Recovery | None) -> Findings:
+def _heading(
+    trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], worst: Recovery | None, outcome: str
+) -> Findings:
     """What happened, and why work stood still as long as it did."""
     name = title_of(trace.engine)
     title = finding(scenario, {name: trace}, {name: marks}, {name: worst})
-    reasons = [outcome_of(trace)]
+    reasons = [outcome]
     if worst is not None:
         clause = why(trace, worst, name[0].upper() + name[1:])
         reasons.insert(0, clause[0].upper() + clause[1:] + ".")
@@ -238,12 +240,12 @@ def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
     return "; ".join(words)
 
 
-def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark]) -> str:
+def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], outcome: str) -> str:
     again = sorted({f"{mark.step} of {mark.run}" for mark in marks if mark.duplicate})
     crashes = [f"{event.lane} at {spell(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
     return " ".join(
         [
-            f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome_of(trace)}.",
+            f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome}.",
             f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
             f"Effects that happened again: {', '.join(again[:8])}." if again else "",
         ]

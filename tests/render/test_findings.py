@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -12,9 +12,11 @@ from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.waits import waits, why
-from durascope.render import comparison, timeline
+from durascope.render import comparison, sequence, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Close, Open, Path
+from durascope.render.excerpt import excerpt
+from durascope.render.picture import Picture
 from durascope.render.rows import run_rows
 from durascope.render.theme import SMALL
 from durascope.simulators.simulate import simulate
@@ -102,7 +104,7 @@ def test_pictures_along_time_are_read_at_880_pixels(name: str) -> None:
 
 def test_waiting_is_drawn_in_proportion_unless_it_takes_more_than_three_quarters() -> None:
     scenario, trace = traced("order-fulfillment", "temporal")
-    assert "…" not in words(timeline.draw(trace, scenario)), "10 of 12 s"
+    assert not any(text.text.startswith("… ") for text in timeline.draw(trace, scenario).canvas.texts), "10 of 12 s"
     steps = [{"run": "a", "takes": "1s"}, {"sleep": "30d"}, {"run": "b", "takes": "1s"}]
     sleeper = Scenario.model_validate({"scenario": "sleeper", "workflows": {"w": {"steps": steps}}})
     assert "… 30 d …" in words(timeline.draw(simulate(sleeper, "temporal"), sleeper))
@@ -127,3 +129,17 @@ def test_a_run_says_its_key_even_where_the_key_ends_like_the_runs_number(engine:
     for run in keyed:
         head = run_rows(run, (), (), trace.ended_at).rows[0]
         assert run.key in head.hint.split(" · ")
+
+
+@pytest.mark.parametrize("draw", [timeline.draw, sequence.draw])
+def test_an_excerpt_counts_everybodys_runs_and_effects(draw: Callable[[Trace, Scenario], Picture]) -> None:
+    """What is drawn is an excerpt of 300 runs; the numbers are those of the story."""
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": "a"}, {"run": "b"}]}},
+        "workload": {"runs": 300, "arrivals": {"every": "20ms"}},
+    })  # fmt: skip
+    trace = simulate(asked, "temporal", full=True)
+    assert len(excerpt(trace).runs) < 300
+    told = draw(trace, asked).description
+    assert "300 runs" in told
+    assert "600 effects" in told
