@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from durascope.models.cases import Case
 from durascope.models.loading import builtin_names, load, load_scenario
 from durascope.models.scenario import Scenario
+from durascope.models.writing import as_brief
 from durascope.render.code import NoSuchProject, project
 from tests.cli.commands import durascope
 
@@ -52,6 +58,63 @@ def test_texts_of_a_scenario_do_not_become_code() -> None:
     for path, text in told.items():
         if path.endswith(".py"):
             assert "__import__" not in compile(text, path, "exec").co_names
+
+
+EVIL = (
+    'a" + str(boom()) + "', "a' + str(boom()) + '", 'a"}"); boom() #', "a{boom()}", "a{{boom()}}", 'a\\" + boom() #',
+    "a\nboom()", '""" + boom() + """', "a\\",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("evil", EVIL)
+@pytest.mark.parametrize("builtin", ["payment", "order-fulfillment", "onboarding", "agent-fan-out"])
+def test_no_name_of_a_scenario_becomes_code(builtin: str, evil: str) -> None:
+    """Every text of a scenario in turn: names of workflows, steps, fields, services, events, titles."""
+    plain = as_brief(load_scenario(builtin))
+    tried = 0
+    for scenario in hostile(plain, evil):
+        try:
+            told = project(scenario, "temporal", "python")
+        except NoSuchProject:
+            continue
+        tried += 1
+        for path, text in told.items():
+            if path.endswith(".py"):
+                called = [node.func for node in ast.walk(ast.parse(text, path)) if isinstance(node, ast.Call)]
+                assert "boom" not in {node.id for node in called if isinstance(node, ast.Name)}, path
+            elif path.endswith(".toml"):
+                tomllib.loads(text)
+    assert tried > 10
+
+
+def hostile(plain: dict[str, Any], evil: str) -> Iterator[Scenario]:
+    """The scenario once for each of its words, with another in that one's place wherever it stands."""
+    words = dict.fromkeys(_words(plain))
+    for word in words:
+        try:
+            yield Scenario.model_validate(_put(plain, word, evil))
+        except ValidationError:
+            continue  # no word that may be anything: a duration, an engine's option
+
+
+def _words(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inside in value.items():
+            yield key
+            yield from _words(inside)
+    elif isinstance(value, list):
+        for inside in value:
+            yield from _words(inside)
+    elif isinstance(value, str):
+        yield value
+
+
+def _put(value: Any, word: str, evil: str) -> Any:
+    if isinstance(value, dict):
+        return {evil if key == word else key: _put(inside, word, evil) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_put(inside, word, evil) for inside in value]
+    return evil if value == word else value
 
 
 def test_an_sdk_without_a_writer_is_refused() -> None:

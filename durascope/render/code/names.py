@@ -184,6 +184,11 @@ def quoted(text: str) -> str:
     return f"{quote}{''.join(_escaped(letter, quote) for letter in text)}{quote}"
 
 
+def in_f_string(text: str) -> str:
+    """A text as a part of `f"…"`, which it can neither end nor run code in."""
+    return "".join(_escaped(letter, '"') for letter in text).replace("{", "{{").replace("}", "}}")
+
+
 def _escaped(letter: str, quote: str) -> str:
     if letter in ("\\", quote):
         return f"\\{letter}"

@@ -289,18 +289,18 @@ def formatted(text: str, scope: Scope) -> str:
     """`"round"`, or `f"round-{n}"` where the text has variables of the scope."""
     import re
 
-    from durascope.render.code.names import quoted
+    from durascope.render.code.names import in_f_string, quoted
 
     if not any(f"{{{name}}}" in text for name in scope):
         return quoted(text)
     parts = re.split(r"(\{\w+\})", text)
     made = [
-        "{" + scope[part[1:-1]] + "}"
+        "{" + scope[part[1:-1]].replace('"', "'") + "}"
         if part.startswith("{") and part[1:-1] in scope
-        else quoted(part)[1:-1].replace("{", "{{").replace("}", "}}")
+        else in_f_string(part)
         for part in parts
     ]
-    return 'f"' + "".join(made).replace('"', "'") + '"'
+    return 'f"' + "".join(made) + '"'
 
 
 def uses(steps: Steps, variable: str) -> bool:

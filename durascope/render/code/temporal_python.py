@@ -29,7 +29,7 @@ from durascope.models.steps import (
 from durascope.render.code import conditions, python
 from durascope.render.code.conditions import Term
 from durascope.render.code.layout import WIDTH, Expression, Group, Source, call
-from durascope.render.code.names import one_line, pascal, python_names, quoted, snake
+from durascope.render.code.names import in_f_string, one_line, pascal, python_names, quoted, snake
 from durascope.render.code.program import Book, Operation, Told, all_steps, told
 from durascope.render.code.project import Project, filled
 from durascope.render.code.python import STEP, TYPES, timedelta
@@ -771,13 +771,13 @@ class WorkflowClass(PythonBody):
         parts: list[Expression] = [f"{self._class(target)}.run", self._given(target, key, scope)]
         if key is not None:
             identity = (
-                f'f"{quoted(target)[1:-1]}/{{{key}}}"'
+                f'f"{in_f_string(target)}/{{{key}}}"'
                 if not key.startswith(("'", '"'))
                 else quoted(f"{target}/{reference}")
             )
         else:
             label = formatted(name, scope)
-            inner = label[2:-1] if label.startswith("f") else quoted(name)[1:-1].replace("{", "{{").replace("}", "}}")
+            inner = label[2:-1] if label.startswith("f") else in_f_string(name)
             if scope and not any(f"{{{each}}}" in name for each in scope):
                 inner += "".join(f"-{{{each}}}" for each in scope.values())
             identity = f'f"{{workflow.info().workflow_id}}/{inner}"'
@@ -874,7 +874,7 @@ class WorkflowClass(PythonBody):
         assert key is not None
         if key.startswith(("'", '"')):
             return quoted(f"{workflow}/{to}" if workflow else str(to))
-        return f'f"{quoted(workflow)[1:-1]}/{{{key}}}"' if workflow else key
+        return f'f"{in_f_string(workflow)}/{{{key}}}"' if workflow else key
 
     def state(self, step: Get | Set | Clear) -> None:
         match step:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from durascope.models.scenario import InputPool, InputShare, InputUniform, WorkloadEvent
 from durascope.render.code import python
 from durascope.render.code.layout import Expression, Group, Source, call
-from durascope.render.code.names import one_line, python_names, quoted
+from durascope.render.code.names import in_f_string, one_line, python_names, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.project import filled
 from durascope.render.code.python import STEP, timedelta
@@ -79,7 +79,7 @@ class _Starter:
         return python.literal(value) if kind != "text" else quoted(str(value))
 
     def _drawn(self, field: str, spec: object, kind: str) -> str:
-        prefix = quoted(field)[1:-1].replace("{", "{{").replace("}", "}}")
+        prefix = in_f_string(field)
         match spec:
             case InputPool(pool=pool):
                 self.needs.add(("random", ""))
@@ -130,7 +130,7 @@ class _Starter:
     def _id(self, told: Told) -> str:
         from durascope.render.code.temporal_python import _field
 
-        prefix = quoted(told.name)[1:-1].replace("{", "{{").replace("}", "}}")
+        prefix = in_f_string(told.name)
         if told.workflow.key is None:
             return f'f"{prefix}/{{number}}"'
         return f'f"{prefix}/{{given.{_field(told.workflow.key)}}}"'
@@ -304,7 +304,7 @@ class _Starter:
         if event.to == "each" or event.to.endswith("%"):
             first = self.book.workflows[self.project.scenario.started[0]]
             key = first.workflow.key
-            prefix = quoted(first.name)[1:-1].replace("{", "{{").replace("}", "}}")
+            prefix = in_f_string(first.name)
             if key is None:
                 return f'f"{prefix}/{{number}}"'
             from durascope.render.code.temporal_python import _field
