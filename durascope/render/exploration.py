@@ -5,6 +5,7 @@ It is made of the data that `durascope explore --json` prints.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from durascope.render.document import Block, Bullets, Code, Command, Document, H
 Data = Mapping[str, Any]
 
 _MS: Final = 1_000
-SYMBOLS: Final = {"nothing": "·", "delay": "⧗", "duplicate": "◆", "stuck": "✖"}
+SYMBOLS: Final = {"nothing": "·", "delay": "+", "duplicate": "◆", "stuck": "✖"}
 _NAMED: Final = 4
 """So many steps are named in one sentence."""
 _SEVERITY: Final = tuple(SYMBOLS)
@@ -114,7 +115,7 @@ def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
         return
     yield Heading("What a disturbance at each moment leads to")
     yield Paragraph(
-        f"In each cell: {', '.join(targets)}. · nothing  ⧗ over 1 s late  ◆ an effect happens again  ✖ a run never ends"
+        f"In each cell: {', '.join(targets)}. · nothing  + over 1 s late  ◆ an effect happens again  ✖ a run never ends"
     )
     for name, engine in data["engines"].items():
         worst: dict[tuple[str, str, str], int] = {}
@@ -172,7 +173,10 @@ def _headline(finding: Data, others: Sequence[Data]) -> str:
     named = steps if len(steps) <= _NAMED else [*steps[: _NAMED - 1], f"{len(steps) - _NAMED + 1} more steps"]
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
     times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
-    return f"{finding['sentence']}{f', and so can {listed}' if steps else ''}{times}"
+    said = finding["sentence"]
+    if finding["step"] is None or not said.startswith(finding["step"]):
+        said = said[0].upper() + said[1:]
+    return f"{said}{f', and so can {listed}' if steps else ''}{times}"
 
 
 def alike(findings: Sequence[Data]) -> list[tuple[Data, list[Data]]]:
@@ -225,6 +229,6 @@ def _verdict(point: Data) -> str:
 
 def _cure(cure: Data) -> str:
     verdict = "helps" if cure["helped"] else "does not help"
-    settings = " ".join(f"--set {setting}" for setting in cure["settings"])
+    settings = shlex.join(word for setting in cure["settings"] for word in ("--set", setting))
     costs = f"; {cure['costs']}" if cure["costs"] else ""
     return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}{costs}); {settings}"

@@ -1,5 +1,7 @@
-"""Exploration: break a scenario at every moment at which it can break, and say what is guaranteed.
+"""Exploration: break a scenario at every point at which it can break, and say what is guaranteed.
 
-disturbances (what can break, and when) · outcomes (what one disturbance led to, and which promises it broke) · explore
-(all of them) · findings (the worst of each kind, how to reproduce it) · cures (remedies that were tried).
+disturbances (what can break, and when) · points (all of them, read off a trace) · outcomes and properties (what a
+disturbance led to, and which promises it broke) · tally (many of them, added up) · explore (all of that) · pairs and
+swarm (several at once) · findings and causes (the plainest of each kind, and why) · tokens (they play one again)
+· shrink (the smallest scenario that shows it) · cures (remedies that were tried).
 """

@@ -26,7 +26,9 @@ def _breaks(disturbances: Disturbances) -> str:
 
 
 def _one(each: Disturbance) -> str:
-    who = each.target if each.replica is None else f"{each.target} {each.replica}"
+    who = f"the {each.target}" if each.target in ("app", "engine") else each.target
+    if each.replica is not None:
+        who = f"replica {each.replica} of {who}" if each.target == "app" else f"{each.target} {each.replica}"
     does = {
         "crash": "dies", "graceful": "is stopped", "hang": "hangs", "cut": "cannot reach each other",
         "outage": "is down", "deploy": "is deployed anew", "cancel": "is cancelled",

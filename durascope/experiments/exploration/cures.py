@@ -9,6 +9,7 @@ from typing import Any
 
 from durascope.experiments.exploration.explore import Exploration, Explored, explore
 from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Cure, Finding
+from durascope.experiments.exploration.tally import Guarantee
 from durascope.models.durations import format_duration
 from durascope.models.faults import Deploy
 from durascope.models.overrides import Overrides
@@ -84,7 +85,7 @@ def _judged(remedy: Remedy, finding: Finding, before: Explored, after: Explored)
     costs = _costs(before, after)
     if finding.property == DUPLICATE and finding.step is not None:
         old, new = before.steps[finding.step], after.steps.get(finding.step)
-        shown = [f"{each.fewest}–{each.most} times" if each is not None else "–" for each in (old, new)]
+        shown = ["–" if each is None else _often(each) for each in (old, new)]
         return Cure(remedy.title, remedy.settings, *shown, helped=new is not None and new.most < old.most, costs=costs)
     if finding.property == SLOW:
         worst = [each.tally.excess_us for each in (before, after)]
@@ -93,6 +94,13 @@ def _judged(remedy: Remedy, finding: Finding, before: Explored, after: Explored)
     counts = [each.broken.get(finding.property, 0) for each in (before, after)]
     words = [f"broken after {count:,}" if count else "held" for count in counts]
     return Cure(remedy.title, remedy.settings, *words, helped=not counts[1], costs=costs)
+
+
+def _often(found: Guarantee) -> str:
+    """`1–2 times`, `once`"""
+    if found.fewest != found.most:
+        return f"{found.fewest}–{found.most} times"
+    return {0: "never", 1: "once"}.get(found.most, f"{found.most} times")
 
 
 def _costs(before: Explored, after: Explored) -> str:

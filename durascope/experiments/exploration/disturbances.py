@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
@@ -16,7 +16,6 @@ from durascope.models.units import MILLISECOND
 from durascope.models.workload import WorkloadEvent
 
 What = Literal["crash", "graceful", "hang", "cut", "outage", "deploy", "cancel"]
-WHATS: Final[tuple[What, ...]] = get_args(What)
 
 SHORT_US: Final = 50_000
 """A short time down: back before anybody notices."""

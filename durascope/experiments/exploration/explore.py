@@ -116,8 +116,6 @@ class Exploration:
     engines: Mapping[str, Explored]
     crashes: int = 1
     origin: Origin = field(default_factory=lambda: Origin("scenario.yaml"))
-    seconds: float = 0.0
-    """How long random swarms were tried."""
 
     @property
     def held(self) -> bool:
@@ -226,6 +224,21 @@ def _ms(us: int | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be explored, the same on every engine; see `explore` for each."""
+
+    scenario: Scenario
+    seed: int
+    whats: tuple[What, ...]
+    down_us: int | None
+    between: bool
+    crashes: int
+    merge: bool
+    processes: int | None
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
 class _Task:
     """What a process needs in order to try disturbances of one scenario on one engine."""
 
@@ -278,49 +291,36 @@ def explore(
             f"a scenario is explored with 1 to {FULL_UP_TO} runs, this one has {scenario.workload.runs:,}: use --runs"
         )
     origin = Origin(name or scenario.scenario, runs, tuple(settings), digest(scenario))
+    asked = _Asked(scenario, seed, tuple(whats), down_us, between, crashes, merge, processes, origin)
     found: dict[str, Explored] = {}
     for engine in engines:
-        found[engine] = _explore_on(
-            scenario, engine, seed, tuple(whats), down_us, between, crashes, merge, processes, origin, progress
-        )
+        found[engine] = _explore_on(engine, asked, progress)
         if found[engine].interrupted:
             break
     return Exploration(scenario, seed, tuple(whats), found, crashes, origin)
 
 
-def _explore_on(
-    scenario: Scenario,
-    engine: str,
-    seed: int,
-    whats: tuple[What, ...],
-    down_us: int | None,
-    between: bool,
-    crashes: int,
-    merge: bool,
-    processes: int | None,
-    origin: Origin,
-    progress: Progress,
-) -> Explored:
+def _explore_on(engine: str, asked: _Asked, progress: Progress) -> Explored:
+    scenario, seed, whats = asked.scenario, asked.seed, asked.whats
     quiet = calm(scenario)
     base = undisturbed(quiet, engine, seed=seed)
     known = Calm.of(base.trace)
     usual = judged(quiet, known, base.trace)
-    task = _Task(
-        quiet, engine, seed, whats, known, {step: high for step, (_, high) in usual.effects.items()},
-        frozenset(usual.broken),
-    )  # fmt: skip
-    total = how_many(scenario, base, whats, down_us=down_us, events=between)
-    chosen = list(points(scenario, base, whats, down_us=down_us, events=between, merge=merge))
-    tally, pairs, chains = task.empty(), task.empty() if crashes > 1 else None, dict[str, Sequence[int]]()
+    most = {step: high for step, (_, high) in usual.effects.items()}
+    task = _Task(quiet, engine, seed, whats, known, most, frozenset(usual.broken))
+    total = how_many(scenario, base, whats, down_us=asked.down_us, events=asked.between)
+    chosen = list(points(scenario, base, whats, down_us=asked.down_us, events=asked.between, merge=asked.merge))
+    tally, pairs, chains = task.empty(), task.empty() if asked.crashes > 1 else None, dict[str, Sequence[int]]()
     interrupted = False
     try:
         batches = [list(each) for each in _batched(chosen, BATCH)]
-        for part in streamed(task.singles, batches, of=len(batches), processes=processes):
+        for part in streamed(task.singles, batches, of=len(batches), processes=asked.processes):
             tally.and_(part)
             progress(engine, tally.simulated, len(chosen))
         if pairs is not None:
-            firsts = list(at_moments(scenario, base.trace, whats, down_us=down_us or SHORT_US))
-            for done, part in enumerate(streamed(task.pairs, firsts, of=len(firsts), processes=processes), start=1):
+            firsts = list(at_moments(scenario, base.trace, whats, down_us=asked.down_us or SHORT_US))
+            parts = streamed(task.pairs, firsts, of=len(firsts), processes=asked.processes)
+            for done, part in enumerate(parts, start=1):
                 pairs.and_(part)
                 progress(f"{engine}, pairs", done, len(firsts))
         for (shown, step), witness in tally.witnesses.items():
@@ -328,9 +328,9 @@ def _explore_on(
                 chains[step] = chain(quiet, engine, seed, known, witness.disturbances[0], step, CHAIN)
     except KeyboardInterrupt:
         interrupted = True
-    told = list(findings(scenario, engine, seed, tally, origin))
+    told = list(findings(scenario, engine, seed, tally, asked.origin))
     if pairs is not None:
-        told += findings(scenario, engine, seed, pairs, origin, known=tally)
+        told += findings(scenario, engine, seed, pairs, asked.origin, known=tally)
     return Explored(engine, total, total - len(chosen), tally, pairs, chains, told, base, interrupted)
 
 

@@ -90,7 +90,7 @@ def swarmed(
     engines = {
         name: _swarmed_on(exploration, each, share, processes, progress) for name, each in exploration.engines.items()
     }
-    return replace(exploration, engines=engines, seconds=seconds)
+    return replace(exploration, engines=engines)
 
 
 def _swarmed_on(

@@ -1,4 +1,4 @@
-"""Conditions as expressions of a language, with the same outcome: what is unknown or incomparable is false."""
+"""Conditions as Python expressions, with the same outcome: what is unknown or incomparable is false."""
 
 from __future__ import annotations
 
@@ -27,118 +27,81 @@ Resolve = Callable[[str], Term | None]
 """What a name stands for; None: nothing, which is false."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tongue:
-    """How a language writes the parts of conditions."""
-
-    true: str
-    false: str
-    both: str
-    either: str
-    negated: Callable[[str, bool], str]
-    """Of an expression; the flag says whether it is a single word."""
-    equal: str
-    different: str
-    known: Callable[[str], str]
-    """The expression that says that a value is known."""
-
-
-PYTHON: Final = Tongue(
-    "True", "False", "and", "or", lambda text, _: f"not {text}", "==", "!=", lambda t: f"{t} is not None"
-)
-TYPESCRIPT: Final = Tongue(
-    "true", "false", "&&", "||", lambda text, one: f"!{text}" if one else f"!({text})", "===", "!==",
-    lambda t: f"{t} !== undefined",
-)  # fmt: skip
-
 _ORDER: Final = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 _OR, _AND, _NOT, _ATOM = range(4)
 """How tightly an expression holds together."""
 
 
-def expression(condition: Condition, tongue: Tongue, resolve: Resolve) -> str:
+def expression(condition: Condition, resolve: Resolve) -> str:
     """The condition as an expression that is true or false."""
-    return _Writer(tongue, resolve).truth(ast.parse(condition.text, mode="eval").body)[0]
+    return _Writer(resolve).truth(ast.parse(condition.text, mode="eval").body)[0]
 
 
 class _Writer:
-    def __init__(self, tongue: Tongue, resolve: Resolve) -> None:
-        self.tongue = tongue
+    def __init__(self, resolve: Resolve) -> None:
         self.resolve = resolve
 
     def truth(self, node: ast.expr) -> tuple[str, int]:
         """The node as something true or false, and how tightly it holds together."""
-        tongue = self.tongue
         match node:
             case ast.BoolOp(op=op, values=values):
                 level = _AND if isinstance(op, ast.And) else _OR
-                word = tongue.both if level == _AND else tongue.either
+                word = "and" if level == _AND else "or"
                 parts = [self._inside(self.truth(value), level) for value in values]
                 return f" {word} ".join(parts), level
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 text, level = self.truth(operand)
-                if text in (tongue.true, tongue.false):
-                    return (tongue.false if text == tongue.true else tongue.true), _ATOM
-                if level == _ATOM:
-                    return tongue.negated(text, True), _NOT
-                if tongue is PYTHON:
-                    return tongue.negated(f"({text})" if level < _NOT else text, False), _NOT
-                return tongue.negated(text, False), _NOT
+                if text in ("True", "False"):
+                    return ("False" if text == "True" else "True"), _ATOM
+                return (f"not ({text})" if level < _NOT else f"not {text}"), _NOT
             case ast.Compare(left=left, ops=ops, comparators=comparators):
                 terms = [self.term(each) for each in (left, *comparators)]
                 pairs = [self._pair(a, op, b) for a, op, b in zip(terms, ops, terms[1:], strict=False)]
-                if tongue.false in pairs:
-                    return tongue.false, _ATOM
+                if "False" in pairs:
+                    return "False", _ATOM
                 known = dict.fromkeys(t.text for t in terms if t is not None and t.optional and not t.literal)
-                parts = [*map(tongue.known, known), *pairs]
-                return f" {tongue.both} ".join(parts), _NOT if len(parts) == 1 else _AND
+                parts = [*(f"{text} is not None" for text in known), *pairs]
+                return " and ".join(parts), _NOT if len(parts) == 1 else _AND
             case _:
                 return self._flag(node)
 
     def _inside(self, part: tuple[str, int], level: int) -> str:
         text, own = part
-        return f"({text})" if own < level or (self.tongue is TYPESCRIPT and own == _AND and level == _OR) else text
+        return f"({text})" if own < level else text
 
     def _flag(self, node: ast.expr) -> tuple[str, int]:
         term = self.term(node)
         if term is None:
-            return self.tongue.false, _ATOM
+            return "False", _ATOM
         if term.literal:
             value = ast.literal_eval(term.text) if term.text not in _WORDS else _WORDS[term.text]
-            return (self.tongue.true if value else self.tongue.false), _ATOM
-        if term.kind == "flag" and self.tongue is TYPESCRIPT and term.optional:
-            return f"{term.text} === true", _NOT
-        if term.kind == "number" and self.tongue is TYPESCRIPT:
-            return f"{term.text} !== 0", _NOT
-        if term.kind == "text" and self.tongue is TYPESCRIPT:
-            return f'{term.text} !== ""', _NOT
+            return ("True" if value else "False"), _ATOM
         return term.text, _ATOM
 
     def _pair(self, left: Term | None, op: ast.cmpop, right: Term | None) -> str:
         """One comparison; False where it can never hold."""
-        false = self.tongue.false
         if left is None or right is None:
-            return false
+            return "False"
         alike = left.kind == right.kind or "any" in (left.kind, right.kind)
         if isinstance(op, ast.Eq | ast.NotEq):
             if not alike:
-                return self.tongue.true if isinstance(op, ast.NotEq) else false
-            return f"{left.text} {self.tongue.equal if isinstance(op, ast.Eq) else self.tongue.different} {right.text}"
+                return "True" if isinstance(op, ast.NotEq) else "False"
+            return f"{left.text} {'==' if isinstance(op, ast.Eq) else '!='} {right.text}"
         if not alike or left.kind == "flag":
-            return false
+            return "False"
         return f"{left.text} {_ORDER[type(op)]} {right.text}"  # pyright: ignore[reportArgumentType]
 
     def term(self, node: ast.expr) -> Term | None:
         """A name or a constant."""
         match node:
             case ast.Name(id="true"):
-                return Term(self.tongue.true, "flag", literal=True)
+                return Term("True", "flag", literal=True)
             case ast.Name(id="false"):
-                return Term(self.tongue.false, "flag", literal=True)
+                return Term("False", "flag", literal=True)
             case ast.Name(id=name):
                 return self.resolve(name)
             case ast.Constant(value=bool() as flag):
-                return Term(self.tongue.true if flag else self.tongue.false, "flag", literal=True)
+                return Term(str(flag), "flag", literal=True)
             case ast.Constant(value=str() as text):
                 return Term(quoted(text), "text", literal=True)
             case ast.Constant(value=value):

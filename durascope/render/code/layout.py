@@ -18,8 +18,6 @@ class Group:
     head: str
     parts: tuple[Expression, ...]
     tail: str = ")"
-    spaced: bool = False
-    """`{ a: 1 }` in one line, as TypeScript's objects have it."""
     broken: bool = False
     """Always a part a line."""
 
@@ -36,9 +34,7 @@ def flat(expression: Expression) -> str:
     """The expression in one line."""
     if isinstance(expression, str):
         return expression
-    inner = ", ".join(map(flat, expression.parts))
-    space = " " if expression.spaced and inner else ""
-    return f"{expression.head}{space}{inner}{space}{expression.tail}"
+    return f"{expression.head}{', '.join(map(flat, expression.parts))}{expression.tail}"
 
 
 def _must_break(expression: Expression) -> bool:

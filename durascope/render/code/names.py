@@ -11,101 +11,6 @@ from typing import Final
 from durascope.models.visible import visible
 
 _PYTHON: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(__builtins__), "self", "cls"})
-_TYPESCRIPT: Final = frozenset(
-    [
-        "abstract",
-        "any",
-        "arguments",
-        "as",
-        "async",
-        "await",
-        "boolean",
-        "break",
-        "case",
-        "catch",
-        "class",
-        "const",
-        "continue",
-        "debugger",
-        "declare",
-        "default",
-        "delete",
-        "do",
-        "else",
-        "enum",
-        "eval",
-        "export",
-        "extends",
-        "false",
-        "finally",
-        "for",
-        "from",
-        "function",
-        "get",
-        "if",
-        "implements",
-        "import",
-        "in",
-        "instanceof",
-        "interface",
-        "is",
-        "keyof",
-        "let",
-        "module",
-        "namespace",
-        "never",
-        "new",
-        "null",
-        "number",
-        "object",
-        "of",
-        "package",
-        "private",
-        "protected",
-        "public",
-        "readonly",
-        "require",
-        "return",
-        "set",
-        "static",
-        "string",
-        "super",
-        "switch",
-        "symbol",
-        "this",
-        "throw",
-        "true",
-        "try",
-        "type",
-        "typeof",
-        "undefined",
-        "unique",
-        "unknown",
-        "var",
-        "void",
-        "while",
-        "with",
-        "yield",
-        "Array",
-        "Boolean",
-        "Date",
-        "Error",
-        "JSON",
-        "Map",
-        "Math",
-        "Number",
-        "Object",
-        "Promise",
-        "Record",
-        "Set",
-        "String",
-        "Symbol",
-        "console",
-        "globalThis",
-        "process",
-        "setTimeout",
-    ]
-)
 
 
 def words(name: str) -> list[str]:
@@ -122,12 +27,6 @@ def snake(name: str) -> str:
 def pascal(name: str) -> str:
     """`ChargePayment`"""
     return _begun("".join(word.capitalize() for word in words(name)) or "Unnamed", "N")
-
-
-def camel(name: str) -> str:
-    """`chargePayment`"""
-    made = "".join(word.capitalize() for word in words(name)) or "Unnamed"
-    return _begun(made[0].lower() + made[1:], "n")
 
 
 def _begun(identifier: str, with_: str) -> str:
@@ -164,11 +63,6 @@ def python_names(*taken: str, form: Callable[[str], str] = snake) -> Names:
     return Names((*_PYTHON, *taken), form)
 
 
-def typescript_names(*taken: str, form: Callable[[str], str] = camel) -> Names:
-    """Names in TypeScript."""
-    return Names((*_TYPESCRIPT, *taken), form)
-
-
 # ---- texts -----------------------------------------------------------------------------------------------------
 
 
@@ -179,7 +73,7 @@ def one_line(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as a literal of Python and of TypeScript, in the quotes that formatters choose."""
+    """A text as a literal, in the quotes that formatters choose."""
     quote = '"' if text.count('"') <= text.count("'") else "'"
     return f"{quote}{''.join(_escaped(letter, quote) for letter in text)}{quote}"
 

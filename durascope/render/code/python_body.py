@@ -137,7 +137,7 @@ class PythonBody(ABC):
         for choice in step.choose:
             condition = "True"
             if choice.when is not None:
-                condition = conditions.expression(choice.when, conditions.PYTHON, lambda name: self.value(name, scope))
+                condition = conditions.expression(choice.when, lambda name: self.value(name, scope))
             if condition == "False":
                 continue
             if condition == "True":

@@ -1011,7 +1011,7 @@ class WorkflowClass(PythonBody):
         self.locals = outer
         if update.rejects is None:
             return
-        condition = conditions.expression(update.rejects, conditions.PYTHON, lambda asked: self._asked(asked, name))
+        condition = conditions.expression(update.rejects, lambda asked: self._asked(asked, name))
         self.needs.add(("temporalio.exceptions", "ApplicationError"))
         source("", f"@{method}.validator", f"def {self.names.of(f'validate {name}')}(self, request: {event}) -> None:")
         with source.deeper():
