@@ -99,10 +99,12 @@ def run_rows(
     marks = [effect for effect in effects if effect.run == run.name]
     own = tuple(span for span in mine if span.step is None)
     end = run.ended_at if run.ended_at is not None else trace_end
+    others = any(span.run not in (run.name, None) for span in spans)
+    key = run.key if others else None  # it tells who waits for whom: a run by itself waits for nobody
     head = Row(
         run.name,
         own,
-        hint=" · ".join(filter(None, (run.workflow, run.key, run.status))),
+        hint=" · ".join(filter(None, (run.workflow, key, run.status))),
         kind="run",
         bounds=(run.started_at, end),
     )

@@ -10,6 +10,7 @@ import pytest
 from durascope.models.effects import recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
+from durascope.models.spans import spans
 from durascope.models.trace import Trace
 from durascope.models.waits import waits, why
 from durascope.render import comparison, sequence, timeline
@@ -127,7 +128,7 @@ def test_a_run_says_its_key_even_where_the_key_ends_like_the_runs_number(engine:
     keyed = [run for run in trace.started if run.key]
     assert any((run.key or "").endswith(run.name.removeprefix("run ")) for run in keyed)
     for run in keyed:
-        head = run_rows(run, (), (), trace.ended_at).rows[0]
+        head = run_rows(run, spans(trace), (), trace.ended_at).rows[0]
         assert run.key in head.hint.split(" · ")
 
 
@@ -143,3 +144,8 @@ def test_an_excerpt_counts_everybodys_runs_and_effects(draw: Callable[[Trace, Sc
     told = draw(trace, asked).description
     assert "300 runs" in told
     assert "600 effects" in told
+
+
+def test_a_run_by_itself_says_how_it_ended_and_no_key() -> None:
+    scenario, trace = traced("order-fulfillment", "temporal")
+    assert "fulfill-order · completed" in [text.text for text in timeline.draw(trace, scenario).canvas.texts]
