@@ -40,6 +40,9 @@ class ActivityCalls(PythonBody):
             "at",
             "serve",
             "lock",
+            "asked",
+            "begun",
+            "request",
         )
         self.attributes: dict[str, str] = {}
         """The carried values, by name."""

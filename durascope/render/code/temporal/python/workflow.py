@@ -59,7 +59,7 @@ class WorkflowClass(Handlers):
             lines.append('self.at = "begin"')
         if self.entity:
             self.needs.add(("asyncio", ""))
-            lines.append("self.lock = asyncio.Lock()")
+            lines += ["self.lock = asyncio.Lock()", "self.asked = self.begun = False"]
         for name, update in self.workflow.updates.items():
             if update.one_at_a_time:
                 self.needs.add(("asyncio", ""))
@@ -201,14 +201,16 @@ class WorkflowClass(Handlers):
         with source.deeper():
             if self.told.called:
                 source("if request is not None:", "    await self.serve(request)", "    return")
+            source("self.begun = True")
             self.comment("An entity: it takes its requests as updates, and ends when none is left.")
-            source("await workflow.wait_condition(workflow.all_handlers_finished)")
+            source("await workflow.wait_condition(lambda: self.asked and workflow.all_handlers_finished())")
         source("", f"@workflow.update(name={quoted(REQUEST)})")
         source(f"async def {REQUEST}(self, request: {given}) -> {self._returns()}:")
         with source.deeper():
             source(
                 f'"""One request for this {one_line(self.workflow.key or "key")}; the next waits until it is done."""'
             )
+            source("self.asked = True", "await workflow.wait_condition(lambda: self.begun)")
             source(
                 "async with self.lock:",
                 f"    {'return ' if self._returns() != 'None' else ''}await self.serve(request)",
