@@ -11,7 +11,8 @@ import pytest
 
 from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import NothingToExplore, calm, long_us
-from durascope.experiments.exploration.explore import Exploration, Explored, explore
+from durascope.experiments.exploration.explore import explore
+from durascope.experiments.exploration.explored import Exploration, Explored
 from durascope.experiments.exploration.points import points
 from durascope.models.loading import load_scenario
 from durascope.models.phrases import spell
@@ -184,7 +185,7 @@ class TestPairs:
     def test_a_step_that_each_crash_repeats_has_no_bound(self, pairs: Exploration) -> None:
         for each in pairs.engines.values():
             assert each.without_end("a")
-            assert list(each.chains["a"]) == [2, 3, 4, 5]
+            assert list(each.tally.chains["a"]) == [2, 3, 4, 5]
 
     def test_a_step_with_one_attempt_has_one(self) -> None:
         asked = scenario({"run": "a", "takes": "1s", "retry": {"max_attempts": 2}})

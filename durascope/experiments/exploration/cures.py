@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from durascope.experiments.exploration.explore import Exploration, Explored, explore
+from durascope.experiments.exploration.explore import explore
+from durascope.experiments.exploration.explored import Exploration, Explored
 from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Cure, Finding
 from durascope.experiments.exploration.tally import Guarantee
 from durascope.models.durations import format_duration
