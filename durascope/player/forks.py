@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from durascope.experiments.exploration.cures import against_duplicates
 from durascope.experiments.exploration.disturbances import Disturbance, downs
 from durascope.experiments.exploration.points import after_event, over
+from durascope.experiments.exploration.remedies import against_duplicates
 from durascope.experiments.pool import mapped
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario

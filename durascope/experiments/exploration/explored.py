@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final
 
 from durascope.experiments.exploration.disturbances import What
-from durascope.experiments.exploration.findings import Finding
+from durascope.experiments.exploration.findings import Cure, Finding
 from durascope.experiments.exploration.properties import ALWAYS, SOMETIMES
 from durascope.experiments.exploration.tally import SEVERITY, Guarantee, Tally
 from durascope.experiments.exploration.tokens import Origin
@@ -38,6 +39,8 @@ class Explored:
     interrupted: bool = False
     swarms: int = 0
     """Simulations with random disturbances."""
+    together: Cure | None = None
+    """What helped against each finding, all applied at once; None: not tried, or there is no more than one remedy."""
 
     @property
     def simulated(self) -> int:
@@ -113,11 +116,18 @@ class Exploration:
     def interrupted(self) -> bool:
         return any(each.interrupted for each in self.engines.values())
 
+    @property
+    def called(self) -> str:
+        """What a command line names: the scenario, what was set, what breaks."""
+        whats = () if self.whats == ("crash",) else (word for what in self.whats for word in ("--what", what))
+        return shlex.join((self.origin.name, *self.origin.options, *whats))
+
     def as_json(self) -> dict[str, Any]:
         """The shape that `durascope explore --json` promises; times in ms."""
         return {
             "scenario": self.scenario.scenario,
             "title": self.scenario.title or self.scenario.scenario,
+            "called": self.called,
             "seed": self.seed,
             "version": __version__,
             "what": list(self.whats),
@@ -125,11 +135,11 @@ class Exploration:
             "held": self.held,
             "vacuous": self.vacuous,
             "interrupted": self.interrupted,
-            "engines": {name: _explored(each, _prices(self.scenario)) for name, each in self.engines.items()},
+            "engines": {name: _explored(each, prices(self.scenario)) for name, each in self.engines.items()},
         }
 
 
-def _prices(scenario: Scenario) -> dict[str, float]:
+def prices(scenario: Scenario) -> dict[str, float]:
     """By step: what one call of its service costs, in USD, where it costs anything."""
     found = {step.label: scenario.services[step.on].price for _, step in scenario.runs() if step.on is not None}
     return {step: price for step, price in found.items() if price}
@@ -172,6 +182,7 @@ def _explored(each: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
             },
         },
         "findings": [finding.as_json() for finding in each.findings],
+        "together": None if each.together is None else each.together.as_json(),
         "map": [
             {"step": step, "moment": moment, "target": target, "leads_to": SEVERITY[severity]}
             for (step, moment, target), severity in each.tally.cells.items()
