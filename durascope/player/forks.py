@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from durascope.experiments.exploration.cures import Remedy, against_duplicates
 from durascope.experiments.exploration.disturbances import Disturbance, What, downs, long_us, of
 from durascope.experiments.exploration.points import AFTER, after_event, over
+from durascope.experiments.exploration.remedies import Remedy, against_duplicates
 from durascope.experiments.pool import mapped
 from durascope.models.faults import Fault
 from durascope.models.phrases import fault_text
