@@ -103,9 +103,8 @@ def _workflows_file(
         source("class Finished extends Error {}")
     needs |= {(SDK, name) for name in used}
     head = f"/** The workflows. */\n\n{imports(needs)}"
-    middle = source.text()
-    body = "\n".join(written)
-    return f"{head}\n{middle}\n{body}" if middle.strip() else f"{head}\n{body}"
+    parts = [head, source.text().lstrip("\n"), *written]
+    return "\n".join(part for part in parts if part.strip())
 
 
 def _test(project: Named) -> str:

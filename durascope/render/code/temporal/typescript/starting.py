@@ -69,8 +69,9 @@ class Starter:
         given = {n: each[field] for n, each in enumerate(self.workload.inputs or (), 1) if each.get(field) is not None}
         if not given:
             return text
-        rows = ", ".join(f"[{n}, {self.typed(value, kind)}]" for n, value in given.items())
-        return f"new Map([{rows}]).get(number) ?? {text}"
+        last = max(given)
+        values = [self.typed(given[n], kind) if n in given else "undefined" for n in range(1, last + 1)]
+        return f"[{', '.join(values)}][number - 1] ?? {text}"
 
     def typed(self, value: object, kind: str) -> str:
         """A value as a literal of that kind."""

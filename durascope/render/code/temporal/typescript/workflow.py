@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.layout import Braces, Group
@@ -16,6 +17,8 @@ from durascope.render.code.temporal.facts import (
 )
 from durascope.render.code.temporal.typescript.handlers import Handlers
 from durascope.render.code.typescript import STEP, documented
+
+_INPUT: Final = re.compile(r"\binput\b")
 
 
 class WorkflowFunction(Handlers):
@@ -33,11 +36,12 @@ class WorkflowFunction(Handlers):
                 self._entity(given)
             else:
                 self._plain()
+                self.not_empty(0)
         body = source.text()
         head = Braces(STEP)
         documented(head, f"{one_line(self.workflow.title or self.told.name)}.")
         function = f"export async function {self.project.functions[self.told.name]}"
-        used = re.search(r"\binput\b", body) is not None
+        used = _INPUT.search(body) is not None
         parameters = Group("(", self._parameters(given, used=used))
         head.statement(function, parameters, f": Promise<{self.returns(whole=True)}> {{")
         return f"{head.text()}{body}}}\n"
@@ -82,12 +86,15 @@ class WorkflowFunction(Handlers):
         self.source("const lock = new Lock();", "let asked = false;", *self._own_state())
         self._gap()
         returns = self.returns()
-        with source.block(f"async function serve(input: {given}): Promise<{returns}>"):
+        begun = len(source.lines)
+        with source.block(f"async function serve(_input: {given}): Promise<{returns}>"):
             self.source(*self._values())
             self._gap()
             self._helpers()
             self._gap()
             self._guarded()
+        if any(_INPUT.search(line) for line in source.lines[begun + 1 :]):
+            source.lines[begun] = source.lines[begun].replace("(_input", "(input", 1)
         self._gap()
         self.handlers()
         self.comment(f"One request at a time for a {self.workflow.key}: the next waits until that before it is done.")
