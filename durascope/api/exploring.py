@@ -12,8 +12,8 @@ from durascope.api.showing import Page, Shown
 from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import What
 from durascope.experiments.exploration.explore import DEFAULT
-from durascope.experiments.exploration.explore import Exploration as Found
 from durascope.experiments.exploration.explore import explore as explore_all
+from durascope.experiments.exploration.explored import Exploration as Found
 from durascope.experiments.exploration.shrink import shrunk
 from durascope.experiments.exploration.swarm import swarmed
 from durascope.experiments.grid import Axis

@@ -18,7 +18,7 @@ from durascope.models.visible import visible_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from durascope.experiments.exploration.explore import Exploration
+    from durascope.experiments.exploration.explored import Exploration
     from durascope.live.confirmation import Confirmation
 
 

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
-from typing import Any, Final, TypeVar
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -51,35 +52,67 @@ def mapped(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def streamed(
-    work: Callable[[_Task], _Result], tasks: Iterable[_Task], *, of: int, processes: int | None = None
-) -> Iterator[_Result]:
-    """As `mapped`, for tasks that are worth sending one by one: only a few of them and of their results are ever held.
+class Pool(Generic[_Task, _Result]):
+    """Processes that do one kind of work: begun when that is worth it, kept until all of it is done.
 
-    `of` is how many tasks there are, about.
+    `work` reaches each process once, not with every task; a task and its result are sent. `processes` is how many there
+    may be: None decides by how long the first task takes. Leaving the pool ends them.
 
-    >>> list(streamed(abs, iter([-1, 2, -3]), of=3, processes=1))
+    >>> with Pool(abs, processes=1) as pool:
+    ...     list(pool.stream(iter([-1, 2, -3]), of=3))
     [1, 2, 3]
     """
-    rest = iter(tasks)
-    if processes is None:
-        begun = time.perf_counter()
-        for task in rest:
-            yield work(task)
-            break
-        left = (time.perf_counter() - begun) * (of - 1)
-        processes = min(cores(), of - 1) if left > WORTH_A_PROCESS_S else 1
-    if processes <= 1:
-        yield from map(work, rest)
-        return
-    pool = ProcessPoolExecutor(processes, mp_context=_context(), initializer=_quiet)
-    try:
-        waiting = deque(pool.submit(work, task) for task in islice(rest, 4 * processes))
+
+    def __init__(self, work: Callable[[_Task], _Result], *, processes: int | None = None) -> None:
+        self._work = work
+        self._processes = processes
+        self._executor: ProcessPoolExecutor | None = None
+
+    def stream(self, tasks: Iterable[_Task], *, of: int) -> Iterator[_Result]:
+        """The result of each task, in the order of the tasks, of which there are about `of`; few are ever held."""
+        rest = iter(tasks)
+        if self._processes is None:
+            begun = time.perf_counter()
+            for task in rest:
+                yield self._work(task)
+                break
+            left = (time.perf_counter() - begun) * (of - 1)
+            if left <= WORTH_A_PROCESS_S:
+                yield from map(self._work, rest)
+                return
+            self._processes = cores()
+        if self._processes <= 1:
+            yield from map(self._work, rest)
+            return
+        executor = self._executor = self._executor or ProcessPoolExecutor(
+            self._processes, mp_context=_context(), initializer=_begin, initargs=(self._work,)
+        )
+        waiting = deque(executor.submit(_work, task) for task in islice(rest, 4 * self._processes))
         while waiting:
             yield waiting.popleft().result()
-            waiting.extend(pool.submit(work, task) for task in islice(rest, 1))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+            waiting.extend(executor.submit(_work, task) for task in islice(rest, 1))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+_works: list[Callable[[Any], Any]] = []
+"""In a process of a pool: what it does."""
+
+
+def _begin(work: Callable[[Any], Any]) -> None:
+    _quiet()
+    _works.append(work)
+
+
+def _work(task: Any) -> Any:
+    return _works[-1](task)
 
 
 def _context() -> Any:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from durascope.live.ledger import ask, count, report
+from durascope.live.ledger import ask, asked, count, report
 from durascope.models.faults import Outage
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.units import SECOND
-from durascope.simulators.bodies import Body, Outcome
+from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+from durascope.simulators.program import filled, scope_of
 from durascope.simulators.services import Services
 
 
@@ -40,11 +41,20 @@ class Bodies:
         luck = self.services.world.outside
         takes = body.takes(luck, info, key, number) / SECOND
         await self.pass_moment(run, name, number, "started")
+        if body.check_us is not None:
+            await asyncio.sleep(body.check_us / SECOND)
+            if await self._is_down(body):
+                return UNAVAILABLE
+            if await asked(self.port, effect_name(info, body, name, key)):
+                await self.pass_moment(run, name, number, "reported")
+                return body.found_done(luck, info, key, number)
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
             await asyncio.sleep(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")
             known = await self._known(info, body, name)
+            if body.check_us is not None:
+                await count(self.port, effect_name(info, body, name, key))
             await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
             await asyncio.sleep(takes * (1 - body.effect_at))
         else:
@@ -67,6 +77,14 @@ class Bodies:
     async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> None:
         """Reports a moment of a step, and goes on when what waits for it has been done."""
         await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
+
+
+def effect_name(run: RunInfo, body: Body, name: str, key: str) -> str:
+    """What a service calls the effect of a call where it is asked whether it has had it."""
+    handed = None if body.idempotency_key is None else run.input.get(body.idempotency_key, run.key)
+    if handed is not None:
+        return f"effect {body.lane or name}/{handed}"
+    return f"effect {run.name}/{key if body.effect is None else filled(body.effect, scope_of(body.step.run, name))}"
 
 
 def result_of(step: Run, name: str, outcome: Outcome) -> Any:

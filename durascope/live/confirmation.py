@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from durascope.experiments.exploration.disturbances import Disturbance, Disturbances, calm, disturbed
-from durascope.experiments.exploration.explore import Exploration
+from durascope.experiments.exploration.explored import Exploration
 from durascope.experiments.exploration.findings import Finding
 from durascope.experiments.exploration.points import at_moments
 from durascope.live.verification import Verification, verify

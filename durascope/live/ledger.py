@@ -67,6 +67,8 @@ class Ledger:
                 name = str(message["count"])
                 self._counters[name] = self._counters.get(name, 0) + 1
                 return self._counters[name]
+        if "counted" in message:
+            return self._counters.get(str(message["counted"]), 0)
         if "down" in message:
             return message["down"] in self.down
         if "ask" in message:
@@ -150,6 +152,11 @@ async def report(
 async def count(port: int, name: str) -> int:
     """Counts something outside of all crashes, and returns the new number."""
     return int(str(await ask(port, {"count": name})))
+
+
+async def asked(port: int, name: str) -> int:
+    """What has been counted under that name so far."""
+    return int(str(await ask(port, {"counted": name})))
 
 
 def ask_now(port: int, message: Mapping[str, object]) -> object:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from durascope.models.phrases import spell
 from durascope.models.workload import MOMENTS
-from durascope.render.document import Block, Bullets, Code, Command, Document, Heading, Paragraph, Picture, Table
+from durascope.render.document import Block, Code, Command, Document, Heading, Paragraph, Picture, Table
 
 Data = Mapping[str, Any]
 
@@ -19,6 +19,8 @@ _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "+", "duplicate": "◆", "stuck": "✖"}
 _NAMED: Final = 4
 """So many steps are named in one sentence."""
+_ON_A_LINE: Final = 2
+"""So many settings stand on one line."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
@@ -158,14 +160,16 @@ def _findings(data: Data, title_of: Callable[[str], str], tokens: bool) -> Itera
         for number, (finding, others) in enumerate(alike(each["findings"]), start=1):
             yield Paragraph(f"{number}. {_headline(finding, others)}: {finding['cause']}.")
             yield Command(finding["reproduce"])
-            lines = [_cure(cure) for cure in finding["cures"]]
-            if lines:
-                yield Bullets(lines)
+            recovery = "longest delay" if finding["property"] != "duplicate" else "longest recovery"
+            yield from _tried(finding["cures"], recovery, _again(data, name))
             if finding["smallest"]:
                 yield Paragraph("The smallest scenario that shows it:")
                 yield Code(finding["smallest"])
             if tokens:
                 yield Command(f"durascope replay {finding['token']}")
+        if each["together"] is not None:
+            yield Paragraph("What helped against each finding, all at once:")
+            yield from _tried([each["together"]], "longest delay", _again(data, name))
 
 
 def _headline(finding: Data, others: Sequence[Data]) -> str:
@@ -227,8 +231,44 @@ def _verdict(point: Data) -> str:
     return f"{point['verdict']}{racy}" + (f": {point['difference']}" if point["difference"] else "")
 
 
-def _cure(cure: Data) -> str:
-    verdict = "helps" if cure["helped"] else "does not help"
-    settings = shlex.join(word for setting in cure["settings"] for word in ("--set", setting))
-    costs = f"; {cure['costs']}" if cure["costs"] else ""
-    return f"tried: {cure['title']}: {cure['before']} → {cure['after']} ({verdict}{costs}); {settings}"
+def _tried(cures: Sequence[Data], run: str, explore: str) -> Iterator[Block]:
+    """A row a remedy, the first without any; under it the lines that explore again with those that help.
+
+    `run`: whose recovery or delay it is.
+    """
+    if not cures:
+        return
+    prices = any(usd is not None for cure in cures for usd in cure["usd"])
+    head = ["tried", "", "", run, *(["its calls"] if prices else []), "undisturbed"]
+    rows = [["as it is", "", *_side(cures[0], 0, prices)]]
+    rows += [[cure["title"], _verdict_of(cure), *_side(cure, 1, prices)] for cure in cures]
+    yield Table(head, rows)
+    for cure in cures:
+        if cure["helped"] and not cure["loses"]:
+            settings = [shlex.join(("--set", setting)) for setting in cure["settings"]]
+            if len(settings) <= _ON_A_LINE:
+                yield Command(" ".join([explore, *settings]))
+            else:
+                yield Code(" \\\n  ".join([explore, *settings]), "console")
+
+
+def _verdict_of(cure: Data) -> str:
+    if not cure["helped"]:
+        return "does not help"
+    return "helps: at most once" if cure["loses"] else "helps"
+
+
+def _side(cure: Data, side: int, prices: bool) -> list[str]:
+    """The figures before (0) or after (1): the finding's own, recovery, cost, time undisturbed."""
+    recovery, usd = cure["recovery_ms"][side], cure["usd"][side]
+    return [
+        cure[("before", "after")[side]],
+        "–" if recovery is None else spell(recovery * _MS),
+        *([f"${usd:g}" if usd is not None else "–"] if prices else []),
+        spell(cure["latency_ms"][side] * _MS),
+    ]
+
+
+def _again(data: Data, engine: str) -> str:
+    """The command that explores this on one engine."""
+    return f"durascope explore {data['called']} -e {engine} --moments"

@@ -43,6 +43,7 @@ class Body:
         "_result",
         "_size",
         "_takes",
+        "check_us",
         "deduplicates",
         "effect",
         "effect_at",
@@ -64,6 +65,8 @@ class Body:
         self.failures = service.failures
         self.rejections = service.rejections
         self.idempotency_key = step.idempotency_key
+        self.check_us = step.check_first
+        """How long it takes to ask whether the effect is there already; None: it does not ask."""
         self.effect = step.effect
         """What the scenario calls its effect."""
         self.effect_at = 0.0 if step.effect_at == "never" else step.effect_at
@@ -95,9 +98,19 @@ class Body:
         if self.rejections and luck("rejection", run.luck, key) < self.rejections:
             return Outcome(error="Rejected", retryable=False)
         if self._result:
-            shares = self._result.items()
-            drawn = {name: luck("result", run.luck, key, name) < share for name, share in shares}
-            return Outcome({"attempts": attempt, **drawn}, size=self._size)
+            return self._drawn(luck, run, key, attempt)
+        return self._well(attempt)
+
+    def found_done(self, luck: Luck, run: RunInfo, key: str, attempt: int) -> Outcome:
+        """How an attempt ends that finds the effect there already: as the one that had it would have."""
+        return self._drawn(luck, run, key, attempt) if self._result else self._well(attempt)
+
+    def _drawn(self, luck: Luck, run: RunInfo, key: str, attempt: int) -> Outcome:
+        shares = (self._result or {}).items()
+        drawn = {name: luck("result", run.luck, key, name) < share for name, share in shares}
+        return Outcome({"attempts": attempt, **drawn}, size=self._size)
+
+    def _well(self, attempt: int) -> Outcome:
         fine = self._fine.get(attempt)
         if fine is None:
             fine = self._fine[attempt] = Outcome({"attempts": attempt}, size=self._size)

@@ -149,7 +149,8 @@ class Services:
 
     def takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
         """How many microseconds that execution of the step's body takes."""
-        return self.body(step).takes(self.world.outside, run, key, attempt)
+        body = self.body(step)
+        return (body.check_us or 0) + body.takes(self.world.outside, run, key, attempt)
 
     # ---- what one execution asks ---------------------------------------------------------------------------
 
@@ -192,6 +193,14 @@ class Services:
             self.ledger.append(
                 Effect(self.world.now, service, run.name, name, attempt, handed, known, price, again=again)
             )
+
+    def is_done(self, run: RunInfo, body: Body, name: str, key: str) -> bool:
+        """Whether the service knows of the effect that this call is to have."""
+        handed = self._handed(run, body)
+        if handed is not None:
+            return (body.lane or name, handed) in self._keys
+        counted, key = self._counted(run, body, name, key)
+        return (run.name, key) in self._had.get(counted, ())
 
     def _handed(self, run: RunInfo, body: Body) -> str | None:
         """The idempotency key that the service is handed; a run whose input has no such field hands none."""
@@ -248,7 +257,7 @@ class Execution:
         self._cancelled = False
 
     def begin(self) -> None:
-        self._pass(_STEP_STARTED, self._work)
+        self._pass(_STEP_STARTED, self._work if self.body.check_us is None else self._ask)
 
     def _pass(self, moment: Kind, then: Callable[[], None], detail: object = None) -> None:
         """Passes a moment and goes on; with what it sets off, a fault or a message, only when that has happened."""
@@ -259,6 +268,23 @@ class Execution:
             then()
         else:
             self._call = self.app.after(NEWS_US, then)
+
+    def _ask(self) -> None:
+        self._in(self.body.check_us or 0, self._look)
+
+    def _look(self) -> None:
+        """The service says whether the effect is there already: then there is nothing left to do."""
+        services, body = self.services, self.body
+        if self._cancelled:
+            return
+        if services.down and services.is_down(body):
+            self._outcome = UNAVAILABLE
+            self._end()
+        elif services.is_done(self.run, body, self.name, self.key):
+            self._outcome = body.found_done(services.world.outside, self.run, self.key, self.attempt)
+            self._end()
+        else:
+            self._work()
 
     def _work(self) -> None:
         services, body, attempt = self.services, self.body, self.attempt

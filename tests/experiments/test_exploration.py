@@ -11,9 +11,11 @@ import pytest
 
 from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import NothingToExplore, calm, long_us
-from durascope.experiments.exploration.explore import Exploration, Explored, explore
+from durascope.experiments.exploration.explore import explore
+from durascope.experiments.exploration.explored import Exploration, Explored
 from durascope.experiments.exploration.points import points
 from durascope.models.loading import load_scenario
+from durascope.models.overrides import Overrides
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.workload import MOMENTS
@@ -72,15 +74,45 @@ class TestOrderFulfillment:
         finding = next(f for f in cured(restate, processes=1).engines["restate"].findings if f.step == "charge-payment")
         cure = finding.cures[0]
         assert (cure.before, cure.after, cure.helped) == ("1–2 times", "once", True)
-        one_attempt = finding.cures[1]
+        one_attempt = next(each for each in finding.cures if "one attempt" in each.title)
         assert not one_attempt.helped, "Restate retries the invocation, whatever the step says"
+
+    def test_checking_before_acting_helps_and_takes_its_time(self, orders: Exploration) -> None:
+        restate = replace(orders, engines={"restate": orders.engines["restate"]})
+        finding = next(f for f in cured(restate, processes=1).engines["restate"].findings if f.step == "charge-payment")
+        cure = next(each for each in finding.cures if "checking" in each.title)
+        assert (cure.before, cure.after, cure.helped, cure.loses) == ("1–2 times", "once", True, False)
+        assert cure.now.latency_us > cure.was.latency_us, "the question is one more call"
+
+    def test_what_helped_is_tried_together(self, orders: Exploration) -> None:
+        restate = replace(orders, engines={"restate": orders.engines["restate"]})
+        together = cured(restate, processes=1).engines["restate"].together
+        assert together is not None
+        assert (together.before, together.after) == (
+            "5 of 5 steps can happen again",
+            "none of 5 steps can happen again",
+        )
+        assert not together.loses, "two steps of one service are not handed the same idempotency key"
+        again = load_scenario("order-fulfillment", Overrides(together.settings))
+        assert explore(again, ["restate"], between=False, processes=1).held
 
     def test_one_attempt_is_at_most_once_on_temporal(self, orders: Exploration) -> None:
         temporal = replace(orders, engines={"temporal": orders.engines["temporal"]})
         finding = next(
             f for f in cured(temporal, processes=1).engines["temporal"].findings if f.step == "reserve-stock"
         )
-        assert ("1–2 times", "0–1 times", True) in [(cure.before, cure.after, cure.helped) for cure in finding.cures]
+        one_attempt = next(each for each in finding.cures if "one attempt" in each.title)
+        assert (one_attempt.before, one_attempt.after) == ("1–2 times", "0–1 times")
+        assert one_attempt.helped
+        assert one_attempt.loses, "at most once is not exactly once"
+
+    def test_a_run_that_is_not_in_a_small_cache_costs_a_replay_that_a_larger_one_saves(self) -> None:
+        small = load_scenario("order-fulfillment", Overrides(("deployments.temporal.workers.0.cache=0",)))
+        found = cured(explore(small, ["temporal"], between=False, processes=1), processes=1)
+        slow = next(f for f in found.engines["temporal"].findings if f.property == "slow")
+        cure = next(each for each in slow.cures if each.title == "a cache of 1,000 runs")
+        assert cure.settings == ("deployments.temporal.workers.workflow-worker.cache=1000",)
+        assert cure.now.latency_us < cure.was.latency_us
 
 
 def test_a_deploy_that_inserts_a_step_breaks_runs_in_flight_on_temporal_alone() -> None:
@@ -184,7 +216,7 @@ class TestPairs:
     def test_a_step_that_each_crash_repeats_has_no_bound(self, pairs: Exploration) -> None:
         for each in pairs.engines.values():
             assert each.without_end("a")
-            assert list(each.chains["a"]) == [2, 3, 4, 5]
+            assert list(each.tally.chains["a"]) == [2, 3, 4, 5]
 
     def test_a_step_with_one_attempt_has_one(self) -> None:
         asked = scenario({"run": "a", "takes": "1s", "retry": {"max_attempts": 2}})

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from durascope.experiments.exploration.explore import Exploration, explore
+from durascope.experiments.exploration.explore import explore
+from durascope.experiments.exploration.explored import Exploration
 from durascope.experiments.exploration.points import points
 from durascope.experiments.exploration.shrink import shrunk, smallest
 from durascope.experiments.exploration.swarm import swarmed

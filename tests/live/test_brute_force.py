@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from durascope.experiments.exploration.explore import Explored, explore
+from durascope.experiments.exploration.explore import explore
+from durascope.experiments.exploration.explored import Explored
 from durascope.models.engine import compared
 from durascope.models.loading import builtin_names, load_scenario
 

@@ -63,3 +63,42 @@ def test_a_failing_attempt_has_no_effect_unless_the_scenario_says_so() -> None:
         trace = simulate(scenario({"fails": {"times": 2, "moment": moment}}), "queue")
         assert trace.effects == {"charge": effects}
         assert [event.attempt for _, event in trace.of_kind(Kind.STEP_FAILED)] == [1, 2]
+
+
+DIES = {"crash": "app", "when": {"step": "charge", "moment": "after-effect"}, "down_for": "1s"}
+
+
+class TestCheckingBeforeActing:
+    def test_an_effect_that_is_there_does_not_happen_again(self) -> None:
+        trace = simulate(scenario({"check_first": "20ms"}, faults=[DIES]), "queue")
+        assert trace.effects == {"charge": 1}
+        assert len(list(trace.of_kind(Kind.STEP_STARTED))) == 2
+        assert trace.status == {"run 1": "completed"}
+
+    def test_asking_takes_its_time_and_what_is_found_takes_no_more(self) -> None:
+        took = simulate(scenario({"check_first": "20ms"}), "queue")
+        plain = simulate(scenario({}), "queue")
+        assert took.runs[0].ended_at == plain.runs[0].ended_at + 20_000
+        trace = simulate(scenario({"check_first": "20ms"}, faults=[DIES]), "queue")
+        (_, begun), (_, reported) = (list(trace.of_kind(kind))[-1] for kind in (Kind.STEP_STARTED, Kind.STEP_REPORTED))
+        assert reported.at - begun.at == 20_000
+
+    def test_a_question_comes_too_early_where_an_attempt_is_still_under_way(self) -> None:
+        """Check then act is no transaction: the first attempt hangs between its question and its effect."""
+        hangs = {"hang": "app", "when": {"step": "charge", "moment": "before-effect"}, "for": "8s"}
+        workers = [{"replicas": 2}]
+        asked = scenario(
+            {"check_first": "20ms", "timeout": "5s"}, faults=[hangs], deployments={"temporal": {"workers": workers}}
+        )
+        trace = simulate(asked, "temporal")
+        assert trace.effects == {"charge": 2}
+
+    def test_a_service_that_is_away_can_not_be_asked(self) -> None:
+        trace = simulate(scenario({"check_first": "20ms"}, faults=away("10ms")), "queue")
+        failed = [event.at for _, event in trace.of_kind(Kind.STEP_FAILED)]
+        assert failed
+        assert trace.effects == {"charge": 1}
+
+    def test_another_run_s_effect_is_not_its_own(self) -> None:
+        trace = simulate(scenario({"check_first": "20ms"}, workload={"runs": 2}), "queue")
+        assert trace.effects == {"charge": 2}

@@ -3,224 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import islice, pairwise
-from typing import Any, Final
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol
 
-from durascope.experiments.exploration.disturbances import (
-    SHORT_US,
-    Disturbance,
-    NothingToExplore,
-    What,
-    calm,
-)
-from durascope.experiments.exploration.findings import Finding, findings
+from durascope.experiments.exploration.disturbances import SHORT_US, Disturbance, NothingToExplore, What, calm
+from durascope.experiments.exploration.explored import CHAIN, Exploration, Explored
+from durascope.experiments.exploration.findings import findings
 from durascope.experiments.exploration.outcomes import judged, outcome
 from durascope.experiments.exploration.pairs import chain, explore_after
 from durascope.experiments.exploration.points import at_moments, how_many, points
-from durascope.experiments.exploration.properties import ALWAYS, SOMETIMES, Calm
-from durascope.experiments.exploration.tally import SEVERITY, Guarantee, Tally
+from durascope.experiments.exploration.properties import Calm
+from durascope.experiments.exploration.tally import Tally
 from durascope.experiments.exploration.tokens import Origin, digest
-from durascope.experiments.pool import streamed
+from durascope.experiments.pool import Pool
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Kind, Trace
-from durascope.models.units import MILLISECOND
 from durascope.simulators.places import Undisturbed, undisturbed
 from durascope.simulators.simulate import FULL_UP_TO
-from durascope.version import __version__
 
 DEFAULT: Final[tuple[What, ...]] = ("crash",)
 BATCH: Final = 24
 """Simulations in one task: enough that sending them costs nothing, few enough that progress shows."""
-CHAIN: Final = 4
-"""So many crashes are tried, one after the other, before `any number of times` is said."""
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Explored:
-    """One engine's part."""
-
-    engine: str
-    points: int
-    """Before any were merged."""
-    merged: int
-    tally: Tally
-    pairs: Tally | None
-    """What a second disturbance leads to; None: not explored."""
-    chains: Mapping[str, Sequence[int]]
-    """By step that can happen twice: how often it happens with one, two, … crashes, each at its repetition."""
-    findings: Sequence[Finding]
-    undisturbed: Undisturbed
-    interrupted: bool = False
-    swarms: int = 0
-    """Simulations with random disturbances."""
-
-    @property
-    def simulated(self) -> int:
-        return self.tally.simulated + (self.pairs.simulated if self.pairs else 0)
-
-    @property
-    def changed(self) -> bool:
-        """Whether any disturbance changed anything: something replayed, repeated, late, left open, or another step."""
-        return bool(any(self.seen.values()) or self.tally.witnesses or set(self.steps) - set(self.tally.usual))
-
-    @property
-    def steps(self) -> Mapping[str, Guarantee]:
-        """By step, what is guaranteed, over all that was explored."""
-        known = {step: Guarantee(often, often) for step, often in self.tally.usual.items()}
-        for tally in (self.tally, self.pairs):
-            for step, each in tally.steps.items() if tally else ():
-                known[step] = known[step].and_(each) if step in known else each
-        return known
-
-    @property
-    def broken(self) -> Mapping[str, int]:
-        """By property: after how many disturbances it did not hold."""
-        return self.tally.broken + self.pairs.broken if self.pairs else self.tally.broken
-
-    @property
-    def seen(self) -> Mapping[str, int]:
-        return self.tally.seen + self.pairs.seen if self.pairs else self.tally.seen
-
-    @property
-    def statuses(self) -> Mapping[str, int]:
-        return self.tally.statuses + self.pairs.statuses if self.pairs else self.tally.statuses
-
-    @property
-    def stuck(self) -> int:
-        """Disturbances after which a run does not end."""
-        return self.broken.get("no-run-lost", 0)
-
-    @property
-    def worst_delay_us(self) -> int | None:
-        """None: some run did not end that ends undisturbed."""
-        tallies = [each for each in (self.tally, self.pairs) if each is not None]
-        known = [each.worst_delay_us for each in tallies]
-        return None if None in known else max(each for each in known if each is not None)
-
-    def without_end(self, step: str) -> bool:
-        """Whether each further crash repeated the step once more, as often as was tried."""
-        counts = self.chains.get(step, ())
-        return len(counts) == CHAIN and all(later > earlier for earlier, later in pairwise(counts))
-
-
-@dataclass(frozen=True, slots=True)
-class Exploration:
-    """The whole of it."""
-
-    scenario: Scenario
-    seed: int
-    whats: tuple[What, ...]
-    engines: Mapping[str, Explored]
-    crashes: int = 1
-    origin: Origin = field(default_factory=lambda: Origin("scenario.yaml"))
-
-    @property
-    def held(self) -> bool:
-        """Whether every promise held after every disturbance."""
-        return not any(each.broken for each in self.engines.values())
-
-    @property
-    def vacuous(self) -> bool:
-        """Whether no disturbance changed anything on any engine: such an exploration says nothing."""
-        return not any(each.changed for each in self.engines.values())
-
-    @property
-    def interrupted(self) -> bool:
-        return any(each.interrupted for each in self.engines.values())
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape that `durascope explore --json` promises; times in ms."""
-        return {
-            "scenario": self.scenario.scenario,
-            "title": self.scenario.title or self.scenario.scenario,
-            "seed": self.seed,
-            "version": __version__,
-            "what": list(self.whats),
-            "crashes": self.crashes,
-            "held": self.held,
-            "vacuous": self.vacuous,
-            "interrupted": self.interrupted,
-            "engines": {name: _explored(each, _prices(self.scenario)) for name, each in self.engines.items()},
-        }
-
-
-def _prices(scenario: Scenario) -> dict[str, float]:
-    """By step: what one call of its service costs, in USD, where it costs anything."""
-    found = {step.label: scenario.services[step.on].price for _, step in scenario.runs() if step.on is not None}
-    return {step: price for step, price in found.items() if price}
-
-
-def _explored(each: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
-    return {
-        "points": each.points,
-        "merged": each.merged,
-        "simulated": each.simulated,
-        "pairs": each.pairs.simulated if each.pairs else 0,
-        "swarms": each.swarms,
-        "interrupted": each.interrupted,
-        "changed": each.changed,
-        "steps": {
-            step: {
-                "effects": [found.fewest, found.most],
-                "without_end": each.without_end(step),
-                "with_crashes": list(each.chains.get(step, ())),
-                "worst_recovery_ms": _ms(found.worst_recovery_us),
-                "usd": [n * prices[step] for n in (found.fewest, found.most)] if step in prices else None,
-            }
-            for step, found in each.steps.items()
-        },
-        "runs": {
-            "worst_delay_ms": _ms(each.worst_delay_us),
-            "statuses": dict(each.statuses),
-            "stuck": each.stuck,
-        },
-        "properties": {
-            **{
-                name: {"kind": "always", "sentence": sentence, "held": not each.broken.get(name),
-                       "broken_after": each.broken.get(name, 0)}
-                for name, (sentence, _) in ALWAYS.items()
-            },
-            **{
-                name: {"kind": "sometimes", "sentence": sentence, "held": bool(each.seen.get(name)),
-                       "seen_after": each.seen.get(name, 0)}
-                for name, sentence in SOMETIMES.items()
-            },
-        },
-        "findings": [finding.as_json() for finding in each.findings],
-        "map": [
-            {"step": step, "moment": moment, "target": target, "leads_to": SEVERITY[severity]}
-            for (step, moment, target), severity in each.tally.cells.items()
-        ],
-        "strip": [
-            {"at_ms": at / MILLISECOND, "target": target, "leads_to": SEVERITY[severity]}
-            for (target, at), severity in sorted(each.tally.strip.items(), key=lambda item: (item[0][0], item[0][1]))
-        ],
-        "timeline": list(_timeline(each.undisturbed.trace)),
-    }  # fmt: skip
-
-
-def _timeline(trace: Trace) -> Iterator[dict[str, Any]]:
-    """Each attempt of each step undisturbed: from when to when."""
-    begun: dict[tuple[str | None, str | None], int] = {}
-    for _, event in trace.of_kind(Kind.STEP_STARTED, Kind.STEP_REPORTED, Kind.STEP_FAILED):
-        key = (event.run, event.step)
-        if event.kind is Kind.STEP_STARTED:
-            begun[key] = event.at
-        elif key in begun:
-            start = begun.pop(key)
-            yield {
-                "run": event.run,
-                "step": event.step,
-                "from_ms": start / MILLISECOND,
-                "to_ms": event.at / MILLISECOND,
-            }
-
-
-def _ms(us: int | None) -> float | None:
-    return None if us is None else us / MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +39,20 @@ class _Asked:
     between: bool
     crashes: int
     merge: bool
-    processes: int | None
     origin: Origin
+
+    def points(self, base: Undisturbed) -> Iterator[Disturbance]:
+        return points(
+            self.scenario, base, self.whats, down_us=self.down_us, events=self.between, merge=self.merge
+        )  # fmt: skip
+
+    def how_many(self, base: Undisturbed, *, merge: bool) -> int:
+        return how_many(self.scenario, base, self.whats, down_us=self.down_us, events=self.between, merge=merge)
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """What a process needs in order to try disturbances of one scenario on one engine."""
+class _Ground:
+    """What a process needs in order to try disturbances of the scenario on one engine."""
 
     scenario: Scenario
     engine: str
@@ -253,14 +65,79 @@ class _Task:
     def empty(self) -> Tally:
         return Tally(self.usual, self.ignored)
 
-    def singles(self, batch: Sequence[Disturbance]) -> Tally:
-        tally = self.empty()
-        for each in batch:
-            tally.add((each,), outcome(self.scenario, self.engine, self.seed, (each,), self.calm))
+
+class _Task(Protocol):
+    """A piece of the work on one engine."""
+
+    @property
+    def engine(self) -> str: ...
+
+    def done(self, ground: _Ground) -> Tally: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Singles:
+    """These disturbances, each alone."""
+
+    engine: str
+    batch: tuple[Disturbance, ...]
+
+    def done(self, ground: _Ground) -> Tally:
+        tally = ground.empty()
+        for each in self.batch:
+            tally.add((each,), outcome(ground.scenario, ground.engine, ground.seed, (each,), ground.calm))
         return tally
 
-    def pairs(self, first: Disturbance) -> Tally:
-        return explore_after(self.scenario, self.engine, self.seed, self.whats, self.calm, self.empty(), first)
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Every pair that begins with this disturbance."""
+
+    engine: str
+    first: Disturbance
+
+    def done(self, ground: _Ground) -> Tally:
+        return explore_after(
+            ground.scenario, ground.engine, ground.seed, ground.whats, ground.calm, ground.empty(), self.first
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Crashes in a row, each where the one before made the step's effect happen again."""
+
+    engine: str
+    step: str
+    first: Disturbance
+
+    def done(self, ground: _Ground) -> Tally:
+        tally = ground.empty()
+        tally.chains[self.step] = chain(
+            ground.scenario, ground.engine, ground.seed, ground.calm, self.first, self.step, CHAIN
+        )
+        return tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """The engines' grounds: all that a process is given once."""
+
+    by_engine: Mapping[str, _Ground]
+
+    def done(self, task: _Task) -> tuple[str, Tally]:
+        return task.engine, task.done(self.by_engine[task.engine])
+
+
+@dataclass(slots=True)
+class _OnEngine:
+    """What is known of one engine so far."""
+
+    ground: _Ground
+    base: Undisturbed
+    points: int
+    chosen: int
+    tally: Tally
+    pairs: Tally | None = None
 
 
 def explore(
@@ -291,50 +168,79 @@ def explore(
             f"a scenario is explored with 1 to {FULL_UP_TO} runs, this one has {scenario.workload.runs:,}: use --runs"
         )
     origin = Origin(name or scenario.scenario, runs, tuple(settings), digest(scenario))
-    asked = _Asked(scenario, seed, tuple(whats), down_us, between, crashes, merge, processes, origin)
-    found: dict[str, Explored] = {}
-    for engine in engines:
-        found[engine] = _explore_on(engine, asked, progress)
-        if found[engine].interrupted:
-            break
+    asked = _Asked(scenario, seed, tuple(whats), down_us, between, crashes, merge, origin)
+    known = {engine: _begun(engine, asked) for engine in engines}
+    interrupted = _worked(known, asked, processes, progress)
+    tried = [each for each in known.values() if each.tally.simulated or not interrupted] or list(known.values())[:1]
+    found = {each.ground.engine: _told(each, asked, interrupted) for each in tried}
     return Exploration(scenario, seed, tuple(whats), found, crashes, origin)
 
 
-def _explore_on(engine: str, asked: _Asked, progress: Progress) -> Explored:
-    scenario, seed, whats = asked.scenario, asked.seed, asked.whats
-    quiet = calm(scenario)
-    base = undisturbed(quiet, engine, seed=seed)
+def _begun(engine: str, asked: _Asked) -> _OnEngine:
+    """The undisturbed simulation, and what there is to break in it."""
+    quiet = calm(asked.scenario)
+    base = undisturbed(quiet, engine, seed=asked.seed)
     known = Calm.of(base.trace)
     usual = judged(quiet, known, base.trace)
     most = {step: high for step, (_, high) in usual.effects.items()}
-    task = _Task(quiet, engine, seed, whats, known, most, frozenset(usual.broken))
-    total = how_many(scenario, base, whats, down_us=asked.down_us, events=asked.between)
-    chosen = list(points(scenario, base, whats, down_us=asked.down_us, events=asked.between, merge=asked.merge))
-    tally, pairs, chains = task.empty(), task.empty() if asked.crashes > 1 else None, dict[str, Sequence[int]]()
-    interrupted = False
+    ground = _Ground(quiet, engine, asked.seed, asked.whats, known, most, frozenset(usual.broken))
+    pairs = ground.empty() if asked.crashes > 1 else None
+    total, chosen = (asked.how_many(base, merge=merge) for merge in (False, asked.merge))
+    return _OnEngine(ground, base, total, chosen, ground.empty(), pairs)
+
+
+def _worked(known: Mapping[str, _OnEngine], asked: _Asked, processes: int | None, progress: Progress) -> bool:
+    """All engines' work, in the processes of one pool; whether it was interrupted."""
+    grounds = _Grounds({engine: each.ground for engine, each in known.items()})
     try:
-        batches = [list(each) for each in _batched(chosen, BATCH)]
-        for part in streamed(task.singles, batches, of=len(batches), processes=asked.processes):
-            tally.and_(part)
-            progress(engine, tally.simulated, len(chosen))
-        if pairs is not None:
-            firsts = list(at_moments(scenario, base.trace, whats, down_us=asked.down_us or SHORT_US))
-            parts = streamed(task.pairs, firsts, of=len(firsts), processes=asked.processes)
-            for done, part in enumerate(parts, start=1):
-                pairs.and_(part)
-                progress(f"{engine}, pairs", done, len(firsts))
-        for (shown, step), witness in tally.witnesses.items():
-            if shown == "duplicate" and step is not None and witness.disturbances[0].what == "crash":
-                chains[step] = chain(quiet, engine, seed, known, witness.disturbances[0], step, CHAIN)
+        with Pool(grounds.done, processes=processes) as pool:
+            singles = [_batches(engine, asked.points(each.base)) for engine, each in known.items()]
+            batches = sum(each.chosen for each in known.values()) // BATCH + len(known)
+            for engine, part in pool.stream(_all(singles), of=batches):
+                known[engine].tally.and_(part)
+                progress(engine, known[engine].tally.simulated, known[engine].chosen)
+            if asked.crashes > 1:
+                firsts = [_Pairs(engine, each) for engine in known for each in _firsts(asked, known[engine].base)]
+                for done, (engine, part) in enumerate(pool.stream(firsts, of=len(firsts)), start=1):
+                    _add(known[engine].pairs, part)
+                    progress("pairs", done, len(firsts))
+            chains = [each for on_engine in known.values() for each in _chains(on_engine)]
+            for engine, part in pool.stream(chains, of=len(chains)):
+                known[engine].tally.and_(part)
     except KeyboardInterrupt:
-        interrupted = True
-    told = list(findings(scenario, engine, seed, tally, asked.origin))
+        return True
+    return False
+
+
+def _add(pairs: Tally | None, part: Tally) -> None:
     if pairs is not None:
-        told += findings(scenario, engine, seed, pairs, asked.origin, known=tally)
-    return Explored(engine, total, total - len(chosen), tally, pairs, chains, told, base, interrupted)
+        pairs.and_(part)
 
 
-def _batched(items: Iterable[Disturbance], size: int) -> Iterator[tuple[Disturbance, ...]]:
-    rest = iter(items)
-    while batch := tuple(islice(rest, size)):
-        yield batch
+def _batches(engine: str, each: Iterator[Disturbance]) -> Iterator[_Singles]:
+    while batch := tuple(islice(each, BATCH)):
+        yield _Singles(engine, batch)
+
+
+def _all(parts: Iterable[Iterator[_Singles]]) -> Iterator[_Singles]:
+    for part in parts:
+        yield from part
+
+
+def _firsts(asked: _Asked, base: Undisturbed) -> Iterator[Disturbance]:
+    return at_moments(asked.scenario, base.trace, asked.whats, down_us=asked.down_us or SHORT_US)
+
+
+def _chains(known: _OnEngine) -> Iterator[_Chain]:
+    for (shown, step), witness in known.tally.witnesses.items():
+        if shown == "duplicate" and step is not None and witness.disturbances[0].what == "crash":
+            yield _Chain(known.ground.engine, step, witness.disturbances[0])
+
+
+def _told(known: _OnEngine, asked: _Asked, interrupted: bool) -> Explored:
+    engine, tally = known.ground.engine, known.tally
+    told = list(findings(asked.scenario, engine, asked.seed, tally, asked.origin))
+    if known.pairs is not None:
+        told += findings(asked.scenario, engine, asked.seed, known.pairs, asked.origin, known=tally)
+    merged = known.points - known.chosen
+    return Explored(engine, known.points, merged, tally, known.pairs, told, known.base, interrupted)

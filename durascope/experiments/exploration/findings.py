@@ -17,9 +17,24 @@ from durascope.experiments.exploration.tally import Shown, Tally, Witness
 from durascope.experiments.exploration.tokens import Origin, token
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
+from durascope.models.units import MILLISECOND
 
 SLOW: Final = "slow"
 DUPLICATE: Final = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What stands on one side of a cure."""
+
+    words: str
+    """What the finding is about: how often a step can happen, how late a run can be, whether a promise held."""
+    recovery_us: int | None
+    """The longest recovery of the step, or delay of a run; None: there was none, or no end of it."""
+    usd: float | None
+    """What the calls of a run can cost at most; None: no service has a price."""
+    latency_us: int
+    """How long the slowest run takes undisturbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +43,35 @@ class Cure:
 
     title: str
     settings: tuple[str, ...]
-    before: str
-    after: str
+    """What `--set` takes."""
+    was: Figures
+    now: Figures
     helped: bool
-    costs: str = ""
-    """What it changes without any disturbance; empty: nothing."""
+    loses: bool = False
+    """Whether with it the effect can fail to happen, which it could not before."""
+
+    @property
+    def before(self) -> str:
+        return self.was.words
+
+    @property
+    def after(self) -> str:
+        return self.now.words
 
     def as_json(self) -> dict[str, Any]:
+        """Pairs are before and after."""
+        both = (self.was, self.now)
         return {
-            "title": self.title, "settings": list(self.settings), "before": self.before, "after": self.after,
-            "helped": self.helped, "costs": self.costs,
-        }  # fmt: skip
+            "title": self.title,
+            "settings": list(self.settings),
+            "before": self.before,
+            "after": self.after,
+            "helped": self.helped,
+            "loses": self.loses,
+            "recovery_ms": [None if each.recovery_us is None else each.recovery_us / MILLISECOND for each in both],
+            "usd": [each.usd for each in both],
+            "latency_ms": [each.latency_us / MILLISECOND for each in both],
+        }
 
 
 @dataclass(frozen=True, slots=True)

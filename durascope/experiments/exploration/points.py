@@ -119,27 +119,35 @@ def _at_events(
     scenario: Scenario, found: Undisturbed, what: What, times: Sequence[int], *, merge: bool
 ) -> Iterator[Disturbance]:
     """Whoever acts and the engine, for each time down; the processes that do not act, for the longest."""
-    if what in ("outage", "cancel"):
-        return  # a service's and a user's part: what matters is the step that it meets
-    last = over(found.trace)
     if what in ("cut", "deploy"):
         faults = list(_faults(scenario, what, times))
-        for number in range(last + 1):
+        for number in range(over(found.trace) + 1):
             for target, down, fault in faults:
                 yield _after(what, found.trace, fault, target, None, number, number, down)
         return
+    for process, number, until, down in _in_processes(found, what, times, merge=merge):
+        fault = _fault(what, process.name, down)
+        named = fault if process.replica is None else {**fault, "replica": process.replica}
+        yield _after(what, found.trace, named, process.name, process.replica, number, until, down)
+
+
+def _in_processes(
+    found: Undisturbed, what: What, times: Sequence[int], *, merge: bool
+) -> Iterator[tuple[Process, int, int, int]]:
+    """(who, after which event, the last that is the same point, for how long)."""
+    if what in ("outage", "cancel"):
+        return  # a service's and a user's part: what matters is the step that it meets
+    last = over(found.trace)
     for process in found.processes:
         if process.name == ENGINE and what != "crash":
             continue
-        groups = same_places(found, process) if merge else [(n, n) for n in range(len(found.trace.events))]
+        groups = same_places(found, process) if merge else ((n, n) for n in range(len(found.trace.events)))
         for number, until in groups:
             if number > last:
                 break
             acts = process.name == ENGINE or _acts(found, process, number)
             for down in _times(what, times, acts=acts):
-                fault = _fault(what, process.name, down)
-                named = fault if process.replica is None else {**fault, "replica": process.replica}
-                yield _after(what, found.trace, named, process.name, process.replica, number, until, down)
+                yield process, number, until, down
 
 
 def _after(
@@ -187,7 +195,20 @@ def over(trace: Trace) -> int:
 
 
 def how_many(
-    scenario: Scenario, found: Undisturbed, whats: Sequence[What], *, down_us: int | None = None, events: bool = True
+    scenario: Scenario,
+    found: Undisturbed,
+    whats: Sequence[What],
+    *,
+    down_us: int | None = None,
+    events: bool = True,
+    merge: bool = True,
 ) -> int:
-    """How many points there are before any are merged."""
-    return sum(1 for _ in points(scenario, found, whats, down_us=down_us, events=events, merge=False))
+    """How many points `points` yields, without making them."""
+    count = sum(1 for _ in at_moments(scenario, found.trace, whats, down_us=down_us))
+    times = downs(scenario, down_us)
+    for what in whats if events else ():
+        if what in ("cut", "deploy"):
+            count += (over(found.trace) + 1) * sum(1 for _ in _faults(scenario, what, times))
+        else:
+            count += sum(1 for _ in _in_processes(found, what, times, merge=merge))
+    return count

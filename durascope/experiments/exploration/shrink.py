@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from durascope.experiments.exploration.disturbances import Disturbance, Disturbances, calm, disturbed
-from durascope.experiments.exploration.explore import Exploration
+from durascope.experiments.exploration.explored import Exploration
 from durascope.experiments.exploration.findings import DUPLICATE, Finding
 from durascope.experiments.exploration.outcomes import Outcome, judged, trace_of
 from durascope.experiments.exploration.properties import Calm

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from durascope.experiments.exploration.disturbances import Disturbance, Disturbances, What, calm
-from durascope.experiments.exploration.explore import Exploration, Explored
+from durascope.experiments.exploration.explored import Exploration, Explored
 from durascope.experiments.exploration.findings import findings
 from durascope.experiments.exploration.outcomes import Outcome, judged, outcome
 from durascope.experiments.exploration.points import points
 from durascope.experiments.exploration.properties import Calm
 from durascope.experiments.exploration.tally import Tally
-from durascope.experiments.pool import cores, streamed
+from durascope.experiments.pool import Pool, cores
 from durascope.models.scenario import Scenario
 from durascope.simulators.places import undisturbed
 
@@ -107,13 +107,14 @@ def _swarmed_on(
     tried = 0
     seeds = _seeds(exploration.seed + 1, until)
     try:
-        for number, tally in enumerate(streamed(swarm.tried, seeds, of=1_000, processes=processes or cores())):
-            tried += tally.simulated
-            progress(f"{before.engine}, swarms", tried, tried)
-            tally.witnesses = {shown: each for shown, each in tally.witnesses.items() if shown not in known}
-            known |= set(tally.witnesses)
-            seed = exploration.seed + 1 + number
-            found += findings(exploration.scenario, before.engine, seed, tally, exploration.origin)
+        with Pool(swarm.tried, processes=processes or cores()) as pool:
+            for number, tally in enumerate(pool.stream(seeds, of=1_000)):
+                tried += tally.simulated
+                progress(f"{before.engine}, swarms", tried, tried)
+                tally.witnesses = {shown: each for shown, each in tally.witnesses.items() if shown not in known}
+                known |= set(tally.witnesses)
+                seed = exploration.seed + 1 + number
+                found += findings(exploration.scenario, before.engine, seed, tally, exploration.origin)
     except KeyboardInterrupt:
         return replace(before, findings=found, swarms=tried, interrupted=True)
     return replace(before, findings=found, swarms=tried)

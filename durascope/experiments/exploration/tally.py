@@ -81,6 +81,8 @@ class Tally:
     """By field of the map: the place in `SEVERITY` of the worst."""
     strip: dict[tuple[str, int], int] = field(default_factory=dict[tuple[str, int], int])
     """The same by target (app or engine) and time in microseconds."""
+    chains: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+    """By step that can happen twice: how often it happens with one, two, … crashes, each at its repetition."""
 
     def add(self, disturbances: Disturbances, found: Outcome) -> None:
         """One more simulation."""
@@ -142,6 +144,7 @@ class Tally:
             self._show(what, witness)
         _worst(self.cells, other.cells)
         _worst(self.strip, other.strip)
+        self.chains.update(other.chains)
 
 
 _Key = TypeVar("_Key")

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 from temporalio.common import RetryPolicy
 
+from durascope.live.body import effect_name
 from durascope.live.temporal.settings import activity_queue, place_of, step_at
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
 from durascope.models.scenario import Scenario
@@ -138,9 +139,12 @@ class Codes:
         heartbeat = step.heartbeat
         beats = None if heartbeat is None or heartbeat.every == "never" else (heartbeat.every or 200_000) / _MS
         return {
-            "ms": body.takes(luck, run, key, attempt) / _MS,
+            "ms": 0 if down and body.check_us is not None else body.takes(luck, run, key, attempt) / _MS,
             "effectAt": body.effect_at if body.has_effect(outcome, attempt) else None,
             "known": known,
+            "check": None if body.check_us is None else body.check_us / _MS,
+            "effect": effect_name(run, body, given["step"], key),
+            "found": body.found_done(luck, run, key, attempt).values,
             "beats": beats,
             "ok": outcome.ok,
             "error": outcome.error or "Error",

@@ -9,7 +9,7 @@ from durascope.models.scenario import Scenario
 from durascope.render.code.project import Project
 
 _WRITERS: Final[dict[tuple[str, str], str]] = {
-    ("temporal", "python"): f"{__name__}.temporal_python",
+    ("temporal", "python"): f"{__name__}.temporal.python.files",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -9,12 +10,18 @@ from typing import Final
 from durascope.models.spreads import Spread
 from durascope.models.units import SECOND
 from durascope.render.code.layout import WIDTH, Expression, call
-from durascope.render.code.names import quoted
+from durascope.render.code.names import quoted, snake
 from durascope.render.code.program import Kind
 
 STEP: Final = 4
 TYPES: Final[Mapping[Kind, str]] = {"text": "str", "number": "float", "flag": "bool", "any": "Any"}
 ZERO: Final[Mapping[Kind, str]] = {"text": '""', "number": "0.0", "flag": "False", "any": "None"}
+
+
+def field_name(name: str) -> str:
+    """The identifier of a field of a message: its name, where that is one."""
+    made = name if name.isidentifier() and name.isascii() else snake(name)
+    return f"{made}_" if keyword.iskeyword(made) else made
 
 
 def literal(value: object) -> str:

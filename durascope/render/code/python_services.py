@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from durascope.models.spreads import Spread
 from durascope.render.code import python
-from durascope.render.code.layout import Expression, Source, call
+from durascope.render.code.layout import Expression, Source, call, flat
 from durascope.render.code.names import one_line, python_names, quoted
 from durascope.render.code.program import Book, Operation
 from durascope.render.code.project import filled
@@ -35,7 +34,7 @@ def services_file(book: Book) -> str:
         service = known[name]
         parts: list[Expression] = [
             f"title={quoted(one_line(service.title or name))}",
-            f"latency={_flat(service.latency)}",
+            f"latency={flat(python.spread(service.latency))}",
         ]
         spreads.add(python.spread_function(service.latency))
         if service.failures:
@@ -51,12 +50,6 @@ def services_file(book: Book) -> str:
     return filled("services.py.jinja", spreads=spreads, services=written)
 
 
-def _flat(takes: Spread) -> str:
-    from durascope.render.code.layout import flat
-
-    return flat(python.spread(takes))
-
-
 def call_of(
     book: Book, it: Operation, given: str, attempt: str, needs: set[tuple[str, str]], *, effect: bool
 ) -> Expression:
@@ -65,10 +58,8 @@ def call_of(
     needs.add(("app", "services"))
     parts = [quoted(it.name)]
     if it.step.idempotency_key is not None:
-        from durascope.render.code.temporal_python import _field
-
-        parts.append(f"key={given}.{_field(it.step.idempotency_key)}")
-    takes = [f"services.{_flat(each)}" for each in it.takes]
+        parts.append(f"key={given}.{python.field_name(it.step.idempotency_key)}")
+    takes = [f"services.{flat(python.spread(each))}" for each in it.takes]
     if len(takes) == 1:
         parts.append(f"takes={takes[0]}")
     elif takes:

@@ -15,12 +15,21 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
       ask(ledger, { run: given["run"], step: given["step"], attempt, moment, process, ...more });
     await pass("started");
     const body = (await ask(ledger, { ask: "body", given, attempt })) as Body;
+    const done = (values: object) => ({ ok: given["step"], values, padding: "x".repeat(body.padding) });
+    if (body.check !== null) {
+      await Context.current().sleep(body.check);
+      if (Number(await ask(ledger, { counted: body.effect })) > 0) {
+        await pass("reported");
+        return done(body.found);
+      }
+    }
     const beating = body.beats === null ? null : setInterval(() => Context.current().heartbeat(), body.beats);
     try {
       const at = body.ms * (body.effectAt ?? 1);
       await Context.current().sleep(at);
       if (body.effectAt !== null) {
         await pass("before-effect");
+        if (body.check !== null) await ask(ledger, { count: body.effect });
         const known = body.known !== null && Number(await ask(ledger, { count: body.known })) > 1;
         await pass("after-effect", known ? { deduplicated: true } : {});
         await Context.current().sleep(body.ms - at);
@@ -37,6 +46,6 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
       });
     }
     await pass("reported");
-    return { ok: given["step"], values: body.values, padding: "x".repeat(body.padding) };
+    return done(body.values);
   };
 }

@@ -55,6 +55,9 @@ export interface Body {
   ms: number;
   effectAt: number | null;
   known: string | null;
+  check: number | null;
+  effect: string;
+  found: Record<string, unknown>;
   beats: number | null;
   ok: boolean;
   error: string;

@@ -1,0 +1,155 @@
+"""`run` steps of a workflow: activities with their options, and the undo steps that they register."""
+
+from __future__ import annotations
+
+from durascope.models.run_step import Retry
+from durascope.models.steps import (
+    Call,
+    Repeat,
+    Run,
+    Step,
+)
+from durascope.render.code import python
+from durascope.render.code.body import Scope
+from durascope.render.code.conditions import Term
+from durascope.render.code.layout import Expression, Group, call
+from durascope.render.code.names import python_names, quoted
+from durascope.render.code.program import Told
+from durascope.render.code.python import timedelta
+from durascope.render.code.python_body import PythonBody, formatted
+from durascope.render.code.temporal.python.names import OPTIONS, Named
+from durascope.render.code.temporal.python.retrying import retry_policy
+from durascope.render.code.temporal.queues import activity_queue
+
+
+class ActivityCalls(PythonBody):
+    """Writes a workflow's calls of activities."""
+
+    def __init__(self, project: Named, told: Told) -> None:
+        super().__init__(project.book, told, "workflow", "activities", "messages", "all_of", "first_of", "next_event",
+                         "asyncio", "timedelta", "event", "request", "failure", "begin")  # fmt: skip
+        self.project = project
+        self.workflow = told.workflow
+        self.names = python_names(
+            "run",
+            "input",
+            "undo",
+            "compensate",
+            "cancel_requested",
+            "stop_if_cancelled",
+            "task",
+            "at",
+            "serve",
+            "lock",
+            "asked",
+            "begun",
+            "request",
+        )
+        self.attributes: dict[str, str] = {}
+        """The carried values, by name."""
+        self.given = "self.input"
+        self.entity = told.workflow.one_at_a_time and told.workflow.key is not None
+        self.resumes = any(self._continues(step) for step in told.workflow.steps)
+        self.asks = bool(told.workflow.queries)
+
+    def value(self, name: str, scope: Scope) -> Term | None:
+        if name in scope:
+            return Term(scope[name], "number")
+        value = self.told.values.get(name)
+        if value is None:
+            return None
+        if value.source == "input":
+            return Term(f"{self.given}.{python.field_name(name)}", value.kind)
+        optional = not value.from_input and value.kind != "flag" and name != "attempts"
+        return Term(f"self.{self.attributes[name]}", value.kind, optional)
+
+    def _initial(self, name: str) -> str:
+        value = self.told.values[name]
+        if value.from_input:
+            return f"given.{python.field_name(name)}"
+        return "0" if name == "attempts" else "False" if value.kind == "flag" else "None"
+
+    def _arrived(self, event: str) -> str:
+        return self.names.of(f"{event} events", "arrived")
+
+    def _input(self, name: str) -> Term | None:
+        kind = self.told.input.get(name)
+        return None if kind is None else Term(f"{self.given}.{python.field_name(name)}", kind)
+
+    def _continues(self, step: Step) -> bool:
+        every = step.continue_as_new_every if isinstance(step, Repeat) else None
+        return every is not None and isinstance(step, Repeat) and every < step.repeat
+
+    def activity(self, step: Run, scope: Scope) -> Expression:
+        operation = self.book.operation(self.told.name, step)
+        self.needs.add(("app", "activities"))
+        parts: list[str] = [f"activities.{self.project.activities[operation]}"]
+        if operation.variables:
+            arguments = [self.given, *(scope.get(name, "0") for name in operation.variables)]
+            parts.append(f"args=[{', '.join(arguments)}]")
+        else:
+            parts.append(self.given)
+        options = self._options(step)
+        function = "workflow.execute_local_activity" if step.local else "workflow.execute_activity"
+        return call(function, *parts, *options)
+
+    def _options(self, step: Run) -> list[Expression]:
+        deployment = self.project.deployment
+        own = any((step.timeout, step.total_timeout, step.queue_timeout, step.retry, step.heartbeat, step.queue))
+        if not own and not step.local and step.cancellation == "try":
+            return [f"**{OPTIONS}"]
+        self.needs.add(("datetime", "timedelta"))
+        options: list[Expression] = []
+        if not step.local:
+            options.append(f"task_queue={quoted(step.queue or activity_queue(deployment))}")
+        options.append(f"start_to_close_timeout={timedelta(step.timeout or deployment.step_timeout)}")
+        if step.total_timeout is not None:
+            options.append(f"schedule_to_close_timeout={timedelta(step.total_timeout)}")
+        if step.queue_timeout is not None:
+            options.append(f"schedule_to_start_timeout={timedelta(step.queue_timeout)}")
+        if step.heartbeat is not None and not step.local:
+            options.append(f"heartbeat_timeout={timedelta(step.heartbeat.timeout)}")
+        if step.retry is not None:
+            options.append(self._retry(step.retry))
+            if step.local and step.retry.local_threshold is not None:
+                options.append(f"local_retry_threshold={timedelta(step.retry.local_threshold)}")
+        if step.cancellation != "try":
+            kind = {"wait": "WAIT_CANCELLATION_COMPLETED", "abandon": "ABANDON"}[step.cancellation]
+            options.append(f"cancellation_type=workflow.ActivityCancellationType.{kind}")
+        return options
+
+    def _retry(self, retry: Retry) -> Expression:
+        self.needs |= {("temporalio.common", "RetryPolicy"), ("datetime", "timedelta")}
+        return retry_policy(retry, "retry_policy=")
+
+    def simple(self, step: Run, scope: Scope) -> Expression | None:
+        more = step.undo is not None or self.told.cancels or self._used_results(step)
+        return None if more else self.activity(step, scope)
+
+    def _used_results(self, step: Run) -> list[str]:
+        operation = self.book.operation(self.told.name, step)
+        return [name for name in operation.results if name in self.attributes]
+
+    def run(self, step: Run, scope: Scope) -> None:
+        source = self.source
+        if self.asks and not self.unwinding:
+            source(f"self.at = {formatted(step.run, scope)}")
+        self._register(step, scope)
+        used = self._used_results(step)
+        if not used:
+            source.statement("await ", self.activity(step, scope))
+            return
+        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
+        source.statement(f"{outcome} = await ", self.activity(step, scope))
+        for name in used:
+            source(f"self.{self.attributes[name]} = {outcome}.{python.field_name(name)}")
+
+    def _register(self, step: Run | Call, scope: Scope) -> None:
+        """The undo step is there before its step begins: nobody knows how far that comes."""
+        if step.undo is None or self.unwinding:
+            return
+        undo = self.activity(step.undo, scope)
+        used = [scope[name] for name in self.book.operation(self.told.name, step.undo).variables if name in scope]
+        head = f"lambda {', '.join(f'{name}={name}' for name in used)}: " if used else "lambda: "
+        assert isinstance(undo, Group)
+        self.source.statement("", call("self.undo.append", Group(f"{head}{undo.head}", undo.parts, undo.tail)))

@@ -1,0 +1,228 @@
+"""One workflow as a class: its state, its run, and what becomes of a run that fails."""
+
+from __future__ import annotations
+
+from durascope.models.steps import (
+    Finish,
+)
+from durascope.render.code.body import NO_SCOPE
+from durascope.render.code.layout import Source
+from durascope.render.code.names import one_line, quoted
+from durascope.render.code.program import all_steps, within
+from durascope.render.code.python import STEP, TYPES
+from durascope.render.code.temporal.python.handlers import Handlers
+from durascope.render.code.temporal.python.names import REQUEST
+
+
+class WorkflowClass(Handlers):
+    """Writes one workflow."""
+
+    def write(self) -> str:
+        told, workflow = self.told, self.workflow
+        for value in told.values.values():
+            if value.source == "carried":
+                self.attributes[value.name] = self.names.of(value.name, "value")
+        body = Source(STEP)
+        self.source = body
+        with body.deeper():
+            self._run()
+            self._handlers()
+            self._helpers()
+        head = Source(STEP)
+        head(f"@workflow.defn(name={quoted(told.name)})", f"class {self.project.classes[told.name]}:")
+        with head.deeper():
+            head(f'"""{one_line(workflow.title or told.name)}."""', "")
+            self._init(head)
+        return head.text() + "\n" + body.text()
+
+    def _init(self, source: Source) -> None:
+        given = self.project.inputs[self.told.name]
+        self.needs.add(("app.messages", given))
+        lines: list[str] = []
+        if not self.entity:
+            lines += [
+                f"self.{attribute}: {self._type(name)} = {self._initial(name)}"
+                for name, attribute in self.attributes.items()
+            ]
+        for event in self.told.waits:
+            self.needs.add(("app.messages", self.project.events[event]))
+            lines.append(f"self.{self._arrived(event)}: list[{self.project.events[event]}] = []")
+        if self.told.uses_undo and not self.entity:
+            self._needs_undo()
+            lines.append("self.undo: list[Callable[[], Awaitable[object]]] = []")
+        if self.told.cancels:
+            lines.append("self.cancel_requested = False")
+        if self._cancels_now:
+            self.needs.add(("asyncio", ""))
+            lines.append("self.task: asyncio.Task[object] | None = None")
+        if self.asks:
+            lines.append('self.at = "begin"')
+        if self.entity:
+            self.needs.add(("asyncio", ""))
+            lines += ["self.lock = asyncio.Lock()", "self.asked = self.begun = False"]
+        for name, update in self.workflow.updates.items():
+            if update.one_at_a_time:
+                self.needs.add(("asyncio", ""))
+                lines.append(f"self.{self.names.of(f'{name} lock')} = asyncio.Lock()")
+        given_here = not self.entity
+        source("@workflow.init")
+        if self.entity:
+            optional = f"request: {given} | None = None" if self.told.called else ""
+            source(f"def __init__(self{f', _{optional}' if optional else ''}) -> None:")
+        else:
+            begin = ", _begin: int = 0" if self.resumes else ""
+            source(f"def __init__(self, given: {given}{begin}) -> None:")
+        with source.deeper():
+            if given_here:
+                source("self.input = given")
+            source(*lines)
+        source("")
+
+    def _needs_undo(self) -> None:
+        self.needs |= {("collections.abc", "Awaitable"), ("collections.abc", "Callable")}
+
+    def _type(self, name: str) -> str:
+        value = self.told.values[name]
+        if value.kind == "any":
+            self.needs.add(("typing", "Any"))
+            return "Any"
+        if name == "attempts":
+            return "int"
+        optional = not value.from_input and value.kind != "flag"
+        return TYPES[value.kind] + (" | None" if optional else "")
+
+    @property
+    def _cancels_now(self) -> bool:
+        return any(signal.then == "cancel-now" for signal in self.workflow.signals.values())
+
+    def _run(self) -> None:
+        source, given = self.source, self.project.inputs[self.told.name]
+        returns = self._returns()
+        source("@workflow.run")
+        if self.entity:
+            self._entity_run(given)
+            return
+        begin = ", begin: int = 0" if self.resumes else ""
+        source(f"async def run(self, _given: {given}{begin}) -> {returns}:")
+        with source.deeper():
+            if self._cancels_now:
+                source("self.task = asyncio.current_task()")
+            self._guarded()
+
+    def _returns(self) -> str:
+        finishes = any(isinstance(step, Finish) for step in all_steps(self.workflow))
+        undone = self.workflow.after_undo == "complete" and self.told.uses_undo
+        return "str | None" if finishes or undone or self.told.cancels else "None"
+
+    def _guarded(self) -> None:
+        """The steps, and what becomes of a run that fails or is cancelled."""
+        source = self.source
+        before = len(source.lines)
+        guarded = self.told.uses_undo or self.told.cancels or self.workflow.on_failure
+        probe = self._probe() if not guarded else None
+        if probe is not None:
+            reached = self._steps()
+        if probe is None:
+            source("try:")
+            with source.deeper():
+                reached = self._steps()
+                if not any(line.strip() and not line.strip().startswith("#") for line in source.lines[before + 1 :]):
+                    source("pass")
+            self._excepts()
+        if all(line.lstrip().startswith("#") for line in source.lines[before:]):
+            source("pass")
+        if self._returns() != "None" and reached:  # pyright: ignore[reportPossiblyUnboundVariable]
+            source("return None")
+
+    def _probe(self) -> bool | None:
+        """None where a branch finishes the run: that has to be caught."""
+        inside = [
+            step
+            for each in within(self.workflow.steps)
+            if each.kind in ("parallel", "race", "for_each")
+            for block in each.blocks()
+            for step in within(block)
+        ]
+        return None if any(isinstance(step, Finish) for step in inside) else True
+
+    def _steps(self) -> bool:
+        source = self.source
+        if self.told.cancels:
+            source("self.stop_if_cancelled()")
+        if not self.resumes:
+            return self.block(self.workflow.steps)
+        at = next(n for n, step in enumerate(self.workflow.steps) if self._continues(step))
+        if at:
+            with self.opened("if begin == 0"):
+                self.inside(self.workflow.steps[:at], NO_SCOPE)
+        return self.block(self.workflow.steps[at:])
+
+    def _excepts(self) -> None:
+        source, undo = self.source, self.told.uses_undo
+        if self.finishes_inside:
+            source("except Finished as finished:")
+            source("    return str(finished)")
+        if self.told.cancels:
+            source("except CancelRequested:")
+            with source.deeper():
+                source(*(["await self.compensate()"] if undo else []), 'return "cancelled"')
+        if not (undo or self._cancels_now or self.workflow.on_failure):
+            return
+        self.needs |= {("asyncio", ""), ("temporalio.exceptions", "FailureError")}
+        own_end = self.workflow.on_failure or self.workflow.after_undo == "complete"
+        named = bool(own_end or self._cancels_now)
+        source(f"except (FailureError, asyncio.CancelledError){' as failure' if named else ''}:")
+        with source.deeper():
+            complete = undo and self.workflow.after_undo == "complete"
+            if complete:
+                source("undone = bool(self.undo)")
+            if undo:
+                source("await self.compensate()")
+            if named:
+                self.needs.add(("temporalio.exceptions", "is_cancelled_exception"))
+            if self._cancels_now:
+                source("if self.cancel_requested and is_cancelled_exception(failure):", '    return "cancelled"')
+            if own_end:
+                source("if is_cancelled_exception(failure):", "    raise")
+            if complete:
+                source("if undone:", '    return "undone"')
+            self.unwinding = True
+            reached = self.block(self.workflow.on_failure)
+            self.unwinding = False
+            if reached:
+                source("raise")
+
+    def _entity_run(self, given: str) -> None:
+        source = self.source
+        if self.told.called:
+            source(f"async def run(self, request: {given} | None = None) -> None:")
+        else:
+            source("async def run(self) -> None:")
+        with source.deeper():
+            if self.told.called:
+                source("if request is not None:", "    await self.serve(request)", "    return")
+            source("self.begun = True")
+            self.comment("An entity: it takes its requests as updates, and ends when none is left.")
+            source("await workflow.wait_condition(lambda: self.asked and workflow.all_handlers_finished())")
+        source("", f"@workflow.update(name={quoted(REQUEST)})")
+        source(f"async def {REQUEST}(self, request: {given}) -> {self._returns()}:")
+        with source.deeper():
+            source(
+                f'"""One request for this {one_line(self.workflow.key or "key")}; the next waits until it is done."""'
+            )
+            source("self.asked = True", "await workflow.wait_condition(lambda: self.begun)")
+            source(
+                "async with self.lock:",
+                f"    {'return ' if self._returns() != 'None' else ''}await self.serve(request)",
+            )
+        source("", f"async def serve(self, request: {given}) -> {self._returns()}:")
+        self.given = "request"
+        with source.deeper():
+            for value in self.told.values.values():
+                if value.source == "carried":
+                    initial = self._initial(value.name).replace("given.", "request.")
+                    source(f"self.{self.attributes[value.name]}: {self._type(value.name)} = {initial}")
+            if self.told.uses_undo:
+                self._needs_undo()
+                source("self.undo: list[Callable[[], Awaitable[object]]] = []")
+            self._guarded()
