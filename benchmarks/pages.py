@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from durascope.models.engine import compared
 from durascope.models.loading import load_scenario
 from durascope.models.overrides import Overrides
-from durascope.player.document import document
+from durascope.player.document import crashes_in, document
 from durascope.player.forks import crashes
 from durascope.player.page import bundle, html
 from durascope.player.stories import stories
@@ -33,7 +33,7 @@ def figures() -> Iterator[str]:
                 for crash in crashes(story.scenario, went)[0]:
                     simulate(crash.fault.applied_to(story.scenario), engine, full=True, records=True)
         beside = took - (time.perf_counter() - begun)
-        forks = sum(map(len, made["forks"].values()))
+        forks = sum(crashes_in(made).values())
         title = f"{name}{' without faults' if settings else ''}"
         yield (
             f"  {title:34} {len(page.encode()):9,} bytes  {forks:,} crashes  {took:5.1f} s, {beside:.1f} s of them "

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from durascope.models.loading import load_scenario
 from durascope.player.document import document
-from durascope.player.packing import Pack
+from durascope.player.packing import Pack, told
 from durascope.player.page import html
 from durascope.simulators.simulate import simulate
 
@@ -56,18 +56,19 @@ def _seeks(browser: str) -> tuple[int, list[float]]:
     from playwright.sync_api import CDPSession, sync_playwright
 
     scenario = load_scenario("order-fulfillment")
-    told: dict[str, Any] = document(scenario, ENGINES, budget=1)
+    long: dict[str, Any] = document(scenario, ENGINES, budget=1)
     scenario = scenario.model_copy(update={"workload": scenario.workload.model_copy(update={"runs": RUNS})})
     pack, stories = Pack(), dict[str, int]()
     events = 0
     for engine in ENGINES:
         trace = simulate(scenario, engine, full=True, records=True)
         events += len(trace.events)
-        stories[engine] = pack.add(trace)
-    told |= {
+        stories[engine] = pack.add(told(trace))
+    long |= {
         "stories": [{"id": "long", "title": "Many runs", "parent": None, "fault": None, "traces": stories}],
         "opened": "long",
         "forks": {},
+        "fork_kinds": [],
         "traces": pack.as_json(),
     }
 
@@ -77,7 +78,7 @@ def _seeks(browser: str) -> tuple[int, list[float]]:
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         file = Path(folder) / "long.html"
-        file.write_text(html(told), "utf-8")
+        file.write_text(html(long), "utf-8")
         opened = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox", "--disable-gpu"])
         page = opened.new_page(viewport={"width": 1440, "height": 900})
         session = page.context.new_cdp_session(page)

@@ -22,8 +22,9 @@ class Report:
     @property
     def forks(self) -> Mapping[str, int]:
         """How many crashes are in it, by engine; those that are there with a remedy, too, count once."""
-        forks = self.document["forks"]
-        return {engine: sum(fork["remedy"] is None for fork in each) for engine, each in forks.items()}
+        from durascope.player.document import crashes_in
+
+        return crashes_in(dict(self.document))
 
     @property
     def left_out(self) -> Mapping[str, int]:

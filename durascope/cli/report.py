@@ -51,7 +51,7 @@ def command(
     """
     from durascope.models.problems import printable
     from durascope.models.units import Misread, format_size, parse_size
-    from durascope.player.document import document
+    from durascope.player.document import crashes_in, document
     from durascope.player.page import NoPlayer, bundle, html
 
     try:
@@ -73,7 +73,7 @@ def command(
     say(f"wrote {printable(str(path))} ({len(page):,} bytes)")
     left = sum(data["left_out"].values())
     if left:
-        kept = sum(fork["remedy"] is None for forks in data["forks"].values() for fork in forks)
+        kept = sum(crashes_in(data).values())
         cut = len(page) > 0.9 * allowed
         why = f"it may have {format_size(allowed)} (--budget)" if cut else "the story is too long to try every one"
         say(f"{left:,} of {left + kept:,} crashes are not in it: {why}")

@@ -16,7 +16,7 @@ from durascope.models.source import Source
 from durascope.models.visible import visible
 from durascope.models.writing import as_plain, one_line
 from durascope.models.yaml12 import compose
-from durascope.player.packing import Json, Pack
+from durascope.player.packing import Json, Pack, told
 from durascope.player.stories import CALM
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
@@ -55,7 +55,7 @@ def simulated(text: str, engine: str, seed: int, faults: Sequence[Any], *, calm:
     if scenario.workload.runs > FULL_UP_TO:
         raise ValueError(f"at most {FULL_UP_TO} runs here, this has {scenario.workload.runs:,}: `workload.runs`")
     pack = Pack()
-    pack.add(simulate(scenario, engine, seed=seed, full=True, records=True))
+    pack.add(told(simulate(scenario, engine, seed=seed, full=True, records=True)))
     phrase = "; ".join(each if isinstance(each, str) else one_line(each) for each in faults)
     return {"traces": pack.as_json(), "phrase": visible(phrase), "problems": []}
 

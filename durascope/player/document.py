@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.models.visible import visible
 from durascope.models.writing import as_short_yaml
-from durascope.player.forks import Crash, Fork, Interest, crashes, forks, interest, remedied, repeated
-from durascope.player.packing import Json, Pack
+from durascope.player.forks import Crash, Fork, Interest, crashes, forks, remedied, repeated
+from durascope.player.packing import Json, Pack, told
 from durascope.player.page import size
 from durascope.player.stories import Story, stories
 from durascope.render.architecture import draw
@@ -19,7 +21,7 @@ from durascope.version import __version__
 
 BUDGET: Final = 1_000_000
 """Bytes of a page, unless it is told otherwise."""
-VERSION: Final = 1
+VERSION: Final = 2
 """The format's; docs/player.md says what each has."""
 
 
@@ -38,24 +40,33 @@ def document(
     The stories are in it whatever they take; of the forks the most interesting come first. Without `forked` none is
     made: somebody answers what the page asks.
     """
-    told = stories(scenario, engines, seed)
-    draft = _Draft(_head(scenario, engines, seed), told)
-    asked = [(story, engine, *crashes(story.scenario, went)) for story in told for engine, went in story.went.items()]
+    all_told = stories(scenario, engines, seed)
+    draft = _Draft(_head(scenario, engines, seed), all_told)
+    asked = [
+        (story, engine, *crashes(story.scenario, went)) for story in all_told for engine, went in story.went.items()
+    ]
     for _, engine, points, skipped in asked:
         draft.left_out[engine] += len(points) + skipped
     if not forked or size(draft.whole()) > budget:
         return draft.whole()
     for story, engine, points, _ in asked:
         hurt: dict[Crash, frozenset[str]] = {}
-        for fork in forks(story.scenario, engine, seed, points, processes=processes):
+        went = story.went[engine].trace
+        for fork in forks(story.scenario, engine, seed, points, went, processes=processes):
             draft.add(story, engine, fork)
             progress(f"{scenario.scenario} on {engine}: {len(draft):,} crashes")
-            again = repeated(fork.trace) - repeated(story.went[engine].trace)
-            if again:
+            again = fork.repeated - repeated(went)
+            if again and fork.crash.fault.what == "crash":
                 hurt[fork.crash] = again
-        for fork in remedied(story.scenario, engine, story.went[engine].trace, seed, hurt):
+        for fork in remedied(story.scenario, engine, seed, hurt, went, processes=processes):
             draft.add(story, engine, fork)
     return draft.fitting(budget)
+
+
+def crashes_in(document: Json) -> dict[str, int]:
+    """By engine, how many crashes are in a document; those that are there with a remedy, too, count once."""
+    plain = [kind["remedy"] is None for kind in document["fork_kinds"]]
+    return {engine: sum(plain[kind] for kind in each["kind"]) for engine, each in document["forks"].items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +75,11 @@ class _Packed:
 
     engine: str
     trace: int
-    told: Json
+    kind: int
+    """Its row in the table of kinds."""
+    first: int
+    last: int
+    is_remedied: bool
     interest: Interest
 
 
@@ -75,7 +90,9 @@ class _Draft:
         self._head = head
         self._engines = list(told[-1].went)
         self._pack = Pack()
-        self._stories = {each["id"]: each for each in _stories(told, self._pack)}
+        self._stories = _stories(told, self._pack)
+        self._kinds: dict[str, Json] = {}
+        """What forks have in common, all but their moments."""
         self._forks: list[_Packed] = []
         """Those that go on alike stand beside each other."""
         self.left_out = dict.fromkeys(self._engines, 0)
@@ -86,10 +103,12 @@ class _Draft:
 
     def add(self, story: Story, engine: str, fork: Fork) -> None:
         """Adds a fork of a story that is in it."""
-        trace = self._pack.add(fork.trace, self._stories[story.id]["traces"][engine], leaf=True)
-        worth = interest(fork, story.went[engine].trace)
-        self._forks.append(_Packed(engine, trace, _fork(fork, story.id), worth))
-        if fork.remedy is None:
+        crash, kind = fork.crash, _kind(fork, story.id)
+        self._kinds.setdefault(json.dumps(kind), kind)
+        row = list(self._kinds).index(json.dumps(kind))
+        trace, cured = self._pack.add(fork.told), fork.remedy is not None
+        self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, cured, fork.interest))
+        if not cured:
             self.left_out[engine] -= 1
 
     def whole(self) -> Json:
@@ -118,53 +137,67 @@ class _Draft:
 
     def _with(self, forks: Sequence[_Packed]) -> Json:
         """The document with these of the forks."""
-        first = sum(len(story["traces"]) for story in self._stories.values())
-        told: dict[str, list[Json]] = {engine: [] for engine in self._engines}
-        for number, fork in enumerate(forks, start=first):
-            told[fork.engine].append({**fork.told, "trace": number})
+        of_stories = [trace for story in self._stories for trace in story["traces"].values()]
+        chosen = list(dict.fromkeys([*of_stories, *(fork.trace for fork in forks)]))
+        number = {trace: place for place, trace in enumerate(chosen)}
         left_out = dict(self.left_out)
         for all_of, each in ((self._forks, 1), (forks, -1)):
             for fork in all_of:
-                left_out[fork.engine] += each if fork.told["remedy"] is None else 0
+                left_out[fork.engine] += 0 if fork.is_remedied else each
         return {
             **self._head,
-            "stories": list(self._stories.values()),
-            "opened": list(self._stories)[-1],
-            "forks": {engine: sorted(each, key=_place) for engine, each in told.items()},
+            "stories": [
+                {**story, "traces": {engine: number[trace] for engine, trace in story["traces"].items()}}
+                for story in self._stories
+            ],
+            "opened": self._stories[-1]["id"],
+            "fork_kinds": list(self._kinds.values()),
+            "forks": {engine: _columns([f for f in forks if f.engine == engine], number) for engine in self._engines},
             "left_out": left_out,
-            "traces": self._pack.as_json([*range(first), *(fork.trace for fork in forks)]),
+            "traces": self._pack.as_json(chosen),
         }
 
 
-def _stories(told: Sequence[Story], pack: Pack) -> list[Json]:
-    """Each story's traces are packed beside those of the story that it forks from."""
-    numbers: dict[str, dict[str, int]] = {}
-    listed: list[Json] = []
-    for story in told:
-        before = numbers.get(story.parent or "", {})
-        own = {engine: pack.add(went.trace, before.get(engine)) for engine, went in story.went.items()}
-        numbers[story.id] = own
-        fault = None if story.fault is None else visible(story.fault)
-        listed.append({"id": story.id, "title": story.title, "parent": story.parent, "fault": fault, "traces": own})
-    return listed
-
-
-def _fork(fork: Fork, story: str) -> Json:
-    crash = fork.crash
+def _columns(forks: Sequence[_Packed], number: Mapping[int, int]) -> Json:
+    """One list a column; first events and traces as the difference to the fork before."""
+    ordered = sorted(forks, key=lambda fork: (fork.kind, fork.first))
+    firsts, traces = [fork.first for fork in ordered], [number[fork.trace] for fork in ordered]
     return {
-        "story": story,
-        "what": crash.fault.what,
-        "target": visible(crash.fault.target),
-        "from": crash.first,
-        "to": crash.last,
-        "down_us": crash.fault.down_us,
-        "phrase": visible(crash.fault.phrase or crash.fault.words),
-        "remedy": fork.remedy,
+        "kind": [fork.kind for fork in ordered],
+        "from": _steps(firsts),
+        "more": [fork.last - fork.first for fork in ordered],
+        "trace": _steps(traces),
     }
 
 
-def _place(fork: Json) -> tuple[str, int, str, int]:
-    return fork["story"], fork["from"], fork["target"], fork["down_us"]
+def _steps(numbers: Sequence[int]) -> list[int]:
+    return [number - before for before, number in pairwise((0, *numbers))]
+
+
+def _stories(all_told: Sequence[Story], pack: Pack) -> list[Json]:
+    return [
+        {
+            "id": story.id,
+            "title": story.title,
+            "parent": story.parent,
+            "fault": None if story.fault is None else visible(story.fault),
+            "traces": {engine: pack.add(told(went.trace)) for engine, went in story.went.items()},
+        }
+        for story in all_told
+    ]
+
+
+def _kind(fork: Fork, story: str) -> Json:
+    fault = fork.crash.fault
+    return {
+        "story": story,
+        "what": fault.what,
+        "target": visible(fault.target),
+        "down_us": fault.down_us,
+        "phrase": visible(fork.crash.words),
+        "fault": fork.crash.plain,
+        "remedy": fork.remedy,
+    }
 
 
 def _head(scenario: Scenario, engines: Sequence[str], seed: int) -> Json:

@@ -1,25 +1,31 @@
-"""Forks: what would happen if something crashed now, after every event of a story, each simulated by the model.
+"""Forks: what would happen if something broke now, after every event of a story, each simulated by the model.
 
 After each event whoever acts dies, and the engine, for a short and for a long time; where a story stands still for
-long, whoever acted last dies there, too. Events after which it is provably the same (`simulators.places`) are one.
+long, whoever acted last dies there, too. At the moments of steps the app hangs, is cut off from the engine, and the
+step's service is down. Events after which it is provably the same (`simulators.places`) are one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from durascope.experiments.exploration.disturbances import Disturbance, downs
-from durascope.experiments.exploration.points import after_event, over
-from durascope.experiments.exploration.remedies import against_duplicates
+from pydantic import TypeAdapter
+
+from durascope.experiments.exploration.disturbances import Disturbance, What, downs, long_us, of
+from durascope.experiments.exploration.points import AFTER, after_event, over
+from durascope.experiments.exploration.remedies import Remedy, against_duplicates
 from durascope.experiments.pool import mapped
+from durascope.models.faults import Fault
+from durascope.models.phrases import fault_text
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Trace
+from durascope.models.trace import Kind, Trace
 from durascope.models.workload import MOMENTS
-from durascope.player.packing import shared
+from durascope.player.packing import Told, shared, told
 from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
@@ -32,22 +38,39 @@ Interest = tuple[int, float, int]
 """Runs that never end, effects that happen twice, the longest delay: the higher, the sooner a reader looks for it."""
 
 
+_FAULT: Final[TypeAdapter[Any]] = TypeAdapter(Fault)
+
+
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One crash more, after any event from the first to the last: nobody but who dies can tell the difference."""
+    """One thing more that breaks, after any event from the first to the last: it makes no difference after which."""
 
     first: int
     last: int
     fault: Disturbance
     """After the last."""
 
+    @property
+    def words(self) -> str:
+        """What `--crash` takes, or a sentence, with `{}` for the number of the event."""
+        text = self.fault.phrase or fault_text(_FAULT.validate_json(self.fault.fault))
+        return text.replace(f"event {self.last}", "event {}")
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """The fault as in a scenario, without its moment."""
+        return {name: value for name, value in json.loads(self.fault.fault).items() if name != "when"}
+
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """A crash, and what came of it."""
+    """Something that breaks, and what comes of it."""
 
     crash: Crash
-    trace: Trace = field(repr=False)
+    told: Told = field(repr=False)
+    interest: Interest
+    repeated: frozenset[str]
+    """The steps whose effect happens again."""
     remedy: str | None = None
     """What was changed in the scenario before; None: nothing."""
 
@@ -89,6 +112,7 @@ def _points(scenario: Scenario, story: Undisturbed) -> Iterator[Crash]:
                 yield _crash(story.trace, "app", number, until, down)
     for number in _waiting(story):
         yield _crash(story.trace, "app", number, number, times[-1])
+    yield from _at_moments(scenario, story)
 
 
 def _crash(trace: Trace, target: str, first: int, last: int, down: int) -> Crash:
@@ -123,26 +147,75 @@ def _waiting(story: Undisturbed) -> Iterator[int]:
             yield number
 
 
+def _at_moments(scenario: Scenario, story: Undisturbed) -> Iterator[Crash]:
+    """At each moment of each attempt of each step, of whichever run comes first: what does not die."""
+    service_of = {step.label: step.on for _, step in scenario.runs() if step.on is not None}
+    moments = _moments(story.trace)
+    down = long_us(scenario)
+    for process in story.processes:
+        for first, last in same_places(story, process) if process.name != ENGINE else ():
+            if story.trace.events[last].lane in process.lanes and any(n in moments for n in range(first, last + 1)):
+                yield _other("hang", "app", {"hang": "app", "for": f"{down}us"}, first, last, down)
+    for number in moments:
+        yield _other("cut", "app", {"cut": ["app", ENGINE], "for": f"{down}us"}, number, number, down)
+    for number in moments:
+        event = story.trace.events[number]
+        service = service_of.get(event.step or "")
+        if event.kind is Kind.STEP_STARTED and service is not None:
+            yield _other("outage", service, {"outage": service, "for": f"{down}us"}, number, number, down)
+
+
+def _other(what: What, target: str, fault: dict[str, Any], first: int, last: int, down: int) -> Crash:
+    when = {"event": last}
+    return Crash(first, last, of(
+        what, fault, when, target=target, step=None, moment=AFTER, attempt=None, down_us=down, event=last,
+    ))  # fmt: skip
+
+
+def _moments(trace: Trace) -> set[int]:
+    """The events that are the first to be that moment of that attempt of a step."""
+    seen: dict[tuple[str, int, Kind], int] = {}
+    for number, event in enumerate(trace.events[: over(trace) + 1]):
+        if event.step is not None and event.kind.value in MOMENTS:
+            seen.setdefault((event.step, event.attempt or 1, event.kind), number)
+    return set(seen.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """What forks are compared with; small, since it is sent to each process."""
+
+    ended: Mapping[str, int]
+    duplicates: float
+
+    @classmethod
+    def of(cls, trace: Trace) -> _Story:
+        ended = {run.name: run.ended_at for run in trace.runs if run.ended_at is not None}
+        return cls(ended, trace.counters.get("duplicate_effects", 0))
+
+
 def forks(
-    scenario: Scenario, engine: str, seed: int, asked: Sequence[Crash], *, processes: int | None = None
+    scenario: Scenario, engine: str, seed: int, asked: Sequence[Crash], story: Trace, *, processes: int | None = None
 ) -> Iterator[Fork]:
     """A fork for each of the crashes, in their order. The scenario is the story's own."""
-    traces = mapped(partial(_simulated, scenario, engine, seed), asked, processes=processes)
-    for crash, trace in zip(asked, traces, strict=True):
-        yield Fork(crash, trace)
+    work = partial(_forked, (scenario,), engine, seed, _Story.of(story))
+    yield from mapped(work, [(0, crash, None) for crash in asked], processes=processes)
 
 
-def _simulated(scenario: Scenario, engine: str, seed: int, crash: Crash) -> Trace:
-    return simulate(crash.fault.applied_to(scenario), engine, seed=seed, full=True, records=True)
+def _forked(
+    scenarios: Sequence[Scenario], engine: str, seed: int, story: _Story, task: tuple[int, Crash, str | None]
+) -> Fork:
+    which, crash, remedy = task
+    trace = simulate(crash.fault.applied_to(scenarios[which]), engine, seed=seed, full=True, records=True)
+    return Fork(crash, told(trace), _interest(trace, story), repeated(trace), remedy)
 
 
-def interest(fork: Fork, story: Trace) -> Interest:
+def _interest(trace: Trace, story: _Story) -> Interest:
     """What the crash made worse."""
-    ends = {run.name: run.ended_at for run in fork.trace.runs}
-    ended = {run.name: run.ended_at for run in story.runs if run.ended_at is not None}
-    stuck = sum(ends.get(name) is None for name in ended)
-    late = max(((ends.get(name) or 0) - at for name, at in ended.items()), default=0)
-    return stuck, fork.trace.counters.get("duplicate_effects", 0) - story.counters.get("duplicate_effects", 0), late
+    ends = {run.name: run.ended_at for run in trace.runs}
+    stuck = sum(ends.get(name) is None for name in story.ended)
+    late = max(((ends.get(name) or 0) - at for name, at in story.ended.items()), default=0)
+    return stuck, trace.counters.get("duplicate_effects", 0) - story.duplicates, late
 
 
 def repeated(trace: Trace) -> frozenset[str]:
@@ -151,12 +224,21 @@ def repeated(trace: Trace) -> frozenset[str]:
 
 
 def remedied(
-    scenario: Scenario, engine: str, story: Trace, seed: int, hurt: Mapping[Crash, frozenset[str]]
+    scenario: Scenario,
+    engine: str,
+    seed: int,
+    hurt: Mapping[Crash, frozenset[str]],
+    story: Trace,
+    *,
+    processes: int | None = None,
 ) -> Iterator[Fork]:
     """The crashes that made effects happen again, by the steps that they repeat, once more with each remedy for those.
 
     Only where the remedy has changed nothing until the crash: it is the same moment then.
     """
+    scenarios: list[Scenario] = []
+    tasks: list[tuple[int, Crash, str | None]] = []
+    tried: set[tuple[Crash, Remedy]] = set()
     for step in sorted(frozenset().union(*hurt.values())):
         for remedy in against_duplicates(scenario, engine, step):
             try:
@@ -165,5 +247,9 @@ def remedied(
                 continue
             alike = shared(story.events, simulate(changed, engine, seed=seed, full=True, records=True).events)
             for crash, steps in hurt.items():
-                if step in steps and crash.last < alike:
-                    yield Fork(crash, _simulated(changed, engine, seed, crash), remedy.title)
+                if step in steps and crash.last < alike and (crash, remedy) not in tried:
+                    tried.add((crash, remedy))
+                    tasks.append((len(scenarios), crash, remedy.title))
+            scenarios.append(changed)
+    work = partial(_forked, tuple(scenarios), engine, seed, _Story.of(story))
+    yield from mapped(work, tasks, processes=processes)

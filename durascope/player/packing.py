@@ -1,25 +1,33 @@
-"""Many traces in little space: tables of what recurs, and each trace as the difference to the one that it forks from.
+"""Many traces in little space: a table of what recurs, and all traces as copies of what was told before.
 
-An event is a row of a table without its time and cause, the microseconds since the event before it, and how many
-events ago its cause was: so a story that goes the same way a second later is the same but for one number. What the
-page reads is written down in docs/player.md, "What is in the file".
+An event is told without its number: the time since its cause, and its cause as the last event of that kind, or the last
+but one, … So a story that goes the same way a second later, or with something else in between, is told the same. What
+the page reads is written down in docs/player.md, "What is in the file".
 """
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Final
 
-from durascope.models.trace import Event, Kind, Trace, Unended
+import numpy as np
+
+from durascope.models.trace import Kind, Trace, Unended
 from durascope.models.unended import sentence
 from durascope.models.visible import visible
+from durascope.player.copying import Numbers, copies
 from durascope.render.exports.jsonl import plain
 
-_EVENT: Final = ("lane", "kind", "workflow", "run", "step", "attempt", "detail")
+_TOKEN: Final = ("lane", "kind", "workflow", "run", "step", "attempt", "detail", "effect")
+_EVENT: Final = ("token", "cause", "between", "after_us")
 _EFFECT: Final = ("service", "step", "run", "attempt", "key", "deduplicated", "price", "again")
-_RUN: Final = ("workflow", "run", "status", "why")
+_RUN: Final = ("workflow", "run", "status", "why", "started_us", "before_end_us")
 
 Json = dict[str, Any]
+Row = tuple[Any, ...]
 
 
 class Table:
@@ -27,126 +35,196 @@ class Table:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._numbers: dict[tuple[object, ...], int] = {}
+        self._numbers: dict[Row, int] = {}
 
-    def number(self, row: tuple[object, ...]) -> int:
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def number(self, row: Row) -> int:
         """The row's number; it is added where it is not there yet."""
         return self._numbers.setdefault(row, len(self._numbers))
+
+    def rows(self) -> list[Row]:
+        """In the order of their numbers."""
+        return list(self._numbers)
 
     def as_json(self) -> Json:
         """A list for each column; texts show what would act in them."""
         return {name: [_safe(plain(row[at])) for row in self._numbers] for at, name in enumerate(self._columns)}
 
 
-class Stretch(NamedTuple):
-    """Events in a row."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One trace, as small as it is alone: it can be made where the trace is, and be sent."""
 
-    token: tuple[int, ...]
-    """Each one's row in the table of events."""
-    after_us: tuple[int, ...]
-    """The time since the event before it."""
-    cause: tuple[int, ...]
-    """How many events ago its cause was; 0: it came from outside."""
+    tokens: Sequence[Row]
+    """Distinct events without time and cause; the last is the ledger's entry of an effect, or None."""
+    events: Sequence[tuple[int, int, int, int]]
+    """Distinct: token, token of the cause (-1: none), how many such events lie between, microseconds since then."""
+    order: Sequence[int]
+    """Of each event of the trace its row in `events`."""
+    loose: Sequence[Row]
+    """Entries of ledgers that are no event's."""
+    runs: Sequence[Row]
+    quiet_us: int
+    """From the last event to the end of the simulation."""
+    stopped: str | None
+
+
+def told(trace: Trace) -> Told:
+    """The trace, in terms of what recurs in it."""
+    tokens: dict[Row, int] = {}
+    events: dict[tuple[int, int, int, int], int] = {}
+    order = array("I")
+    own: list[int] = []
+    """Of each event its token."""
+    where: list[list[int]] = []
+    """Of each token its events."""
+    effects, loose = _ledger(trace)
+    now = 0
+    for number, (at, lane, kind, workflow, run, step, attempt, cause, detail) in enumerate(trace.events):
+        row = (lane, kind, workflow, run, step, attempt, _lasting(kind, detail, at), effects.get(number))
+        token = tokens.setdefault(row, len(tokens))
+        if token == len(where):
+            where.append([])
+        if cause is None:
+            event = (token, -1, 0, at - now)
+        else:
+            alike = where[own[cause]]
+            between = 0 if alike[-1] == cause else len(alike) - 1 - bisect_left(alike, cause)
+            event = (token, own[cause], between, at - trace.events[cause].at)
+        order.append(events.setdefault(event, len(events)))
+        own.append(token)
+        where[token].append(number)
+        now = at
+    return Told(
+        list(tokens), list(events), order, loose, _ends(trace), trace.ended_at - now,
+        None if trace.stopped is None else visible(trace.stopped.explanation),
+    )  # fmt: skip
+
+
+def _lasting(kind: Kind, detail: object, at: int) -> object:
+    """The detail as it is whenever the event happens: when a timer is due is told as how long that is."""
+    if kind is Kind.TIMER_SET and isinstance(detail, int):
+        return detail - at
+    return tuple(detail) if isinstance(detail, list) else detail
+
+
+def _ledger(trace: Trace) -> tuple[dict[int, Row], list[Row]]:
+    """The ledgers' entries by the number of their `after-effect`, and those that have none."""
+    waiting = [number for number, _ in trace.of_kind(Kind.STEP_AFTER_EFFECT)]
+    found: dict[int, Row] = {}
+    loose: list[Row] = []
+    for entry in trace.ledger:
+        row = (
+            entry.service, entry.step, entry.run, entry.attempt, entry.key, entry.deduplicated, entry.price, entry.again
+        )  # fmt: skip
+        of_it = (n for n in waiting if (trace.events[n].run, trace.events[n].step) == (entry.run, entry.step))
+        event = next(of_it, None)
+        if event is None:
+            loose.append(row)
+        else:
+            waiting.remove(event)
+            found[event] = row
+    return found, loose
+
+
+def _ends(trace: Trace) -> list[Row]:
+    whys: Mapping[str, Unended] = {why.run: why for why in trace.unended}
+    return [
+        (
+            run.workflow, run.name, trace.status.get(run.name, run.status),
+            sentence(whys[run.name]) if run.name in whys else None,
+            run.started_at, None if run.ended_at is None else trace.ended_at - run.ended_at,
+        )
+        for run in trace.runs
+    ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A trace, by the numbers of the pack's tables."""
+
+    order: Numbers
+    rest: tuple[Any, ...]
 
 
 class Pack:
     """Traces, packed as they are added."""
 
     def __init__(self) -> None:
-        self._tokens, self._effects, self._runs = Table(_EVENT), Table(_EFFECT), Table(_RUN)
-        self._parts: dict[Stretch, int] = {}
-        self._traces: list[Json] = []
-        self._bases: dict[int, Sequence[Event]] = {}
+        self._tokens, self._events = Table(_TOKEN), Table(_EVENT)
+        self._effects, self._runs = Table(_EFFECT), Table(_RUN)
+        self._traces: list[_Packed] = []
+        self._known: dict[tuple[Any, ...], int] = {}
 
-    def add(self, trace: Trace, base: int | None = None, *, leaf: bool = False) -> int:
-        """The number of the trace in the pack.
-
-        `base`: the number of a trace that may begin in the same way; it was no leaf. `leaf`: none will begin as this.
-        """
-        keep = 0 if base is None else shared(self._bases[base], trace.events)
-        number = len(self._traces)
-        self._traces.append(
-            {
-                "base": base,
-                "keep": keep,
-                "part": self._parts.setdefault(self._stretch(trace.events, keep), len(self._parts)),
-                "ledger": self._ledger(trace),
-                "runs": self._ends(trace),
-                "ended_us": trace.ended_at,
-                "stopped": None if trace.stopped is None else visible(trace.stopped.explanation),
-            }
+    def add(self, trace: Told) -> int:
+        """The number of the trace in the pack; of two that are the same there is one."""
+        tokens = [self._token(row) for row in trace.tokens]
+        events = [
+            self._events.number((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
+            for token, cause, between, after in trace.events
+        ]
+        order = np.array(events, dtype=np.int64)[np.asarray(trace.order, dtype=np.int64)]
+        rest = (
+            tuple(map(self._effects.number, trace.loose)),
+            tuple(map(self._runs.number, trace.runs)),
+            trace.quiet_us,
+            trace.stopped,
         )
-        if not leaf:
-            self._bases[number] = trace.events
+        number = self._known.setdefault((order.tobytes(), rest), len(self._traces))
+        if number == len(self._traces):
+            self._traces.append(_Packed(order, rest))
         return number
 
     def as_json(self, chosen: Sequence[int] | None = None) -> Json:
-        """The traces of these numbers (default: all) as plain data, numbered anew in this order.
-
-        The first ones must be those that others begin as.
-        """
+        """The traces of these numbers (default: all) as plain data, numbered anew in this order."""
         traces = self._traces if chosen is None else [self._traces[number] for number in chosen]
-        every = list(self._parts)
-        used = list(dict.fromkeys(trace["part"] for trace in traces))
-        parts = {part: number for number, part in enumerate(used)}
+        tokens, effects, runs = Table(_TOKEN), Table(_EFFECT), Table(_RUN)
+        of_token, of_effect, of_run = self._tokens.rows(), self._effects.rows(), self._runs.rows()
+
+        def token(number: int) -> int:
+            *row, effect = of_token[number]
+            return tokens.number((*row, None if effect is None else effects.number(of_effect[effect])))
+
+        events, order = _first_come([each.order for each in traces])
+        of_event = self._events.rows()
+        rows = [
+            (token(own), -1 if cause < 0 else token(cause), between, after)
+            for own, cause, between, after in (of_event[number] for number in events)
+        ]
+        loose, ends, quiet, stopped = zip(*(each.rest for each in traces), strict=True) if traces else ((), (), (), ())
         return {
-            "tokens": self._tokens.as_json(),
-            "parts": {name: [every[part][at] for part in used] for at, name in enumerate(Stretch._fields)},
-            "effects": self._effects.as_json(),
-            "runs": self._runs.as_json(),
-            "traces": [{**trace, "part": parts[trace["part"]]} for trace in traces],
+            "events": {name: [row[at] for row in rows] for at, name in enumerate(_EVENT)},
+            "copies": copies(order)._asdict(),
+            "traces": {
+                "length": [len(each.order) for each in traces],
+                "loose": [[effects.number(of_effect[entry]) for entry in each] for each in loose],
+                "runs": [[runs.number(of_run[run]) for run in each] for each in ends],
+                "quiet_us": list(quiet),
+                "stopped": list(stopped),
+            },
+            "tokens": tokens.as_json(),
+            "effects": effects.as_json(),
+            "runs": runs.as_json(),
         }
 
-    def _stretch(self, events: Sequence[Event], keep: int) -> Stretch:
-        tokens: list[int] = []
-        after: list[int] = []
-        causes: list[int] = []
-        now = events[keep - 1].at if keep else 0
-        for number in range(keep, len(events)):
-            event = events[number]
-            at, lane, kind, workflow, run, step, attempt, cause, detail = event
-            if kind is Kind.TIMER_SET and isinstance(detail, int):
-                detail -= at
-            elif isinstance(detail, list):
-                detail = tuple(detail)
-            tokens.append(self._tokens.number((lane, kind, workflow, run, step, attempt, detail)))
-            after.append(at - now)
-            causes.append(0 if cause is None else number - cause)
-            now = at
-        return Stretch(tuple(tokens), tuple(after), tuple(causes))
-
-    def _ledger(self, trace: Trace) -> list[list[int]]:
-        """(the number of the `after-effect`, the row in the table of effects) for each entry."""
-        waiting = [number for number, _ in trace.of_kind(Kind.STEP_AFTER_EFFECT)]
-        found: list[list[int]] = []
-        for entry in trace.ledger:
-            row = (
-                entry.service, entry.step, entry.run, entry.attempt, entry.key, entry.deduplicated, entry.price,
-                entry.again,
-            )  # fmt: skip
-            of_it = (n for n in waiting if (trace.events[n].run, trace.events[n].step) == (entry.run, entry.step))
-            event = next(of_it, None)
-            if event is not None:
-                waiting.remove(event)
-            found.append([-1 if event is None else event, self._effects.number(row)])
-        return found
-
-    def _ends(self, trace: Trace) -> list[list[int | None]]:
-        whys: Mapping[str, Unended] = {why.run: why for why in trace.unended}
-        return [
-            [
-                self._runs.number(
-                    (run.workflow, run.name, trace.status.get(run.name, run.status),
-                     sentence(whys[run.name]) if run.name in whys else None)
-                ),
-                run.started_at,
-                run.ended_at,
-            ]
-            for run in trace.runs
-        ]  # fmt: skip
+    def _token(self, row: Row) -> int:
+        *event, effect = row
+        return self._tokens.number((*event, None if effect is None else self._effects.number(effect)))
 
 
-def shared(one: Sequence[Event], other: Sequence[Event]) -> int:
+def _first_come(orders: Sequence[Numbers]) -> tuple[list[int], Numbers]:
+    """The numbers that occur, in the order in which they first do, and all in a row, by their place in that order."""
+    whole = np.concatenate([np.zeros(0, dtype=np.int64), *orders])
+    numbers, first, places = np.unique(whole, return_index=True, return_inverse=True)
+    came = np.argsort(first)
+    place_of = np.empty_like(came)
+    place_of[came] = np.arange(len(came))
+    return numbers[came].tolist(), place_of[places]
+
+
+def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
     """How many events two traces have in common at their beginnings."""
     return next(
         (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))

@@ -18,17 +18,32 @@ export interface Story {
   readonly traces: Readonly<Record<string, number>>;
 }
 
-/** One disturbance more in a story: it strikes after any of the events `from` to `to`. */
-export interface Fork {
+/** What forks have in common: all but their moments. */
+export interface ForkKind {
   readonly story: string;
   readonly what: string;
   readonly target: string;
+  readonly down_us?: number | null;
+  /** `{}` stands for the number of the event. */
+  readonly phrase: string;
+  /** As in a scenario, without its moment. */
+  readonly fault?: object;
+  readonly remedy?: string | null;
+}
+
+/** Something more that breaks in a story, after any of the events `from` to `to`. */
+export interface Fork extends ForkKind {
   readonly from: number;
   readonly to: number;
-  readonly down_us?: number | null;
-  readonly phrase: string;
   readonly trace: number;
-  readonly remedy?: string | null;
+}
+
+/** Forks as columns; `from` and `trace` are differences to the fork before. */
+export interface PackedForks {
+  readonly kind: Column<number>;
+  readonly from: Column<number>;
+  readonly more: Column<number>;
+  readonly trace: Column<number>;
 }
 
 export interface Rule {
@@ -38,7 +53,7 @@ export interface Rule {
 
 type Column<T> = readonly T[];
 
-/** All traces, packed: tables of what occurs, and stretches of events that refer to them. */
+/** All traces, packed: tables of what occurs, and all events in a row as copies of what was before. */
 export interface Pack {
   readonly tokens: {
     readonly lane: Column<string>;
@@ -48,11 +63,28 @@ export interface Pack {
     readonly step: Column<string | null>;
     readonly attempt: Column<number | null>;
     readonly detail: Column<unknown>;
+    readonly effect: Column<number | null>;
   };
-  readonly parts: {
-    readonly token: Column<Column<number>>;
-    readonly after_us: Column<Column<number>>;
-    readonly cause: Column<Column<number>>;
+  /** A token, the token of its cause (-1: none), how many events of that token lie between, the time since then. */
+  readonly events: {
+    readonly token: Column<number>;
+    readonly cause: Column<number>;
+    readonly between: Column<number>;
+    readonly after_us: Column<number>;
+  };
+  /** In turns: the next `new` of the `fresh`, then `same` that were `back` places before. */
+  readonly copies: {
+    readonly fresh: Column<number>;
+    readonly new: Column<number>;
+    readonly same: Column<number>;
+    readonly back: Column<number>;
+  };
+  readonly traces: {
+    readonly length: Column<number>;
+    readonly loose: Column<Column<number>>;
+    readonly runs: Column<Column<number>>;
+    readonly quiet_us: Column<number>;
+    readonly stopped: Column<string | null>;
   };
   readonly effects: {
     readonly service: Column<string>;
@@ -69,22 +101,9 @@ export interface Pack {
     readonly run: Column<string>;
     readonly status: Column<string>;
     readonly why: Column<string | null>;
+    readonly started_us: Column<number>;
+    readonly before_end_us: Column<number | null>;
   };
-  readonly traces: Column<PackedTrace>;
-}
-
-export type WaitRow = readonly [from: number, to: number, kind: string, reason: string];
-
-export interface PackedTrace {
-  readonly base: number | null;
-  readonly keep: number;
-  readonly part: number;
-  readonly ledger: Column<readonly [event: number, effect: number]>;
-  readonly runs: Column<readonly [row: number, started: number, ended: number | null]>;
-  readonly ended_us: number;
-  readonly stopped: string | null;
-  readonly waits?: Column<WaitRow>;
-  readonly headline?: string | null;
 }
 
 export interface Document {
@@ -152,10 +171,22 @@ async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 }
 
 function checked(parsed: unknown): Document {
-  const document = parsed as Partial<Document> | null;
-  if (document?.version !== 1) throw new Damaged("It is of another version than this player.");
+  const document = parsed as (Partial<Document> & { fork_kinds?: Column<ForkKind>; forks?: Readonly<Record<string, PackedForks>> }) | null;
+  if (document?.version !== 2) throw new Damaged("It is of another version than this player.");
   if (!document.engines?.length || !document.stories?.length || !document.traces?.tokens) {
     throw new Damaged("Engines, stories or traces are missing.");
   }
-  return document as Document;
+  const kinds = document.fork_kinds ?? [];
+  const forks = Object.entries(document.forks ?? {}).map(([engine, packed]) => [engine, unpacked(kinds, packed)]);
+  return { ...document, forks: Object.fromEntries(forks) } as Document;
+}
+
+function unpacked(kinds: Column<ForkKind>, { kind, from, more, trace }: PackedForks): Fork[] {
+  let [first, number] = [0, 0];
+  return kind.map((row, i) => {
+    first += from[i]!;
+    number += trace[i]!;
+    const to = first + more[i]!;
+    return { ...kinds[row]!, phrase: kinds[row]!.phrase.replace("{}", String(to)), from: first, to, trace: number };
+  });
 }

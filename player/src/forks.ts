@@ -1,6 +1,7 @@
 /** The tree of the ways that a story could have gone on: forks that were taken, and back to any. */
 
 import type { Document, Fork } from "./document.ts";
+import { spell } from "./names.ts";
 
 /** One way the story goes: for each engine its trace. The first is the story as it was written. */
 export interface Branch {
@@ -98,4 +99,39 @@ export function retaken(document: Document, first: Branch, spelling: string): Br
     if (offer) branches.push(taken(branches, here, engine, offer.fork));
   }
   return branches;
+}
+
+/** The fault of a fork as a scenario has it. */
+export function faultOf(fork: Fork): string | object {
+  return fork.fault === undefined ? fork.phrase : { ...fork.fault, when: { event: fork.to } };
+}
+
+/** Something that can be broken where the models run along. */
+export interface Breakable {
+  readonly what: string;
+  readonly target: string;
+}
+
+/** The app and the engine, the network between them, and the services. */
+export function breakables(services: readonly string[]): Breakable[] {
+  return [
+    { what: "crash", target: "app" }, { what: "crash", target: "engine" },
+    { what: "hang", target: "app" }, { what: "cut", target: "app" },
+    ...services.map((target) => ({ what: "outage", target })),
+  ];
+}
+
+/** That breaks for so long after event `n`; the trace is the one in which it does. */
+export function broken({ what, target }: Breakable, story: string, n: number, us: number, trace: number): Fork {
+  const long = `${us}us`;
+  const faults: Readonly<Record<string, object>> = {
+    crash: { crash: target, down_for: long }, hang: { hang: target, for: long },
+    cut: { cut: [target, "engine"], for: long }, outage: { outage: target, for: long },
+  };
+  const phrases: Readonly<Record<string, string>> = {
+    crash: `${target} after event ${n} down ${spell(us)}`, hang: `${target} hangs for ${spell(us)} after event ${n}`,
+    cut: `${target} and engine cannot reach each other for ${spell(us)} after event ${n}`,
+    outage: `${target} is down for ${spell(us)} after event ${n}`,
+  };
+  return { story, what, target, from: n, to: n, down_us: us, phrase: phrases[what]!, fault: faults[what]!, trace };
 }

@@ -14,7 +14,8 @@ export interface Question {
   readonly yaml?: string;
   readonly story: string;
   readonly engine: string;
-  readonly faults: readonly string[];
+  /** Phrases, or faults as in a scenario. */
+  readonly faults: readonly (string | object)[];
 }
 
 export type Answer = { readonly trace: number; readonly phrase: string } | { readonly problem: string };
@@ -33,10 +34,6 @@ export class LiveModel {
     return this.computed[index - COMPUTED];
   }
 
-  crash(story: string, engine: string, target: string, n: number, before: readonly string[]): Promise<Answer> {
-    return this.simulate({ story, engine, faults: [...before, `${target} after event ${n}`] });
-  }
-
   async simulate(question: Question): Promise<Answer> {
     const yaml = question.yaml ?? this.yaml;
     try {
@@ -45,12 +42,12 @@ export class LiveModel {
         phrase?: string;
         problems?: readonly Problem[];
       };
-      if (!answer.traces || answer.traces.traces.length === 0) {
+      if (!answer.traces || answer.traces.traces.length.length === 0) {
         return { problem: answer.problems?.[0]?.message ?? "The model gave no answer." };
       }
-      const trace = new Traces(answer.traces).get(answer.traces.traces.length - 1);
+      const trace = new Traces(answer.traces).get(0);
       if (question.yaml !== undefined) this.yaml = question.yaml;
-      return { trace: COMPUTED + this.computed.push(trace) - 1, phrase: answer.phrase ?? question.faults.at(-1) ?? "" };
+      return { trace: COMPUTED + this.computed.push(trace) - 1, phrase: answer.phrase ?? "" };
     } catch {
       return { problem: "“durascope play” does not answer any more: is it still running?" };
     }

@@ -3,7 +3,7 @@
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import { type Place, parsed, written } from "./address.ts";
 import type { Document, Engine, Fork, Meta } from "./document.ts";
-import { type Branch, type Offer, offers, retaken, root, spelled, taken } from "./forks.ts";
+import { type Branch, type Breakable, broken, faultOf, type Offer, offers, path, retaken, root, spelled, taken } from "./forks.ts";
 import { LiveModel } from "./live.ts";
 import { type Said, say, NOTABLE, type Teller } from "./narration.ts";
 import { type Lit, lit } from "./time/causes.ts";
@@ -48,6 +48,8 @@ export class Player {
   readonly chosenRun = signal<string | null>(null);
   /** Alone, an engine is shown as its architecture is drawn, or as the small map. */
   readonly wantsDrawing = signal(true);
+  /** How long what is broken stays away, where the models run along. */
+  readonly downUs = signal(2_000_000);
   readonly panel = signal<Panel>(null);
   readonly notice = signal<string | null>(null);
 
@@ -315,9 +317,10 @@ export class Player {
     const n = this.at(engine);
     const offered = this.offers(engine).filter((each) => fork === undefined || each.fork === fork);
     const plain = offered.filter((each) => !each.fork.remedy);
-    const offer = plain.find((each) => each.fork.target === "app") ?? plain[0] ?? offered[0];
+    const crashes = plain.filter((each) => each.fork.what === "crash");
+    const offer = crashes.find((each) => each.fork.target === "app") ?? crashes[0] ?? plain[0] ?? offered[0];
     const here = offer !== undefined && offer.event === n;
-    if (this.live && n >= 0 && fork === undefined && !here) return void this.simulate(engine, "app", n);
+    if (this.live && n >= 0 && fork === undefined && !here) return void this.simulate(engine, { what: "crash", target: "app" }, n);
     if (offer) {
       this.take(taken(this.branches.value, offer.from, engine, offer.fork));
       if (!here) this.notice.value = `The file has the next crash of the ${offer.fork.target} after event ${offer.event}: here it is.`;
@@ -378,25 +381,25 @@ export class Player {
     });
   }
 
-  /** Asks the model what happens if the target dies here. */
-  async simulate(engine: string, target: string, n: number): Promise<void> {
+  /** Asks the model what happens if that breaks here. */
+  async simulate(engine: string, what: Breakable, n: number): Promise<void> {
     const from = this.branch.value;
+    const asked = broken(what, from.story, n, this.downUs.value, -1);
     this.notice.value = "The model is being run …";
-    const answer = await this.live!.crash(from.story, engine, target, n, this.phrases(from, engine));
+    const faults = [...this.faults(from, engine), faultOf(asked)];
+    const answer = await this.live!.simulate({ story: from.story, engine, faults });
     if ("problem" in answer) this.notice.value = answer.problem;
     else {
-      const fork = { story: from.story, what: "crash", target, from: n, to: n, phrase: answer.phrase, trace: answer.trace };
-      this.take(taken(this.branches.value, from, engine, fork));
+      this.take(taken(this.branches.value, from, engine, { ...asked, trace: answer.trace }));
       this.notice.value = "The model has been run anew.";
     }
   }
 
-  private phrases(branch: Branch, engine: string): string[] {
-    const found: string[] = [];
-    for (let at: Branch | undefined = branch; at; at = this.branches.value.find((each) => each.id === at!.parent)) {
-      if (at.engine === engine && at.fork) found.unshift(at.fork.phrase);
-    }
-    return found;
+  /** What has broken on an engine on the way to a branch. */
+  private faults(branch: Branch, engine: string): (string | object)[] {
+    return path(this.branches.value, branch)
+      .filter((each) => each.engine === engine && each.fork !== null)
+      .map((each) => faultOf(each.fork!));
   }
 
   /** Runs an edited scenario and shows it instead of the one that was opened. */

@@ -112,13 +112,9 @@ function packed(loose: readonly Loose[], most: number): { placed: Span[]; rows: 
   return { placed, rows: Math.max(1, free.length) };
 }
 
-/** What stood still for how long, and what it waited for: from the file, or from the pauses of the run. */
+/** What stood still for how long, and what it waited for: the pauses of the run. */
 function waits(trace: Trace, run: string | null, down: readonly Loose[]): Loose[] {
-  const known = trace.waits;
-  const found: Loose[] = (known ?? []).map(([from, to, , reason]) => ({
-    kind: "wait", from, to, label: reason, event: Math.max(0, trace.countAt(from) - 1), cut: false,
-  }));
-  const told = (from: number, to: number) => found.some((each) => each.from < to && from < each.to);
+  const found: Loose[] = [];
   let last = -1;
   const running = new Map<string, string>();
   let due = 0;
@@ -127,7 +123,7 @@ function waits(trace: Trace, run: string | null, down: readonly Loose[]): Loose[
     if (kind === "crashed") for (const [step, lane] of running) if (lane === trace.lane(n)) running.delete(step);
     if (trace.run(n) !== run || ENDS_MESSAGE.has(kind)) continue;
     const pause = last < 0 ? 0 : trace.at[n]! - trace.at[last]!;
-    if (pause >= SHORTEST_WAIT_US && running.size === 0 && !told(trace.at[last]!, trace.at[n]!)) {
+    if (pause >= SHORTEST_WAIT_US && running.size === 0) {
       const label = kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, down);
       found.push({ kind: "wait", from: trace.at[last]!, to: trace.at[n]!, label, event: n, cut: false });
     }

@@ -27,44 +27,59 @@ export interface Effect {
 export interface Packed {
   readonly rows: readonly Row[];
   readonly effects?: readonly Effect[];
-  readonly base?: number;
-  readonly keep?: number;
   readonly runs?: readonly string[];
 }
 
+/** Equal events are one row; nothing is copied. */
 export function pack(all: readonly Packed[]): Pack {
-  const tokens: Record<string, unknown[]> = { lane: [], kind: [], workflow: [], run: [], step: [], attempt: [], detail: [] };
-  const parts = { token: [] as number[][], after_us: [] as number[][], cause: [] as number[][] };
-  const effects: Record<string, unknown[]> = { service: [], step: [], run: [], attempt: [], key: [], deduplicated: [], price: [], again: [] };
-  const runs: Record<string, unknown[]> = { workflow: [], run: [], status: [], why: [] };
-  const starts: number[][] = [];
-  const traces = all.map(({ rows, effects: theirs = [], base = null, keep = 0, runs: names = ["run 1"] }, index) => {
-    const own = rows.slice(keep);
-    let before = keep > 0 ? rows[keep - 1]!.at : 0;
-    parts.token.push(own.map((row) => {
-      const values = { lane: row.lane, kind: row.kind, workflow: "order", run: row.run === undefined ? "run 1" : row.run, step: row.step ?? null, attempt: row.attempt ?? null, detail: row.detail ?? null };
-      for (const [name, value] of Object.entries(values)) tokens[name]!.push(value);
-      return tokens["lane"]!.length - 1;
-    }));
-    parts.after_us.push(own.map((row) => {
-      const after = row.at - before;
-      before = row.at;
-      return after;
-    }));
-    parts.cause.push(own.map((row, j) => (row.cause == null ? 0 : keep + j - row.cause)));
-    starts.push([index]);
-    const ledger = theirs.map((effect): [number, number] => {
-      const values = { service: effect.service, step: effect.step, run: effect.run ?? "run 1", attempt: 1, key: null, deduplicated: effect.deduplicated ?? false, price: 0, again: effect.again ?? false };
-      for (const [name, value] of Object.entries(values)) effects[name]!.push(value);
-      return [effect.event, effects["service"]!.length - 1];
+  const tokens = table("lane", "kind", "workflow", "run", "step", "attempt", "detail", "effect");
+  const events = table("token", "cause", "between", "after_us");
+  const effects = table("service", "step", "run", "attempt", "key", "deduplicated", "price", "again");
+  const runs = table("workflow", "run", "status", "why", "started_us", "before_end_us");
+  const traces = { length: [] as number[], loose: [] as number[][], runs: [] as number[][], quiet_us: [] as number[], stopped: [] as null[] };
+  const order: number[] = [];
+  for (const { rows, effects: theirs = [], runs: names = ["run 1"] } of all) {
+    const own: number[] = [];
+    rows.forEach((row, n) => {
+      const entry = theirs.find((each) => each.event === n);
+      const effect = entry === undefined ? null : effects.add([
+        entry.service, entry.step, entry.run ?? "run 1", 1, null, entry.deduplicated ?? false, 0, entry.again ?? false,
+      ]);
+      const detail = row.kind === "timer-set" && typeof row.detail === "number" ? row.detail - row.at : (row.detail ?? null);
+      const run = row.run === undefined ? "run 1" : row.run;
+      own.push(tokens.add([row.lane, row.kind, "order", run, row.step ?? null, row.attempt ?? null, detail, effect]));
+      const from = row.cause ?? null;
+      const since = from !== null ? rows[from]!.at : n > 0 ? rows[n - 1]!.at : 0;
+      const between = from === null ? 0 : own.slice(from + 1, n).filter((each) => each === own[from]).length;
+      order.push(events.add([own[n], from === null ? -1 : own[from], between, row.at - since]));
     });
-    const ends = names.map((run): [number, number, number] => {
-      for (const [name, value] of Object.entries({ workflow: "order", run, status: "completed", why: null })) runs[name]!.push(value);
-      return [runs["run"]!.length - 1, 0, rows.at(-1)?.at ?? 0];
-    });
-    return { base, keep, part: index, ledger, runs: ends, ended_us: rows.at(-1)?.at ?? 0, stopped: null };
-  });
-  return { tokens, parts, effects, runs, traces } as unknown as Pack;
+    traces.length.push(rows.length);
+    traces.loose.push([]);
+    traces.runs.push(names.map((run) => runs.add(["order", run, "completed", null, 0, 0])));
+    traces.quiet_us.push(0);
+    traces.stopped.push(null);
+  }
+  const copies = { fresh: order, new: [order.length], same: [0], back: [0] };
+  return {
+    tokens: tokens.columns, events: events.columns, effects: effects.columns, runs: runs.columns, copies, traces,
+  } as unknown as Pack;
+}
+
+/** Distinct rows, as columns. */
+function table(...names: string[]) {
+  const columns: Record<string, unknown[]> = Object.fromEntries(names.map((name) => [name, []]));
+  const known = new Map<string, number>();
+  return {
+    columns,
+    add(row: readonly unknown[]): number {
+      const key = JSON.stringify(row);
+      if (!known.has(key)) {
+        known.set(key, known.size);
+        row.forEach((value, i) => columns[names[i]!]!.push(value));
+      }
+      return known.get(key)!;
+    },
+  };
 }
 
 export function trace(rows: readonly Row[], effects: readonly Effect[] = []): Trace {
@@ -113,7 +128,7 @@ export function page(): Document {
   const engine = (name: string) => ({ name, title: name, colour: "#5b52c7", record: "history", architecture: null });
   const fork = { story: "calm", what: "crash", target: "app", from: 7, to: 7, phrase: "app after event 7", trace: 1 };
   return {
-    version: 1, durascope: "0", seed: 0,
+    version: 2, durascope: "0", seed: 0,
     scenario: { name: "order", title: "Order", services: { stripe: "Stripe API" } },
     engines: [engine("one"), engine("two")],
     stories: [{ id: "calm", title: "Calm", parent: null, fault: null, traces: { one: 0, two: 0 } }],
@@ -122,7 +137,7 @@ export function page(): Document {
     left_out: { one: 3 },
     traces: pack([
       { rows: CALM, effects: TWO_CHARGES.slice(0, 1) },
-      { rows: CHARGED_TWICE, effects: TWO_CHARGES, base: 0, keep: 8 },
+      { rows: CHARGED_TWICE, effects: TWO_CHARGES },
     ]),
   };
 }

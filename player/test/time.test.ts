@@ -78,9 +78,15 @@ describe("the time machine", () => {
 });
 
 describe("a packed fork", () => {
-  test("is its base up to where it leaves it, and goes its own way from there", () => {
-    const traces = new Traces(pack([{ rows: CALM }, { rows: CHARGED_TWICE, base: 0, keep: 8, effects: TWO_CHARGES }]));
-    const fork = traces.get(1);
+  test("is its story up to where it leaves it, and goes its own way from there", () => {
+    const packed = pack([{ rows: CALM }, { rows: CHARGED_TWICE, effects: TWO_CHARGES }]);
+    const { fresh } = packed.copies;
+    expect(fresh.slice(CALM.length, CALM.length + 7)).toEqual(fresh.slice(0, 7));
+    const copies = {
+      fresh: [...fresh.slice(0, CALM.length), ...fresh.slice(CALM.length + 7)],
+      new: [CALM.length, CHARGED_TWICE.length - 7], same: [7, 0], back: [CALM.length, 0],
+    };
+    const fork = new Traces({ ...packed, copies }).get(1);
     expect(fork.length).toBe(CHARGED_TWICE.length);
     CHARGED_TWICE.forEach((row, n) => {
       expect(fork.event(n)).toMatchObject({ at: row.at, lane: row.lane, kind: row.kind, cause: row.cause ?? null });
@@ -89,8 +95,14 @@ describe("a packed fork", () => {
     expect(fork.ledgerAt(15)).toHaveLength(2);
   });
 
+  test("that is cut off is said to be damaged", () => {
+    const packed = pack([{ rows: CALM }]);
+    const short = { ...packed.copies, new: [CALM.length - 1], fresh: packed.copies.fresh.slice(1) };
+    expect(() => new Traces({ ...packed, copies: short })).toThrow("11 events instead of 12");
+  });
+
   test("a timer's due time is told in the story's time", () => {
-    const story = trace([{ at: 500, lane: "a", kind: "record-appended" }, { at: 700, lane: "a", kind: "timer-set", detail: 300 }]);
+    const story = trace([{ at: 500, lane: "a", kind: "record-appended" }, { at: 700, lane: "a", kind: "timer-set", detail: 1_000 }]);
     expect(story.detail(1)).toBe(1_000);
   });
 

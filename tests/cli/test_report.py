@@ -37,7 +37,7 @@ def test_crashes_and_settings_are_part_of_the_story(tmp_path: Path) -> None:
     told = unpacking.document(out.read_text())
     assert "stripe-charge" in told["stories"][1]["fault"]
     assert told["seed"] == 3
-    assert len(told["traces"]["traces"][0]["runs"]) == 1
+    assert len(told["traces"]["traces"]["runs"][0]) == 1
 
 
 def test_what_is_left_out_is_said(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import pytest
 
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.trace import Event, Kind, Trace
-from durascope.player.packing import Pack, shared
+from durascope.player.packing import Pack, told
 from durascope.render.exports.jsonl import plain
 from durascope.simulators.simulate import simulate
-from tests.player.unpacking import events, rows
+from tests.player.unpacking import events, in_a_row, ledger, runs
 
 ENGINES = ("temporal", "inngest", "restate")
 
@@ -30,56 +30,64 @@ def as_read(trace: Trace) -> list[Event]:
 def test_every_event_comes_out_as_it_was(name: str, engine: str) -> None:
     trace, calm = traced(name, engine), traced(name, engine, calm=True)
     pack = Pack()
-    base = pack.add(calm)
-    fork = pack.add(trace, base)
+    numbers = [pack.add(told(each)) for each in (calm, trace)]
     packed = pack.as_json()
-    assert events(packed, base) == as_read(calm)
-    assert events(packed, fork) == as_read(trace)
-    assert packed["traces"][fork]["keep"] == shared(calm.events, trace.events)
+    assert [events(packed, number) for number in numbers] == [as_read(each) for each in (calm, trace)]
 
 
 def test_a_ledger_points_at_the_effects_of_the_trace() -> None:
     trace = traced("order-fulfillment", "temporal")
     pack = Pack()
-    pack.add(trace)
+    pack.add(told(trace))
     packed = pack.as_json()
-    effects, told = rows(packed["effects"]), packed["traces"][0]["ledger"]
-    found = [(events(packed, 0)[event].at, effects[row]) for event, row in told]
-    assert [(at, each["service"], each["step"], each["again"]) for at, each in found] == [
+    found, story = ledger(packed, 0), events(packed, 0)
+    assert [(story[event].at, each["service"], each["step"], each["again"]) for event, each in found] == [
         (each.at, each.service, each.step, each.again) for each in trace.ledger
     ]
     assert sum(each["again"] for _, each in found) == 1
-    assert all(trace.events[event].kind is Kind.STEP_AFTER_EFFECT for event, _ in told)
-    assert len({event for event, _ in told}) == len(told)
+    assert all(trace.events[event].kind is Kind.STEP_AFTER_EFFECT for event, _ in found)
+    assert len({event for event, _ in found}) == len(found)
 
 
 def test_a_run_that_never_ends_says_why() -> None:
     trace = traced("order-fulfillment-engine-crash", "inngest")
     pack = Pack()
-    pack.add(trace)
-    packed = pack.as_json()
-    [[row, started, ended]] = packed["traces"][0]["runs"]
-    assert (started, ended) == (trace.runs[0].started_at, trace.runs[0].ended_at)
-    why = rows(packed["runs"])[row]["why"]
-    assert (why is not None) == bool(trace.unended)
+    pack.add(told(trace))
+    [run] = runs(pack.as_json(), 0)
+    assert (run["started_us"], run["ended_us"]) == (trace.runs[0].started_at, trace.runs[0].ended_at)
+    assert (run["why"] is not None) == bool(trace.unended)
 
 
-def test_the_same_rest_is_kept_once() -> None:
-    trace = traced("payment", "restate")
+def test_of_traces_that_are_the_same_there_is_one() -> None:
     pack = Pack()
-    base = pack.add(trace)
-    for _ in range(3):
-        pack.add(trace, base, leaf=True)
+    assert [pack.add(told(traced("payment", "restate"))) for _ in range(3)] == [0, 0, 0]
+
+
+def test_what_two_traces_have_in_common_is_told_once() -> None:
+    calm, trace = traced("order-fulfillment", "restate", calm=True), traced("order-fulfillment", "restate")
+    pack = Pack()
+    pack.add(told(calm))
+    alone = len(pack.as_json()["copies"]["fresh"])
+    pack.add(told(trace))
     packed = pack.as_json()
-    assert len(packed["traces"]) == 4
-    assert len(packed["parts"]["token"]) == 2  # the trace, and nothing more
+    assert len(in_a_row(packed)) == len(calm.events) + len(trace.events)
+    assert len(packed["copies"]["fresh"]) - alone < len(trace.events) / 2
+
+
+def test_tables_have_what_the_chosen_traces_need() -> None:
+    pack = Pack()
+    pack.add(told(traced("payment", "restate")))
+    second = pack.add(told(traced("order-fulfillment", "temporal")))
+    packed = pack.as_json([second])
+    assert events(packed, 0) == as_read(traced("order-fulfillment", "temporal"))
+    assert "payment" not in packed["tokens"]["workflow"]
 
 
 def test_what_would_act_is_shown() -> None:
     event = Event(0, "app", Kind.STEP_FAILED, "w", "run \u202e1", "s", 1, None, ("a\u2028b", "</script>"))
     trace = traced("payment", "restate")
     pack = Pack()
-    pack.add(replace(trace, events=[event], ledger=[], runs=[]))
+    pack.add(told(replace(trace, events=[event], ledger=[], runs=[])))
     packed = pack.as_json()
     assert packed["tokens"]["run"] == ["run ‹U+202E›1"]
     assert packed["tokens"]["detail"] == [["a‹U+2028›b", "</script>"]]

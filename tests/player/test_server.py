@@ -15,7 +15,7 @@ from durascope.models.loading import load_scenario
 from durascope.models.overrides import Overrides
 from durascope.models.writing import as_short_yaml
 from durascope.player.answers import answer
-from durascope.player.document import document
+from durascope.player.document import crashes_in, document
 from durascope.player.server import MOST_BYTES, Server
 from durascope.player.worker import TooLong, Worker
 from durascope.render.exports.jsonl import plain
@@ -64,7 +64,7 @@ def test_the_page_is_served_with_its_token_and_may_ask_its_server(server: Server
     assert unpacking.about(page.decode())["live"] == {"token": server.token}
     assert "connect-src 'self'" in unpacking.policy(page.decode())
     assert headers["Cache-Control"] == "no-store"
-    assert unpacking.document(page.decode())["forks"] == {"temporal": [], "restate": []}
+    assert crashes_in(unpacking.document(page.decode())) == {"temporal": 0, "restate": 0}
 
 
 def test_a_crash_at_any_moment_is_what_run_tells(server: Server) -> None:

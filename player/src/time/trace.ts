@@ -1,6 +1,6 @@
 /** One trace, unpacked: its events as columns, who caused whom, and what the services counted. */
 
-import type { Pack, PackedTrace, WaitRow } from "../document.ts";
+import type { Pack } from "../document.ts";
 import { Damaged } from "../document.ts";
 import { visible } from "../names.ts";
 
@@ -65,8 +65,6 @@ export class Trace {
     readonly runs: readonly Run[],
     readonly end: number,
     readonly stopped: string | null,
-    readonly waits: readonly WaitRow[] | null,
-    readonly headline: string | null,
   ) {}
 
   get length(): number {
@@ -168,6 +166,9 @@ export function countUpTo(sorted: ArrayLike<number>, value: number): number {
 /** Unpacks traces when they are first asked for. */
 export class Traces {
   private readonly tokens: Tokens;
+  /** Of all traces in a row, each event's row in the pack's table of events. */
+  private readonly order: Int32Array;
+  private readonly starts: readonly number[];
   private readonly unpacked = new Map<number, Trace>();
 
   constructor(private readonly pack: Pack) {
@@ -181,78 +182,97 @@ export class Traces {
       attempt: pack.tokens.attempt,
       detail: names(pack.tokens.detail),
     };
+    const starts = [0];
+    for (const length of pack.traces.length) starts.push(starts.at(-1)! + length);
+    this.starts = starts;
+    this.order = inARow(pack.copies, starts.at(-1)!);
   }
 
   get(index: number): Trace {
     const known = this.unpacked.get(index);
     if (known) return known;
-    const packed = this.pack.traces[index];
-    if (!packed) throw new Damaged(`Trace ${index} is missing.`);
-    const trace = this.unpack(packed);
+    if (this.pack.traces.length[index] === undefined) throw new Damaged(`Trace ${index} is missing.`);
+    const trace = this.unpack(index);
     this.unpacked.set(index, trace);
     return trace;
   }
 
-  private unpack(packed: PackedTrace): Trace {
-    const { parts } = this.pack;
-    const [tokens, after, causes] = [parts.token[packed.part], parts.after_us[packed.part], parts.cause[packed.part]];
-    if (!tokens || !after || !causes) throw new Damaged(`Part ${packed.part} is missing.`);
-    const keep = packed.base === null ? 0 : packed.keep;
-    const length = keep + tokens.length;
-    const token = new Int32Array(length);
-    const at = new Float64Array(length);
-    const cause = new Int32Array(length);
-    if (packed.base !== null) {
-      const base = this.get(packed.base);
-      token.set(base.token.subarray(0, keep));
-      at.set(base.at.subarray(0, keep));
-      cause.set(base.cause.subarray(0, keep));
+  private unpack(index: number): Trace {
+    const { events, tokens, traces } = this.pack;
+    const order = this.order.subarray(this.starts[index]!, this.starts[index + 1]!);
+    const token = new Int32Array(order.length);
+    const at = new Float64Array(order.length);
+    const cause = new Int32Array(order.length);
+    /** Of each token, its events so far. */
+    const places: number[][] = [];
+    const ledger: Entry[] = [];
+    for (let n = 0; n < order.length; n++) {
+      const row = order[n]!;
+      const own = events.token[row]!;
+      const of = events.cause[row]!;
+      const from = of < 0 ? -1 : places[of]?.at(-1 - events.between[row]!);
+      if (from === undefined) throw new Damaged(`The cause of event ${n} is missing.`);
+      token[n] = own;
+      cause[n] = from;
+      at[n] = (from >= 0 ? at[from]! : n > 0 ? at[n - 1]! : 0) + events.after_us[row]!;
+      (places[own] ??= []).push(n);
+      const effect = tokens.effect[own];
+      if (effect != null) ledger.push(this.entry(effect, n, at[n]!));
     }
-    for (let j = 0; j < tokens.length; j++) {
-      const n = keep + j;
-      token[n] = tokens[j]!;
-      at[n] = (n > 0 ? at[n - 1]! : 0) + after[j]!;
-      cause[n] = causes[j] ? n - causes[j]! : -1;
-    }
+    const last = at.at(-1) ?? 0;
+    const end = last + traces.quiet_us[index]!;
+    for (const effect of traces.loose[index]!) ledger.push(this.entry(effect, order.length - 1, last));
+    const stopped = traces.stopped[index]!;
     return new Trace(
-      this.tokens, token, at, cause,
-      this.ledger(packed, at), this.runs(packed),
-      packed.ended_us, packed.stopped === null ? null : visible(packed.stopped),
-      packed.waits ?? null, packed.headline ?? null,
+      this.tokens, token, at, cause, ledger, this.runs(traces.runs[index]!, end), end,
+      stopped === null ? null : visible(stopped),
     );
   }
 
-  private ledger(packed: PackedTrace, at: Float64Array): Entry[] {
+  private entry(row: number, event: number, at: number): Entry {
     const { effects } = this.pack;
-    const entries = packed.ledger.map(([event, row]): Entry => {
-      const where = event < 0 ? at.length - 1 : event;
-      return {
-        event: where,
-        at: at[where] ?? 0,
-        service: visible(effects.service[row]!),
-        run: visible(effects.run[row]!),
-        step: visible(effects.step[row]!),
-        attempt: effects.attempt[row]!,
-        key: effects.key[row] ?? null,
-        deduplicated: Boolean(effects.deduplicated[row]),
-        price: effects.price[row]!,
-        again: Boolean(effects.again[row]),
-      };
-    });
-    return entries.sort((a, b) => a.event - b.event);
+    return {
+      event,
+      at,
+      service: visible(effects.service[row]!),
+      run: visible(effects.run[row]!),
+      step: visible(effects.step[row]!),
+      attempt: effects.attempt[row]!,
+      key: effects.key[row] ?? null,
+      deduplicated: Boolean(effects.deduplicated[row]),
+      price: effects.price[row]!,
+      again: Boolean(effects.again[row]),
+    };
   }
 
-  private runs(packed: PackedTrace): Run[] {
+  private runs(rows: readonly number[], end: number): Run[] {
     const { runs } = this.pack;
-    return packed.runs.map(([row, started, ended]) => ({
-      workflow: visible(runs.workflow[row]!),
-      run: visible(runs.run[row]!),
-      status: runs.status[row]!,
-      why: runs.why[row] ?? null,
-      started,
-      ended,
-    }));
+    return rows.map((row) => {
+      const before = runs.before_end_us[row] ?? null;
+      return {
+        workflow: visible(runs.workflow[row]!),
+        run: visible(runs.run[row]!),
+        status: runs.status[row]!,
+        why: runs.why[row] ?? null,
+        started: runs.started_us[row]!,
+        ended: before === null ? null : end - before,
+      };
+    });
   }
+}
+
+function inARow(copies: Pack["copies"], length: number): Int32Array {
+  const row = new Int32Array(length);
+  let at = 0;
+  let next = 0;
+  copies.new.forEach((fresh, turn) => {
+    for (let i = 0; i < fresh; i++) row[at++] = copies.fresh[next++]!;
+    const same = copies.same[turn]!;
+    row.copyWithin(at, at - copies.back[turn]!, at - copies.back[turn]! + same);
+    at += same;
+  });
+  if (at !== length) throw new Damaged(`There are ${at} events instead of ${length}.`);
+  return row;
 }
 
 function seen(value: unknown): unknown {

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Fork } from "../document.ts";
+import { breakables } from "../forks.ts";
 import { spell } from "../names.ts";
 import type { Player } from "../player.ts";
 import { isDuplicate } from "../time/marks.ts";
@@ -74,17 +75,21 @@ function Break({ player, engine, title }: { readonly player: Player; readonly en
       ${[...plain, ...remedied].map(({ fork, event }) => html`<li><button onClick=${() => choose(fork)}>${WHAT[fork.what] ?? fork.what} <b>${fork.target}</b>
         ${fork.remedy ? html`<span class="dim"> with ${fork.remedy}</span>` : html`<span class="dim"> ${down(fork.down_us)}</span>`}
         ${event > n && html`<span class="dim"> after event ${event}</span>`}</button></li>`)}
-      ${live && LIVE_TARGETS.map((target) => html`<li><button onClick=${() => (setOpen(false), void player.simulate(engine, target, n))}>Kill the <b>${target}</b>
-        <span class="dim"> (asks the model)</span></button></li>`)}</ul>`}
+      ${live && html`<li class="how-long"><label>for <select value=${String(player.downUs.value)}
+        onChange=${(event: globalThis.Event) => (player.downUs.value = Number((event.currentTarget as HTMLSelectElement).value))}>
+        ${DOWNS_US.map((us) => html`<option value=${String(us)}>${spell(us)}</option>`)}</select></label></li>
+      ${breakables(Object.keys(player.document.scenario.services ?? {})).map((each) => html`<li><button
+        onClick=${() => (setOpen(false), void player.simulate(engine, each, n))}>${WHAT[each.what]} <b>${each.target}</b></button></li>`)}`}</ul>`}
   </div>`;
 }
 
-const LIVE_TARGETS = ["app", "engine"];
+/** Nobody notices; the default; longer than most timeouts; longer than a retry. */
+const DOWNS_US = [50_000, 2_000_000, 15_000_000, 60_000_000];
 
 function down(us: number | null | undefined): string {
   return us ? `for ${spell(us)}` : "";
 }
 
 const WHAT: Readonly<{ [what: string]: string }> = {
-  crash: "Kill the", hang: "Hang the", cut: "Cut off the", outage: "Take down", network: "Cut off the",
+  crash: "Kill the", hang: "Hang the", cut: "Cut off the", outage: "Take down",
 };

@@ -10,12 +10,13 @@ from durascope.models.steps import (
     Step,
 )
 from durascope.render.code import python
+from durascope.render.code.body import Scope
 from durascope.render.code.conditions import Term
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import python_names, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
-from durascope.render.code.python_body import PythonBody, Scope, formatted
+from durascope.render.code.python_body import PythonBody, formatted
 from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.retrying import retry_policy
 from durascope.render.code.temporal.queues import activity_queue

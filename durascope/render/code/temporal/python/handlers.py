@@ -7,11 +7,11 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.render.code import conditions, python
+from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.conditions import Term
 from durascope.render.code.layout import call
 from durascope.render.code.names import one_line, python_names, quoted
 from durascope.render.code.program import all_steps
-from durascope.render.code.python_body import NO_SCOPE
 from durascope.render.code.temporal.python.statements import Statements
 
 
@@ -81,10 +81,10 @@ class Handlers(Statements):
         with source.deeper():
             source(f'"""{one_line(name)}, asked of a run in flight."""')
             if update.one_at_a_time and update.steps:
-                source(f"async with self.{self.names.of(f'{name} lock')}:")
-                self.nested += 1
-                self.inside(update.steps, NO_SCOPE)
-                self.nested -= 1
+                with self.opened(f"async with self.{self.names.of(f'{name} lock')}"):
+                    self.nested += 1
+                    self.inside(update.steps, NO_SCOPE)
+                    self.nested -= 1
             else:
                 self.nested += 1
                 self.block(update.steps)

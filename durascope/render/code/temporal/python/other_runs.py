@@ -8,10 +8,11 @@ from durascope.models.steps import (
     Start,
 )
 from durascope.render.code import python
+from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import in_f_string, quoted
 from durascope.render.code.python import timedelta
-from durascope.render.code.python_body import Scope, formatted
+from durascope.render.code.python_body import formatted
 from durascope.render.code.temporal.python.activity_calls import ActivityCalls
 from durascope.render.code.temporal.queues import run_id, workflow_queue
 

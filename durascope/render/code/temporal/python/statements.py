@@ -18,10 +18,10 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.render.code import python
+from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.python import timedelta
-from durascope.render.code.python_body import Scope
 from durascope.render.code.temporal.python.other_runs import OtherRuns
 
 
@@ -103,8 +103,8 @@ class Statements(OtherRuns):
                         source("break")
         if step.timeout is None or not step.then:
             return self.block(step.then, scope)
-        source("else:")
-        self.inside(step.then, scope)
+        with self.otherwise():
+            self.inside(step.then, scope)
         return True
 
     def state(self, step: Get | Set | Clear) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from durascope.models.steps import (
     Finish,
 )
+from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.layout import Source
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import all_steps, within
 from durascope.render.code.python import STEP, TYPES
-from durascope.render.code.python_body import NO_SCOPE
 from durascope.render.code.temporal.python.handlers import Handlers
 from durascope.render.code.temporal.python.names import REQUEST
 
@@ -153,8 +153,8 @@ class WorkflowClass(Handlers):
             return self.block(self.workflow.steps)
         at = next(n for n, step in enumerate(self.workflow.steps) if self._continues(step))
         if at:
-            source("if begin == 0:")
-            self.inside(self.workflow.steps[:at], NO_SCOPE)
+            with self.opened("if begin == 0"):
+                self.inside(self.workflow.steps[:at], NO_SCOPE)
         return self.block(self.workflow.steps[at:])
 
     def _excepts(self) -> None:

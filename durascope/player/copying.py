@@ -1,0 +1,86 @@
+"""A long sequence told as copies of what it had before: where traces go the same way, the way is told once.
+
+Compressors see some thousand bytes back; what two traces have in common is often a million events apart.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.int64]
+
+SHORTEST: Final = 4
+"""Fewer in a row are told anew: a copy takes three numbers."""
+_MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Copies(NamedTuple):
+    """The sequence is, in turns: the next `new` of the `fresh`, then `same` that were `back` places before."""
+
+    fresh: list[int]
+    new: list[int]
+    same: list[int]
+    back: list[int]
+
+
+def copies(sequence: Numbers) -> Copies:
+    """The sequence as copies of itself; the last turn copies nothing."""
+    found = Copies([], [], [], [])
+    if len(sequence) == 0:
+        return found
+    keys = _keys(sequence)
+    latest = np.full(int(keys.max(initial=0)) + 1, -1, dtype=np.int64)
+    at = begun = back = 0
+    while at < len(keys):
+        source, same = _best(sequence, at, {int(latest[keys[at]]), at - back} if back else {int(latest[keys[at]])})
+        if same < SHORTEST:
+            latest[keys[at]] = at
+            at += 1
+            continue
+        back = at - source
+        found.fresh.extend(sequence[begun:at].tolist())
+        for column, number in ((found.new, at - begun), (found.same, same), (found.back, back)):
+            column.append(number)
+        passed = keys[at : at + same]
+        latest[passed] = np.arange(at, at + len(passed))
+        begun = at = at + same
+    found.fresh.extend(sequence[begun:].tolist())
+    for column, number in ((found.new, len(sequence) - begun), (found.same, 0), (found.back, 0)):
+        column.append(number)
+    return found
+
+
+def _keys(sequence: Numbers) -> NDArray[Any]:
+    """By place, a number for what begins there: equal where the next few are the same."""
+    if len(sequence) < SHORTEST:
+        return np.zeros(0, dtype=np.int64)
+    values = sequence.astype(np.uint64)
+    key = values[: len(values) - SHORTEST + 1].copy()
+    for ahead in range(1, SHORTEST):
+        key = key * _MIX + values[ahead : len(values) - SHORTEST + 1 + ahead]
+    return np.unique(key, return_inverse=True)[1]
+
+
+def _best(sequence: Numbers, at: int, sources: set[int]) -> tuple[int, int]:
+    """Of these earlier places the one from which most is the same, and how much."""
+    return max(((source, _same(sequence, source, at)) for source in sorted(sources)), key=lambda each: each[1])
+
+
+def _same(sequence: Numbers, source: int, at: int) -> int:
+    """How many are the same from two places on; the copy ends before it begins."""
+    if source < 0:
+        return 0
+    most = min(len(sequence) - at, at - source)
+    known, window = 0, 64
+    while known < most:
+        size = min(window, most - known)
+        differ = sequence[source + known : source + known + size] != sequence[at + known : at + known + size]
+        first = int(differ.argmax())
+        if differ[first]:
+            return known + first
+        known += size
+        window *= 4
+    return most

@@ -1,0 +1,208 @@
+"""Generated projects on the real server, driven as `verify` drives its own workers: with the scenario's faults.
+
+The project's workers run its code; starts and events come from here, as the model draws them.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import common
+
+from durascope.importing.temporal.lines import Event, attributes, kind, payload
+from durascope.live import engines, verification, ways
+from durascope.live.engine import Recording
+from durascope.live.ledger import Ledger
+from durascope.live.processes import Managed, Stage
+from durascope.live.temporal import engine, outside
+from durascope.live.temporal.engine import TemporalLive
+from durascope.live.temporal.outside import Outside
+from durascope.live.temporal.runs import Execution
+from durascope.live.temporal.settings import place_of
+from durascope.live.temporal.starting import REQUEST, StartOrder, is_entity, order, workflow_id
+from durascope.live.temporal.workers import Place, Workers
+from durascope.live.verification import Verification, verify
+from durascope.models.scenario import Scenario
+from durascope.render.code import project
+from durascope.render.code.program import Book, Operation, told
+from durascope.simulators.engine import StartRequest
+from durascope.simulators.kernel.runs import RunInfo
+
+HERE = Path(__file__).parent
+
+
+def written(scenario: Scenario, sdk: str, folder: Path) -> Path:
+    """The scenario's project, in a folder."""
+    for path, text in project(scenario, "temporal", sdk).items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+    return folder
+
+
+class Sdk:
+    """How projects of a language are made ready, and the command of their workers."""
+
+    name = "python"
+
+    def ready(self, folder: Path) -> None:
+        """Builds a project that is to be run."""
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, str(HERE / "generated_worker.py")]
+
+
+class ProjectWorkers(Workers):
+    """Worker processes that run the project of the code that is deployed."""
+
+    sdk: Sdk
+    _projects: list[tuple[Scenario, Path]]
+
+    def project_of(self, code: Scenario) -> Path:
+        for known, folder in self._projects:
+            if known is code:
+                return folder
+        folder = self.stage.directory / f"project-{len(self._projects) + 1}"
+        self._projects.append((code, folder))
+        self.sdk.ready(written(code, self.sdk.name, folder))
+        return folder
+
+    def deploy(self, code: Scenario, down_for: float | None) -> None:
+        self.project_of(code)
+        super().deploy(code, down_for)
+
+    def _spare(self) -> Managed:
+        self._processes += 1
+        name = f"process-{self._processes}"
+        process = self.stage.process(name, [*self.sdk.command(), str(self.stage.directory / f"{name}.json")])
+        process.lead = self._join
+        process.start()
+        return process
+
+    def _assign(self, place: Place, due: float = 0.0) -> None:
+        beside = self.stage.directory / f"{place.process.name}.project"
+        beside.write_text(json.dumps(str(self.project_of(self.code))))
+        super()._assign(place, due)
+
+
+class ProjectOutside(Outside):
+    """A client that starts the project's workflows: they know of no warm-up."""
+
+    async def warm_up(self, count: int) -> None:
+        del count
+
+
+class ProjectLive(TemporalLive):
+    """Temporal's server with a generated project."""
+
+    sdk: Sdk
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self.book: Book = told(scenario)
+        self.infos: list[RunInfo] = []
+        ledger.answers["given"] = self._given
+
+    def order(self, scenario: Scenario, request: StartRequest) -> StartOrder:
+        """A start with the project's input, in place of what durascope's own workers are told."""
+        run = request.run
+        self.infos.append(run)
+        given = dict(run.input)
+        made = order(scenario, request)
+        if is_entity(scenario.workflows[run.workflow], run):
+            nothing: Any = common._arg_unset  # pyright: ignore[reportPrivateUsage]
+            return dataclasses.replace(made, argument=nothing, update=(REQUEST, given))
+        return dataclasses.replace(made, argument=given)
+
+    def _given(self, message: Mapping[str, Any]) -> object:
+        """Whose call an activity's is: what durascope's own workers are told of a step."""
+        run = next(
+            run
+            for run in self.infos
+            if workflow_id(run) == message["workflow"]
+            and all(message["input"].get(field) in (None, value) for field, value in run.input.items())
+        )
+        operation = self._operation(message["type"])
+        name = _label(operation, message["variables"])
+        fields = () if operation.step.idempotency_key is None else (operation.step.idempotency_key,)
+        return {
+            "run": run.name,
+            "luck": run.luck,
+            "workflow": run.workflow,
+            "number": run.number,
+            "entity": run.key,
+            "step": name,
+            "label": operation.step.run,
+            "place": place_of(self.scenario, run.workflow, operation.step),
+            "key": name,
+            "handed": {field: run.input[field] for field in fields if field in run.input},
+        }
+
+    def _operation(self, type_: str) -> Operation:
+        books = [self.book, *(told(code) for code in self._codes.code_of.values())]
+        return next(each for book in books for each in book.operations if each.name == type_)
+
+    def _named(self) -> list[tuple[str, Execution]]:
+        return [
+            (name, Execution(execution.run_id, [self._relabelled(event) for event in execution.history]))
+            for name, execution in super()._named()
+        ]
+
+    def _relabelled(self, event: Event) -> Event:
+        """The event with the step's name, where loop variables are arguments of the activity."""
+        if kind(event) != "ActivityTaskScheduled":
+            return event
+        changed: dict[str, Any] = copy.deepcopy(dict(event))
+        scheduled: Any = attributes(changed)
+        operation = self._operation(scheduled["activityType"]["name"])
+        given = [payload(scheduled.get("input"), n + 1) for n in range(len(operation.variables))]
+        scheduled["activityType"]["name"] = _label(operation, given)
+        return changed
+
+    def recording(self) -> Recording:
+        found = super().recording()
+        facts = {name: value for name, value in found.facts.items() if name != "replayed"}
+        return dataclasses.replace(found, facts=facts)
+
+
+def _label(operation: Operation, variables: Sequence[object]) -> str:
+    name = operation.step.run
+    for variable, value in zip(operation.variables, variables, strict=True):
+        name = name.replace(f"{{{variable}}}", str(value))
+    return name
+
+
+def verified(scenario: Scenario, sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> Verification:
+    """The scenario verified with its own generated project in place of durascope's workers."""
+    lives: list[ProjectLive] = []
+
+    class OfProject(ProjectWorkers):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            self.sdk, self._projects = sdk, []
+            super().__init__(*given, **named)
+
+    class Live(ProjectLive):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            super().__init__(*given, **named)
+            lives.append(self)
+
+    def ordered(scenario: Scenario, request: StartRequest) -> StartOrder:
+        return lives[-1].order(scenario, request)
+
+    def live_engine(_name: str) -> type[Live]:
+        return Live
+
+    with monkeypatch.context() as patch:
+        for module in (engines, verification, ways):
+            patch.setattr(module, "live_engine", live_engine)
+        patch.setattr(engine, "Workers", OfProject)
+        patch.setattr(engine, "Outside", ProjectOutside)
+        patch.setattr(outside, "order", ordered)
+        return verify(scenario, "temporal")
