@@ -373,6 +373,14 @@ class Sdk(ABC):
             raise tasks[index].exception
         return index
 
+    def passed(self, program: Program, steps: Steps) -> int:
+        """How many of the program's first steps are recorded and need not be passed one by one, because nobody looks.
+
+        Their values are in the program then. A replay of thousands of steps, thousands of times, would else be nearly
+        all that a simulation does.
+        """
+        return 0
+
     def before_step(self, step: Step) -> None:
         """Called before each step of the program proper; may raise `RunCancelled`."""
 
@@ -425,8 +433,10 @@ class Program:
 
     def main(self) -> Coroutine:
         """Runs the workflow; returns the result, or raises `WorkflowFailure`, `RunCancelled`, `CodeBug`."""
+        steps = self._steps_left()
+        passed = self.sdk.passed(self, steps)
         try:
-            yield from self.block(self._steps_left())
+            yield from self.block(steps[passed:] if passed else steps)
         except _Finished as finished:
             return finished.result
         except WorkflowFailure:
@@ -462,6 +472,11 @@ class Program:
             yield from _HOW[type(step)](self, step, scope or _NO_SCOPE)  # pyright: ignore[reportArgumentType]
             if not self._unwinding:
                 after(step)
+
+    def pass_over(self, names: Mapping[str, int], values: Mapping[str, object]) -> None:
+        """Goes on as if steps of these names (and how many of each) had run and returned these values."""
+        self._uses = dict(names)
+        self.values.update(values)
 
     def _steps_left(self) -> Steps:
         """The whole program, or, in a run that another has continued as, what is left from that one's loop on."""

@@ -112,8 +112,8 @@ def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
     """The faults that have struck before all was over."""
     over = max((run.ended_at for run in recorder.runs.values() if run.ended_at is not None), default=None)
     if over is None or recorder.open_runs():
-        return [number for number, _ in injector.struck]
-    return [number for number, at in injector.struck if at <= over]
+        return list(injector.struck)
+    return [number for number, at in zip(injector.struck, injector.struck_at, strict=True) if at <= over]
 
 
 @contextmanager

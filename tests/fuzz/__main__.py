@@ -1,6 +1,7 @@
-"""`python -m tests.fuzz --minutes N [--seed S] [--promise NAME]`: hunts, shrinks what it finds, keeps it in the corpus.
+"""`python -m tests.fuzz --minutes N [--seed S] [--promise NAME …]`: hunts, shrinks what it finds and keeps it.
 
-Each input is tried in a process of its own, with a limit of time and memory. Exit status 1 where something was found.
+Each input is tried in a process of its own, with a limit of time and memory; without `--promise` the promises take
+turns. Exit status 1 where something was found.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Final
 
-from tests.fuzz.inputs import garbled, mutated, smaller
+from tests.fuzz.inputs import smaller
 from tests.fuzz.promises import PROMISES
 
-SECONDS: Final = 90
+SECONDS: Final = 180
 """For one input; this machine may be busy."""
+CPU_SECONDS: Final = 40
+"""Of computing, for all that one promise does with an input."""
 MEGABYTES: Final = 300
 """Above what the process had before."""
-SHRINKING: Final = 60
-"""Tries to make a finding smaller."""
+SHRINKING_S: Final = 90
+"""For making a finding smaller."""
 CORPUS: Final = Path(__file__).parent / "corpus"
 
 
@@ -36,45 +39,45 @@ def tried(promise: str, given: Any, seed: int) -> str | None:
     process = multiprocessing.get_context("fork").Process(target=_try, args=(promise, given, seed, sender))
     process.start()
     sender.close()
-    process.join(SECONDS)
-    if process.is_alive():
+    try:
+        return receiver.recv() if receiver.poll(SECONDS) else f"no end after {SECONDS} s"
+    except EOFError:
+        return "the process died"
+    finally:
         process.kill()
         process.join()
-        return f"no end after {SECONDS} s"
-    try:
-        return receiver.recv()
-    except EOFError:
-        return f"the process died ({process.exitcode})"
-    finally:
         receiver.close()
 
 
 def _try(promise: str, given: Any, seed: int, sender: Connection) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+    begun = time.process_time()
     try:
-        found = PROMISES[promise][1](given, random.Random(seed))
+        found = PROMISES[promise].broken(given, random.Random(seed))
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+        seconds = time.process_time() - begun
         if found is None and grown > MEGABYTES:
             found = f"{grown} MB"
+        elif found is None and seconds > CPU_SECONDS:
+            found = f"{seconds:.0f} s of computing"
     except BaseException as error:
-        found = f"{type(error).__name__}: {error}"[:200]
-    sender.send(found)
+        found = f"{type(error).__name__}: {error}"
+    sender.send(None if found is None else found[:500])
 
 
 def shrunk(promise: str, tree: Any, seed: int, kind: str) -> Any:
     """A smaller tree in which the same kind of thing is broken."""
-    left = SHRINKING
+    until = time.monotonic() + SHRINKING_S
     progress = True
-    while progress and left > 0:
+    while progress:
         progress = False
         for candidate in smaller(tree):
-            left -= 1
+            if time.monotonic() > until:
+                return tree
             found = tried(promise, candidate, seed)
             if found is not None and _kind(found) == kind:
                 tree, progress = candidate, True
-                break
-            if left <= 0:
                 break
     return tree
 
@@ -97,28 +100,33 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=None, help="of the first input; the next ones count on")
-    parser.add_argument("--promise", choices=PROMISES, default=None, help="only this one")
+    parser.add_argument("--promise", choices=PROMISES, action="append", help="only this one; may be repeated")
     asked = parser.parse_args()
     seed = int(time.time()) if asked.seed is None else asked.seed
     until = time.monotonic() + 60 * asked.minutes
     counts: Counter[str] = Counter()
     known: set[tuple[str, str]] = set()
     while time.monotonic() < until:
-        for promise in [asked.promise] if asked.promise else PROMISES:
+        for promise in asked.promise or PROMISES:
             seed += 1
             counts[promise] += 1
             draw = random.Random(seed)
-            given: Any = garbled(draw) if PROMISES[promise][0] else mutated(draw)
+            given: Any = PROMISES[promise].made(draw)
             found = tried(promise, given, seed)
             if found is None or (promise, _kind(found)) in known:
                 continue
             known.add((promise, _kind(found)))
+            _say(f"{promise}, seed {seed}: {found}")
             small = given if isinstance(given, str) else shrunk(promise, given, seed, _kind(found))
-            sys.stdout.write(f"{promise}, seed {seed}: {found}\n  {keep(promise, small, seed, found)}\n")
-            sys.stdout.flush()
+            _say(f"  {keep(promise, small, seed, found)}")
     tried_ = ", ".join(f"{count:,} {promise}" for promise, count in counts.items())
-    sys.stdout.write(f"{tried_}; {len(known)} kinds of findings\n")
+    _say(f"{tried_}; {len(known)} kinds of findings")
     return 1 if known else 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Iterator
 from functools import cache
@@ -30,6 +31,11 @@ def trees() -> tuple[Tree, ...]:
     read = [yaml.safe_load(text) for text in texts()]
     found = [each.get("scenario") if isinstance(each.get("scenario"), dict) else each for each in read]
     return tuple({**each, "scenario": "s"} for each in found)
+
+
+def text_of(tree: Any) -> str:
+    """The tree as a file (JSON is YAML)."""
+    return json.dumps(tree)
 
 
 def spots(tree: Any) -> Iterator[tuple[Any, Any]]:

@@ -8,6 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from durascope.models.scenario import Scenario
+from durascope.render.code.names import one_line
+
 Project = Mapping[str, str]
 """The text of each file by its path in the project."""
 
@@ -38,3 +41,8 @@ def table(*rows: Sequence[object]) -> str:
     return "".join(
         f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |\n" for line in lines
     )
+
+
+def title_of(scenario: Scenario) -> str:
+    """The scenario's title, or its name."""
+    return one_line(scenario.title or scenario.scenario).rstrip(".")

@@ -80,6 +80,8 @@ class Inngest(Engine):
         """By step: attempts that failed before they had an effect."""
         self.undo = UndoLog(scenario)
         self.unconsumed: list[Unconsumed] = []
+        self.prefixes: dict[str, Any] = {}
+        """By run: what its replays pass over; the SDK's own."""
         self._events = 0
         self.in_stream: dict[str, None] = {}
         """Starts whose events were accepted and not handled yet."""

@@ -147,6 +147,8 @@ class Invocation(ABC):
         """The HTTP response; the request is over."""
         if not self.over:
             self.over = True
+            if self.execution is not None and self.execution.over:
+                self.execution = None  # it holds what it reports to: this request, with all of the run's state
             self.replay_ends()
             self.host.respond(self, answer)
 

@@ -6,11 +6,11 @@ members one after the other and collects the interrupts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
+from durascope.models.steps import Call, Run, Send, Sleep, Start, Steps, WaitFor
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.host import Invocation, step_done
@@ -30,7 +30,7 @@ from durascope.simulators.inngest.protocol import (
     failure,
 )
 from durascope.simulators.inngest.sdk import InngestSdk
-from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, Loop, WorkflowFailure
+from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, Loop, Program, WorkflowFailure
 
 _NO_LOOP: Final = Loop()
 """Nothing ever runs on it: a request of the Python SDK is one coroutine, which its invocation drives itself."""
@@ -71,6 +71,36 @@ class Body(NamedTuple):
     key: str
 
 
+LONG: Final = 100
+"""Finished steps from which on a replay that nobody sees is shortened."""
+
+MOST_PREFIXES: Final = 100
+"""Runs at a time of which is known what their replays pass over."""
+
+
+class Prefix:
+    """The first steps of a function as far as they are plain ones and finished: what every later request finds so."""
+
+    __slots__ = ("code", "length", "names", "values")
+
+    def __init__(self, code: Steps) -> None:
+        self.code = code
+        self.length = 0
+        self.names: dict[str, int] = {}
+        self.values: dict[str, object] = {}
+
+    def grow(self, memos: Mapping[str, Memo]) -> None:
+        """Takes in what has finished since."""
+        for step in self.code[self.length :]:
+            memo = memos.get(step.run) if isinstance(step, Run) and step.undo is None else None
+            if memo is None or memo.error is not None or memo.name in self.names:
+                return
+            self.names[memo.name] = 1
+            if memo.value:
+                self.values.update(memo.value)
+            self.length += 1
+
+
 class PythonSdk(InngestSdk):
     """`ctx.step` and `ctx.group`."""
 
@@ -84,6 +114,21 @@ class PythonSdk(InngestSdk):
             self.invocation.replayed(memo)
             return memo.value
         return (yield from self._body(step, name, key))
+
+    def passed(self, program: Program, steps: Steps) -> int:
+        world, request = self.engine.world, self.request
+        if request.step is not None or len(request.steps) < LONG or not world.unseen:
+            return 0
+        prefixes = self.engine.prefixes
+        prefix: Prefix | None = prefixes.get(request.run.name)
+        if prefix is None or prefix.code is not steps:
+            if len(prefixes) >= MOST_PREFIXES:
+                prefixes.clear()
+            prefix = prefixes[request.run.name] = Prefix(steps)
+        prefix.grow(request.steps)
+        world.recorder.count += prefix.length
+        program.pass_over(prefix.names, prefix.values)
+        return prefix.length
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
         yield from self._body(step, name, key)

@@ -6,6 +6,7 @@ scenario's faults into such waiters, into ones for events by their numbers (`Poi
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -115,8 +116,12 @@ class FaultInjector:
         self.engine = engine
         self.moments = moments
         self._versions = Versions(engine.code)
-        self.struck: list[tuple[int, int]] = []
-        """The scenario's faults that have struck: their place in it, from 0, and when."""
+        self.struck = array("q")
+        """The scenario's faults that have struck: their places in it, from 0, in order."""
+        self.struck_at = array("q")
+        """When each of them did, in microseconds. Random crashes can be very many."""
+        self._revives = any(isinstance(fault, Crash | Deploy) for fault in scenario.faults)
+        """Whether something else may bring back what a random crash has killed for ever."""
 
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
@@ -149,7 +154,7 @@ class FaultInjector:
         step = None if fault.when is None else fault.when.step
 
         def act(run: RunInfo | None) -> None:
-            self.struck.append((number, self.world.now))
+            self._strikes(number)
             with self._whole():
                 done(run)
 
@@ -247,8 +252,18 @@ class FaultInjector:
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
         chosen = int(self.world.outside("random replica", number, count) * len(replicas))
-        self.struck.append((number, self.world.now))
-        self._crash(replicas[chosen], FOREVER)
-        if fault.random.down_for < FOREVER:  # not `ahead`: crashes that go on for ever set nothing going by themselves
-            self.world.after(fault.random.down_for, self._restart, replicas[chosen])
-        self._next_random(fault, number, count + 1)
+        if any(component.alive for component in replicas[chosen]):  # the dead can't die
+            self._strikes(number)
+            self._crash(replicas[chosen], FOREVER)
+            if fault.random.down_for < FOREVER:  # not `ahead`: endless crashes set nothing going by themselves
+                self.world.after(fault.random.down_for, self._restart, replicas[chosen])
+        if (
+            fault.random.down_for < FOREVER
+            or self._revives
+            or any(each.alive for replica in replicas for each in replica)
+        ):
+            self._next_random(fault, number, count + 1)
+
+    def _strikes(self, number: int) -> None:
+        self.struck.append(number)
+        self.struck_at.append(self.world.now)

@@ -186,6 +186,11 @@ class World:
         fn(*args)
 
     @property
+    def unseen(self) -> bool:
+        """Whether events are only counted from here on, and nothing waits for one of them."""
+        return self.points is None and (not self.full or self.recorder.overflows)
+
+    @property
     def more_to_come(self) -> bool:
         """Whether something is still to come from outside."""
         return self._ahead > 0

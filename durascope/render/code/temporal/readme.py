@@ -5,7 +5,7 @@ from __future__ import annotations
 from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
 from durascope.render.code.names import one_line
-from durascope.render.code.project import filled, table
+from durascope.render.code.project import filled, table, title_of
 from durascope.render.code.temporal.queues import pools
 
 
@@ -33,7 +33,7 @@ def readme(scenario: Scenario, sdk: str, folder: str, ending: str) -> str:
     )
     return filled(
         f"temporal_{sdk}_readme.md.jinja",
-        title=one_line(scenario.title or scenario.scenario).rstrip("."),
+        title=title_of(scenario),
         scenario=one_line(scenario.scenario),
         files=files,
         queues=queues,

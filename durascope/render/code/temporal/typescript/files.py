@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from durascope.models.scenario import Scenario
 from durascope.render.code.layout import Braces
-from durascope.render.code.names import one_line, quoted, words
+from durascope.render.code.names import quoted, words
 from durascope.render.code.program import told
-from durascope.render.code.project import Project, filled
+from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.queues import workflow_queue
 from durascope.render.code.temporal.readme import readme
@@ -32,7 +32,7 @@ def project(scenario: Scenario) -> Project:
     workflows = [WorkflowFunction(project, proxies, each) for each in project.book.workflows.values()]
     written = [each.write() for each in workflows]
     side_by_side = {name for each in workflows for name in each.side_by_side}
-    title = one_line(scenario.title or scenario.scenario).rstrip(".")
+    title = title_of(scenario)
     files = {
         "README.md": readme(scenario, "typescript", "src", "ts"),
         "package.json": filled(

@@ -82,10 +82,11 @@ class Senders(Starter):
         return f"{function}(client)"
 
     def _send(self, source: Braces, event: WorkloadEvent, target: str) -> None:
-        if not (event.to == "each" or (isinstance(event.to, str) and event.to.endswith("%"))):
+        to = str(event.to)
+        if to != "each" and not to.endswith("%"):
             self._act(source, event, target)
             return
-        share = 1.0 if event.to == "each" else float(event.to[:-1]) / 100
+        share = 1.0 if to == "each" else float(to[:-1]) / 100
         each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
         with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
             self._act(source, event, target)
