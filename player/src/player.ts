@@ -140,7 +140,7 @@ export class Player {
     return {
       engine,
       services: this.document.scenario.services ?? {},
-      rules: this.document.rules?.[engine.name] ?? {},
+      rules: this.document.rules?.[engine.name] ?? [],
     };
   }
 
