@@ -439,6 +439,12 @@ export class Player {
     });
   }
 
+  /** Goes to a moment and lights it up. */
+  lead(hash: string): void {
+    this.restore(hash);
+    this.pinned.value = this.current.value;
+  }
+
   restore(hash: string): void {
     const place: Place = parsed(hash);
     batch(() => {
