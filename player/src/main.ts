@@ -30,6 +30,7 @@ async function start(place: HTMLElement): Promise<void> {
   follow(player);
   if (embedded && parent !== window) obey(player);
   document.documentElement.dataset["ready"] = "true";
+  performance.mark("ready");
 }
 
 /** Moves the clock while the story plays. */
