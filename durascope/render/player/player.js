@@ -66,8 +66,8 @@ ${b(r.at[h.event])}${p?", replayed":""}`} ...${Q(t,{engine:n.name,event:h.event}
       title=${c??""}>${u}${l?` in ${b(s.ended-s.started)}`:""}</span>
     ${i>0&&m`<span class="badge twice">◆ ${i} duplicate${i>1?"s":""}</span>`}
     ${a.slice(0,2).map(h=>m`<span class="badge down">✖ ${h}</span>`)}
-    ${c&&m`<span class="reason">${c}</span>`}
-  </p>`}function xo({player:t,engine:e,title:n}){let[r,o]=N(!1),s=t.offers(e),i=s.filter(({fork:d})=>!d.remedy),a=s.filter(({fork:d})=>d.remedy),l=s.length>0||t.live!==null,u=t.at(e),c=t.live!==null&&u>=0,h=d=>{o(!1),t.crash(e,d)};return m`<div class="break" onFocusOut=${d=>{d.currentTarget.contains(d.relatedTarget)||o(!1)}} onKeyDown=${d=>d.key==="Escape"&&o(!1)}>
+  </p>
+  ${c&&m`<p class="reason" tabindex="0" title=${c}>${c}</p>`}`}function xo({player:t,engine:e,title:n}){let[r,o]=N(!1),s=t.offers(e),i=s.filter(({fork:d})=>!d.remedy),a=s.filter(({fork:d})=>d.remedy),l=s.length>0||t.live!==null,u=t.at(e),c=t.live!==null&&u>=0,h=d=>{o(!1),t.crash(e,d)};return m`<div class="break" onFocusOut=${d=>{d.currentTarget.contains(d.relatedTarget)||o(!1)}} onKeyDown=${d=>d.key==="Escape"&&o(!1)}>
     <button class="crash-here" aria-disabled=${!l} title=${l?`Kill the app of ${n} right after this event (c)`:t.missing(e,u)}
       onClick=${()=>t.crash(e)}>✖ Crash here</button>
     ${(s.length>1||c)&&m`<button class="more" aria-label="What to break" aria-expanded=${r} onClick=${()=>o(!r)}>▾</button>`}
@@ -106,7 +106,7 @@ ${b(r.at[h.event])}${p?", replayed":""}`} ...${Q(t,{engine:n.name,event:h.event}
       <button aria-current=${s.id===t.branchId.value?"true":void 0} onClick=${()=>t.goTo(s)}>${Ao(t,s)}</button>
       ${n(s.id)}</li>`)}</ul>`};return m`<nav class="forks" aria-label="Forks of the story"><span class="dim">Forks</span>${n(null)}</nav>`}function Ao(t,e){if(e.fork===null)return R(e.title,40);let n=t.document.engines.find(r=>r.name===e.engine);return m`<span class="engine" style=${`--engine:${n?.colour??"gray"}`}>${n?.title}</span> ${R(e.title,60)}${e.fork.remedy?m`<span class="dim"> with ${e.fork.remedy}</span>`:null}`}function tr({player:t}){let e=t.branch.value,{fork:n,engine:r}=e;if(n===null||r===null)return null;let o=(t.document.forks?.[r]??[]).filter(i=>i.story===n.story&&i.what===n.what&&i.target===n.target&&i.from<=e.event&&e.event<=i.to),s=o.filter(i=>i.remedy);return s.length===0?null:m`<div class="remedy" role="group" aria-label="Remedy"><span class="dim">Remedy</span>
     ${[...o.filter(i=>!i.remedy),...s].map(i=>m`<button aria-pressed=${i.trace===n.trace&&i.remedy===n.remedy}
-      onClick=${()=>t.switchTo(e,i)}>${i.remedy??"none"}</button>`)}</div>`}function nr({player:t}){let e=t.told.value;if(e===null)return m`<div class="narration" id="narration"><p class="what">Nothing has happened yet.
+      onClick=${()=>t.switchTo(e,i)}>${i.remedy??"none"}</button>`)}</div>`}function nr({player:t}){let e=t.told.value;if(e===null)return m`<div class="narration" id="narration"><p class="what">Nothing has happened yet.${" "}
       <span class="why">Press play, or step with the arrow keys.</span></p></div>`;let n=t.engines.value[t.index(e.engine)],r=t.shown.value[t.index(e.engine)],o=t.say(e);return m`<div class=${`narration ${o.tone}`} id="narration" style=${`--engine:${n.colour}`}>
     <p class="where"><span class="engine">${n.title}</span> <time>${b(Math.round(r.at[e.event]))}</time>
       <span class="dim">event ${e.event}</span></p>

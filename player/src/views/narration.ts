@@ -9,7 +9,7 @@ import { html } from "./html.ts";
 export function Narration({ player }: { readonly player: Player }) {
   const spot = player.told.value;
   if (spot === null) {
-    return html`<div class="narration" id="narration"><p class="what">Nothing has happened yet.
+    return html`<div class="narration" id="narration"><p class="what">Nothing has happened yet.${" "}
       <span class="why">Press play, or step with the arrow keys.</span></p></div>`;
   }
   const engine = player.engines.value[player.index(spot.engine)]!;
