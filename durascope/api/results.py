@@ -141,11 +141,11 @@ class Result:
 
         return draw(self._kept(), self.scenario, linear=linear)
 
-    def sequence(self) -> Picture:
-        """Who says what to whom."""
+    def sequence(self, *, whole: bool = False) -> Picture:
+        """Who says what to whom: eight life lines at most; `whole`: every component and every message."""
         from durascope.render.sequence import draw
 
-        return draw(self._kept(), self.scenario)
+        return draw(self._kept(), self.scenario, whole=whole)
 
     def journal(self, run: str | None = None) -> Picture:
         """The record of a run as it grows, and what each replay read back; default: a run that something happened to.

@@ -60,6 +60,7 @@ def command(
     load: Annotated[bool, typer.Option("--load", help="Architecture view: add rates and queue depths.")] = False,
     paint: Annotated[bool, typer.Option("--paint", help="Workflow view: colour steps by what happened.")] = False,
     linear: Annotated[bool, typer.Option("--linear", help="Do not cut idle stretches out of the time axis.")] = False,
+    all: Annotated[bool, typer.Option("--all", help="Sequence view: every component and every message.")] = False,  # noqa: A002 - the option's name
     seed: SeedOption = 0,
     runs: RunsOption = None,
     rate: RateOption = None,
@@ -79,7 +80,7 @@ def command(
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     views: list[ViewName] = [each.value for each in view or ViewChoice]
     formats = [each.value for each in format or (FormatChoice.SVG,)]
-    options = Options(load=load, paint=paint, linear=linear)
+    options = Options(load=load, paint=paint, linear=linear, all=all)
     traces = {}
     with busy(True) as tell:
         if need_traces(views, options):

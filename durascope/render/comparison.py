@@ -31,6 +31,7 @@ from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows,
 from durascope.render.sheet import (
     AXIS,
     MARGIN,
+    WIDTH,
     Findings,
     draw_axis,
     draw_breaks,
@@ -39,7 +40,7 @@ from durascope.render.sheet import (
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
-from durascope.render.timeline import ROW, WIDTH, draw_rows, gutter_of, height_of, moments_of
+from durascope.render.timeline import ROW, draw_rows, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
 

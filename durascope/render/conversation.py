@@ -9,7 +9,7 @@ scenario knows which service it called. Polls, which say nothing about a run, ar
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from durascope.models.effects import effects
@@ -21,6 +21,7 @@ from durascope.models.trace import Event, Kind, Trace
 from durascope.render.step_names import StepNames
 
 Role = Literal["client", "part", "app", "service"]
+Tone = Literal["", "replay", "bad", "good", "wait"]
 Sort = Literal["message", "call", "return", "note", "crash", "restart", "fold"]
 
 
@@ -42,10 +43,24 @@ class Item:
     step: str | None = None
     effect: Literal["", "effect", "again", "known"] = ""
     """return: what the service had done by then."""
-    tone: Literal["", "replay", "bad", "good"] = ""
+    tone: Tone = ""
     """note: how it is coloured."""
     until: int = -1
     """fold: the number of the last event that it stands for."""
+    kind: Kind | None = None
+    """Of the event that it stands for; None: of a fold."""
+    ends: int = 0
+    """fold: when the last of what it stands for happened."""
+
+    @property
+    def eventful(self) -> bool:
+        """Whether something broke here, was lost, tried again, replayed or done again."""
+        return (
+            self.kind in _EVENTFUL
+            or self.fate != ""
+            or self.effect in ("again", "known")
+            or self.tone in ("bad", "wait")
+        )
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -61,6 +76,19 @@ class Conversation:
     """What the lanes' activations are drawn from."""
     left_out: int = 0
     """Messages that say nothing about a run."""
+    titles: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What lanes are called that stand for several."""
+
+    def title_of(self, lane: str, scenario: Scenario) -> str:
+        """What a lane is called on a picture."""
+        service = scenario.services.get(lane)
+        return self.titles.get(lane) or (service.title if service is not None and service.title else lane)
+
+
+_EVENTFUL: Final = frozenset({
+    Kind.CRASHED, Kind.RESTARTED, Kind.HUNG, Kind.RESUMED, Kind.CUT, Kind.HEALED, Kind.OUTAGE_STARTED,
+    Kind.OUTAGE_ENDED, Kind.DEPLOYED, Kind.STEP_RETRIED, Kind.STEP_FAILED, Kind.STEP_DROPPED, Kind.REPLAY_STARTED,
+})  # fmt: skip
 
 
 def _unnumbered(text: str) -> str:
@@ -78,7 +106,7 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
 
 
-_NOTES: Final[Mapping[Kind, tuple[str, Literal["", "replay", "bad", "good"]]]] = {
+_NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
     Kind.RUN_STARTED: ("{run} begins", "good"),
     Kind.RUN_ENDED: ("{run} {detail}", "good"),
     Kind.TIMER_FIRED: ("timer fires{step}", ""),
@@ -114,8 +142,12 @@ class _Reading:
         self.steps = StepNames(scenario)
         self.marks = {mark.event: mark for mark in effects(trace)}
         self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
+        self.begun: set[tuple[str | None, object]] = set()
+        """What each run has come to by itself: a replay passes nothing else."""
 
     def read(self, number: int, event: Event) -> None:
+        if event.kind is not Kind.REPLAY_STEP:
+            self.begun |= {(event.run, event.step), (event.run, event.detail if isinstance(event.detail, str) else "")}
         match event.kind:
             case Kind.MESSAGE_RECEIVED | Kind.MESSAGE_REFUSED | Kind.MESSAGE_LOST:
                 self._message(number, event)
@@ -133,14 +165,14 @@ class _Reading:
                 self._return(number, event)
             case Kind.CRASHED:
                 self.open = 0
-                self.items.append(Item("crash", event.at, number, event.lane, "killed", tone="bad"))
+                self.items.append(Item("crash", event.at, number, event.lane, "killed", tone="bad", kind=event.kind))
             case Kind.RESTARTED:
-                self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good"))
+                self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good", kind=event.kind))
             case Kind.REPLAY_STARTED:
                 self._replay(number, event)
             case Kind.TIMER_SET if event.step in (None, BACKOFF) or self._step(event) is not None:
                 wait = f" {spell(event.detail - event.at)}" if isinstance(event.detail, int) else ""
-                self._note(number, event, f"backs off{wait}")
+                self._note(number, event, f"backs off{wait}", "wait")
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):
                 pass
             case Kind.TIMER_SET:
@@ -148,7 +180,7 @@ class _Reading:
                 self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))
             case Kind.STEP_RETRIED:
                 wait = f" in {spell(event.detail)}" if isinstance(event.detail, int) else ""
-                self._note(number, event, f"{event.step or 'run'}: to be tried again{wait}")
+                self._note(number, event, f"{event.step or 'run'}: to be tried again{wait}", "wait")
             case kind if kind in _NOTES:
                 words, tone = _NOTES[kind]
                 self._note(number, event, _filled(words, event), tone)
@@ -173,7 +205,9 @@ class _Reading:
             fate = "refused"
         elif event.kind is Kind.MESSAGE_LOST:
             fate = "lost"
-        self.items.append(Item("message", event.at, number, sender, what, receiver, fate, event.run, event.step))
+        self.items.append(
+            Item("message", event.at, number, sender, what, receiver, fate, event.run, event.step, kind=event.kind)
+        )
 
     def _pick_up(self, number: int, event: Event) -> None:
         """A task goes from its queue to a worker, unless a message has just told so."""
@@ -182,7 +216,16 @@ class _Reading:
         told = cause is not None and cause.kind is Kind.MESSAGE_RECEIVED and not _says_nothing(cause)
         if owner is not None and owner != event.lane and not told:
             self.items.append(
-                Item("message", event.at, number, owner, f"task from {event.detail}", event.lane, "", event.run)
+                Item(
+                    "message",
+                    event.at,
+                    number,
+                    owner,
+                    f"task from {event.detail}",
+                    event.lane,
+                    run=event.run,
+                    kind=event.kind,
+                )
             )
 
     def _call(self, number: int, event: Event) -> None:
@@ -192,7 +235,11 @@ class _Reading:
             self.called[number] = step.on
             text = (step.via if step.via and self.steps.alone(step.via) else event.step or "") + again
             self.open += 1
-            self.items.append(Item("call", event.at, number, event.lane, text, step.on, run=event.run, step=event.step))
+            self.items.append(
+                Item(
+                    "call", event.at, number, event.lane, text, step.on, run=event.run, step=event.step, kind=event.kind
+                )
+            )
         else:
             self._note(number, event, f"runs {event.step}{again}")
 
@@ -207,7 +254,20 @@ class _Reading:
                 text = f"{event.step}: {text}"
             tone: Literal["", "bad"] = "bad" if failed else ""
             self.items.append(
-                Item("return", event.at, number, step.on, text, event.lane, "", event.run, event.step, effect, tone)
+                Item(
+                    "return",
+                    event.at,
+                    number,
+                    step.on,
+                    text,
+                    event.lane,
+                    "",
+                    event.run,
+                    event.step,
+                    effect,
+                    tone,
+                    kind=event.kind,
+                )
             )
         elif failed:
             self._note(number, event, f"{event.step} fails: {event.detail}", "bad")
@@ -220,13 +280,16 @@ class _Reading:
             if later.run == event.run and later.lane == event.lane:
                 if later.kind is not Kind.REPLAY_STEP:
                     break
-                passed.append(later.step or "a step")
+                if later.step is None or (event.run, later.step) in self.begun:
+                    passed.append(later.step or "a step")
         if passed:
             words = ", ".join(passed[:3]) + (f" and {len(passed) - 3} more" if len(passed) > 3 else "")
             self._note(number, event, f"replays {words}", "replay")
 
-    def _note(self, number: int, event: Event, text: str, tone: Literal["", "replay", "bad", "good"] = "") -> None:
-        self.items.append(Item("note", event.at, number, event.lane, text, run=event.run, step=event.step, tone=tone))
+    def _note(self, number: int, event: Event, text: str, tone: Tone = "") -> None:
+        self.items.append(
+            Item("note", event.at, number, event.lane, text, run=event.run, step=event.step, tone=tone, kind=event.kind)
+        )
 
     def _step(self, event: Event) -> Run | None:
         return self.steps.named(event.step or "")
@@ -283,6 +346,7 @@ def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: T
                     span.run,
                     span.step,
                     "effect",
+                    kind=Kind.MESSAGE_LOST,
                 )
             )
     return found

@@ -1,22 +1,32 @@
 """Makes a long conversation short enough to be read, and says what it left out.
 
-Three things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept;
-what repeats itself (retries, rounds of a loop) is shown the first time and the last; and of what is still too long the
-beginning, the end, and the neighbourhood of each fault are kept.
+Four things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept; what
+repeats itself (retries, rounds of a loop) is shown the first time and the last; steps to which nothing happened are a
+band, but for those beside one to which something did; and of what is still too long the beginning, the end, and the
+neighbourhood of each fault are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 from durascope.models.phrases import spell
+from durascope.models.trace import Kind
 from durascope.render.conversation import Conversation, Item
 
 MAX_ITEMS: Final = 120
 LONGEST_MOTIF: Final = 60
-_BEGINNING, _END, _AROUND = 48, 30, 5
+_LADDER: Final = (
+    (5, 48, 30), (12, 10, 8), (9, 10, 8), (7, 10, 8), (6, 8, 6), (5, 8, 6), (4, 8, 6), (3, 6, 5), (2, 4, 4), (1, 3, 3)
+)  # fmt: skip
+"""How many items around a fault, at the beginning and at the end are kept, less and less."""
+_NAMED: Final = 3
+"""So many steps are named in a row."""
+_WORTH_A_BAND: Final = 3
+"""Fewer lines than this take less room than the band that would stand for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +37,111 @@ class FoldedConversation:
     """The only run that is drawn; None: all are."""
 
 
-def fold(conversation: Conversation, runs: Sequence[str], *, limit: int = MAX_ITEMS) -> FoldedConversation:
-    """At most about `limit` items, `fold` items where something is left out, and notes that say what."""
+def fold(
+    conversation: Conversation, runs: Sequence[str], *, fits: Callable[[Sequence[Item]], bool] = lambda _: True
+) -> FoldedConversation:
+    """As few lines as `fits` asks for, at most about 120; `fold` items where something is left out, notes say what."""
     items, notes, chosen = list(conversation.items), list[str](), None
-    if len(items) > limit and len(runs) > 1:
+
+    def too_long() -> bool:
+        return len(items) > MAX_ITEMS or not fits(items)
+
+    if too_long() and len(runs) > 1:
         items, note, chosen = _one_run(items, runs)
         notes.append(note)
-    if len(items) > limit:
+    if too_long():
         items, count = _repetitions(items)
         if count:
             notes.append(f"{count} messages and steps that repeat what stands before them are not drawn one by one.")
-    if len(items) > limit:
-        before = len(items)
-        items = _excerpt(items)
-        notes.append(
-            f"{before - sum(item.sort != 'fold' for item in items)} messages and steps far from any fault are left out."
-        )
+    if too_long():
+        items, names = _quiet_stretches(items)
+        if names:
+            notes.append(f"{_listed(names)} went as the steps that are drawn.")
+    left = 0
+    for around, *ends in _LADDER:
+        if too_long():
+            before = _drawn(items)
+            items = _excerpt(items, around, *ends)
+            left += before - _drawn(items)
+    if left:
+        notes.append(f"{left} messages far from any fault are left out.")
     if conversation.left_out:
         notes.append(f"{conversation.left_out} polls and acknowledgements that carry nothing are not drawn.")
     return FoldedConversation(tuple(items), tuple(notes), chosen)
+
+
+def _quiet_stretches(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
+    """The steps to which nothing happened and that stand beside none to which something did: a band for each row of
+    them. The first is drawn in full where nothing happened at all, to be the model of the others."""
+    stretches = _stretches(items)
+    eventful = [any(item.eventful for item in stretch) for stretch in stretches]
+    shown = {at + by for at, here in enumerate(eventful) if here for by in (-1, 0, 1)} or {0}
+    names = [step for at, each in enumerate(stretches) if at not in shown and (step := _recorded(each)) is not None]
+
+    def kept(at: int, item: Item) -> bool:
+        return at in shown or _recorded(stretches[at]) is None or _always(item)
+
+    return _banded((item, kept(at, item)) for at, stretch in enumerate(stretches) for item in stretch), names
+
+
+def _always(item: Item) -> bool:
+    """What tells a run's beginning and end."""
+    return item.sort == "fold" or item.kind in (Kind.RUN_STARTED, Kind.RUN_ENDED) or "client" in (item.lane, item.to)
+
+
+def _banded(items: Iterable[tuple[Item, bool]]) -> list[Item]:
+    """What is to be kept, and bands for the rows of what is not; a row too short for a band is kept."""
+    kept: list[Item] = []
+    left: list[Item] = []
+
+    items = list(items)
+    quiet = quiet_from([item for item, _ in items])
+
+    def close() -> None:
+        kept.extend([_fold_item(left, _what(left))] if len(left) >= _WORTH_A_BAND else left)
+        left.clear()
+
+    for item, keep in items:
+        if keep:
+            close()
+            kept.append(item)
+        else:
+            if left and item.at - max(left[-1].at, left[-1].ends) >= quiet:
+                close()  # what is waited for stands between two bands
+            left.append(item)
+    close()
+    return kept
+
+
+def _what(left: Sequence[Item]) -> str:
+    """Whole steps by their names, else how many messages."""
+    if left[-1].kind is Kind.STEP_RECORDED and not any(item.sort == "fold" for item in left):
+        return _listed(list(dict.fromkeys(item.step for item in left if item.step is not None)))
+    return f"{_drawn(left)} more messages"
+
+
+def _drawn(items: Sequence[Item]) -> int:
+    return sum(item.sort != "fold" for item in items)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a, b and c`, `a, b and 5 more`"""
+    short = list(names) if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} more"]
+    return " and ".join([", ".join(short[:-1]), short[-1]] if short[1:] else short)
+
+
+def _stretches(items: Sequence[Item]) -> list[list[Item]]:
+    """Each ends with what records a result; the last has what is left."""
+    stretches: list[list[Item]] = [[]]
+    for item in items:
+        stretches[-1].append(item)
+        if item.kind is Kind.STEP_RECORDED:
+            stretches.append([])
+    return [stretch for stretch in stretches if stretch]
+
+
+def _recorded(stretch: Sequence[Item]) -> str | None:
+    return stretch[-1].step if stretch[-1].kind is Kind.STEP_RECORDED else None
 
 
 def _one_run(items: Sequence[Item], runs: Sequence[str]) -> tuple[list[Item], str, str]:
@@ -55,7 +151,7 @@ def _one_run(items: Sequence[Item], runs: Sequence[str]) -> tuple[list[Item], st
     kept = [item for item in items if item.run in (chosen, None)]
     first = next((at for at, item in enumerate(kept) if item.run == chosen), 0)
     last = next((at for at, item in reversed(list(enumerate(kept))) if item.run == chosen), len(kept) - 1)
-    return kept[first : last + 1], f"of {len(runs)} runs only {chosen} is drawn.", chosen
+    return kept[first : last + 1], f"Of {len(runs)} runs only {chosen} is drawn.", chosen
 
 
 def _repetitions(items: Sequence[Item]) -> tuple[list[Item], int]:
@@ -102,26 +198,28 @@ def _motif(codes: Sequence[int], at: int) -> tuple[int, int]:
     return best
 
 
-def _excerpt(items: Sequence[Item]) -> list[Item]:
-    wanted = set(range(_BEGINNING)) | set(range(len(items) - _END, len(items)))
-    faults = [at for at, item in enumerate(items) if item.sort == "crash" or item.fate or item.effect == "again"]
-    for at in faults:
-        wanted |= set(range(at - _AROUND, at + _AROUND))
-    kept: list[Item] = []
-    left: list[Item] = []
+def _excerpt(items: Sequence[Item], around: int, beginning: int, end: int) -> list[Item]:
+    """The beginning, the end, what broke or was repeated with its neighbours, and what was tried again or replayed."""
+    wanted = set(range(beginning)) | set(range(len(items) - end, len(items)))
     for at, item in enumerate(items):
-        if at not in wanted and item.sort != "fold":
-            left.append(item)
-            continue
-        if left:
-            kept.append(_fold_item(left, f"{len(left)} more messages and steps"))
-            left = []
-        if item.sort != "fold" or at in wanted:
-            kept.append(item)
-    return kept
+        if item.sort == "crash" or item.fate or item.effect == "again":
+            wanted |= set(range(at - around, at + around))
+        elif item.eventful and around > 1:
+            wanted.add(at)
+    return _banded((item, at in wanted) for at, item in enumerate(items))
+
+
+def quiet_from(items: Sequence[Item]) -> int:
+    """From how long on a silence is shown as one: a second, and much longer than most; in microseconds."""
+    gaps = sorted(gap for one, other in pairwise(items) if (gap := other.at - max(one.at, one.ends)) > 0)
+    usual = gaps[len(gaps) * 3 // 4] if gaps else 0
+    return max(1_000_000, 3 * usual)
 
 
 def _fold_item(left: Sequence[Item], words: str) -> Item:
-    lasts = spell(left[-1].at - left[0].at)
-    last = left[-1]
-    return replace(left[0], sort="fold", text=f"{words}, {lasts}", at=last.at, until=last.position, tone="", effect="")
+    first, last = left[0], left[-1]
+    ends = max(last.at, last.ends)
+    return replace(
+        first, sort="fold", text=f"{words}, {spell(ends - first.at)}", until=max(last.position, last.until), tone="",
+        effect="", fate="", kind=None, ends=ends,
+    )  # fmt: skip

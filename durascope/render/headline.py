@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from durascope.models.effects import EffectMark, Recovery
+from durascope.models.effects import EffectMark, Recovery, effects
+from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.trace import RunSummary, Trace
+from durascope.models.trace import Kind, RunSummary, Trace
+from durascope.models.unended import sentence
+from durascope.models.waits import why
+from durascope.render.sheet import Findings, heading_of
+
+_ALL: Final = {2: "both", 3: "all three"}
 
 
 def finding(
@@ -17,12 +24,27 @@ def finding(
     recoveries: Mapping[str, Recovery | None],
 ) -> str:
     """By engine's name: what happened twice and where, who never ended, who was back after how long."""
-    said = [*_twice(marks), *_open(traces), *_back(recoveries)]
+    said = [*_open(traces), *_twice(marks), *_back(recoveries)]
     if not said:
         return f"{scenario.title or scenario.scenario}: nothing is repeated and nothing waits"
     text = "; ".join(said)
     names = {str(mark.step) for theirs in marks.values() for mark in theirs} | {run.name for run in _runs(traces)}
     return text if any(text.startswith(name) for name in names) else text[0].upper() + text[1:]
+
+
+def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outcome: str, width: float) -> Findings:
+    """What happened in one trace, and why work stood still as long as it did; `outcome` is everybody's."""
+    name = title_of(trace.engine)
+    title = finding(scenario, {name: trace}, {name: effects(trace)}, {name: worst})
+    reasons = [outcome]
+    if worst is not None:
+        clause = why(trace, worst, name[0].upper() + name[1:])
+        reasons.insert(0, clause[0].upper() + clause[1:] + ".")
+    elif trace.unended:
+        reasons.insert(0, sentence(trace.unended[0]))
+    elif any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
+        reasons.insert(0, "What breaks meets nobody at work: nothing has to recover.")
+    return Findings.of(heading_of(scenario, trace), title, reasons, width)
 
 
 def _runs(traces: Mapping[str, Trace]) -> Iterator[RunSummary]:
@@ -54,7 +76,9 @@ def _on(names: Sequence[str], all_of: Mapping[str, object]) -> str:
     if len(all_of) == 1:
         return ""
     if len(names) == len(all_of):
-        return f" on all {'three' if len(names) == 3 else len(names)} engines"
+        return (
+            " on both engines" if len(names) == 2 else f" on all {'three' if len(names) == 3 else len(names)} engines"
+        )
     return f" on {' and '.join(names)}"
 
 

@@ -27,6 +27,7 @@ from durascope.render.sheet import (
     AXIS,
     HEADING,
     MARGIN,
+    WIDTH,
     draw_axis,
     draw_breaks,
     draw_footer,
@@ -35,7 +36,7 @@ from durascope.render.sheet import (
     heading_of,
 )
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, SMALL, Paint
-from durascope.render.timeline import WIDTH, scale_of
+from durascope.render.timeline import scale_of
 from durascope.render.timescale import TimeScale
 
 MAX_QUEUES: Final = 10

@@ -8,57 +8,81 @@ while its component is dead; what is lost or refused ends in a cross.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
+from durascope.models.effects import recoveries
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Trace
+from durascope.models.waits import Wait, longest, waits
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
 from durascope.render.canvas import Canvas
-from durascope.render.conversation import Item, Role, conversation
+from durascope.render.cast import cast
+from durascope.render.conversation import Conversation, Item, Role, conversation
 from durascope.render.excerpt import excerpt
 from durascope.render.folding import fold
+from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
-from durascope.render.sequence_sheet import HEIGHTS, SILENCE, TIME, WIDEST, Line, Sheet, lane_title, sheet_of
+from durascope.render.sequence_sheet import HEAD_HEIGHT, HEIGHTS, SILENCE, TIME, WIDEST, Line, Sheet, sheet_of, tall
 from durascope.render.sequence_sources import d2, mermaid
 from durascope.render.sheet import (
-    HEADING,
     MARGIN,
+    WIDTH,
     draw_footer,
-    draw_heading,
     footer_height,
     heading_of,
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, ROLES, SMALL, STATES, Paint
 from durascope.render.timescale import break_words
+from durascope.render.waiting import WAITS, shorter
 
 _REPLAY: Final = LOOKS["replaying"]
+HIGHEST: Final = 1_200.0
+"""A picture that is higher is no longer seen as one."""
+_LINE: Final = "x" * 100
+"""Stands for a line of a note that is not known yet."""
+_OUT_OF_SIGHT: Final = 600.0
 
 
-def draw(trace: Trace, scenario: Scenario) -> Picture:
-    """The picture of one trace."""
+def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
+    """The picture of one trace: at most eight life lines, as wide as a README and not much higher than a screen.
+
+    `whole`: every life line, and every message up to a few hundred.
+    """
     outcome, trace = outcome_of(trace), excerpt(trace)
-    talk = conversation(trace, scenario)
-    folded = fold(talk, [run.name for run in trace.runs])
-    sheet = sheet_of(talk, folded, scenario)
+    talk, merged = conversation(trace, scenario), list[str]()
+    if not whole:
+        talk, merged = cast(talk, scenario, trace.engine, room=WIDTH - 2 * MARGIN - TIME)
+    runs = [run.name for run in trace.runs]
+    worst = longest(recoveries(trace, talk.spans))
+    width = 0.0 if whole else WIDTH
+    heading = story_heading(trace, scenario, worst, outcome, WIDTH)
+    legend = sequence_entries(talk.items, talk.spans)
+    around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *trace.notes], WIDTH - 2 * MARGIN)
+    room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around
+    folded = fold(talk, runs) if whole else fold(talk, runs, fits=lambda items: tall(items) <= room)
+    sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
-    notes = [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
-    canvas = Canvas(sheet.width, sheet.bottom + 18 + footer_height(entries, notes, sheet.width - 2 * MARGIN))
-    draw_heading(canvas, heading_of(scenario, trace), outcome)
-    _draw_lanes(canvas, sheet, scenario, talk.spans)
+    notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in trace.notes)]
+    foot = HEAD_HEIGHT if _long(sheet) else 0.0
+    below = sheet.bottom + foot + 18
+    canvas = Canvas(sheet.width, below + footer_height(entries, notes, sheet.width - 2 * MARGIN))
+    heading.draw(canvas)
+    reasons = () if worst is None else waits(trace, worst)
+    _draw_lanes(canvas, sheet, talk, scenario)
     _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
     for line in sheet.lines:
         with canvas.group(line.item.sort, _told(line.item), run=line.item.run or "", step=line.item.step or ""):
-            _draw_item(canvas, sheet, line)
+            _draw_item(canvas, sheet, line, reasons)
     _draw_times(canvas, sheet)
-    draw_footer(canvas, entries, notes, sheet.bottom + 18)
-    lanes = [name for name, _ in talk.lanes]
+    draw_footer(canvas, entries, notes, below)
+    lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
     told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
     return Picture(
@@ -69,6 +93,19 @@ def draw(trace: Trace, scenario: Scenario) -> Picture:
     )
 
 
+def _made_short(merged: Sequence[str], folded: Sequence[str]) -> Iterator[str]:
+    """What was left out, and how."""
+    if merged:
+        yield f"Merged: {'; '.join(merged)}."
+    if folded:
+        yield f"Folded: {' '.join(folded)}"
+
+
+def _long(sheet: Sheet) -> bool:
+    """Whether the heads are out of sight at its end: they stand there again."""
+    return sheet.bottom - sheet.top > _OUT_OF_SIGHT
+
+
 # ---- drawing -------------------------------------------------------------------------------------------------
 
 
@@ -76,15 +113,17 @@ def _paint(role: Role) -> Paint:
     return ROLES[role]
 
 
-def _draw_lanes(canvas: Canvas, sheet: Sheet, scenario: Scenario, all_spans: Sequence[Span]) -> None:
+def _draw_lanes(canvas: Canvas, sheet: Sheet, talk: Conversation, scenario: Scenario) -> None:
+    heads = [sheet.top - HEAD_HEIGHT - 4, *([sheet.bottom + 4] if _long(sheet) else [])]
     for name, x in sheet.lanes.items():
-        paint, title = _paint(sheet.roles[name]), lane_title(name, scenario)
+        paint, title = _paint(sheet.roles[name]), talk.title_of(name, scenario)
         width = measure.width(title, BODY, bold=True) + 20
         with canvas.group("lane", name, lane=name):
-            canvas.lines((x, sheet.top - 8), (x, sheet.bottom), stroke="#8b95a5")
-            canvas.box(x - width / 2, HEADING + 8, width, 27, fill=paint.fill, stroke=paint.stroke, line=1.3, radius=5)
-            canvas.text(x, HEADING + 26, title, BODY, bold=True, ink=paint.ink, anchor="middle")
-            for span in all_spans:
+            canvas.lines((x, sheet.top - 8), (x, sheet.bottom + (4 if _long(sheet) else 0)), stroke="#8b95a5")
+            for top in heads:
+                canvas.box(x - width / 2, top, width, 27, fill=paint.fill, stroke=paint.stroke, line=1.3, radius=5)
+                canvas.text(x, top + 18, title, BODY, bold=True, ink=paint.ink, anchor="middle")
+            for span in talk.spans:
                 if span.kind == "down" and span.lane == name and sheet.lines:
                     _draw_down(canvas, sheet, span, x)
 
@@ -125,17 +164,17 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
             canvas.hatch(x, top, width, max(bottom - top, 6), look.hatch, look.paint.stroke, gap=5)
 
 
-def _draw_item(canvas: Canvas, sheet: Sheet, line: Line) -> None:
+def _draw_item(canvas: Canvas, sheet: Sheet, line: Line, reasons: Sequence[Wait]) -> None:
     item, y = line.item, line.y
     if line.silence:
-        _draw_silence(canvas, sheet, y - HEIGHTS[item.sort] - SILENCE / 2 + 7, line.silence)
+        _draw_silence(canvas, sheet, y - HEIGHTS[item.sort] - SILENCE / 2 + 7, line, reasons)
     x = sheet.lanes.get(item.lane, MARGIN + TIME)
     match item.sort:
         case "message" | "call" | "return":
             if item.to in sheet.lanes and item.lane in sheet.lanes:
-                _draw_arrow(canvas, item, x, sheet.lanes[item.to], y)
+                _draw_arrow(canvas, sheet, item, x, sheet.lanes[item.to], y)
         case "note":
-            _draw_note(canvas, item, x, y)
+            _draw_note(canvas, sheet, item, x, y)
         case "crash":
             crash_mark(canvas, x, y - 3, 7)
             canvas.box(x + 9, y - 10, measure.width(item.text, SMALL, bold=True) + 8, 14, fill=PAPER)
@@ -147,7 +186,7 @@ def _draw_item(canvas: Canvas, sheet: Sheet, line: Line) -> None:
             _draw_fold(canvas, sheet, item, y)
 
 
-def _draw_arrow(canvas: Canvas, item: Item, start: float, end: float, y: float) -> None:
+def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: float, y: float) -> None:
     way = 1.0 if end >= start else -1.0
     bad = item.fate != "" or item.tone == "bad"
     colour = STATES["crashed"].stroke if bad else MUTED if item.sort == "return" else INK
@@ -173,50 +212,64 @@ def _draw_arrow(canvas: Canvas, item: Item, start: float, end: float, y: float) 
         canvas.lines((begin, y), (tip - way * 5, y), stroke=colour, line=1.3, dash=dash)
         canvas.polygon((tip - way * 8, y - 4), (tip, y), (tip - way * 8, y + 4), fill=colour)
     text = f"{item.text} ({item.fate})" if item.fate and item.sort == "message" else item.text
-    text = measure.shorten(text, abs(end - start) - 22, SMALL)
+    text = measure.shorten(text, max(abs(end - start) - 22, WIDEST), SMALL)
     width = measure.width(text, SMALL)
-    middle = (start + end) / 2
-    canvas.box(middle - width / 2 - 3, y - 17, width + 6, 13, fill=PAPER)
-    canvas.text(middle, y - 6.5, text, SMALL, ink=STATES["crashed"].stroke if bad else INK, anchor="middle")
+    middle = min(max((start + end) / 2, MARGIN + TIME + width / 2), sheet.width - MARGIN / 2 - width / 2)
+    canvas.box(middle - width / 2 - 3, y - 16.5, width + 6, 13, fill=PAPER)
+    canvas.text(middle, y - 6, text, SMALL, ink=STATES["crashed"].stroke if bad else INK, anchor="middle")
     if item.effect:
         effect_mark(canvas, start, y, duplicate=item.effect == "again", known=item.effect == "known")
 
 
-def _draw_note(canvas: Canvas, item: Item, x: float, y: float) -> None:
+def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:
     text = measure.shorten(item.text, 1.5 * WIDEST if item.tone == "replay" else WIDEST, SMALL)
     width = measure.width(text, SMALL)
     tones = {
         "replay": STATES["replayed"],
         "bad": STATES["crashed"],
         "good": STATES["done"],
+        "wait": Paint(WAITS["backoff"][0], "#a86a0b"),
         "": Paint("#f6f7f9", "#8b95a5"),
     }
     paint = tones[item.tone]
     if item.tone == "replay":
         canvas.box(x - 5, y - 13, 10, 19, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
         canvas.hatch(x - 5, y - 13, 10, 19, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
-    canvas.box(x + 10, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
-    canvas.text(x + 15, y + 0.5, text, SMALL)
+    left = x + 10 if x + 20 + width <= sheet.width - MARGIN / 2 else x - 20 - width
+    canvas.box(left, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
+    canvas.text(left + 5, y + 0.5, text, SMALL)
     if item.tone != "replay":
         canvas.circle(x, y - 3.5, 2.6, fill=paint.stroke)
 
 
-def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, silence: int) -> None:
+def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: Sequence[Wait]) -> None:
+    """A stretch in which nothing is said: how long it lasts, and what is being waited for."""
     left, right = MARGIN, sheet.width - MARGIN
-    words = break_words(silence)
-    with canvas.group("silence", f"{spell(silence)} in which nothing happens"):
-        canvas.box(left, y - 11, right - left, 22, fill=PAPER)
+    wait = _reason(line.item.at - line.silence, line.item.at, reasons)
+    words, why = break_words(line.silence), "" if wait is None else next(shorter(wait))
+    with canvas.group("silence", f"{spell(line.silence)} in which nothing happens{f': {why}' if why else ''}"):
+        canvas.box(left, y - 11, right - left, 22, fill=PAPER if wait is None else WAITS[wait.kind][0])
         for edge in (y - 11, y + 11):
             canvas.lines((left, edge), (right, edge), stroke="#8b95a5", line=0.8, dash=(2, 3))
         width = measure.width(words, BODY, bold=True)
         canvas.text(left + 6, y + 4, words, BODY, bold=True, ink=MUTED)
-        canvas.lines((left + width + 18, y), (right, y), stroke=FRAME, line=0.8, dash=(1, 5))
+        if why:
+            canvas.text(left + width + 18, y + 4, why, BODY, ink=INK)
+        else:
+            canvas.lines((left + width + 18, y), (right, y), stroke=FRAME, line=0.8, dash=(1, 5))
+
+
+def _reason(start: int, end: int, reasons: Sequence[Wait]) -> Wait | None:
+    """The wait that lasts for most of a silence; None: none does."""
+    shared = [(min(end, each.end) - max(start, each.start), each) for each in reasons]
+    most, wait = max(shared, key=lambda pair: pair[0], default=(0, None))
+    return wait if 2 * most > end - start else None
 
 
 def _draw_fold(canvas: Canvas, sheet: Sheet, item: Item, y: float) -> None:
     left, right = MARGIN + TIME - 10, sheet.width - MARGIN
-    canvas.box(left, y - 22, right - left, 26, fill="#f1f3f6", stroke="#8b95a5", radius=4, dash=(5, 3))
-    canvas.text((left + right) / 2, y - 5, f"…  {item.text}  …", BODY, bold=True, ink=MUTED, anchor="middle")
+    canvas.box(left, y - 17, right - left, 22, fill="#f1f3f6", stroke="#8b95a5", radius=4, dash=(5, 3))
+    canvas.text((left + right) / 2, y - 2, f"…  {item.text}  …", BODY, bold=True, ink=MUTED, anchor="middle")
 
 
 def _draw_times(canvas: Canvas, sheet: Sheet) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -12,18 +12,18 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.render import measure
 from durascope.render.conversation import Conversation, Item, Role
-from durascope.render.folding import FoldedConversation
-from durascope.render.sheet import HEADING, MARGIN
+from durascope.render.folding import FoldedConversation, quiet_from
+from durascope.render.sheet import MARGIN
 from durascope.render.theme import BODY, SMALL
 
-TIME: Final = 74.0
+TIME: Final = 80.0
 HEAD_HEIGHT: Final = 40.0
 NARROWEST: Final = 104.0
 WIDEST: Final = 216.0
 HEIGHTS: Final = {
-    "message": 28.0, "call": 28.0, "return": 28.0, "note": 23.0, "crash": 26.0, "restart": 24.0, "fold": 40.0,
+    "message": 22.0, "call": 22.0, "return": 22.0, "note": 21.0, "crash": 22.0, "restart": 21.0, "fold": 28.0,
 }  # fmt: skip
-SILENCE: Final = 34.0
+SILENCE: Final = 27.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,36 +62,66 @@ class Sheet:
         return at >= 0 and self.lines[at].item.sort == "fold" and span.events[-1] <= self.lines[at].item.until
 
 
-def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -> Sheet:
+def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario, top: float, width: float) -> Sheet:
+    """`width`: of the picture; 0: as wide as the words need."""
     spoken_of = {name for item in folded.items for name in (item.lane, item.to) if item.sort != "fold"}
     names = [name for name, _ in talk.lanes if name in spoken_of]
-    titles = [lane_title(name, scenario) for name in names]
+    titles = [talk.title_of(name, scenario) for name in names]
     gaps = _gaps(names, titles, folded.items)
-    x = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
+    left = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
+    end = measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0
+    if width:
+        gaps = _fitted(gaps, _least(titles), width - MARGIN - end - left)
     lanes: dict[str, float] = {}
+    x = left
     for name, gap in zip(names, [*gaps, 0.0], strict=False):
         lanes[name] = x
         x += gap
     right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
     last = max(lanes.values(), default=400.0)
-    width = max(right, last + (measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0), 620.0) + MARGIN
-    top = HEADING + HEAD_HEIGHT + 12
+    wide = max(width or right, last + end, 620.0 if not width else 0.0) + (0 if width else MARGIN)
     lines: list[Line] = []
-    y, before = top, None
-    quiet = _quiet(folded.items)
-    for item in folded.items:
-        silence = item.at - before if before is not None and item.sort != "fold" and item.at - before >= quiet else 0
+    y = top + HEAD_HEIGHT + 12
+    for item, silence in silences(folded.items):
         y += (SILENCE if silence else 0.0) + HEIGHTS[item.sort]
         lines.append(Line(item, y - 7, silence))
-        before = item.at
-    return Sheet(
-        lanes, dict(talk.lanes), tuple(lines), tuple(item.position for item in folded.items), top, y + 14, width
-    )
+    positions = tuple(item.position for item in folded.items)
+    return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, wide)
 
 
-def lane_title(name: str, scenario: Scenario) -> str:
-    service = scenario.services.get(name)
-    return name if service is None or service.title is None else service.title
+def silences(items: Sequence[Item]) -> Iterator[tuple[Item, int]]:
+    """Each item with the silence before it that is shown as a band, in microseconds; 0: none."""
+    quiet, before = quiet_from(items), None
+    for item in items:
+        silence = item.at - before if before is not None else 0
+        yield item, silence if silence >= quiet else 0
+        before = max(item.at, item.ends)
+
+
+def tall(items: Sequence[Item]) -> float:
+    """The height that all lines take."""
+    return sum((SILENCE if silence else 0.0) + HEIGHTS[item.sort] for item, silence in silences(items))
+
+
+def _least(titles: Sequence[str]) -> list[float]:
+    """Neighbouring heads just do not touch."""
+    wide = [measure.width(title, BODY, bold=True) + 20 for title in titles]
+    return [(one + other) / 2 + 8 for one, other in pairwise(wide)]
+
+
+def _fitted(gaps: Sequence[float], least: Sequence[float], room: float) -> list[float]:
+    """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need."""
+    spare = room - sum(least)
+    wish = [max(0.0, gap - low) for gap, low in zip(gaps, least, strict=True)]
+    if spare <= 0 or not gaps:
+        return list(least)
+    total = sum(wish)
+    if total == 0:
+        return [low + spare / len(least) for low in least]
+    if total <= spare:
+        more = (spare - total) / len(gaps)
+        return [low + each + more for low, each in zip(least, wish, strict=True)]
+    return [low + each * spare / total for low, each in zip(least, wish, strict=True)]
 
 
 def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) -> list[float]:
@@ -121,10 +151,3 @@ def _right_end(item: Item, lanes: dict[str, float]) -> float:
     if item.to is None and item.lane in lanes and item.sort != "fold":
         return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), 1.5 * WIDEST)
     return 0.0
-
-
-def _quiet(items: Sequence[Item]) -> int:
-    """From how long on a silence is shown as a band: a second, and much longer than most."""
-    gaps = sorted(later.at - earlier.at for earlier, later in pairwise(items) if later.at > earlier.at)
-    usual = gaps[len(gaps) * 3 // 4] if gaps else 0
-    return max(1_000_000, 3 * usual)

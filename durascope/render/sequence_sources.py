@@ -19,8 +19,7 @@ def _lanes(talk: Conversation, folded: FoldedConversation, scenario: Scenario) -
     lanes = [(name, role) for name, role in talk.lanes if name in used]
     found: list[tuple[str, str, str]] = []
     for number, (name, role) in enumerate(lanes):
-        service = scenario.services.get(name)
-        found.append((f"p{number}", (service.title if service and service.title else name), role))
+        found.append((f"p{number}", talk.title_of(name, scenario), role))
     return found
 
 

@@ -17,6 +17,8 @@ from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, 
 from durascope.render.timescale import TimeScale, break_words
 
 MARGIN: Final = 24.0
+WIDTH: Final = 880.0
+"""Pictures of traces are as wide as a README shows them."""
 HEADING: Final = 66.0
 AXIS: Final = 40.0
 _FINDING: Final = 18.0

@@ -10,25 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.effects import EffectMark, effects, recoveries
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
-from durascope.models.waits import longest, why
+from durascope.models.waits import longest
 from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
-from durascope.render.headline import finding
+from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows
 from durascope.render.sheet import (
     AXIS,
     MARGIN,
-    Findings,
+    WIDTH,
     draw_axis,
     draw_breaks,
     draw_footer,
@@ -43,8 +43,6 @@ from durascope.render.waiting import RECOVERY, draw_waits
 ROW: Final = 21.0
 SECTION: Final = 26.0
 GUTTER_MOST: Final = 220.0
-WIDTH: Final = 880.0
-"""Pictures along a time axis are as wide as a README shows them."""
 
 _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
@@ -58,7 +56,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     worst = longest(recoveries(trace, all_spans))
-    heading = _heading(trace, scenario, marks, worst, outcome)
+    heading = story_heading(trace, scenario, worst, outcome, WIDTH)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
     notes = notes_of(trace, folded)
@@ -76,19 +74,6 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
         draw_waits(canvas, scale, trace, worst, top + tall + 8)
     draw_footer(canvas, entries, notes, top + tall + strip + 14)
     return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks, outcome), canvas)
-
-
-def _heading(
-    trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], worst: Recovery | None, outcome: str
-) -> Findings:
-    """What happened, and why work stood still as long as it did."""
-    name = title_of(trace.engine)
-    title = finding(scenario, {name: trace}, {name: marks}, {name: worst})
-    reasons = [outcome]
-    if worst is not None:
-        clause = why(trace, worst, name[0].upper() + name[1:])
-        reasons.insert(0, clause[0].upper() + clause[1:] + ".")
-    return Findings.of(heading_of(scenario, trace), title, reasons, WIDTH)
 
 
 def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float, *, true: bool) -> TimeScale:

@@ -24,6 +24,8 @@ class Options:
     """workflow: coloured with what happened."""
     linear: bool = False
     """timeline, queues, comparison: the true axis."""
+    all: bool = False
+    """sequence: every component and every message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def _workflow(asked: Asked) -> Picture:
 def _sequence(asked: Asked) -> Picture:
     from durascope.render.sequence import draw
 
-    return draw(asked.traces[0], asked.scenario)
+    return draw(asked.traces[0], asked.scenario, whole=asked.options.all)
 
 
 def _timeline(asked: Asked) -> Picture:

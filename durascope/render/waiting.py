@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Final
 
 from durascope.models.effects import Recovery
@@ -37,7 +37,7 @@ def draw_waits(canvas: Canvas, scale: TimeScale, trace: Trace, worst: Recovery, 
             canvas.text(right, top + 32, words, BODY, bold=True, ink=AGAIN, anchor="end")
 
 
-_WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
+WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
     "down": ("#fde3e0", ()),
     "unnoticed": ("#fde3e0", ()),
     "backoff": ("#fff6df", (3, 2.5)),
@@ -47,15 +47,15 @@ _WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
 
 def _draw_wait(canvas: Canvas, scale: TimeScale, wait: Wait, top: float) -> None:
     left, right = scale.x(wait.start), scale.x(wait.end)
-    fill, dash = _WAITS[wait.kind]
+    fill, dash = WAITS[wait.kind]
     with canvas.group("wait", f"{wait.reason}: {spell(wait.start)} to {spell(wait.end)}", kind=wait.kind):
         stroke = AGAIN if wait.kind in ("down", "unnoticed") else "#a86a0b"
         canvas.box(left, top, max(right - left, 2.0), 18, fill=fill, stroke=stroke, radius=2.5, dash=dash)
-        words = next((each for each in _shorter(wait) if measure.width(each, SMALL) + 8 <= right - left), "")
+        words = next((each for each in shorter(wait) if measure.width(each, SMALL) + 8 <= right - left), "")
         canvas.text((left + right) / 2, top + 13, words, SMALL, ink=INK, anchor="middle")
 
 
-def _shorter(wait: Wait) -> Iterable[str]:
+def shorter(wait: Wait) -> Iterator[str]:
     """The reason, and what is left of it where there is less room."""
     yield f"nobody notices until the {wait.reason} timeout" if wait.kind == "unnoticed" else wait.reason
     yield wait.reason

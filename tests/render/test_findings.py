@@ -114,7 +114,7 @@ def test_waiting_is_drawn_in_proportion_unless_it_takes_more_than_three_quarters
 def test_a_run_that_never_ends_is_in_the_title_with_its_reason_and_has_not_recovered() -> None:
     scenario = load_scenario("order-fulfillment-deploy")
     shown = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
-    assert "the run never ends on Temporal" in shown
+    assert "The run never ends on Temporal; no effect happens twice on any engine" in shown
     assert "Temporal: run 1 is running: since" in shown
     assert "never ends" in [
         text.text for text in comparison.draw([simulate(scenario, "temporal")], scenario).canvas.texts

@@ -8,6 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from durascope.models.scenario import Scenario
+from durascope.render.code.names import one_line
+
 Project = Mapping[str, str]
 """The text of each file by its path in the project."""
 
@@ -27,3 +30,8 @@ def _templates() -> Environment:
 def filled(template: str, **values: Any) -> str:
     """A template with its values filled in."""
     return _templates().get_template(template).render(**values)
+
+
+def title_of(scenario: Scenario) -> str:
+    """The scenario's title, or its name."""
+    return one_line(scenario.title or scenario.scenario).rstrip(".")

@@ -11,12 +11,12 @@ from durascope.render.code import python
 from durascope.render.code.layout import WIDTH, Source, call
 from durascope.render.code.names import one_line, quoted, words
 from durascope.render.code.program import told
-from durascope.render.code.project import Project, filled
+from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.python import STEP, timedelta
+from durascope.render.code.python_messages import messages_file
 from durascope.render.code.python_services import services_file
 from durascope.render.code.temporal.python.activities import activities_file
-from durascope.render.code.temporal.python.messages import messages_file
-from durascope.render.code.temporal.python.names import OPTIONS, Named, title_of
+from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.own_test import test_file
 from durascope.render.code.temporal.python.start import start_file
 from durascope.render.code.temporal.python.worker import worker_file

@@ -1,0 +1,129 @@
+"""A sequence fits a README: eight life lines, one screen, nothing of the story folded away, what is waited for said."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from durascope.models.effects import effects, recoveries
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.phrases import spell
+from durascope.models.scenario import Scenario
+from durascope.models.trace import Kind, Trace
+from durascope.models.waits import longest, waits
+from durascope.render import sequence
+from durascope.render.canvas import Open
+from durascope.render.headline import story_heading
+from durascope.render.picture import Picture
+from durascope.render.theme import SMALL
+from durascope.simulators.simulate import simulate
+
+ENGINES = ("temporal", "inngest", "restate")
+STRESS = {
+    "forty-steps": {"workflows": {"w": {"steps": [{"run": f"step-{n}", "on": f"service-{n}"} for n in range(40)]}},
+                    "services": {f"service-{n}": {"latency": "10ms"} for n in range(40)}},
+    "thirty-branches": {"workflows": {"w": {"steps": [{"parallel": [
+        [{"run": f"a-branch-with-a-rather-long-name-{n}"}] for n in range(30)]}]}}},
+    "300-runs": {"workflows": {"w": {"steps": [{"run": "a"}, {"run": "b"}]}},
+                 "workload": {"runs": 300, "arrivals": {"every": "20ms"}}},
+}  # fmt: skip
+CASES = [(name, engine) for name in (*builtin_names(), *STRESS) for engine in ENGINES]
+all_cases = pytest.mark.parametrize(("name", "engine"), CASES, ids=[f"{name}.{engine}" for name, engine in CASES])
+
+
+@cache
+def scenario(name: str) -> Scenario:
+    return Scenario.model_validate({"scenario": name, **STRESS[name]}) if name in STRESS else load_scenario(name)
+
+
+@cache
+def trace(name: str, engine: str) -> Trace:
+    return simulate(scenario(name), engine, full=True)
+
+
+@cache
+def drawn(name: str, engine: str, *, whole: bool = False) -> Picture:
+    return sequence.draw(trace(name, engine), scenario(name), whole=whole)
+
+
+def groups(picture: Picture, kind: str) -> list[str]:
+    """What the marks of one kind tell."""
+    return [mark.title for mark in picture.canvas.marks if isinstance(mark, Open) and mark.name == kind]
+
+
+def words(picture: Picture) -> list[str]:
+    return [text.text for text in picture.canvas.texts]
+
+
+@all_cases
+def test_it_fits_a_readme(name: str, engine: str) -> None:
+    picture = drawn(name, engine)
+    assert picture.width == 880
+    assert picture.height <= 1_200
+    assert min(text.size for text in picture.canvas.texts) >= SMALL >= 12
+    assert len(groups(picture, "lane")) <= 8
+
+
+@all_cases
+def test_no_crash_and_no_repeated_effect_of_the_run_that_is_drawn_is_folded(name: str, engine: str) -> None:
+    picture, whole = drawn(name, engine), drawn(name, engine, whole=True)
+    struck = {event.at for _, event in trace(name, engine).of_kind(Kind.CRASHED)}
+    if len(trace(name, engine).runs) == 1:
+        assert bool(groups(picture, "crash")) == bool(struck)
+    assert ("the same effect again" in words(picture)) == ("the same effect again" in words(whole))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["order-fulfillment", "agent", "agent-fan-out", "payment", "order-fulfillment-outage"])
+def test_the_longest_silence_says_what_is_waited_for(name: str, engine: str) -> None:
+    found = trace(name, engine)
+    worst = longest(recoveries(found))
+    assert worst is not None
+    wait = max(waits(found, worst), key=lambda each: each.end - each.start)
+    told = words(drawn(name, engine))
+    in_its_band = any(wait.reason in text or wait.reason.replace("backoff", "backs off") in text for text in told)
+    assert in_its_band or any(spell(wait.end - wait.start) in text for text in told[:4]), "else in the heading"
+
+
+def test_steps_like_those_that_are_drawn_are_one_band() -> None:
+    bands = groups(drawn("order-fulfillment", "temporal"), "fold")
+    assert len(bands) == 2
+    shown = words(drawn("order-fulfillment", "temporal"))
+    for step in ("reserve-stock", "charge-payment", "create-shipment"):
+        assert f"records the result of {step}" in shown, "the crashed step and its neighbours are drawn in full"
+    assert "records the result of send-confirmation" not in shown
+
+
+def test_what_is_merged_is_said() -> None:
+    told = " ".join(words(drawn("order-fulfillment", "temporal")))
+    assert "Temporal: temporal-server, history, matching" in told
+    assert "other activity-workers: activity-worker-1, activity-worker-2" in told
+
+
+def test_all_of_it_has_every_component() -> None:
+    lanes = groups(drawn("order-fulfillment", "temporal", whole=True), "lane")
+    assert {"history", "matching", "activity-worker-1", "activity-worker-2", "fedex"} <= set(lanes)
+
+
+def test_a_replay_passes_only_what_the_run_had_come_to() -> None:
+    told = " ".join(words(drawn("order-fulfillment-deploy", "temporal")))
+    assert "replays check-inventory, reserve-stock" in told
+    assert "replays check-inventory, reserve-stock, check-fraud" not in told, "the deploy's new step is in no history"
+
+
+@all_cases
+def test_the_title_is_the_finding_of_the_trace(name: str, engine: str) -> None:
+    found = trace(name, engine)
+    heading = story_heading(found, scenario(name), longest(recoveries(found)), "", 880)
+    title = " ".join(heading.lines)
+    twice = {mark.step for mark in effects(found) if mark.duplicate}
+    assert ("twice" in title) or not effects(found)
+    assert ("happens twice" in title and "No effect" not in title and "no effect" not in title) == (len(twice) == 1)
+    assert ("never end" in title) == any(run.ended_at is None for run in found.started)
+
+
+def test_a_run_that_never_ends_says_why() -> None:
+    told = " ".join(words(drawn("order-fulfillment-deploy", "temporal")))
+    assert "The run never ends" in told
+    assert "it waits for a workflow task that does not fail" in told
