@@ -119,8 +119,8 @@ def _put(value: Any, word: str, evil: str) -> Any:
     return evil if value == word else value
 
 
-CALLED = re.compile(r"(?<!function )boom\(")
-"""A call; a function that is named after a workflow is its declaration."""
+CALLED = re.compile(r"(?<!function )(?<![.\w])boom\(")
+"""A call of a function of nobody's; what is named after a workflow or a step is declared, or called as `x.boom`."""
 
 
 @pytest.mark.parametrize("evil", [*EVIL, "a`); boom() //", "a${boom()}", "a */ boom() /*", "__proto__"])
@@ -139,7 +139,7 @@ def test_no_name_of_a_scenario_becomes_typescript(builtin: str, evil: str) -> No
 
 
 def bare(text: str) -> str:
-    """TypeScript without its literals and comments, but with what template literals run. Raises where one never ends."""
+    """TypeScript without its literals and comments, but with the code in templates. Raises where one never ends."""
     left: list[str] = []
     at = 0
     depths: list[int] = []
