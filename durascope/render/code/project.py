@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -30,6 +30,17 @@ def _templates() -> Environment:
 def filled(template: str, **values: Any) -> str:
     """A template with its values filled in."""
     return _templates().get_template(template).render(**values)
+
+
+def table(*rows: Sequence[object]) -> str:
+    """Rows as a table in Markdown, its columns aligned as formatters do; the first row is the head."""
+    texts = [[str(cell) for cell in row] for row in rows]
+    widths = [max(3, *(len(row[n]) for row in texts)) for n in range(len(texts[0]))]
+    rule = ["-" * width for width in widths]
+    lines = [texts[0], rule, *texts[1:]]
+    return "".join(
+        f"| {' | '.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))} |\n" for line in lines
+    )
 
 
 def title_of(scenario: Scenario) -> str:
