@@ -31,6 +31,8 @@ from durascope.live.temporal.settings import place_of
 from durascope.live.temporal.starting import REQUEST, StartOrder, is_entity, order, workflow_id
 from durascope.live.temporal.workers import Place, Workers
 from durascope.live.verification import Verification, verify
+from durascope.models.changes import changed
+from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario
 from durascope.render.code import project
 from durascope.render.code.program import Operation, told
@@ -85,9 +87,20 @@ class ProjectWorkers(Workers):
     sdk: Sdk
     _projects: list[tuple[Scenario, Path]]
 
+    def open(self) -> None:
+        """Builds every version of the project before the first worker starts: a deploy takes no time then."""
+        code = self.code
+        for fault in code.faults:
+            if isinstance(fault, Deploy):
+                workflow = changed(code.workflows[fault.deploy], fault.change)
+                code = code.model_copy(update={"workflows": {**code.workflows, fault.deploy: workflow}})
+                self.project_of(code)
+        super().open()
+
     def project_of(self, code: Scenario) -> Path:
+        """The folder of the project of that code."""
         for known, folder in self._projects:
-            if known is code:
+            if known.workflows == code.workflows:
                 return folder
         folder = self.stage.directory / f"project-{len(self._projects) + 1}"
         self._projects.append((code, folder))

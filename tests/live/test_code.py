@@ -20,16 +20,19 @@ HURRY = 20
 
 
 def on(scenario: Scenario, sdk: str) -> Scenario:
-    """The scenario on that SDK, in seconds: a lost worker is noticed sooner, and no model thinks for long."""
+    """The scenario on that SDK, in seconds: a lost worker is noticed sooner, and no model thinks for long.
+
+    Where steps run side by side nothing is hurried: their order would be a matter of milliseconds.
+    """
     deployment = scenario.deployments.temporal
     workers = tuple(worker.model_copy(update={"sdk": sdk}) for worker in deployment.workers)
-    temporal = deployment.model_copy(update={"workers": workers, "step_timeout": TIMEOUT})
-    return scenario.model_copy(
-        update={
-            "deployments": scenario.deployments.model_copy(update={"temporal": temporal}),
-            "services": {name: hurried(each) for name, each in scenario.services.items()},
-        }
-    )
+    side_by_side = any(step.kind == "parallel" for each in scenario.workflows.values() for step in each.walk())
+    timeout = deployment.step_timeout if side_by_side else TIMEOUT
+    temporal = deployment.model_copy(update={"workers": workers, "step_timeout": timeout})
+    changes: dict[str, object] = {"deployments": scenario.deployments.model_copy(update={"temporal": temporal})}
+    if not side_by_side:
+        changes["services"] = {name: hurried(each) for name, each in scenario.services.items()}
+    return scenario.model_copy(update=changes)
 
 
 def hurried(service: Service) -> Service:
