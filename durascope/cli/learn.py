@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from durascope.cli.terminal import busy, console, put, say
 from durascope.models.engine import title_of
 from durascope.models.problems import printable
+from durascope.models.units import SECOND
 
 if TYPE_CHECKING:
     from durascope.course.lessons import Lesson
@@ -153,8 +155,18 @@ def _shown(found: Answer, letter: str) -> Shown:
 
     refuting = found.counterexample(letter)
     shows = " and ".join(f"{title_of(engine)} shows {_figure(found, engine)}" for engine in refuting)
-    verdict = f"Not so: {shows}. Find it in the time line below." if refuting else "Right."
-    return Shown(letter, found.question.letters[letter].says, verdict, not refuting)
+    verdict = f"Not so: {shows}. The player below stands at that moment." if refuting else "Right."
+    return Shown(letter, found.question.letters[letter].says, verdict, not refuting, _moment(found, refuting))
+
+
+def _moment(found: Answer, engines: Sequence[str]) -> str:
+    """The moment that shows it on the first of the engines, as the player's address has it; `#`: there is none."""
+    for engine in engines:
+        event = found.moment(engine)
+        if event is not None:
+            at = found.traces[engine].events[event].at
+            return f"#t={at / SECOND:g}s&engine={engine}&event={event}"
+    return "#"
 
 
 def _figure(found: Answer, engine: str) -> str:

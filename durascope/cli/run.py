@@ -19,7 +19,7 @@ from durascope.cli.options import (
     SetOption,
     request,
 )
-from durascope.cli.terminal import busy, put_json, say
+from durascope.cli.terminal import progress_bar, put_json, say
 from durascope.models.files import write_whole
 from durascope.models.visible import visible_json
 
@@ -54,16 +54,8 @@ def command(
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     kept = True if records else None
-    with busy(asked.scenario.workload.runs > MANY) as tell:
-        tell(f"simulating {asked.scenario.workload.runs:,} runs on {', '.join(asked.engines)}")
-        results = compare(
-            asked.scenario,
-            asked.engines,
-            seed=seed,
-            full=kept,
-            records=kept,
-            progress=lambda done, of: tell(f"{done} of {of} simulations done"),
-        )
+    with progress_bar("runs simulated", asked.scenario.workload.runs > MANY) as progress:
+        results = compare(asked.scenario, asked.engines, seed=seed, full=kept, records=kept, progress=progress)
     if json:
         put_json(as_json(asked.scenario, results, seed))
     else:

@@ -66,6 +66,13 @@ class Answer:
             raise AssertionError(f"{len(holding)} choices hold for {dict(self.figures)}: {self.question.asks}")
         return holding[0]
 
+    def moment(self, engine: str) -> int | None:
+        """The event that shows the figure of an engine: the last of those that it counts; None: there is none."""
+        measure, _, step = self.question.measure.partition(" ")
+        trace = self.traces[engine]
+        kind = _SHOWN_BY.get(measure, Kind.RUN_ENDED)
+        return max((n for n, event in trace.of_kind(kind) if not step or event.step == step), default=None)
+
     def counterexample(self, letter: str) -> tuple[str, ...]:
         """The engines whose run refutes a choice; empty: it is right. Raises `KeyError` for another letter."""
         refuted = self.question.letters[letter].refuted_by(self.figures)
@@ -133,6 +140,12 @@ MEASURES: Final[Mapping[str, Callable[[Trace, str], float]]] = {
 }
 """Figures of a trace: effects and attempts of a step; the longest recovery and run, in seconds; completed runs; the
 price of duplicate effects, in US dollars."""
+
+_SHOWN_BY: Final[Mapping[str, Kind]] = {
+    "effects": Kind.STEP_AFTER_EFFECT, "attempts": Kind.STEP_STARTED, "waste": Kind.STEP_AFTER_EFFECT,
+    "replays": Kind.REPLAY_STARTED, "overlaps": Kind.STEP_STARTED,
+}  # fmt: skip
+"""What happens each time that a figure grows; for the others a run ends."""
 
 UNITS: Final[Mapping[str, str]] = {
     "effects": "effects", "attempts": "attempts", "recovery": "s", "duration": "s", "completed": "completed runs",

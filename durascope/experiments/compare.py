@@ -8,7 +8,7 @@ from typing import Final
 
 from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import metrics
-from durascope.experiments.pool import cores, mapped
+from durascope.experiments.pool import cores, followed
 from durascope.models.engine import shown
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
@@ -50,8 +50,19 @@ class _Simulation:
     full: bool | None
     records: bool | None
 
-    def trace(self) -> Trace:
-        return simulate(self.scenario, self.engine, seed=self.seed, full=self.full, records=self.records)
+    def trace(self, tell: Callable[[int], object]) -> Trace:
+        """`tell` hears how many of the workload's runs have begun; at the end, that all have."""
+        runs = self.scenario.workload.runs
+        trace = simulate(
+            self.scenario,
+            self.engine,
+            seed=self.seed,
+            full=self.full,
+            records=self.records,
+            followed=lambda begun: tell(min(begun, runs)),
+        )
+        tell(runs)
+        return trace
 
 
 def compare(
@@ -66,23 +77,22 @@ def compare(
 ) -> list[Result]:
     """Simulates the scenario on each engine, with its faults and, if it has any, without them.
 
-    See `simulate` for what `full` and `records` keep. `progress` is told how many of all simulations are done.
+    See `simulate` for what `full` and `records` keep. `progress` is told how many runs of all simulations have begun,
+    and how many there are.
     """
-    listed = list(engines)
-    disturbed = [_Simulation(scenario, engine, seed, full, records) for engine in listed]
-    calm = scenario.model_copy(update={"faults": ()})
-    undisturbed = [_Simulation(calm, engine, seed, False, False) for engine in listed if scenario.faults]
+    tasks: list[_Simulation] = []
+    for engine in engines:
+        tasks.append(_Simulation(scenario, engine, seed, full, records))
+        if scenario.faults:  # its twin takes as long: one beside the other, two processes are done at the same time
+            tasks.append(_Simulation(scenario.model_copy(update={"faults": ()}), engine, seed, False, False))
     if processes is None:
         processes = cores() if scenario.workload.runs > MANY else 1
-    tasks = [*disturbed, *undisturbed]
-    traces: list[Trace] = []
-    for trace in mapped(_Simulation.trace, tasks, processes=processes):
-        traces.append(trace)
-        progress(len(traces), len(tasks))
-    twins = traces[len(listed) :] or [None] * len(listed)
+    of = scenario.workload.runs * len(tasks)
+    traces = followed(_Simulation.trace, tasks, processes=processes, progress=lambda begun: progress(begun, of))
+    disturbed, twins = (traces[::2], traces[1::2]) if scenario.faults else (traces, [None] * len(traces))
     return [
         Result(trace, twin, metrics(trace, twin), verdicts(scenario, trace))
-        for trace, twin in zip(traces, twins, strict=False)
+        for trace, twin in zip(disturbed, twins, strict=True)
     ]
 
 

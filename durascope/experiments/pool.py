@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -100,6 +101,55 @@ class Pool(Generic[_Task, _Result]):
     ) -> None:
         if self._executor is not None:
             self._executor.shutdown(wait=True, cancel_futures=True)
+
+
+FollowedWork = Callable[[_Task, Callable[[int], object]], _Result]
+"""Work that says meanwhile how much of it is done."""
+
+LOOKED_EVERY_S: Final = 0.1
+
+
+def followed(
+    work: FollowedWork[_Task, _Result],
+    tasks: Sequence[_Task],
+    *,
+    processes: int,
+    progress: Callable[[int], object],
+) -> list[_Result]:
+    """`work(task, tell)` for each task, each long enough for a process of its own; the results in the tasks' order.
+
+    `progress` hears meanwhile the sum of what all of them have told.
+
+    >>> followed(lambda task, tell: (tell(task), -task)[1], [1, 2], processes=1, progress=lambda done: None)
+    [-1, -2]
+    """
+    if processes <= 1 or len(tasks) <= 1:
+        told = [0] * len(tasks)
+
+        def tell(place: int, done: int) -> None:
+            told[place] = done
+            progress(sum(told))
+
+        return [work(task, partial(tell, place)) for place, task in enumerate(tasks)]
+    context = _context()
+    shared = context.Array("q", len(tasks), lock=False)  # each process writes to its own place
+    pool = ProcessPoolExecutor(
+        min(processes, len(tasks)), mp_context=context, initializer=_begin, initargs=(partial(_telling, work, shared),)
+    )
+    try:
+        futures = [pool.submit(_work, (place, task)) for place, task in enumerate(tasks)]
+        left = set(futures)
+        while left:
+            _, left = wait(left, timeout=LOOKED_EVERY_S)
+            progress(sum(shared))
+        return [future.result() for future in futures]
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _telling(work: FollowedWork[_Task, _Result], shared: MutableSequence[int], placed: tuple[int, _Task]) -> _Result:
+    place, task = placed
+    return work(task, partial(shared.__setitem__, place))
 
 
 _works: list[Callable[[Any], Any]] = []

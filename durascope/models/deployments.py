@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self, cast
 
 from pydantic import ConfigDict, Field, create_model, model_validator
 
+from durascope.models.durations import Misread
 from durascope.models.engine import BUILT_IN, engine, names
 from durascope.models.fields import Flag, Model, Name, Number, Whole, by_shape, form
 from durascope.models.flow import Flow
@@ -80,6 +81,14 @@ class TemporalDeployment(Model):
     """start-to-close of a run step that names none."""
     latencies: dict[Name, Spread] = {}
     """Delays in place of the model's own, by name."""
+
+    @model_validator(mode="after")
+    def _names_of_their_own(self) -> Self:
+        names = [worker.name for worker in self.workers]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise Misread(f"two pools of workers are called `{twice}`", "give each a `name` of its own")
+        return self
 
 
 class InngestServer(Model):

@@ -85,7 +85,7 @@ def _moment(fault: Value) -> tuple[object, ...]:
     """What crashes, and when."""
     return (
         *(value.plain if (value := fault.get(key)) is not None else None for key in ("crash", "at")),
-        *(fault.find(("when", key)).scalar for key in ("step", "moment")),
+        *(fault.find(("when", key)).scalar for key in ("step", "moment", "event")),
         fault.find(("when", "attempt")).scalar or 1,
     )
 

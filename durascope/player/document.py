@@ -15,6 +15,7 @@ from durascope.models.writing import as_short_yaml
 from durascope.player.forks import Crash, Fork, Interest, crashes, forks, remedied, repeated
 from durascope.player.packing import Json, Pack, told
 from durascope.player.page import size
+from durascope.player.rules import RULES
 from durascope.player.stories import Story, stories
 from durascope.render.architecture import draw
 from durascope.version import __version__
@@ -207,7 +208,7 @@ def _head(scenario: Scenario, engines: Sequence[str], seed: int) -> Json:
         "seed": seed,
         "scenario": _scenario(scenario),
         "engines": [_engine(scenario, engine) for engine in engines],
-        "rules": {},
+        "rules": {engine: [rule.as_json() for rule in RULES.get(engine, ())] for engine in engines},
     }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
+from typing import Final
 
 from durascope.models import steps as s
 from durascope.models.scenario import Scenario
@@ -13,6 +15,14 @@ from durascope.render.theme import State
 
 Exit = tuple[str, str, Style]
 """A node that something follows, with the label and the kind of the arrow that leads on."""
+
+
+LONGEST: Final = 60
+"""Of more plain steps one after the other only the first and the last are drawn one by one."""
+MOST_BRANCHES: Final = 24
+"""Of more branches side by side, too."""
+FIRST, LAST = 12, 6
+_PLAIN: Final = (s.Run, s.Sleep, s.Call, s.Start, s.Send, s.Get, s.Set, s.Clear, s.Compute)
 
 
 class Flow:
@@ -40,9 +50,19 @@ class Flow:
 
     def chain(self, steps: s.Steps, exits: list[Exit]) -> list[Exit]:
         """Adds the steps one after the other; returns the open ends, none where the program ends before."""
-        for step in steps:
+        for part in _parts(steps):
             if not exits:
                 break
+            if len(part) > LONGEST:
+                exits = self._one_by_one(part[:FIRST], exits)
+                exits = self._left_out([(each,) for each in part[FIRST:-LAST]], exits, "steps, one after the other")
+                exits = self._one_by_one(part[-LAST:], exits)
+            else:
+                exits = self._one_by_one(part, exits)
+        return exits
+
+    def _one_by_one(self, steps: s.Steps, exits: list[Exit]) -> list[Exit]:
+        for step in steps:
             exits = self._step(step, exits)
         return exits
 
@@ -103,7 +123,12 @@ class Flow:
         if len(exits) > 1:
             exits = [(self._pill("fork", "all of them" if isinstance(step, s.Parallel) else "race", exits), "", "next")]
         ends: list[Exit] = []
-        for blocks in self._alike([*step.blocks()]):
+        alike = self._alike([*step.blocks()])
+        if len(alike) > MOST_BRANCHES:
+            left_out = [block for blocks in alike[FIRST:-LAST] for block in blocks]
+            ends += self._left_out(left_out, exits, "branches, side by side")
+            alike = alike[:FIRST] + alike[-LAST:]
+        for blocks in alike:
             ends += self._stack(blocks, exits) if len(blocks) >= FOLD else self._side_by_side(blocks, exits)
         if isinstance(step, s.Race) and ends:
             return [(self._pill("first", "the first that ends", ends), "", "next")]
@@ -135,6 +160,19 @@ class Flow:
             copies=len(blocks), state=self.paint.get(first.label), group=self.group,
         )  # fmt: skip
         found = self.node(first.label, node)
+        self.join(exits, found)
+        return [(found, "", "next")]
+
+    def _left_out(self, blocks: Sequence[s.Steps], exits: list[Exit], what: str) -> list[Exit]:
+        """Too many to draw, as one node; it is coloured where the same happened to all of them."""
+        first, last = blocks[0][0].label, blocks[-1][-1].label
+        states: set[State | None] = {self.paint.get(step.label) for block in blocks for step in block}
+        state = states.pop() if len(states) == 1 else None
+        lines = (f"{len(blocks):,} {what}",)
+        node = Node(
+            "", f"{first} … {last}", lines, "stack", "flow", "code", copies=len(blocks), state=state, group=self.group
+        )
+        found = self.node(first, node)
         self.join(exits, found)
         return [(found, "", "next")]
 
@@ -224,6 +262,15 @@ class Flow:
                 return "event"
             case _:
                 return "code"
+
+
+def _parts(steps: s.Steps) -> Iterator[s.Steps]:
+    """The steps in their order: plain ones that follow each other together, all others alone."""
+    for plain, part in groupby(steps, lambda step: isinstance(step, _PLAIN)):
+        if plain:
+            yield tuple(part)
+        else:
+            yield from ((step,) for step in part)
 
 
 def _limits(step: s.Run) -> str:

@@ -10,6 +10,7 @@ are what was new.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -72,6 +73,14 @@ class Column:
     """The entries that were read back, by their place; empty: no replay."""
 
 
+_ENDS: Final = 30
+"""Executions at the beginning and at the end, and beside a crash, that may get a column; of the others nobody sees what
+they read back, and to find it out for each of thousands takes minutes."""
+_UNREAD: Final = frozenset({-1})
+_SIDE_BY_SIDE: Final = 200
+"""No more executions than this go on in one component at a time."""
+
+
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
     """The picture of one run; of the first that something happened to unless it is named."""
     trace = excerpt(trace)
@@ -132,14 +141,23 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
     replays = [span for span in all_spans if span.run == run and span.kind == "replaying"]
     work = work or replays
     texts = [(number, str(event.detail)) for number, event in appended]
-    columns = [Column(span, _read_back(trace, span, replays, texts)) for span in work]
+    columns = [
+        Column(span, _read_back(trace, span, replays, texts) if _may_be_drawn(place, work) else _UNREAD)
+        for place, span in enumerate(work)
+    ]
     if not appended:
         return [Line(n, text, None, -1) for n, text in enumerate(trace.records.get(run, ()))], []
+    during = _Executions(trace, columns)
     lines = [
-        Line(place, str(event.detail), event.at, number, _during(trace, columns, number))
+        Line(place, str(event.detail), event.at, number, during.of(number))
         for place, (number, event) in enumerate(appended)
     ]
     return lines, columns
+
+
+def _may_be_drawn(place: int, work: Sequence[Span]) -> bool:
+    ends = place < _ENDS or place >= len(work) - _ENDS
+    return ends or any(span.ended == "crashed" for span in work[place - 1 : place + 2])
 
 
 def _read_back(trace: Trace, span: Span, replays: Sequence[Span], texts: Sequence[tuple[int, str]]) -> frozenset[int]:
@@ -159,20 +177,40 @@ def _read_back(trace: Trace, span: Span, replays: Sequence[Span], texts: Sequenc
     return frozenset(place for place, text in results if passed & set(text.replace(",", " ").replace(";", " ").split()))
 
 
-def _during(trace: Trace, columns: Sequence[Column], number: int) -> int | None:
-    """The execution that the entry came from: the one that its causes lead back to without a queue in between."""
-    cause = trace.events[number].cause
-    while cause is not None:
-        event = trace.events[cause]
-        for place, column in enumerate(columns):
-            span = column.span
+class _Executions:
+    """Which execution an entry came from: the one that its causes lead back to without a queue in between."""
+
+    def __init__(self, trace: Trace, columns: Sequence[Column]) -> None:
+        self._events = trace.events
+        self._known: dict[int, int | None] = {}
+        self._spans: dict[str, list[tuple[int, int, int]]] = {}
+        """By lane: the first and the last event of each execution, and its place; in order."""
+        for place, span in enumerate(column.span for column in columns):
             last = span.events[-1] if span.ended != "open" else len(trace.events)
-            if span.lane == event.lane and span.events[0] <= cause <= last:
+            self._spans.setdefault(span.lane, []).append((span.events[0], last, place))
+
+    def of(self, number: int) -> int | None:
+        """Its place; None where there is none."""
+        way: list[int] = []
+        cause, found = self._events[number].cause, None
+        while cause is not None and cause not in self._known:
+            way.append(cause)
+            found = self._at(cause)
+            if found is not None or self._events[cause].kind in _APART:
+                break
+            cause = self._events[cause].cause
+        else:
+            found = None if cause is None else self._known[cause]
+        self._known.update(dict.fromkeys(way, found))
+        return found
+
+    def _at(self, number: int) -> int | None:
+        spans = self._spans.get(self._events[number].lane, ())
+        after = bisect_right(spans, number, key=lambda span: span[0])
+        for first, last, place in spans[max(0, after - _SIDE_BY_SIDE) : after]:
+            if first <= number <= last:
                 return place
-        if event.kind in _APART:
-            return None
-        cause = event.cause
-    return None
+        return None
 
 
 def _fold(

@@ -16,6 +16,8 @@ class Shown:
     says: str
     verdict: str
     right: bool
+    moment: str = "#"
+    """Where the player stands then, as its address has it."""
 
 
 def lesson_page(
@@ -29,7 +31,8 @@ def lesson_page(
 
     markdown = MarkdownIt("commonmark", {"html": False})
     buttons = "".join(
-        f'<label><input type="radio" name="choice" value="{each.letter}"> {markdown.renderInline(each.says)}</label>'
+        f'<label><input type="radio" name="choice" value="{each.letter}" data-moment="{escape(each.moment)}"> '
+        f"{markdown.renderInline(each.says)}</label>"
         for each in choices
     )
     verdicts = "".join(
@@ -59,15 +62,24 @@ code { font-size: 0.92em; }
 """
 
 _SCRIPT: Final = """
+const frame = document.getElementById("player");
+let ready = false, moment = "#";
+const lead = () => { if (ready) frame.contentWindow.postMessage({durascope: moment}, "*"); };
+addEventListener("message", event => {
+  if (event.source !== frame.contentWindow || event.data?.durascope !== "ready") return;
+  ready = true;
+  lead();
+});
 for (const choice of document.querySelectorAll("input[name=choice]"))
   choice.addEventListener("change", () => {
     for (const each of document.querySelectorAll(".verdict")) each.hidden = each.id !== "verdict-" + choice.value;
+    moment = choice.dataset.moment;
     const played = document.getElementById("played");
     if (played.hidden) {
       played.hidden = false;
-      const frame = document.getElementById("player");
       frame.srcdoc = frame.dataset.page;
     }
+    lead();
   });
 """
 

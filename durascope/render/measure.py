@@ -22,9 +22,14 @@ def shorten(text: str, room: float, size: float = BODY, *, bold: bool = False) -
     """The text, cut to fit with an ellipsis at its end."""
     if width(text, size, bold=bold) <= room:
         return text
-    while text and width(text + "…", size, bold=bold) > room:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    fits, too_long = 0, len(text)  # a text may be very long: it is halved, not cut letter by letter
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if width(text[:middle] + "…", size, bold=bold) > room:
+            too_long = middle
+        else:
+            fits = middle
+    return text[:fits].rstrip() + "…"
 
 
 def wrap(text: str, room: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ def simulate(
     full: bool | None = None,
     records: bool | None = None,
     also: Callable[[World, Engine], object] | None = None,
+    followed: Callable[[int], object] | None = None,
 ) -> Trace:
     """Simulates the scenario on an engine's model.
 
@@ -46,13 +47,15 @@ def simulate(
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
     most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept. `also(world, engine)` is
     called before the clock starts: there a caller puts SimPy processes of its own into the world (`world.env`), or
-    what watches it. The same arguments give the same trace, byte for byte.
+    what watches it. `followed` is told now and then how many runs have begun. The same arguments give the same trace,
+    byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
     many = not full and not records and scenario.workload.runs > MANY and not scenario.expect.one_at_a_time
     world = World(seed, full=full, many=many, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)
+    world.followed = followed
     model: Callable[..., Engine] = spec_of(engine).simulator.load()
     built = model(world, scenario, records=few if records is None else records)
     if scenario.faults or any(event.when for event in scenario.workload.events):

@@ -46,9 +46,17 @@ export interface PackedForks {
   readonly trace: Column<number>;
 }
 
+/** A rule of an engine, and what must hold of an event that shows it. */
 export interface Rule {
   readonly name: string;
   readonly text: string;
+  readonly kind: string;
+  /** Stands in the event's detail. */
+  readonly detail?: string;
+  /** The kind of the event's cause. */
+  readonly cause?: string;
+  /** The effect had happened before. */
+  readonly again?: boolean;
 }
 
 type Column<T> = readonly T[];
@@ -118,7 +126,8 @@ export interface Document {
     readonly services?: Readonly<Record<string, string>>;
   };
   readonly engines: Column<Engine>;
-  readonly rules?: Readonly<Record<string, Readonly<Record<string, Rule | string>>>>;
+  /** By engine; the first that fits an event is cited. */
+  readonly rules?: Readonly<Record<string, Column<Rule>>>;
   readonly stories: Column<Story>;
   readonly opened: string;
   readonly forks?: Readonly<Record<string, Column<Fork>>>;

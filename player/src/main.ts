@@ -28,7 +28,9 @@ async function start(place: HTMLElement): Promise<void> {
   listen(player);
   play(player);
   follow(player);
+  if (embedded && parent !== window) obey(player);
   document.documentElement.dataset["ready"] = "true";
+  performance.mark("ready");
 }
 
 /** Moves the clock while the story plays. */
@@ -66,6 +68,15 @@ function follow(player: Player): void {
   addEventListener("hashchange", () => {
     if (location.hash !== written) player.restore(location.hash);
   });
+}
+
+/** The page around this one may lead to a moment: it posts `{durascope: "#t=…"}` once it was told that we are ready. */
+function obey(player: Player): void {
+  addEventListener("message", ({ source, data }: MessageEvent<{ durascope?: unknown } | null>) => {
+    const asked = data?.durascope;
+    if (source === parent && typeof asked === "string" && asked.startsWith("#")) player.lead(asked);
+  });
+  parent.postMessage({ durascope: "ready" }, "*");
 }
 
 const place = document.getElementById("app");

@@ -17,7 +17,7 @@ export interface Said {
 export interface Teller {
   readonly engine: Engine;
   readonly services: Readonly<Record<string, string>>;
-  readonly rules: Readonly<Record<string, Rule | string>>;
+  readonly rules: readonly Rule[];
 }
 
 /** Events that are worth a sentence while the story plays. */
@@ -34,7 +34,7 @@ export function say(trace: Trace, n: number, teller: Teller): Said {
     what: sentence(trace, event, teller),
     why: twice?.why ?? reason(trace, event, teller),
     because: twice?.because ?? event.cause,
-    rule: cited(event, teller),
+    rule: cited(trace, event, teller),
     tone: tone(trace, event),
   };
 }
@@ -174,11 +174,15 @@ function tone(trace: Trace, event: Event): Said["tone"] {
   return event.kind === "run-ended" && event.detail === "completed" ? "good" : "plain";
 }
 
-/** A rule is named where the file says which event it explains: by kind, or by kind and detail. */
-function cited(event: Event, teller: Teller): Rule | null {
-  const rule = teller.rules[`${event.kind}:${String(event.detail)}`] ?? teller.rules[event.kind];
-  if (rule === undefined) return null;
-  return typeof rule === "string" ? { name: "Rule", text: rule } : rule;
+/** The rule that an event shows. */
+function cited(trace: Trace, event: Event, teller: Teller): Rule | null {
+  const detail = String(Array.isArray(event.detail) ? event.detail[1] : event.detail);
+  const cause = event.cause === null ? undefined : trace.kind(event.cause);
+  const again = () => trace.ledger.some((each) => each.event === event.n && each.again && !each.deduplicated);
+  return teller.rules.find((rule) =>
+    rule.kind === event.kind && (rule.detail === undefined || detail.includes(rule.detail)) &&
+    (rule.cause === undefined || rule.cause === cause) &&
+    (!rule.again || again())) ?? null;
 }
 
 function attempted(event: Event): string {

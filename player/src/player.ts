@@ -140,7 +140,7 @@ export class Player {
     return {
       engine,
       services: this.document.scenario.services ?? {},
-      rules: this.document.rules?.[engine.name] ?? {},
+      rules: this.document.rules?.[engine.name] ?? [],
     };
   }
 
@@ -437,6 +437,12 @@ export class Player {
       ...(this.chosenRun.value === null ? {} : { run: this.chosenRun.value }),
       fork: spelled(this.branches.value, this.branch.value),
     });
+  }
+
+  /** Goes to a moment and lights it up. */
+  lead(hash: string): void {
+    this.restore(hash);
+    this.pinned.value = this.current.value;
   }
 
   restore(hash: string): void {

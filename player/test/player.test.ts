@@ -33,6 +33,29 @@ describe("playing", () => {
   });
 });
 
+describe("rules", () => {
+  const rules = { one: [
+    { name: "A9", text: "of another kind", kind: "dropped" },
+    { name: "§11", text: "at least once", kind: "after-effect", again: true },
+    { name: "A8", text: "only a timeout notices", kind: "retried", detail: "start-to-close" },
+    { name: "A12", text: "eager", kind: "started", cause: "message-received" },
+  ] };
+  const player = new Player({ ...page(), rules }, {});
+  player.seekSpot({ engine: "one", event: 7 });
+  player.crash("one");
+  const cited = (engine: string, event: number) => player.say({ engine, event }).rule?.name;
+
+  test("are cited where all that they say of an event holds", () => {
+    expect(cited("one", 10)).toBe("A8");
+    expect([cited("one", 7), cited("one", 14)]).toEqual([undefined, "§11"]);
+    expect(cited("one", 13)).toBeUndefined();
+  });
+
+  test("are an engine's own", () => {
+    expect(cited("two", 7)).toBeUndefined();
+  });
+});
+
 describe("crash here", () => {
   test("goes on as the fork of this moment, with its effects", () => {
     const player = open();

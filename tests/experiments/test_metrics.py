@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from durascope.experiments.compare import as_json, result
+from durascope.experiments.compare import as_json, compare, result
 from durascope.experiments.expectations import verdicts
 from durascope.experiments.metrics import delay_ms, durations, latency_ms, percentile
 from durascope.models.scenario import Scenario
@@ -90,3 +90,17 @@ def test_json_has_the_promised_shape() -> None:
     assert isinstance(engines, dict)
     assert list(engines["queue"])[:4] == ["records", "effects", "status", "metrics"]
     assert {"p50", "p99"} <= set(engines["queue"]["metrics"]["latency_ms"])
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_long_comparison_says_how_far_it_is_and_gives_the_same_on_two_processes(processes: int) -> None:
+    load = {"runs": 6_000, "arrivals": {"every": "40ms"}}
+    told: list[tuple[int, int]] = []
+    crashed = scenario(workload=load, faults=[CRASH])
+    (found,) = compare(crashed, ["restate"], processes=processes, progress=lambda done, of: told.append((done, of)))
+    begun = [done for done, _ in told]
+    assert begun == sorted(begun)
+    assert told[-1] == (12_000, 12_000), "runs of the scenario and of its undisturbed twin"
+    assert any(0 < done < 12_000 and done != 6_000 for done in begun), "not only when a simulation has ended"
+    assert found.trace == simulate(crashed, "restate")
+    assert found.undisturbed == simulate(scenario(workload=load), "restate", full=False, records=False)

@@ -165,3 +165,11 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
         order("workload.runs=x", "nothing=1", rate="often", crashes=("app",))
     assert {problem.file for problem in raised.value.problems} == {"--set", "--rate", "--crash"}
     assert len(raised.value.problems) == 4
+
+
+def test_crashes_after_two_events_are_two_crashes() -> None:
+    scenario = load_scenario(
+        "order-fulfillment",
+        Overrides(("faults=[]",), ("app after event 39", "app after event 82", "app after event 39")),
+    )
+    assert [fault.when.event for fault in scenario.faults if isinstance(fault, Crash) and fault.when] == [82, 39]

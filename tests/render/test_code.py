@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -117,8 +119,74 @@ def _put(value: Any, word: str, evil: str) -> Any:
     return evil if value == word else value
 
 
+CALLED = re.compile(r"(?<!function )(?<![.\w])boom\(")
+"""A call of a function of nobody's; what is named after a workflow or a step is declared, or called as `x.boom`."""
+
+
+@pytest.mark.parametrize("evil", [*EVIL, "a`); boom() //", "a${boom()}", "a */ boom() /*", "__proto__"])
+@pytest.mark.parametrize("builtin", ["payment", "order-fulfillment", "onboarding", "agent-fan-out"])
+def test_no_name_of_a_scenario_becomes_typescript(builtin: str, evil: str) -> None:
+    """Every text in turn, again: what is left of a file without its literals and comments does not name it."""
+    tried = 0
+    for scenario in hostile(as_brief(load_scenario(builtin)), evil):
+        for path, text in project(scenario, "temporal", "typescript").items():
+            tried += 1
+            if path.endswith(".ts"):
+                assert not CALLED.search(bare(text)), path
+            elif path.endswith(".json"):
+                json.loads(text)
+    assert tried > 100
+
+
+def bare(text: str) -> str:
+    """TypeScript without its literals and comments, but with the code in templates. Raises where one never ends."""
+    left: list[str] = []
+    at = 0
+    depths: list[int] = []
+    while at < len(text):
+        two = text[at : at + 2]
+        if two == "//":
+            at = text.find("\n", at) % (len(text) + 1)
+        elif two == "/*":
+            at = text.index("*/", at) + 2
+        elif text[at] in "\"'":
+            at = _end_of_literal(text, at + 1, text[at])
+        elif text[at] == "`" or (text[at] == "}" and depths and depths[-1] == 0):
+            if text[at] == "}":
+                depths.pop()
+            at = _end_of_literal(text, at + 1, "`")
+            if text[at - 1] == "{":
+                depths.append(0)
+        else:
+            if depths:
+                depths[-1] += (text[at] == "{") - (text[at] == "}")
+            left.append(text[at])
+            at += 1
+    assert not depths
+    return "".join(left)
+
+
+def _end_of_literal(text: str, at: int, quote: str) -> int:
+    """Behind its closing quote, or behind the `${` of code in a template."""
+    while text[at] != quote:
+        if text[at] == "\\":
+            at += 2
+        elif quote == "`" and text[at : at + 2] == "${":
+            return at + 2
+        else:
+            assert text[at] != "\n" or quote == "`", "a literal is not closed"
+            at += 1
+    return at + 1
+
+
+def test_the_reader_of_typescript_finds_code() -> None:
+    assert "boom(" in bare('const a = "x" + boom(1);')
+    assert "boom(" in bare("const a = `x${boom({})}y`;")
+    assert "boom(" not in bare("const a = `boom() ${'boom()'} \\${boom()}`; // boom()\n/* boom() */")
+
+
 def test_an_sdk_without_a_writer_is_refused() -> None:
-    with pytest.raises(NoSuchProject, match="there is python"):
+    with pytest.raises(NoSuchProject, match="there is python and typescript"):
         project(load_scenario("payment"), "temporal", "cobol")
 
 

@@ -1,6 +1,6 @@
 """Which service, key and handler stands for a workflow, and for what stands beside it.
 
-As in the model (`simulators.restate.serving`): each workflow is a handler of a service of its own, or of the one that
+As in the model (`models.serving`): each workflow is a handler of a service of its own, or of the one that
 it names. Restate's names are letters, digits and underscores; `Targets` knows which name of the scenario each of them
 stands for.
 """
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from durascope.models.scenario import Scenario
+from durascope.models.serving import ServiceKind, serving
 from durascope.models.steps import WaitFor
-from durascope.simulators.restate.serving import ServiceKind, serving
 
 Kind = Literal["run", "complete-promise", "query", "update"]
 

@@ -20,9 +20,19 @@ class Group:
     tail: str = ")"
     broken: bool = False
     """Always a part a line."""
+    pad: str = ""
+    """What stands inside of the brackets where all is on one line: a space in `{ a: 1 }`."""
 
 
-Expression = str | Group
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """A function in place: `() => …`."""
+
+    head: str
+    body: Expression
+
+
+Expression = str | Group | Arrow
 
 
 def call(function: str, *parts: Expression, broken: bool = False) -> Group:
@@ -30,16 +40,30 @@ def call(function: str, *parts: Expression, broken: bool = False) -> Group:
     return Group(f"{function}(", parts, ")", broken=broken)
 
 
+def keyed(key: str, value: Expression) -> Expression:
+    """A member of an object: `key: value`, or the name alone where both are the same."""
+    if isinstance(value, Group):
+        return Group(f"{key}: {value.head}", value.parts, value.tail, broken=value.broken, pad=value.pad)
+    if isinstance(value, Arrow):
+        return Arrow(f"{key}: {value.head}", value.body)
+    return key if key == value else f"{key}: {value}"
+
+
 def flat(expression: Expression) -> str:
     """The expression in one line."""
     if isinstance(expression, str):
         return expression
-    return f"{expression.head}{', '.join(map(flat, expression.parts))}{expression.tail}"
+    if isinstance(expression, Arrow):
+        return f"{expression.head} {flat(expression.body)}"
+    pad = expression.pad if expression.parts else ""
+    return f"{expression.head}{pad}{', '.join(map(flat, expression.parts))}{pad}{expression.tail}"
 
 
 def _must_break(expression: Expression) -> bool:
     if isinstance(expression, str):
         return "\n" in expression
+    if isinstance(expression, Arrow):
+        return _must_break(expression.body)
     return (expression.broken and bool(expression.parts)) or any(map(_must_break, expression.parts))
 
 
@@ -70,8 +94,7 @@ class Source:
         `remark` is a comment that ends its first line; it does not count for the width, as ruff has it of pragmas.
         """
         line = f"{before}{flat(expression)}{after}"
-        fits = len(line) + self.depth * self.step <= WIDTH and not _must_break(expression)
-        if isinstance(expression, str) or fits or not expression.parts:
+        if isinstance(expression, str | Arrow) or self.fits(line, expression) or not expression.parts:
             self(f"{line}{remark}")
             return
         self(f"{before}{expression.head}{remark}")
@@ -80,12 +103,74 @@ class Source:
                 self._part(part)
         self(f"{expression.tail}{after}")
 
+    def fits(self, line: str, expression: Expression = "") -> bool:
+        """Whether that line may stand here."""
+        return len(line) + self.depth * self.step <= WIDTH and not _must_break(expression)
+
     def _part(self, part: Expression) -> None:
         self.statement("", part, ",")
 
     def text(self) -> str:
         """All of it; no more than two empty lines on end, none at the end."""
         return "\n".join(self.lines).rstrip("\n") + "\n"
+
+
+class Braces(Source):
+    """Source code with blocks in braces, as Prettier lays it out."""
+
+    @contextmanager
+    def block(self, head: str, tail: str = "") -> Generator[None]:
+        """A block; one that goes on after another begins where that ends: `} else {`."""
+        if head.split(" ", maxsplit=1)[0] in ("else", "catch", "finally") and self.lines[-1].strip() == "}":
+            self.lines.pop()
+            head = f"}} {head}"
+        self(f"{head} {{")
+        with self.deeper():
+            yield
+        self(f"}}{tail}")
+
+    def statement(self, before: str, expression: Expression, after: str = ";", remark: str = "") -> None:
+        """A statement that holds one expression; a last argument in brackets is opened before all the others are."""
+        line = f"{before}{flat(expression)}{after}"
+        if isinstance(expression, str) or self.fits(line, expression):
+            self(f"{line}{remark}")
+        elif isinstance(expression, Arrow):
+            self(f"{before}{expression.head}")
+            with self.deeper():
+                self.statement("", expression.body, after)
+        elif expression.parts and self._opens_last(before, expression):
+            self._opened_last(before, expression, after)
+        else:
+            super().statement(before, expression, after, remark)
+
+    def _opens_last(self, before: str, group: Group) -> bool:
+        *others, last = group.parts
+        if not group.head.endswith("(") or isinstance(last, str) or any(map(_must_break, others)):
+            return False
+        if isinstance(last, Group) and last.head not in ("{", "["):
+            return False
+        if isinstance(last, Group) and not last.parts:
+            return False
+        return self.fits(f"{before}{self._first(group)}{last.head}")
+
+    def _first(self, group: Group) -> str:
+        """The call up to its last argument."""
+        return group.head + "".join(f"{flat(each)}, " for each in group.parts[:-1])
+
+    def _opened_last(self, before: str, group: Group, after: str) -> None:
+        last = group.parts[-1]
+        if isinstance(last, Arrow):
+            self(f"{before}{self._first(group)}{last.head}")
+            with self.deeper():
+                self.statement("", last.body, ",")
+            self(f"{group.tail}{after}")
+            return
+        assert isinstance(last, Group)
+        self(f"{before}{self._first(group)}{last.head}")
+        with self.deeper():
+            for part in last.parts:
+                self._part(part)
+        self(f"{last.tail}{group.tail}{after}")
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:

@@ -10,6 +10,16 @@ from typing import Final
 
 from durascope.models.visible import visible
 
+_WORDS_OF_TYPESCRIPT: Final = """
+    abstract any arguments as async await boolean break case catch class const constructor continue debugger declare
+    default delete do else enum eval export extends false finally for from function get if implements import in
+    instanceof interface is keyof let module namespace never new null number object of package private protected
+    public require return set static string super switch symbol this throw true try type typeof undefined unknown var
+    void while with yield
+    Array Boolean Date Error Function Infinity JSON Map Math NaN Number Object Promise Record Set String Symbol console
+    exports global globalThis process
+"""
+_TYPESCRIPT: Final = frozenset(_WORDS_OF_TYPESCRIPT.split())
 _PYTHON: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(__builtins__), "self", "cls"})
 
 
@@ -27,6 +37,12 @@ def snake(name: str) -> str:
 def pascal(name: str) -> str:
     """`ChargePayment`"""
     return _begun("".join(word.capitalize() for word in words(name)) or "Unnamed", "N")
+
+
+def camel(name: str) -> str:
+    """`chargePayment`"""
+    made = pascal(name)
+    return made[0].lower() + made[1:]
 
 
 def _begun(identifier: str, with_: str) -> str:
@@ -63,6 +79,11 @@ def python_names(*taken: str, form: Callable[[str], str] = snake) -> Names:
     return Names((*_PYTHON, *taken), form)
 
 
+def typescript_names(*taken: str, form: Callable[[str], str] = camel) -> Names:
+    """Names in TypeScript."""
+    return Names((*_TYPESCRIPT, *taken), form)
+
+
 # ---- texts -----------------------------------------------------------------------------------------------------
 
 
@@ -81,6 +102,11 @@ def quoted(text: str) -> str:
 def in_f_string(text: str) -> str:
     """A text as a part of `f"…"`, which it can neither end nor run code in."""
     return "".join(_escaped(letter, '"') for letter in text).replace("{", "{{").replace("}", "}}")
+
+
+def in_template(text: str) -> str:
+    """A text as a part of a template literal, which it can neither end nor run code in."""
+    return "".join(_escaped(letter, "`") for letter in text).replace("${", "\\${")
 
 
 def _escaped(letter: str, quote: str) -> str:

@@ -57,12 +57,17 @@ class Moments:
         self._steps: dict[tuple[str, str], list[_Waiter]] = {}
         self._marks: dict[str, list[_Waiter]] = {}
         self._did: dict[tuple[str, str], Component] = {}
+        """By run and watched step: who began it last, or is about to."""
+        self._watched: set[str] = set()
+        """The steps whose moments something waits for: a load passes very many others."""
 
     def wait(
         self, trigger: Trigger, action: Action, *, numbers: frozenset[int] | None = None, every: bool = False
     ) -> None:
         """Has `action(run)` done when the trigger's moment has passed (and its `after` is over)."""
         waiter = _Waiter(trigger.attempt, numbers, every, trigger.after, action)
+        if trigger.step is not None:
+            self._watched.add(trigger.step)
         if trigger.event is not None:
             self._marks.setdefault(str(trigger.event), []).append(waiter)
         else:
@@ -73,14 +78,17 @@ class Moments:
         return any((step, moment) in self._steps for moment in moments)
 
     def doer(self, run: RunInfo | None, step: str | None) -> Component | None:
-        """The component that last began that step."""
+        """The component that last began that step, of whose moments one is waited for."""
         return None if run is None or step is None else self._did.get((run.name, step))
 
     def about_to(self, run: RunInfo, step: str, component: Component) -> None:
         """That component is the one that the step, not begun yet, will be done by."""
-        self._did[run.name, step] = component
+        if step in self._watched:
+            self._did[run.name, step] = component
 
     def passed(self, moment: str, run: RunInfo, step: str, attempt: int | None, running: Component | None) -> None:
+        if step not in self._watched:
+            return
         if moment == "started" and running is not None:
             self._did[run.name, step] = running
         waiters = self._steps.get((step, moment))

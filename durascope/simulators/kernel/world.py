@@ -108,9 +108,9 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "forget", "full",
-        "idle", "limits", "luck", "many", "moments", "now", "number", "outside", "plain", "points", "progressed",
-        "queue", "recorder", "running", "stopped", "struck",
+        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "followed",
+        "forget", "full", "idle", "limits", "luck", "many", "moments", "now", "number", "outside", "plain", "points",
+        "progressed", "queue", "recorder", "running", "stopped", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, many: bool = False, engine_luck: Luck | None = None) -> None:
@@ -133,6 +133,8 @@ class World:
         """There are so many runs that nothing is kept of one that has ended but its numbers."""
         self.forget: Callable[[RunInfo], None] | None = None
         """Told of each run that has ended, where there are so many."""
+        self.followed: Callable[[int], object] | None = None
+        """Told now and then how many runs have begun."""
         self.full = full
         self.emit: Callable[..., None] = self._record if full else self._count
         """`emit(lane, kind, run, step, attempt, detail)` puts an event into the trace, or only counts it."""
@@ -232,6 +234,8 @@ class World:
             window = HOPELESS_WINDOW if self._hopeless else WINDOW
             if self._run_on(window):
                 break
+            if self.followed is not None:
+                self.followed(self._runs)
             callbacks += window
             in_vain = 0 if self.progressed else in_vain + window
             still_to_come = self.progressed or self._ahead or self._set_before(newest)

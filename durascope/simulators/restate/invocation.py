@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from durascope.models.serving import ServiceKind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.restate.journal import Failure, Journal, NotificationId
-from durascope.simulators.restate.serving import ServiceKind
 from durascope.simulators.restate.waiting import Waiting
 
 if TYPE_CHECKING:

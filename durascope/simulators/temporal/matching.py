@@ -59,6 +59,10 @@ class MatchingStore:
     backlogs: dict[QueueId, Backlog] = field(default_factory=dict[QueueId, Backlog])
 
 
+MANY_QUEUES: Final = 1_000
+"""With more queues than these it is looked for some that nobody uses."""
+
+
 class TaskQueue:
     """The volatile half of a queue: who waits, and when a poll last began, or ended with an answer (W4)."""
 
@@ -259,6 +263,16 @@ class Matching:
             if broken:
                 queue.polls = deque(poll for poll in queue.polls if poll[0] is not link)
                 queue.last_poll_at = max(queue.last_poll_at or 0, *map(self._last_began_at, broken))
+        if len(self.queues) > MANY_QUEUES:
+            self._unload_the_dead()
+
+    def _unload_the_dead(self) -> None:
+        """Sticky queues of workers that are gone, which hold nothing: nobody would find them any more (W4)."""
+        for queue_id, queue in tuple(self.queues.items()):
+            unused = queue.kind == "sticky" and not queue.polls and not queue.backlog.waiting
+            if unused and not self._polled_lately(queue):
+                del self.queues[queue_id]
+                self.store.backlogs.pop(queue_id, None)
 
     def _last_began_at(self, began_at: int) -> int:
         """A poll that finds nothing is answered after a minute and begins again; no event is spent on that here."""

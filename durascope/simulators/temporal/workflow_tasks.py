@@ -7,6 +7,7 @@ none ─▶ scheduled ─▶ started ─▶ completed ────────�
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 HOPELESS_TASK: Final = 200
 """A run whose workflow task has been tried so many times (for a day and more) fails for ever: it is not followed
 further, unless something is still to come from outside, or the code has changed within a day."""
+MOST_REFUSED: Final = 50_000
+"""Neither is one whose commands were refused again and again, this many in all, because they are too many at once."""
 DAY: Final = 86_400 * SECOND
 
 
@@ -60,6 +63,7 @@ class WorkflowTasks:
     __slots__ = (
         "_dropped_events",
         "_heartbeat_timeout",
+        "_refused",
         "_speculative_timeout",
         "_suggest",
         "_timers",
@@ -74,6 +78,8 @@ class WorkflowTasks:
         self.world = server.world
         self.code_changed_at = -DAY
         """When workers last got other code."""
+        self._refused: Counter[int] = Counter()
+        """By run: commands that were too many at once."""
         self._timers = server.timers
         self._transfer = server.transfer
         self._suggest = limit("events").suggest, limit("bytes").suggest
@@ -171,7 +177,7 @@ class WorkflowTasks:
         """A poll takes the task; None if it is none any more."""
         if state.wft is not task or task.started_at is not None:
             return None
-        if task.attempt > HOPELESS_TASK and self._fails_for_ever():
+        if (task.attempt > HOPELESS_TASK and self._fails_for_ever()) or self._too_much(state):
             return None  # others may still be waiting for something
         if queue_kind != "sticky":
             state.sticky = None
@@ -183,6 +189,9 @@ class WorkflowTasks:
         self.begin(state, task, link.worker)
         self.server.commit(state)
         return self.for_worker(state, task, full)
+
+    def _too_much(self, state: MutableState) -> bool:
+        return self._refused[state.run_id] > MOST_REFUSED and not self.world.more_to_come
 
     def _fails_for_ever(self) -> bool:
         return not self.world.more_to_come and self.world.now - self.code_changed_at >= DAY
@@ -245,6 +254,9 @@ class WorkflowTasks:
         if len(done.commands) + len(state.activities) + len(state.children) + len(state.externals) > 100:
             refusal = server.commands.refusal(state, done.commands)
             if refusal is not None:
+                self._refused[state.run_id] += len(done.commands)
+                if self._too_much(state):
+                    self.world.give_up(state.run)
                 self.failed(state, task, refusal, "too many pending")
                 link.reply(call, "failed")
                 return

@@ -47,8 +47,8 @@ function Standing({ player, e }: { readonly player: Player; readonly e: number }
       title=${why ?? ""}>${status}${ended ? ` in ${spell(run!.ended! - run!.started)}` : ""}</span>
     ${twice > 0 && html`<span class="badge twice">◆ ${twice} duplicate${twice > 1 ? "s" : ""}</span>`}
     ${down.slice(0, 2).map((name) => html`<span class="badge down">✖ ${name}</span>`)}
-    ${why && html`<span class="reason">${why}</span>`}
-  </p>`;
+  </p>
+  ${why && html`<p class="reason" tabindex="0" title=${why}>${why}</p>`}`;
 }
 
 /** Break something at this very moment. */

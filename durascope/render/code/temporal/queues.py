@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from durascope.models.deployments import TemporalDeployment
+from durascope.models.scenario import Scenario
 from durascope.render.code.program import Book
 
 
@@ -48,6 +49,11 @@ def activity_queue(deployment: TemporalDeployment) -> str:
     workflows = next(each for each in deployment.workers if each.runs != "activities")
     activities = next(each for each in deployment.workers if each.runs != "workflows")
     return (workflows if workflows.runs == "both" else activities).queue or "default"
+
+
+def runs_local_activities(scenario: Scenario) -> bool:
+    """Whether a worker of workflows has to know activities, too: local ones run where their workflow does."""
+    return any(step.local for _, step in scenario.runs())
 
 
 def run_id(book: Book, number: int) -> str:

@@ -5,23 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
 from durascope.render.code import python
 from durascope.render.code.layout import WIDTH, Source, call
-from durascope.render.code.names import one_line, quoted, words
+from durascope.render.code.names import quoted, words
 from durascope.render.code.program import told
-from durascope.render.code.project import Project, filled
+from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.python import STEP, timedelta
+from durascope.render.code.python_messages import messages_file
 from durascope.render.code.python_services import services_file
 from durascope.render.code.temporal.python.activities import activities_file
-from durascope.render.code.temporal.python.messages import messages_file
-from durascope.render.code.temporal.python.names import OPTIONS, Named, title_of
+from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.own_test import test_file
 from durascope.render.code.temporal.python.start import start_file
 from durascope.render.code.temporal.python.worker import worker_file
 from durascope.render.code.temporal.python.workflow import WorkflowClass
-from durascope.render.code.temporal.queues import activity_queue, pools
+from durascope.render.code.temporal.queues import activity_queue
+from durascope.render.code.temporal.readme import readme
 
 
 def project(scenario: Scenario) -> Project:
@@ -35,7 +35,7 @@ def _files(project: Named) -> Project:
     written = [each.write() for each in workflows]
     side_by_side = {name for each in workflows for name in each.side_by_side}
     files = {
-        "README.md": _readme(project),
+        "README.md": readme(project.scenario, "python", "app", "py"),
         "pyproject.toml": filled(
             "pyproject.toml.jinja",
             name=json.dumps("-".join(words(project.scenario.scenario)) or "workflows"),
@@ -90,13 +90,3 @@ def _workflows_file(project: Named, workflows: Sequence[WorkflowClass], written:
         source("", "", "class Finished(Exception):")
         source('    """A branch has ended the run."""')
     return source.text() + "".join(f"\n\n{text}" for text in written)
-
-
-def _readme(project: Named) -> str:
-    return filled(
-        "temporal_python_readme.md.jinja",
-        title=title_of(project.scenario),
-        scenario=one_line(project.scenario.scenario),
-        pools=pools(project.deployment),
-        notes=[one_line(note) for note in notes_of("temporal", project.scenario)],
-    )

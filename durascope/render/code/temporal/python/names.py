@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from durascope.models.scenario import Scenario
-from durascope.render.code.names import one_line, pascal, python_names
+from durascope.render.code.names import pascal, python_names
 from durascope.render.code.program import Book
+from durascope.render.code.python_messages import Messages
 
 OPTIONS: Final = "ACTIVITY"
 """The name of the options that most activities have."""
@@ -23,23 +23,13 @@ _WORKFLOW_NAMES: Final = (
 )  # fmt: skip
 
 
-class Named:
+class Named(Messages):
     """The identifiers of a project."""
 
     def __init__(self, book: Book) -> None:
-        self.book = book
-        self.scenario = book.scenario
+        super().__init__(book)
         self.deployment = book.scenario.deployments.temporal
-        messages = python_names("dataclass", "Any", form=pascal)
-        self.inputs = {name: messages.new(f"{name} input") for name in book.workflows}
-        self.events = {name: messages.new(name) for name in book.events}
-        self.results = {each: messages.new(f"{each.name} result") for each in book.operations if each.results}
         activities = python_names(*_ACTIVITY_NAMES)
         self.activities = {each: activities.new(each.name) for each in book.operations}
         classes = python_names(*_WORKFLOW_NAMES, form=pascal)
         self.classes = {name: classes.new(name) for name in book.workflows}
-
-
-def title_of(scenario: Scenario) -> str:
-    """The scenario's title, or its name."""
-    return one_line(scenario.title or scenario.scenario).rstrip(".")

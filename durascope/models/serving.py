@@ -1,4 +1,4 @@
-"""Which service a workflow is a handler of: one of its own, or the one that it names; live and in the model."""
+"""Which Restate service a workflow is a handler of: one of its own, or the one that it names."""
 
 from __future__ import annotations
 

@@ -1,0 +1,200 @@
+"""`run` steps of a workflow: activities with their options, and the undo steps that they register."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from durascope.models.run_step import Retry
+from durascope.models.steps import Call, Run, Step
+from durascope.render.code.body import Scope
+from durascope.render.code.conditions import Term
+from durascope.render.code.layout import Arrow, Braces, Expression, call, flat
+from durascope.render.code.names import Names, quoted
+from durascope.render.code.program import Operation, Told
+from durascope.render.code.temporal.facts import is_entity
+from durascope.render.code.temporal.queues import activity_queue
+from durascope.render.code.temporal.typescript.names import Named
+from durascope.render.code.typescript import TYPES, duration, field_name, number, obj
+from durascope.render.code.typescript_body import TypeScriptBody, formatted
+
+Options = tuple[tuple[str, Expression], ...]
+"""The members of an object of options."""
+SDK: Final = "@temporalio/workflow"
+
+
+def retry_policy(retry: Retry) -> Expression:
+    """A retry policy; what the scenario leaves out is the server's default."""
+    members: list[tuple[str, Expression]] = []
+    if retry.initial is not None:
+        members.append(("initialInterval", duration(retry.initial)))
+    if retry.factor is not None:
+        members.append(("backoffCoefficient", number(retry.factor)))
+    if retry.max_interval is not None:
+        members.append(("maximumInterval", duration(retry.max_interval)))
+    if retry.max_attempts is not None:
+        members.append(("maximumAttempts", str(retry.max_attempts)))
+    return obj(*members)
+
+
+@dataclass(eq=False)
+class Proxies:
+    """The activities as workflows see them: one proxy for the options that most have, others by activity."""
+
+    project: Named
+    used: bool = False
+    """Whether an activity has the options that most have."""
+    _own: dict[tuple[Operation, bool, str], tuple[str, Options]] = field(
+        default_factory=dict[tuple[Operation, bool, str], tuple[str, Options]]
+    )
+
+    def common(self) -> Options:
+        deployment = self.project.deployment
+        return (
+            ("taskQueue", quoted(activity_queue(deployment))),
+            ("startToCloseTimeout", duration(deployment.step_timeout)),
+        )
+
+    def of(self, it: Operation, options: Options, names: Names, *, local: bool) -> str:
+        """The expression of the function that the workflow calls."""
+        if options == self.common() and not local:
+            self.used = True
+            return f"activities.{self.project.activities[it]}"
+        key = (it, local, flat(obj(*options)))
+        if key not in self._own:
+            self._own[key] = (self.project.module.new(it.name), options)
+        return self._own[key][0]
+
+    @property
+    def needs(self) -> set[str]:
+        """What they are made with."""
+        local = {"proxyLocalActivities" for _, local, _ in self._own if local}
+        remote = {"proxyActivities" for _, local, _ in self._own if not local}
+        return local | remote | ({"proxyActivities"} if self.used else set())
+
+    def write(self, source: Braces) -> None:
+        """Their declarations."""
+        if self.used:
+            made = call("proxyActivities<typeof implementation>", obj(*self.common(), broken=True))
+            source.statement("const activities = ", made)
+        for (it, local, _), (name, options) in self._own.items():
+            function = self.project.activities[it]
+            pattern = function if function == name else f"{function}: {name}"
+            kind = "proxyLocalActivities" if local else "proxyActivities"
+            made = call(f"{kind}<typeof implementation>", obj(*options, broken=True))
+            source.statement(f"const {{ {pattern} }} = ", made)
+
+
+class ActivityCalls(TypeScriptBody):
+    """Writes a workflow's calls of activities."""
+
+    def __init__(self, project: Named, proxies: Proxies, told: Told) -> None:
+        super().__init__(project.book, told, *project.taken)
+        self.project = project
+        self.proxies = proxies
+        self.workflow = told.workflow
+        self.variables: dict[str, str] = {}
+        """The carried values, by name."""
+        self.entity = is_entity(told.workflow)
+        self.asks = bool(told.workflow.queries)
+        self.imported: set[str] = set()
+        """What is used of the SDK."""
+
+    def value(self, name: str, scope: Scope) -> Term | None:
+        if name in scope:
+            return Term(scope[name], "number")
+        value = self.told.values.get(name)
+        if value is None:
+            return None
+        if value.source == "input":
+            return Term(f"input.{field_name(name)}", value.kind)
+        optional = not value.from_input and value.kind != "flag" and name != "attempts"
+        return Term(self.variables[name], value.kind, optional)
+
+    def type_of(self, name: str) -> tuple[str, str]:
+        """The type of a carried value, and what it begins as."""
+        value = self.told.values[name]
+        type_ = TYPES[value.kind]
+        if value.from_input:
+            return type_, f"input.{field_name(name)}"
+        if name == "attempts":
+            return "number", "0"
+        return (type_, "false") if value.kind == "flag" else (f"{type_} | undefined", "undefined")
+
+    def given_field(self, name: str) -> Term | None:
+        """A field of the run's input."""
+        kind = self.told.input.get(name)
+        return None if kind is None else Term(f"input.{field_name(name)}", kind)
+
+    def arrived(self, event: str) -> str:
+        """Where the events of that name are kept until somebody waits for them."""
+        return self.locals.of(f"{event} events", "arrived")
+
+    # ---- calls -------------------------------------------------------------------------------------------------
+
+    def activity(self, step: Run, scope: Scope) -> Expression:
+        """The call."""
+        operation = self.book.operation(self.told.name, step)
+        function = self.proxies.of(operation, self._options(step), self.project.module, local=step.local)
+        return call(function, "input", *(scope.get(name, "0") for name in operation.variables))
+
+    def _options(self, step: Run) -> Options:
+        queue, start_to_close = self.proxies.common()
+        members: list[tuple[str, Expression]] = []
+        if not step.local:
+            members.append(queue if step.queue is None else ("taskQueue", quoted(step.queue)))
+        members.append(start_to_close if step.timeout is None else ("startToCloseTimeout", duration(step.timeout)))
+        if step.total_timeout is not None:
+            members.append(("scheduleToCloseTimeout", duration(step.total_timeout)))
+        if step.queue_timeout is not None:
+            members.append(("scheduleToStartTimeout", duration(step.queue_timeout)))
+        if step.heartbeat is not None and not step.local:
+            members.append(("heartbeatTimeout", duration(step.heartbeat.timeout)))
+        if step.retry is not None:
+            members.append(("retry", retry_policy(step.retry)))
+            if step.local and step.retry.local_threshold is not None:
+                members.append(("localRetryThreshold", duration(step.retry.local_threshold)))
+        if step.cancellation != "try":
+            kind = {"wait": "WAIT_CANCELLATION_COMPLETED", "abandon": "ABANDON"}[step.cancellation]
+            self.imported.add("ActivityCancellationType")
+            members.append(("cancellationType", f"ActivityCancellationType.{kind}"))
+        return tuple(members)
+
+    def simple(self, step: Run, scope: Scope) -> Expression | None:
+        more = step.undo is not None or self.told.cancels or self._used_results(step) or self.asks
+        return None if more else self.activity(step, scope)
+
+    def _used_results(self, step: Run) -> list[str]:
+        operation = self.book.operation(self.told.name, step)
+        return [name for name in operation.results if name in self.variables]
+
+    def run(self, step: Run, scope: Scope) -> None:
+        source = self.source
+        if self.asks and not self.unwinding:
+            source(f"at = {formatted(step.run, scope)};")
+        self.register(step, scope)
+        used = self._used_results(step)
+        if not used:
+            source.statement("await ", self.activity(step, scope))
+            return
+        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
+        source.statement(f"const {outcome} = await ", self.activity(step, scope))
+        for name in used:
+            source(f"{self.variables[name]} = {outcome}.{field_name(name)};")
+
+    def register(self, step: Run | Call, scope: Scope) -> None:
+        """The undo step is there before its step begins: nobody knows how far that comes."""
+        if step.undo is not None and not self.unwinding:
+            undo = self.activity(step.undo, scope)
+            self.source.statement("", call("compensations.push", Arrow("() =>", undo)))
+
+    def step(self, step: Step, scope: Scope) -> bool:
+        """What stands after each step: a look at whether the run is to be cancelled."""
+        reached = super().step(step, scope)
+        if reached and step.kind in _LONG and self.told.cancels and not self.unwinding:
+            self.source("stopIfCancelled();")
+        return reached
+
+
+_LONG: Final = frozenset(("run", "sleep", "wait_for", "call", "start", "send", "parallel", "race", "for_each"))
+"""Steps during which a cancellation may come."""
