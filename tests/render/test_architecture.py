@@ -138,7 +138,7 @@ def test_what_the_scenario_breaks_is_marked(engine: str) -> None:
     assert architecture.diagram(load_scenario("order-fulfillment-engine-crash"), engine).struck == {"server"}
     assert architecture.diagram(load_scenario("order-fulfillment-outage"), engine).struck == {"service.stripe"}
     assert not architecture.diagram(load_scenario("order-fulfillment-cancel"), engine).struck
-    assert "✖ is what the scenario breaks: app is killed" in died.notes[0]
+    assert "A red cross marks what the scenario breaks: app is killed" in died.notes[0]
 
 
 def test_the_steps_stand_in_their_order() -> None:

@@ -31,7 +31,7 @@ def mark(diagram: Diagram, scenario: Scenario) -> None:
         diagram.struck |= set(where)
         told.append(fault_text(fault))
     if told:
-        diagram.notes.insert(0, f"✖ is what the scenario breaks: {'; '.join(told)}.")
+        diagram.notes.insert(0, f"A red cross marks what the scenario breaks: {'; '.join(told)}.")
 
 
 def _processes(diagram: Diagram, scenario: Scenario, name: str, step: str | None) -> Iterator[str]:
