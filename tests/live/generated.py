@@ -8,8 +8,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +19,22 @@ import pytest
 from temporalio import common
 
 from durascope.importing.temporal.lines import Event, attributes, kind, payload
-from durascope.live import engines, verification, ways
+from durascope.live import engines, node, verification, ways
 from durascope.live.engine import Recording
 from durascope.live.ledger import Ledger
 from durascope.live.processes import Managed, Stage
 from durascope.live.temporal import engine, outside
 from durascope.live.temporal.engine import TemporalLive
 from durascope.live.temporal.outside import Outside
-from durascope.live.temporal.runs import Execution
+from durascope.live.temporal.runs import Chain, Execution
 from durascope.live.temporal.settings import place_of
 from durascope.live.temporal.starting import REQUEST, StartOrder, is_entity, order, workflow_id
 from durascope.live.temporal.workers import Place, Workers
 from durascope.live.verification import Verification, verify
 from durascope.models.scenario import Scenario
 from durascope.render.code import project
-from durascope.render.code.program import Book, Operation, told
+from durascope.render.code.program import Operation, told
+from durascope.render.code.temporal.typescript.names import Named
 from durascope.simulators.engine import StartRequest
 from durascope.simulators.kernel.runs import RunInfo
 
@@ -57,6 +60,23 @@ class Sdk:
 
     def command(self) -> Sequence[str]:
         return [sys.executable, str(HERE / "generated_worker.py")]
+
+
+class TypeScript(Sdk):
+    """Projects are compiled with the packages that `make .engines/.typescript` has installed."""
+
+    name = "typescript"
+
+    def ready(self, folder: Path) -> None:
+        packages = Path(node.node("worker.js")[1]).parents[1] / "node_modules"
+        (folder / "node_modules").symlink_to(packages)
+        (folder / "src" / "workflows.test.ts").unlink()  # its package is not among them
+        run = partial(subprocess.run, cwd=folder, check=True, capture_output=True, timeout=120)
+        run([packages / ".bin" / "tsc"])
+        run(["node", "lib/bundle.js"])
+
+    def command(self) -> Sequence[str]:
+        return ["node", str(HERE / "generated_worker.js")]
 
 
 class ProjectWorkers(Workers):
@@ -106,7 +126,7 @@ class ProjectLive(TemporalLive):
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
-        self.book: Book = told(scenario)
+        self.named = Named(told(scenario))
         self.infos: list[RunInfo] = []
         ledger.answers["given"] = self._given
 
@@ -116,6 +136,8 @@ class ProjectLive(TemporalLive):
         self.infos.append(run)
         given = dict(run.input)
         made = order(scenario, request)
+        if self.sdk.name == "typescript":
+            made = dataclasses.replace(made, workflow=self.named.functions[run.workflow])
         if is_entity(scenario.workflows[run.workflow], run):
             nothing: Any = common._arg_unset  # pyright: ignore[reportPrivateUsage]
             return dataclasses.replace(made, argument=nothing, update=(REQUEST, given))
@@ -146,8 +168,14 @@ class ProjectLive(TemporalLive):
         }
 
     def _operation(self, type_: str) -> Operation:
-        books = [self.book, *(told(code) for code in self._codes.code_of.values())]
-        return next(each for book in books for each in book.operations if each.name == type_)
+        projects = [self.named, *(Named(told(code)) for code in self._codes.code_of.values())]
+        return next(it for project in projects for it, name in project.activities.items() if type_ in (it.name, name))
+
+    def _seen(self, chain: Chain, execution: Execution, event: Event) -> None:
+        if kind(event) == "ActivityTaskScheduled":
+            scheduled: Any = attributes(event)
+            scheduled["activityType"]["name"] = self._operation(scheduled["activityType"]["name"]).step.run
+        super()._seen(chain, execution, event)
 
     def _named(self) -> list[tuple[str, Execution]]:
         return [
@@ -190,6 +218,7 @@ def verified(scenario: Scenario, sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> V
 
     class Live(ProjectLive):
         def __init__(self, *given: Any, **named: Any) -> None:
+            self.sdk = sdk
             super().__init__(*given, **named)
             lives.append(self)
 

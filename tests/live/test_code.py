@@ -4,22 +4,50 @@ from __future__ import annotations
 
 import pytest
 
+from durascope.live import node
 from durascope.live.verification import told
 from durascope.models.loading import builtin_names, load_scenario
-from durascope.models.scenario import Scenario
-from tests.live.generated import Sdk, verified
+from durascope.models.scenario import Scenario, Service
+from durascope.models.units import SECOND, Spread
+from tests.live.generated import Sdk, TypeScript, verified
 
 pytestmark = pytest.mark.live
 
 
+TIMEOUT = 3 * SECOND
+SLOW = SECOND
+HURRY = 20
+
+
 def on(scenario: Scenario, sdk: str) -> Scenario:
+    """The scenario on that SDK, in seconds: a lost worker is noticed sooner, and no model thinks for long."""
     deployment = scenario.deployments.temporal
     workers = tuple(worker.model_copy(update={"sdk": sdk}) for worker in deployment.workers)
-    temporal = deployment.model_copy(update={"workers": workers})
-    return scenario.model_copy(update={"deployments": scenario.deployments.model_copy(update={"temporal": temporal})})
+    temporal = deployment.model_copy(update={"workers": workers, "step_timeout": TIMEOUT})
+    return scenario.model_copy(
+        update={
+            "deployments": scenario.deployments.model_copy(update={"temporal": temporal}),
+            "services": {name: hurried(each) for name, each in scenario.services.items()},
+        }
+    )
+
+
+def hurried(service: Service) -> Service:
+    if service.latency.typical < SLOW:
+        return service
+    latency = Spread(service.latency.shape, tuple(each // HURRY for each in service.latency.values))
+    return service.model_copy(update={"latency": latency})
 
 
 @pytest.mark.parametrize("name", builtin_names())
 def test_a_python_project_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = verified(on(load_scenario(name), "python"), Sdk(), monkeypatch)
+    assert found.agrees, told(found)
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_typescript_project_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not node.installed():
+        pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
+    found = verified(on(load_scenario(name), "typescript"), TypeScript(), monkeypatch)
     assert found.agrees, told(found)

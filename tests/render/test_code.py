@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from durascope.models.cases import Case
 from durascope.models.loading import builtin_names, load, load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.writing import as_brief
 from durascope.render.code import NoSuchProject, project
@@ -183,6 +184,25 @@ def test_the_reader_of_typescript_finds_code() -> None:
     assert "boom(" in bare('const a = "x" + boom(1);')
     assert "boom(" in bare("const a = `x${boom({})}y`;")
     assert "boom(" not in bare("const a = `boom() ${'boom()'} \\${boom()}`; // boom()\n/* boom() */")
+
+
+REFUSED = """
+scenario: refused
+services: {bank: {title: Bank, rejections: 10%}}
+workflows: {w: {steps: [{run: pay, on: bank}, {run: note, local: true}]}}
+deployments:
+  temporal:
+    workers: [{name: w, runs: workflows, queue: w}, {name: a, runs: activities, queue: a}]
+"""
+
+
+def test_a_call_that_is_refused_for_good_is_not_tried_again_and_local_activities_run_beside_their_workflow() -> None:
+    scenario = parse_scenario(REFUSED)
+    python, typescript = (project(scenario, "temporal", sdk) for sdk in ("python", "typescript"))
+    assert 'non_retryable_error_types=["Rejected"]' in python["app/workflows.py"]
+    assert 'nonRetryableErrorTypes: ["Rejected"]' in typescript["src/workflows.ts"]
+    assert "no_remote_activities=True" in python["app/worker.py"]
+    assert "enableNonLocalActivities: false" in typescript["src/worker.ts"]
 
 
 def test_an_sdk_without_a_writer_is_refused() -> None:

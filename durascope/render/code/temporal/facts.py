@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Finish, Repeat, Step, WaitFor
-from durascope.render.code.program import Book, Told, all_steps, within
+from durascope.render.code.program import Book, Operation, Told, all_steps, within
 
 
 def is_entity(workflow: Workflow) -> bool:
     """Whether all requests with the same key go to one run, which takes them as updates."""
     return workflow.one_at_a_time and workflow.key is not None
+
+
+REJECTED = "Rejected"
+"""The type of the failure of a call that a service refuses for good."""
+
+
+def may_be_rejected(it: Operation) -> bool:
+    """Whether its service may refuse the call: another attempt is of no use then."""
+    return it.service.rejections > 0
 
 
 def continues(step: Step) -> bool:

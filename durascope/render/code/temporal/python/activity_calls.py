@@ -17,6 +17,7 @@ from durascope.render.code.names import python_names, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import PythonBody, formatted
+from durascope.render.code.temporal.facts import REJECTED, may_be_rejected
 from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.retrying import retry_policy
 from durascope.render.code.temporal.queues import activity_queue
@@ -95,7 +96,8 @@ class ActivityCalls(PythonBody):
 
     def _options(self, step: Run) -> list[Expression]:
         deployment = self.project.deployment
-        own = any((step.timeout, step.total_timeout, step.queue_timeout, step.retry, step.heartbeat, step.queue))
+        never = REJECTED if may_be_rejected(self.book.operation(self.told.name, step)) else None
+        own = any((step.timeout, step.total_timeout, step.queue_timeout, step.retry, step.heartbeat, step.queue, never))
         if not own and not step.local and step.cancellation == "try":
             return [f"**{OPTIONS}"]
         self.needs.add(("datetime", "timedelta"))
@@ -109,18 +111,18 @@ class ActivityCalls(PythonBody):
             options.append(f"schedule_to_start_timeout={timedelta(step.queue_timeout)}")
         if step.heartbeat is not None and not step.local:
             options.append(f"heartbeat_timeout={timedelta(step.heartbeat.timeout)}")
-        if step.retry is not None:
-            options.append(self._retry(step.retry))
-            if step.local and step.retry.local_threshold is not None:
+        if step.retry is not None or never is not None:
+            options.append(self._retry(step.retry or Retry(), never))
+            if step.local and step.retry is not None and step.retry.local_threshold is not None:
                 options.append(f"local_retry_threshold={timedelta(step.retry.local_threshold)}")
         if step.cancellation != "try":
             kind = {"wait": "WAIT_CANCELLATION_COMPLETED", "abandon": "ABANDON"}[step.cancellation]
             options.append(f"cancellation_type=workflow.ActivityCancellationType.{kind}")
         return options
 
-    def _retry(self, retry: Retry) -> Expression:
+    def _retry(self, retry: Retry, never: str | None = None) -> Expression:
         self.needs |= {("temporalio.common", "RetryPolicy"), ("datetime", "timedelta")}
-        return retry_policy(retry, "retry_policy=")
+        return retry_policy(retry, "retry_policy=", never)
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
         more = step.undo is not None or self.told.cancels or self._used_results(step)

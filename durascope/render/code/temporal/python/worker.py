@@ -7,7 +7,7 @@ from durascope.render.code.layout import Expression, Group, Source, call
 from durascope.render.code.names import quoted
 from durascope.render.code.python import STEP
 from durascope.render.code.temporal.python.names import Named
-from durascope.render.code.temporal.queues import pools
+from durascope.render.code.temporal.queues import pools, runs_local_activities
 
 
 def worker_file(project: Named) -> str:
@@ -38,6 +38,8 @@ def worker_file(project: Named) -> str:
                 parts += ["workflows=WORKFLOWS", f"max_cached_workflows={each.cache}"]
             if each.activities and project.activities:
                 parts += ["activities=ACTIVITIES", f"max_concurrent_activities={each.slots}"]
+            elif project.activities and each.workflows and runs_local_activities(project.scenario):
+                parts += ["activities=ACTIVITIES", "no_remote_activities=True"]
             if not project.deployment.eager_activities and each.workflows:
                 parts.append("disable_eager_activity_execution=True")
             made.append(call("Worker", *parts))

@@ -12,7 +12,7 @@ from durascope.render.code.conditions import Term
 from durascope.render.code.layout import Arrow, Braces, Expression, call, flat
 from durascope.render.code.names import Names, quoted
 from durascope.render.code.program import Operation, Told
-from durascope.render.code.temporal.facts import is_entity
+from durascope.render.code.temporal.facts import REJECTED, is_entity, may_be_rejected
 from durascope.render.code.temporal.queues import activity_queue
 from durascope.render.code.temporal.typescript.names import Named
 from durascope.render.code.typescript import TYPES, duration, field_name, number, obj
@@ -23,8 +23,8 @@ Options = tuple[tuple[str, Expression], ...]
 SDK: Final = "@temporalio/workflow"
 
 
-def retry_policy(retry: Retry) -> Expression:
-    """A retry policy; what the scenario leaves out is the server's default."""
+def retry_policy(retry: Retry, never: str | None = None) -> Expression:
+    """A retry policy; what the scenario leaves out is the server's default. `never`: failures that end it at once."""
     members: list[tuple[str, Expression]] = []
     if retry.initial is not None:
         members.append(("initialInterval", duration(retry.initial)))
@@ -34,6 +34,8 @@ def retry_policy(retry: Retry) -> Expression:
         members.append(("maximumInterval", duration(retry.max_interval)))
     if retry.max_attempts is not None:
         members.append(("maximumAttempts", str(retry.max_attempts)))
+    if never is not None:
+        members.append(("nonRetryableErrorTypes", f"[{quoted(never)}]"))
     return obj(*members)
 
 
@@ -150,9 +152,10 @@ class ActivityCalls(TypeScriptBody):
             members.append(("scheduleToStartTimeout", duration(step.queue_timeout)))
         if step.heartbeat is not None and not step.local:
             members.append(("heartbeatTimeout", duration(step.heartbeat.timeout)))
-        if step.retry is not None:
-            members.append(("retry", retry_policy(step.retry)))
-            if step.local and step.retry.local_threshold is not None:
+        never = REJECTED if may_be_rejected(self.book.operation(self.told.name, step)) else None
+        if step.retry is not None or never is not None:
+            members.append(("retry", retry_policy(step.retry or Retry(), never)))
+            if step.local and step.retry is not None and step.retry.local_threshold is not None:
                 members.append(("localRetryThreshold", duration(step.retry.local_threshold)))
         if step.cancellation != "try":
             kind = {"wait": "WAIT_CANCELLATION_COMPLETED", "abandon": "ABANDON"}[step.cancellation]
