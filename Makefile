@@ -96,7 +96,7 @@ $(OLDEST)/.oldest: pyproject.toml constraints.txt tests/oldest.py $(VENV)/.dev
 	@touch $@
 
 test-oldest: $(OLDEST)/.oldest
-	$(OLDEST)/bin/python -m pytest -n 2 tests/models tests/simulators tests/render tests/cli
+	$(OLDEST)/bin/python -m pytest -n 2 tests/models tests/simulators tests/cli
 
 audit: $(VENV)/.dev
 	-$(PIP) install pip-audit

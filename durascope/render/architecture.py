@@ -9,6 +9,7 @@ from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram
 from durascope.render.graph import picture
+from durascope.render.parts.struck import mark
 from durascope.render.picture import Picture
 
 
@@ -21,6 +22,7 @@ def diagram(scenario: Scenario, engine: str) -> Diagram:
     if not spec.architecture:
         raise ValueError(f"{spec.title} has no architecture to draw")
     drawn: Diagram = spec.architecture.load()(scenario)
+    mark(drawn, scenario)
     title = scenario.title or scenario.scenario
     drawn.title = f"{title} · {spec.title}"
     drawn.subtitle = "Architecture, drawn from the scenario. The numbers give the order of what happens."

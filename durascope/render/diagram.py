@@ -133,8 +133,12 @@ class Diagram:
     edges: list[Edge] = field(default_factory=list[Edge])
     level: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Nodes that stand in one column (LR) or row (TB)."""
+    across: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    """Nodes that stand in one row, from left to right in this order (TB)."""
     order: tuple[str, ...] = ()
     """Nodes that stand in one column, from top to bottom in this order."""
+    struck: set[str] = field(default_factory=set[str])
+    """Nodes and frames that something breaks."""
     notes: list[str] = field(default_factory=list[str])
     """Where the picture simplifies reality, and what to know when reading it."""
     words: dict[Style | Shape, str] = field(default_factory=dict["Style | Shape", str])

@@ -7,6 +7,7 @@ from math import ceil, hypot
 
 from durascope.models.visible import visible
 from durascope.render import measure, shapes
+from durascope.render.bars import crash_mark
 from durascope.render.canvas import Canvas, Point
 from durascope.render.diagram import STROKES, Diagram, Edge, Group, Node
 from durascope.render.graphviz_layout import (
@@ -85,6 +86,11 @@ def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float)
         place = layout.nodes[node.key]
         with canvas.group("node", key=node.key, role=node.role, **_traced(node)):
             shapes.draw(canvas, node, x + place.x, y + place.y)
+    for struck in sorted(diagram.struck):
+        place = layout.nodes.get(struck) or layout.groups.get(struck)
+        if place is not None:
+            with canvas.group("struck", f"the scenario breaks {struck}", key=struck):
+                crash_mark(canvas, x + place.x + place.width - 4, y + place.y + 4, 7)
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if curve.label is not None:
             _label(canvas, edge, curve.label, x, y, _under(diagram, layout, curve.label))

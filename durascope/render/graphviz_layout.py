@@ -106,12 +106,13 @@ def lay_out(diagram: Diagram) -> Layout:
 def _dot(diagram: Diagram) -> str:
     lines = [
         "digraph {",
-        f"graph [rankdir={diagram.direction} newrank=true nodesep=0.3 ranksep=0.45 splines=true pad=0 compound=true]",
+        f"graph [rankdir={diagram.direction} newrank=true nodesep=0.16 ranksep=0.36 splines=true pad=0 compound=true]",
         "node [shape=plain]",
         "edge [arrowsize=0.9]",
         *_members(diagram, ""),
     ]
     lines += ["{rank=same " + " ".join(map(_quoted, level)) + "}" for level in diagram.level]
+    lines += [f"{{rank=same {' -> '.join(map(_quoted, row))} [style=invis id=order]}}" for row in diagram.across]
     if len(diagram.order) > 1:
         lines.append(f"{{rank=same {' -> '.join(map(_quoted, diagram.order))} [style=invis id=order]}}")
     lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]
@@ -167,7 +168,7 @@ def _edge(diagram: Diagram, at: int, edge: Edge) -> str:
     if width:
         attributes.append(f"label=<{_blank(width, height)}>")
     attributes.append("dir=" + ("both" if edge.both else "back" if edge.back else "forward"))
-    if edge.loose or any({_key(first), _key(last)} <= set(level) for level in diagram.level):
+    if edge.loose or any({_key(first), _key(last)} <= set(row) for row in (*diagram.level, *diagram.across)):
         attributes += ["constraint=false"] if edge.loose else []
         return f"{_quoted(_key(first))} -> {_quoted(_key(last))} [{' '.join(attributes)}]"
     return f"{_end(first, out)} -> {_end(last, into)} [{' '.join(attributes)}]"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from durascope.models.engine import compared
@@ -9,6 +11,7 @@ from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import architecture
 from durascope.render.diagram import Diagram, Edge
+from durascope.render.graphviz_layout import lay_out
 
 ELEMENTS: dict[tuple[str, str], list[str]] = {
     ("order-fulfillment", "temporal"): [
@@ -46,7 +49,7 @@ JOINTS: dict[tuple[str, str], list[str]] = {
         "ActivityTaskScheduled → activity: activity task",
         "fulfillment-workflow ↔ workflow-worker: poll workflow tasks",
         "activity ↔ activity-worker: poll activity tasks",
-        "InventoryService.checkStock → PostgreSQL: checkStock",
+        "InventoryService.checkStock → PostgreSQL: checkStock reserveStock",
         "PaymentService.charge → Stripe API: charge",
         "ShippingService.createLabel → FedEx API: createLabel",
         "EmailService.sendConfirmation → SendGrid: sendConfirmation",
@@ -63,8 +66,7 @@ JOINTS: dict[tuple[str, str], list[str]] = {
         "Executor → /api/inngest: HTTP POST /api/inngest once per step, with all stored results",
         "Next.js app → Executor: 206: the step's result, or what it waits for",
         "Executor ↔ results of finished steps: load, then save each result",
-        "send-welcome-email → Resend API: sendWelcome",
-        "send-tips-email → Resend API: sendTips",
+        "send-welcome-email → Resend API: sendWelcome sendTips",
     ],
     ("payment", "restate"): [
         "client → Ingress: POST /payments/charge/{userId}",
@@ -73,9 +75,8 @@ JOINTS: dict[tuple[str, str], list[str]] = {
         "invocation → Queue per userId: enqueue by key",
         "Queue per userId → Invoker: first of each key",
         "Invoker → PaymentService: HTTP/2 stream: invoke; after a crash again, with the journal to replay",
-        "idempotency-check → PostgreSQL: checkIdempotency",
+        "idempotency-check → PostgreSQL: checkIdempotency writeConfirmation",
         "stripe-charge → Stripe API: charge",
-        "write-confirmation → PostgreSQL: writeConfirmation",
         "PaymentService → result of a step: result of each ctx.run",
     ],
 }
@@ -102,6 +103,42 @@ def test_every_element_is_joined_to_its_neighbour(name: str, engine: str) -> Non
     diagram = architecture.diagram(load_scenario(name), engine)
     found = {joint(diagram, edge) for edge in diagram.edges}
     assert [each for each in JOINTS[name, engine] if each not in found] == []
+
+
+@pytest.mark.parametrize(("name", "engine"), PICTURES)
+def test_it_can_be_read_in_a_readme(name: str, engine: str) -> None:
+    """880 px wide there: text of 12 px is hardly made smaller, and one reads from top to bottom."""
+    drawn = architecture.draw(load_scenario(name), engine)
+    assert 12 * 880 / max(880, drawn.width) >= 10.7
+    diagram = architecture.diagram(load_scenario(name), engine)
+    places = lay_out(diagram).nodes
+    clients = [places[node.key].y for node in diagram.nodes if node.role == "client"]
+    services = [places[node.key].y for node in diagram.nodes if node.role == "service"]
+    apps = [places[node.key].y for node in diagram.nodes if node.role == "app"]
+    assert max(clients) < min(apps) <= max(apps) < min(services)
+    assert max(services) - min(services) < 40, "the services are one row"
+
+
+@pytest.mark.parametrize(("name", "engine"), PICTURES)
+def test_one_arrow_for_each_service_and_one_for_what_is_undone_there(name: str, engine: str) -> None:
+    scenario = load_scenario(name)
+    edges = architecture.diagram(scenario, engine).edges
+    calls = Counter(
+        (edge.tail.partition("/")[0], edge.head, edge.style) for edge in edges if edge.head.startswith("service.")
+    )
+    assert max(calls.values()) <= len(scenario.workflows), "from each workflow"
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_what_the_scenario_breaks_is_marked(engine: str) -> None:
+    died = architecture.diagram(load_scenario("order-fulfillment"), engine)
+    assert [died.node(struck).role for struck in died.struck] == ["app"]
+    if engine == "temporal":
+        assert died.struck == {"worker.activity-worker"}, "the one that charges the card, not the workflow's"
+    assert architecture.diagram(load_scenario("order-fulfillment-engine-crash"), engine).struck == {"server"}
+    assert architecture.diagram(load_scenario("order-fulfillment-outage"), engine).struck == {"service.stripe"}
+    assert not architecture.diagram(load_scenario("order-fulfillment-cancel"), engine).struck
+    assert "A red cross marks what the scenario breaks: app is killed" in died.notes[0]
 
 
 def test_the_steps_stand_in_their_order() -> None:

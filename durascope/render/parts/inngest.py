@@ -19,14 +19,14 @@ _FRAME, _PART = engine_paints("inngest")
 
 def architecture(scenario: Scenario) -> Diagram:
     """The diagram of the scenario's Inngest deployment."""
-    diagram = Diagram(scenario.title or scenario.scenario)
+    diagram = Diagram(scenario.title or scenario.scenario, direction="TB")
     title, subtitle = _HOSTING[scenario.deployments.inngest.server.hosting]
     diagram.groups.append(Group("server", title, subtitle, "engine", paint=_FRAME))
     _engine(diagram, scenario)
     _events(diagram, scenario)
     _app(diagram, scenario)
     services(diagram, scenario)
-    diagram.level += [("events", "queue"), ("executor", "state")]
+    diagram.across += [("events", "queue"), ("executor", "state")]
     _notes(diagram, scenario)
     return diagram
 

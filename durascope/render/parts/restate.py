@@ -22,7 +22,7 @@ _PROCESSOR = "partition-processor"
 
 def architecture(scenario: Scenario) -> Diagram:
     """The diagram of the scenario's Restate deployment."""
-    diagram = Diagram(scenario.title or scenario.scenario)
+    diagram = Diagram(scenario.title or scenario.scenario, direction="TB")
     server, service = scenario.deployments.restate.server, scenario.deployments.restate.service
     platform = proper(service.platform) if service.platform else ""
     parent = ""
@@ -39,9 +39,9 @@ def architecture(scenario: Scenario) -> Diagram:
     _callers(diagram, scenario)
     _service(diagram, scenario, parent)
     services(diagram, scenario)
-    diagram.level += (
-        [("ingress", "log", "store"), ("keys", "invoker")] if _queued(scenario) else [("ingress", "log", "store")]
-    )
+    diagram.across.append(("ingress", "log", "store"))
+    if _queued(scenario):
+        diagram.across.append(("keys", "invoker"))
     _notes(diagram, scenario)
     return diagram
 
@@ -63,7 +63,7 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
     kept = [Row("journal of each invocation"), Row("timers")]
     if _keyed(scenario):
         kept.append(Row("K/V state of each key"))
-    lines = ("append-only, replayed after a crash", f"{server.partitions} partitions")
+    lines = ("append-only,", "replayed after a crash", f"{server.partitions} partitions")
     diagram.nodes += [
         Node(
             "ingress",

@@ -15,8 +15,8 @@ from durascope.render.diagram import Edge, Row, Section, Style, key
 FOLD: Final = 4
 """So many steps after one another that make the same call become one row."""
 MOST_ROWS: Final = 24
-ARROWS: Final = 4
-"""So many steps that call one service have an arrow each."""
+NAMED: Final = 3
+"""So many calls of one service are named on its arrow."""
 
 _UNITS: Final = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -182,7 +182,7 @@ def section(
 
 
 def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iterator[Edge]:
-    """The arrows from rows to the services that they call; many to one service are one arrow, with their number."""
+    """The arrows to the services that the rows call: one for each service, and one for what undoes things there."""
     by_service: dict[tuple[str, Style], list[tuple[str, str]]] = {}
     for each in rows:
         for line in each.lines if each.rest else each.lines[:1]:
@@ -191,14 +191,10 @@ def calls(node: str, rows: list[Shown], scenario: Scenario, number: str) -> Iter
                 style: Style = "undo" if line.undoes else "call"
                 by_service.setdefault((service, style), []).append((each.row.key, _method(line.step)))
     for (service, style), those in by_service.items():
-        mark = number if style == "call" else ""
-        if len(those) <= ARROWS:
-            for row, method in those:
-                yield Edge(f"{node}/{row}", key("service", service), method, style, mark)
-        else:
-            row, _ = those[len(those) // 2]
-            label = f"{len(those)} steps,\n{those[0][1]} …"
-            yield Edge(f"{node}/{row}", key("service", service), label, style, mark)
+        row, first = those[0]
+        methods = "\n".join(method for _, method in those)
+        label = methods if len(those) <= NAMED else f"{len(those)} steps,\n{first} …"
+        yield Edge(f"{node}/{row}", key("service", service), label, style, number if style == "call" else "")
 
 
 def _method(step: s.Step) -> str:

@@ -18,7 +18,7 @@ _SERVER = "temporal-server"
 def architecture(scenario: Scenario) -> Diagram:
     """The diagram of the scenario's Temporal deployment."""
     server = scenario.deployments.temporal.server
-    diagram = Diagram(scenario.title or scenario.scenario, direction="LR")
+    diagram = Diagram(scenario.title or scenario.scenario, direction="TB")
     diagram.groups.append(Group("server", "Temporal Server", _HOSTING[server.hosting], "engine", paint=_FRAME))
     diagram.nodes += [
         Node(
@@ -37,7 +37,7 @@ def architecture(scenario: Scenario) -> Diagram:
     _workers(diagram, scenario)
     _signals(diagram, scenario)
     _persistence(diagram, scenario)
-    diagram.level.append(("frontend", "history"))
+    diagram.across.append(("frontend", "history", "persistence"))
     services(diagram, scenario)
     _notes(diagram, scenario)
     return diagram
@@ -55,7 +55,7 @@ def _history(scenario: Scenario) -> Node:
         Row("… appended, never changed", key="last"),
     )
     service = "history service" if hosting == "cloud" else f"history service, {shards} shard{'s' if shards > 1 else ''}"
-    lines = ("append-only log, one for each run", service)
+    lines = ("append-only log,", "one for each run", service)
     return Node(
         "history",
         "Event history",
@@ -73,9 +73,7 @@ def _start(diagram: Diagram, scenario: Scenario) -> None:
     for _name, _workflow, who, what in starters(scenario):
         label = "StartWorkflow" + (f"\n{what}" if what else "")
         diagram.edges.append(Edge(caller(diagram, who), "frontend", label, "call", "1", weight=3))
-    diagram.edges.append(
-        Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2", back=True)
-    )
+    diagram.edges.append(Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2"))
 
 
 def _workers(diagram: Diagram, scenario: Scenario) -> None:
@@ -85,9 +83,7 @@ def _workers(diagram: Diagram, scenario: Scenario) -> None:
     platforms = list(dict.fromkeys(pool.platform for pool in pools))
     for at, platform in enumerate(platforms):
         where = f"Workers on {proper(platform)}" if platform else "Workers"
-        diagram.groups.append(
-            Group(f"platform{at}", where, "your processes; they call the server, never the reverse", "platform")
-        )
+        diagram.groups.append(Group(f"platform{at}", where, "your processes, which poll the server", "platform"))
     everything = {name: whole(name, each, "temporal", flow[0].sdk) for name, each in scenario.workflows.items()}
     programs = {name: most(name, rows, "steps") for name, rows in everything.items()}
     for pool in flow:
@@ -144,7 +140,7 @@ def _pool(
             Edge(
                 worker,
                 "history/WorkflowTaskCompleted",
-                "commands: the next step, a timer, the end",
+                "commands: the next\nstep, a timer, the end",
                 "result",
                 "5",
                 back=True,
@@ -166,7 +162,7 @@ def _pool(
             Edge(
                 worker,
                 "history/ActivityTaskCompleted",
-                "result: appended, and a new workflow task (3)",
+                "result: appended, and\na new workflow task (3)",
                 "result",
                 "9",
                 back=True,
@@ -243,7 +239,7 @@ def _signals(diagram: Diagram, scenario: Scenario) -> None:
 def _persistence(diagram: Diagram, scenario: Scenario) -> None:
     server = scenario.deployments.temporal.server
     title = "Cloud storage" if server.hosting == "cloud" else proper(server.persistence)
-    lines = ("histories, task queues, timers", "one transaction for each change")
+    lines = ("histories, queues,", "timers: one transaction", "for each change")
     diagram.nodes.append(Node("persistence", title, lines, "store", "store", "database"))
     diagram.edges.append(Edge("history/last", "persistence", "persist", "store"))
 

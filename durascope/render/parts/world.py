@@ -84,7 +84,7 @@ def _latency(spread: Spread) -> str:
 
 
 def _service(name: str, service: Service) -> Node:
-    lines = [f"{service.kind} · {_latency(service.latency)}"]
+    lines = [service.kind, *_latency(service.latency).split(", ")]
     if service.price:
         lines.append(f"{service.price:.2f} USD a call")
     if service.deduplicates:

@@ -73,6 +73,8 @@ class Database(Component):
         records: bool,
     ) -> None:
         self.tables = tables
+        self._matched: dict[tuple[str, str], list[str | None]] = {}
+        """By workflow and event: see `_fields`."""
         self.scenario = scenario
         self.lease = lease
         self.resumes: Resumes = resumes
@@ -313,11 +315,17 @@ class Database(Component):
             return row.run.name == run
         if key is not None:
             return row.run.key == key
-        workflow = self.scenario.workflows[row.run.workflow]
+        fields = self._matched.get((row.run.workflow, event))
+        if fields is None:
+            fields = self._matched[row.run.workflow, event] = self._fields(row.run.workflow, event)
+        return any(field is None or row.run.input.get(field) == payload.get(field) for field in fields)
+
+    def _fields(self, name: str, event: str) -> list[str | None]:
+        """What the workflow's waits and signals of that event compare; None: nothing, any event will do."""
+        workflow = self.scenario.workflows[name]
         signal = workflow.signals.get(event)
         fields = [step.match for step in workflow.walk() if isinstance(step, WaitFor) and step.wait_for == event]
-        fields += [signal.match] if signal is not None else []
-        return any(field is None or row.run.input.get(field) == payload.get(field) for field in fields)
+        return fields + ([signal.match] if signal is not None else [])
 
     def order(self, command: str, run: str | None, key: str | None) -> list[Row]:
         """An UPDATE that a person writes: cancel, kill, or have a parked row taken again."""
