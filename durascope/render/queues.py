@@ -25,13 +25,12 @@ from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sheet import (
     AXIS,
-    HEADING,
     MARGIN,
     WIDTH,
+    Findings,
     draw_axis,
     draw_breaks,
     draw_footer,
-    draw_heading,
     footer_height,
     heading_of,
 )
@@ -96,36 +95,53 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     found = loads(all_spans)
     chosen = sorted(sorted(found, key=lambda load: -len(load.waits))[:MAX_QUEUES], key=found.index)
     down = [span for span in all_spans if span.kind == "down"]
+    heading, idle = _heading(trace, scenario, found), _idle(trace, found)
+    if idle:
+        chosen = []
     gutter = max([measure.width(load.name, BODY, bold=True) for load in chosen] + [130.0]) + 56
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
-    tall = (DEPTH + WAIT + GAP) * max(1, len(chosen)) + 26 * bool(down) + 10
-    notes = (
-        [f"Folded: {len(found) - len(chosen)} queues with fewer tasks are not drawn."]
-        if len(found) > len(chosen)
-        else []
-    )
-    notes += ["In this model no task waits in a queue that could be shown."] if not found else []
-    entries = _entries(down)
-    top, width = HEADING + AXIS, scale.right + MARGIN + 12
-    canvas = Canvas(width, top + tall + footer_height(entries, notes, width - 2 * MARGIN))
-    title = f"{heading_of(scenario, trace)} · queues"
+    tall = 0.0 if idle else (DEPTH + WAIT + GAP) * len(chosen) + 26 * bool(down) + 10
+    left_out = len(found) - len(chosen)
+    notes = [f"Folded: {left_out} queues with fewer tasks are not drawn."] if left_out and not idle else []
+    entries = [] if idle else _entries(down)
+    top, width = heading.height + (0.0 if idle else AXIS), WIDTH
+    canvas = Canvas(width, top + tall + (12 if idle else footer_height(entries, notes, width - 2 * MARGIN)))
+    heading.draw(canvas)
+    if not idle:
+        draw_axis(canvas, scale, top, top + tall)
+        _crashes(canvas, scale, down, top, top + tall)
+        y = top + 26 * bool(down)
+        for load in chosen:
+            with canvas.group("queue", queue=load.name):
+                _queue(canvas, scale, load, y)
+            y += DEPTH + WAIT + GAP
+        draw_breaks(canvas, scale, top, top + tall)
+        _crash_names(canvas, scale, down, top)
+        draw_footer(canvas, entries, notes, top + tall)
+    told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spell(load.longest)}" for load in found)
+    title = f"Queues: {heading_of(scenario, trace)}"
+    return Picture(title, f"Queues of {title_of(trace.engine)} over time. {told or ' '.join(heading.lines)}.", canvas)
+
+
+def _idle(trace: Trace, found: Sequence[QueueLoad]) -> bool:
+    """Whether nothing waits for over a hundredth of the time: bars would make an idle queue look full."""
+    return 100 * max((load.longest for load in found), default=0) <= trace.ended_at
+
+
+def _heading(trace: Trace, scenario: Scenario, found: Sequence[QueueLoad]) -> Findings:
+    """Which queue is full, or that none is."""
+    over = f"{heading_of(scenario, trace)} · queues"
+    if not found:
+        return Findings.of(over, "In this model no task waits in a queue that could be shown", (), WIDTH)
+    worst = max(found, key=lambda load: load.longest)
     tasks = sum(len(load.waits) for load in found)
-    longest = max((load.longest for load in found), default=0)
     queues = "1 queue" if len(found) == 1 else f"{len(found)} queues"
-    lead = f"{tasks} tasks waited in {queues}, the longest {spell(longest)}" if found else "no queues"
-    draw_heading(canvas, title, lead)
-    draw_axis(canvas, scale, top, top + tall)
-    _crashes(canvas, scale, down, top, top + tall)
-    y = top + 26 * bool(down)
-    for load in chosen:
-        with canvas.group("queue", queue=load.name):
-            _queue(canvas, scale, load, y)
-        y += DEPTH + WAIT + GAP
-    draw_breaks(canvas, scale, top, top + tall)
-    _crash_names(canvas, scale, down, top)
-    draw_footer(canvas, entries, notes, top + tall)
-    told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spell(load.longest)}" for load in chosen)
-    return Picture(f"Queues: {title}", f"Queues of {title_of(trace.engine)} over time. {told}.", canvas)
+    passed = f"{tasks} tasks went through {queues}: {', '.join(dict.fromkeys(load.name for load in found))}."
+    if _idle(trace, found):
+        title = f"Nothing waits in a queue: the longest wait is {spell(worst.longest)} of {spell(trace.ended_at)}"
+    else:
+        title = f"{worst.name} is waited for longest: up to {spell(worst.longest)}, at most {worst.deepest} deep"
+    return Findings.of(over, title, (passed,), WIDTH)
 
 
 def _queue(canvas: Canvas, scale: TimeScale, load: QueueLoad, top: float) -> None:

@@ -118,7 +118,8 @@ def test_the_svg_parses_and_is_told_to_screen_readers(which: tuple[str, str, str
     assert root.findtext("svg:title", namespaces=space) == picture.title
     assert root.findtext("svg:desc", namespaces=space) == picture.description
     assert len(root.findall(".//svg:text", space)) == len(picture.canvas.texts)
-    assert any(group.get("class") == "legend" for group in root.iter(f"{{{space['svg']}}}g"))
+    in_words = which[2] == "queues" and not any(g.get("class") == "axis" for g in root.iter(f"{{{space['svg']}}}g"))
+    assert in_words or any(group.get("class") == "legend" for group in root.iter(f"{{{space['svg']}}}g"))
 
 
 @all_pictures
@@ -157,6 +158,22 @@ def test_repeated_retries_are_one_band_between_the_first_and_the_last() -> None:
     assert "Payment.charge" in shown
     assert "Payment.charge #1100" in shown
     assert [text for text in shown if "× the same again" in text]
+
+
+def test_queues_in_which_nothing_waits_are_one_sentence() -> None:
+    picture = _picture("order-fulfillment", "temporal", "queues")
+    told = " ".join(text.text for text in picture.canvas.texts)
+    assert "Nothing waits in a queue: the longest wait is" in told
+    assert picture.height < 140, "no bars that make an idle queue look full"
+
+
+def test_a_queue_that_is_waited_for_is_the_title() -> None:
+    picture = _picture("payment", "restate", "queues")
+    trace = _trace("payment", "restate")
+    longest = max(queues.loads(spans(trace, load_scenario("payment"))), key=lambda load: load.longest)
+    told = " ".join(text.text for text in picture.canvas.texts)
+    assert f"{longest.name} is waited for longest" in told
+    assert picture.height > 140
 
 
 # ---- what each view tells ------------------------------------------------------------------------------------
