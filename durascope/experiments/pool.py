@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
@@ -172,7 +173,15 @@ def _context() -> Any:
 
 
 def _quiet() -> None:
-    """Ctrl-C is answered by the parent alone."""
+    """Ctrl-C is answered by the parent alone; a parent that is killed takes its processes with it."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A process whose parent is gone belongs to another one: nobody wants its results any more."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
