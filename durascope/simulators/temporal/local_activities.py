@@ -23,8 +23,8 @@ class LocalExecution:
     """The attempts of one local activity in one worker."""
 
     __slots__ = (
-        "_body", "_cancelled", "_limit", "_pause", "attempt", "deadline", "instance", "limit_at", "local", "policy",
-        "worker",
+        "_body", "_cancelled", "_latest_start", "_limit", "_pause", "attempt", "deadline", "instance", "limit_at",
+        "local", "policy", "worker",
     )  # fmt: skip
 
     def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
@@ -36,6 +36,9 @@ class LocalExecution:
         total = local.step.total_timeout
         self.deadline = None if total is None else worker.world.now + total
         """Schedule-to-close, over all attempts."""
+        queued = local.step.queue_timeout
+        self._latest_start = None if queued is None else worker.world.now + queued
+        """Schedule-to-start: core counts it from the first scheduling, for retries, too (§7)."""
         self._body: Execution | None = None
         self._pause: Call | None = None
         self._limit: Call | None = None
@@ -50,6 +53,10 @@ class LocalExecution:
     def _begin(self) -> None:
         if self._cancelled:
             self.worker.local_slots.give_back()
+            return
+        if self._latest_start is not None and self.worker.world.now > self._latest_start:
+            self.worker.local_slots.give_back()
+            self._resolve({"failure": Failure("schedule-to-start timeout", "timeout"), "attempt": self.attempt})
             return
         self.worker.local_attempts[self] = None
         local, worker, options = self.local, self.worker, self.instance.options
