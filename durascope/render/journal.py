@@ -15,18 +15,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from durascope.models.effects import recoveries
 from durascope.models.engine import shown, title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
+from durascope.models.waits import longest
 from durascope.render import measure
 from durascope.render.bars import Look, crash_mark
 from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
+from durascope.render.headline import story_heading
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
-from durascope.render.sheet import HEADING, MARGIN, draw_footer, draw_heading, footer_height, heading_of
+from durascope.render.sheet import MARGIN, draw_footer, footer_height, heading_of
 from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
 
 ROW: Final = 19.0
@@ -95,12 +98,14 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     legend = _legend(lines, columns, crashed=bool(crashes))
     left = MARGIN + 34 + TEXT + 62
     width = left + COLUMN * max(len(columns), 3) + MARGIN
-    top = HEADING + (HEAD if columns else 22)
-    bottom = top + ROW * len(lines)
-    canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
     record = shown(trace.engine).record
     title = f"{heading_of(scenario, trace)} · {record}"
-    draw_heading(canvas, title, lead)
+    story = story_heading(trace, scenario, longest(recoveries(trace, all_spans)), lead, width)
+    heading = replace(story, over=title)
+    top = heading.height + (HEAD if columns else 22)
+    bottom = top + ROW * len(lines)
+    canvas = Canvas(width, bottom + 26 + footer_height(legend, notes, width - 2 * MARGIN))
+    heading.draw(canvas)
     _draw_columns(canvas, columns, left, top, bottom)
     for place, line in enumerate(lines):
         with canvas.group("entry", line.text):

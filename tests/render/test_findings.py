@@ -13,7 +13,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
 from durascope.models.trace import Trace
 from durascope.models.waits import waits, why
-from durascope.render import comparison, sequence, timeline
+from durascope.render import comparison, journal, sequence, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Close, Open, Path
 from durascope.render.excerpt import excerpt
@@ -149,3 +149,12 @@ def test_an_excerpt_counts_everybodys_runs_and_effects(draw: Callable[[Trace, Sc
 def test_a_run_by_itself_says_how_it_ended_and_no_key() -> None:
     scenario, trace = traced("order-fulfillment", "temporal")
     assert "fulfill-order · completed" in [text.text for text in timeline.draw(trace, scenario).canvas.texts]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_journal_says_what_happened_and_why(engine: str) -> None:
+    scenario, trace = traced("order-fulfillment", engine)
+    told = words(journal.draw(trace, scenario))
+    assert "charge-payment happens twice; work goes on" in told
+    assert ("the 10 s start-to-close timeout does" if engine == "temporal" else "notices at once") in told
+    assert "entries; workflow code ran" in told, "its own figures stay"
