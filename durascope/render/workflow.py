@@ -5,10 +5,12 @@ With `paint`, what happened in a run colours the steps.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from durascope.models import steps as s
+from durascope.models.changes import Versions
 from durascope.models.engine import title_of
+from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.render.diagram import Diagram, Edge, Group, Node, key
 from durascope.render.flow import Flow
@@ -34,9 +36,15 @@ def diagram(
     )
     drawn.description = f"The steps of the workflows of the scenario {scenario.scenario}."
     drawn.words["stack"] = "many that are alike"
+    deployed = list(_deployed(scenario))
+    framed = len(scenario.workflows) > 1 or bool(deployed)
     for name, each in scenario.workflows.items():
         if workflow in (None, name):
-            _workflow(drawn, scenario, name, each, paint or {})
+            _workflow(drawn, scenario, name, each, paint or {}, framed=framed)
+    for name, frame, each in deployed:
+        if workflow in (None, name):
+            _workflow(drawn, scenario, frame, each, paint or {}, framed=True)
+            drawn.notes += _difference(name, scenario.workflows[name], each)
     _notes(drawn, scenario)
     return drawn
 
@@ -56,9 +64,30 @@ def draw(
     return picture(diagram(scenario, engine, workflow=workflow, paint=paint))
 
 
-def _workflow(drawn: Diagram, scenario: Scenario, name: str, workflow: Workflow, paint: Mapping[str, State]) -> None:
+def _deployed(scenario: Scenario) -> Iterator[tuple[str, str, Workflow]]:
+    """(workflow, its frame, its code) for each deploy of new code, one after the other."""
+    versions = Versions(dict(scenario.workflows))
+    for number, fault in enumerate(fault for fault in scenario.faults if isinstance(fault, Deploy)):
+        code = versions.deploy(fault)
+        if not fault.rollback:
+            yield fault.deploy, f"{fault.deploy}, {'new code' if not number else f'new code {number + 1}'}", code
+
+
+def _difference(name: str, old: Workflow, new: Workflow) -> list[str]:
+    """What the new code has that the old one has not, and the other way round."""
+    before, after = ({step.label: None for step in each.walk()} for each in (old, new))
+    come, gone = [label for label in after if label not in before], [label for label in before if label not in after]
+    said = [f"has the new {', '.join(come)}"] * bool(come) + [f"has no {', '.join(gone)}"] * bool(gone)
+    return (
+        [f"After the deploy {name} {' and '.join(said)}: runs in flight have begun with the old code."] if said else []
+    )
+
+
+def _workflow(
+    drawn: Diagram, scenario: Scenario, name: str, workflow: Workflow, paint: Mapping[str, State], *, framed: bool
+) -> None:
     frame = key("workflow", name)
-    if len(scenario.workflows) > 1:
+    if framed:
         drawn.groups.append(Group(frame, name, workflow.title or "", "engine"))
     else:
         frame = ""

@@ -86,3 +86,19 @@ def test_one_workflow_can_be_drawn_alone() -> None:
 def test_an_unknown_workflow_is_an_error() -> None:
     with pytest.raises(ValueError, match="not a workflow"):
         workflow.draw(load_scenario("payment"), workflow="refund")
+
+
+def test_a_deploy_shows_the_old_code_and_the_new() -> None:
+    drawn = workflow.diagram(load_scenario("order-fulfillment-deploy"))
+    assert [group.title for group in drawn.groups] == ["fulfill-order", "fulfill-order, new code"]
+    steps = {group.key: [node.title for node in drawn.nodes if node.group == group.key] for group in drawn.groups}
+    old, new = steps.values()
+    assert "check-fraud" in new
+    assert "check-fraud" not in old
+    assert "After the deploy fulfill-order has the new check-fraud: runs in flight have begun with the old code." in (
+        drawn.notes
+    )
+
+
+def test_without_a_deploy_there_is_one_version_and_no_frame() -> None:
+    assert workflow.diagram(load_scenario("order-fulfillment")).groups == []
