@@ -43,7 +43,7 @@ def diagram(
             _workflow(drawn, scenario, name, each, paint or {}, framed=framed)
     for name, frame, each in deployed:
         if workflow in (None, name):
-            _workflow(drawn, scenario, frame, each, paint or {}, framed=True)
+            _workflow(drawn, scenario, frame, each, paint or {}, framed=True, way_back=False)
             drawn.notes += _difference(name, scenario.workflows[name], each)
     _notes(drawn, scenario)
     return drawn
@@ -78,14 +78,22 @@ def _difference(name: str, old: Workflow, new: Workflow) -> list[str]:
     before, after = ({step.label: None for step in each.walk()} for each in (old, new))
     come, gone = [label for label in after if label not in before], [label for label in before if label not in after]
     said = [f"has the new {', '.join(come)}"] * bool(come) + [f"has no {', '.join(gone)}"] * bool(gone)
-    return (
-        [f"After the deploy {name} {' and '.join(said)}: runs in flight have begun with the old code."] if said else []
-    )
+    if not said:
+        return []
+    return [f"After the deploy {name} {' and '.join(said)}: runs in flight have begun with the old code."]
 
 
 def _workflow(
-    drawn: Diagram, scenario: Scenario, name: str, workflow: Workflow, paint: Mapping[str, State], *, framed: bool
+    drawn: Diagram,
+    scenario: Scenario,
+    name: str,
+    workflow: Workflow,
+    paint: Mapping[str, State],
+    *,
+    framed: bool,
+    way_back: bool = True,
 ) -> None:
+    """`way_back`: with updates, and what undoes steps."""
     frame = key("workflow", name)
     if framed:
         drawn.groups.append(Group(frame, name, workflow.title or "", "engine"))
@@ -99,6 +107,8 @@ def _workflow(
     ends = flow.chain(workflow.steps, [(start, "", "next")])
     if ends:
         flow.join(ends, flow.node("end", Node("", "completed", (), "pill", "end", group=frame)))
+    if not way_back:
+        return
     for update, each in workflow.updates.items():
         entry = flow.node(f"update {update}", Node("", update, ("update",), "pill", "end", group=frame))
         flow.chain(each.steps, [(entry, "", "next")])
