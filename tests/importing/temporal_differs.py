@@ -16,6 +16,7 @@ OTHER: Final = "the code did something that a scenario has no step for, or that 
 DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "buffer-is-full run 1": ("run 1 line 114", OTHER),
     "buffer-is-full-in-the-first-task run 1": ("run 1 line 106", ATTEMPTS),
+    "local-activity-gets-its-slot-too-late run 1": ("run 1 line 9", ATTEMPTS),
     "local-activity-heartbeats-task run 1": ("run 1 line 8", OTHER),
     "payment run 1": ("run 1 line 27", ENTITY),
     "rejected-with-many-events run 1": ("run 1 line 23", OTHER),
