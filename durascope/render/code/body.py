@@ -36,7 +36,7 @@ from durascope.models.steps import (
 from durascope.render.code import conditions
 from durascope.render.code.conditions import Term, Words
 from durascope.render.code.layout import Expression, Source, wrapped
-from durascope.render.code.names import Names, one_line
+from durascope.render.code.names import Names, one_line, quoted
 from durascope.render.code.program import Book, Told
 
 Scope = Mapping[str, str]
@@ -265,6 +265,13 @@ class Body(ABC):
     @abstractmethod
     def value(self, name: str, scope: Scope) -> Term | None:
         """What a name in a condition or a reference stands for."""
+
+    def reference(self, reference: object, scope: Scope) -> str | None:
+        """The expression of a key or a run that a step names: a value that the run has, else the text itself."""
+        if reference is None:
+            return None
+        term = self.value(reference, scope) if isinstance(reference, str) else None
+        return quoted(str(reference)) if term is None else term.text
 
     @abstractmethod
     def simple(self, step: Run, scope: Scope) -> Expression | None:

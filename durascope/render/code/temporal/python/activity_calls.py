@@ -5,9 +5,7 @@ from __future__ import annotations
 from durascope.models.run_step import Retry
 from durascope.models.steps import (
     Call,
-    Repeat,
     Run,
-    Step,
 )
 from durascope.render.code import python
 from durascope.render.code.body import Scope
@@ -17,7 +15,7 @@ from durascope.render.code.names import python_names, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import PythonBody, formatted
-from durascope.render.code.temporal.facts import REJECTED, may_be_rejected
+from durascope.render.code.temporal.facts import REJECTED, continues, is_entity, may_be_rejected
 from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.retrying import retry_policy
 from durascope.render.code.temporal.queues import activity_queue
@@ -49,8 +47,8 @@ class ActivityCalls(PythonBody):
         self.attributes: dict[str, str] = {}
         """The carried values, by name."""
         self.given = "self.input"
-        self.entity = told.workflow.one_at_a_time and told.workflow.key is not None
-        self.resumes = any(self._continues(step) for step in told.workflow.steps)
+        self.entity = is_entity(told.workflow)
+        self.resumes = any(continues(step) for step in told.workflow.steps)
         self.asks = bool(told.workflow.queries)
 
     def value(self, name: str, scope: Scope) -> Term | None:
@@ -76,10 +74,6 @@ class ActivityCalls(PythonBody):
     def _input(self, name: str) -> Term | None:
         kind = self.told.input.get(name)
         return None if kind is None else Term(f"{self.given}.{python.field_name(name)}", kind)
-
-    def _continues(self, step: Step) -> bool:
-        every = step.continue_as_new_every if isinstance(step, Repeat) else None
-        return every is not None and isinstance(step, Repeat) and every < step.repeat
 
     def activity(self, step: Run, scope: Scope) -> Expression:
         operation = self.book.operation(self.told.name, step)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from durascope.models.scenario import Update
-from durascope.models.steps import (
-    WaitFor,
-)
 from durascope.render.code import conditions, python
 from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.conditions import Term
 from durascope.render.code.layout import call
 from durascope.render.code.names import one_line, python_names, quoted
-from durascope.render.code.program import all_steps
+from durascope.render.code.temporal.facts import matched_field
 from durascope.render.code.temporal.python.statements import Statements
 
 
@@ -37,7 +34,7 @@ class Handlers(Statements):
         self.needs.add(("app.messages", event))
         method = self.names.of(name, "signal")
         then = signal.then if signal is not None else "ignore"
-        match = self._matched(name)
+        match = matched_field(self.book, self.told, name)
         waited = name in self.told.waits
         used = waited or (match is not None and then != "ignore")
         source("", f"@workflow.signal(name={quoted(name)})")
@@ -58,16 +55,6 @@ class Handlers(Statements):
             elif then == "cancel-now":
                 source("if not self.cancel_requested and self.task is not None:", "    self.task.cancel()")
                 source("self.cancel_requested = True")
-
-    def _matched(self, name: str) -> str | None:
-        """The field that must be equal in event and input, where all that hear the event ask for the same."""
-        waits = [s for s in all_steps(self.workflow) if isinstance(s, WaitFor) and s.wait_for == name]
-        asked = {each.match for each in waits}
-        if not waits:
-            signal = self.workflow.signals.get(name)
-            asked = {signal.match if signal is not None else None}
-        only = next(iter(asked)) if len(asked) == 1 else None
-        return only if only in self.told.input and only in self.book.events[name].fields else None
 
     def _update(self, name: str, update: Update) -> None:
         source, event = self.source, self.project.events[name]

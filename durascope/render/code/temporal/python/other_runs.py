@@ -22,7 +22,7 @@ class OtherRuns(ActivityCalls):
 
     def _child(self, target: str, name: str, reference: object, scope: Scope) -> list[Expression]:
         told = self.book.workflows[target]
-        key = self._reference(reference, scope)
+        key = self.reference(reference, scope)
         parts: list[Expression] = [f"{self.project.classes[target]}.run", self._given(target, key, scope)]
         if key is not None:
             identity = (
@@ -40,15 +40,6 @@ class OtherRuns(ActivityCalls):
         if told.workflow.retry is not None:
             parts.append(self._retry(told.workflow.retry))
         return parts
-
-    def _reference(self, reference: object, scope: Scope) -> str | None:
-        if reference is None:
-            return None
-        if isinstance(reference, str):
-            term = self.value(reference, scope)
-            if term is not None:
-                return term.text
-        return quoted(str(reference))
 
     def _given(self, target: str, key: str | None, scope: Scope) -> Expression:
         """The called run's input: the caller's fields of the same names, else stand-ins."""
@@ -118,7 +109,7 @@ class OtherRuns(ActivityCalls):
     def _address(self, to: object, workflow: str | None, scope: Scope) -> str:
         if isinstance(to, int):
             return quoted(run_id(self.book, to))
-        key = self._reference(to, scope)
+        key = self.reference(to, scope)
         assert key is not None
         if key.startswith(("'", '"')):
             return quoted(f"{workflow}/{to}" if workflow else str(to))

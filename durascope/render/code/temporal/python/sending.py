@@ -9,6 +9,8 @@ from durascope.models.scenario import WorkloadEvent
 from durascope.render.code import python
 from durascope.render.code.layout import Expression, Source, call
 from durascope.render.code.names import in_f_string, one_line, quoted
+from durascope.render.code.temporal.events import SENDS, for_many, one_run
+from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.python.names import UNTYPED
 from durascope.render.code.temporal.python.starting import Starter
 from durascope.render.code.temporal.queues import run_id, workflow_queue
@@ -57,7 +59,7 @@ class Senders(Starter):
         function = self.names.new(f"{event.kind} {event.name}")
         source("", "", f"async def {function}(client: Client) -> None:")
         with source.deeper():
-            source(f'"""{self._told(event)}"""')
+            source(f'"""{one_line(f"{SENDS[event.kind]} {event.name}.")}"""')
             if event.when is not None and event.when.step is not None:
                 first = event.to if isinstance(event.to, int) else 1
                 source.statement("await ", call("reached", "client", quoted(run_id(self.book, first)),
@@ -73,7 +75,7 @@ class Senders(Starter):
                         self._begin(source, name, event)
                 return f"{function}(client)"
             indent = source
-            if event.to == "each" or (isinstance(event.to, str) and event.to.endswith("%")):
+            if for_many(event):
                 share = float(event.to[:-1]) / 100 if isinstance(event.to, str) and event.to != "each" else 1.0
                 source(f"for number in range(1, {self.workload.runs + 1}):")
                 with source.deeper():
@@ -100,37 +102,23 @@ class Senders(Starter):
             parts.append(f"{python.field_name(field)}={value}")
         source.statement("given = ", call(self.project.inputs[name], *parts))
         options = [f"id={self._id(told, '1')}", f"task_queue={quoted(workflow_queue(self.project.deployment, name))}"]
-        entity = told.workflow.one_at_a_time and told.workflow.key is not None
+        entity = is_entity(told.workflow)
         run = f"{self.project.classes[name]}.run"
         source.statement("await ", call("client.start_workflow", run, *([] if entity else ["given"]), *options))
-
-    def _told(self, event: WorkloadEvent) -> str:
-        what = {"send": "Sends", "update": "Asks for", "query": "Asks", "operator": "Has the operator"}[event.kind]
-        return one_line(f"{what} {event.name}.")
 
     def _activity(self, label: str) -> str:
         found = (each.name for each in self.book.operations if each.step.run == label)
         return next(found, label)
 
     def _target(self, event: WorkloadEvent) -> str | None:
-        if isinstance(event.to, int):
-            return quoted(run_id(self.book, event.to))
-        if event.to is None:
-            for name, told in self.book.workflows.items():
-                key = told.workflow.key
-                hears = event.name in told.waits or event.name in told.workflow.signals
-                if key is not None and key in event.with_ and hears and not self.book.started_by(event.name):
-                    return quoted(f"{name}/{event.with_[key]}")
-            return None
-        if event.to == "each" or event.to.endswith("%"):
-            first = self.book.workflows[self.project.scenario.started[0]]
-            key = first.workflow.key
-            prefix = in_f_string(first.name)
-            if key is None:
-                return f'f"{prefix}/{{number}}"'
-            return f'f"{prefix}/{{{self.inputs[first.name]}(number).{python.field_name(key)}}}"'
-        hearers = self.book.hearers(event.name)
-        return quoted(f"{hearers[0]}/{event.to}" if hearers else str(event.to))
+        if not for_many(event):
+            run = one_run(self.book, event)
+            return None if run is None else quoted(run)
+        first = self.book.workflows[self.project.scenario.started[0]]
+        key, prefix = first.workflow.key, in_f_string(first.name)
+        if key is None:
+            return f'f"{prefix}/{{number}}"'
+        return f'f"{prefix}/{{{self.inputs[first.name]}(number).{python.field_name(key)}}}"'
 
     def _act(self, source: Source, event: WorkloadEvent) -> None:
         match event.kind:

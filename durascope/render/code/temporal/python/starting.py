@@ -10,6 +10,7 @@ from durascope.render.code.names import in_f_string, one_line, python_names, quo
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_workload import Workload
+from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.python.names import REQUEST, UNTYPED, Named
 from durascope.render.code.temporal.python.retrying import retry_policy
 from durascope.render.code.temporal.queues import workflow_queue
@@ -43,7 +44,7 @@ class Starter(Workload):
             if "timedelta" in flat(text):
                 self.needs.add(("datetime", "timedelta"))
             options.append(text)
-        entity = workflow.one_at_a_time and workflow.key is not None
+        entity = is_entity(workflow)
         source("", "", f"async def {self.starts[told.name]}(client: Client, number: int) -> None:")
         with source.deeper():
             source(f'"""Starts a run of {one_line(told.name)} and waits for its end."""')
@@ -77,7 +78,7 @@ class Starter(Workload):
     def _with_update(self, source: Source, told: Told, run: str, options: list[Expression], update: str) -> None:
         self.needs |= {("temporalio.client", "WithStartWorkflowOperation"),
                        ("temporalio.common", "WorkflowIDConflictPolicy")}  # fmt: skip
-        entity = told.workflow.one_at_a_time and told.workflow.key is not None
+        entity = is_entity(told.workflow)
         options.append("id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING")
         parts: list[Expression] = [run, *([] if entity else ["given"]), *options]
         source.statement("entity = " if entity else "start = ", call("WithStartWorkflowOperation", *parts))

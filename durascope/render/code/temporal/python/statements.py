@@ -22,6 +22,7 @@ from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.python import timedelta
+from durascope.render.code.temporal.facts import continues
 from durascope.render.code.temporal.python.other_runs import OtherRuns
 
 
@@ -149,7 +150,7 @@ class Statements(OtherRuns):
 
     def repeat(self, step: Repeat, scope: Scope) -> None:
         every = step.continue_as_new_every
-        if not self._continues(step) or every is None or step not in self.workflow.steps or self.entity:
+        if not continues(step) or every is None or step not in self.workflow.steps or self.entity:
             super().repeat(step, scope)
             return
         variable, inner = self.rounds(step, scope, used=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from durascope.models.steps import (
-    Finish,
-)
 from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.layout import Source
 from durascope.render.code.names import one_line, quoted
-from durascope.render.code.program import all_steps, within
 from durascope.render.code.python import STEP, TYPES
+from durascope.render.code.temporal.facts import cancels_now, continues, finishes_in_a_branch, returns_text
 from durascope.render.code.temporal.python.handlers import Handlers
 from durascope.render.code.temporal.python.names import REQUEST
 
@@ -52,7 +49,7 @@ class WorkflowClass(Handlers):
             lines.append("self.undo: list[Callable[[], Awaitable[object]]] = []")
         if self.told.cancels:
             lines.append("self.cancel_requested = False")
-        if self._cancels_now:
+        if cancels_now(self.workflow):
             self.needs.add(("asyncio", ""))
             lines.append("self.task: asyncio.Task[object] | None = None")
         if self.asks:
@@ -91,10 +88,6 @@ class WorkflowClass(Handlers):
         optional = not value.from_input and value.kind != "flag"
         return TYPES[value.kind] + (" | None" if optional else "")
 
-    @property
-    def _cancels_now(self) -> bool:
-        return any(signal.then == "cancel-now" for signal in self.workflow.signals.values())
-
     def _run(self) -> None:
         source, given = self.source, self.project.inputs[self.told.name]
         returns = self._returns()
@@ -105,24 +98,21 @@ class WorkflowClass(Handlers):
         begin = ", begin: int = 0" if self.resumes else ""
         source(f"async def run(self, _given: {given}{begin}) -> {returns}:")
         with source.deeper():
-            if self._cancels_now:
+            if cancels_now(self.workflow):
                 source("self.task = asyncio.current_task()")
             self._guarded()
 
     def _returns(self) -> str:
-        finishes = any(isinstance(step, Finish) for step in all_steps(self.workflow))
-        undone = self.workflow.after_undo == "complete" and self.told.uses_undo
-        return "str | None" if finishes or undone or self.told.cancels else "None"
+        return "str | None" if returns_text(self.told) else "None"
 
     def _guarded(self) -> None:
         """The steps, and what becomes of a run that fails or is cancelled."""
         source = self.source
         before = len(source.lines)
-        guarded = self.told.uses_undo or self.told.cancels or self.workflow.on_failure
-        probe = self._probe() if not guarded else None
-        if probe is not None:
+        undone = self.told.uses_undo or self.told.cancels or self.workflow.on_failure
+        if not undone and not finishes_in_a_branch(self.workflow):
             reached = self._steps()
-        if probe is None:
+        else:
             source("try:")
             with source.deeper():
                 reached = self._steps()
@@ -131,19 +121,8 @@ class WorkflowClass(Handlers):
             self._excepts()
         if all(line.lstrip().startswith("#") for line in source.lines[before:]):
             source("pass")
-        if self._returns() != "None" and reached:  # pyright: ignore[reportPossiblyUnboundVariable]
+        if self._returns() != "None" and reached:
             source("return None")
-
-    def _probe(self) -> bool | None:
-        """None where a branch finishes the run: that has to be caught."""
-        inside = [
-            step
-            for each in within(self.workflow.steps)
-            if each.kind in ("parallel", "race", "for_each")
-            for block in each.blocks()
-            for step in within(block)
-        ]
-        return None if any(isinstance(step, Finish) for step in inside) else True
 
     def _steps(self) -> bool:
         source = self.source
@@ -151,7 +130,7 @@ class WorkflowClass(Handlers):
             source("self.stop_if_cancelled()")
         if not self.resumes:
             return self.block(self.workflow.steps)
-        at = next(n for n, step in enumerate(self.workflow.steps) if self._continues(step))
+        at = next(n for n, step in enumerate(self.workflow.steps) if continues(step))
         if at:
             with self.opened("if begin == 0"):
                 self.inside(self.workflow.steps[:at], NO_SCOPE)
@@ -166,11 +145,11 @@ class WorkflowClass(Handlers):
             source("except CancelRequested:")
             with source.deeper():
                 source(*(["await self.compensate()"] if undo else []), 'return "cancelled"')
-        if not (undo or self._cancels_now or self.workflow.on_failure):
+        if not (undo or cancels_now(self.workflow) or self.workflow.on_failure):
             return
         self.needs |= {("asyncio", ""), ("temporalio.exceptions", "FailureError")}
         own_end = self.workflow.on_failure or self.workflow.after_undo == "complete"
-        named = bool(own_end or self._cancels_now)
+        named = bool(own_end or cancels_now(self.workflow))
         source(f"except (FailureError, asyncio.CancelledError){' as failure' if named else ''}:")
         with source.deeper():
             complete = undo and self.workflow.after_undo == "complete"
@@ -180,7 +159,7 @@ class WorkflowClass(Handlers):
                 source("await self.compensate()")
             if named:
                 self.needs.add(("temporalio.exceptions", "is_cancelled_exception"))
-            if self._cancels_now:
+            if cancels_now(self.workflow):
                 source("if self.cancel_requested and is_cancelled_exception(failure):", '    return "cancelled"')
             if own_end:
                 source("if is_cancelled_exception(failure):", "    raise")

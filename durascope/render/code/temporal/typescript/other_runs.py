@@ -29,7 +29,7 @@ class OtherRuns(ActivityCalls):
     ) -> None:
         """The start of a child; a call waits for its end, too."""
         told = self.book.workflows[target]
-        key = self._reference(reference, scope)
+        key = self.reference(reference, scope)
         members: list[tuple[str, Expression]] = [
             ("args", Group("[", (self._given(target, key, scope),), "]")),
             ("workflowId", self._identity(target, name, key, reference, scope)),
@@ -59,15 +59,6 @@ class OtherRuns(ActivityCalls):
             for each in scope.values():
                 made += [("-", False), (each, True)]
         return template(("workflowInfo().workflowId", True), ("/", False), *made)
-
-    def _reference(self, reference: object, scope: Scope) -> str | None:
-        if reference is None:
-            return None
-        if isinstance(reference, str):
-            term = self.value(reference, scope)
-            if term is not None:
-                return term.text
-        return quoted(str(reference))
 
     def _given(self, target: str, key: str | None, scope: Scope) -> Expression:
         """The called run's input: the caller's fields of the same names, else stand-ins."""
@@ -126,7 +117,7 @@ class OtherRuns(ActivityCalls):
     def _address(self, to: object, workflow: str | None, scope: Scope) -> str:
         if isinstance(to, int):
             return quoted(run_id(self.book, to))
-        key = self._reference(to, scope)
+        key = self.reference(to, scope)
         assert key is not None
         if key.startswith(("'", '"')):
             return quoted(f"{workflow}/{to}" if workflow else str(to))

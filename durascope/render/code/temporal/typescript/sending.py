@@ -8,6 +8,7 @@ from typing import Final
 from durascope.models.scenario import WorkloadEvent
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import one_line, quoted
+from durascope.render.code.temporal.events import SENDS, for_many, one_run
 from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.queues import run_id
 from durascope.render.code.temporal.typescript.starting import Starter
@@ -60,9 +61,8 @@ class Senders(Starter):
         if target is None and not started:
             return None
         function = self.names.new(f"{event.kind} {event.name}")
-        what = {"send": "Sends", "update": "Asks for", "query": "Asks", "operator": "Has the operator"}[event.kind]
         source("")
-        documented(source, one_line(f"{what} {event.name}."))
+        documented(source, one_line(f"{SENDS[event.kind]} {event.name}."))
         with source.block(f"async function {function}(client: Client): Promise<void>"):
             if event.when is not None and event.when.step is not None:
                 first = event.to if isinstance(event.to, int) else 1
@@ -82,11 +82,10 @@ class Senders(Starter):
         return f"{function}(client)"
 
     def _send(self, source: Braces, event: WorkloadEvent, target: str) -> None:
-        to = str(event.to)
-        if to != "each" and not to.endswith("%"):
+        if not for_many(event):
             self._act(source, event, target)
             return
-        share = 1.0 if to == "each" else float(to[:-1]) / 100
+        share = 1.0 if event.to == "each" else float(str(event.to)[:-1]) / 100
         each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
         with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
             self._act(source, event, target)
@@ -109,24 +108,13 @@ class Senders(Starter):
         return next(found, label)
 
     def _target(self, event: WorkloadEvent) -> str | None:
-        if isinstance(event.to, int):
-            return quoted(run_id(self.book, event.to))
-        if event.to is None:
-            for name, told in self.book.workflows.items():
-                key = told.workflow.key
-                hears = event.name in told.waits or event.name in told.workflow.signals
-                if key is not None and key in event.with_ and hears and not self.book.started_by(event.name):
-                    return quoted(f"{name}/{event.with_[key]}")
-            return None
-        if event.to == "each" or event.to.endswith("%"):
-            first = self.book.workflows[self.project.scenario.started[0]]
-            key = first.workflow.key
-            if key is None:
-                return template((f"{first.name}/", False), ("number", True))
-            field = f"{self.inputs[first.name]}(number).{field_name(key)}"
-            return template((f"{first.name}/", False), (field, True))
-        hearers = self.book.hearers(event.name)
-        return quoted(f"{hearers[0]}/{event.to}" if hearers else str(event.to))
+        if not for_many(event):
+            run = one_run(self.book, event)
+            return None if run is None else quoted(run)
+        first = self.book.workflows[self.project.scenario.started[0]]
+        key = first.workflow.key
+        number = "number" if key is None else f"{self.inputs[first.name]}(number).{field_name(key)}"
+        return template((f"{first.name}/", False), (number, True))
 
     def _act(self, source: Braces, event: WorkloadEvent, target: str) -> None:
         source.statement("const handle = ", call("client.workflow.getHandle", target))
