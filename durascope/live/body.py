@@ -17,7 +17,6 @@ from durascope.models.units import SECOND
 from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import filled, scope_of
 from durascope.simulators.services import Services
 
 
@@ -28,6 +27,7 @@ class Bodies:
         self.services = Services(World(seed, full=False), scenario)
         self.port = port
         self.process = process
+        self._asked = asks(scenario)
         self._with_outages = frozenset(fault.outage for fault in scenario.faults if isinstance(fault, Outage))
 
     async def execute(self, run: str | RunInfo, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
@@ -45,7 +45,7 @@ class Bodies:
             await asyncio.sleep(body.check_us / SECOND)
             if await self._is_down(body):
                 return UNAVAILABLE
-            if await asked(self.port, effect_name(info, body, name, key)):
+            if await asked(self.port, self.services.effect_name(info, body, name, key)):
                 await self.pass_moment(run, name, number, "reported")
                 return body.found_done(luck, info, key, number)
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
@@ -53,8 +53,8 @@ class Bodies:
             await asyncio.sleep(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")
             known = await self._known(info, body, name)
-            if body.check_us is not None:
-                await count(self.port, effect_name(info, body, name, key))
+            if self._asked:
+                await count(self.port, self.services.effect_name(info, body, name, key))
             await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
             await asyncio.sleep(takes * (1 - body.effect_at))
         else:
@@ -79,12 +79,9 @@ class Bodies:
         await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
 
 
-def effect_name(run: RunInfo, body: Body, name: str, key: str) -> str:
-    """What a service calls the effect of a call where it is asked whether it has had it."""
-    handed = None if body.idempotency_key is None else run.input.get(body.idempotency_key, run.key)
-    if handed is not None:
-        return f"effect {body.lane or name}/{handed}"
-    return f"effect {run.name}/{key if body.effect is None else filled(body.effect, scope_of(body.step.run, name))}"
+def asks(scenario: Scenario) -> bool:
+    """Whether a step asks its service for an effect: then all effects are counted by their names."""
+    return any(step.check_first is not None for _, step in scenario.runs())
 
 
 def result_of(step: Run, name: str, outcome: Outcome) -> Any:

@@ -137,7 +137,7 @@ class Run(StepModel):
     idempotency_key: Name | None = None
     """The field that it hands to a service that deduplicates."""
     check_first: Duration | None = None
-    """Before acting it asks its service for the effect, which takes this long; if it is there, that is all."""
+    """It first asks its service whether the effect has happened, which takes this long; if so, it does no more."""
     effect: Name | None = None
     """What the effect is called where it is counted; left out: by the idempotency key, else by the step's name."""
     result: dict[str, Share] | None = None

@@ -7,7 +7,7 @@ drawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -92,9 +92,9 @@ def _renamed(item: Item, name: str, lanes: frozenset[str]) -> Item:
 
 def _once(items: Sequence[Item]) -> Iterator[Item]:
     """Parts that die together die once."""
-    told: set[Mapping[str, object] | tuple[object, ...]] = set()
+    told: set[tuple[str, str, int]] = set()
     for item in items:
-        key = (item.sort, item.lane, item.at, item.text)
+        key = (item.sort, item.lane, item.at)
         if item.sort not in ("crash", "restart") or key not in told:
             told.add(key)
             yield item

@@ -56,7 +56,7 @@ def fold(
     if too_long():
         items, names = _quiet_stretches(items)
         if names:
-            notes.append(f"{_listed(names)} went as the steps that are drawn.")
+            notes.append(f"{_listed(names)} went like the steps that are drawn.")
     left = 0
     for around, *ends in _LADDER:
         if too_long():

@@ -43,7 +43,7 @@ def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outc
     elif trace.unended:
         reasons.insert(0, sentence(trace.unended[0]))
     elif any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
-        reasons.insert(0, "What breaks meets nobody at work: nothing has to recover.")
+        reasons.insert(0, "The fault interrupts no work: nothing has to recover.")
     return Findings.of(heading_of(scenario, trace), title, reasons, width)
 
 

@@ -129,7 +129,7 @@ def _idle(trace: Trace, found: Sequence[QueueLoad]) -> bool:
 
 
 def _heading(trace: Trace, scenario: Scenario, found: Sequence[QueueLoad]) -> Findings:
-    """Which queue is full, or that none is."""
+    """In which queue tasks wait longest, or that they do in none."""
     over = f"{heading_of(scenario, trace)} · queues"
     if not found:
         return Findings.of(over, "In this model no task waits in a queue that could be shown", (), WIDTH)
@@ -138,9 +138,9 @@ def _heading(trace: Trace, scenario: Scenario, found: Sequence[QueueLoad]) -> Fi
     queues = "1 queue" if len(found) == 1 else f"{len(found)} queues"
     passed = f"{tasks} tasks went through {queues}: {', '.join(dict.fromkeys(load.name for load in found))}."
     if _idle(trace, found):
-        title = f"Nothing waits in a queue: the longest wait is {spell(worst.longest)} of {spell(trace.ended_at)}"
+        title = f"No task waits long in a queue: {spell(worst.longest)} at most, of {spell(trace.ended_at)}"
     else:
-        title = f"{worst.name} is waited for longest: up to {spell(worst.longest)}, at most {worst.deepest} deep"
+        title = f"Tasks wait longest in {worst.name}: up to {spell(worst.longest)}, at most {worst.deepest} at once"
     return Findings.of(over, title, (passed,), WIDTH)
 
 

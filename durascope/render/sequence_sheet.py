@@ -77,16 +77,16 @@ def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario,
     for name, gap in zip(names, [*gaps, 0.0], strict=False):
         lanes[name] = x
         x += gap
-    right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
-    last = max(lanes.values(), default=400.0)
-    wide = max(width or right, last + end, 620.0 if not width else 0.0) + (0 if width else MARGIN)
+    if not width:
+        right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
+        width = max(right, max(lanes.values(), default=400.0) + end, 620.0) + MARGIN
     lines: list[Line] = []
     y = top + HEAD_HEIGHT + 12
     for item, silence in silences(folded.items):
         y += (SILENCE if silence else 0.0) + HEIGHTS[item.sort]
         lines.append(Line(item, y - 7, silence))
     positions = tuple(item.position for item in folded.items)
-    return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, wide)
+    return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, width)
 
 
 def silences(items: Sequence[Item]) -> Iterator[tuple[Item, int]]:

@@ -76,11 +76,9 @@ def _deployed(scenario: Scenario) -> Iterator[tuple[str, str, Workflow]]:
 def _difference(name: str, old: Workflow, new: Workflow) -> list[str]:
     """What the new code has that the old one has not, and the other way round."""
     before, after = ({step.label: None for step in each.walk()} for each in (old, new))
-    come, gone = [label for label in after if label not in before], [label for label in before if label not in after]
-    said = [f"has the new {', '.join(come)}"] * bool(come) + [f"has no {', '.join(gone)}"] * bool(gone)
-    if not said:
-        return []
-    return [f"After the deploy {name} {' and '.join(said)}: runs in flight have begun with the old code."]
+    said = [f"adds {label} to {name}" for label in after if label not in before]
+    said += [f"takes {label} out of {name}" for label in before if label not in after]
+    return [f"The deploy {' and '.join(said)}; runs in flight began with the old code."] if said else []
 
 
 def _workflow(

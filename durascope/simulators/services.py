@@ -202,6 +202,14 @@ class Services:
         counted, key = self._counted(run, body, name, key)
         return (run.name, key) in self._had.get(counted, ())
 
+    def effect_name(self, run: RunInfo, body: Body, name: str, key: str) -> str:
+        """What tells the effect of a call from all others, in one line: what `is_done` looks for."""
+        handed = self._handed(run, body)
+        if handed is not None:
+            return f"effect {body.lane or name}/{handed}"
+        counted, key = self._counted(run, body, name, key)
+        return f"effect {run.name}/{counted}/{key}"
+
     def _handed(self, run: RunInfo, body: Body) -> str | None:
         """The idempotency key that the service is handed; a run whose input has no such field hands none."""
         if body.idempotency_key is None:

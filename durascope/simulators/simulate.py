@@ -7,11 +7,11 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
-from durascope.models.durations import format_duration
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
 from durascope.models.faults import follows_event
 from durascope.models.many_runs import MANY, ManyRuns
+from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.models.unended import explained
@@ -106,7 +106,7 @@ def _limits_met(world: World) -> list[str]:
         last = recorder.events[-1].at
         met.append(
             f"The trace keeps the first {len(recorder.events):,} of {recorder.count:,} events: "
-            f"stories and pictures end at {format_duration(last)}, numbers count everything."
+            f"stories and pictures end at {spell(last)}, numbers count everything."
         )
     return met
 

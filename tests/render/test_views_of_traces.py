@@ -163,7 +163,7 @@ def test_repeated_retries_are_one_band_between_the_first_and_the_last() -> None:
 def test_queues_in_which_nothing_waits_are_one_sentence() -> None:
     picture = _picture("order-fulfillment", "temporal", "queues")
     told = " ".join(text.text for text in picture.canvas.texts)
-    assert "Nothing waits in a queue: the longest wait is" in told
+    assert "No task waits long in a queue:" in told
     assert picture.height < 140, "no bars that make an idle queue look full"
 
 
@@ -172,7 +172,7 @@ def test_a_queue_that_is_waited_for_is_the_title() -> None:
     trace = _trace("payment", "restate")
     longest = max(queues.loads(spans(trace, load_scenario("payment"))), key=lambda load: load.longest)
     told = " ".join(text.text for text in picture.canvas.texts)
-    assert f"{longest.name} is waited for longest" in told
+    assert f"Tasks wait longest in {longest.name}" in told
     assert picture.height > 140
 
 

@@ -95,9 +95,7 @@ def test_a_deploy_shows_the_old_code_and_the_new() -> None:
     old, new = steps.values()
     assert "check-fraud" in new
     assert "check-fraud" not in old
-    assert "After the deploy fulfill-order has the new check-fraud: runs in flight have begun with the old code." in (
-        drawn.notes
-    )
+    assert "The deploy adds check-fraud to fulfill-order; runs in flight began with the old code." in drawn.notes
 
 
 def test_without_a_deploy_there_is_one_version_and_no_frame() -> None:

@@ -126,7 +126,7 @@ def _words(finding: Finding, before: Explored, after: Explored) -> tuple[tuple[s
     """What the finding is about, before and after, and whether that is a cure."""
     if finding.property == DUPLICATE and finding.step is not None:
         old, new = before.steps[finding.step], after.steps.get(finding.step)
-        return (often(old.fewest, old.most), "–" if new is None else often(new.fewest, new.most)), (
+        return (_often(old.fewest, old.most), "–" if new is None else _often(new.fewest, new.most)), (
             new is not None and new.most < old.most
         )
     if finding.property == SLOW:
@@ -137,7 +137,7 @@ def _words(finding: Finding, before: Explored, after: Explored) -> tuple[tuple[s
     return (old_word, new_word), not counts[1]
 
 
-def often(fewest: int, most: int) -> str:
+def _often(fewest: int, most: int) -> str:
     """`1–2 times`, `once`"""
     if fewest != most:
         return f"{fewest}–{most} times"

@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from temporalio.common import RetryPolicy
 
-from durascope.live.body import effect_name
+from durascope.live.body import asks
 from durascope.live.temporal.settings import activity_queue, place_of, step_at
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
 from durascope.models.scenario import Scenario
@@ -143,7 +143,7 @@ class Codes:
             "effectAt": body.effect_at if body.has_effect(outcome, attempt) else None,
             "known": known,
             "check": None if body.check_us is None else body.check_us / _MS,
-            "effect": effect_name(run, body, given["step"], key),
+            "effect": self.services.effect_name(run, body, given["step"], key) if asks(self.scenario) else None,
             "found": body.found_done(luck, run, key, attempt).values,
             "beats": beats,
             "ok": outcome.ok,

@@ -40,6 +40,7 @@ def _processes(diagram: Diagram, scenario: Scenario, name: str, step: str | None
         return
     apps = [node for node in diagram.nodes if node.role == "app"]
     doing = [node for node in apps if step is not None and _does(node, scenario, step)]
+    # of those that name the step the last: where activities have workers of their own, they stand after the workflow's
     for node in [each for each in apps if each.title == name] or doing[-1:] or apps:
         yield node.key
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from durascope.models.durations import format_duration
+from durascope.models.phrases import spell
 from durascope.models.trace import Stopped, StopReason
 
 DAY: Final = 86_400_000_000
@@ -70,5 +70,4 @@ def stopped(reason: StopReason, at: int, limits: Limits) -> Stopped:
         ),
         StopReason.CALLBACKS: f"{limits.callbacks:,} callbacks have been simulated",
     }[reason]
-    rounded = at - at % (1_000_000 if at > 60_000_000 else 1_000)
-    return Stopped(reason, at, f"The simulation stops at {format_duration(rounded)}: {why}.")
+    return Stopped(reason, at, f"The simulation stops at {spell(at)}: {why}.")

@@ -29,7 +29,7 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
       await Context.current().sleep(at);
       if (body.effectAt !== null) {
         await pass("before-effect");
-        if (body.check !== null) await ask(ledger, { count: body.effect });
+        if (body.effect !== null) await ask(ledger, { count: body.effect });
         const known = body.known !== null && Number(await ask(ledger, { count: body.known })) > 1;
         await pass("after-effect", known ? { deduplicated: true } : {});
         await Context.current().sleep(body.ms - at);

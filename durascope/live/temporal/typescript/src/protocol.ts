@@ -56,7 +56,7 @@ export interface Body {
   effectAt: number | null;
   known: string | null;
   check: number | null;
-  effect: string;
+  effect: string | null;
   found: Record<string, unknown>;
   beats: number | null;
   ok: boolean;
