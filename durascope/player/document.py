@@ -231,5 +231,5 @@ def _engine(scenario: Scenario, name: str) -> Json:
         "frame": spec.colours.frame,
         "frame_line": spec.colours.frame_line,
         "record": spec.record,
-        "architecture": draw(scenario, name).svg(prefix=f"{name}-") if spec.architecture else None,
+        "architecture": draw(scenario, name, wide=True).svg(prefix=f"{name}-") if spec.architecture else None,
     }

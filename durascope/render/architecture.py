@@ -30,6 +30,18 @@ def diagram(scenario: Scenario, engine: str) -> Diagram:
     return drawn
 
 
-def draw(scenario: Scenario, engine: str) -> Picture:
-    """The architecture of the scenario's deployment on that engine."""
-    return picture(diagram(scenario, engine))
+def draw(scenario: Scenario, engine: str, *, wide: bool = False) -> Picture:
+    """The architecture of the scenario's deployment on that engine, from top to bottom.
+
+    `wide`: from left to right, for a stage that is wider than high.
+    """
+    drawn = diagram(scenario, engine)
+    if wide:
+        drawn.direction = "LR"
+        drawn.across = [_of_one_frame(drawn, row) for row in drawn.across]
+    return picture(drawn)
+
+
+def _of_one_frame(drawn: Diagram, row: tuple[str, ...]) -> tuple[str, ...]:
+    """Without what stands outside of the first one's frame: in a column it would stand on the frame's title."""
+    return tuple(key for key in row if drawn.node(key).group == drawn.node(row[0]).group)

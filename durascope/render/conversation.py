@@ -51,16 +51,14 @@ class Item:
     """Of the event that it stands for; None: of a fold."""
     ends: int = 0
     """fold: when the last of what it stands for happened."""
+    undoes: bool = False
+    """It is of a step that undoes another one."""
 
     @property
     def eventful(self) -> bool:
-        """Whether something broke here, was lost, tried again, replayed or done again."""
-        return (
-            self.kind in _EVENTFUL
-            or self.fate != ""
-            or self.effect in ("again", "known")
-            or self.tone in ("bad", "wait")
-        )
+        """Whether something broke here, was lost, tried again, replayed, done again or undone."""
+        told = self.fate != "" or self.effect in ("again", "known") or self.tone in ("bad", "wait")
+        return told or self.undoes or self.kind in _EVENTFUL
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -140,6 +138,8 @@ class _Reading:
         self.called: dict[int, str] = {}
         """The service that a step's body called, by the number of its `started`."""
         self.steps = StepNames(scenario)
+        undo = (step.undo_step for _, step in scenario.runs())
+        self.undo = frozenset(step.label for step in undo if step is not None)
         self.marks = {mark.event: mark for mark in effects(trace)}
         self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
         self.begun: set[tuple[str | None, object]] = set()
@@ -237,7 +237,16 @@ class _Reading:
             self.open += 1
             self.items.append(
                 Item(
-                    "call", event.at, number, event.lane, text, step.on, run=event.run, step=event.step, kind=event.kind
+                    "call",
+                    event.at,
+                    number,
+                    event.lane,
+                    text,
+                    step.on,
+                    run=event.run,
+                    step=event.step,
+                    kind=event.kind,
+                    undoes=event.step in self.undo,
                 )
             )
         else:

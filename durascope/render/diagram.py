@@ -134,7 +134,7 @@ class Diagram:
     level: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
     """Nodes that stand in one column (LR) or row (TB)."""
     across: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
-    """Nodes that stand in one row, from left to right in this order (TB)."""
+    """Nodes that stand in one row, from left to right in this order (TB), or in one column, from top to bottom (LR)."""
     order: tuple[str, ...] = ()
     """Nodes that stand in one column, from top to bottom in this order."""
     struck: set[str] = field(default_factory=set[str])

@@ -38,23 +38,33 @@ class FoldedConversation:
 
 
 def fold(
-    conversation: Conversation, runs: Sequence[str], *, fits: Callable[[Sequence[Item]], bool] = lambda _: True
+    conversation: Conversation,
+    runs: Sequence[str],
+    *,
+    worst: str | None = None,
+    fits: Callable[[Sequence[Item]], bool] = lambda _: True,
 ) -> FoldedConversation:
-    """As few lines as `fits` asks for, at most about 120; `fold` items where something is left out, notes say what."""
+    """As few lines as `fits` asks for, at most about 120; `fold` items where something is left out, notes say what.
+
+    `worst`: the run that is drawn if only one can be; None: the first that something happened to.
+    """
     items, notes, chosen = list(conversation.items), list[str](), None
 
+    def short(asked: Sequence[Item]) -> bool:
+        return len(asked) <= MAX_ITEMS and fits(asked)
+
     def too_long() -> bool:
-        return len(items) > MAX_ITEMS or not fits(items)
+        return not short(items)
 
     if too_long() and len(runs) > 1:
-        items, note, chosen = _one_run(items, runs)
+        items, note, chosen = _one_run(items, runs, worst)
         notes.append(note)
     if too_long():
         items, count = _repetitions(items)
         if count:
             notes.append(f"{count} messages and steps that repeat what stands before them are not drawn one by one.")
     if too_long():
-        items, names = _quiet_stretches(items)
+        items, names = _quiet_stretches(items, short)
         if names:
             notes.append(f"{_listed(names)} went like the steps that are drawn.")
     left = 0
@@ -70,18 +80,20 @@ def fold(
     return FoldedConversation(tuple(items), tuple(notes), chosen)
 
 
-def _quiet_stretches(items: Sequence[Item]) -> tuple[list[Item], list[str]]:
-    """The steps to which nothing happened and that stand beside none to which something did: a band for each row of
-    them. The first is drawn in full where nothing happened at all, to be the model of the others."""
+def _quiet_stretches(items: Sequence[Item], short: Callable[[Sequence[Item]], bool]) -> tuple[list[Item], list[str]]:
+    """The steps to which nothing happened, but for those beside one to which something did: a band for each row of
+    them, the farthest first and no more than needed. Where nothing happened at all the first step is drawn in full."""
     stretches = _stretches(items)
-    eventful = [any(item.eventful for item in stretch) for stretch in stretches]
-    shown = {at + by for at, here in enumerate(eventful) if here for by in (-1, 0, 1)} or {0}
-    names = [step for at, each in enumerate(stretches) if at not in shown and (step := _recorded(each)) is not None]
-
-    def kept(at: int, item: Item) -> bool:
-        return at in shown or _recorded(stretches[at]) is None or _always(item)
-
-    return _banded((item, kept(at, item)) for at, stretch in enumerate(stretches) for item in stretch), names
+    eventful = [at for at, stretch in enumerate(stretches) if any(item.eventful for item in stretch)] or [0]
+    far = [min(abs(at - each) for each in eventful) for at in range(len(stretches))]
+    folded, names = list(items), list[str]()
+    for near in sorted({*far, 1}, reverse=True):
+        if near < 1 or short(folded):
+            break
+        left = {at for at, distance in enumerate(far) if distance > near and _recorded(stretches[at]) is not None}
+        folded = _banded((i, at not in left or _always(i)) for at, stretch in enumerate(stretches) for i in stretch)
+        names = [str(_recorded(stretches[at])) for at in sorted(left)]
+    return folded, names
 
 
 def _always(item: Item) -> bool:
@@ -144,10 +156,11 @@ def _recorded(stretch: Sequence[Item]) -> str | None:
     return stretch[-1].step if stretch[-1].kind is Kind.STEP_RECORDED else None
 
 
-def _one_run(items: Sequence[Item], runs: Sequence[str]) -> tuple[list[Item], str, str]:
-    """The first run that something happened to, else the first; what belongs to no run stays."""
+def _one_run(items: Sequence[Item], runs: Sequence[str], worst: str | None) -> tuple[list[Item], str, str]:
+    """The worst run, else the first that something happened to, else the first; what belongs to no run stays."""
     eventful = {item.run for item in items if item.fate or item.effect == "again" or item.tone in ("bad", "replay")}
-    chosen = next((run for run in runs if run in eventful), runs[0])
+    first_eventful = next((run for run in runs if run in eventful), runs[0])
+    chosen = worst if worst is not None and worst in runs else first_eventful
     kept = [item for item in items if item.run in (chosen, None)]
     first = next((at for at, item in enumerate(kept) if item.run == chosen), 0)
     last = next((at for at, item in reversed(list(enumerate(kept))) if item.run == chosen), len(kept) - 1)

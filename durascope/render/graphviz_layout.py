@@ -7,6 +7,7 @@ every machine, whatever fonts it has.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -21,7 +22,7 @@ HEAD = "@head"
 GROUP_TITLE = BODY + 1
 BADGE = 18.0
 LABEL_LINE = 14.0
-LABEL_ROOM = 132.0
+LABEL_ROOM = 152.0
 """How wide a label of an edge may become before it goes on in another line."""
 
 
@@ -112,11 +113,16 @@ def _dot(diagram: Diagram) -> str:
         *_members(diagram, ""),
     ]
     lines += ["{rank=same " + " ".join(map(_quoted, level)) + "}" for level in diagram.level]
-    lines += [f"{{rank=same {' -> '.join(map(_quoted, row))} [style=invis id=order]}}" for row in diagram.across]
+    lines += [_in_order(row if diagram.direction == "TB" else row[::-1]) for row in diagram.across]
     if len(diagram.order) > 1:
-        lines.append(f"{{rank=same {' -> '.join(map(_quoted, diagram.order))} [style=invis id=order]}}")
+        lines.append(_in_order(diagram.order))
     lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]
     return "\n".join([*lines, "}"])
+
+
+def _in_order(keys: Sequence[str]) -> str:
+    """One rank, in this order: from left to right, or (in a graph that goes to the right) from the bottom up."""
+    return f"{{rank=same {' -> '.join(map(_quoted, keys))} [style=invis id=order]}}"
 
 
 def _members(diagram: Diagram, parent: str) -> list[str]:

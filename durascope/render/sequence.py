@@ -66,7 +66,8 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     legend = sequence_entries(talk.items, talk.spans)
     around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *trace.notes], WIDTH - 2 * MARGIN)
     room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around
-    folded = fold(talk, runs) if whole else fold(talk, runs, fits=lambda items: tall(items) <= room)
+    run = None if worst is None else worst.run
+    folded = fold(talk, runs, worst=run, fits=lambda items: whole or tall(items) <= room)
     sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
     notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in trace.notes)]

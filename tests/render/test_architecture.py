@@ -192,3 +192,10 @@ def test_what_has_no_row_is_counted(engine: str) -> None:
     calls = [edge for edge in drawn.edges if edge.head.startswith("service.")]
     assert len(calls) == 3
     assert all("steps" in edge.label for edge in calls)
+
+
+@pytest.mark.parametrize(("name", "engine"), PICTURES)
+def test_for_a_stage_it_reads_from_left_to_right(name: str, engine: str) -> None:
+    """The player's stage is wider than high: a picture from top to bottom would be too small to read there."""
+    drawn = architecture.draw(load_scenario(name), engine, wide=True)
+    assert drawn.width > 1.3 * drawn.height

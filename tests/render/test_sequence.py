@@ -127,3 +127,21 @@ def test_a_run_that_never_ends_says_why() -> None:
     told = " ".join(words(drawn("order-fulfillment-deploy", "temporal")))
     assert "The run never ends" in told
     assert "it waits for a workflow task that does not fail" in told
+
+
+@pytest.mark.parametrize("engine", ["temporal", "restate"])
+def test_what_is_undone_is_never_folded(engine: str) -> None:
+    shown = words(drawn("order-fulfillment-cancel", engine))
+    for step in ("charge-payment", "refund-payment"):
+        assert f"records the result of {step}" in shown or any(step in text for text in shown), step
+    assert "PaymentService.refund" in shown
+    assert not [text for text in groups(drawn("order-fulfillment-cancel", engine), "fold") if "refund" in text]
+
+
+def test_the_run_that_is_drawn_is_the_one_whose_waits_are_told() -> None:
+    """Runs of one crash back off by different random draws."""
+    shown = words(drawn("payment", "restate"))
+    backoffs = {text.removeprefix("backs off ") for text in shown if text.startswith("backs off ")}
+    told = {text.removeprefix("backoff ") for text in shown if text.startswith("backoff ")}
+    assert told
+    assert told <= backoffs
