@@ -173,7 +173,8 @@ def _misused(error: Any) -> int:
     """A command line that is wrong: what is wrong with it, and where its help is."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "durascope"
-    message = "\n".join(map(printable, str(error.format_message()).splitlines()))
+    told = str(error.format_message()).replace("Value error, ", "")  # how pydantic begins what somebody else says
+    message = "\n".join(map(printable, told.splitlines()))
     if message.startswith("Usage:"):  # nothing was asked for: the help is the answer
         say(message)
     else:

@@ -54,6 +54,11 @@ class TestTheFrame:
         assert not answer.out
         assert answer.err
 
+    def test_a_choice_that_there_is_not_is_told_in_the_program_s_own_words(self) -> None:
+        answer = durascope("explore", "order-fulfillment", "--what", "crsh")
+        assert answer.status == 2
+        assert answer.err.startswith("durascope: error: Invalid value for '--what': 'crsh' is not one of 'crash', ")
+
     def test_a_misspelt_command(self) -> None:
         assert "check" in durascope("chek").err
 
