@@ -102,3 +102,11 @@ class TestCheckingBeforeActing:
     def test_another_run_s_effect_is_not_its_own(self) -> None:
         trace = simulate(scenario({"check_first": "20ms"}, workload={"runs": 2}), "queue")
         assert trace.effects == {"charge": 2}
+
+    def test_another_step_that_has_the_same_effect_is_found(self) -> None:
+        steps = [
+            {"run": "charge", "on": "stripe", "effect": "payment"},
+            {"run": "charge-again", "on": "stripe", "effect": "payment", "check_first": "20ms"},
+        ]
+        asked = scenario({}, workflows={"pay": {"steps": steps}})
+        assert simulate(asked, "queue").effects == {"charge": 1, "charge-again": 0}
