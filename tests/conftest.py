@@ -1,11 +1,18 @@
-"""What all tests share: property tests try the same examples every time, or new ones with `DURASCOPE_FUZZ=1`."""
+"""What all tests share: property tests try the same examples every time, or new ones with `DURASCOPE_FUZZ=1`.
+
+Ctrl-C ends what they start, even where whoever runs them ignores it, as a shell does for what it runs with `&`.
+"""
 
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 settings.register_profile("same", derandomize=True, deadline=None, database=None)
 settings.register_profile("new", deadline=None)
 settings.load_profile("new" if os.environ.get("DURASCOPE_FUZZ") else "same")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
