@@ -59,6 +59,29 @@ def loop() -> Iterator[BackgroundLoop]:
     loop.stop()
 
 
+def test_a_loop_that_is_stopped_leaves_nothing_open() -> None:
+    """A connection that came in while all was being closed is closed, too, and its task has ended."""
+    loop = BackgroundLoop()
+    loop.start()
+    ended: list[str] = []
+
+    async def serves() -> None:
+        try:
+            await asyncio.sleep(600)
+        finally:
+            ended.append("closed")
+
+    async def comes_in() -> None:
+        tasks.append(asyncio.ensure_future(serves()))
+        await asyncio.sleep(0)
+
+    tasks: list[asyncio.Task[None]] = []
+    loop.run(comes_in())
+    loop.stop()
+    assert ended == ["closed"]
+    assert tasks[0].cancelled()
+
+
 # ---- the relay and the records -------------------------------------------------------------------------------
 
 

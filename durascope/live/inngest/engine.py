@@ -437,8 +437,20 @@ class BackgroundLoop:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
     def stop(self) -> None:
+        """Ends it with all that still runs there, as `asyncio.run` does: a connection may have come in meanwhile."""
         if self._thread.is_alive():
+            self.run(_ended())
             self.run(cast("Any", self._loop.shutdown_default_executor()))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
         self._loop.close()
+
+
+async def _ended() -> None:
+    """Every other task of this loop is cancelled and over, and what those have closed is closed."""
+    here = asyncio.current_task()
+    while left := [task for task in asyncio.all_tasks() if task is not here]:
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+    await asyncio.sleep(0)
