@@ -17,9 +17,9 @@ from durascope.live.processes import LiveProblem
 from durascope.live.restate.attempts import Frames, protobuf_fields
 from durascope.live.restate.outside import Attempts, Awakeables
 from durascope.live.restate.server import find
-from durascope.live.restate.targets import Targets
 from durascope.live.verification import differences
 from durascope.models.loading import load_scenario
+from durascope.models.targets import Targets
 from durascope.render.exports.restate_journal import invocation_id, tables
 from durascope.simulators.simulate import simulate
 

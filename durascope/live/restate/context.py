@@ -23,7 +23,6 @@ from restate.vm import (
 )
 
 from durascope.live.body import Bodies, result_of
-from durascope.live.restate.targets import Kind, Target
 from durascope.models.steps import (
     Awakeable,
     Bug,
@@ -43,6 +42,7 @@ from durascope.models.steps import (
     Step,
     WaitFor,
 )
+from durascope.models.targets import Kind, Target
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo

@@ -20,11 +20,11 @@ from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, li
 from durascope.live.restate.context import as_request
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
 from durascope.live.restate.server import Refused, Server, find
-from durascope.live.restate.service import Setting, starters
-from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Targets
+from durascope.live.restate.service import HELPER, READY, SEND_SIGNAL, Setting, starters
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
+from durascope.models.targets import Targets
 from durascope.models.units import FOREVER, MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.runs import RunInfo

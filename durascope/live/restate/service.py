@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import restate
 from hypercorn.asyncio import serve
@@ -30,14 +30,20 @@ from durascope.live.ledger import ask
 from durascope.live.processes import HOST
 from durascope.live.restate.attempts import watched
 from durascope.live.restate.context import App, Context
-from durascope.live.restate.targets import HELPER, READY, SEND_SIGNAL, Kind, Target, Targets
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario, Workflow
 from durascope.models.steps import Compute, Get, WaitFor
+from durascope.models.targets import Kind, Target, Targets
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Coroutine, Program, WorkflowFailure
 from durascope.simulators.workload import run_info
+
+HELPER: Final = "Helper"
+"""The service that sends named signals: only handlers can."""
+SEND_SIGNAL: Final = "send_signal"
+READY: Final = "ready"
+"""Its handler that only answers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Finish, Repeat, Step, WaitFor
-from durascope.render.code.program import Book, Operation, Told, all_steps, within
+from durascope.render.code.program import Book, Told, all_steps
 
 
 def is_entity(workflow: Workflow) -> bool:
@@ -14,11 +14,6 @@ def is_entity(workflow: Workflow) -> bool:
 
 REJECTED = "Rejected"
 """The type of the failure of a call that a service refuses for good."""
-
-
-def may_be_rejected(it: Operation) -> bool:
-    """Whether its service may refuse the call: another attempt is of no use then."""
-    return it.service.rejections > 0
 
 
 def continues(step: Step) -> bool:
@@ -37,17 +32,6 @@ def returns_text(told: Told) -> bool:
     finishes = any(isinstance(step, Finish) for step in all_steps(told.workflow))
     undone = told.workflow.after_undo == "complete" and told.uses_undo
     return finishes or undone or told.cancels
-
-
-def finishes_in_a_branch(workflow: Workflow) -> bool:
-    """Whether a branch may end the run: that is thrown, and has to be caught."""
-    return any(
-        isinstance(step, Finish)
-        for each in within(workflow.steps)
-        if each.kind in ("parallel", "race", "for_each")
-        for block in each.blocks()
-        for step in within(block)
-    )
 
 
 def matched_field(book: Book, told: Told, event: str) -> str | None:

@@ -9,19 +9,20 @@ from durascope.models.steps import (
 )
 from durascope.render.code import python
 from durascope.render.code.body import Scope
-from durascope.render.code.conditions import Term
+from durascope.render.code.facts import may_be_rejected
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import python_names, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
-from durascope.render.code.python_body import PythonBody, formatted
-from durascope.render.code.temporal.facts import REJECTED, continues, is_entity, may_be_rejected
+from durascope.render.code.python_body import formatted
+from durascope.render.code.python_values import PythonValues
+from durascope.render.code.temporal.facts import REJECTED, continues, is_entity
 from durascope.render.code.temporal.python.names import OPTIONS, Named
 from durascope.render.code.temporal.python.retrying import retry_policy
 from durascope.render.code.temporal.queues import activity_queue
 
 
-class ActivityCalls(PythonBody):
+class ActivityCalls(PythonValues):
     """Writes a workflow's calls of activities."""
 
     def __init__(self, project: Named, told: Told) -> None:
@@ -44,36 +45,16 @@ class ActivityCalls(PythonBody):
             "begun",
             "request",
         )
-        self.attributes: dict[str, str] = {}
-        """The carried values, by name."""
         self.given = "self.input"
         self.entity = is_entity(told.workflow)
         self.resumes = any(continues(step) for step in told.workflow.steps)
         self.asks = bool(told.workflow.queries)
 
-    def value(self, name: str, scope: Scope) -> Term | None:
-        if name in scope:
-            return Term(scope[name], "number")
-        value = self.told.values.get(name)
-        if value is None:
-            return None
-        if value.source == "input":
-            return Term(f"{self.given}.{python.field_name(name)}", value.kind)
-        optional = not value.from_input and value.kind != "flag" and name != "attempts"
-        return Term(f"self.{self.attributes[name]}", value.kind, optional)
-
-    def _initial(self, name: str) -> str:
-        value = self.told.values[name]
-        if value.from_input:
-            return f"given.{python.field_name(name)}"
-        return "0" if name == "attempts" else "False" if value.kind == "flag" else "None"
+    def place(self, name: str) -> str:
+        return f"self.{self.attributes[name]}"
 
     def _arrived(self, event: str) -> str:
         return self.names.of(f"{event} events", "arrived")
-
-    def _input(self, name: str) -> Term | None:
-        kind = self.told.input.get(name)
-        return None if kind is None else Term(f"{self.given}.{python.field_name(name)}", kind)
 
     def activity(self, step: Run, scope: Scope) -> Expression:
         operation = self.book.operation(self.told.name, step)
@@ -119,26 +100,22 @@ class ActivityCalls(PythonBody):
         return retry_policy(retry, "retry_policy=", never)
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
-        more = step.undo is not None or self.told.cancels or self._used_results(step)
+        more = step.undo is not None or self.told.cancels or self.used_results(step)
         return None if more else self.activity(step, scope)
-
-    def _used_results(self, step: Run) -> list[str]:
-        operation = self.book.operation(self.told.name, step)
-        return [name for name in operation.results if name in self.attributes]
 
     def run(self, step: Run, scope: Scope) -> None:
         source = self.source
         if self.asks and not self.unwinding:
             source(f"self.at = {formatted(step.run, scope)}")
         self._register(step, scope)
-        used = self._used_results(step)
+        used = self.used_results(step)
         if not used:
             source.statement("await ", self.activity(step, scope))
             return
         outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
         source.statement(f"{outcome} = await ", self.activity(step, scope))
         for name in used:
-            source(f"self.{self.attributes[name]} = {outcome}.{python.field_name(name)}")
+            source(f"{self.place(name)} = {outcome}.{python.field_name(name)}")
 
     def _register(self, step: Run | Call, scope: Scope) -> None:
         """The undo step is there before its step begins: nobody knows how far that comes."""

@@ -94,7 +94,7 @@ class Handlers(Statements):
         fields = self.book.events[update].fields
         if name in fields:
             return Term(f"request.{python.field_name(name)}", fields[name], optional=True)
-        return self._input(name)
+        return self.field(name)
 
     def _helpers(self) -> None:
         source = self.source

@@ -100,7 +100,7 @@ class OtherRuns(ActivityCalls):
         hearers = self.book.hearers(step.send)
         target = self._address(step.to, hearers[0] if hearers else None, scope)
         self.needs.add(("app.messages", self.project.events[step.send]))
-        known = ((name, self.value(name, scope) or self._input(name)) for name in self.book.events[step.send].fields)
+        known = ((name, self.value(name, scope) or self.field(name)) for name in self.book.events[step.send].fields)
         fields = [f"{python.field_name(name)}={term.text}" for name, term in known if term is not None]
         self.source.statement("receiver = ", call("workflow.get_external_workflow_handle", target))
         payload = call(self.project.events[step.send], *fields)

@@ -77,16 +77,10 @@ class Statements(OtherRuns):
         else:
             arrived = self.locals.new(event)
             source.statement(f"{arrived} = await ", waiting)
-            self._take(arrived, fields)
+            self.take(arrived, fields)
             if branches:
                 return self.either(f"{arrived} is not None", step.then, step.on_timeout, scope, f"{arrived} is None")
         return self.block(step.then, scope)
-
-    def _take(self, arrived: str, fields: Sequence[str]) -> None:
-        """The fields of an event become values of the run."""
-        for name in fields:
-            self.source(f"if {arrived} is not None and {arrived}.{python.field_name(name)} is not None:")
-            self.source(f"    self.{self.attributes[name]} = {arrived}.{python.field_name(name)}")
 
     def _wait_for_many(self, step: WaitFor, waiting: Expression, fields: Sequence[str], scope: Scope) -> bool:
         source, arrived = self.source, self.locals.new(step.wait_for)
@@ -96,7 +90,7 @@ class Statements(OtherRuns):
                 source.statement("await ", waiting)
             else:
                 source.statement(f"{arrived} = await ", waiting)
-                self._take(arrived, fields)
+                self.take(arrived, fields)
             if step.timeout is not None:
                 source(f"if {arrived} is None:")
                 with source.deeper():
@@ -118,7 +112,7 @@ class Statements(OtherRuns):
                 cleared = self.attributes if name == "*" else {name: self.attributes.get(name)}
                 for each, attribute in cleared.items():
                     if attribute is not None and not self.told.values[each].from_input:
-                        self.source(f"self.{attribute} = {self._initial(each)}")
+                        self.source(f"self.{attribute} = {self.initial(each)}")
             case Get():
                 pass  # a variable of the workflow is read where it is used
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from durascope.render.code.body import NO_SCOPE
+from durascope.render.code.facts import finishes_in_a_branch
 from durascope.render.code.layout import Source
 from durascope.render.code.names import one_line, quoted
-from durascope.render.code.python import STEP, TYPES
-from durascope.render.code.temporal.facts import cancels_now, continues, finishes_in_a_branch, returns_text
+from durascope.render.code.python import STEP
+from durascope.render.code.temporal.facts import cancels_now, continues, returns_text
 from durascope.render.code.temporal.python.handlers import Handlers
 from durascope.render.code.temporal.python.names import REQUEST
 
@@ -38,7 +39,7 @@ class WorkflowClass(Handlers):
         lines: list[str] = []
         if not self.entity:
             lines += [
-                f"self.{attribute}: {self._type(name)} = {self._initial(name)}"
+                f"self.{attribute}: {self.type_of(name)} = {self.initial(name)}"
                 for name, attribute in self.attributes.items()
             ]
         for event in self.told.waits:
@@ -77,16 +78,6 @@ class WorkflowClass(Handlers):
 
     def _needs_undo(self) -> None:
         self.needs |= {("collections.abc", "Awaitable"), ("collections.abc", "Callable")}
-
-    def _type(self, name: str) -> str:
-        value = self.told.values[name]
-        if value.kind == "any":
-            self.needs.add(("typing", "Any"))
-            return "Any"
-        if name == "attempts":
-            return "int"
-        optional = not value.from_input and value.kind != "flag"
-        return TYPES[value.kind] + (" | None" if optional else "")
 
     def _run(self) -> None:
         source, given = self.source, self.project.inputs[self.told.name]
@@ -199,8 +190,8 @@ class WorkflowClass(Handlers):
         with source.deeper():
             for value in self.told.values.values():
                 if value.source == "carried":
-                    initial = self._initial(value.name).replace("given.", "request.")
-                    source(f"self.{self.attributes[value.name]}: {self._type(value.name)} = {initial}")
+                    initial = self.initial(value.name).replace("given.", "request.")
+                    source(f"self.{self.attributes[value.name]}: {self.type_of(value.name)} = {initial}")
             if self.told.uses_undo:
                 self._needs_undo()
                 source("self.undo: list[Callable[[], Awaitable[object]]] = []")

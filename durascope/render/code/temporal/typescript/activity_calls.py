@@ -9,10 +9,11 @@ from durascope.models.run_step import Retry
 from durascope.models.steps import Call, Run, Step
 from durascope.render.code.body import Scope
 from durascope.render.code.conditions import Term
+from durascope.render.code.facts import may_be_rejected
 from durascope.render.code.layout import Arrow, Braces, Expression, call, flat
 from durascope.render.code.names import Names, quoted
 from durascope.render.code.program import Operation, Told
-from durascope.render.code.temporal.facts import REJECTED, is_entity, may_be_rejected
+from durascope.render.code.temporal.facts import REJECTED, is_entity
 from durascope.render.code.temporal.queues import activity_queue
 from durascope.render.code.temporal.typescript.names import Named
 from durascope.render.code.typescript import TYPES, duration, field_name, number, obj

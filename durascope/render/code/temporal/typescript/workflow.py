@@ -6,13 +6,13 @@ import re
 from typing import Final
 
 from durascope.render.code.body import NO_SCOPE
+from durascope.render.code.facts import finishes_in_a_branch
 from durascope.render.code.layout import Braces, Group
 from durascope.render.code.names import one_line
 from durascope.render.code.program import Value
 from durascope.render.code.temporal.facts import (
     cancels_now,
     continues,
-    finishes_in_a_branch,
     returns_text,
 )
 from durascope.render.code.temporal.typescript.handlers import Handlers

@@ -1,4 +1,4 @@
-"""Which service, key and handler stands for a workflow, and for what stands beside it.
+"""Restate: which service, key and handler stands for a workflow, and for what stands beside it.
 
 As in the model (`models.serving`): each workflow is a handler of a service of its own, or of the one that
 it names. Restate's names are letters, digits and underscores; `Targets` knows which name of the scenario each of them
@@ -18,11 +18,6 @@ from durascope.models.steps import WaitFor
 
 Kind = Literal["run", "complete-promise", "query", "update"]
 
-HELPER: Final = "Helper"
-"""The service that sends named signals: only handlers can."""
-SEND_SIGNAL: Final = "send_signal"
-READY: Final = "ready"
-"""Its handler that only answers."""
 _PREFIXES: Final[dict[Kind, str]] = {"run": "", "complete-promise": "complete_", "query": "query_", "update": "update_"}
 
 
