@@ -8,7 +8,6 @@ from typing import Final
 from durascope.models.run_step import Retry
 from durascope.models.steps import Call, Run, Step
 from durascope.render.code.body import Scope
-from durascope.render.code.conditions import Term
 from durascope.render.code.facts import may_be_rejected
 from durascope.render.code.layout import Arrow, Braces, Expression, call, flat
 from durascope.render.code.names import Names, quoted
@@ -16,8 +15,9 @@ from durascope.render.code.program import Operation, Told
 from durascope.render.code.temporal.facts import REJECTED, is_entity
 from durascope.render.code.temporal.queues import activity_queue
 from durascope.render.code.temporal.typescript.names import Named
-from durascope.render.code.typescript import TYPES, duration, field_name, number, obj
-from durascope.render.code.typescript_body import TypeScriptBody, formatted
+from durascope.render.code.typescript import duration, field_name, number, obj
+from durascope.render.code.typescript_body import formatted
+from durascope.render.code.typescript_values import TypeScriptValues
 
 Options = tuple[tuple[str, Expression], ...]
 """The members of an object of options."""
@@ -88,7 +88,7 @@ class Proxies:
             source.statement(f"const {{ {pattern} }} = ", made)
 
 
-class ActivityCalls(TypeScriptBody):
+class ActivityCalls(TypeScriptValues):
     """Writes a workflow's calls of activities."""
 
     def __init__(self, project: Named, proxies: Proxies, told: Told) -> None:
@@ -96,38 +96,10 @@ class ActivityCalls(TypeScriptBody):
         self.project = project
         self.proxies = proxies
         self.workflow = told.workflow
-        self.variables: dict[str, str] = {}
-        """The carried values, by name."""
         self.entity = is_entity(told.workflow)
         self.asks = bool(told.workflow.queries)
         self.imported: set[str] = set()
         """What is used of the SDK."""
-
-    def value(self, name: str, scope: Scope) -> Term | None:
-        if name in scope:
-            return Term(scope[name], "number")
-        value = self.told.values.get(name)
-        if value is None:
-            return None
-        if value.source == "input":
-            return Term(f"input.{field_name(name)}", value.kind)
-        optional = not value.from_input and value.kind != "flag" and name != "attempts"
-        return Term(self.variables[name], value.kind, optional)
-
-    def type_of(self, name: str) -> tuple[str, str]:
-        """The type of a carried value, and what it begins as."""
-        value = self.told.values[name]
-        type_ = TYPES[value.kind]
-        if value.from_input:
-            return type_, f"input.{field_name(name)}"
-        if name == "attempts":
-            return "number", "0"
-        return (type_, "false") if value.kind == "flag" else (f"{type_} | undefined", "undefined")
-
-    def given_field(self, name: str) -> Term | None:
-        """A field of the run's input."""
-        kind = self.told.input.get(name)
-        return None if kind is None else Term(f"input.{field_name(name)}", kind)
 
     def arrived(self, event: str) -> str:
         """Where the events of that name are kept until somebody waits for them."""
@@ -165,19 +137,15 @@ class ActivityCalls(TypeScriptBody):
         return tuple(members)
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
-        more = step.undo is not None or self.told.cancels or self._used_results(step) or self.asks
+        more = step.undo is not None or self.told.cancels or self.used_results(step) or self.asks
         return None if more else self.activity(step, scope)
-
-    def _used_results(self, step: Run) -> list[str]:
-        operation = self.book.operation(self.told.name, step)
-        return [name for name in operation.results if name in self.variables]
 
     def run(self, step: Run, scope: Scope) -> None:
         source = self.source
         if self.asks and not self.unwinding:
             source(f"at = {formatted(step.run, scope)};")
         self.register(step, scope)
-        used = self._used_results(step)
+        used = self.used_results(step)
         if not used:
             source.statement("await ", self.activity(step, scope))
             return

@@ -27,11 +27,6 @@ class Senders(Starter):
         made = [self._event(source, event) for event in self.workload.events]
         return [each for each in made if each is not None]
 
-    def wait(self, source: Braces, text: str) -> None:
-        """A pause of so many milliseconds."""
-        self.needs.add(("node:timers/promises", "setTimeout"))
-        source(f"await setTimeout({text});")
-
     def _reached(self, source: Braces) -> None:
         source("")
         documented(source, "Waits until that workflow has asked for that activity.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from durascope.models.scenario import InputPool, InputShare, InputUniform
+from typing import Final
+
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import one_line, quoted, typescript_names
 from durascope.render.code.program import Told
@@ -10,20 +11,11 @@ from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.queues import workflow_queue
 from durascope.render.code.temporal.typescript.activity_calls import retry_policy
 from durascope.render.code.temporal.typescript.names import Named
-from durascope.render.code.typescript import (
-    ZERO,
-    Needs,
-    documented,
-    duration,
-    field_name,
-    literal,
-    number,
-    obj,
-    template,
-)
+from durascope.render.code.typescript import documented, duration, field_name, obj, template
+from durascope.render.code.typescript_workload import TypeScriptWorkload
 
-_TAKEN = ("client", "number", "main", "reached", "later", "connection", "address", "input", "handle", "setTimeout",
-          "Client", "Connection", "WithStartWorkflowOperation", "at", "events", "runs")  # fmt: skip
+_TAKEN: Final = ("client", "number", "main", "reached", "later", "connection", "address", "input", "handle",
+          "setTimeout", "Client", "Connection", "WithStartWorkflowOperation", "at", "events", "runs")  # fmt: skip
 
 
 def input_functions(project: Named) -> dict[str, str]:
@@ -32,69 +24,15 @@ def input_functions(project: Named) -> dict[str, str]:
     return {name: names.new(f"{name} input") for name in dict.fromkeys(project.scenario.started)}
 
 
-class Starter:
+class Starter(TypeScriptWorkload):
     """Writes the functions that start runs."""
 
+    arguments = ("client",)
+
     def __init__(self, project: Named) -> None:
+        super().__init__(project.book, project.inputs, "./messages", typescript_names(*_TAKEN, *project.taken))
         self.project = project
-        self.book = project.book
-        self.workload = project.scenario.workload
-        self.needs: Needs = {("@temporalio/client", "Client"), ("@temporalio/client", "Connection")}
-        self.started = list(dict.fromkeys(project.scenario.started))
-        self.inputs = input_functions(project)
-        self.names = typescript_names(*_TAKEN, *project.taken, *self.inputs.values())
-        self.starts = {name: self.names.new(f"start {name}") for name in self.started}
-
-    # ---- inputs ------------------------------------------------------------------------------------------------
-
-    def input(self, source: Braces, told: Told) -> None:
-        """The function that makes the input of a run."""
-        name = self.project.inputs[told.name]
-        self.needs.add(("./messages", f"type {name}"))
-        members = [(field_name(field), self._field(told, field)) for field in told.input]
-        used = any("number" in str(value) for _, value in members)
-        source("")
-        documented(source, "The input of a run, by its number.")
-        with source.block(f"export function {self.inputs[told.name]}({'' if used else '_'}number: number): {name}"):
-            source.statement("return ", obj(*members))
-
-    def _field(self, told: Told, field: str) -> str:
-        kind = told.input[field]
-        keys = self.workload.keys or ()
-        if field == told.workflow.key:
-            if keys:
-                return f"[{', '.join(quoted(str(key)) for key in keys)}][(number - 1) % {len(keys)}]"
-            return self.drawn(field, told.workflow.input.get(field, "unique"), kind)
-        text = self.drawn(field, told.workflow.input.get(field, "unique"), kind)
-        given = {n: each[field] for n, each in enumerate(self.workload.inputs or (), 1) if each.get(field) is not None}
-        if not given:
-            return text
-        last = max(given)
-        values = [self.typed(given[n], kind) if n in given else "undefined" for n in range(1, last + 1)]
-        return f"[{', '.join(values)}][number - 1] ?? {text}"
-
-    def typed(self, value: object, kind: str) -> str:
-        """A value as a literal of that kind."""
-        return literal(value) if kind != "text" else quoted(str(value))
-
-    def drawn(self, field: str, spec: object, kind: str, run: str = "number") -> str:
-        """An expression for a field of an input."""
-        match spec:
-            case InputPool(pool=pool):
-                return template((f"{field}-", False), (f"1 + Math.floor(Math.random() * {pool})", True))
-            case InputUniform(uniform=(low, high)):
-                spread = number(round(high - low, 6))
-                return f"Math.round(({number(low)} + Math.random() * {spread}) * 100) / 100"
-            case InputShare(share=share):
-                return f"Math.random() < {number(share)}"
-            case "unique":
-                return self._numbered(f"{field}-", run) if kind == "text" else ZERO[kind]  # pyright: ignore[reportArgumentType]
-            case _:
-                return literal(spec)
-
-    def _numbered(self, prefix: str, run: str) -> str:
-        """A text that ends with the run's number: a literal where that is known."""
-        return template((prefix, False), (run, not run.isdigit()))
+        self.needs |= {("@temporalio/client", "Client"), ("@temporalio/client", "Connection")}
 
     # ---- starts ------------------------------------------------------------------------------------------------
 
@@ -131,7 +69,7 @@ class Starter:
     def id(self, told: Told, run: str = "number") -> str:
         """The workflow id of a run."""
         if told.workflow.key is None:
-            return self._numbered(f"{told.name}/", run)
+            return self.numbered(f"{told.name}/", run)
         return template((f"{told.name}/", False), (f"input.{field_name(told.workflow.key)}", True))
 
     def _plain(self, source: Braces, told: Told) -> None:
@@ -181,9 +119,3 @@ class Starter:
         )
         source("const handle = await start.workflowHandle();")
         source("console.log(`${handle.workflowId} has ended: ${await handle.result()}`);")
-
-    def payload(self, event: str, values: object) -> Expression:
-        """What goes with an event."""
-        given = values if isinstance(values, dict) else {}
-        fields = self.book.events[event].fields
-        return obj(*((field_name(str(n)), self.typed(v, fields[str(n)])) for n, v in given.items() if str(n) in fields))

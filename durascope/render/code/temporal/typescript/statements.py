@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from durascope.models.steps import Clear, Compute, Fail, Finish, Get, Patched, Repeat, Set, Sleep, WaitFor
+from durascope.models.steps import Compute, Fail, Finish, Patched, Repeat, Sleep, WaitFor
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.temporal.facts import continues
 from durascope.render.code.temporal.typescript.other_runs import OtherRuns
-from durascope.render.code.typescript import duration, field_name, literal, obj
+from durascope.render.code.typescript import duration, obj
 
 
 class Statements(OtherRuns):
@@ -39,18 +37,12 @@ class Statements(OtherRuns):
             return self.block(step.then, scope)
         arrived = self.locals.new(event)
         source.statement(f"const {arrived} = await ", waiting)
-        self._take(arrived, fields)
+        self.take(arrived, fields)
         if not branches:
             return self.block(step.then, scope)
         return self.either(f"{arrived} !== undefined", step.then, step.on_timeout, scope, f"{arrived} === undefined")
 
-    def _take(self, arrived: str, fields: Sequence[str]) -> None:
-        """The fields of an event become values of the run."""
-        for name in fields:
-            variable = self.variables[name]
-            self.source(f"{variable} = {arrived}?.{field_name(name)} ?? {variable};")
-
-    def _wait_for_many(self, step: WaitFor, waiting: Expression, fields: Sequence[str], scope: Scope) -> bool:
+    def _wait_for_many(self, step: WaitFor, waiting: Expression, fields: list[str], scope: Scope) -> bool:
         source, arrived = self.source, self.locals.new(step.wait_for)
         count, counted = self.locals.new("count"), step.timeout is not None and bool(step.then)
         if counted:
@@ -62,7 +54,7 @@ class Statements(OtherRuns):
                 source.statement("await ", waiting)
             else:
                 source.statement(f"const {arrived} = await ", waiting)
-                self._take(arrived, fields)
+                self.take(arrived, fields)
             if step.timeout is not None:
                 with self.when(f"{arrived} === undefined"):
                     if self.block(step.on_timeout, scope):
@@ -74,20 +66,6 @@ class Statements(OtherRuns):
         with self.when(f"{count} === {step.times}"):
             self.inside(step.then, scope)
         return True
-
-    def state(self, step: Get | Set | Clear) -> None:
-        match step:
-            case Set(set=name, value=value) if name in self.variables:
-                self.source(f"{self.variables[name]} = {literal(value)};")
-            case Set(set=name, value=value):
-                self.comment(f"{name} = {value}: nothing in this workflow uses it.")
-            case Clear(clear=name):
-                cleared = self.variables if name == "*" else {name: self.variables.get(name)}
-                for each, variable in cleared.items():
-                    if variable is not None and not self.told.values[each].from_input:
-                        self.source(f"{variable} = {self.type_of(each)[1]};")
-            case Get():
-                pass  # a variable of the workflow is read where it is used
 
     def compute(self, step: Compute, scope: Scope) -> None:
         if step.nondeterministic:

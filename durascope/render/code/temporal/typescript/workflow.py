@@ -9,7 +9,6 @@ from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.facts import finishes_in_a_branch
 from durascope.render.code.layout import Braces, Group
 from durascope.render.code.names import one_line
-from durascope.render.code.program import Value
 from durascope.render.code.temporal.facts import (
     cancels_now,
     continues,
@@ -26,9 +25,7 @@ class WorkflowFunction(Handlers):
 
     def write(self) -> str:
         """The function."""
-        for value in self.told.values.values():
-            if value.source == "carried":
-                self.variables[value.name] = self.locals.of(value.name, "value")
+        self.name_variables()
         source, given = self.source, self.project.inputs[self.told.name]
         self.needs.add(("./messages", f"type {given}"))
         with source.deeper():
@@ -108,15 +105,10 @@ class WorkflowFunction(Handlers):
 
     def _values(self) -> list[str]:
         """What the run carries from step to step, and what it has to undo."""
-        lines = [self._declared(value) for value in self.told.values.values() if value.source == "carried"]
+        lines = [self.declared(value) for value in self.told.values.values() if value.source == "carried"]
         if self.told.uses_undo:
             lines.append("const compensations: (() => Promise<unknown>)[] = [];")
         return lines
-
-    def _declared(self, value: Value) -> str:
-        type_, first = self.type_of(value.name)
-        shown = f"{first} as {type_}" if first == "undefined" else first
-        return f"let {self.variables[value.name]} = {shown};"
 
     def _own_state(self) -> list[str]:
         """What handlers and steps share."""

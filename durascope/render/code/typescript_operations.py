@@ -1,0 +1,119 @@
+"""The operations of a TypeScript project: a function for each, which calls its service once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from typing import ClassVar
+
+from durascope.models.run_step import Fails
+from durascope.render.code.layout import Braces, Expression, Group
+from durascope.render.code.names import camel, one_line
+from durascope.render.code.program import Book, Operation
+from durascope.render.code.typescript import STEP, Needs, documented, field_name, imports, number, obj
+from durascope.render.code.typescript_services import call_of
+
+
+class TypeScriptOperations(ABC):
+    """Writes the functions; how an attempt is numbered, and how it says that it has failed, is the engine's."""
+
+    messages: ClassVar[str] = "./messages"
+    """The module of the types of inputs and results."""
+    attempt: str
+    """An expression of the attempt's number, from 1."""
+
+    def __init__(
+        self,
+        book: Book,
+        functions: Mapping[Operation, str],
+        inputs: Mapping[str, str],
+        results: Mapping[Operation, str],
+    ) -> None:
+        self.book = book
+        self.functions = functions
+        self.inputs = inputs
+        """The type of each workflow's input."""
+        self.results = results
+        """The type of what each operation finds out."""
+        self.source = Braces(STEP)
+        self.needs: Needs = {("./services", "* as services")}
+
+    def text(self, about: str) -> str:
+        """The module."""
+        for each in self.book.operations:
+            self.source("")
+            self._function(each)
+        return f"/** {about} */\n\n{imports(self.needs)}{self.source.text()}"
+
+    def parameters(self, it: Operation) -> Iterator[str]:
+        """What the function is given beside the run's input and the loop variables."""
+        yield from ()
+
+    @abstractmethod
+    def failure(self, fails: Fails) -> Expression:
+        """What an attempt throws that fails as the scenario says."""
+
+    def _function(self, it: Operation) -> None:
+        message = self.inputs[it.workflow]
+        self.needs.add((self.messages, f"type {message}"))
+        result = self.results.get(it)
+        if result is not None:
+            self.needs.add((self.messages, f"type {result}"))
+        returns = result or ("string" if it.step.size else "void")
+        used = it.step.idempotency_key is not None
+        parameters = [f"{'' if used else '_'}input: {message}"]
+        parameters += [f"_{camel(name)}: number" for name in it.variables]
+        parameters += self.parameters(it)
+        documented(self.source, _about(it))
+        self.source.statement(
+            f"export async function {self.functions[it]}", Group("(", tuple(parameters)), f": Promise<{returns}> {{"
+        )
+        with self.source.deeper():
+            if self.body(it):
+                self._returned(it, result)
+        self.source("}")
+
+    def body(self, it: Operation) -> bool:
+        """The call and its failures; returns whether it can end well."""
+        step, fails, source = it.step, it.step.fails, self.source
+        if fails is not None:
+            with source.block(f"if ({self.attempt} <= {fails.times})") if not fails.always else nullcontext():
+                self.call(it, effect=fails.moment == "after-effect")
+                source.statement("throw ", self.failure(fails))
+            if fails.always:
+                return False
+        self.call(it, effect=step.effect_at != "never")
+        return True
+
+    def call(self, it: Operation, *, effect: bool) -> None:
+        """The call of the service."""
+        self.source.statement("await ", call_of(self.book, it, "input", self.attempt, effect=effect))
+
+    def _returned(self, it: Operation, result: str | None) -> None:
+        document = f'"x".repeat({max(1, it.step.size - 2)})' if it.step.size else None
+        if result is None:
+            if document is not None:
+                self.source(f"return {document};")
+            return
+        members: list[tuple[str, Expression]] = []
+        for name in it.results:
+            if name == "attempts":
+                members.append(("attempts", self.attempt))
+            else:
+                members.append((field_name(name), f"Math.random() < {number((it.step.result or {})[name])}"))
+        if document is not None:
+            members.append(("document", document))
+        self.source.statement("return ", obj(*members))
+
+
+def uses_attempt(it: Operation) -> bool:
+    """Whether what it does depends on which attempt it is."""
+    fails = it.step.fails
+    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
+
+
+def _about(it: Operation) -> str:
+    via = f"{one_line(it.step.via)}: " if it.step.via else ""
+    service = one_line(it.service.title or it.step.on or "") if it.step.on else ""
+    return f"{via}calls {service}." if service else f"{via}code of this service's own."
