@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -249,8 +249,13 @@ def input_of(scenario: Scenario, workflow: Workflow) -> dict[str, Kind]:
 
 def _asked(workflow: Workflow) -> set[str]:
     """The names that the workflow's conditions and references ask for."""
+    return asked_by(all_steps(workflow))
+
+
+def asked_by(steps: Iterable[Step]) -> set[str]:
+    """The names that conditions and references of those steps ask for."""
     names: set[str] = set()
-    for step in all_steps(workflow):
+    for step in steps:
         match step:
             case Choose():
                 for choice in step.choose:

@@ -17,7 +17,7 @@ class Messages:
     def __init__(self, book: Book) -> None:
         self.book = book
         self.scenario = book.scenario
-        messages = python_names("dataclass", "BaseModel", "Any", form=pascal)
+        self.classes_of_messages = messages = python_names("dataclass", "BaseModel", "Any", form=pascal)
         self.inputs = {name: messages.new(f"{name} input") for name in book.workflows}
         self.events = {name: messages.new(name) for name in book.events}
         self.results = {each: messages.new(f"{each.name} result") for each in book.operations if each.results}

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 from durascope.models.steps import Run
 from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.conditions import Term
-from durascope.render.code.program import Book, Told
+from durascope.render.code.layout import Expression, call
+from durascope.render.code.program import Told
 from durascope.render.code.python import TYPES
 from durascope.render.code.python_body import PythonBody
+from durascope.render.code.python_messages import Messages
 
 
 class PythonValues(PythonBody):
     """Writes the steps of one workflow, whose input is `given`."""
 
     given: str
+    unique: ClassVar[str]
+    """An expression that is another one each time, and the same in a replay."""
 
-    def __init__(self, book: Book, told: Told, *taken: str) -> None:
-        super().__init__(book, told, *taken)
+    def __init__(self, messages: Messages, told: Told, *taken: str) -> None:
+        super().__init__(messages.book, told, *taken)
+        self.messages = messages
         self.attributes: dict[str, str] = {}
         """The carried values that this workflow's code keeps: their identifiers, by name."""
 
@@ -50,6 +56,21 @@ class PythonValues(PythonBody):
         if value.from_input:
             return f"given.{python.field_name(name)}"
         return "0" if name == "attempts" else "False" if value.kind == "flag" else "None"
+
+    def input_of(self, target: str, key: str | None) -> Expression:
+        """A called run's input: the caller's fields of the same names, else stand-ins."""
+        told = self.book.workflows[target]
+        self.needs.add(("app.messages", self.messages.inputs[target]))
+        parts: list[str] = []
+        for name, kind in told.input.items():
+            if name == told.workflow.key and key is not None:
+                text = key if key.startswith(("'", '"')) else f"str({key})"
+            elif self.told.input.get(name) == kind:
+                text = f"{self.given}.{python.field_name(name)}"
+            else:
+                text = f"str({self.unique})" if kind == "text" else python.ZERO[kind]
+            parts.append(f"{python.field_name(name)}={text}")
+        return call(self.messages.inputs[target], *parts)
 
     def type_of(self, name: str) -> str:
         """A carried value's type."""

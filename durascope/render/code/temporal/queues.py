@@ -1,4 +1,4 @@
-"""The task queues of a deployment, and the ids of runs."""
+"""The task queues of a deployment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from durascope.models.deployments import TemporalDeployment
 from durascope.models.scenario import Scenario
-from durascope.render.code.program import Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,3 @@ def activity_queue(deployment: TemporalDeployment) -> str:
 def runs_local_activities(scenario: Scenario) -> bool:
     """Whether a worker of workflows has to know activities, too: local ones run where their workflow does."""
     return any(step.local for _, step in scenario.runs())
-
-
-def run_id(book: Book, number: int) -> str:
-    """The workflow id of a run of the workload."""
-    scenario = book.scenario
-    started = scenario.started
-    workflow = started[min(number, len(started)) - 1]
-    definition = scenario.workflows[workflow]
-    if definition.key is None:
-        return f"{workflow}/{number}"
-    keys = scenario.workload.keys or ()
-    key = str(keys[number - 1]) if number <= len(keys) else f"{definition.key}-{number}"
-    return f"{workflow}/{key}"

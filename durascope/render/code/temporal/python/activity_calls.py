@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from durascope.models.run_step import Retry
 from durascope.models.steps import (
     Call,
@@ -25,10 +27,12 @@ from durascope.render.code.temporal.queues import activity_queue
 class ActivityCalls(PythonValues):
     """Writes a workflow's calls of activities."""
 
+    unique: ClassVar[str] = "workflow.uuid4()"
+
     def __init__(self, project: Named, told: Told) -> None:
-        super().__init__(project.book, told, "workflow", "activities", "messages", "all_of", "first_of", "next_event",
+        super().__init__(project, told, "workflow", "activities", "messages", "all_of", "first_of", "next_event",
                          "asyncio", "timedelta", "event", "request", "failure", "begin")  # fmt: skip
-        self.project = project
+        self.project: Named = project
         self.workflow = told.workflow
         self.names = python_names(
             "run",

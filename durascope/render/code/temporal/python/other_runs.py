@@ -9,12 +9,13 @@ from durascope.models.steps import (
 )
 from durascope.render.code import python
 from durascope.render.code.body import Scope
+from durascope.render.code.events import run_id
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import in_f_string, quoted
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import formatted
 from durascope.render.code.temporal.python.activity_calls import ActivityCalls
-from durascope.render.code.temporal.queues import run_id, workflow_queue
+from durascope.render.code.temporal.queues import workflow_queue
 
 
 class OtherRuns(ActivityCalls):
@@ -23,7 +24,7 @@ class OtherRuns(ActivityCalls):
     def _child(self, target: str, name: str, reference: object, scope: Scope) -> list[Expression]:
         told = self.book.workflows[target]
         key = self.reference(reference, scope)
-        parts: list[Expression] = [f"{self.project.classes[target]}.run", self._given(target, key, scope)]
+        parts: list[Expression] = [f"{self.project.classes[target]}.run", self.input_of(target, key)]
         if key is not None:
             identity = (
                 f'f"{in_f_string(target)}/{{{key}}}"'
@@ -40,21 +41,6 @@ class OtherRuns(ActivityCalls):
         if told.workflow.retry is not None:
             parts.append(self._retry(told.workflow.retry))
         return parts
-
-    def _given(self, target: str, key: str | None, scope: Scope) -> Expression:
-        """The called run's input: the caller's fields of the same names, else stand-ins."""
-        told = self.book.workflows[target]
-        self.needs.add(("app.messages", self.project.inputs[target]))
-        parts: list[str] = []
-        for name, kind in told.input.items():
-            if name == told.workflow.key and key is not None:
-                text = key if key.startswith(("'", '"')) else f"str({key})"
-            elif self.told.input.get(name) == kind:
-                text = f"{self.given}.{python.field_name(name)}"
-            else:
-                text = "str(workflow.uuid4())" if kind == "text" else python.ZERO[kind]
-            parts.append(f"{python.field_name(name)}={text}")
-        return call(self.project.inputs[target], *parts)
 
     def call(self, step: Call, scope: Scope) -> None:
         self._register(step, scope)

@@ -7,13 +7,13 @@ from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.render.code import python
+from durascope.render.code.events import SENDS, for_many, one_run, run_id
 from durascope.render.code.layout import Expression, Source, call
 from durascope.render.code.names import in_f_string, one_line, quoted
-from durascope.render.code.temporal.events import SENDS, for_many, one_run
 from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.python.names import UNTYPED
 from durascope.render.code.temporal.python.starting import Starter
-from durascope.render.code.temporal.queues import run_id, workflow_queue
+from durascope.render.code.temporal.queues import workflow_queue
 
 _OPERATORS: Final = {"cancel": "cancel", "kill": "terminate"}
 

@@ -6,9 +6,10 @@ import re
 
 from durascope.models.steps import Call, Send, Start
 from durascope.render.code.body import Scope
+from durascope.render.code.events import run_id
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
-from durascope.render.code.temporal.queues import run_id, workflow_queue
+from durascope.render.code.temporal.queues import workflow_queue
 from durascope.render.code.temporal.typescript.activity_calls import ActivityCalls, retry_policy
 from durascope.render.code.typescript import ZERO, duration, field_name, obj, template
 

@@ -6,11 +6,10 @@ from contextlib import nullcontext
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
+from durascope.render.code.events import SENDS, for_many, one_run, run_id
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import one_line, quoted
-from durascope.render.code.temporal.events import SENDS, for_many, one_run
 from durascope.render.code.temporal.facts import is_entity
-from durascope.render.code.temporal.queues import run_id
 from durascope.render.code.temporal.typescript.starting import Starter
 from durascope.render.code.typescript import documented, field_name, milliseconds, number, obj, template
 

@@ -1,4 +1,4 @@
-"""Whom an event of the workload is for."""
+"""The ids of the workload's runs, and whom its events are for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.render.code.program import Book
-from durascope.render.code.temporal.queues import run_id
+
+
+def run_id(book: Book, number: int) -> str:
+    """The id of a run of the workload."""
+    scenario = book.scenario
+    started = scenario.started
+    workflow = started[min(number, len(started)) - 1]
+    definition = scenario.workflows[workflow]
+    if definition.key is None:
+        return f"{workflow}/{number}"
+    keys = scenario.workload.keys or ()
+    key = str(keys[number - 1]) if number <= len(keys) else f"{definition.key}-{number}"
+    return f"{workflow}/{key}"
 
 
 def one_run(book: Book, event: WorkloadEvent) -> str | None:
-    """The workflow id of the one run that an event is for; None: it is for many, or for none that can be named."""
+    """The id of the one run that an event is for; None: it is for many, or for none that can be named."""
     if isinstance(event.to, int):
         return run_id(book, event.to)
     if event.to is None:
