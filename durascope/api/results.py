@@ -176,7 +176,8 @@ class Result:
         from durascope.render.painting import painted
         from durascope.render.workflow import draw
 
-        return draw(self.scenario, self.engine, paint=painted(self._kept(), self.scenario))
+        painting = painted(self._kept(), self.scenario)
+        return draw(self.scenario, self.engine, paint=painting.states, whose=painting.whose)
 
     def _kept(self) -> Trace:
         if not self.trace.events:

@@ -52,6 +52,8 @@ class Row:
     key: str = ""
     dashed: bool = False
     """Only done to undo something."""
+    state: State | None = None
+    """What happened to it in a run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
+from math import ceil
 from typing import Final
 
 from durascope.models import steps as s
 from durascope.models.scenario import Scenario
-from durascope.render.diagram import Diagram, Edge, Group, Icon, Node, Style, key
+from durascope.render import measure
+from durascope.render.diagram import Diagram, Edge, Group, Icon, Node, Row, Section, Style, key
 from durascope.render.parts.steps import FOLD, duration, words
-from durascope.render.theme import State
+from durascope.render.theme import BODY, SMALL, STATE_WORDS, State
 
 Exit = tuple[str, str, Style]
 """A node that something follows, with the label and the kind of the arrow that leads on."""
 
 
+TALL: Final = 12
+"""More plain steps than this, one after the other, stand in columns."""
 LONGEST: Final = 60
 """Of more plain steps one after the other only the first and the last are drawn one by one."""
-MOST_BRANCHES: Final = 24
-"""Of more branches side by side, too."""
+WIDE: Final = 6
+"""More branches than this are lines of one box."""
+MOST_BRANCHES: Final = 32
+"""Of more branches only the first and the last are named."""
 FIRST, LAST = 12, 6
+_BRANCH: Final = 330.0
+"""The room for a branch's steps, and for what they call."""
 _PLAIN: Final = (s.Run, s.Sleep, s.Call, s.Start, s.Send, s.Get, s.Set, s.Clear, s.Compute)
 
 
 class Flow:
     """Adds the nodes and arrows of one workflow to a diagram."""
 
-    def __init__(self, diagram: Diagram, scenario: Scenario, name: str, group: str, paint: Mapping[str, State]) -> None:
+    def __init__(
+        self, diagram: Diagram, scenario: Scenario, name: str, group: str, paint: Mapping[str, State], columns: int = 1,
+        *, known: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
         self.diagram = diagram
+        self.columns = columns
+        self.known = known
+        """Steps of the old code: of the new code's only the others are told at length."""
         self.scenario = scenario
         self.name = name
         self.group = group
@@ -53,13 +68,25 @@ class Flow:
         for part in _parts(steps):
             if not exits:
                 break
+            before = len(self.diagram.nodes)
             if len(part) > LONGEST:
                 exits = self._one_by_one(part[:FIRST], exits)
-                exits = self._left_out([(each,) for each in part[FIRST:-LAST]], exits, "steps, one after the other")
+                exits = self._left_out([(each,) for each in part[FIRST:-LAST]], exits)
                 exits = self._one_by_one(part[-LAST:], exits)
             else:
                 exits = self._one_by_one(part, exits)
+            if len(part) > TALL:
+                self._in_columns([node.key for node in self.diagram.nodes[before:]])
         return exits
+
+    def _in_columns(self, row: Sequence[str]) -> None:
+        """Folds the row: each part of it begins where the first one does, and the arrow to it decides nothing."""
+        firsts = row[:: ceil(len(row) / self.columns)]
+        self.diagram.edges = [
+            replace(edge, loose=True) if edge.head in firsts[1:] and edge.tail in row else edge
+            for edge in self.diagram.edges
+        ]
+        self.diagram.level.append(tuple(firsts))
 
     def _one_by_one(self, steps: s.Steps, exits: list[Exit]) -> list[Exit]:
         for step in steps:
@@ -70,7 +97,8 @@ class Flow:
         """Adds the undo steps, each beside the step that it undoes, joined in reverse order; returns their keys."""
         undone: list[str] = []
         for beside, step in self.undoable:
-            lines = (*self._doing(step), f"undoes {_title(self.diagram, beside)}")
+            doing = (step.via,) if step.via else self._doing(step)  # where: the step that it undoes has told
+            lines = (*doing, f"undoes {_title(self.diagram, beside)}")
             node = Node(
                 "", step.run, lines, "box", "flow", self._icon(step), state=self.paint.get(step.run), group=self.group
             )
@@ -124,10 +152,9 @@ class Flow:
             exits = [(self._pill("fork", "all of them" if isinstance(step, s.Parallel) else "race", exits), "", "next")]
         ends: list[Exit] = []
         alike = self._alike([*step.blocks()])
-        if len(alike) > MOST_BRANCHES:
-            left_out = [block for blocks in alike[FIRST:-LAST] for block in blocks]
-            ends += self._left_out(left_out, exits, "branches, side by side")
-            alike = alike[:FIRST] + alike[-LAST:]
+        if len(alike) > WIDE:
+            ends += self._listed([*step.blocks()], exits, "in a race" if isinstance(step, s.Race) else "side by side")
+            alike = []
         for blocks in alike:
             ends += self._stack(blocks, exits) if len(blocks) >= FOLD else self._side_by_side(blocks, exits)
         if isinstance(step, s.Race) and ends:
@@ -163,12 +190,30 @@ class Flow:
         self.join(exits, found)
         return [(found, "", "next")]
 
-    def _left_out(self, blocks: Sequence[s.Steps], exits: list[Exit], what: str) -> list[Exit]:
+    def _listed(self, blocks: Sequence[s.Steps], exits: list[Exit], how: str) -> list[Exit]:
+        """Many branches as one box, a line for each."""
+        rows = [self._branch_row(number, block) for number, block in enumerate(blocks, 1)]
+        if len(rows) > MOST_BRANCHES:
+            rows = [*rows[:FIRST], _more(rows[FIRST:-LAST]), *rows[-LAST:]]
+        node = Node("", f"{len(blocks)} {how}", (), "box", "flow", "code", (Section(tuple(rows)),), group=self.group)
+        found = self.node(how, node)
+        self.join(exits, found)
+        return [(found, "", "next")]
+
+    def _branch_row(self, number: int, block: s.Steps) -> Row:
+        """The branch's steps, and what happened to the last of them that is coloured."""
+        names = [words(step) for step in block]
+        text = measure.shorten(" → ".join(names[:3]) + (" → …" if names[3:] else ""), _BRANCH, BODY)
+        hint = measure.shorten(next(iter(self._doing(block[0])), ""), _BRANCH, SMALL) if len(block) == 1 else ""
+        state = next((state for step in reversed(block) if (state := self.paint.get(step.label))), None)
+        return Row(text, hint, f"{number}", state=state)
+
+    def _left_out(self, blocks: Sequence[s.Steps], exits: list[Exit]) -> list[Exit]:
         """Too many to draw, as one node; it is coloured where the same happened to all of them."""
         first, last = blocks[0][0].label, blocks[-1][-1].label
         states: set[State | None] = {self.paint.get(step.label) for block in blocks for step in block}
         state = states.pop() if len(states) == 1 else None
-        lines = (f"{len(blocks):,} {what}",)
+        lines = (f"{len(blocks):,} steps, one after the other",)
         node = Node(
             "", f"{first} … {last}", lines, "stack", "flow", "code", copies=len(blocks), state=state, group=self.group
         )
@@ -232,6 +277,12 @@ class Flow:
 
     def _doing(self, step: s.Step) -> tuple[str, ...]:
         """What a step does beside its name: the code it runs, the service it calls, how it is retried."""
+        if step.label in self.known:
+            return ()
+        new = ("new in this code",) if self.known else ()
+        return (*new, *self._told(step))
+
+    def _told(self, step: s.Step) -> tuple[str, ...]:
         match step:
             case s.Run():
                 service = self.scenario.services.get(step.on or "")
@@ -271,6 +322,15 @@ def _parts(steps: s.Steps) -> Iterator[s.Steps]:
             yield tuple(part)
         else:
             yield from ((step,) for step in part)
+
+
+def _more(rows: Sequence[Row]) -> Row:
+    """One line for branches that have none, with what happened to how many of them."""
+    states = Counter(row.state for row in rows if row.state is not None)
+    told = ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in states.items())
+    return Row(
+        f"… {len(rows):,} more{f': {told}' if told else ''} …", state=next(iter(states)) if len(states) == 1 else None
+    )
 
 
 def _limits(step: s.Run) -> str:

@@ -27,16 +27,18 @@ from durascope.render.sources import d2, dot, mermaid
 from durascope.render.theme import BODY, INK, MUTED, PAPER, ROLES, SMALL, TITLE
 
 MARGIN = 24.0
+WIDEST = 880.0 - 2 * MARGIN
+"""What is wider is made smaller where a README shows it."""
 LEAST_WIDTH = 760.0
 NOTE_LINE = 16.0
 
 
-def picture(diagram: Diagram) -> Picture:
-    """Lays the diagram out and draws it."""
+def picture(diagram: Diagram, layout: Layout | None = None) -> Picture:
+    """Lays the diagram out, unless that has been done, and draws it."""
     return Picture(
         title=diagram.title,
         description=describe(diagram),
-        canvas=paint(diagram, lay_out(diagram)),
+        canvas=paint(diagram, layout or lay_out(diagram)),
         sources={
             "dot": lambda: dot(diagram),
             "mermaid": lambda: mermaid(diagram),

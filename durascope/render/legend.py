@@ -59,7 +59,7 @@ def entries(diagram: Diagram) -> list[Entry]:
         for shape, word in _SHAPES.items()
         if shape in used
     ]
-    states = {node.state for node in diagram.nodes}
+    states = {each.state for node in diagram.nodes for each in (node, *node.rows)}
     return found + [Entry(STATE_WORDS[state], _state(state)) for state in STATES if state in states]
 
 

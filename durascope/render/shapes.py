@@ -176,6 +176,10 @@ def _head(canvas: Canvas, node: Node, paint: Paint, x: float, y: float, width: f
 def _row(canvas: Canvas, node: Node, row: Row, paint: Paint, x: float, y: float, width: float) -> None:
     middle = y + ROW / 2
     text_x = x + PAD
+    if row.state is not None:
+        look = STATES[row.state]
+        canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, fill=look.fill, stroke=look.stroke, line=0.8, radius=3)
+        canvas.hatch(x + 7, y + 2.5, width - 14, ROW - 5, STATE_HATCHES[row.state], look.stroke)
     if node.shape == "log":
         canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, fill="#ffffff", stroke=paint.stroke, line=0.8)
     if row.mark:

@@ -65,8 +65,8 @@ def _workflow(asked: Asked) -> Picture:
     from durascope.render.workflow import draw
 
     if asked.options.paint and asked.traces:
-        engine = asked.engine or None
-        return draw(asked.scenario, engine, paint=painted(asked.traces[0], asked.scenario))
+        painting = painted(asked.traces[0], asked.scenario)
+        return draw(asked.scenario, asked.engine or None, paint=painting.states, whose=painting.whose)
     return draw(asked.scenario)
 
 

@@ -6,6 +6,7 @@ With `paint`, what happened in a run colours the steps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from durascope.models import steps as s
 from durascope.models.changes import Versions
@@ -14,9 +15,12 @@ from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.render.diagram import Diagram, Edge, Group, Node, key
 from durascope.render.flow import Flow
-from durascope.render.graph import picture
+from durascope.render.graph import WIDEST, picture
+from durascope.render.graphviz_layout import lay_out
 from durascope.render.picture import Picture
 from durascope.render.theme import State
+
+_COLUMNS: Final = 3
 
 
 def diagram(
@@ -25,6 +29,8 @@ def diagram(
     *,
     workflow: str | None = None,
     paint: Mapping[str, State] | None = None,
+    whose: str = "a run",
+    columns: int = 1,
 ) -> Diagram:
     """The graph before it is laid out. Raises ValueError for a workflow that the scenario does not have."""
     if workflow is not None and workflow not in scenario.workflows:
@@ -32,7 +38,7 @@ def diagram(
     title = scenario.title or scenario.scenario
     drawn = Diagram(f"{title} · workflow" + (f" on {title_of(engine)}" if engine else ""), direction="TB")
     drawn.subtitle = (
-        "The steps in their order." if paint is None else "The steps, coloured with what happened in a run."
+        "The steps in their order." if paint is None else f"The steps, coloured with what happened in {whose}."
     )
     drawn.description = f"The steps of the workflows of the scenario {scenario.scenario}."
     drawn.words["stack"] = "many that are alike"
@@ -40,10 +46,10 @@ def diagram(
     framed = len(scenario.workflows) > 1 or bool(deployed)
     for name, each in scenario.workflows.items():
         if workflow in (None, name):
-            _workflow(drawn, scenario, name, each, paint or {}, framed=framed)
+            _workflow(drawn, scenario, name, each, paint or {}, columns, framed=framed)
     for name, frame, each in deployed:
         if workflow in (None, name):
-            _workflow(drawn, scenario, frame, each, paint or {}, framed=True, way_back=False)
+            _workflow(drawn, scenario, frame, each, paint or {}, columns, framed=True, old=scenario.workflows[name])
             drawn.notes += _difference(name, scenario.workflows[name], each)
     _notes(drawn, scenario)
     return drawn
@@ -55,13 +61,18 @@ def draw(
     *,
     workflow: str | None = None,
     paint: Mapping[str, State] | None = None,
+    whose: str = "a run",
 ) -> Picture:
-    """The steps of all workflows, or of one.
+    """The steps of all workflows, or of one; many that follow each other stand in as many columns as there is room for.
 
-    `paint` maps a step's label to what happened to it (done, replayed, retried, crashed, undone, never-reached);
-    `engine` names the engine in the title, for a run on it.
+    `paint` maps a step's label to what happened to it (done, replayed, retried, crashed, undone, never-reached) in the
+    run that `whose` names; `engine` names the engine in the title, for a run on it.
     """
-    return picture(diagram(scenario, engine, workflow=workflow, paint=paint))
+    for columns in range(_COLUMNS, 1, -1):
+        drawn = diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose, columns=columns)
+        if (layout := lay_out(drawn)).width <= WIDEST:
+            return picture(drawn, layout)
+    return picture(diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose))
 
 
 def _deployed(scenario: Scenario) -> Iterator[tuple[str, str, Workflow]]:
@@ -87,17 +98,19 @@ def _workflow(
     name: str,
     workflow: Workflow,
     paint: Mapping[str, State],
+    columns: int,
     *,
     framed: bool,
-    way_back: bool = True,
+    old: Workflow | None = None,
 ) -> None:
-    """`way_back`: with updates, and what undoes steps."""
+    """`old`: the code that this one replaces. Of new code only the way ahead is drawn, what is new in it at length."""
     frame = key("workflow", name)
     if framed:
         drawn.groups.append(Group(frame, name, workflow.title or "", "engine"))
     else:
         frame = ""
-    flow = Flow(drawn, scenario, name, frame, paint)
+    known = frozenset() if old is None else frozenset(step.label for step in old.walk())
+    flow = Flow(drawn, scenario, name, frame, paint, columns, known=known)
     by = workflow.started_by
     trigger = ((by.event or by.request or by.cron) if by else None) or "start"
     who = (f"from {by.from_}",) if by and by.from_ else ()
@@ -105,7 +118,7 @@ def _workflow(
     ends = flow.chain(workflow.steps, [(start, "", "next")])
     if ends:
         flow.join(ends, flow.node("end", Node("", "completed", (), "pill", "end", group=frame)))
-    if not way_back:
+    if old is not None:
         return
     for update, each in workflow.updates.items():
         entry = flow.node(f"update {update}", Node("", update, ("update",), "pill", "end", group=frame))
@@ -123,11 +136,14 @@ def _failure(drawn: Diagram, flow: Flow, workflow: Workflow, frame: str, undone:
     word = "completed, undone" if workflow.after_undo == "complete" else "failed or cancelled"
     end = flow.node("failed", Node("", word, (), "pill", "end", group=frame))
     if undone:
-        drawn.edges.append(Edge(undone[0], end, "", "undo"))
+        drawn.edges.append(Edge(undone[0], end, "", "undo", back=not workflow.on_failure))
     for event, signal in cancels.items():
         lines = (f"from {signal.from_}",) if signal.from_ else ()
         entry = flow.node(f"signal {event}", Node("", event, lines, "pill", "client", "event", group=frame))
-        drawn.edges.append(Edge(entry, undone[-1] if undone else end, "cancel" if undone else "cancels", "signal"))
+        if undone:  # the way back leads up: it is entered from below
+            drawn.edges.append(Edge(entry, undone[-1], "cancel", "signal", back=True))
+        else:
+            drawn.edges.append(Edge(entry, end, "cancels", "signal"))
     if workflow.on_failure:
         flow.chain(workflow.on_failure, [(end, "on failure", "undo")])
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from durascope.models.loading import load_scenario
+from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import workflow
+from durascope.render.graphviz_layout import lay_out
+from durascope.render.painting import painted
 from durascope.render.theme import State
+from durascope.simulators.simulate import simulate
 
 
 def arrows(scenario: Scenario) -> list[tuple[str, str, str]]:
@@ -100,3 +103,59 @@ def test_a_deploy_shows_the_old_code_and_the_new() -> None:
 
 def test_without_a_deploy_there_is_one_version_and_no_frame() -> None:
     assert workflow.diagram(load_scenario("order-fulfillment")).groups == []
+
+
+def test_of_new_code_only_what_is_new_is_told_at_length() -> None:
+    nodes = {node.key: node for node in workflow.diagram(load_scenario("order-fulfillment-deploy")).nodes}
+    new = {node.title: node.lines for key, node in nodes.items() if "new code" in key}
+    assert new["check-fraud"][0] == "new in this code"
+    assert new["charge-payment"] == ()
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_as_wide_as_a_readme_at_most(name: str) -> None:
+    assert workflow.draw(load_scenario(name)).width <= 880
+
+
+def side_by_side(count: int) -> Scenario:
+    branches = ", ".join(f"{{run: 'look up customer record {number}'}}" for number in range(1, count + 1))
+    return program(f"      - {{run: plan}}\n      - parallel: [{branches}]\n      - {{run: merge}}")
+
+
+def test_many_branches_are_lines_of_one_box() -> None:
+    drawn = workflow.diagram(side_by_side(30))
+    box = next(node for node in drawn.nodes if node.title == "30 side by side")
+    assert [row.text for row in box.rows] == [f"look up customer record {number}" for number in range(1, 31)]
+    assert ("plan", "", "30 side by side") in arrows(side_by_side(30))
+    assert ("30 side by side", "", "merge") in arrows(side_by_side(30))
+    assert "6 side by side" not in [node.title for node in workflow.diagram(side_by_side(6)).nodes]
+
+
+def test_of_very_many_branches_the_rest_is_counted_with_what_happened_to_it() -> None:
+    scenario = side_by_side(100)
+    paint: dict[str, State] = {f"look up customer record {number}": "done" for number in range(1, 101)}
+    paint["look up customer record 50"] = "crashed"
+    box = next(node for node in workflow.diagram(scenario, paint=paint).nodes if node.title == "100 side by side")
+    assert "… 82 more: 81 done, 1 crashed …" in [row.text for row in box.rows]
+
+
+def test_over_twelve_steps_stand_in_three_columns() -> None:
+    scenario = program("\n".join(f"      - {{run: step-{number}}}" for number in range(1, 41)))
+    layout = lay_out(workflow.diagram(scenario, columns=3))
+    lefts = sorted({round((place.x + place.width / 2) / 40) for place in layout.nodes.values()})
+    assert len(lefts) == 3
+    assert workflow.draw(scenario).height < 1_200
+    assert len(arrows(scenario)) == 41, "each step still leads to the next"
+
+
+def test_paint_is_one_runs_and_says_whose() -> None:
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": "a", "takes": "50ms"}, {"run": "b"}]}},
+        "workload": {"runs": 300, "arrivals": {"every": "20ms"}},
+        "faults": [{"crash": "app", "at": "3s", "down_for": "2s"}],
+    })  # fmt: skip
+    painting = painted(simulate(asked, "restate", full=True), asked)
+    assert painting.whose.endswith(" of 300")
+    assert painting.states["a"] == "crashed", "the worst run, not the first"
+    told = workflow.draw(asked, "restate", paint=painting.states, whose=painting.whose)
+    assert f"The steps, coloured with what happened in {painting.whose}." in [each.text for each in told.canvas.texts]
