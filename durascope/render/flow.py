@@ -205,8 +205,8 @@ class Flow:
         names = [words(step) for step in block]
         text = measure.shorten(" → ".join(names[:3]) + (" → …" if names[3:] else ""), _BRANCH, BODY)
         hint = measure.shorten(next(iter(self._doing(block[0])), ""), _BRANCH, SMALL) if len(block) == 1 else ""
-        state = next((state for step in reversed(block) if (state := self.paint.get(step.label))), None)
-        return Row(text, hint, f"{number}", state=state)
+        states: list[State] = [self.paint[step.label] for step in block if step.label in self.paint]
+        return Row(text, hint, f"{number}", state=states[-1] if states else None)
 
     def _left_out(self, blocks: Sequence[s.Steps], exits: list[Exit]) -> list[Exit]:
         """Too many to draw, as one node; it is coloured where the same happened to all of them."""
@@ -326,7 +326,7 @@ def _parts(steps: s.Steps) -> Iterator[s.Steps]:
 
 def _more(rows: Sequence[Row]) -> Row:
     """One line for branches that have none, with what happened to how many of them."""
-    states = Counter(row.state for row in rows if row.state is not None)
+    states: Counter[State] = Counter(row.state for row in rows if row.state is not None)
     told = ", ".join(f"{count} {STATE_WORDS[state]}" for state, count in states.items())
     return Row(
         f"… {len(rows):,} more{f': {told}' if told else ''} …", state=next(iter(states)) if len(states) == 1 else None
