@@ -29,6 +29,7 @@ WIDE: Final = 6
 MOST_BRANCHES: Final = 32
 """Of more branches only the first and the last are named."""
 FIRST, LAST = 12, 6
+_WORST_FIRST: Final[tuple[State, ...]] = ("crashed", "undone", "retried", "never-reached", "replayed", "done")
 _BRANCH: Final = 330.0
 """The room for a branch's steps, and for what they call."""
 _PLAIN: Final = (s.Run, s.Sleep, s.Call, s.Start, s.Send, s.Get, s.Set, s.Clear, s.Compute)
@@ -201,12 +202,12 @@ class Flow:
         return [(found, "", "next")]
 
     def _branch_row(self, number: int, block: s.Steps) -> Row:
-        """The branch's steps, and what happened to the last of them that is coloured."""
+        """The branch's steps, and the worst that happened to one of them."""
         names = [words(step) for step in block]
         text = measure.shorten(" → ".join(names[:3]) + (" → …" if names[3:] else ""), _BRANCH, BODY)
         hint = measure.shorten(next(iter(self._doing(block[0])), ""), _BRANCH, SMALL) if len(block) == 1 else ""
-        states: list[State] = [self.paint[step.label] for step in block if step.label in self.paint]
-        return Row(text, hint, f"{number}", state=states[-1] if states else None)
+        states = {self.paint[step.label] for step in s.walk(block) if step.label in self.paint}
+        return Row(text, hint, f"{number}", state=next((each for each in _WORST_FIRST if each in states), None))
 
     def _left_out(self, blocks: Sequence[s.Steps], exits: list[Exit]) -> list[Exit]:
         """Too many to draw, as one node; it is coloured where the same happened to all of them."""

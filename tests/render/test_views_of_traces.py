@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -21,6 +22,8 @@ from durascope.models.trace import Kind, Trace
 from durascope.render import comparison, journal, queues, sequence, timeline
 from durascope.render.bars import LOOKS
 from durascope.render.canvas import Box, Text
+from durascope.render.executions import Line, read
+from durascope.render.journal_folding import Fault, fold
 from durascope.render.picture import Picture
 from durascope.render.theme import PAPER, contrast
 from durascope.simulators.simulate import simulate
@@ -243,15 +246,51 @@ def test_a_journal_is_never_folded_at_a_crash() -> None:
     assert any("more entries" in text for text in shown)
 
 
-def test_what_a_folded_execution_added_was_added_by_code() -> None:
-    """A row whose execution has no column is no row that nobody's code has added."""
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_journal_is_as_wide_as_a_readme(name: str, engine: str) -> None:
+    assert _picture(name, engine, "journal").width <= 880
+
+
+def test_what_an_execution_added_that_shares_a_column_was_added_by_code() -> None:
     scenario = load_scenario("agent").model_copy(update={"faults": ()})
     trace = simulate(scenario, "inngest")
-    lines, columns = journal.read(trace, spans(trace, scenario), "run 1")
-    alone = {line.text for line in lines if line.column is None}
-    folded, kept, _ = journal._fold(lines, [*columns] * 20, [])
-    assert len(kept) < 20 * len(columns)
-    assert {line.text for line in folded if line.column is None and not line.folded and line.number >= 0} <= alone
+    lines, columns = read(trace, spans(trace, scenario), "run 1")
+    folded = fold(lines, columns, (), most=4, bad=lambda _: False)
+    assert len(folded.columns) == 4
+    assert [place for each in folded.columns for place in each.places] == list(range(len(columns)))
+
+
+def test_equal_executions_are_one_column_that_says_how_many() -> None:
+    picture = _picture("order-fulfillment-deploy", "temporal", "journal")
+    assert "× 11" in _told(picture), "the workflow task that fails again and again"
+    assert "run 1: 28 entries; workflow code ran 16 times, 12 times as a replay" in _told(picture), "counted before"
+
+
+def test_executions_that_died_or_failed_share_no_column_with_others() -> None:
+    scenario = load_scenario("agent")
+    trace = simulate(scenario, "inngest")
+    lines, columns = read(trace, spans(trace, scenario), "run 1")
+    died = next(place for place, column in enumerate(columns) if column.span.ended == "crashed")
+    folded = fold(lines, columns, (), most=5, bad=lambda _: False)
+    assert [each.name for each in folded.columns if died in each.places] == [str(died + 1)]
+
+
+def test_a_line_across_says_who_died_and_when() -> None:
+    told = _told(_picture("order-fulfillment", "temporal", "journal"))
+    assert any(re.fullmatch(r"activity-worker-5 dies, \d+ ms", text) for text in told)
+
+
+def test_faults_without_end_take_few_lines_and_are_counted() -> None:
+    lines = [Line(place, f"entry {place}", place, 10 * place) for place in range(400)]
+    faults = [Fault(40 * n + 5, "app dies", 40 * n) for n in range(90)]
+    folded = fold(lines, (), faults, most=4, bad=lambda _: False)
+    drawn = [line for line in folded.lines if isinstance(line, Fault)]
+    assert len(drawn) == 8
+    assert "Folded: 82 more faults have no line." in folded.notes
+    entries = [line for line in folded.lines if isinstance(line, Line)]
+    left = sum(int(line.text.split()[1]) for line in entries if line.number < 0)
+    assert sum(line.number >= 0 for line in entries) + left == 400, "what is left out is counted"
 
 
 def test_the_comparison_tells_how_long_the_work_stood_still() -> None:
@@ -277,8 +316,6 @@ def test_sequences_have_sources_that_parse(name: str, engine: str, tmp_path: Pat
 
 def _check_mermaid(source: str) -> None:
     """A strict grammar for what is written: participants first, then messages and notes between them."""
-    import re
-
     head, _, body = source.partition("sequenceDiagram\n")
     assert re.fullmatch(r'---\ntitle: "[^"\n]*"\n---\n', head)
     text = r"(?:[^#;\n]|#\d+;)+"
