@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from durascope.models.scenario import Scenario, StartWith, Workflow
-from durascope.models.steps import Bug, Compute, Fail
 from durascope.models.trace import Unconsumed, Unended
+from durascope.simulators.app_code import AppCode
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.runs import RunInfo
@@ -95,10 +95,12 @@ class Engine(ABC):
         self.client = Component(world, "client")
         self.code: dict[str, Workflow] = dict(scenario.workflows)
         """The latest code of each workflow."""
-        self._bugs: dict[tuple[str, str], int] = {}
-        self.handled: dict[tuple[object, str], int] = {}
-        """By execution and event: how many of its messages code has taken, as far as any replay of it came."""
-        self._draws: dict[tuple[str, str], int] = {}
+        self.app_code = AppCode(world.outside)
+        """What the apps of every engine have in common; these four are its methods."""
+        self.compute_time = self.app_code.compute_time
+        self.handles = self.app_code.handles
+        self.computed = self.app_code.computed
+        self.code_fails = self.app_code.code_fails
 
     # ---- for the workload ----------------------------------------------------------------------------------
 
@@ -125,27 +127,3 @@ class Engine(ABC):
     @abstractmethod
     def findings(self) -> Findings:
         """Read when the simulation is over."""
-
-    # ---- what the apps of every engine have in common ------------------------------------------------------
-
-    def compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
-        """How long the workflow's own code is busy there, in microseconds: the same on every replay."""
-        return self.world.outside.sample(step.compute, "compute", run.luck, key)
-
-    def handles(self, execution: object, event: str, count: int) -> None:
-        """The code of that execution has now taken so many messages of that name; a replay tells it again."""
-        self.handled[execution, event] = max(count, self.handled.get((execution, event), 0))
-
-    def computed(self, run: RunInfo, key: str) -> int:
-        """The value of a computation that gives another one each time: how many times the run's code has come to it."""
-        count = self._draws[run.name, key] = self._draws.get((run.name, key), 0) + 1
-        return count
-
-    def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
-        """Whether the bug shows; one with `times` goes away after so many."""
-        times = step.times if isinstance(step, Fail) else None
-        shown = self._bugs.get((run.name, key), 0)
-        if times is not None and shown >= times:
-            return False
-        self._bugs[run.name, key] = shown + 1
-        return True

@@ -33,10 +33,12 @@ from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send, Start, WaitFor
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.inngest.app import App as ModelledApp
 from durascope.simulators.inngest.engine import Inngest
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function, register
-from durascope.simulators.inngest.host import FunctionHost, Invocation
+from durascope.simulators.inngest.host import FunctionHost
+from durascope.simulators.inngest.invocation import Invocation
 from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import Answer, InvokeOpts, Op, Request, SleepOpts, WaitOpts
 from durascope.simulators.inngest.python_sdk import PythonInvocation
@@ -122,26 +124,36 @@ class JudgedEngine(Inngest):
         self._client = http.client.HTTPConnection(HOST, port, timeout=30)
         self._requests = 0
         super().__init__(world, scenario, records=True)
-        if self.sdk != "python":
+        if self.app.sdk != "python":
             raise ValueError("the real SDK at hand is Python's")
 
     def close(self) -> None:
         self._client.close()
 
-    def host(self, name: str) -> FunctionHost:
-        return JudgedHost(self, name)
+    def build_app(self) -> ModelledApp:
+        app = super().build_app()
+        fails, sends = app.code.code_fails, app.event_from_step
 
-    def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
-        fails = super().code_fails(run, step, key)
-        assert self.current is not None
-        self.current.bugs[key] = fails
-        return fails
+        def code_fails(run: RunInfo, step: Fail | Bug, key: str) -> bool:
+            shows = fails(run, step, key)
+            assert self.current is not None
+            self.current.bugs[key] = shows
+            return shows
 
-    def event_from_step(self, run: RunInfo, step: Send | Start, luck: str) -> Event:
-        event = super().event_from_step(run, step, luck)
-        assert self.current is not None
-        self.current.posts[luck.removeprefix(f"{run.luck}/")] = event
-        return event
+        def event_from_step(run: RunInfo, step: Send | Start, luck: str) -> Event:
+            event = sends(run, step, luck)
+            assert self.current is not None
+            self.current.posts[luck.removeprefix(f"{run.luck}/")] = event
+            return event
+
+        app.code.code_fails, app.event_from_step = code_fails, event_from_step
+        return app
+
+    def build_host(self, name: str, kind: type[FunctionHost] = FunctionHost) -> FunctionHost:
+        host = super().build_host(name, JudgedHost)
+        assert isinstance(host, JudgedHost)
+        host.engine = self
+        return host
 
     def compare(self, script: Script, answer: Answer) -> None:
         """Asks the real host the same, and compares."""
@@ -149,7 +161,7 @@ class JudgedEngine(Inngest):
         planned = self.planned.setdefault(request.run.name, {})
         for op in answer.ops:
             if isinstance(op.opts, InvokeOpts):
-                script.payloads[op.id] = self.child_data(script.events[0].data, op.opts.function, op.opts.key)
+                script.payloads[op.id] = self.functions.child_data(script.events[0].data, op.opts.function, op.opts.key)
         self._requests += 1
         call = self.real.expect(str(self._requests), script, wire.steps(request, planned))
         before = time.time()
@@ -162,7 +174,7 @@ class JudgedEngine(Inngest):
 
     def _answered(self, request: Request, script: Script, planned: Mapping[str, Op]) -> Response:
         body = json.dumps(wire.body(request, self._requests, script.events, planned), separators=(",", ":"))
-        version = -1 if not request.stack and not request.attempt else self.request_version
+        version = -1 if not request.stack and not request.attempt else self.app.request_version
         self._client.request("POST", wire.query(request), body, wire.headers(request, self._requests, version))
         answer = self._client.getresponse()
         return Response(answer.status, {k.lower(): v for k, v in answer.getheaders()}, json.loads(answer.read()))
@@ -189,16 +201,15 @@ class JudgedHost(FunctionHost):
 class JudgedInvocation(PythonInvocation):
     """Notes what the outside decides."""
 
-    engine: JudgedEngine
-
     def __init__(self, host: JudgedHost, exchange: Exchange, connection: Connection, reply: Any) -> None:
         super().__init__(host, exchange, connection, reply)
+        self.engine = host.engine
         self.script = Script(exchange.request, host.engine.events[exchange.run.name])
 
     def program(self, sdk: Sdk) -> Program:
         program = super().program(sdk)
         self.script.workflow = program.workflow
-        self.script.new_code = self.request.created_at >= self.engine.deployed_at(self.request.function)
+        self.script.new_code = self.request.created_at >= self.app.deployed_at(self.request.function)
         return program
 
     def _go_on(self, value: object) -> None:

@@ -6,17 +6,17 @@ event ─▶ buffer in memory, 500 ms or a full batch ─▶ batch in Redis ─�
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import key_of
 from durascope.simulators.inngest.functions import Function
+from durascope.simulators.inngest.hops import Hops
 from durascope.simulators.inngest.items import BATCH, Item
-from durascope.simulators.inngest.stores import BatchEntry
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.engine import Inngest
-    from durascope.simulators.inngest.runner import Runner
+from durascope.simulators.inngest.queue_client import QueueClient
+from durascope.simulators.inngest.scheduling import Scheduler
+from durascope.simulators.inngest.stores import BatchEntry, FlowState
+from durascope.simulators.inngest.stream import EventStream
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.world import World
 
 Address = tuple[str, str | None]
 
@@ -24,8 +24,10 @@ Address = tuple[str, str | None]
 class BatchBuffer:
     """The runner's memory of events that no batch in Redis has yet; it dies with the server."""
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Component, hops: Hops, batcher: Batcher) -> None:
         self._runner = runner
+        self._hops = hops
+        self._batcher = batcher
         self._buffers: dict[Address, list[Event]] = {}
 
     def append(self, function: Function, event: Event) -> None:
@@ -37,20 +39,26 @@ class BatchBuffer:
         if len(events) >= batch.max_size:
             self._flush(function, address, events)
         elif len(events) == 1:
-            wait = min(self._runner.engine.delay("batch_buffer", event.number), batch.timeout)
+            wait = min(self._hops("batch_buffer", event.number), batch.timeout)
             self._runner.after(wait, self._flush, function, address, events)
 
     def _flush(self, function: Function, address: Address, events: list[Event]) -> None:
         if self._buffers.get(address) is events:
             del self._buffers[address]
-            self._runner.engine.batcher.append(function, address, events)
+            self._batcher.append(function, address, events)
 
 
 class Batcher:
     """Batches in Redis."""
 
-    def __init__(self, engine: Inngest) -> None:
-        self.engine = engine
+    def __init__(
+        self, world: World, *, flow: FlowState, queue: QueueClient, scheduler: Scheduler, stream: EventStream
+    ) -> None:
+        self._world = world
+        self._flow = flow
+        self._queue = queue
+        self._scheduler = scheduler
+        self._stream = stream
 
     def append(self, function: Function, address: Address, events: list[Event]) -> None:
         """One flush of the buffer; what is too much for the batch begins the next one (bulk_append.lua).
@@ -60,37 +68,35 @@ class Batcher:
         """
         batch = function.rules.batch
         assert batch is not None
-        redis = self.engine.redis
+        flow = self._flow
         for event in events:
-            if event.start is not None:
-                self.engine.in_stream.pop(event.start.name, None)
+            self._stream.handled(event.start)
         while events:
-            job = redis.filling.get(address)
+            job = flow.filling.get(address)
             new = job is None
             if job is None:
-                redis.numbers += 1
-                job = redis.filling[address] = f"batch {redis.numbers}"
-                redis.batches[job] = BatchEntry()
-            entry = redis.batches[job]
+                job = flow.filling[address] = f"batch {flow.number()}"
+                flow.batches[job] = BatchEntry()
+            entry = flow.batches[job]
             room = batch.max_size - len(entry.events)
             entry.events += events[:room]
             events = events[room:]
             full = len(entry.events) == batch.max_size
             if full:
-                del redis.filling[address]
+                del flow.filling[address]
             if new:
                 self._schedule(function, address, job, 0 if full else batch.timeout)
 
     def _schedule(self, function: Function, address: Address, job: str, wait: int) -> None:
-        item = Item(BATCH, job, self.engine.world.now + wait, None, function)
+        item = Item(BATCH, job, self._world.now + wait, None, function)
         item.payload = address
-        self.engine.enqueue(item)
+        self._queue.enqueue(item)
 
-    def start(self, function: Function, address: Address, job: str) -> None:
+    def start(self, item: Item) -> None:
         """A batch is full, or its time is over."""
-        engine = self.engine
-        redis = engine.redis
-        if redis.filling.get(address) == job:
-            del redis.filling[address]
-        entry = redis.batches.pop(job)
-        engine.scheduler.create(function, tuple(entry.events), engine.scheduler.found_after(engine.world.now))
+        flow, scheduler, function = self._flow, self._scheduler, item.function
+        assert function is not None
+        if flow.filling.get(item.payload) == item.job:
+            del flow.filling[item.payload]
+        entry = flow.batches.pop(item.job)
+        scheduler.create(function, tuple(entry.events), scheduler.found_after(self._world.now))

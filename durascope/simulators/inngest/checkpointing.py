@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.inngest.invocation import Host, Reply
+from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import RUN_COMPLETE, Answer, Op
+from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.typescript_sdk import FoundStep, TypeScriptInvocation
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.host import FunctionHost, Reply
-    from durascope.simulators.inngest.lines import Exchange
-    from durascope.simulators.kernel.network import Connection
-    from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.world import Call
 
 
 class CheckpointingInvocation(TypeScriptInvocation):
@@ -28,10 +27,10 @@ class CheckpointingInvocation(TypeScriptInvocation):
     """
 
     __slots__ = (
-        "_buffer", "_buffered_steps", "_config", "_max_runtime", "_runtime_exceeded", "_then", "_tries", "_way",
+        "_buffer", "_buffered_steps", "_config", "_max_runtime", "_runtime_exceeded", "_then", "_tries",
     )  # fmt: skip
 
-    def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+    def __init__(self, host: Host, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self._buffer: list[Op] = []
         self._tries = 0
@@ -42,13 +41,11 @@ class CheckpointingInvocation(TypeScriptInvocation):
         self._max_runtime: Call | None = None
 
     def begin(self) -> None:
-        engine = self.engine
-        config = engine.checkpointing
+        config = self.app.checkpointing
         assert config is not None
         self._config = config
         self._buffered_steps = config.buffered_steps
-        self._way = engine.delay("checkpoint", self.request.job)
-        self._max_runtime = self.host.after(engine.max_runtime, self._runtime_over, daemon=True)
+        self._max_runtime = self.host.after(self.app.max_runtime, self._runtime_over, daemon=True)
         if config.max_interval:
             self.host.after(config.max_interval, self._interval, daemon=True)
         super().begin()
@@ -120,23 +117,9 @@ class CheckpointingInvocation(TypeScriptInvocation):
         if self.over:
             return
         self._tries += 1
-        engine, host = self.engine, self.host
-        connection = engine.network.connect(
-            host, engine.api, self._way, self._arrived, on_refused=self._unheard, what="checkpoint", run=self.run
-        )
-        connection.on_lost[host] = self._refused
+        self.host.server.checkpoint(self.host, self.request, self._buffer, self._saved, self._refused)
 
-    def _arrived(self, connection: Connection) -> None:
-        """At the server."""
-        api = self.engine.api
-        saved = api.checkpoint(self.request, self._buffer)
-        connection.send(api, self._answered, connection, saved, what="checkpointed")
-
-    def _answered(self, connection: Connection, saved: bool) -> None:
-        connection.close()
-        if not saved:
-            self._refused()
-            return
+    def _saved(self) -> None:
         self._buffer.clear()
         then, self._then = self._then, None
         self._tries = 0
@@ -146,18 +129,22 @@ class CheckpointingInvocation(TypeScriptInvocation):
         if not self._busy:
             self.pump()
 
-    def _unheard(self) -> None:
-        self.engine.relay.checkpoint(self.run, self._buffer, " -> refused")
-        self._refused()
-
     def _refused(self) -> None:
-        again = self.engine.checkpoint_backoff(self.request, self._tries)
+        again = self._backoff(self._tries)
         if again is None:
             self._busy = False
             self._then = None
             self.respond(206, tuple(self._buffer))
         else:
             self.host.after(again, self._post)
+
+    def _backoff(self, attempt: int) -> int | None:
+        """The wait before the next try of the POST, in microseconds; None after the last (§11)."""
+        if attempt >= NUMBERS.checkpoint_tries:
+            return None
+        request = self.request
+        jitter = self.host.world.luck("checkpoint", request.job, request.generation, attempt)
+        return int(TIMES.checkpoint_retry * (2 ** (attempt - 1) + jitter))
 
     def returned(self) -> None:
         self.respond(206, (*self._buffer, Op(RUN_COMPLETE, "complete", "complete")))

@@ -10,24 +10,30 @@ and the scavenger puts it back.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.models.units import MILLISECOND
 from durascope.simulators.inngest import items
+from durascope.simulators.inngest.billing import Meter
+from durascope.simulators.inngest.deadlines import Deadlines
+from durascope.simulators.inngest.dispatch import Dispatch
+from durascope.simulators.inngest.finalize import Finalizer
 from durascope.simulators.inngest.generator import Generator, Handled
+from durascope.simulators.inngest.hops import Hops
 from durascope.simulators.inngest.items import Item
-from durascope.simulators.inngest.lines import Exchange
+from durascope.simulators.inngest.lanes import EXECUTOR, QUEUE
+from durascope.simulators.inngest.lines import Exchange, Relay
 from durascope.simulators.inngest.protocol import Answer, Request, nothing
+from durascope.simulators.inngest.queue import Queue
+from durascope.simulators.inngest.queue_client import QueueClient
 from durascope.simulators.inngest.retries import backoff, retry_after
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
-from durascope.simulators.inngest.state import RunState
+from durascope.simulators.inngest.state import RunState, StateStore
+from durascope.simulators.inngest.transport import Transport
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Connection
-from durascope.simulators.kernel.world import Call
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.engine import Inngest
+from durascope.simulators.kernel.world import Call, World
 
 _STEP_DROPPED: Final = Kind.STEP_DROPPED
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
@@ -45,50 +51,57 @@ _MEMO_IN_STACK: Final = NUMBERS.memo_in_stack
 _MEMO_IN_STEPS: Final = NUMBERS.memo_in_steps
 
 
-class Dispatch:
-    """An item in progress: what the worker that has it knows, and hears of its request."""
-
-    __slots__ = ("connection", "exchange", "executor", "incarnation", "item", "plan_only", "state", "version")
-
-    def __init__(self, executor: Executor, item: Item, state: RunState) -> None:
-        self.executor = executor
-        self.incarnation = executor.incarnation
-        """Whose dispatch it is: a later process knows nothing of it."""
-        self.item = item
-        self.state = state
-        self.plan_only = state.force_step_plan
-        """As loaded: what follows in the same handling does not see a reset (§7, parallel-with-sleep)."""
-        self.version = state.request_version
-        self.connection: Connection | None = None
-        self.exchange: Exchange | None = None
-
-    def answered(self, answer: Answer) -> None:
-        if self.incarnation == self.executor.incarnation:
-            self.executor.answered(self, answer)
-
-    def refused(self) -> None:
-        if self.incarnation == self.executor.incarnation:
-            self.executor.no_answer(self, "refused")
-
-    def lost(self) -> None:
-        if self.incarnation == self.executor.incarnation:
-            self.executor.no_answer(self, "lost")
-
-
 class Executor(Component):
     """The process that works the queue off."""
 
-    def __init__(self, engine: Inngest) -> None:
-        self.engine = engine
-        self._tick = max(engine.delay("tick", "period"), MILLISECOND)
-        self._phase = int(engine.world.luck("tick phase") * self._tick)
-        self._generator = Generator(engine)
-        super().__init__(engine.world, "executor")
+    __slots__ = (
+        "_backoff", "_deadlines", "_deadlines_of", "_extending", "_finalizer", "_generator", "_held", "_hops", "_jobs",
+        "_line", "_meter", "_phase", "_queue", "_relay", "_scan_at", "_scan_due", "_states", "_step_limit", "_tick",
+        "_transport", "_watching", "_workers", "_workers_of",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        line: Queue,
+        queue: QueueClient,
+        states: StateStore,
+        transport: Transport,
+        generator: Generator,
+        finalizer: Finalizer,
+        deadlines: Deadlines,
+        jobs: Mapping[str, Callable[[Item], Any]],
+        hops: Hops,
+        relay: Relay,
+        meter: Meter,
+        workers: int,
+        step_limit: int,
+        constant_backoff: int | None,
+    ) -> None:
+        """`line` is what it scans, `queue` how it writes to it; `jobs`: by kind of item, who does the system's own."""
+        self._line = line
+        self._queue = queue
+        self._states = states
+        self._transport = transport
+        self._generator = generator
+        self._finalizer = finalizer
+        self._deadlines_of = deadlines
+        self._jobs = jobs
+        self._hops = hops
+        self._relay = relay
+        self._meter = meter
+        self._workers_of = workers
+        self._step_limit = step_limit
+        self._backoff = constant_backoff
+        self._tick = max(hops("tick", "period"), MILLISECOND)
+        self._phase = int(world.luck("tick phase") * self._tick)
+        super().__init__(world, EXECUTOR)
 
     def reset(self) -> None:
         self._scan_at: Call | None = None
         self._scan_due = 0
-        self._workers = self.engine.workers
+        self._workers = self._workers_of
         self._deadlines: deque[tuple[int, Exchange, Dispatch]] = deque()
         self._watching = False
         self._held: deque[tuple[int, Item]] = deque()
@@ -97,12 +110,11 @@ class Executor(Component):
 
     def started(self) -> None:
         """A new process works on with what the queue holds."""
-        queue = self.engine.redis.queue
-        queue.poller = self._wake
-        due = queue.worth_scanning_at()
+        self._queue.poller = self._wake
+        due = self._line.worth_scanning_at()
         if due is not None:
             self._wake(due)
-        if queue.leased():
+        if self._line.leased():
             self.after(TIMES.scavenge, self._scavenge)
 
     # ---- (a) scan and lease --------------------------------------------------------------------------------
@@ -127,11 +139,11 @@ class Executor(Component):
 
     def _scan(self) -> None:
         """One tick; now and then one is skipped (§10)."""
-        queue, now = self.engine.redis.queue, self.world.now
+        now = self.world.now
         if self.world.luck("late tick", now // self._tick) < NUMBERS.late_ticks:
             self._wake(now + 1)
             return
-        for item in queue.lease(now, self._workers):
+        for item in self._line.lease(now, self._workers):
             self._workers -= 1
             self._hold(item, now)
             self._dispatch(item)
@@ -160,7 +172,7 @@ class Executor(Component):
 
     def _look_again(self) -> None:
         """The next scan; with fewer than five workers free there is none."""
-        due = self.engine.redis.queue.worth_scanning_at()
+        due = self._line.worth_scanning_at()
         if due is not None and self._workers >= _WORKERS_FREE:
             self._wake(due)
 
@@ -173,31 +185,30 @@ class Executor(Component):
             else:
                 world.recorder.count += 1
         ahead = item.due - world.now
-        late = self.engine.spread("wake" if ahead > 0 else "dispatch", item.luck)
+        late = self._hops.drawn("wake" if ahead > 0 else "dispatch", item.luck)
         self.after(max(ahead, 0) + late, self._process, item)
 
     def _scavenge(self) -> None:
         """Every 30 s from the start on: items whose lease has ended go back into line (§5)."""
-        queue, now = self.engine.redis.queue, self.world.now
-        lost = [item for item in queue.leased() if item.lease_until <= now and item.leased_at < now - TIMES.lease]
+        line, now = self._line, self.world.now
+        lost = [item for item in line.leased() if item.lease_until <= now and item.leased_at < now - TIMES.lease]
         for item in lost:
-            queue.release(item)
-            self.engine.requeue(item, now)
-        if queue.leased():
+            line.release(item)
+            self._queue.requeue(item, now)
+        if line.leased():
             self.after(TIMES.scavenge, self._scavenge)
 
     def _free(self, item: Item) -> None:
         """The worker is free."""
         self._workers += 1
-        queue = self.engine.redis.queue
         if item.slot is not None:
-            queue.release(item)
+            self._line.release(item)
         if self._workers == _WORKERS_FREE:
             self._look_again()
 
     def _done(self, item: Item) -> None:
         """(j): only now the item goes away."""
-        self.engine.redis.queue.dequeue(item)
+        self._queue.dequeue(item)
         self._free(item)
 
     # ---- (b) to (d) ----------------------------------------------------------------------------------------
@@ -212,29 +223,15 @@ class Executor(Component):
             self._done(item)
 
     def _system(self, item: Item) -> None:
-        engine = self.engine
+        """A job of the system's own: a timeout, a deadline, a debounce, a batch."""
         if item.run is not None:
-            self.world.emit("queue", _TIMER_FIRED, item.run, detail=item.due)
-        if item.kind == items.PAUSE:
-            engine.resumer.timed_out(item.payload)
-        elif item.kind == items.CANCEL:
-            self._deadline(item)
-        elif item.function is not None and item.kind == items.BATCH:
-            engine.batcher.start(item.function, item.payload, item.job)
-        elif item.function is not None and item.kind == items.DEBOUNCE:
-            engine.scheduler.start_debounced(item.function, *item.payload)
-
-    def _deadline(self, item: Item) -> None:
-        """timeouts.start cancels a run that has not started, timeouts.finish one that has (§10)."""
-        assert item.run is not None
-        state = self.engine.redis.state.get(item.run.name)
-        if state is not None and (item.payload == "finish" or state.started_at is None):
-            self.engine.finalizer.cancel(item.run.name)
+            self.world.emit(QUEUE, _TIMER_FIRED, item.run, detail=item.due)
+        self._jobs[item.kind](item)
 
     def _call(self, item: Item) -> None:
         assert item.run is not None
-        engine, now = self.engine, self.world.now
-        state = engine.redis.state.get(item.run.name)
+        now = self.world.now
+        state = self._states.get(item.run.name)
         if state is None:
             self._done(item)
             return
@@ -242,8 +239,8 @@ class Executor(Component):
         if item.kind == items.SLEEP and item.attempt == 0 and not self._woken(dispatch):
             self._done(item)
             return
-        if len(state.stack) >= engine.step_limit:
-            engine.finalizer.fail(state, "InngestErrFunctionOverflowed")
+        if len(state.stack) >= self._step_limit:
+            self._finalizer.fail(state, "InngestErrFunctionOverflowed")
             self._done(item)
             return
         if state.started_at is None:
@@ -254,7 +251,7 @@ class Executor(Component):
         """A sleep is over; whether the function is to be called for it (Execute, isSleepResume)."""
         item, state = dispatch.item, dispatch.state
         assert item.outgoing is not None
-        self.world.emit("queue", _TIMER_FIRED, state.info, item.payload, detail=item.due)
+        self.world.emit(QUEUE, _TIMER_FIRED, state.info, item.payload, detail=item.due)
         state.save(item.outgoing, nothing(item.payload))
         self.world.moment(self.name, _STEP_RECORDED, state.info, item.payload)
         if state.pending and not item.race:
@@ -267,7 +264,7 @@ class Executor(Component):
         state.started_at = now
         timeout = state.function.rules.finish_timeout
         if timeout is not None:
-            self.engine.scheduler.cancel_later(state, "finish", now + timeout)
+            self._deadlines_of.set(state, "finish", now + timeout)
 
     def _request(self, dispatch: Dispatch) -> Request:
         """§3: every finished step travels with every request, unless that is too much."""
@@ -300,11 +297,10 @@ class Executor(Component):
     # ---- (e) POST ------------------------------------------------------------------------------------------
 
     def _post(self, dispatch: Dispatch) -> None:
-        engine, state = self.engine, dispatch.state
         request = self._request(dispatch)
-        engine.meter.request(request)
-        exchange = dispatch.exchange = engine.relay.post(state.info, request)
-        engine.transport.send(self, dispatch)
+        self._meter.request(request)
+        exchange = dispatch.exchange = self._relay.post(dispatch.state.info, request)
+        self._transport.send(self, dispatch)
         self._watch(exchange, dispatch)
 
     def _watch(self, exchange: Exchange, dispatch: Dispatch) -> None:
@@ -335,21 +331,21 @@ class Executor(Component):
         if dispatch.connection is not None:
             dispatch.connection.close()
         if dispatch.exchange is not None:
-            self.engine.relay.no_answer(dispatch.exchange, why)
+            self._relay.no_answer(dispatch.exchange, why)
         self._fail(dispatch, None, "Unable to reach SDK URL", None)
 
     def answered(self, dispatch: Dispatch, answer: Answer) -> None:
         """The host's answer has arrived."""
         if dispatch.connection is not None:
             dispatch.connection.close()
-        engine, item, state = self.engine, dispatch.item, dispatch.state
-        if item.state == "gone" or engine.redis.state.get(state.info.name) is not state:
+        item, state = dispatch.item, dispatch.state
+        if item.state == "gone" or self._states.get(state.info.name) is not state:
             self._dropped(dispatch, answer)
             self._done(item)
             return
-        engine.meter.answer(answer)
+        self._meter.answer(answer)
         if answer.status == 200:
-            engine.finalizer.complete(state)
+            self._finalizer.complete(state)
             self._done(item)
         elif answer.status != 206:
             self._function_failed(dispatch, answer)
@@ -363,7 +359,7 @@ class Executor(Component):
         if handled is Handled.DONE:
             self._done(dispatch.item)
         elif handled is Handled.OVERFLOWED:
-            self.engine.finalizer.fail(dispatch.state, "InngestErrStateOverflowed")
+            self._finalizer.fail(dispatch.state, "InngestErrStateOverflowed")
             self._done(dispatch.item)
         else:
             op = answer.ops[0]
@@ -378,7 +374,7 @@ class Executor(Component):
     def _function_failed(self, dispatch: Dispatch, answer: Answer) -> None:
         """4xx or 5xx: the function has failed, not a step of it."""
         if answer.no_retry:
-            self.engine.finalizer.fail(dispatch.state, answer.error or "")
+            self._finalizer.fail(dispatch.state, answer.error or "")
             self._done(dispatch.item)
         else:
             self._fail(dispatch, None, answer.error or "", self._asked(answer))
@@ -396,17 +392,17 @@ class Executor(Component):
             self._free(item)
             return
         if item.attempt + 1 >= item.max_attempts:
-            self.engine.finalizer.fail(state, error)
+            self._finalizer.fail(state, error)
             self._done(item)
             return
         if due is None:
-            due = self.world.now + backoff(self.world.luck, self.engine.backoff, item)
+            due = self.world.now + backoff(self.world.luck, self._backoff, item)
         item.attempt += 1
         if step is None:
             self.world.emit(self.name, _TIMER_SET, state.info, item.step_name, item.attempt + 1, due)
         else:
             self.world.emit(self.name, _STEP_RETRIED, state.info, step, item.attempt, due - self.world.now)
-        self.engine.requeue(item, due)
+        self._queue.requeue(item, due)
         self._free(item)
 
 

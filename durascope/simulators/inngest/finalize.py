@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from durascope.simulators.inngest.billing import Meter
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import CANCELLED, FAILED, FINISHED
+from durascope.simulators.inngest.lanes import EXECUTOR
+from durascope.simulators.inngest.lines import Relay
+from durascope.simulators.inngest.pauses import PauseStore
 from durascope.simulators.inngest.protocol import Memo, done, failed
-from durascope.simulators.inngest.state import RunState
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.engine import Inngest
+from durascope.simulators.inngest.queue_client import QueueClient
+from durascope.simulators.inngest.resume import Resumer
+from durascope.simulators.inngest.state import RunState, StateStore
+from durascope.simulators.inngest.stores import FlowState, History
+from durascope.simulators.inngest.stream import EventStream
+from durascope.simulators.inngest.undo import UndoLog
+from durascope.simulators.kernel.world import World
 
 _TOLD: Final = {"completed": (FINISHED,), "failed": (FINISHED, FAILED), "cancelled": (FINISHED, CANCELLED)}
 """By the status of a run: the events that tell of its end."""
@@ -21,8 +28,32 @@ _NOTHING: Final = done("", {}, 4)
 class Finalizer:
     """Ends runs; used by whoever finds that one is over."""
 
-    def __init__(self, engine: Inngest) -> None:
-        self.engine = engine
+    def __init__(
+        self,
+        world: World,
+        *,
+        states: StateStore,
+        pauses: PauseStore,
+        flow: FlowState,
+        history: History,
+        queue: QueueClient,
+        resumer: Resumer,
+        stream: EventStream,
+        relay: Relay,
+        meter: Meter,
+        undo: UndoLog,
+    ) -> None:
+        self._world = world
+        self._states = states
+        self._pauses = pauses
+        self._flow = flow
+        self._history = history
+        self._queue = queue
+        self._resumer = resumer
+        self._stream = stream
+        self._relay = relay
+        self._meter = meter
+        self._undo = undo
 
     def complete(self, state: RunState) -> None:
         self._finalize(state, "completed", _NOTHING)
@@ -32,26 +63,24 @@ class Finalizer:
 
     def cancel(self, run: str) -> None:
         """Cancels a run at once; the host is not told. One that is over is left alone."""
-        state = self.engine.redis.state.get(run)
+        state = self._states.get(run)
         if state is not None:
             self._finalize(state, "cancelled", _NOTHING)
 
     def _finalize(self, state: RunState, status: str, outcome: Memo) -> None:
-        engine, info = self.engine, state.info
-        redis = engine.redis
-        if redis.state.delete(info.name) is None:
+        info = state.info
+        if self._states.delete(info.name) is None:
             return
-        redis.queue.dequeue_run(info.name)
-        redis.pauses.remove_run(info.name)
-        if state.singleton is not None and redis.singletons.get(state.singleton) == info.name:
-            del redis.singletons[state.singleton]
-        engine.meter.ended(state)
-        engine.history.status[info.name] = status
-        if engine.relay.silent:
-            engine.world.recorder.count += 1
-        else:
-            engine.relay.other(info, f"run {status}")
-        engine.run_over(info, status)
+        self._queue.dequeue_run(info.name)
+        self._pauses.remove_run(info.name)
+        if state.singleton is not None:
+            self._flow.release_singleton(state.singleton, info.name)
+        self._meter.ended(state)
+        self._history.ended(info.name, status)
+        self._relay.over(info, status)
+        self._world.run_ended(EXECUTOR, info, status)
+        self._relay.end(info)
+        self._undo.run_over(info, status)
         self._tell(state, status, outcome)
 
     def _tell(self, state: RunState, status: str, outcome: Memo) -> None:
@@ -59,10 +88,10 @@ class Finalizer:
         event = state.events[0]
         if event.name in (FAILED, FINISHED):
             return
-        engine, info = self.engine, state.info
+        info = state.info
         for name in _TOLD[status]:
-            told = Event(name, event.data, engine.world.now, engine.next_event())
+            told = Event(name, event.data, self._world.now, self._stream.number())
             told.function, told.parent, told.luck = state.function.name, info, info.luck
-            engine.publish_internal(told)
+            self._stream.publish(told)
         if event.correlation is not None:
-            engine.resumer.invoked(event.correlation, outcome)
+            self._resumer.invoked(event.correlation, outcome)

@@ -6,9 +6,9 @@ cancelled, are functions of their own, started by the system's events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from durascope.models.flow import (
     Batch,
@@ -22,8 +22,10 @@ from durascope.models.flow import (
     Throttle,
 )
 from durascope.models.scenario import Scenario, Workflow
-from durascope.models.steps import Run, walk
+from durascope.models.steps import Run, WaitFor, walk
+from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.settings import TIMES
+from durascope.simulators.kernel.luck import Luck
 
 FAILED: Final = "inngest/function.failed"
 FINISHED: Final = "inngest/function.finished"
@@ -89,6 +91,38 @@ class Function:
     rules: Rules
     cancel_on: tuple[CancelOn, ...]
     key: str | None
+
+
+class Functions:
+    """What the app has registered, by name."""
+
+    def __init__(self, scenario: Scenario, luck: Luck) -> None:
+        self._by_name = register(scenario)
+        self._by_trigger = by_trigger(self._by_name.values())
+        self._luck = luck
+
+    def __getitem__(self, name: str) -> Function:
+        return self._by_name[name]
+
+    def triggered_by(self, event: Event) -> Sequence[Function]:
+        """The functions that an event starts, in an order that only luck knows (§12.6)."""
+        if event.name == INVOKED:
+            invoked = self._by_name.get(event.function or "")
+            return () if invoked is None else (invoked,)
+        found = self._by_trigger.get(event.name)
+        if found is None:
+            return ()
+        found = [function for function in found if function.of is None or function.of == event.function]
+        return found if len(found) < 2 else self._luck.order(found, "fan-out", event.name, event.number)
+
+    def child_data(self, data: Mapping[str, Any], function: str, key: str | None) -> dict[str, Any]:
+        """The data for a function that another one starts or invokes; a key is a field of the caller's, or literal."""
+        field = self._by_name[function].key
+        return {**data, **({} if key is None or field is None else {field: str(data.get(key, key))})}
+
+    def match_field(self, function: str, step: WaitFor) -> str | None:
+        """The field that a wait's expression compares; without a word on it, the workflow's key."""
+        return step.match or self._by_name[function].key
 
 
 def register(scenario: Scenario) -> dict[str, Function]:

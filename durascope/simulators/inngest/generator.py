@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest import items, protocol
+from durascope.simulators.inngest.dispatch import Dispatch
 from durascope.simulators.inngest.events import Event
-from durascope.simulators.inngest.functions import FINISHED, INVOKED
+from durascope.simulators.inngest.finalize import Finalizer
+from durascope.simulators.inngest.functions import FINISHED, INVOKED, Functions
+from durascope.simulators.inngest.hops import Hops
 from durascope.simulators.inngest.items import Item
-from durascope.simulators.inngest.pauses import Pause
+from durascope.simulators.inngest.lanes import EXECUTOR, QUEUE
+from durascope.simulators.inngest.pauses import Pause, PauseStore
 from durascope.simulators.inngest.protocol import Answer, InvokeOpts, Op, SleepOpts, WaitOpts
+from durascope.simulators.inngest.queue_client import QueueClient
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.state import REQUEST_VERSION_UNKNOWN, RunState
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.engine import Inngest
-    from durascope.simulators.inngest.executor import Dispatch
+from durascope.simulators.inngest.stream import EventStream
+from durascope.simulators.kernel.world import World
 
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
@@ -41,10 +44,24 @@ class Handled(Enum):
 class Generator:
     """HandleGeneratorResponse of the executor."""
 
-    def __init__(self, engine: Inngest) -> None:
-        self.engine = engine
-        self._world = engine.world
-        self._redis = engine.redis
+    def __init__(
+        self,
+        world: World,
+        *,
+        pauses: PauseStore,
+        queue: QueueClient,
+        finalizer: Finalizer,
+        functions: Functions,
+        stream: EventStream,
+        hops: Hops,
+    ) -> None:
+        self._world = world
+        self._pauses = pauses
+        self._queue = queue
+        self._finalizer = finalizer
+        self._functions = functions
+        self._stream = stream
+        self._hops = hops
 
     def handle(self, dispatch: Dispatch, answer: Answer) -> Handled:
         """Acts on all ops; waits come first, as the server does it, then the others in their order."""
@@ -76,7 +93,7 @@ class Generator:
     def _handle(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> Handled:
         match op.code:
             case protocol.RUN_COMPLETE:
-                self.engine.finalizer.complete(dispatch.state)
+                self._finalizer.complete(dispatch.state)
             case protocol.STEP_RUN:
                 return self._step(dispatch, op)
             case protocol.STEP_ERROR if dispatch.item.attempt + 1 < dispatch.item.max_attempts:
@@ -102,7 +119,7 @@ class Generator:
         if state.size + memo.size > NUMBERS.run_state:
             return Handled.OVERFLOWED
         state.save(op.id, memo)
-        self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
+        self._world.moment(EXECUTOR, _STEP_RECORDED, state.info, op.name)
         if not state.pending or op.race:
             job = op.id
             if item.coalesce is not None and not op.race:
@@ -115,7 +132,7 @@ class Generator:
         state = dispatch.state
         assert op.memo is not None
         new = state.save(op.id, op.memo)
-        self._world.moment(self.engine.executor.name, _STEP_RECORDED, state.info, op.name)
+        self._world.moment(EXECUTOR, _STEP_RECORDED, state.info, op.name)
         if new and (not state.pending or dispatch.item.race):
             self._discover(dispatch, items.EDGE_ERROR, f"{op.id} failure", op)
 
@@ -127,7 +144,7 @@ class Generator:
         item = self._item(kind, state, job, self._world.now)
         item.outgoing = op.id
         item.race = op.race
-        self.engine.enqueue(item, state)
+        self._queue.enqueue(item, state)
 
     def _planned(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
         """An item of its own for the step; a second one for it is ignored."""
@@ -138,8 +155,8 @@ class Generator:
         item.step_name = op.name
         item.coalesce = coalesce
         item.race = op.race
-        if self.engine.enqueue(item, state):
-            self._world.moment(self.engine.executor.name, _STEP_SCHEDULED, state.info, op.name)
+        if self._queue.enqueue(item, state):
+            self._world.moment(EXECUTOR, _STEP_SCHEDULED, state.info, op.name)
 
     # ---- what waits ----------------------------------------------------------------------------------------
 
@@ -150,8 +167,8 @@ class Generator:
         item.outgoing = op.id
         item.payload = op.name
         item.race = op.race
-        if self.engine.enqueue(item, state):
-            self._world.emit("queue", _TIMER_SET, state.info, op.name, detail=item.due)
+        if self._queue.enqueue(item, state):
+            self._world.emit(QUEUE, _TIMER_SET, state.info, op.name, detail=item.due)
             self._world.mark("SleepStarted", state.info)
 
     def _wait(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
@@ -167,18 +184,18 @@ class Generator:
 
     def _invoke(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> None:
         """A pause for the invoked function's end, and the event that starts it."""
-        engine, state, opts = self.engine, dispatch.state, op.opts
+        state, opts, functions = dispatch.state, op.opts, self._functions
         assert isinstance(opts, InvokeOpts)
         pause = self._pause(state, op, FINISHED, opts.timeout or TIMES.year, coalesce)
         pause.correlation = f"{state.info.name}.{op.id}"
         if self._park(state, pause):
-            at = self._world.now + engine.delay("invoke", pause.correlation)
-            engine.publish_internal(
+            at = self._world.now + self._hops("invoke", pause.correlation)
+            self._stream.publish(
                 Event(
                     name=INVOKED,
-                    data=engine.child_data(state.events[0].data, opts.function, opts.key),
+                    data=functions.child_data(state.events[0].data, opts.function, opts.key),
                     at=at,
-                    number=engine.next_event(),
+                    number=self._stream.number(),
                     function=opts.function,
                     parent=state.info,
                     correlation=pause.correlation,
@@ -203,14 +220,13 @@ class Generator:
 
     def _park(self, state: RunState, pause: Pause) -> bool:
         """Writes the pause and the item that times it out; False where it was there before."""
-        engine = self.engine
         item = self._item(items.PAUSE, state, pause.step, pause.expires)
         item.payload = pause
         pause.item = item
-        if not engine.enqueue(item, state):
+        if not self._queue.enqueue(item, state):
             return False
-        self._redis.pauses.add(pause)
-        self._world.emit("queue", _TIMER_SET, state.info, pause.name, detail=pause.expires)
+        self._pauses.add(pause)
+        self._world.emit(QUEUE, _TIMER_SET, state.info, pause.name, detail=pause.expires)
         return True
 
     def _item(self, kind: str, state: RunState, job: str, due: int) -> Item:

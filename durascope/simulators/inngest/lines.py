@@ -48,6 +48,8 @@ class Relay:
         self.event_sizes: dict[str, int] = {}
         self.first_request: dict[str, int] = {}
         self.last_answer: dict[str, int] = {}
+        self.ended: dict[str, int] = {}
+        """When each run ended, in microseconds."""
         self._last_other: dict[str, int] = {}
         self._resumed: dict[str, dict[str, str]] = {}
         """Ended waits that no request has told of yet, by step."""
@@ -62,11 +64,31 @@ class Relay:
 
     def checkpoint(self, run: RunInfo, ops: Sequence[Op], answer: str = "") -> None:
         """A checkpoint POST of the host's."""
+        if self.silent:
+            self.world.recorder.count += 1
+            return
         self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
 
-    def created(self, run: RunInfo, event_size: int) -> None:
+    def created(self, run: RunInfo, event: str, count: int, event_size: int) -> None:
+        """A run has been created by so many events, the first of that name."""
+        if self.silent:
+            self.world.recorder.count += 1
+            return
+        self.other(run, f"run created {event}{f' x{count}' if count > 1 else ''}")
         if self.keep:
             self.event_sizes[run.name] = event_size
+
+    def over(self, run: RunInfo, status: str) -> None:
+        """A run's state is gone; it has that status."""
+        if self.silent:
+            self.world.recorder.count += 1
+        else:
+            self.other(run, f"run {status}")
+
+    def end(self, run: RunInfo) -> None:
+        """The run has ended, now."""
+        if self.keep:
+            self.ended[run.name] = self.world.now
 
     def resumed(self, run: RunInfo, step: str, line: str) -> None:
         """A pause has ended; written before the first request that carries its result."""

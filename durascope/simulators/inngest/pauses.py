@@ -45,6 +45,10 @@ class PauseStore:
     """All pauses of runs that are not over."""
 
     def __init__(self) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Redis has lost its memory."""
         self._found: dict[tuple[str, str | None, str], dict[Pause, None]] = {}
         self._fields: dict[str, dict[str | None, int]] = {}
         """By event: which fields its pauses compare, and how many do."""

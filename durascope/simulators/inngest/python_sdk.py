@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from durascope.models.steps import Call, Run, Send, Sleep, Start, Steps, WaitFor
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.inngest.host import Invocation, step_done
+from durascope.simulators.inngest.invocation import Invocation, step_done
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
     SLEEP,
@@ -116,10 +116,10 @@ class PythonSdk(InngestSdk):
         return (yield from self._body(step, name, key))
 
     def passed(self, program: Program, steps: Steps) -> int:
-        world, request = self.engine.world, self.request
+        world, request = self.invocation.host.world, self.request
         if request.step is not None or len(request.steps) < LONG or not world.unseen:
             return 0
-        prefixes = self.engine.prefixes
+        prefixes = self.app.prefixes
         prefix: Prefix | None = prefixes.get(request.run.name)
         if prefix is None or prefix.code is not steps:
             if len(prefixes) >= MOST_PREFIXES:
@@ -157,7 +157,7 @@ class PythonSdk(InngestSdk):
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
         if self._memo(name, key) is None:
-            until = self.engine.world.now + step.sleep
+            until = self.invocation.host.world.now + step.sleep
             raise ResponseInterrupt((Op(SLEEP, key, name, opts=SleepOpts(until, None)),))
         return
         yield

@@ -5,12 +5,12 @@
                    ├───────────────── requeue: a retry ────┤
                    └───────────────── scavenger: the lease has ended
 
-All of it is in Redis. It knows neither the time nor luck: whoever scans or enqueues hands them in.
+All of it is in Redis. It knows neither the time nor luck: whoever scans or enqueues hands them in, and is told from
+when on a scan may find something new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from heapq import heappop, heappush
 
 from durascope.models.scenario import Sdk
@@ -23,73 +23,69 @@ class Queue:
     """Items by job id."""
 
     def __init__(self, sdk: Sdk, phase: int) -> None:
+        self._sdk: Sdk = sdk
+        self._phase = phase
+        self.flush()
+
+    def flush(self) -> None:
+        """Redis has lost its memory."""
         self.items: dict[str, Item] = {}
-        self.poller: Callable[[int], None] | None = None
-        """Who scans it, told when a scan is worth while: the model's short cut for a scan at every tick."""
         self._of_run: dict[str, dict[str, Item | None]] = {}
         """By run and job: the items, None for one that is gone. A job is enqueued once."""
         self._coming: list[tuple[int, int, Item]] = []
         """Items on their way into the queue: starts that the scheduler has not got ready yet."""
-        self._partitions = Partitions(sdk, phase)
+        self._partitions = Partitions(self._sdk, self._phase)
         self._sequence = 0
 
-    def enqueue(self, item: Item, now: int) -> bool:
-        """Takes an item; False where its job id is known."""
+    def enqueue(self, item: Item, now: int) -> int | None:
+        """Takes an item; from when on a scan may find it, or None where its job id is known."""
         job = item.job
         if item.run is None:
             if job in self.items:
-                return False
+                return None
         else:
             run = item.run.name
             jobs = self._of_run.get(run)
             if jobs is None:
                 self._of_run[run] = {job: item}
             elif job in jobs:
-                return False
+                return None
             else:
                 jobs[job] = item
         self.items[job] = item
         if item.found_at > now:
             self._number(item)
             heappush(self._coming, (item.found_at, item.sequence, item))
-            self._worth_a_scan(item.found_at)
-        else:
-            self._queue(item)
-        return True
+            return item.found_at
+        return self._queue(item)
 
-    def requeue(self, item: Item, due: int) -> None:
-        """Puts a leased item back, at its due time; one that is gone stays gone."""
-        if item.state != "gone":
-            item.due = due
-            item.score = due // 1_000
-            self._queue(item)
-
-    def reschedule(self, item: Item, due: int) -> bool:
-        """Moves the time of an item that nobody works on yet."""
-        if item.state != "queued":
-            return False
-        self.requeue(item, due)
-        return True
-
-    def dequeue(self, item: Item) -> None:
-        """Drops an item. Where it is worked on, its slot stays taken until `release`."""
+    def requeue(self, item: Item, due: int) -> int | None:
+        """Puts an item into line again, at its due time; from when on a scan may find it, or None: it is gone."""
         if item.state == "gone":
-            return
+            return None
+        item.due = due
+        item.score = due // 1_000
+        return self._queue(item)
+
+    def dequeue(self, item: Item) -> bool:
+        """Drops an item; whether that lets others go that were held. Its slot stays taken until `release`."""
+        if item.state == "gone":
+            return False
         item.state = "gone"
         del self.items[item.job]
         if item.run is not None:
             self._of_run[item.run.name][item.job] = None
-        if self._partitions.left(item):
-            self._worth_a_scan(0)
+        return self._partitions.left(item)
 
-    def dequeue_run(self, run: str) -> None:
-        """Drops everything of a run that is over."""
+    def dequeue_run(self, run: str) -> bool:
+        """Drops everything of a run that is over; whether that lets others go that were held."""
+        held = False
         for item in self._of_run.pop(run, {}).values():
             if item is not None:
                 item.state = "gone"
                 del self.items[item.job]
-                if self._partitions.left(item):
-                    self._worth_a_scan(0)
+                held |= self._partitions.left(item)
+        return held
 
     # ---- scanning ------------------------------------------------------------------------------------------
 
@@ -127,15 +123,11 @@ class Queue:
         """What somebody is working on, or was when he died."""
         return [item for item in self.items.values() if item.state == "leased"]
 
-    def _queue(self, item: Item) -> None:
+    def _queue(self, item: Item) -> int:
         item.state = "queued"
         self._number(item)
-        self._worth_a_scan(self._partitions.add(item))
+        return self._partitions.add(item)
 
     def _number(self, item: Item) -> None:
         self._sequence += 1
         item.sequence = self._sequence
-
-    def _worth_a_scan(self, at: int) -> None:
-        if self.poller is not None:
-            self.poller(at)

@@ -2,62 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import FINISHED
 from durascope.simulators.inngest.items import EDGE, Item
-from durascope.simulators.inngest.pauses import Pause
+from durascope.simulators.inngest.lanes import EXECUTOR, QUEUE
+from durascope.simulators.inngest.lines import Relay
+from durascope.simulators.inngest.pauses import Pause, PauseStore
 from durascope.simulators.inngest.protocol import Memo, failed, nothing
-from durascope.simulators.inngest.state import RunState
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.engine import Inngest
+from durascope.simulators.inngest.queue_client import QueueClient
+from durascope.simulators.inngest.state import RunState, StateStore
+from durascope.simulators.kernel.world import World
 
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
 _TIMER_CANCELLED: Final = Kind.TIMER_CANCELLED
 
 
 class Resumer:
-    """Consumes pauses."""
+    """Consumes pauses of waits and invocations."""
 
-    def __init__(self, engine: Inngest) -> None:
-        self.engine = engine
+    def __init__(
+        self, world: World, *, states: StateStore, pauses: PauseStore, queue: QueueClient, relay: Relay
+    ) -> None:
+        self._world = world
+        self._states = states
+        self._pauses = pauses
+        self._queue = queue
+        self._relay = relay
 
-    def by_event(self, event: Event) -> None:
-        """Ends every wait, and cancels every run, that the event matches (handlePause)."""
-        engine = self.engine
-        for pause in self._in_some_order(event):
-            if event.at < pause.created_at or engine.world.now > pause.expires:
-                continue
-            if pause.cancel:
-                engine.finalizer.cancel(pause.run.name)
-            else:
-                self._resume(pause, _memo_of(pause, event.data, event.size()), f"resumed by {event.name}", "event")
-
-    def _in_some_order(self, event: Event) -> list[Pause]:
-        """The pauses that an event ends: those of one run side by side, so that which comes first is random."""
-        pauses = list(self.engine.redis.pauses.matching(event))
-        if len({pause.run.name for pause in pauses}) == len(pauses):
-            return pauses
-        of_run: dict[str, list[Pause]] = {}
-        for pause in pauses:
-            of_run.setdefault(pause.run.name, []).append(pause)
-        order = self.engine.world.luck.order
-        return [pause for run, each in of_run.items() for pause in order(each, "pauses", run, event.number)]
+    def by_event(self, pause: Pause, event: Event) -> None:
+        """The event that a wait is for: it gets the event itself, bare (§3)."""
+        memo = Memo(pause.name, event.data, None, event.size())
+        self._resume(pause, memo, f"resumed by {event.name}", "event")
 
     def invoked(self, correlation: str, outcome: Memo) -> None:
         """An invoked function is over: its caller goes on."""
-        pause = self.engine.redis.pauses.invoking(correlation)
-        if pause is not None and self.engine.world.now <= pause.expires:
+        pause = self._pauses.invoking(correlation)
+        if pause is not None and self._world.now <= pause.expires:
             memo = replace(outcome, name=pause.name)
             self._resume(pause, memo, f"resumed by {FINISHED}", "event")
 
-    def timed_out(self, pause: Pause) -> None:
+    def timed_out(self, item: Item) -> None:
         """ResumePauseTimeout: a wait gives nothing, an invocation fails; what was invoked runs on."""
+        pause: Pause = item.payload
         memo = nothing(pause.name)
         if pause.correlation is not None:
             memo = failed(pause.name, "Timed out waiting for invoked function to complete")
@@ -65,17 +55,16 @@ class Resumer:
 
     def _resume(self, pause: Pause, memo: Memo, how: str, suffix: str) -> None:
         """ConsumePause: once, atomically with saving the step."""
-        engine, run = self.engine, pause.run
-        redis = engine.redis
-        state = redis.state.get(run.name)
-        if not redis.pauses.remove(pause) or state is None:
+        run = pause.run
+        state = self._states.get(run.name)
+        if not self._pauses.remove(pause) or state is None:
             return
         if pause.item is not None and suffix == "event":
-            redis.queue.dequeue(pause.item)
-            engine.world.emit("queue", _TIMER_CANCELLED, run, pause.name)
-        engine.relay.resumed(run, pause.step, f"pause {pause.name} {how}")
+            self._queue.dequeue(pause.item)
+            self._world.emit(QUEUE, _TIMER_CANCELLED, run, pause.name)
+        self._relay.resumed(run, pause.step, f"pause {pause.name} {how}")
         state.save(pause.step, memo)
-        engine.world.moment(engine.executor.name, _STEP_RECORDED, run, pause.name)
+        self._world.moment(EXECUTOR, _STEP_RECORDED, run, pause.name)
         if not state.pending or pause.race:
             self._discover(state, pause, suffix)
 
@@ -85,12 +74,7 @@ class Resumer:
         job = f"{state.info.name} {pause.step} {suffix}"
         if pause.coalesce is not None and not pause.race:
             job = f"{state.info.name} {pause.coalesce} discover"
-        item = Item(EDGE, job, self.engine.world.now, state.info, state.function)
+        item = Item(EDGE, job, self._world.now, state.info, state.function)
         item.outgoing = pause.step
         item.concurrency_key = state.concurrency_key
-        self.engine.enqueue(item, state)
-
-
-def _memo_of(pause: Pause, data: Mapping[str, Any], size: int) -> Memo:
-    """The event itself, bare (§3)."""
-    return Memo(pause.name, data, None, size)
+        self._queue.enqueue(item, state)

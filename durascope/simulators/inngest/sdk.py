@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Parallel, Patched, Race, Set, Step, WaitFor
+from durascope.simulators.inngest.invocation import Invocation
 from durascope.simulators.inngest.protocol import InvokeOpts, WaitOpts
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.program import Coroutine, Loop, Sdk
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.host import Invocation
 
 
 class Variables(Sdk):
@@ -51,25 +49,25 @@ class InngestSdk(Variables):
         self.loop = loop
         self.invocation = invocation
         self.request = invocation.request
-        self.engine = invocation.engine
+        self.app = invocation.app
 
     def patched(self, step: Patched) -> Coroutine:
         """New code for runs whose event is younger than the deploy, as a user would compare `event.ts`."""
-        return self.request.created_at >= self.engine.deployed_at(self.request.function)
+        return self.request.created_at >= self.app.deployed_at(self.request.function)
         yield
 
     def computed(self, step: Compute, key: str) -> int:
-        return self.engine.computed(self.request.run, key)
+        return self.app.code.computed(self.request.run, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
-        return self.engine.code_fails(self.request.run, step, key)
+        return self.app.code.code_fails(self.request.run, step, key)
 
     # ---- what travels --------------------------------------------------------------------------------------
 
     def wait_opts(self, step: WaitFor) -> WaitOpts:
         """The event, the field that is compared, and the timeout, which Inngest demands: a year if there is none."""
         timeout = TIMES.year if step.timeout is None else step.timeout
-        return WaitOpts(step.wait_for, self.engine.match_field(self.request.function, step), timeout)
+        return WaitOpts(step.wait_for, self.app.match_field(self.request.function, step), timeout)
 
     def invoke_opts(self, step: Call, key: str, timeout: int | None) -> InvokeOpts:
         address = f"{self.request.run.luck}/{key}"

@@ -63,6 +63,10 @@ class StateStore:
     """All runs that are not over, by name."""
 
     def __init__(self) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Redis has lost its memory."""
         self.runs: dict[str, RunState] = {}
         self._event_ids: dict[tuple[str, str], int] = {}
 

@@ -7,18 +7,15 @@ Each is a component. `inngest dev` has both inside its own process: they die wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from durascope.models.scenario import Sdk
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import Gcra
 from durascope.simulators.inngest.pauses import PauseStore
 from durascope.simulators.inngest.queue import Queue
 from durascope.simulators.inngest.state import StateStore
 from durascope.simulators.kernel.component import Component
-
-if TYPE_CHECKING:
-    from durascope.models.scenario import Sdk
-    from durascope.simulators.kernel.world import World
+from durascope.simulators.kernel.world import World
 
 
 @dataclass(slots=True, eq=False)
@@ -39,18 +36,14 @@ class BatchEntry:
     events: list[Event] = field(default_factory=list[Event])
 
 
-class Redis(Component):
-    """Queue, run state, pauses, and what flow control remembers."""
+class FlowState:
+    """What flow control remembers."""
 
-    def __init__(self, world: World, sdk: Sdk, phase: int) -> None:
-        self._sdk: Sdk = sdk
-        self._phase = phase
-        super().__init__(world, "redis")
+    def __init__(self) -> None:
+        self.flush()
 
-    def reset(self) -> None:
-        self.state = StateStore()
-        self.queue = Queue(self._sdk, self._phase)
-        self.pauses = PauseStore()
+    def flush(self) -> None:
+        """Redis has lost its memory."""
         self.rate_limits: dict[tuple[str, str | None], Gcra] = {}
         self.singletons: dict[tuple[str, str | None], str] = {}
         """The run that holds each lock."""
@@ -59,8 +52,37 @@ class Redis(Component):
         """By job: all that have not started."""
         self.filling: dict[tuple[str, str | None], str] = {}
         """The job of the batch that takes events, by function and key."""
-        self.numbers = 0
-        """Batches and debounces made so far."""
+        self._numbers = 0
+
+    def number(self) -> int:
+        """The number of the next batch or debounce."""
+        self._numbers += 1
+        return self._numbers
+
+    def release_singleton(self, lock: tuple[str, str | None], run: str) -> None:
+        """Gives a lock back, if it is that run that holds it."""
+        if self.singletons.get(lock) == run:
+            del self.singletons[lock]
+
+
+class Redis(Component):
+    """The server of its own, or the part of the process, that holds queue, run state, pauses and flow control's state.
+
+    Who uses one of them is handed that one.
+    """
+
+    def __init__(self, world: World, sdk: Sdk, phase: int) -> None:
+        self.state = StateStore()
+        self.queue = Queue(sdk, phase)
+        self.pauses = PauseStore()
+        self.flow = FlowState()
+        super().__init__(world, "redis")
+
+    def reset(self) -> None:
+        self.state.flush()
+        self.queue.flush()
+        self.pauses.flush()
+        self.flow.flush()
 
 
 class History(Component):
@@ -73,3 +95,13 @@ class History(Component):
     def reset(self) -> None:
         self.status: dict[str, str] = {}
         self.synced = False
+
+    def began(self, run: str) -> None:
+        self.status[run] = "running"
+
+    def ended(self, run: str, status: str) -> None:
+        """The run is shown with that status; of very many only those are kept that go on."""
+        if self.world.many:
+            self.status.pop(run, None)
+        else:
+            self.status[run] = status

@@ -10,12 +10,13 @@ handled one after the other, which may take a while; the code may go on meanwhil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.inngest.host import Invocation, step_done
+from durascope.simulators.inngest.invocation import Host, Invocation, Reply, step_done
+from durascope.simulators.inngest.lines import Exchange
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
     SLEEP,
@@ -35,13 +36,9 @@ from durascope.simulators.inngest.protocol import (
 )
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
+from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.host import FunctionHost, Reply
-    from durascope.simulators.inngest.lines import Exchange
-    from durascope.simulators.kernel.network import Connection
-    from durascope.simulators.kernel.world import Call as Callback
 
 _WHOLE_SECONDS: Final = True
 """How an answer says when to try again."""
@@ -165,7 +162,7 @@ class TypeScriptInvocation(Invocation):
         "_running", "_settled", "_to_report", "_unhandled", "loop", "steps",
     )  # fmt: skip
 
-    def __init__(self, host: FunctionHost, exchange: Exchange, connection: Connection, reply: Reply) -> None:
+    def __init__(self, host: Host, exchange: Exchange, connection: Connection, reply: Reply) -> None:
         super().__init__(host, exchange, connection, reply)
         self.loop = Loop()
         self.steps: dict[str, FoundStep] = {}
@@ -391,7 +388,7 @@ class TypeScriptInvocation(Invocation):
     ) -> None:
         if self._not_found is not None:
             self.host.cancel(self._not_found)
-        version = self.engine.request_version
+        version = self.app.request_version
         self.answer(Answer(status, ops, no_retry, retry_after, _WHOLE_SECONDS, error, version))
 
 

@@ -6,14 +6,13 @@ dialling ──accepted──▶ connected ──lost──▶ dialling
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from durascope.simulators.inngest.hops import Hops
+from durascope.simulators.inngest.host import FunctionHost
 from durascope.simulators.inngest.settings import REDIAL, TIMES
-from durascope.simulators.kernel.network import Connection
-
-if TYPE_CHECKING:
-    from durascope.simulators.inngest.host import FunctionHost
-    from durascope.simulators.inngest.transport import Gateway
+from durascope.simulators.inngest.transport import Gateway
+from durascope.simulators.kernel.network import Connection, Network
 
 GIVES_UP: Final = 5
 """Dials in a row after which the Python SDK gives up (inngest-py, connect/_internal)."""
@@ -22,15 +21,18 @@ GIVES_UP: Final = 5
 class Worker:
     """One process's connection."""
 
-    def __init__(self, host: FunctionHost, gateway: Gateway) -> None:
+    def __init__(self, host: FunctionHost, gateway: Gateway, network: Network, hops: Hops, *, gives_up: bool) -> None:
+        """`gives_up`: the SDK does, as Python's."""
         self._host = host
         self._gateway = gateway
+        self._network = network
+        self._hops = hops
+        self._gives_up = gives_up
         self._refused = 0
 
     def dial(self) -> None:
-        engine = self._host.engine
-        connection = engine.network.connect(
-            self._host, self._gateway, engine.delay("http"), self._accepted, on_refused=self._again, what="connect"
+        connection = self._network.connect(
+            self._host, self._gateway, self._hops("http"), self._accepted, on_refused=self._again, what="connect"
         )
         connection.on_lost[self._host] = self._lost
 
@@ -50,7 +52,7 @@ class Worker:
     def _again(self) -> None:
         host = self._host
         self._refused += 1
-        if host.engine.sdk == "typescript":
+        if not self._gives_up:
             host.after(REDIAL[min(self._refused, len(REDIAL)) - 1], self.dial)
         elif self._refused < GIVES_UP:
             host.after(TIMES.redial, self.dial)

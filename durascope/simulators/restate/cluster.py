@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from durascope.models.scenario import RestateDeployment
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.world import World
-from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Registry
 from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.invoker import Invoker

@@ -13,13 +13,13 @@ from durascope.models.scenario import RestateService, Workflow
 from durascope.models.steps import Bug, Compute, Fail, Send
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Coroutine
 from durascope.simulators.restate.attempt import Attempt
 from durascope.simulators.restate.constants import constant
-from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.handlers import handler
 from durascope.simulators.restate.journal import Command, Notification
 from durascope.simulators.restate.observer import Observer

@@ -18,13 +18,13 @@ from durascope.models.units import FOREVER
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
+from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate import entries, operators, termination
 from durascope.simulators.restate.cluster import Controller, build_node, share_out
 from durascope.simulators.restate.constants import constant
-from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.findings import findings

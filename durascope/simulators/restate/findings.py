@@ -47,7 +47,7 @@ def unconsumed(engine: Restate) -> list[Unconsumed]:
     return sorted(
         Unconsumed(at, run, event)
         for (run, event), times in engine.accepted.items()
-        for at in times[engine.handled.get((run, event), 0) :]
+        for at in times[engine.app_code.handled.get((run, event), 0) :]
     )
 
 

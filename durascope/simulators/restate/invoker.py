@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, Final
 from durascope.models.scenario import RestateDeployment
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
 from durascope.simulators.restate import entries, lifecycle
 from durascope.simulators.restate.constants import constant
-from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.invocation import Invocation

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.world import Call, World
-from durascope.simulators.restate.delays import Delays
 from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Entry, Notification
 from durascope.simulators.restate.partition import Message, Partition, Timer

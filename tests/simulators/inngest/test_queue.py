@@ -56,9 +56,9 @@ def test_the_best_score_goes_first_whatever_came_first() -> None:
 def test_a_job_is_enqueued_once_even_when_it_is_gone() -> None:
     line, order = queue(), function()
     first = item(order, 1)
-    assert line.enqueue(first, 0)
+    assert line.enqueue(first, 0) is not None
     line.dequeue(first)
-    assert not line.enqueue(item(order, 1), 0)
+    assert line.enqueue(item(order, 1), 0) is None
 
 
 def test_a_limit_of_the_function_holds_its_partition_until_an_item_leaves() -> None:

@@ -1,4 +1,4 @@
-"""The engine's delays by name: most are fixed, and looked up; the others are drawn."""
+"""An engine's delays by name: most are fixed, and looked up; the others are drawn."""
 
 from __future__ import annotations
 
