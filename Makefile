@@ -58,8 +58,8 @@ $(VENV)/.live: pyproject.toml constraints.txt $(VENV)/.dev
 	$(NPM) install --prefix .engines --no-save --no-audit --no-fund --loglevel=error $(RESTATE_SERVER)
 	@touch $@
 
-TYPESCRIPT := durascope/live/temporal/typescript
-.engines/.typescript: Makefile $(wildcard $(TYPESCRIPT)/*.json $(TYPESCRIPT)/src/*.ts) $(VENV)/.dev
+TYPESCRIPT := durascope/live/typescript
+.engines/.typescript: Makefile $(wildcard $(TYPESCRIPT)/*.json $(TYPESCRIPT)/src/*.ts $(TYPESCRIPT)/src/*/*.ts) $(VENV)/.dev
 	@mkdir -p .engines/typescript
 	cp -R $(TYPESCRIPT)/. .engines/typescript
 	$(NPM) ci --prefix .engines/typescript --no-audit --no-fund --loglevel=error

@@ -29,7 +29,7 @@ Action = Callable[[str | None], None]
 """What is done at a moment, told the name of the process in which the moment passed, where that is known."""
 
 GRACE: Final = 2.0
-"""Seconds that pass after the last run has ended, so that late effects are counted."""
+"""Seconds that pass at least after the last run has ended, so that late effects are counted."""
 
 
 def check(scenario: Scenario) -> None:
@@ -61,8 +61,8 @@ class Conductor:
         """The process that last reported of a run's step: steps of many runs may be under way side by side."""
         engine.marked, engine.moment = self.marked, self.moment
 
-    def conduct(self, *, seconds: float) -> None:
-        """Runs everything; returns when all runs have ended, or after `seconds`."""
+    def conduct(self, *, seconds: float, grace: float = GRACE) -> None:
+        """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`."""
         self.engine.ledger.listeners.append(self._reported)
         self._arm_faults()
         self._arm_starts()
@@ -71,7 +71,7 @@ class Conductor:
         try:
             while time.monotonic() < deadline and not self.errors:
                 if not self._open and self.engine.over():
-                    time.sleep(GRACE)
+                    time.sleep(grace)
                     break
                 time.sleep(0.05)
         finally:

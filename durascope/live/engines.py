@@ -30,16 +30,23 @@ def live_engine(name: str) -> type[LiveEngine]:
 
 
 def record(
-    scenario: Scenario, name: str, *, seed: int = 0, seconds: float = 180.0, server: str | None = None
+    scenario: Scenario,
+    name: str,
+    *,
+    seed: int = 0,
+    seconds: float = 180.0,
+    late: float = 0.0,
+    server: str | None = None,
 ) -> Recording:
     """Runs the scenario once on the real engine; everything it starts is stopped again, whatever happens.
 
-    `server` is the path of the engine's server, where it is not to be looked for.
+    `late`: how many seconds after the last run's end the last effect may come. `server` is the path of the engine's
+    server, where it is not to be looked for.
 
     Raises `LiveProblem` where something is missing or does not start. A scenario that has not ended after `seconds`
     is recorded as far as it came.
     """
-    from durascope.live.conductor import Conductor
+    from durascope.live.conductor import GRACE, Conductor
 
     built = live_engine(name)
     with Stage() as stage, Ledger() as ledger:
@@ -47,7 +54,7 @@ def record(
         live.program = server
         try:
             live.open()
-            Conductor(scenario, live).conduct(seconds=seconds)
+            Conductor(scenario, live).conduct(seconds=seconds, grace=GRACE + late)
             return live.recording()
         finally:
             live.close()

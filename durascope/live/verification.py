@@ -97,7 +97,7 @@ def verify(
         which = f", {number} of {repeat}" if repeat > 1 else ""
         long = f", predicted to take {format_duration(expected)}" if expected > LONG else ""
         tell(f"{scenario.scenario} on the real {engine}{which}{long}")
-        recordings.append(record(scenario, engine, seed=seed, seconds=seconds, server=server))
+        recordings.append(record(scenario, engine, seed=seed, seconds=seconds, late=_late(trace), server=server))
     alike = judge(case, engine)
     found: list[Sequence[Difference]] = []
     ways: list[Way | None] = []
@@ -127,6 +127,12 @@ def _patience(trace: Trace) -> float:
     """How many seconds a real run may last; one that is not to end is watched for `PATIENCE`."""
     stuck = STUCK in trace.status.values()
     return PATIENCE if stuck else trace.ended_at / SECOND * 1.5 + PATIENCE
+
+
+def _late(trace: Trace) -> float:
+    """How many seconds after the end of its runs the last effect is predicted: of an attempt that was given up."""
+    ended = max((run.ended_at or 0 for run in trace.runs), default=0)
+    return max(0, *(effect.at - ended for effect in trace.ledger)) / SECOND if trace.ledger else 0.0
 
 
 # ---- said ----------------------------------------------------------------------------------------------------

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from durascope.live import node
 from durascope.live.judging import judge
 from durascope.live.processes import LiveProblem, Stage
 from durascope.live.restate.server import Server, find
+from durascope.live.restate.typescript import PACKAGE
 from durascope.live.verification import Verification, told, verify
 from durascope.models.cases import RestateCase, is_case
 from durascope.models.loading import load, load_scenario
@@ -49,6 +51,14 @@ VERIFIED = (
     "policy-exhausted-pauses-then-resumed",
     "new-deployment-leaves-running-runs-alone",
     "restart-as-new",
+)
+IN_TYPESCRIPT = (
+    "../own/restate/engine-crash-during-step-typescript",
+    "../own/restate/branch-fails-typescript",
+    "../own/restate/branches-of-several-steps-typescript",
+    "cancel-during-step-typescript",
+    "step-outlives-abort-timeout-and-drain-typescript",
+    "wait-times-out-typescript",
 )
 
 
@@ -88,6 +98,18 @@ def test_the_server_does_what_was_recorded_and_what_is_predicted(name: str, serv
     case = load(CASES / f"{name}.yaml")
     assert isinstance(case, RestateCase)
     found = verify(case.scenario, "restate", case=case, server=server)
+    assert recorded_otherwise(case, found) == []
+    assert found.agrees, told(found)
+
+
+@pytest.mark.parametrize("name", IN_TYPESCRIPT)
+def test_the_typescript_sdk_does_what_was_recorded(name: str, server: str) -> None:
+    if not node.installed():
+        pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
+    case = load(CASES / f"{name}.yaml")
+    assert isinstance(case, RestateCase)
+    found = verify(case.scenario, "restate", case=case, server=server)
+    assert found.recordings[0].sdk == f"restate-sdk typescript {node.sdk_version(PACKAGE)}"
     assert recorded_otherwise(case, found) == []
     assert found.agrees, told(found)
 

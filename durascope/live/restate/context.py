@@ -1,28 +1,21 @@
-"""A scenario's steps on Restate's Python SDK, and the loop that runs a handler's code on its futures.
+"""A scenario's steps on an SDK of Restate, and the loop that runs a handler's code on its futures.
 
-The code (`simulators.program.Program`) runs on its own small loop, as in the model: deterministic, whatever asyncio
-does. Where it can't go on, the SDK's state machine is asked for the next completion of all that is awaited, in one
-call, as `restate.select` and `restate.gather` do; what has completed is given to the code.
+The code (`simulators.program.Program`) runs on its own small loop, as in the model: deterministic, whatever the
+language's own loop does. Where it can't go on, the SDK is asked for the next completion of all that is awaited, in one
+call, as its own combinators do; what has completed is given to the code. What differs between the SDKs is in `python`
+and in `remote`.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
+from abc import abstractmethod
 from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import restate
-from restate.exceptions import RetryableError
-from restate.server_context import ServerDurableFuture, ServerInvocationContext
-from restate.vm import (
-    AllCompletedUnresolvedFuture,
-    FirstCompletedUnresolvedFuture,
-    SingleUnresolvedFuture,
-    UnresolvedFuture,
-)
 
-from durascope.live.body import Bodies, result_of
 from durascope.models.steps import (
     Awakeable,
     Bug,
@@ -43,8 +36,6 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.models.targets import Kind, Target
-from durascope.models.units import SECOND
-from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import (
     TIMED_OUT,
@@ -59,7 +50,13 @@ from durascope.simulators.program import (
     WorkflowFailure,
 )
 
-Durable = ServerDurableFuture[Any]
+
+class Durable(Protocol):
+    """What an SDK gives for something that is awaited; awaited when it is completed, it is the value, or raises."""
+
+    def is_completed(self) -> bool: ...
+
+    def __await__(self) -> Any: ...
 
 
 class Wait(Future):
@@ -76,7 +73,6 @@ class Wait(Future):
 class App:
     """What a handler's code knows of its process and of the outside."""
 
-    bodies: Bodies
     signals: bool
     """Whether events come as named signals."""
     watched: frozenset[tuple[str, str]] = frozenset()
@@ -87,6 +83,10 @@ class App:
 
     def ask_now(self, question: str, **fields: object) -> Any:
         """As `ask`, without giving way to others."""
+        raise NotImplementedError
+
+    async def passed(self, run: str, step: str, execution: int, moment: str) -> None:
+        """Reports a moment of a step, and goes on when what waits for it has been done."""
         raise NotImplementedError
 
     def child(self, caller: RunInfo, number: int, workflow: str, key: object, luck: str) -> tuple[Target, RunInfo]:
@@ -104,9 +104,13 @@ class App:
 class Context(Sdk):
     """What the code of one attempt calls."""
 
-    def __init__(self, context: ServerInvocationContext, app: App, target: Target, run: RunInfo) -> None:
+    fails_at_once: ClassVar[bool]
+    """Whether branches side by side fail with the first that fails (`Promise.all`), or when all have ended."""
+
+    def __init__(self, context: Any, app: App, target: Target, run: RunInfo) -> None:
         self.loop = Loop()
-        self.context: Any = context
+        self.context = context
+        """The SDK's own."""
         self.app = app
         self.target = target
         self.run_info = run
@@ -123,9 +127,31 @@ class Context(Sdk):
         self._gathered: list[list[Task]] = []
         """Branches of a single step each, that one call of the SDK waits for together."""
 
-    @property
-    def replaying(self) -> bool:
-        return bool(self.context.vm.is_replaying())
+    # ---- what is the SDK's ------------------------------------------------------------------------------------
+
+    @abstractmethod
+    async def poll(self, futures: Sequence[Durable], *, together: bool) -> None:
+        """Waits until one of these has completed (`together`: until all have). Raises `restate.TerminalError`."""
+
+    @abstractmethod
+    async def pause(self, us: int) -> None:
+        """Code that is busy."""
+
+    @abstractmethod
+    def begin(self, step: Run, name: str, key: str) -> Durable:
+        """Begins a step."""
+
+    @abstractmethod
+    def within(self, future: Durable, duration: int, name: str) -> Coroutine:
+        """The value of a future, or `TIMED_OUT` if a timer ends before it."""
+
+    @abstractmethod
+    def make(self, event: str) -> Durable:
+        """Makes an awakeable, and tells who may resolve it."""
+
+    @abstractmethod
+    def mark(self, event: str) -> None:
+        """Tells of what the code has begun, where this is no replay."""
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 
@@ -160,7 +186,7 @@ class Context(Sdk):
         def ended(task: Future) -> None:
             nonlocal left
             left -= 1
-            if not left or not isinstance(task.exception, WorkflowFailure | None):
+            if not left or self._ends_all(task.exception):
                 all_done.resolve(task)
 
         for task in tasks:
@@ -173,12 +199,16 @@ class Context(Sdk):
             if single:
                 self._gathered.remove(tasks)
         failed = last.exception
-        if isinstance(failed, WorkflowFailure | None):
+        if not self._ends_all(failed):
             failed = next((task.exception for task in tasks if task.exception is not None), None)
         if failed is not None:
             self._drop(tasks)
             raise failed
         return [task.result for task in tasks]
+
+    def _ends_all(self, error: BaseException | None) -> bool:
+        """Whether a branch's error is not waited out: what is no failure of a step never is."""
+        return error is not None and (self.fails_at_once or not isinstance(error, WorkflowFailure))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
         """`restate.select`: the losers are left as they are."""
@@ -202,74 +232,35 @@ class Context(Sdk):
     # ---- steps -----------------------------------------------------------------------------------------------
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        async def body() -> dict[str, Any]:
-            return await self._body(step, name, key)
-
-        future: Durable = self.context.run_typed(name, body, _options(step))
-        values: Mapping[str, object] = yield from self.value(future, name)
+        values: Mapping[str, object] = yield from self.value(self.begin(step, name, key), name)
         if (name, "recorded") in self.app.watched:
             begun = self.executed.get(key)
             if begun is not None:
-                told = self.app.bodies.pass_moment(self.run_info.name, *begun, "recorded")
+                told = self.app.passed(self.run_info.name, *begun, "recorded")
             else:  # an earlier attempt's: this is the first in which the code has come to its result
                 told = self.app.ask("moment", number=self.run_info.number, step=name, moment="recorded")
             yield from self.outside(told)
         return {each: values[each] for each in values if each not in ("step", "ok", "padding")}
 
-    async def _body(self, step: Run, name: str, key: str) -> dict[str, Any]:
-        number = int(await self.app.ask("execution", run=self.run_info.name, key=key))
-        self.executed[key] = (name, number)
-        if (name, "scheduled") in self.app.watched:
-            await self._pass_scheduled(name, number)
-        execution = self.app.bodies.execute(self.run_info, step, name, key, number)
-        limit = None if step.timeout is None else step.timeout / SECOND
-        outcome = await asyncio.wait_for(execution, limit)
-        if outcome.ok:
-            return result_of(step, name, outcome)
-        raise _error(outcome, number)
-
-    async def _pass_scheduled(self, name: str, number: int) -> None:
-        """The command has been sent before its body begins, and is stored a few milliseconds later.
-
-        The body waits for that: what strikes at this moment (an outage, say) is there before the step has begun.
-        """
-        await asyncio.sleep(0.005)
-        await self.app.bodies.pass_moment(self.run_info.name, name, number, "scheduled")
-
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
-        future = self._timer(step.sleep, None if step.name is None else name)
-        self._mark("SleepStarted")
+        future = self.timer(step.sleep, None if step.name is None else name)
+        self.mark("SleepStarted")
         yield from self.value(future, name)
 
-    def _timer(self, duration: int, name: str | None) -> Durable:
+    def timer(self, duration: int, name: str | None) -> Durable:
         return self.context.sleep(timedelta(microseconds=duration), name)
-
-    def _mark(self, event: str) -> None:
-        if not self.replaying:
-            self.loop.call_soon(self._tell, event)
-
-    def _tell(self, event: str) -> None:
-        self.asked.append((self.app.ask("marked", event=event, number=self.run_info.number), self.loop.future()))
 
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
         event = yield from self._listen(step.wait_for)
         if step.timeout is None:
             return (yield from self.value(event, name))
-        index, payload = yield from self.first(event, self._timer(step.timeout, f"{name}-timeout"), step=name)
-        return TIMED_OUT if index else payload
+        return (yield from self.within(event, step.timeout, name))
 
     def awakeable(self, step: Awakeable) -> Coroutine:
         if self.target.service_kind != "workflow" and not self.app.signals:
-            self.made.setdefault(step.awakeable, []).append(self._make(step.awakeable))
+            self.made.setdefault(step.awakeable, []).append(self.make(step.awakeable))
         return
         yield
-
-    def _make(self, event: str) -> Durable:
-        """Makes an awakeable, and tells who may resolve it."""
-        awakeable, future = self.context.awakeable()
-        told = self.app.ask("awakeable", run=self.run_info.name, event=event, id=awakeable)
-        self.asked.append((told, self.loop.future()))
-        return future
 
     def _listen(self, event: str) -> Coroutine:
         """Asks for the event: a promise of the workflow, a named signal, or an awakeable that is published."""
@@ -279,8 +270,8 @@ class Context(Sdk):
             future = self.context.signal(event)
         else:
             made = self.made.get(event)
-            future = made.pop(0) if made else self._make(event)
-        self._mark("WaitStarted")
+            future = made.pop(0) if made else self.make(event)
+        self.mark("WaitStarted")
         return future
         yield
 
@@ -289,8 +280,7 @@ class Context(Sdk):
         future: Durable = self.context.generic_call(target.service, target.handler, payload_of(run), _key(target, run))
         if step.timeout is None:
             return (yield from self.value(future, name))
-        index, _ = yield from self.first(future, self._timer(step.timeout, f"{name}-timeout"), step=name)
-        if index:
+        if (yield from self.within(future, step.timeout, name)) is TIMED_OUT:
             raise WorkflowFailure(f"{name} timed out", code=408, step=name)
         return None
 
@@ -400,7 +390,7 @@ class Context(Sdk):
         while not root.done:
             block = self.loop.run()
             if block is not None:
-                await asyncio.sleep(block.us / SECOND)
+                await self.pause(block.us)
                 self.loop.unblock()
             elif self.asked:
                 await self._answer(root)
@@ -435,7 +425,8 @@ class Context(Sdk):
         """Waits until something that is awaited has completed, and gives it to the code."""
         if not self._completed():
             try:
-                await self.context.create_poll_or_cancel_coroutine(self._unresolved())
+                futures, together = self._awaited()
+                await self.poll(futures, together=together)
             except restate.TerminalError:
                 self._cancel(root)
                 return
@@ -454,22 +445,12 @@ class Context(Sdk):
                 found.append((wait, index))
         return found
 
-    def _unresolved(self) -> UnresolvedFuture:
-        """All that is awaited, as the SDK's own combinators would ask for it."""
+    def _awaited(self) -> tuple[list[Durable], bool]:
+        """All that is awaited, and whether the SDK's own combinator would wait for all of it together."""
         together = [task._waiting for tasks in self._gathered for task in tasks if not task.done]
         gathered = [wait for wait in together if isinstance(wait, Wait) and wait in self.waiting]
         others = [wait for wait in self.waiting if wait not in gathered]
-        parts: list[UnresolvedFuture] = [_single_future(future) for wait in others for future in wait.futures]
-        if gathered and not others:
-            return AllCompletedUnresolvedFuture(
-                [_single_future(future) for wait in gathered for future in wait.futures]
-            )
-        parts += [_single_future(future) for wait in gathered for future in wait.futures]
-        return parts[0] if len(parts) == 1 else FirstCompletedUnresolvedFuture(parts)
-
-
-def _single_future(future: Durable) -> UnresolvedFuture:
-    return SingleUnresolvedFuture(future.handle)
+        return [future for wait in (*others, *gathered) for future in wait.futures], bool(gathered and not others)
 
 
 def _single(step: Parallel | ForEach | None) -> bool:
@@ -481,39 +462,12 @@ def _single(step: Parallel | ForEach | None) -> bool:
     )
 
 
-def _options(step: Run) -> restate.RunOptions[Any]:
-    """The step's own retry policy; without one a failing step fails the attempt, and the invocation's applies."""
-    options: restate.RunOptions[Any] = restate.RunOptions(max_duration=_delta(step.total_timeout))
-    retry = step.retry
-    if retry is not None:
-        options.max_attempts = retry.max_attempts
-        options.initial_retry_interval = _delta(retry.initial)
-        options.max_retry_interval = _delta(retry.max_interval)
-        options.retry_interval_factor = retry.factor
-    return options
-
-
-def _delta(us: int | None) -> timedelta | None:
-    return None if us is None else timedelta(microseconds=us)
-
-
-def _error(outcome: Outcome, number: int) -> Exception:
-    message = f"{outcome.error} (execution {number})"
-    if not outcome.retryable:
-        return restate.TerminalError(message)
-    if outcome.retry_after is not None:
-        return RetryableError(message, retry_after=timedelta(microseconds=outcome.retry_after))
-    return RuntimeError(message)
-
-
 def _key(target: Target, run: RunInfo) -> str | None:
     return None if target.service_kind == "service" else run.key or target.workflow
 
 
 def payload_of(run: RunInfo) -> bytes:
     """The request that starts a run: its identity as JSON."""
-    import json
-
     return json.dumps(as_request(run)).encode()
 
 

@@ -1,4 +1,4 @@
-"""Restate for real: a server, service endpoints on its Python SDK, and its tables read through the admin API."""
+"""Restate for real: a server, service endpoints on one of its SDKs, and its tables read through the admin API."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from durascope.importing.restate import rows
+from durascope.live import listener
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
+from durascope.live.node import installed, node
+from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
 from durascope.live.restate.context import as_request
+from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, starters
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
+from durascope.live.restate.remote import RemoteServices
 from durascope.live.restate.server import Refused, Server, find
-from durascope.live.restate.service import HELPER, READY, SEND_SIGNAL, Setting, starters
+from durascope.live.restate.service import Setting
+from durascope.live.restate.typescript import PACKAGE, SERVICE, write_settings
 from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
@@ -65,7 +71,7 @@ class Endpoint:
 
 
 class RestateLive(LiveEngine):
-    """Restate with its Python SDK."""
+    """Restate with its Python or its TypeScript SDK."""
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
@@ -97,7 +103,12 @@ class RestateLive(LiveEngine):
         )
         self._booting: list[Path] = []
         """The files `go` of the processes that get ready to wait for them."""
+        self._typescript = self.options.service.sdk == "typescript"
+        services = RemoteServices(scenario, seed, self._watched(), self._code_of, ledger.take)
         ledger.answers |= {
+            "code": services.answer,
+            "closure": services.execution,
+            "body": services.body,
             "attempt-started": self._attempt_started,
             "attempt-ended": self._attempt_ended,
             "execution": self._execution,
@@ -110,15 +121,16 @@ class RestateLive(LiveEngine):
 
     @classmethod
     def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
-        """With the Python SDK, the only one that can be run here."""
+        """With the Python SDK, or TypeScript's where that is asked for."""
         deployment = scenario.deployments.restate
-        if deployment.service.sdk == "python":
+        asked = deployment.service.sdk
+        if asked == "python" or (asked == "typescript" and installed()):
             return scenario, ()
         service = deployment.service.model_copy(update={"sdk": "python"})
         deployments = scenario.deployments.model_copy(
             update={"restate": deployment.model_copy(update={"service": service})}
         )
-        return scenario.model_copy(update={"deployments": deployments}), (f"sdk python, not {deployment.service.sdk}",)
+        return scenario.model_copy(update={"deployments": deployments}), (f"sdk python, not {asked}",)
 
     @classmethod
     def loosened(cls, scenario: Scenario) -> Scenario:
@@ -156,30 +168,47 @@ class RestateLive(LiveEngine):
         version = f"-v{number}" if number > 1 else ""
         for replica in range(1, self.options.service.replicas + 1):
             name = f"service{version}" + (f"-{replica}" if self.options.service.replicas > 1 else "")
-            setting = self.stage.directory / f"{name}.setting"
-            Setting(
-                self.scenario, endpoint.code, self.seed, endpoint.port, self.ledger.port, name, self._watched()
-            ).write(setting)
-            process = self.stage.process(name, self._program(setting, *more))
+            setting = self._setting(name)
+            if self._typescript:
+                write_settings(setting, self.scenario, ledger=self.ledger.port, process=name)
+            else:
+                Setting(
+                    self.scenario, endpoint.code, self.seed, endpoint.port, self.ledger.port, name, self._watched()
+                ).write(setting)
+            process = self.stage.process(name, self._program(setting, endpoint.port, *more))
             process.start()
             endpoint.processes.append(process)
             if waiting:
                 self._booting.append(endpoint.go)
             if self._crashes:
-                self._stand_by(process)
+                self._stand_by(process, endpoint.port)
         return endpoint
 
-    def _program(self, setting: Path, *more: str) -> list[str]:
+    def _setting(self, name: str) -> Path:
+        """The file in which that process finds what it is."""
+        return self.stage.directory / f"{name}.setting"
+
+    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
+        if self._typescript:
+            shared = [sys.executable, "-I", "-S", listener.__file__, str(port)]
+            return [*shared, *node(SERVICE), str(setting), *more]
         return [sys.executable, "-m", "durascope.live.restate.service", str(setting), *more]
 
-    def _stand_by(self, process: Managed) -> None:
+    def _stand_by(self, process: Managed, port: int) -> None:
         """Gets a process ready that takes the place of this one when it is killed."""
         go = self.stage.directory / f"{process.name}.go-{process.starts}"
-        setting = self.stage.directory / f"{process.name}.setting"
-        standby = self.stage.process(f"{process.name}-standby-{process.starts}", self._program(setting, str(go)))
+        program = self._program(self._setting(process.name), port, str(go))
+        standby = self.stage.process(f"{process.name}-standby-{process.starts}", program)
         standby.start()
         self._booting.append(go)
         self._standby[process] = (standby, go)
+
+    def _code_of(self, process: str) -> Mapping[str, Workflow]:
+        """The code that a process of that name has now."""
+        endpoint = next(
+            each for each in (*self.endpoints, *self._next) if process in [one.name for one in each.processes]
+        )
+        return pickle.loads(endpoint.code.read_bytes())
 
     def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
         new = endpoint.code.with_suffix(".new")
@@ -242,7 +271,7 @@ class RestateLive(LiveEngine):
             process.process, process.starts = standby.process, process.starts + 1
         wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
         if self._crashes > process.starts - 1:
-            self._stand_by(process)
+            self._stand_by(process, endpoint.port)
 
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
         old = self.endpoints[-1]
@@ -499,7 +528,9 @@ class RestateLive(LiveEngine):
         effects, begun = self.ledger.effects(), self.ledger.begun()
         return Recording(
             server=f"restate-server {self.server.version}".strip(),
-            sdk=f"restate-sdk python {version('restate-sdk')}",
+            sdk=f"restate-sdk typescript {typescript_version(PACKAGE)}"
+            if self._typescript
+            else f"restate-sdk python {version('restate-sdk')}",
             records={
                 name: rows.lines(journals.get(each, []), self.targets.label) if status[name] != "removed" else []
                 for name, each in named.items()

@@ -14,11 +14,11 @@ import pickle
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import restate
 from hypercorn.asyncio import serve
@@ -29,21 +29,11 @@ from durascope.live.body import Bodies
 from durascope.live.ledger import ask
 from durascope.live.processes import HOST
 from durascope.live.restate.attempts import watched
-from durascope.live.restate.context import App, Context
+from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, Handlers, started_from_outside
+from durascope.live.restate.python import PythonContext
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario, Workflow
-from durascope.models.steps import Compute, Get, WaitFor
-from durascope.models.targets import Kind, Target, Targets
+from durascope.models.targets import Target
 from durascope.models.units import SECOND
-from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import World
-from durascope.simulators.program import Coroutine, Program, WorkflowFailure
-from durascope.simulators.workload import run_info
-
-HELPER: Final = "Helper"
-"""The service that sends named signals: only handlers can."""
-SEND_SIGNAL: Final = "send_signal"
-READY: Final = "ready"
-"""Its handler that only answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +53,13 @@ class Setting:
         file.write_bytes(pickle.dumps(self))
 
 
-class Service(App):
+class Service(Handlers):
     """One process that serves the handlers of a scenario."""
 
     def __init__(self, setting: Setting) -> None:
+        super().__init__(setting.scenario, setting.seed, setting.watched)
         self.setting = setting
-        self.scenario = setting.scenario
-        self.targets = Targets(setting.scenario)
-        self.world = World(setting.seed, full=False)
         self.bodies = Bodies(setting.scenario, setting.seed, setting.ledger, setting.process)
-        self.watched = setting.watched
-        started_by = [name for name, workflow in self.scenario.workflows.items() if workflow.started_by is not None]
-        self.outer = frozenset((*self.scenario.started, *started_by))
-        """The workflows that are started from outside: those have the deployment's inactivity timeout."""
-        self.signals = setting.scenario.deployments.restate.service.wait_for == "signal"
 
     # ---- for the context -------------------------------------------------------------------------------------
 
@@ -88,66 +71,20 @@ class Service(App):
             connection.sendall(json.dumps({"ask": question, **fields}).encode() + b"\n")
             return json.loads(connection.makefile("rb").readline())
 
-    def starters(self, event: str) -> Iterator[str]:
-        return starters(self.scenario, event)
-
-    def target(self, workflow: str, kind: Kind, name: str) -> Target:
-        return self.targets.of(workflow, kind, name)
-
-    def child(self, caller: RunInfo, number: int, workflow: str, key: object, luck: str) -> tuple[Target, RunInfo]:
-        name = f"{caller.name}.{number}"
-        entity = None if key is None else str(caller.input.get(str(key), key))
-        run = run_info(self.world, self.scenario, workflow, name, caller.number, key=entity, given=caller.input)
-        if entity is not None and run.key is None:
-            run = replace(run, key=entity)
-        target = self.targets.of(workflow)
-        if run.key is None and target.service_kind == "workflow":
-            run = replace(run, key=name)
-        return target, replace(run, luck=f"{caller.luck}/{luck}")
+    async def passed(self, run: str, step: str, execution: int, moment: str) -> None:
+        await self.bodies.pass_moment(run, step, execution, moment)
 
     # ---- handlers --------------------------------------------------------------------------------------------
 
     async def handle(self, target: Target, context: ServerInvocationContext, request: Mapping[str, Any]) -> Any:
         """Runs one attempt of one handler."""
         name = await self.ask("name", invocation=context.request().id)
-        run = RunInfo(
-            name or request["run"],
-            request["workflow"],
-            request["number"],
-            request["key"],
-            request["input"],
-            name or request["luck"],
-        )
-        workflow = self._code()[target.workflow]
-        sdk = Context(context, self, target, run)
-        return await sdk.drive(self._coroutine(sdk, target, workflow, run))
+        run = self.run_of(request, name)
+        sdk = PythonContext(context, self, self.bodies, target, run)
+        return await sdk.drive(self.coroutine(sdk, target, self._code()[target.workflow], run))
 
     def _code(self) -> Mapping[str, Workflow]:
         return pickle.loads(self.setting.code.read_bytes())
-
-    def _coroutine(self, sdk: Context, target: Target, workflow: Workflow, run: RunInfo) -> Coroutine:
-        program = Program(workflow, run, sdk, compute_time=lambda step, key: self._compute_time(run, step, key))
-        match target.kind:
-            case "run":
-                return program.main()
-            case "complete-promise":
-                return sdk.complete_promise(target.name, dict(run.input))
-            case "query":
-                waits = (step.wait_for for step in workflow.walk() if isinstance(step, WaitFor))
-                if target.service_kind == "workflow" and target.name in waits:
-                    return sdk.peek_promise(target.name)
-                return sdk.state(Get(get=target.name))
-            case "update":
-                return self._update(program, workflow, target.name, run)
-
-    def _update(self, program: Program, workflow: Workflow, name: str, run: RunInfo) -> Coroutine:
-        update = workflow.updates[name]
-        if update.rejects is not None and update.rejects.holds(run.input):
-            raise WorkflowFailure(f"{name} is rejected", code=400)
-        return (yield from program.block(update.steps))
-
-    def _compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
-        return self.world.outside.sample(step.compute, "compute", run.luck, key)
 
     # ---- the endpoint ----------------------------------------------------------------------------------------
 
@@ -171,8 +108,9 @@ class Service(App):
         async def handler(ctx: Any, request: dict[str, Any]) -> Any:
             return await self.handle(target, cast("ServerInvocationContext", ctx), request)
 
+        outer = started_from_outside(self.scenario)
         timeout = self.scenario.deployments.restate.inactivity_timeout
-        options = {"inactivity_timeout": timedelta(microseconds=timeout)} if target.workflow in self.outer else {}
+        options = {"inactivity_timeout": timedelta(microseconds=timeout)} if target.workflow in outer else {}
         if timeout == RestateDeployment().inactivity_timeout:
             options.clear()
         if target.service_kind == "workflow" and target.kind == "run":
@@ -197,14 +135,6 @@ def _helper() -> restate.Service:
     service.handler(SEND_SIGNAL)(send_signal)
     service.handler(READY)(ready)
     return service
-
-
-def starters(scenario: Scenario, event: str) -> Iterator[str]:
-    """The workflows that an event starts."""
-    for name, workflow in scenario.workflows.items():
-        started_by = workflow.started_by
-        if started_by is not None and started_by.event == event and started_by.of is None:
-            yield name
 
 
 def _service(target: Target, deployment: RestateDeployment) -> Any:

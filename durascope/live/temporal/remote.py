@@ -18,7 +18,7 @@ from typing import Any, Final, cast
 
 from temporalio.common import RetryPolicy
 
-from durascope.live.body import asks
+from durascope.live.plan import plan
 from durascope.live.temporal.settings import activity_queue, place_of, step_at
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
 from durascope.models.scenario import Scenario
@@ -129,29 +129,16 @@ class Codes:
         given, attempt = message["given"], int(message["attempt"])
         step = step_at(self.scenario, given["workflow"], given["label"], given["place"])
         run = RunInfo(given["run"], given["workflow"], given["number"], given["entity"], given["handed"], given["luck"])
-        body, luck, key = self.services.body(step), self.world.outside, given["key"]
-        down = bool(self.take({"down": body.lane}))
-        outcome = body.outcome(luck, run, key, attempt, down)
-        known = None
-        if body.idempotency_key is not None and body.deduplicates:
-            handed = run.input.get(body.idempotency_key, run.key)
-            known = f"key {body.lane or given['step']}/{given['step']}/{handed}"
+        down = bool(self.take({"down": self.services.body(step).lane}))
+        planned = plan(self.scenario, self.services, run, step, given["step"], given["key"], attempt, down=down)
         heartbeat = step.heartbeat
         beats = None if heartbeat is None or heartbeat.every == "never" else (heartbeat.every or 200_000) / _MS
         return {
-            "ms": 0 if down and body.check_us is not None else body.takes(luck, run, key, attempt) / _MS,
-            "effectAt": body.effect_at if body.has_effect(outcome, attempt) else None,
-            "known": known,
-            "check": None if body.check_us is None else body.check_us / _MS,
-            "effect": self.services.effect_name(run, body, given["step"], key) if asks(self.scenario) else None,
-            "found": body.found_done(luck, run, key, attempt).values,
+            **planned.words,
+            "found": planned.found.values,
             "beats": beats,
-            "ok": outcome.ok,
-            "error": outcome.error or "Error",
-            "retryable": outcome.retryable,
-            "retryAfter": None if outcome.retry_after is None else outcome.retry_after / _MS,
-            "values": outcome.values,
-            "padding": outcome.size or 0,
+            "values": planned.outcome.values,
+            "padding": planned.outcome.size or 0,
         }
 
 

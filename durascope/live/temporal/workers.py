@@ -17,7 +17,7 @@ from durascope.models.faults import Crash, Deploy
 from durascope.models.scenario import Scenario, TemporalWorker
 from durascope.models.units import MILLISECOND
 
-WORKER: Final = "worker.js"
+WORKER: Final = "temporal/worker.js"
 SPARES: Final = 8
 """The most processes that are kept waiting for a crash or a deploy."""
 JOIN: Final = 0.06

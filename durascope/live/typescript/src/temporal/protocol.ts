@@ -1,5 +1,7 @@
 /** What the verification and a worker say to each other: a line of JSON each way, a connection for each question. */
 
+import type { Plan } from "../body";
+
 /** What the code of a workflow asks its SDK to do. The code itself runs in the verification, once for all SDKs. */
 export type Request =
   | { do: "activity"; name: string; given: Given; options: Times; retry: Retry | null; cancellation: Cancellation; queue: string | null; local: boolean }
@@ -50,19 +52,10 @@ export interface Begun {
   entity: boolean;
 }
 
-/** How an activity's body goes. Times are in milliseconds. */
-export interface Body {
-  ms: number;
-  effectAt: number | null;
-  known: string | null;
-  check: number | null;
-  effect: string | null;
+/** How an activity's body goes. */
+export interface Body extends Plan {
   found: Record<string, unknown>;
   beats: number | null;
-  ok: boolean;
-  error: string;
-  retryable: boolean;
-  retryAfter: number | null;
   values: Record<string, unknown>;
   padding: number;
 }

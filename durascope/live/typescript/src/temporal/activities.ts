@@ -2,7 +2,8 @@
 
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
-import { ask } from "./ledger";
+import { carryOut } from "../body";
+import { ask } from "../ledger";
 import type { Body, Given, Settings } from "./protocol";
 
 export function step(settings: Settings): (given: Given) => Promise<unknown> {
@@ -15,29 +16,14 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
       ask(ledger, { run: given["run"], step: given["step"], attempt, moment, process, ...more });
     await pass("started");
     const body = (await ask(ledger, { ask: "body", given, attempt })) as Body;
-    const done = (values: object) => ({ ok: given["step"], values, padding: "x".repeat(body.padding) });
-    if (body.check !== null) {
-      await Context.current().sleep(body.check);
-      if (Number(await ask(ledger, { counted: body.effect })) > 0) {
-        await pass("reported");
-        return done(body.found);
-      }
-    }
     const beating = body.beats === null ? null : setInterval(() => Context.current().heartbeat(), body.beats);
+    let found: boolean;
     try {
-      const at = body.ms * (body.effectAt ?? 1);
-      await Context.current().sleep(at);
-      if (body.effectAt !== null) {
-        await pass("before-effect");
-        if (body.effect !== null) await ask(ledger, { count: body.effect });
-        const known = body.known !== null && Number(await ask(ledger, { count: body.known })) > 1;
-        await pass("after-effect", known ? { deduplicated: true } : {});
-        await Context.current().sleep(body.ms - at);
-      }
+      found = await carryOut(body, ledger, pass, (ms) => Context.current().sleep(ms));
     } finally {
       if (beating !== null) clearInterval(beating);
     }
-    if (!body.ok) {
+    if (!found && !body.ok) {
       throw ApplicationFailure.create({
         message: body.error,
         type: body.error,
@@ -46,6 +32,6 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
       });
     }
     await pass("reported");
-    return done(body.values);
+    return { ok: given["step"], values: found ? body.found : body.values, padding: "x".repeat(body.padding) };
   };
 }

@@ -1,0 +1,53 @@
+/** The closure of a step, as it is given to `ctx.run`. */
+
+import { RetryableError, TerminalError } from "@restatedev/restate-sdk";
+import { carryOut } from "../body";
+import { ask } from "../ledger";
+import type { Body, Execution, Settings } from "./protocol";
+
+/** Milliseconds after which the command that has been sent before its closure began is stored. */
+const STORED = 5;
+
+export function closure(settings: Settings, attempt: number, handle: number): () => Promise<unknown> {
+  const { ledger, process } = settings;
+
+  return async () => {
+    const begun = (await ask(ledger, { ask: "closure", attempt, handle })) as Execution;
+    const { run, step, execution } = begun;
+    const pass = (moment: string, more: object = {}) => ask(ledger, { run, step, attempt: execution, moment, process, ...more });
+    if (begun.scheduled) {
+      await new Promise((resolve) => setTimeout(resolve, STORED));
+      await pass("scheduled");
+    }
+    const limit = AbortSignal.timeout(begun.limit ?? 2 ** 31 - 1);
+    await pass("started");
+    const body = (await ask(ledger, { ask: "body", attempt, handle, execution })) as Body;
+    const found = await carryOut(body, ledger, pass, (ms) => within(limit, ms));
+    if (!found && !body.ok) throw failure(body, execution);
+    await pass("reported");
+    return found ? body.found : body.values;
+  };
+}
+
+/** Sleeps, unless the closure's own time is over. */
+function within(limit: AbortSignal, ms: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const over = () => reject(new Error("TimeoutError"));
+    if (limit.aborted) return over();
+    const timer = setTimeout(() => {
+      limit.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    const stop = () => {
+      clearTimeout(timer);
+      over();
+    };
+    limit.addEventListener("abort", stop, { once: true });
+  });
+}
+
+function failure({ error, retryable, retryAfter }: Body, execution: number): Error {
+  const message = `${error} (execution ${execution})`;
+  if (!retryable) return new TerminalError(message);
+  return retryAfter === null ? new Error(message) : new RetryableError(message, { retryAfter });
+}
