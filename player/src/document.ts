@@ -159,12 +159,17 @@ export async function read(meta: Meta, data: string): Promise<Document> {
   return checked(parsed);
 }
 
-function decoded(base64: string): Uint8Array<ArrayBuffer> {
-  try {
-    return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  } catch {
-    throw new Damaged("There are characters in it that do not belong there.");
+/** Ascii85, with `v` for `<`. */
+function decoded(packed: string): Uint8Array<ArrayBuffer> {
+  const text = packed.replaceAll("v", "<").replaceAll("z", "!!!!!");
+  if (/[^!-u]/.test(text)) throw new Damaged("There are characters in it that do not belong there.");
+  const bytes = new DataView(new ArrayBuffer(text.length + 4));
+  for (let i = 0; i < text.length; i += 5) {
+    let group = 0;
+    for (let k = i; k < i + 5; k++) group = group * 85 + (k < text.length ? text.charCodeAt(k) - 33 : 84);
+    bytes.setUint32((i / 5) * 4, group);
   }
+  return new Uint8Array(bytes.buffer, 0, Math.floor((text.length * 4) / 5));
 }
 
 /** Without a secure context there is no digest; gzip's own checksum then has to do. */

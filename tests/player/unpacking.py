@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
-from base64 import b64decode
+from base64 import a85decode
 from html.parser import HTMLParser
 from typing import Any
 
@@ -116,7 +116,12 @@ def about(page: str) -> dict[str, Any]:
 
 
 def packed(page: str) -> bytes:
-    return b64decode(next(text for each, text in scripts(page) if each.get("id") == "durascope-data"))
+    return bytes_of(next(text for each, text in scripts(page) if each.get("id") == "durascope-data"))
+
+
+def bytes_of(text: str) -> bytes:
+    """Of what is packed in letters."""
+    return a85decode(text.replace("v", "<"))
 
 
 def document(page: str) -> dict[str, Any]:
