@@ -92,8 +92,8 @@ class _Draft:
         self._engines = list(told[-1].went)
         self._pack = Pack()
         self._stories = _stories(told, self._pack)
-        self._kinds: dict[str, Json] = {}
-        """What forks have in common, all but their moments."""
+        self._kinds: dict[str, tuple[int, Json]] = {}
+        """What forks have in common, all but their moments; each with its number."""
         self._forks: list[_Packed] = []
         """Those that go on alike stand beside each other."""
         self.left_out = dict.fromkeys(self._engines, 0)
@@ -105,9 +105,9 @@ class _Draft:
     def add(self, story: Story, engine: str, fork: Fork) -> None:
         """Adds a fork of a story that is in it."""
         crash, kind = fork.crash, _kind(fork, story.id)
-        self._kinds.setdefault(json.dumps(kind), kind)
-        row = list(self._kinds).index(json.dumps(kind))
-        trace, cured = self._pack.add(fork.told), fork.remedy is not None
+        row = self._kinds.setdefault(json.dumps(kind), (len(self._kinds), kind))[0]
+        before: int = next(each["traces"][engine] for each in self._stories if each["id"] == story.id)
+        trace, cured = self._pack.add(fork.told, before), fork.remedy is not None
         self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, cured, fork.interest))
         if not cured:
             self.left_out[engine] -= 1
@@ -152,7 +152,7 @@ class _Draft:
                 for story in self._stories
             ],
             "opened": self._stories[-1]["id"],
-            "fork_kinds": list(self._kinds.values()),
+            "fork_kinds": [kind for _, kind in self._kinds.values()],
             "forks": {engine: _columns([f for f in forks if f.engine == engine], number) for engine in self._engines},
             "left_out": left_out,
             "traces": self._pack.as_json(chosen),

@@ -17,15 +17,15 @@ from pydantic import TypeAdapter
 
 from durascope.experiments.exploration.disturbances import Disturbance, What, downs, long_us, of
 from durascope.experiments.exploration.points import AFTER, after_event, over
-from durascope.experiments.exploration.remedies import Remedy, against_duplicates
-from durascope.experiments.pool import mapped
+from durascope.experiments.exploration.remedies import Remedy, against_duplicates, written
+from durascope.experiments.pool import Pool
 from durascope.models.faults import Fault
 from durascope.models.phrases import fault_text
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
 from durascope.models.workload import MOMENTS
-from durascope.player.packing import Told, shared, told
+from durascope.player.packing import Telling, Told, shared
 from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
@@ -70,6 +70,7 @@ class Fork:
 
     crash: Crash
     told: Told = field(repr=False)
+    """After the story."""
     interest: Interest
     repeated: frozenset[str]
     """The steps whose effect happens again."""
@@ -185,15 +186,16 @@ def _moments(trace: Trace) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class _Story:
-    """What forks are compared with; small, since it is sent to each process."""
+    """What forks are compared with."""
 
+    telling: Telling
     ended: Mapping[str, int]
     duplicates: float
 
     @classmethod
     def of(cls, trace: Trace) -> _Story:
         ended = {run.name: run.ended_at for run in trace.runs if run.ended_at is not None}
-        return cls(ended, trace.counters.get("duplicate_effects", 0))
+        return cls(Telling(trace), ended, trace.counters.get("duplicate_effects", 0))
 
 
 def forks(
@@ -201,7 +203,8 @@ def forks(
 ) -> Iterator[Fork]:
     """A fork for each of the crashes, in their order. The scenario is the story's own."""
     work = partial(_forked, (scenario,), engine, seed, _Story.of(story))
-    yield from mapped(work, [(0, crash, None) for crash in asked], processes=processes)
+    with Pool(work, processes=processes) as pool:
+        yield from pool.stream([(0, crash, None) for crash in asked], of=len(asked))
 
 
 def _forked(
@@ -209,7 +212,7 @@ def _forked(
 ) -> Fork:
     which, crash, remedy = task
     trace = simulate(crash.fault.applied_to(scenarios[which]), engine, seed=seed, full=True, records=True)
-    return Fork(crash, told(trace), _interest(trace, story), repeated(trace), remedy)
+    return Fork(crash, Telling(trace, story.telling).told, _interest(trace, story), repeated(trace), remedy)
 
 
 def _interest(trace: Trace, story: _Story) -> Interest:
@@ -242,10 +245,11 @@ def remedied(
     scenarios: list[Scenario] = []
     tasks: list[tuple[int, Crash, str | None]] = []
     tried: set[tuple[Crash, Remedy]] = set()
+    document = written(scenario)
     for step in sorted(frozenset().union(*hurt.values())):
         for remedy in against_duplicates(scenario, engine, step):
             try:
-                changed = remedy.applied_to(scenario)
+                changed = remedy.applied_to(document)
             except ScenarioProblems:
                 continue
             alike = shared(story.events, simulate(changed, engine, seed=seed, full=True, records=True).events)
@@ -256,4 +260,6 @@ def remedied(
             scenarios.append(changed)
     work = partial(_forked, tuple(scenarios), engine, seed, _Story.of(story))
     every = max(1, -(-len(tasks) * len(story.events) // MOST_REMEDIED))
-    yield from mapped(work, tasks[::every], processes=processes)
+    chosen = tasks[::every]
+    with Pool(work, processes=processes) as pool:
+        yield from pool.stream(chosen, of=len(chosen))

@@ -7,7 +7,6 @@ the page reads is written down in docs/player.md, "What is in the file".
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,14 +54,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One trace, as small as it is alone: it can be made where the trace is, and be sent."""
+    """One trace, or what it has that the trace before has not: it can be made where the trace is, and be sent."""
 
+    first: int
+    """So many events are those of the trace before."""
     tokens: Sequence[Row]
-    """Distinct events without time and cause; the last is the ledger's entry of an effect, or None."""
+    """Distinct events without time and cause, numbered on from those of the trace before; the last is the ledger's
+    entry of an effect, or None."""
     events: Sequence[tuple[int, int, int, int]]
-    """Distinct: token, token of the cause (-1: none), how many such events lie between, microseconds since then."""
-    order: Sequence[int]
-    """Of each event of the trace its row in `events`."""
+    """All others: token, token of the cause (-1: none), how many such events lie between, microseconds since then."""
     loose: Sequence[Row]
     """Entries of ledgers that are no event's."""
     runs: Sequence[Row]
@@ -73,41 +73,61 @@ class Told:
 
 def told(trace: Trace) -> Told:
     """The trace, in terms of what recurs in it."""
-    tokens: dict[Row, int] = {}
-    events: dict[tuple[int, int, int, int], int] = {}
-    order = array("I")
-    own: list[int] = []
-    """Of each event its token."""
-    where: list[list[int]] = []
-    """Of each token its events."""
-    effects, loose = _ledger(trace)
-    now = 0
-    for number, (at, lane, kind, workflow, run, step, attempt, cause, detail) in enumerate(trace.events):
-        row = (lane, kind, workflow, run, step, attempt, _lasting(kind, detail, at), effects.get(number))
-        token = tokens.setdefault(row, len(tokens))
-        if token == len(where):
-            where.append([])
-        if cause is None:
-            event = (token, -1, 0, at - now)
-        else:
-            alike = where[own[cause]]
-            between = 0 if alike[-1] == cause else len(alike) - 1 - bisect_left(alike, cause)
-            event = (token, own[cause], between, at - trace.events[cause].at)
-        order.append(events.setdefault(event, len(events)))
-        own.append(token)
-        where[token].append(number)
-        now = at
-    return Told(
-        list(tokens), list(events), order, loose, _ends(trace), trace.ended_at - now,
-        None if trace.stopped is None else visible(trace.stopped.explanation),
-    )  # fmt: skip
+    return Telling(trace).told
 
 
-def _lasting(kind: Kind, detail: object, at: int) -> object:
-    """The detail as it is whenever the event happens: when a timer is due is told as how long that is."""
-    if kind is Kind.TIMER_SET and isinstance(detail, int):
-        return detail - at
-    return tuple(detail) if isinstance(detail, list) else detail
+class Telling:
+    """A trace as it is told: from the start, or from where it parts from a trace before."""
+
+    def __init__(self, trace: Trace, before: Telling | None = None) -> None:
+        self._events = trace.events
+        self._effects, loose = _ledger(trace)
+        first = 0 if before is None else self._shared(before)
+        self._tokens: dict[Row, int] = {} if before is None else dict(before._tokens)
+        self._own: list[int] = [] if before is None else before._own[:first]
+        """Of each event its token."""
+        self._where = [] if before is None else [places[: bisect_left(places, first)] for places in before._where]
+        """Of each token its events."""
+        known = len(self._tokens)
+        events = self._rest(first)
+        last = self._events[-1].at if self._events else 0
+        self.told = Told(
+            first, list(self._tokens)[known:], events, loose, _ends(trace), trace.ended_at - last,
+            None if trace.stopped is None else visible(trace.stopped.explanation),
+        )  # fmt: skip
+
+    def _shared(self, before: Telling) -> int:
+        """How many events both have in common, and the effects of these."""
+        alike = shared(self._events, before._events)
+        effects = sorted(self._effects.keys() | before._effects.keys())
+        return next((n for n in effects if n < alike and self._effects.get(n) != before._effects.get(n)), alike)
+
+    def _rest(self, first: int) -> list[tuple[int, int, int, int]]:
+        """The events after the first ones. Reports tell millions: names are looked up once, and nothing is called."""
+        events, tokens, own, where, effects = self._events, self._tokens, self._own, self._where, self._effects
+        found: list[tuple[int, int, int, int]] = []
+        now = events[first - 1].at if first else 0
+        for number in range(first, len(events)):
+            at, lane, kind, workflow, run, step, attempt, cause, detail = events[number]
+            if kind is Kind.TIMER_SET and type(detail) is int:
+                detail -= at  # when a timer is due is told as how long that is
+            elif type(detail) is list:
+                detail = tuple(detail)
+            row = (lane, kind, workflow, run, step, attempt, detail, effects.get(number))
+            token = tokens.setdefault(row, len(where))
+            if token == len(where):
+                where.append([])
+            if cause is None:
+                found.append((token, -1, 0, at - now))
+            else:
+                of = own[cause]
+                alike = where[of]
+                between = 0 if alike[-1] == cause else len(alike) - 1 - bisect_left(alike, cause)
+                found.append((token, of, between, at - events[cause].at))
+            own.append(token)
+            where[token].append(number)
+            now = at
+        return found
 
 
 def _ledger(trace: Trace) -> tuple[dict[int, Row], list[Row]]:
@@ -147,6 +167,8 @@ class _Packed:
 
     order: Numbers
     rest: tuple[Any, ...]
+    tokens: Sequence[int]
+    """Of each token of what was told, its number in the pack."""
 
 
 class Pack:
@@ -158,24 +180,30 @@ class Pack:
         self._traces: list[_Packed] = []
         self._known: dict[tuple[Any, ...], int] = {}
 
-    def add(self, trace: Told) -> int:
-        """The number of the trace in the pack; of two that are the same there is one."""
-        tokens = [self._token(row) for row in trace.tokens]
-        events = [
-            self._events.number((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
+    def add(self, trace: Told, before: int | None = None) -> int:
+        """The number of the trace in the pack; of two that are the same there is one.
+
+        `before`: the number of the trace from which it parts, if it was told so.
+        """
+        story = None if before is None else self._traces[before]
+        tokens = [*(() if story is None else story.tokens), *map(self._token, trace.tokens)]
+        row = self._events.number
+        rest = [
+            row((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
             for token, cause, between, after in trace.events
         ]
-        order = np.array(events, dtype=np.int64)[np.asarray(trace.order, dtype=np.int64)]
-        rest = (
-            tuple(map(self._effects.number, trace.loose)),
-            tuple(map(self._runs.number, trace.runs)),
-            trace.quiet_us,
-            trace.stopped,
-        )
-        number = self._known.setdefault((order.tobytes(), rest), len(self._traces))
+        order = np.array(rest, dtype=np.int64)
+        if story is not None:
+            order = np.concatenate([story.order[: trace.first], order])
+        packed = _Packed(order, self._rest(trace), tokens)
+        number = self._known.setdefault((order.tobytes(), packed.rest), len(self._traces))
         if number == len(self._traces):
-            self._traces.append(_Packed(order, rest))
+            self._traces.append(packed)
         return number
+
+    def _rest(self, trace: Told) -> tuple[Any, ...]:
+        effects, runs = self._effects.number, self._runs.number
+        return tuple(map(effects, trace.loose)), tuple(map(runs, trace.runs)), trace.quiet_us, trace.stopped
 
     def as_json(self, chosen: Sequence[int] | None = None) -> Json:
         """The traces of these numbers (default: all) as plain data, numbered anew in this order."""

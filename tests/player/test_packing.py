@@ -8,7 +8,7 @@ import pytest
 
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.trace import Event, Kind, Trace
-from durascope.player.packing import Pack, told
+from durascope.player.packing import Pack, Telling, told
 from durascope.render.exports.jsonl import plain
 from durascope.simulators.simulate import simulate
 from tests.player.unpacking import events, in_a_row, ledger, runs
@@ -72,6 +72,30 @@ def test_what_two_traces_have_in_common_is_told_once() -> None:
     packed = pack.as_json()
     assert len(in_a_row(packed)) == len(calm.events) + len(trace.events)
     assert len(packed["copies"]["fresh"]) - alone < len(trace.events) / 2
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_trace_is_told_from_where_it_parts_from_another(engine: str) -> None:
+    calm, trace = traced("order-fulfillment", engine, calm=True), traced("order-fulfillment", engine)
+    story = Telling(calm)
+    pack, whole = Pack(), Pack()
+    begun = pack.add(story.told)
+    after = Telling(trace, story).told
+    number = pack.add(after, begun)
+    assert 0 < after.first < len(after.events) + after.first == len(trace.events)
+    for each in (calm, trace):
+        whole.add(told(each))
+    assert pack.as_json() == whole.as_json()
+    assert events(pack.as_json(), number) == as_read(trace)
+
+
+def test_effects_that_differ_are_told_though_their_events_are_the_same() -> None:
+    trace = traced("order-fulfillment", "restate")
+    keyed = replace(trace, ledger=[replace(each, key="k") for each in trace.ledger])
+    pack = Pack()
+    number = pack.add(told(trace))
+    again = pack.add(Telling(keyed, Telling(trace)).told, number)
+    assert {each["key"] for _, each in ledger(pack.as_json(), again)} == {"k"}
 
 
 def test_tables_have_what_the_chosen_traces_need() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from durascope.experiments.exploration.explore import explore
 from durascope.experiments.exploration.explored import Exploration, Explored, prices
 from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Cure, Figures, Finding
-from durascope.experiments.exploration.remedies import Remedy, remedies
+from durascope.experiments.exploration.remedies import Remedy, remedies, written
 from durascope.models.phrases import spell
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
@@ -66,7 +66,7 @@ class _Trial:
     def _explored(self, remedy: Remedy) -> Explored | None:
         asked, engine = self.exploration, self.before.engine
         try:
-            changed = remedy.applied_to(asked.scenario)
+            changed = remedy.applied_to(written(asked.scenario))
         except ScenarioProblems:
             return None
         again = explore(

@@ -16,7 +16,7 @@ from durascope.models.phrases import spell
 from durascope.models.reading import scenario_of
 from durascope.models.run_step import Run
 from durascope.models.scenario import Scenario
-from durascope.models.source import Source
+from durascope.models.source import Source, Value
 from durascope.models.units import SECOND
 from durascope.models.workflow import Workflow
 from durascope.models.writing import as_plain, as_yaml
@@ -35,11 +35,14 @@ class Remedy:
     title: str
     settings: tuple[str, ...]
 
-    def applied_to(self, scenario: Scenario) -> Scenario:
-        """The scenario with it. Raises `ScenarioProblems` where it does not fit."""
-        value, problems = compose(Source("scenario", as_yaml(scenario)))
-        changed, wrong = Overrides(self.settings).applied_to(value)
-        return scenario_of(changed, [*problems, *wrong])
+    def applied_to(self, document: Value) -> Scenario:
+        """The scenario as it was `written`, with it. Raises `ScenarioProblems` where it does not fit."""
+        return scenario_of(*Overrides(self.settings).applied_to(document))
+
+
+def written(scenario: Scenario) -> Value:
+    """The scenario as a document that remedies change."""
+    return compose(Source("scenario", as_yaml(scenario)))[0]
 
 
 def remedies(scenario: Scenario, engine: str, finding: Finding, ran: Collection[str]) -> Iterator[Remedy]:
