@@ -126,11 +126,12 @@ CALLED = re.compile(r"(?<!function )(?<![.\w])boom\(")
 
 @pytest.mark.parametrize("evil", [*EVIL, "a`); boom() //", "a${boom()}", "a */ boom() /*", "__proto__"])
 @pytest.mark.parametrize("builtin", ["payment", "order-fulfillment", "onboarding", "agent-fan-out"])
-def test_no_name_of_a_scenario_becomes_typescript(builtin: str, evil: str) -> None:
+@pytest.mark.parametrize("engine", ["temporal", "inngest"])
+def test_no_name_of_a_scenario_becomes_typescript(engine: str, builtin: str, evil: str) -> None:
     """Every text in turn, again: what is left of a file without its literals and comments does not name it."""
     tried = 0
     for scenario in hostile(as_brief(load_scenario(builtin)), evil):
-        for path, text in project(scenario, "temporal", "typescript").items():
+        for path, text in project(scenario, engine, "typescript").items():
             tried += 1
             if path.endswith(".ts"):
                 assert not CALLED.search(bare(text)), path
@@ -203,6 +204,59 @@ def test_a_call_that_is_refused_for_good_is_not_tried_again_and_local_activities
     assert 'nonRetryableErrorTypes: ["Rejected"]' in typescript["src/workflows.ts"]
     assert "no_remote_activities=True" in python["app/worker.py"]
     assert "enableNonLocalActivities: false" in typescript["src/worker.ts"]
+
+
+FLOW = """
+scenario: flow
+workflows:
+  pay:
+    started_by: {event: payment/requested}
+    key: user
+    one_at_a_time: true
+    flow:
+      throttle: {limit: 3, period: 2m, key: user}
+      idempotency: payment
+      priority: [{when: vip, is: 120}, {otherwise: 0}]
+      timeouts: {finish: 90s}
+    steps:
+      - run: charge
+        fails: {times: 1, error: Busy, retry_after: 3s}
+        undo: refund
+      - {wait_for: confirmed, timeout: 1d}
+      - {finish: paid}
+    on_failure: [{run: tell}]
+    signals: {PaymentCancelled: {then: cancel}}
+workload: {inputs: [{vip: true, payment: p-1}]}
+"""
+
+
+def test_an_inngest_function_says_what_the_scenario_says() -> None:
+    files = project(parse_scenario(FLOW), "inngest", "typescript")
+    functions = files["src/functions.ts"]
+    for said in (
+        "triggers: [paymentRequested],",
+        'concurrency: { limit: 1, key: "event.data.user" },',
+        'throttle: { limit: 3, period: "2m", key: "event.data.user" },',
+        'idempotency: "event.data.payment",',
+        'priority: { run: "event.data.vip ? 120 : 0" },',
+        'timeouts: { finish: "90s" },',
+        'cancelOn: [{ event: paymentCancelled, if: "event.data.user == async.data.user" }],',
+        "onFailure: async ({ event, step }) => {",
+        'compensations.push(() => step.run("refund", () => steps.refund(input)));',
+        'begin(runId, "refund", "refund", () => steps.charge(input, attempt + 1)),',
+        'timeout: "1 day",',
+        'return "paid";',
+        "event.data.function_id == 'flow-pay'",
+    ):
+        assert said in functions, said
+    assert 'throw new RetryAfterError("Busy", "3 seconds");' in files["src/steps.ts"]
+    assert "  vip: boolean;" in files["src/messages.ts"]
+
+
+def test_typescript_written_from_a_python_app_has_that_sdks_defaults() -> None:
+    files = project(load_scenario("agent"), "inngest", "typescript")
+    assert "checkpointing" not in files["src/client.ts"]
+    assert "The Python SDK" not in files["README.md"]
 
 
 def test_an_sdk_without_a_writer_is_refused() -> None:

@@ -63,11 +63,11 @@ class TypeScriptValues(TypeScriptBody):
         operation = self.book.operation(self.told.name, step)
         return [name for name in operation.results if name in self.variables]
 
-    def take(self, arrived: str, fields: Sequence[str]) -> None:
-        """The fields of an event become values of the run."""
+    def take(self, arrived: str, fields: Sequence[str], path: str = "?.") -> None:
+        """The fields of an event become values of the run; `path`: what stands between the event and a field."""
         for name in fields:
             variable = self.variables[name]
-            self.source(f"{variable} = {arrived}?.{field_name(name)} ?? {variable};")
+            self.source(f"{variable} = {arrived}{path}{field_name(name)} ?? {variable};")
 
     def state(self, step: Get | Set | Clear) -> None:
         """State that lasts as long as the run: its variables."""

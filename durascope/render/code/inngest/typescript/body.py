@@ -1,0 +1,280 @@
+"""The steps of a function: `step.run`, `step.sleep`, `step.waitForEvent`, `step.invoke`, `step.sendEvent`."""
+
+from __future__ import annotations
+
+from durascope.models.steps import (
+    Call,
+    Compute,
+    Fail,
+    Finish,
+    Parallel,
+    Patched,
+    Race,
+    Run,
+    Send,
+    Sleep,
+    Start,
+    Step,
+    WaitFor,
+)
+from durascope.models.units import MILLISECOND
+from durascope.render.code.body import NO_SCOPE, Scope
+from durascope.render.code.inngest import facts
+from durascope.render.code.inngest.typescript.names import Named
+from durascope.render.code.layout import Arrow, Expression, Group, call
+from durascope.render.code.names import quoted
+from durascope.render.code.program import Operation, Told, all_steps
+from durascope.render.code.typescript import ZERO, duration, field_name, literal, number, obj
+from durascope.render.code.typescript_body import formatted
+from durascope.render.code.typescript_operations import uses_attempt
+from durascope.render.code.typescript_values import TypeScriptValues
+
+
+class FunctionBody(TypeScriptValues):
+    """Writes the steps of a function."""
+
+    def __init__(self, project: Named, told: Told) -> None:
+        super().__init__(project.book, told, *project.taken)
+        self.project = project
+        self.workflow = told.workflow
+        self.versioned = False
+        """Whether it asks since when the new code is in force."""
+
+    # ---- step.run ----------------------------------------------------------------------------------------------
+
+    def executed(self, step: Run, scope: Scope) -> Expression:
+        """The call of the step."""
+        it = self.book.operation(self.told.name, step)
+        self.needs.add(("./steps", "* as steps"))
+        body: Expression = self.operation(it, scope)
+        if step.undo is not None and self.told.name in self.project.cancelled and not self.unwinding:
+            self.needs.add(("./begun", "begin"))
+            undo = self.book.operation(self.told.name, step.undo)
+            body = call(
+                "begin",
+                "runId",
+                quoted(self.project.steps[undo]),
+                formatted(step.undo.run, scope),
+                Arrow("() =>", body),
+            )
+        return call("step.run", formatted(step.run, scope), Arrow("() =>", body))
+
+    def operation(self, it: Operation, scope: Scope, attempt: str = "attempt + 1") -> Group:
+        """The call of what a step does."""
+        variables = (scope.get(name, "0") for name in it.variables)
+        more = (attempt,) if uses_attempt(it) else ()
+        return call(f"steps.{self.project.steps[it]}", "input", *variables, *more)
+
+    def simple(self, step: Run, scope: Scope) -> Expression | None:
+        return None if step.undo is not None or self.used_results(step) else self.executed(step, scope)
+
+    def run(self, step: Run, scope: Scope) -> None:
+        self._options_that_are_not(step)
+        self._register(step, scope)
+        used, source = self.used_results(step), self.source
+        if not used:
+            source.statement("await ", self.executed(step, scope))
+            return
+        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
+        source.statement(f"const {outcome} = await ", self.executed(step, scope))
+        for name in used:
+            source(f"{self.variables[name]} = {outcome}.{field_name(name)};")
+
+    def _register(self, step: Run | Call, scope: Scope) -> None:
+        """The undo step is there before its step begins: nobody knows how far that comes."""
+        if step.undo is not None and not self.unwinding:
+            it = self.book.operation(self.told.name, step.undo)
+            self.needs.add(("./steps", "* as steps"))
+            undo = call("step.run", formatted(step.undo.run, scope), Arrow("() =>", self.operation(it, scope)))
+            self.source.statement("", call("compensations.push", Arrow("() =>", undo)))
+
+    def _options_that_are_not(self, step: Run) -> None:
+        """What the scenario says of the step that Inngest has no option for."""
+        if step.retry is not None:
+            self.comment("Inngest has no retry policy per step: the function's `retries` are in force.")
+        if step.timeout is not None or step.heartbeat is not None or step.total_timeout is not None:
+            self.comment("Inngest has no timeout of a step: give the call in it one of its own.")
+
+    # ---- what waits --------------------------------------------------------------------------------------------
+
+    def sleep(self, step: Sleep, scope: Scope = NO_SCOPE) -> None:
+        self.source.statement("await ", call("step.sleep", formatted(step.label, scope), duration(step.sleep)))
+
+    def wait_for(self, step: WaitFor, scope: Scope) -> bool:
+        source, event = self.source, step.wait_for
+        if step.timeout is None:
+            self.comment("Inngest demands a timeout: a year stands for none.")
+        members: list[tuple[str, Expression]] = [
+            ("event", self.event(event)),
+            ("timeout", duration(facts.YEAR if step.timeout is None else step.timeout)),
+        ]
+        field = facts.matched(self.workflow, step)
+        if field is not None:
+            members.append(("if", quoted(self.project.matches(field))))
+        waiting = call("step.waitForEvent", formatted(step.label, scope), obj(*members))
+        fields = [name for name in self.project.fields[event] if name in self.variables]
+        branches = bool(step.then or step.on_timeout)
+        if step.times > 1:
+            return self._wait_for_many(step, waiting, fields, scope)
+        if not branches and not fields:
+            source.statement("await ", waiting)
+            return True
+        arrived = self.locals.new(event)
+        source.statement(f"const {arrived} = await ", waiting)
+        self.take(arrived, fields, "?.data.")
+        return self.either(f"{arrived} !== null", step.then, step.on_timeout, scope, f"{arrived} === null")
+
+    def _wait_for_many(self, step: WaitFor, waiting: Expression, fields: list[str], scope: Scope) -> bool:
+        source, arrived, count = self.source, self.locals.new(step.wait_for), self.locals.new("count")
+        source(f"let {count} = 0;")
+        with source.block(f"while ({count} < {step.times})"):
+            source.statement(f"const {arrived} = await ", waiting)
+            source(f"if ({arrived} === null) break;")
+            self.take(arrived, fields, "?.data.")
+            source(f"{count}++;")
+        return self.either(f"{count} === {step.times}", step.then, step.on_timeout, scope, f"{count} < {step.times}")
+
+    def event(self, name: str) -> str:
+        """The definition of an event."""
+        self.needs.add(("./messages", self.project.events[name]))
+        return self.project.events[name]
+
+    # ---- other functions ---------------------------------------------------------------------------------------
+
+    def call(self, step: Call, scope: Scope) -> None:
+        self._register(step, scope)
+        if step.call in self._callers():
+            # Each other's types would be inferred from each other.
+            self.needs.add(("inngest", "referenceFunction"))
+            function: Expression = call("referenceFunction", obj(("functionId", quoted(step.call))))
+        else:
+            function = self.project.functions[step.call]
+        members: list[tuple[str, Expression]] = [
+            ("function", function),
+            ("data", self._data(step.call, step.key, scope)),
+        ]
+        if step.timeout is not None:
+            members.append(("timeout", duration(step.timeout)))
+        made = call("step.invoke", formatted(step.label, scope), obj(*members, broken=True))
+        self.source.statement("await ", made)
+
+    def _callers(self) -> set[str]:
+        """This workflow, and all that call it, and so on."""
+        found, before = {self.told.name}, 0
+        while len(found) > before:
+            before = len(found)
+            for told in self.book.workflows.values():
+                if any(isinstance(step, Call) and step.call in found for step in all_steps(told.workflow)):
+                    found.add(told.name)
+        return found
+
+    def start(self, step: Start, scope: Scope) -> None:
+        told = self.book.workflows[step.start]
+        event = facts.trigger(told.name, told.workflow)
+        if event not in self.project.events:
+            self.comment(f"{step.start} is not started: a schedule starts it.")
+            return
+        self._post(step, event, self._data(step.start, step.key, scope), scope)
+
+    def send(self, step: Send, scope: Scope) -> None:
+        members: list[tuple[str, Expression]] = []
+        keys = facts.keys(self.book)
+        for name, field in self.project.fields[step.send].items():
+            term = self.value(name, scope) or self.given_field(name)
+            if step.to is not None and name in keys:
+                members.append((field_name(name), self._addressed(step.to, name, scope)))
+            elif term is not None:
+                members.append((field_name(name), term.text))
+            elif field.always:
+                members.append((field_name(name), self._stand_in(field.kind)))
+        self._post(step, step.send, obj(*members), scope)
+
+    def _addressed(self, to: object, field: str, scope: Scope) -> str:
+        """The key of whom an event is for: a value of the run, a text, or that of a run of the workload."""
+        if isinstance(to, int):
+            given = self.book.scenario.workload.keys or ()
+            return quoted(str(given[to - 1]) if to <= len(given) else f"{field}-{to}")
+        text = self.reference(to, scope)
+        assert text is not None
+        return text
+
+    def _post(self, step: Send | Start, event: str, data: Expression, scope: Scope) -> None:
+        later = () if not step.after else (obj(("ts", f"Date.now() + {number(step.after / MILLISECOND)}")),)
+        made = call(f"{self.event(event)}.create", data, *later)
+        self.source.statement("await ", call("step.sendEvent", formatted(step.label, scope), made))
+
+    def _data(self, target: str, reference: object, scope: Scope) -> Expression:
+        """What the other function is given: the fields of the same names, else stand-ins."""
+        told = self.book.workflows[target]
+        key = self.reference(reference, scope)
+        members: list[tuple[str, Expression]] = []
+        event = facts.trigger(target, told.workflow)
+        fields = self.project.fields.get(event, {}) if facts.cron(told.workflow) is None else {}
+        for name in told.input if facts.cron(told.workflow) is not None else fields:
+            kind = fields[name].kind if name in fields else told.input[name]
+            if name == told.workflow.key and key is not None:
+                text = key if key.startswith(("'", '"')) else f"String({key})"
+            elif self.told.input.get(name) == kind:
+                text = f"input.{field_name(name)}"
+            elif name in fields and not fields[name].always:
+                continue
+            else:
+                text = self._stand_in(kind)
+            members.append((field_name(name), text))
+        return obj(*members)
+
+    def _stand_in(self, kind: str) -> str:
+        if kind != "text":
+            return ZERO[kind]  # pyright: ignore[reportArgumentType]
+        self.needs.add(("node:crypto", "randomUUID"))
+        return "randomUUID()"
+
+    # ---- side by side ------------------------------------------------------------------------------------------
+
+    def step(self, step: Step, scope: Scope) -> bool:
+        if isinstance(step, Sleep):
+            self.sleep(step, scope)
+            return True
+        if not isinstance(step, Parallel | Race):
+            return super().step(step, scope)
+        branches = [self.branch(each, scope) for each in step.blocks()]
+        parallel = isinstance(step, Parallel)
+        race = step.mode == "race" if isinstance(step, Parallel) else step.mode == "first"
+        together = call("Promise.all" if parallel else "Promise.race", Group("[", tuple(branches), "]"))
+        if race:
+            self.source.statement("await ", call("group.parallel", Arrow("() =>", together)))
+        else:
+            self.source.statement("await ", together)
+        return True
+
+    # ---- versions and ends -------------------------------------------------------------------------------------
+
+    def compute(self, step: Compute, scope: Scope) -> None:
+        if step.nondeterministic:
+            self.comment(f"{step.label}: differs each time that the function is called; a step would keep its value.")
+            if step.label in self.variables:
+                self.source(f"{self.variables[step.label]} = Math.random();")
+            return
+        super().compute(step, scope)
+
+    def patched(self, step: Patched, scope: Scope) -> bool:
+        """Inngest has no versions of a function's code: the run's event is older than the new code, or is not."""
+        self.versioned = True
+        since = "(event.ts ?? 0) >= newCodeSince"
+        self.comment(f"{step.patched}: runs that had begun before the new code go on with the old.")
+        return self.either(since, step.do, step.otherwise, scope, "(event.ts ?? 0) < newCodeSince")
+
+    def fail(self, step: Fail) -> bool:
+        if step.retryable:
+            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
+            return True
+        self.needs.add(("inngest", "NonRetriableError"))
+        self.source.statement("throw ", call("new NonRetriableError", quoted(step.fail)))
+        return False
+
+    def finish(self, step: Finish) -> None:
+        if self.nested:
+            self.finishes_inside = True
+            self.source(f"throw new Finished({quoted(step.finish)});")
+        else:
+            self.source(f"return {literal(step.finish)};")
