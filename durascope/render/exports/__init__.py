@@ -1,11 +1,13 @@
 """Traces as files for other programs.
 
-A format is a module with a function `write(trace, scenario) -> bytes`, named in `_FORMATS` or by an engine; it is
-imported when it is asked for. A format that needs something that is not installed raises `MissingExtra`.
+A format is a module with a function `write(trace, scenario)`, named in `_FORMATS` or by an engine; it is imported
+when it is asked for. It gives bytes, or its text in pieces where a long trace would be too large as a whole. A format
+that needs something that is not installed raises `MissingExtra`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
@@ -70,16 +72,12 @@ def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
     chosen = formats()[name]
     if not chosen.fits(trace.engine):
         raise ValueError(f"the format {name} is for {' and '.join(chosen.engines)}, not for {trace.engine}")
-    written: bytes = import_module(chosen.module).write(trace, scenario)
-    return _safe(chosen, written)
-
-
-def _safe(chosen: ExportFormat, data: bytes) -> bytes:
-    """A text without characters that act on who reads it; JSON keeps them, as its own escapes."""
-    if chosen.binary:
-        return data
-    text = data.decode("utf-8")
-    return (visible_json(text) if "json" in chosen.suffix else visible(text)).encode("utf-8")
+    written: bytes | Iterable[str] = import_module(chosen.module).write(trace, scenario)
+    if chosen.binary and isinstance(written, bytes):
+        return written
+    safe = visible_json if "json" in chosen.suffix else visible  # JSON keeps what acts on a reader, as its own escapes
+    pieces = (written.decode("utf-8"),) if isinstance(written, bytes) else written
+    return b"".join(safe(piece).encode("utf-8") for piece in pieces)
 
 
 def export_files(trace: Trace, scenario: Scenario, name: str) -> dict[str, bytes]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Event, Trace
 
 
-def write(trace: Trace, _scenario: Scenario) -> bytes:
+def write(trace: Trace, _scenario: Scenario) -> Iterator[str]:
     """The trace's events; times are microseconds since the start of the simulation."""
-    lines = (
-        json.dumps(as_dict(number, event), ensure_ascii=False, separators=(", ", ": "))
-        for number, event in enumerate(trace.events)
-    )
-    return "".join(f"{line}\n" for line in lines).encode("utf-8")
+    for number, event in enumerate(trace.events):
+        yield json.dumps(as_dict(number, event), ensure_ascii=False, separators=(", ", ": ")) + "\n"
 
 
 def as_dict(number: int, event: Event) -> dict[str, object]:

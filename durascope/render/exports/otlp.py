@@ -8,7 +8,7 @@ and what waits. A replay links to the attempts whose recorded results it passes.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -23,22 +23,32 @@ _INTERNAL, _CLIENT = 1, 3
 _OK, _ERROR = 1, 2
 
 
-def write(trace: Trace, scenario: Scenario) -> bytes:
-    """An `ExportTraceServiceRequest` in the JSON encoding of OTLP (ids as hex, times as strings of nanoseconds)."""
+def write(trace: Trace, scenario: Scenario) -> Iterator[str]:
+    """An `ExportTraceServiceRequest` in the JSON encoding of OTLP (ids as hex, times as strings of nanoseconds).
+
+    A span a line, made when it is written: hundred thousands of them are too large as objects.
+    """
     made = _Spans(trace, scenario)
-    document = {"resourceSpans": [_resource(trace, lane, found) for lane, found in made.by_lane().items()]}
-    return (json.dumps(document, ensure_ascii=False, indent=1) + "\n").encode("utf-8")
+    yield '{"resourceSpans": ['
+    for lanes, (lane, found) in enumerate(made.by_lane().items()):
+        yield f"{',' if lanes else ''}\n{_head(trace, lane)}"
+        for place, each in enumerate(found):
+            yield f"{',' if place else ''}\n{_json(made.span(each))}"
+        yield "\n]}]}"
+    yield "\n]}\n"
 
 
-def _resource(trace: Trace, lane: str, found: Sequence[Mapping[str, object]]) -> dict[str, object]:
+def _head(trace: Trace, lane: str) -> str:
+    """A component up to its spans."""
     resource = {
         "service.name": lane,
         "service.namespace": trace.scenario,
         "durascope.engine": trace.engine,
         "durascope.seed": trace.seed,
     }
-    scope = {"name": "durascope", "version": trace.version}
-    return {"resource": {"attributes": _attributes(resource)}, "scopeSpans": [{"scope": scope, "spans": list(found)}]}
+    attributes = _json({"attributes": _attributes(resource)})
+    scope = _json({"name": "durascope", "version": trace.version})
+    return f'{{"resource": {attributes}, "scopeSpans": [{{"scope": {scope}, "spans": ['
 
 
 class _Spans:
@@ -55,14 +65,18 @@ class _Spans:
             if span.kind == "running":
                 self.done.setdefault((span.run, span.step), []).append(span)
 
-    def by_lane(self) -> dict[str, list[dict[str, object]]]:
-        lanes: dict[str, list[dict[str, object]]] = {}
+    def by_lane(self) -> dict[str, list[RunSummary | Span]]:
+        """What each component shows as spans of its own: the runs that it began, then what it did."""
+        lanes: dict[str, list[RunSummary | Span]] = {}
         starts = {event.run: event.lane for _, event in self.trace.of_kind(Kind.RUN_STARTED)}
         for run in self.trace.runs:
-            lanes.setdefault(starts.get(run.name, self.trace.engine), []).append(self._run(run))
+            lanes.setdefault(starts.get(run.name, self.trace.engine), []).append(run)
         for span in self.spans:
-            lanes.setdefault(span.lane, []).append(self._span(span))
+            lanes.setdefault(span.lane, []).append(span)
         return lanes
+
+    def span(self, shown: RunSummary | Span) -> dict[str, object]:
+        return self._run(shown) if isinstance(shown, RunSummary) else self._span(shown)
 
     def id(self, *what: object, length: int = 16) -> str:
         text = "\0".join(map(str, (self.trace.scenario, self.trace.engine, self.trace.seed, *what)))
@@ -173,3 +187,7 @@ def _value(value: object) -> dict[str, object]:
             return {"doubleValue": value}
         case _:
             return {"stringValue": str(value)}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

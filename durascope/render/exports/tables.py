@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable, Iterator
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Event, Trace
@@ -12,14 +13,11 @@ from durascope.models.visible import cell
 from durascope.render.exports.jsonl import as_dict
 
 
-def write(trace: Trace, _scenario: Scenario) -> bytes:
+def write(trace: Trace, _scenario: Scenario) -> Iterator[str]:
     """The trace's events under a header; what is not known is empty, a detail with parts is JSON."""
-    sheet = io.StringIO()
-    rows = csv.writer(sheet, lineterminator="\n")
-    rows.writerow(as_dict(0, trace.events[0]) if trace.events else _NO_EVENTS)
+    yield _row(as_dict(0, trace.events[0]) if trace.events else _NO_EVENTS)
     for number, event in enumerate(trace.events):
-        rows.writerow([_cell(value) for value in _values(number, event)])
-    return sheet.getvalue().encode("utf-8")
+        yield _row([_cell(value) for value in _values(number, event)])
 
 
 _NO_EVENTS = ("number", "at_us", "lane", "kind", "workflow", "run", "step", "attempt", "cause", "detail")
@@ -27,6 +25,12 @@ _NO_EVENTS = ("number", "at_us", "lane", "kind", "workflow", "run", "step", "att
 
 def _values(number: int, event: Event) -> list[object]:
     return list(as_dict(number, event).values())
+
+
+def _row(cells: Iterable[object]) -> str:
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(cells)
+    return row.getvalue()
 
 
 def _cell(value: object) -> object:
