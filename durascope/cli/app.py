@@ -9,9 +9,7 @@ from __future__ import annotations
 import ast
 import errno
 import os
-import signal
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec
@@ -21,20 +19,21 @@ from typing import Any, Final
 
 import typer
 
+from durascope.cli.signals import INTERRUPTED, heed, received
 from durascope.cli.terminal import complain, prepare_streams, say
 from durascope.importing.unreadable import UnreadableRecording
 from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
 from durascope.version import __version__
 
-_UNWRITABLE: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE: Final = (*_FULL, errno.EFBIG, errno.EIO, errno.EBADF)
 """Why a stream cannot be written to."""
 
 DONE: Final = 0
 FAILED: Final = 1
 WRONG: Final = 2
 BUG: Final = 3
-INTERRUPTED: Final = 130
 
 COMMANDS: Final = (
     "run",
@@ -65,8 +64,7 @@ COMMANDS: Final = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns the exit status."""
     prepare_streams()
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)
+    heed()
     try:
         given = sys.argv[1:] if arguments is None else list(arguments)
         status: Any = build(given)(args=given, prog_name="durascope", standalone_mode=False)
@@ -99,11 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return WRONG
         if error.filename is None:
             return _broken(error)
-        say(
-            f"durascope: error: {printable(str(error.filename))}: {error.strerror or error}\n  help: name another place"
-        )
+        place = "free some space, or name another place" if error.errno in _FULL else "name another place"
+        say(f"durascope: error: {printable(str(error.filename))}: {error.strerror or error}\n  help: {place}")
         return WRONG
     except Exception as error:
+        if (status := received()) is not None:
+            say("durascope: interrupted")
+            return status
         if hasattr(error, "format_message"):  # typer's, of a command line that is wrong
             return _misused(error)
         return _broken(error)
@@ -119,11 +119,6 @@ def _nobody_reads() -> int:
 def _forget_stdout() -> None:
     """What has not been written goes nowhere, so that Python's own flush at exit is quiet."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _terminated(_number: int, _frame: object) -> None:
-    """SIGTERM unwinds like Ctrl-C: drafts of files are removed."""
-    raise SystemExit(128 + signal.SIGTERM)
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 def write_whole(path: Path, content: bytes | str) -> Path:
@@ -16,17 +19,15 @@ def write_whole(path: Path, content: bytes | str) -> Path:
     if path.exists() and not path.is_file():
         path.write_bytes(data)
         return path
+    draft = path.with_name(f".{path.name[:40]}.{token_hex(4)}.part")  # named first: a signal may come at any moment
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
     try:
-        number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from error
-    draft = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
+        with os.fdopen(os.open(draft, _NEW, 0o666 if mode is None else mode), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        draft.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask())
+        if mode is not None:
+            draft.chmod(mode)
         draft.replace(path)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -35,10 +36,3 @@ def write_whole(path: Path, content: bytes | str) -> Path:
         draft.unlink(missing_ok=True)
         raise
     return path
-
-
-def _umask() -> int:
-    """What the user withholds from new files."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

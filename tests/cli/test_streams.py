@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from durascope.cli import main
 from durascope.models.files import write_whole
 from durascope.models.visible import cell, visible, visible_json
 
@@ -83,6 +86,22 @@ def test_an_interrupt_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(KeyboardInterrupt):
         write_whole(file, "new")
     assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_an_interrupt_that_a_library_makes_another_error_of_is_no_bug_of_ours(
+    number: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def build(_arguments: object) -> None:
+        try:
+            os.kill(os.getpid(), number)
+            signal.sigtimedwait([], 1)  # the handler runs here at the latest
+        except (KeyboardInterrupt, SystemExit):
+            raise ValueError("Error building `default` serializer") from None
+
+    monkeypatch.setattr("durascope.cli.app.build", build)
+    assert main(["run", "order-fulfillment"]) == status
+    assert capsys.readouterr().err == "durascope: interrupted\n"
 
 
 def test_a_written_file_has_the_permissions_of_any_new_one_or_of_the_old_one(tmp_path: Path) -> None:

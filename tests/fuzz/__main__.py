@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import random
 import resource
+import signal
 import sys
 import time
 from collections import Counter
@@ -22,10 +23,10 @@ from typing import Any, Final
 from tests.fuzz.inputs import smaller
 from tests.fuzz.promises import PROMISES
 
-SECONDS: Final = 180
-"""For one input; this machine may be busy."""
+SECONDS: Final = 1200
+"""For one input that waits and does not compute, or on a machine that is busy."""
 CPU_SECONDS: Final = 40
-"""Of computing, for all that one promise does with an input."""
+"""Of computing, for all that one promise does with an input; after twice as many it is stopped."""
 MEGABYTES: Final = 300
 """Above what the process had before."""
 SHRINKING_S: Final = 90
@@ -42,7 +43,8 @@ def tried(promise: str, given: Any, seed: int) -> str | None:
     try:
         return receiver.recv() if receiver.poll(SECONDS) else f"no end after {SECONDS} s"
     except EOFError:
-        return "the process died"
+        process.join()
+        return f"over {2 * CPU_SECONDS} s of computing" if process.exitcode == -signal.SIGXCPU else "the process died"
     finally:
         process.kill()
         process.join()
@@ -52,6 +54,7 @@ def tried(promise: str, given: Any, seed: int) -> str | None:
 def _try(promise: str, given: Any, seed: int, sender: Connection) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+    _stop_after(2 * CPU_SECONDS)
     begun = time.process_time()
     try:
         found = PROMISES[promise].broken(given, random.Random(seed))
@@ -64,6 +67,12 @@ def _try(promise: str, given: Any, seed: int, sender: Connection) -> None:
     except BaseException as error:
         found = f"{type(error).__name__}: {error}"
     sender.send(None if found is None else found[:500])
+
+
+def _stop_after(seconds: int) -> None:
+    """The system ends this process when it has computed that long, counted from now."""
+    until = int(time.process_time()) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (until, until + 5))
 
 
 def shrunk(promise: str, tree: Any, seed: int, kind: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import random
 from collections.abc import Iterator
@@ -222,11 +223,14 @@ def every_format_says_the_same(tree: Tree, draw: random.Random) -> str | None:
         return None
     engine, seed = draw.choice(names()), draw.randrange(100)
     trace = simulate(scenario, engine, seed=seed, full=True)
-    rows = [json.loads(line) for line in export(trace, scenario, "jsonl").decode().split("\n") if line]
-    again = [as_dict(number, event_of(row)) for number, row in enumerate(rows)]
-    if again != [json.loads(json.dumps(as_dict(number, event))) for number, event in enumerate(trace.events)]:
-        return f"{engine}, seed {seed}: JSON Lines read again are not the trace"
-    results = compare(scenario, [engine], seed=seed, full=True)
+    lines = io.BytesIO(export(trace, scenario, "jsonl"))
+    for number, (event, line) in enumerate(zip_longest(trace.events, lines)):
+        if event is None or line is None:
+            return f"{engine}, seed {seed}: JSON Lines are not as many as the trace has events"
+        if as_dict(number, event_of(json.loads(line))) != json.loads(json.dumps(as_dict(number, event))):
+            return f"{engine}, seed {seed}: JSON Line {number} read again is not the event"
+    del lines
+    results = compare(scenario, [engine], seed=seed)
     told = json.loads(json.dumps(as_json(scenario, results, seed)))["engines"][engine]
     for name in ("effects", "status", "events"):
         value = {"effects": dict(trace.effects), "status": dict(trace.status), "events": trace.event_count}[name]
