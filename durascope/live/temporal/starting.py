@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowHandle,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
 from temporalio.common import RetryPolicy, WorkflowIDConflictPolicy
 
 from durascope.live.temporal.settings import workflow_queue
@@ -162,13 +168,24 @@ async def start(client: Client, asked: StartOrder) -> WorkflowHandle[Any, Any]:
 def start_with_update(
     client: Client, asked: StartOrder
 ) -> tuple[WithStartWorkflowOperation[Any, Any], Awaitable[object]]:
-    """An update-with-start: the start that it makes, and the update itself, to be awaited."""
+    """An update-with-start: the start that it makes, and the update itself, to be awaited.
+
+    The server answers the start together with the stage of the update that is waited for: with its acceptance, so that
+    the run can be followed before the update has completed.
+    """
     assert asked.update is not None
     name, payload = asked.update
     operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
         asked.workflow, asked.argument, id_conflict_policy=_policy(asked), **_options(asked)
     )
-    return operation, client.execute_update_with_start_workflow(name, payload, start_workflow_operation=operation)
+
+    async def completed() -> object:
+        update: WorkflowUpdateHandle[Any] = await client.start_update_with_start_workflow(
+            name, payload, start_workflow_operation=operation, wait_for_stage=WorkflowUpdateStage.ACCEPTED
+        )
+        return await update.result()
+
+    return operation, completed()
 
 
 def retry_policy(retry: Retry | None) -> RetryPolicy | None:

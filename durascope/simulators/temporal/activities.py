@@ -200,14 +200,14 @@ class Activities:
         link.reply(call, "cancel" if activity.cancel_requested else "go on")
 
     def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
-        """Ends a report's transition, and answers it."""
+        """Ends a report's transition, and answers it: before anybody outside can have seen what was written."""
         world = self.world
         self.server.commit(state)
+        link.reply(call, "recorded")
         if final:
             world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
         else:
             world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt)
-        link.reply(call, "recorded")
 
     # ---- retries and timeouts ------------------------------------------------------------------------------
 

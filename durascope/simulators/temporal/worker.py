@@ -377,9 +377,12 @@ class Worker(Component):
     # ---- activities ----------------------------------------------------------------------------------------
 
     def _execute(self, task: ActivityTask) -> None:
+        """Begins an attempt; one that comes while the worker stops is cancelled as soon as it has begun (A13)."""
         execution = ActivityExecution(self, task)
         self.activities[execution] = None
         execution.begin()
+        if self.draining and execution in self.activities:
+            execution.shut_down()
 
     def activity_over(self, execution: ActivityExecution) -> None:
         """An attempt has ended without a report: nobody wants to know."""

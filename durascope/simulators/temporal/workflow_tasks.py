@@ -328,9 +328,10 @@ class WorkflowTasks:
         server.commit(state)
         if waits:
             state.last_wait = waits[-1][:2]
-        server.commands.pass_moments(state, waits)
         inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
+        # nobody can see what was written, and strike then, before the answer has left
+        server.commands.pass_moments(state, waits)
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
