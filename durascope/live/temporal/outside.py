@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
@@ -167,14 +167,22 @@ class Outside:
             await asyncio.sleep(0.001)
 
     async def _start_eagerly(self, asked: StartOrder) -> str:
-        """Made by the worker's own process: an eager start has to come from there. If it is down, it is none."""
+        """Made by the worker's own process: an eager start has to come from there. If that is down, it is none."""
         try:
             reader, writer = await asyncio.open_connection(HOST, self.control)
         except ConnectionRefusedError:
             return str((await start(self.client, asked)).result_run_id)
         writer.write(json.dumps(asdict(asked)).encode() + b"\n")
-        run_id = json.loads(await reader.readline())
+        try:
+            answer = await reader.readline()
+        except ConnectionError:
+            answer = b""
         writer.close()
+        if not answer:  # the process has died since, and may have started the run
+            return str((await start(self.client, replace(asked, conflict="use-existing"))).result_run_id)
+        run_id = json.loads(answer)
+        if run_id is None:
+            raise WorkflowAlreadyStartedError(asked.id, asked.workflow)
         return str(run_id)
 
     # ---- events --------------------------------------------------------------------------------------------

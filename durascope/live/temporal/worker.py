@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from durascope.live.ledger import ask_now
@@ -100,10 +101,13 @@ def worker(client: Client, settings: WorkerSettings) -> Worker:
 
 
 async def _take_start(client: Client, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """An eager start has to come from the process that runs the workflow."""
+    """An eager start has to come from the process that runs the workflow; None answers one that was refused."""
     asked = StartOrder(**json.loads(await reader.readline()))
-    handle = await start(client, asked)
-    writer.write(json.dumps(handle.result_run_id).encode() + b"\n")
+    try:
+        run_id = (await start(client, asked)).result_run_id
+    except WorkflowAlreadyStartedError:
+        run_id = None
+    writer.write(json.dumps(run_id).encode() + b"\n")
     await writer.drain()
     writer.close()
 

@@ -183,18 +183,20 @@ class Updates:
     def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
         """Sends a query to a worker, by way of matching; the history never hears of it.
 
-        A sticky queue that is not polled, or not in time, costs the run its stickiness; the normal one is tried then.
+        A sticky queue that is not polled costs the run its stickiness, and so does an answer that does not come in time,
+        be it because the worker has died with the query; the normal queue is tried then (queryworkflow/api.go).
         """
         query = Query(name, link, call)
         state.queries += 1
         if state.sticky is not None and self.server.matching.add_sticky_query(state, query):
-            self.server.after(state.sticky[1], self._not_taken, state, query)
+            self.server.after(state.sticky[1], self._not_answered, state, query)
             return
         state.sticky = None
         self._ask_anyone(state, query)
 
-    def _not_taken(self, state: MutableState, query: Query) -> None:
-        if not query.taken:
+    def _not_answered(self, state: MutableState, query: Query) -> None:
+        if not query.answered:
+            query.taken = False
             state.sticky = None
             self._ask_anyone(state, query)
 

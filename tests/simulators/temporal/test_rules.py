@@ -242,3 +242,39 @@ faults: [{deploy: main, at: 5d, change: {drop: oops}}]
 def test_a_workflow_that_is_retried_for_ever_is_given_up(simulated: Simulated) -> None:
     trace = simulated("workflows: {wf: {retry: {initial: 1ms, factor: 1}, steps: [{fail: no}]}}")
     assert 900 < sum(status == "failed" for status in trace.status.values()) <= 1_001
+
+
+# ---- what leaves before a fault strikes, and what a dying worker takes along -----------------------------------
+
+
+def test_the_answer_to_a_completion_leaves_before_the_server_dies_of_what_it_has_written(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {steps: [{run: a, takes: 80ms}]}}\n"
+        "deployments: {temporal: {step_timeout: 4s}}\n"
+        "faults: [{when: {step: a, moment: scheduled}, crash: engine, down_for: 1s500ms}]"
+    )
+    assert "ActivityTaskStarted a" in trace.records["run 1"], "it has come with the answer, and ran at once"
+    assert trace.facts["replayed"] == {}, "the worker knows that its completion was taken"
+
+
+def test_an_activity_that_comes_to_a_stopping_worker_is_cancelled_and_reported_at_once(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {steps: [{run: a, takes: 120ms}]}}\n"
+        "deployments: {temporal: {step_timeout: 1m, eager_activities: true}}\n"
+        "faults: [{when: {step: a, moment: scheduled}, crash: app, down_for: 2s, graceful: true}]"
+    )
+    assert "ActivityTaskStarted a attempt=2" in trace.records["run 1"]
+    assert trace.effects["a"] == 1
+    assert trace.ended_at < 4 * SECOND, "nobody waits for the attempt's timeout"
+
+
+def test_a_query_that_dies_with_its_worker_costs_the_run_its_stickiness_and_is_asked_again(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {queries: [progress], steps: [{run: a, takes: 450ms}]}}\n"
+        "deployments: {temporal: {step_timeout: 3s, sticky_timeout: 3s, eager_activities: false}}\n"
+        "workload: {events: [{query: progress, to: 1, when: {step: a, moment: before-effect}}]}\n"
+        "faults: [{when: {step: a, moment: after-effect}, crash: app}]"
+    )
+    assert trace.facts["answers"] == {"progress": "answered"}
+    completed = trace.records["run 1"].index("ActivityTaskCompleted a")
+    assert trace.records["run 1"][completed + 1] == "WorkflowTaskScheduled normal"
