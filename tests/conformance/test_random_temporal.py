@@ -29,7 +29,7 @@ CUT_OFF = "the recorder stopped before the end"
 STARTUP = "a worker's start on a busy machine took longer than the scenario says, and a timeout passed"
 RESTART = "calls in flight at the server's crash: which were answered before it"
 HANG = "calls and timers due at the end of a hang: which come first"
-STOPPING = "a task taken by a worker that was just stopping or dying"
+STOPPING = "a task taken by a worker that was just dying"
 ENTITY = "requests to an entity that race with its end"
 PARALLEL = "many equal branches side by side: the search finds no order of all of them"
 
@@ -46,7 +46,6 @@ DIFFERS = {
     "t-208": STARTUP,
     "t-292": STARTUP,
     "t-296": RESTART,
-    "t-310": STOPPING,
 }
 """Recordings that the model does not reach, by kind."""
 

@@ -268,7 +268,7 @@ def test_an_activity_that_comes_to_a_stopping_worker_is_cancelled_and_reported_a
     assert trace.ended_at < 4 * SECOND, "nobody waits for the attempt's timeout"
 
 
-def test_a_query_that_dies_with_its_worker_costs_the_run_its_stickiness_and_is_asked_again(simulated: Simulated) -> None:
+def test_a_query_that_dies_with_its_worker_costs_the_stickiness_and_is_asked_again(simulated: Simulated) -> None:
     trace = simulated(
         "workflows: {wf: {queries: [progress], steps: [{run: a, takes: 450ms}]}}\n"
         "deployments: {temporal: {step_timeout: 3s, sticky_timeout: 3s, eager_activities: false}}\n"
