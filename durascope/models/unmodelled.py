@@ -119,9 +119,6 @@ USES: Final[dict[str, Callable[[Scenario], Iterator[str]]]] = {
 """Where a scenario uses each."""
 
 NOT_YET: Final[dict[str, dict[str, str]]] = {
-    "temporal": {
-        "reset": "nothing happens",
-    },
     "inngest": {
         "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",

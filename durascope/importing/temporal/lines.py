@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -67,6 +67,23 @@ def step_name(scheduled: Mapping[str, Any]) -> str:
     return str(given["step"]) if isinstance(given, dict) and "step" in given else scheduled["activityType"]["name"]
 
 
+def completions_of(history: Sequence[Event], step: str) -> Iterator[int]:
+    """The completions of workflow tasks that have scheduled the step, told what became of it, or started that child."""
+    for event in history:
+        a = attributes(event)
+        match kind(event):
+            case "ActivityTaskScheduled":
+                name = step_name(a)
+            case "MarkerRecorded":
+                name = _marker(a, _Names(())).removeprefix(" local-activity ").removesuffix(" failed")
+            case "StartChildWorkflowExecutionInitiated":
+                name = a["workflowId"].rsplit("/", 1)[-1]
+            case _:
+                continue
+        if name == step:
+            yield int(a["workflowTaskCompletedEventId"])
+
+
 def _line(event: Event, names: _Names) -> str:
     name = kind(event)
     detail = _DETAIL.get(name)
@@ -79,18 +96,29 @@ class _Names:
     def __init__(self, history: Sequence[Event]) -> None:
         self._activities: dict[str, str] = {}
         self._updates: dict[str, str] = {}
+        self._accepted: dict[str, str] = {}
+        """By update id."""
         self._signals: dict[str, str] = {}
+        admitted: dict[str, str] = {}
+        """By update id: what a reset has admitted again."""
         for event in history:
             a = attributes(event)
             if kind(event) == "ActivityTaskScheduled":
                 self._activities[event["eventId"]] = step_name(a)
+            elif kind(event) == "WorkflowExecutionUpdateAdmitted":
+                admitted[a["request"]["meta"]["updateId"]] = a["request"]["input"]["name"]
             elif kind(event) == "WorkflowExecutionUpdateAccepted":
-                self._updates[event["eventId"]] = a["acceptedRequest"]["input"]["name"]
+                request = a.get("acceptedRequest")
+                name = admitted[a["protocolInstanceId"]] if request is None else request["input"]["name"]
+                self._updates[event["eventId"]] = self._accepted[a["protocolInstanceId"]] = name
             elif kind(event) == "SignalExternalWorkflowExecutionInitiated":
                 self._signals[event["eventId"]] = a["signalName"]
 
     def activity(self, a: Mapping[str, Any]) -> str:
         return self._activities[a["scheduledEventId"]]
+
+    def accepted(self, a: Mapping[str, Any]) -> str:
+        return self._accepted[a["protocolInstanceId"]]
 
     def update(self, a: Mapping[str, Any]) -> str:
         return self._updates[a["acceptedEventId"]]
@@ -183,7 +211,8 @@ _DETAIL: Final[dict[str, Callable[[Mapping[str, Any], _Names], str]]] = {
     "MarkerRecorded": _marker,
     "UpsertWorkflowSearchAttributes": _searched,
     "WorkflowExecutionSignaled": lambda a, _: f" {a['signalName']}",
-    "WorkflowExecutionUpdateAccepted": lambda a, _: f" {a['acceptedRequest']['input']['name']}",
+    "WorkflowExecutionUpdateAdmitted": lambda a, _: f" {a['request']['input']['name']}",
+    "WorkflowExecutionUpdateAccepted": lambda a, names: f" {names.accepted(a)}",
     "WorkflowExecutionUpdateCompleted": lambda a, names: f" {names.update(a)}",
     "StartChildWorkflowExecutionInitiated": _child,
     "StartChildWorkflowExecutionFailed": _child,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Mapping
 from concurrent.futures import Future
@@ -12,13 +13,15 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import asdict, replace
 from typing import Any, Final, TypeVar
 
-from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import GetSystemInfoRequest, ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from durascope.importing.temporal.lines import completions_of
 from durascope.live.processes import HOST, LiveProblem
-from durascope.live.temporal.runs import Runs, Seen
+from durascope.live.temporal.runs import NAMESPACE, Runs, Seen
 from durascope.live.temporal.settings import workflow_queue
 from durascope.live.temporal.starting import (
     REQUEST,
@@ -203,11 +206,29 @@ class Outside:
                     await self._update(event.name, handle.execute_update(event.name, payload))
                 case "query":
                     await self._query(event.name, handle.query(event.name))
+                case _ if event.name == "reset":
+                    await self._reset(target, str(event.step))
                 case _:
                     await (handle.cancel() if event.name == "cancel" else handle.terminate())
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:  # the run is over: nobody takes it
                 raise
+
+    async def _reset(self, target: str, step: str) -> None:
+        """The latest run of that id begins anew before the workflow task that has scheduled the step first."""
+        history = await self.client.get_workflow_handle(target).fetch_history()
+        finished = next(completions_of(history.to_json_dict()["events"], step), None)
+        if finished is None:
+            return
+        request = ResetWorkflowExecutionRequest(
+            namespace=NAMESPACE,
+            workflow_execution=WorkflowExecution(workflow_id=target),
+            reason="reset",
+            workflow_task_finish_event_id=finished,
+            request_id=str(uuid.uuid4()),
+        )
+        answer = await self.client.workflow_service.reset_workflow_execution(request, retry=True)
+        self.runs.reset(target, answer.run_id)
 
     async def _addressee(self, event: OutsideEvent) -> str | None:
         """The workflow id that an event goes to; None where it starts workflows instead, or nobody hears it."""

@@ -19,6 +19,8 @@ from durascope.importing.temporal.lines import Event, attributes, kind, payload,
 from durascope.simulators.temporal.executions import STATUS
 
 NAMESPACE: Final = "default"
+RESETTER: Final = "history-resetter"
+"""Who has terminated a run that was reset while it was open."""
 _PROVISIONAL: Final = (
     EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
@@ -32,6 +34,8 @@ class Execution:
 
     run_id: str
     history: list[Event] = field(default_factory=list[Event])
+    reset_to: str | None = None
+    """The execution that has taken its place, when it was still open."""
 
     @property
     def closed(self) -> bool:
@@ -100,6 +104,9 @@ class Runs:
                 return
         chain = Chain(name, workflow_id, [Execution(run_id)])
         self.chains.append(chain)
+        self._begin(chain)
+
+    def _begin(self, chain: Chain) -> None:
         task = asyncio.create_task(self._follow(chain))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -107,6 +114,22 @@ class Runs:
     def known(self, run_id: str) -> bool:
         """Whether that execution is followed."""
         return any(run_id == each.run_id for chain in self.chains for each in chain.executions)
+
+    def reset(self, workflow_id: str, run_id: str) -> None:
+        """Follows what the latest run of that id was reset to: its next execution, or a run of its own if it had ended.
+
+        Who was terminated by a reset was open until then.
+        """
+        chain = next(each for each in reversed(self.chains) if each.workflow_id == workflow_id)
+        base = chain.executions[-1]
+        if base.closed and attributes(base.history[-1]).get("identity") != RESETTER:
+            count = sum("/" not in each.name for each in self.chains)
+            self.follow(f"run {count + 1}", workflow_id, run_id)
+            return
+        base.reset_to = run_id
+        if base.closed and chain.executions[-1] is base:  # nobody follows the chain any more
+            chain.executions.append(Execution(run_id))
+            self._begin(chain)
 
     @property
     def closed(self) -> bool:
@@ -177,6 +200,9 @@ class Runs:
         a = attributes(event)
         given = payload(attributes(execution.history[int(a["initiatedEventId"]) - 1]).get("input"))
         name = str(given["run"]) if isinstance(given, dict) else f"{chain.name}/{a['workflowType']['name']}"
+        number = chain.executions.index(execution)
+        if number and chain.executions[number - 1].reset_to is not None:  # its code does not know that it is another
+            name = f"{chain.name}.{number + 1}/{name.partition('/')[2]}"
         self.follow(name, a["workflowExecution"]["workflowId"], a["workflowExecution"]["runId"])
 
 
@@ -200,4 +226,6 @@ def _without_transient(events: list[Event]) -> list[Event]:
 
 def _next(execution: Execution) -> str | None:
     """The execution that follows this one, once it is closed."""
+    if execution.reset_to is not None:
+        return execution.reset_to
     return attributes(execution.history[-1]).get("newExecutionRunId") if execution.closed else None

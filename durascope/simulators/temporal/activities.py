@@ -43,7 +43,7 @@ class ActivityTask:
     def __init__(self, state: MutableState, activity: Activity) -> None:
         self.run_id = state.run_id
         self.run: RunInfo = activity.run
-        self.execution = state.options.execution
+        self.execution = state.options.acts_as
         self.luck = state.luck
         self.scheduled_id = activity.scheduled_id
         self.attempt = activity.attempt
@@ -90,6 +90,16 @@ class Activities:
         if timeouts[0] or timeouts[1]:
             self._arm(state, activity, _TO_CLOSE, event.at, timeouts[0])
             self._arm(state, activity, _TO_START, event.at, timeouts[1])
+        return activity
+
+    def again(self, state: MutableState, event: HistoryEvent) -> Activity:
+        """One that was under way where the run is reset to: it begins anew, and so do its timeouts."""
+        asked, timeouts = event.attributes["asked"], event.attributes["timeouts"]
+        activity = Activity(event, asked["run"], event.attributes["name"], asked["key"], asked["options"], timeouts)
+        activity.scheduled_at = now = self.world.now
+        state.activities[event.id] = activity
+        self._arm(state, activity, _TO_CLOSE, now, timeouts[0])
+        self._arm(state, activity, _TO_START, now, timeouts[1])
         return activity
 
     def waits(self, state: MutableState, activity: Activity) -> bool:

@@ -53,7 +53,9 @@ class Temporal(Engine):
         self._activity_options: dict[int, ActivityOptions] = {}
         """By the step's identity; each keeps its step, so that it stays the only one with it."""
         self._processes = 0
-        self._retains = records or any(event.query is not None for event in scenario.workload.events)
+        self._retains = records or any(
+            event.query is not None or event.operator == "reset" for event in scenario.workload.events
+        )
         """Whether closed runs stay in the store, as long as they may be asked for."""
         self._keyed = {name: workflow for name, workflow in scenario.workflows.items() if workflow.key is not None}
         workflow_pool = next((pool for pool in self.options.workers if pool.runs != "activities"), None)
@@ -287,6 +289,8 @@ class Temporal(Engine):
                 self._ask(workflow_id, "cancel", (workflow_id,), answered, run)
             case _, "kill":
                 self._ask(workflow_id, "terminate", (workflow_id,), answered, run)
+            case _, "reset":
+                self._ask(workflow_id, "reset", (workflow_id, event.step or ""), answered, run)
             case _:
                 self.accounts.note(
                     f"operator {name}: Temporal cannot {name} a run like this; cancel or kill it and start it again "

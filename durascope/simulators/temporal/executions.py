@@ -62,14 +62,7 @@ class Executions:
         server, now, store = self.server, self.server.world.now, self.server.store
         if options.execution == 1 and not options.entity:
             options = self._under_its_own_name(options)
-        store.last_run_id += 1
-        luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
-        state = MutableState(
-            store.last_run_id, options, luck, server.queue_of(options.run.workflow),
-            options.task_timeout(server.options.workflow_task_timeout), now,
-        )  # fmt: skip
-        store.runs[state.run_id] = state
-        store.current[options.workflow_id] = state.run_id
+        state = self.enter(options)
         if request_id:
             store.started.pop(options.workflow_id, None)
             store.started[options.workflow_id] = request_id
@@ -93,6 +86,19 @@ class Executions:
         if options.execution == 1:
             server.world.run_started(HISTORY, options.run)
         server.commit(state)
+        return state
+
+    def enter(self, options: StartOptions) -> MutableState:
+        """A run without events yet, the latest of its workflow id."""
+        server, store = self.server, self.server.store
+        store.last_run_id += 1
+        luck = int(server.world.luck("run", options.run.luck, options.execution) * (1 << 63))
+        state = MutableState(
+            store.last_run_id, options, luck, server.queue_of(options.run.workflow),
+            options.task_timeout(server.options.workflow_task_timeout), server.world.now,
+        )  # fmt: skip
+        store.runs[state.run_id] = state
+        store.current[options.workflow_id] = state.run_id
         return state
 
     def _under_its_own_name(self, options: StartOptions) -> StartOptions:
@@ -174,6 +180,10 @@ class Executions:
         self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": reason})
         self.server.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=reason)
 
+    def terminate_to_reset(self, state: MutableState, successor: StartOptions) -> None:
+        """Another run begins where this one once was; its children stay, and nobody hears of its end."""
+        self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": "reset"}, successor)
+
     def run_timeout(self, state: MutableState, _: Any) -> None:
         """The run's time is up (§9): a policy of the workflow may start another run."""
         successor = self._retry_of(state, timed_out=True)
@@ -200,6 +210,7 @@ class Executions:
         if command.kind == "ContinueAsNewWorkflowExecution":
             successor = replace(
                 state.options, execution=state.options.execution + 1, initiator="workflow", attempt=1,
+                redoes=state.options.redoes and state.options.redoes + 1,
                 resume_at=attributes["done"], carried=attributes["carried"], delay=self._backoff(state, 0),
             )  # fmt: skip
         elif command.kind == "FailWorkflowExecution" and state.options.retry is not None:
@@ -226,6 +237,7 @@ class Executions:
             return None
         return replace(
             options, execution=options.execution + 1, initiator="retry", attempt=options.attempt + 1,
+            redoes=options.redoes and options.redoes + 1,
             delay=self._backoff(state, max(1000, policy.interval(options.attempt))),
         )  # fmt: skip
 
@@ -252,8 +264,9 @@ class Executions:
         if state.completed_updates:
             server.store.last_updates.setdefault(state.options.workflow_id, {}).update(state.completed_updates)
         if successor is not None:
-            state.history.events[-1].attributes["new_execution"] = successor.execution
-            server.externals.abandon_or_end(state)
+            if not successor.reset[0]:
+                state.history.events[-1].attributes["new_execution"] = successor.execution
+                server.externals.abandon_or_end(state)
             server.closing.append((state, successor))
         else:
             server.externals.closed(state)
@@ -262,7 +275,9 @@ class Executions:
     def after_close(self, state: MutableState, successor: StartOptions | None) -> None:
         """Once the last event is written: the next run of the chain, or the end of the logical run."""
         server = self.server
-        if successor is not None:
+        if successor is not None and successor.reset[0]:
+            server.resets.begin(successor)
+        elif successor is not None:
             self.create(successor)
         elif not state.options.entity:
             server.world.run_ended(HISTORY, state.run, state.status)

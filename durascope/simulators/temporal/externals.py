@@ -48,6 +48,13 @@ class Externals:
         state = self.server.store.runs.get(run_id)
         return state if state is not None and state.open else None
 
+    def _parent(self, run_id: int) -> MutableState | None:
+        """The run that has started a child, or the one that it has been reset to since."""
+        state = self.server.store.runs.get(run_id)
+        while state is not None and not state.open and state.reset_to:
+            state = self.server.store.runs.get(state.reset_to)
+        return state if state is not None and state.open else None
+
     # ---- children ------------------------------------------------------------------------------------------
 
     def _start_child(self, run_id: int, initiated_id: int) -> None:
@@ -107,7 +114,7 @@ class Externals:
         state.children.clear()
 
     def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:
-        parent = self._open(run_id)
+        parent = self._parent(run_id)
         child: Child | None = None if parent is None else parent.children.pop(initiated_id, None)
         if parent is None or child is None:
             return

@@ -58,11 +58,11 @@ class Accounts:
 
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
-        kinds = list(map(_KIND, history.events))
+        kinds = list(map(_KIND, history.events[state.copied :] if state.copied else history.events))
         self._kinds.update(kinds)
         size, events = history.payload_bytes + sum(map(self._sizes.__getitem__, kinds)), len(kinds)
         counters["executions"] += 1
-        counters["billable_actions"] += actions_beside(state)
+        counters["billable_actions"] += actions_beside(state) + (state.copied > 0)  # the reset itself
         counters["history_events"] += events
         counters["history_bytes"] += size
         if events > counters["largest_history_events"]:
@@ -100,7 +100,8 @@ class Accounts:
             if state.open:
                 found.unended.append(unended(state, name))
             taken += unconsumed(state, name, self.engine.scenario.workflows)
-            lasts[name] = (state.closed_at or self.engine.world.now) - state.started_at
+            began = state.history.events[0].at  # a run that another was reset to has that one's beginning
+            lasts[name] = (state.closed_at or self.engine.world.now) - began
         for name, run in self.engine.world.recorder.runs.items():
             if (
                 self.engine.records

@@ -44,6 +44,7 @@ class Frontend:
             "signal": self._signal,
             "cancel": self._cancel,
             "terminate": self._terminate,
+            "reset": self._reset,
             "update": self._update,
             "query": self._query,
         }
@@ -144,6 +145,13 @@ class Frontend:
         if state is not None:
             self.server.executions.terminate(state, "kill")
             link.reply(call, "accepted")
+
+    def _reset(self, link: Link, call: Call) -> None:
+        """ResetWorkflowExecution of the latest run, open or closed, to before a step."""
+        workflow_id, step = call.args
+        state = self.server.store.runs.get(self.server.store.current.get(workflow_id, 0))
+        done = state is not None and self.server.resets.reset(state, step)
+        link.reply(call, "accepted" if done else "not found")
 
     def _update(self, link: Link, call: Call) -> None:
         workflow_id, update_id, name, payload = call.args

@@ -67,6 +67,7 @@ _DETAIL: Final[dict[str, Callable[[Attributes], str]]] = {
     "MarkerRecorded": _marker,
     "UpsertWorkflowSearchAttributes": lambda _: " TemporalChangeVersion",
     "WorkflowExecutionSignaled": _name,
+    "WorkflowExecutionUpdateAdmitted": _name,
     "WorkflowExecutionUpdateAccepted": _name,
     "WorkflowExecutionUpdateCompleted": _name,
     "StartChildWorkflowExecutionInitiated": _name,

@@ -60,7 +60,7 @@ class LocalExecution:
             return
         self.worker.local_attempts[self] = None
         local, worker, options = self.local, self.worker, self.instance.options
-        key = local.key if options.execution == 1 else f"{options.execution}/{local.key}"
+        key = local.key if options.acts_as == 1 else f"{options.acts_as}/{local.key}"
         info = self.instance.sdk.info
         self._body = worker.services.execute(worker, info, local.step, local.name, key, self._ended, self.attempt)
         timeout = local.start_to_close

@@ -132,6 +132,15 @@ class StartOptions:
     retry: Retry | None = None
     entity: bool = False
     """It works off requests that come as updates, one at a time."""
+    reset: tuple[int, int] = (0, 0)
+    """The run that it resets, and the completion of a workflow task that it begins before; 0: none."""
+    redoes: int = 0
+    """The execution whose effects it has once more, as it was reset to a place in that; 0: it has its own."""
+
+    @property
+    def acts_as(self) -> int:
+        """The execution as which its steps act on the outside: the same keys stand for the same effects."""
+        return self.redoes or self.execution
 
     def task_timeout(self, asked: int) -> int:
         """Of a workflow task: what the client asks for, but no longer than the run may take."""
@@ -152,9 +161,10 @@ class MutableState:
 
     __slots__ = (
         "activities", "activity_timeouts", "activity_timers", "cancel_requested", "children", "close_attempted",
-        "closed_at", "completed_updates", "continue_as_new_suggested", "externals", "first_task_timer",
+        "closed_at", "completed_updates", "continue_as_new_suggested", "copied", "externals", "first_task_timer",
         "heartbeating_since", "heartbeats", "history", "last_wait", "luck", "markers_in_tasks", "open", "options",
-        "payload_warnings", "previous_started_id", "queries", "queue", "retries", "run", "run_id", "run_timer",
+        "payload_warnings", "previous_started_id", "queries", "queue", "reset_to", "retries", "run", "run_id",
+        "run_timer",
         "signals", "started_at", "status", "sticky", "task_failure", "task_timeout", "timer_heap", "timers", "updates",
         "updates_total", "user_timers", "warned", "wft", "wft_attempt", "wft_timer",
     )  # fmt: skip
@@ -217,6 +227,10 @@ class MutableState:
         self.task_failure = ""
         """Why the latest workflow task has failed, until one completes."""
         self.payload_warnings = 0
+        self.copied = 0
+        """How many of its first events it shares with the run that it resets."""
+        self.reset_to = 0
+        """The run that it has been reset to: ends of children are told to that one."""
 
     @property
     def closing(self) -> bool:

@@ -26,6 +26,7 @@ from durascope.simulators.temporal.history import LARGE, LONG
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.matching import Matching, MatchingStore, Poll, QueuedTask, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.resetting import Resets
 from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore, TimerTask
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.updates import Updates
@@ -115,7 +116,7 @@ class Server(Component):
     __slots__ = (
         "_api", "_buffered", "_due", "_limits", "activities", "answers_late", "channels", "closing", "commands",
         "delays", "executions", "externals", "keep", "links", "luck", "matching", "network", "options", "outbox",
-        "queue_of", "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
+        "queue_of", "resets", "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
     )  # fmt: skip
 
     def __init__(
@@ -155,6 +156,7 @@ class Server(Component):
         self.externals = Externals(self)
         self.updates = Updates(self)
         self.executions = Executions(self)
+        self.resets = Resets(self)
         self._api = Frontend(self).methods
         self._due: dict[str, Callable[[MutableState, Any], Any]] = {
             "workflow_task_not_started": self.workflow_tasks.not_started,

@@ -97,6 +97,10 @@ class Updates:
             self.server.transfer.speculative_task(state, task)
             self.server.workflow_tasks.not_started_soon(state, task)
 
+    def readmit(self, state: MutableState, update_id: str, name: str, payload: Any) -> None:
+        """An update that the run had accepted after the point to which it is reset: it goes with the next task."""
+        self.registry.setdefault(state.run_id, {})[update_id] = UpdateRequest(update_id, name, payload)
+
     def waiting(self, state: MutableState) -> bool:
         """Whether an update waits for a workflow task to ride on."""
         registry = self.registry.get(state.run_id)
@@ -183,8 +187,8 @@ class Updates:
     def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
         """Sends a query to a worker, by way of matching; the history never hears of it.
 
-        A sticky queue that is not polled costs the run its stickiness, and so does an answer that does not come in time,
-        be it because the worker has died with the query; the normal queue is tried then (queryworkflow/api.go).
+        A sticky queue that is not polled costs the run its stickiness, and so does an answer that does not come in
+        time, be it because the worker has died with the query; the normal one is tried then (queryworkflow/api.go).
         """
         query = Query(name, link, call)
         state.queries += 1
