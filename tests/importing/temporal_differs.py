@@ -11,6 +11,7 @@ AWAY: Final = "a worker or the server was away, hung, or had no free slot: the h
 CANCELLED: Final = "how a cancelled run unwinds beside what is still under way"
 ATTEMPTS: Final = "of the attempts before the last one only the latest failure is told"
 ORDER: Final = "things that ended or began at the same time: which came first is the server's choice"
+RESET: Final = "it was reset: that somebody did it, and when, stands in no event of the base run"
 OTHER: Final = "the code did something that a scenario has no step for, or that leaves no event"
 
 DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
@@ -20,6 +21,12 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "local-activity-heartbeats-task run 1": ("run 1 line 8", OTHER),
     "payment run 1": ("run 1 line 27", ENTITY),
     "rejected-with-many-events run 1": ("run 1 line 23", OTHER),
+    "reset-after-its-end run 2": ("run 1 line 30", RESET),
+    "reset-amid-parallel-work run 1": ("run 1.1 line 1", RESET),
+    "reset-before-an-undo run 2": ("run 1 line 10", RESET),
+    "reset-readmits-an-update run 2": ("run 1 line 10", RESET),
+    "reset-to-a-child-that-runs run 1": ("run 1.1 line 1", RESET),
+    "reset-while-it-runs run 1": ("run 1.1 line 1", RESET),
     "run-timeout-shortens-the-task run 1": ("run 1 line 10", OTHER),
     "signal-with-start-entity run 1": ("run 1 line 4", MESSAGES),
     "speculative-on-a-dead-sticky-queue run 1": ("run 1 line 11", MESSAGES),
@@ -30,7 +37,6 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "t-046 run 1": ("run 1 line 35", ORDER),
     "t-048 run 1": ("run 1 line 20", OTHER),
     "t-064 run 1": ("run 1 line 18", ENTITY),
-    "t-072 run 1": ("run 1 line 51", AWAY),
     "t-084 run 1": ("run 1 line 15", ATTEMPTS),
     "t-092 run 1": ("run 1 line 20", AWAY),
     "t-098 run 1": ("run 1 line 7", ENTITY),
@@ -43,6 +49,7 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "t-158 run 1": ("run 1 line 7", ENTITY),
     "t-170 run 3": ("run 1 line 83", ENTITY),
     "t-174 run 1": ("run 1 line 8", OTHER),
+    "t-188 run 1": ("run 1 line 16", MESSAGES),
     "t-196 run 1": ("run 1 line 30", CANCELLED),
     "t-212 run 1": ("run 1 line 6", ATTEMPTS),
     "t-214 run 1": ("run 1.2 line 21", MESSAGES),
@@ -53,7 +60,6 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "t-278 run 1": ("run 1 line 23", MESSAGES),
     "t-284 run 1": ("run 1 line 16", OTHER),
     "t-296 run 1": ("run 1 line 33", ENTITY),
-    "t-298 run 1": ("run 1 line 15", ORDER),
     "t-324 run 1": ("run 1 line 18", OTHER),
     "terminated-in-a-speculative-task run 1": ("run 1 line 11", MESSAGES),
     "terminated-in-a-transient-task run 1": ("run 1 line 4", OTHER),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from durascope.importing.temporal.lines import lines, time_of
+from durascope.importing.temporal.lines import completions_of, lines, time_of
 from durascope.models.cases import TemporalCase
 from durascope.models.loading import load
 
@@ -140,3 +140,28 @@ def test_an_updates_end_and_a_signals_arrival_are_named_by_the_events_before_the
 )
 def test_times_are_microseconds(written: str, us: int) -> None:
     assert time_of({"eventTime": written}) == us
+
+
+def test_a_reset_goes_back_to_the_task_that_has_scheduled_the_step_or_started_that_child_first() -> None:
+    history = [
+        event(5, "ActivityTaskScheduled", activityType={"name": "charge"}, workflowTaskCompletedEventId="4"),
+        event(11, "StartChildWorkflowExecutionInitiated", workflowId="run 1/pay", workflowTaskCompletedEventId="10"),
+        event(17, "ActivityTaskScheduled", activityType={"name": "charge"}, workflowTaskCompletedEventId="16"),
+    ]
+    assert list(completions_of(history, "charge")) == [4, 16]
+    assert list(completions_of(history, "pay")) == [10]
+    assert not list(completions_of(history, "ship"))
+
+
+def test_an_update_that_a_reset_has_admitted_again_keeps_its_name() -> None:
+    request = {"meta": {"updateId": "u1"}, "input": {"name": "note"}}
+    history = [
+        event(9, "WorkflowExecutionUpdateAdmitted", request=request),
+        event(13, "WorkflowExecutionUpdateAccepted", protocolInstanceId="u1"),
+        event(14, "WorkflowExecutionUpdateCompleted", acceptedEventId="13"),
+    ]
+    assert lines(history) == [
+        "WorkflowExecutionUpdateAdmitted note",
+        "WorkflowExecutionUpdateAccepted note",
+        "WorkflowExecutionUpdateCompleted note",
+    ]

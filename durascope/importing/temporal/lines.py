@@ -96,21 +96,17 @@ class _Names:
     def __init__(self, history: Sequence[Event]) -> None:
         self._activities: dict[str, str] = {}
         self._updates: dict[str, str] = {}
-        self._accepted: dict[str, str] = {}
-        """By update id."""
-        self._signals: dict[str, str] = {}
-        admitted: dict[str, str] = {}
+        self._admitted: dict[str, str] = {}
         """By update id: what a reset has admitted again."""
+        self._signals: dict[str, str] = {}
         for event in history:
             a = attributes(event)
             if kind(event) == "ActivityTaskScheduled":
                 self._activities[event["eventId"]] = step_name(a)
             elif kind(event) == "WorkflowExecutionUpdateAdmitted":
-                admitted[a["request"]["meta"]["updateId"]] = a["request"]["input"]["name"]
+                self._admitted[a["request"]["meta"]["updateId"]] = a["request"]["input"]["name"]
             elif kind(event) == "WorkflowExecutionUpdateAccepted":
-                request = a.get("acceptedRequest")
-                name = admitted[a["protocolInstanceId"]] if request is None else request["input"]["name"]
-                self._updates[event["eventId"]] = self._accepted[a["protocolInstanceId"]] = name
+                self._updates[event["eventId"]] = self.accepted(a)
             elif kind(event) == "SignalExternalWorkflowExecutionInitiated":
                 self._signals[event["eventId"]] = a["signalName"]
 
@@ -118,7 +114,8 @@ class _Names:
         return self._activities[a["scheduledEventId"]]
 
     def accepted(self, a: Mapping[str, Any]) -> str:
-        return self._accepted[a["protocolInstanceId"]]
+        request = a.get("acceptedRequest")
+        return self._admitted[a["protocolInstanceId"]] if request is None else str(request["input"]["name"])
 
     def update(self, a: Mapping[str, Any]) -> str:
         return self._updates[a["acceptedEventId"]]

@@ -94,9 +94,25 @@ def _history(events: Sequence[Any], file: str) -> History:
                 )
         found.append(event._replace(at=event.at - begun))
         raw.append(written)
+    found = _readmitted(found)
     _complete(found, file)
     _linked(found, file)
     return History(file, begun, found, raw)
+
+
+def _readmitted(events: Sequence[Event]) -> list[Event]:
+    """With the request in every accepted update: one that a reset has admitted again has it in that event only."""
+    admitted: dict[str, Any] = {}
+    found: list[Event] = []
+    for event in events:
+        request = event.a.get("request")
+        if event.kind == "WorkflowExecutionUpdateAdmitted" and isinstance(request, dict):
+            meta: Any = cast("dict[str, Any]", request).get("meta")
+            admitted[str(meta.get("updateId") if isinstance(meta, dict) else "")] = request
+        known = admitted.get(str(event.a.get("protocolInstanceId")))
+        again = event.kind == "WorkflowExecutionUpdateAccepted" and known is not None
+        found.append(event._replace(a={"acceptedRequest": known, **event.a}) if again else event)
+    return found
 
 
 def _event(written: Any, number: int, file: str) -> Event:

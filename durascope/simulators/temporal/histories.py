@@ -41,6 +41,7 @@ def _history(state: MutableState, names: Mapping[int, str], sizes: Mapping[str, 
         "run_timeout": options.run_timeout,
         "retry_policy": None if options.retry is None else _plain(options.retry),
         "execution": options.execution,
+        "begins_as": options.acts_as,
         "attempt": options.attempt,
         "initiator": options.initiator,
         "resume_at": options.resume_at,
@@ -56,8 +57,8 @@ def _events(events: Sequence[HistoryEvent], names: Mapping[int, str], sizes: Map
     for event in events:
         plain: Plain = {"id": event.id, "kind": event.kind, "at": event.at}
         for name, value in event.attributes.items():
-            if name == "run_id":
-                plain["run"] = names.get(value)
+            if name in ("run_id", "base_run_id"):
+                plain["run" if name == "run_id" else "base_run"] = names.get(value)
             elif name == "id":
                 plain["subject"] = value
             elif name == "started":

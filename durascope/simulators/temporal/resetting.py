@@ -73,7 +73,7 @@ class Resets:
         state.history.committed = state.copied = finished - 1
         state.history.payload_bytes = base.history.payload_bytes
         state.cancel_requested = any(event.kind == "WorkflowExecutionCancelRequested" for event in events[:finished])
-        self._fail_task(state)
+        self._fail_task(state, base)
         self._rebuild(state, base)
         for event in events[finished:]:
             self._reapply(state, event)
@@ -85,7 +85,7 @@ class Resets:
             server.world.run_started(HISTORY, options.run)
         server.commit(state)
 
-    def _fail_task(self, state: MutableState) -> None:
+    def _fail_task(self, state: MutableState, base: MutableState) -> None:
         """The task that was started at the point has failed; it does not count as an attempt."""
         started = state.history.events[-1]
         completed = (each for each in reversed(state.history.events) if each.kind == "WorkflowTaskCompleted")
@@ -99,6 +99,7 @@ class Resets:
                 "cause": "reset-workflow",
                 "message": "reset",
                 "identity": "history-service",
+                "base_run_id": base.run_id,
             },
         )
 

@@ -57,6 +57,7 @@ _HOW: Final[dict[str, Callable[[Execution, Event], Json]]] = {
     "UpsertWorkflowSearchAttributes": commands.search_attributes,
     "WorkflowExecutionSignaled": messages.signaled,
     "WorkflowExecutionCancelRequested": messages.cancel_wanted,
+    "WorkflowExecutionUpdateAdmitted": messages.update_admitted,
     "WorkflowExecutionUpdateAccepted": messages.update_accepted,
     "WorkflowExecutionUpdateCompleted": messages.update_completed,
     "StartChildWorkflowExecutionInitiated": other_runs.child_initiated,

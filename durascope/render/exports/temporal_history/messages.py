@@ -30,17 +30,28 @@ def cancel_wanted(it: Execution, event: Event) -> Json:
     return {"externalInitiatedEventId": number, **outside(it, event)}
 
 
+def update_admitted(it: Execution, event: Event) -> Json:
+    """What a reset has admitted again."""
+    return {"request": _request(it, event), "origin": "UPDATE_ADMITTED_EVENT_ORIGIN_REAPPLY"}
+
+
 def update_accepted(it: Execution, event: Event) -> Json:
-    id_ = update_id(it, event)
-    payload = event["payload"]
+    id_, number = update_id(it, event), event["accepted_request_sequencing_event_id"]
+    before = it.history["events"][: event["id"] - 1]
+    again = any(each["kind"] == "WorkflowExecutionUpdateAdmitted" and each["subject"] == event["subject"]
+                for each in before)  # fmt: skip
     return {
         "protocolInstanceId": id_,
         "acceptedRequestMessageId": f"{id_}/request",
-        "acceptedRequestSequencingEventId": str(event["accepted_request_sequencing_event_id"]),
-        "acceptedRequest": {
-            "meta": {"updateId": id_, "identity": "client"},
-            "input": {"name": event["name"], "args": payloads(payload or {})},
-        },
+        "acceptedRequestSequencingEventId": str(number),
+        "acceptedRequest": None if again else _request(it, event),
+    }
+
+
+def _request(it: Execution, event: Event) -> Json:
+    return {
+        "meta": {"updateId": update_id(it, event), "identity": "client"},
+        "input": {"name": event["name"], "args": payloads(event["payload"] or {})},
     }
 
 

@@ -26,7 +26,7 @@ RETENTION: Final = timedelta(days=1)
 
 def started(it: Execution, event: Event) -> Json:
     history, runs = it.history, it.runs
-    before = runs.in_chain(history, history["execution"] - 1)
+    before = runs.in_chain(history, history["begins_as"] - 1)
     first = runs.in_chain(history, 1) or history
     parent, child = history["parent"], history["parent"] is not None
     untold = not (history["run_timeout"] or child or history["initiator"] == "workflow")

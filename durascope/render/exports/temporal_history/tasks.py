@@ -46,18 +46,23 @@ def task_completed(it: Execution, event: Event) -> Json:
     }
 
 
-def task_failed(_it: Execution, event: Event) -> Json:
+def task_failed(it: Execution, event: Event) -> Json:
     why: Json = {"message": event["message"], "serverFailureInfo": {}}
     if event["cause"] == "non-deterministic-error":
         why = {"message": f"[TMPRL1100] Nondeterminism error: {event['message']}", "applicationFailureInfo": {}}
     elif event["cause"] == "workflow-worker-unhandled-failure":
         why = failure({"message": event["message"], "kind": "application"}, type_="RuntimeError")
+    elif event["cause"] == "reset-workflow":
+        why = {"message": event["message"], "source": "Server", "resetWorkflowFailureInfo": {}}
+    base = event.get("base_run")
     return {
         "scheduledEventId": str(event["scheduled_event_id"]),
         "startedEventId": str(event["started_event_id"]),
         "cause": f"WORKFLOW_TASK_FAILED_CAUSE_{upper(event['cause'])}",
         "failure": why,
         "identity": event["identity"],
+        "baseRunId": it.runs.id("run", base) if base else None,
+        "newRunId": it.runs.id("run", it.history["name"]) if base else None,
     }
 
 
