@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Final
 
-from durascope.models.effects import EffectMark, Recovery, effects, recoveries
+from durascope.models.effects import EffectMark, Recovery, effects
 from durascope.models.engine import named_in, title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import sentence
-from durascope.models.waits import longest, why
+from durascope.models.waits import why
 from durascope.render import measure
 from durascope.render.bars import AGAIN, bar_entries, restart_mark
 from durascope.render.canvas import Canvas
-from durascope.render.excerpt import excerpt
+from durascope.render.dots import GUTTER, MANY, Plot, dot_entries, draw_dots, plot
+from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import finding
 from durascope.render.picture import Picture
 from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows
@@ -52,6 +53,8 @@ WORTH_A_BREAK: Final = 0.4
 _SHOWN_IN_FULL: Final[tuple[SpanKind, ...]] = ("running", "working", "replaying")
 """Where there would be more breaks than that, what waits and what is down may lie in them."""
 BAND: Final = 30.0
+_DOTS: Final = 170.0
+"""The height of a plot of many runs."""
 _TABLE_ROW: Final = 22.0
 
 
@@ -62,30 +65,32 @@ class Panel:
     trace: Trace
     spans: tuple[Span, ...]
     effects: tuple[EffectMark, ...]
-    recoveries: tuple[Recovery, ...]
+    worst: Recovery | None
+    """The interruption that lasted longest (one without end before all)."""
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     whole: Trace
     """The trace with what is too much to be drawn."""
+    plot: Plot | None = None
+    """Where the runs are too many for rows."""
 
     @property
     def height(self) -> float:
+        if self.plot is not None:
+            return BAND + _DOTS + 18
         rows = sum(height_of(row, before) for before, row in zip((None, *self.rows), self.rows, strict=False))
         return BAND + rows + (RECOVERY if self.worst is not None else 6.0) + 6
-
-    @property
-    def worst(self) -> Recovery | None:
-        """The interruption that lasted longest (one without end before all)."""
-        return longest(self.recoveries)
 
 
 def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of the same scenario's traces, one for each engine."""
-    panels = [_panel(trace, scenario) for trace in traces]
-    gutter = max(gutter_of(panel.rows) for panel in panels)
+    many = any(len(trace.started) > MANY for trace in traces)
+    panels = _one_range([_dotted(trace, scenario) if many else _panel(trace, scenario) for trace in traces])
+    gutter = GUTTER if many else max(gutter_of(panel.rows) for panel in panels)
     scale = _scale(panels, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     heading = _heading(panels, scenario)
-    entries = bar_entries(
+    dots = {entry.word: entry for each in panels if each.plot is not None for entry in dot_entries(each.plot)}
+    entries = list(dots.values()) or bar_entries(
         (span for each in panels for span in each.spans),
         (mark for each in panels for mark in each.effects),
         outside=any(row.moments for each in panels for row in each.rows),
@@ -111,7 +116,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     for panel in panels:
         _draw_head(canvas, panel, y)
         _draw_restarts(canvas, scale, panel, y + BAND)
-        if panel.worst is not None:
+        if panel.worst is not None and panel.plot is None:
             draw_waits(canvas, scale, panel.trace, panel.worst, y + panel.height - RECOVERY)
         y += panel.height
     _draw_table(canvas, panels, y + 10)
@@ -126,12 +131,12 @@ def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
     names = _names(panels)
     title = finding(
         scenario,
-        {name: panel.trace for name, panel in zip(names, panels, strict=True)},
+        {name: panel.whole for name, panel in zip(names, panels, strict=True)},
         {name: panel.effects for name, panel in zip(names, panels, strict=True)},
         {name: panel.worst for name, panel in zip(names, panels, strict=True)},
     )
     reasons = [
-        _sentence(why(panel.trace, panel.worst, name))
+        _sentence(why(panel.whole, panel.worst, name))
         for name, panel in zip(names, panels, strict=True)
         if panel.worst is not None
     ]
@@ -164,9 +169,29 @@ def _panel(whole: Trace, scenario: Scenario) -> Panel:
     all_spans, marks = spans(trace, scenario), effects(trace)
     rows, notes = _rows(trace, all_spans, marks)
     rows = [*outside_rows(trace, limit=3), *rows, *_down(all_spans)]
-    return Panel(
-        trace, tuple(all_spans), tuple(marks), tuple(recoveries(trace, all_spans)), tuple(rows), tuple(notes), whole
-    )  # fmt: skip
+    if trace is not whole:
+        marks = effects(judged(whole))
+    worst = worst_of(whole, scenario)
+    return Panel(trace, tuple(all_spans), tuple(marks), worst, tuple(rows), tuple(notes), whole)
+
+
+def _dotted(whole: Trace, scenario: Scenario) -> Panel:
+    """Many runs are dots; nothing of their events is drawn."""
+    kept = judged(whole)
+    drawn = plot(whole, kept, scenario)
+    return Panel(whole, (), tuple(effects(kept)), drawn.worst, (), (), whole, drawn)
+
+
+def _one_range(panels: Sequence[Panel]) -> list[Panel]:
+    """All plots have the same axis of durations."""
+    plots = [panel.plot for panel in panels if panel.plot is not None]
+    if not plots:
+        return list(panels)
+    low, high = min(each.low for each in plots), max(each.high for each in plots)
+    return [
+        panel if panel.plot is None else replace(panel, plot=replace(panel.plot, low=low, high=high))
+        for panel in panels
+    ]
 
 
 def _down(all_spans: Sequence[Span]) -> list[Row]:
@@ -220,10 +245,13 @@ def _whole_run(run: RunSummary, all_spans: Sequence[Span], marks: Sequence[Effec
 
 
 def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) -> TimeScale:
-    everything = _moments(panels, SPAN_KINDS)
+    plots = [panel.plot for panel in panels if panel.plot is not None]
+    everything = _moments(panels, SPAN_KINDS) if not plots else ([at for each in plots for at in each.moments], [])
     if true:
         return linear(min(everything[0], default=0), max(everything[0], default=1), left, right)
     scale = compressed(everything[0], left, right, everything[1], worth=WORTH_A_BREAK)
+    if plots:
+        return scale
     if len(scale.breaks) <= MAX_BREAKS:
         return scale
     moments, busy = _moments(panels, _SHOWN_IN_FULL)
@@ -251,6 +279,8 @@ def paint_of(engine: str) -> Paint:
 def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
     paint = paint_of(panel.trace.engine)
     canvas.box(MARGIN - 8, top + 7, 4, panel.height - 12, fill=paint.stroke)
+    if panel.plot is not None:
+        draw_dots(canvas, scale, panel.plot, top + BAND + 4, _DOTS)
     draw_rows(canvas, scale, panel.rows, top + BAND)
 
 
@@ -279,9 +309,9 @@ def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
 
 def numbers(panel: Panel) -> dict[str, str]:
     """What the table tells of an engine."""
-    trace = panel.trace
+    trace = panel.whole
     lasts = [run.ended_at - run.started_at for run in trace.runs if run.ended_at is not None]
-    kinds = Counter(map(itemgetter(2), panel.whole.events))
+    kinds = Counter(map(itemgetter(2), trace.events))
     worst = panel.worst
     spent = trace.counters.get("spent_usd", 0.0)
     return {

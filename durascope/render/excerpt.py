@@ -8,10 +8,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from durascope.models.effects import Recovery, recoveries
 from durascope.models.phrases import spell
+from durascope.models.scenario import Scenario
+from durascope.models.spans import spans
 from durascope.models.trace import Kind, Trace
+from durascope.models.waits import longest
 
 MAX_EVENTS: Final = 20_000
+JUDGED: Final = 300_000
+"""What is not drawn is judged all the same: what interrupted runs is looked for in so many events."""
+_READABLE: Final = 100_000
+"""More are not read to draw a single run."""
 STUCK: Final = 600
 """A trace is stuck when so many events follow the last one that achieved something."""
 SEEN: Final = 160
@@ -49,3 +57,28 @@ def excerpt(trace: Trace, *, limit: int = MAX_EVENTS) -> Trace:
     ]
     ledger = [entry for entry in trace.ledger if entry.at <= end]
     return replace(trace, events=events, ended_at=end, runs=runs, ledger=ledger, notes=(note, *trace.notes))
+
+
+def shows(trace: Trace, worst: Recovery | None) -> Trace:
+    """The excerpt that has all of the run that stood still longest, unless that is far too much."""
+    if worst is None or len(trace.events) <= MAX_EVENTS:
+        return excerpt(trace)
+    last = next(n for n in range(len(trace.events) - 1, -1, -1) if trace.events[n].run == worst.run)
+    return excerpt(trace, limit=min(max(last + 1, MAX_EVENTS), _READABLE))
+
+
+def judged(trace: Trace) -> Trace:
+    """As much of the trace as findings are looked for in."""
+    return excerpt(trace, limit=JUDGED)
+
+
+def worst_of(trace: Trace, scenario: Scenario) -> Recovery | None:
+    """The interruption that lasted longest in the whole trace, whatever of it is drawn."""
+    return longest(interruptions(trace, judged(trace), scenario))
+
+
+def interruptions(trace: Trace, kept: Trace, scenario: Scenario) -> list[Recovery]:
+    """Those of what is kept; a run that goes on after that and ends has not stood still for ever."""
+    ended = {run.name for run in trace.runs if run.ended_at is not None} if kept is not trace else set[str]()
+    found = recoveries(kept, spans(kept, scenario))
+    return [each for each in found if each.until is not None or each.run not in ended]

@@ -14,17 +14,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from durascope.models.effects import recoveries
 from durascope.models.engine import shown, title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Event, Kind, Trace
-from durascope.models.waits import longest
 from durascope.render import measure
 from durascope.render.bars import Look, crash_mark
 from durascope.render.canvas import Canvas
-from durascope.render.excerpt import excerpt
+from durascope.render.excerpt import shows, worst_of
 from durascope.render.executions import Column, Line, read
 from durascope.render.headline import story_heading
 from durascope.render.journal_folding import Fault, Shared, fold
@@ -52,10 +50,11 @@ _FAULTS: Final = {
 
 
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
-    """The picture of one run; of the first that something happened to unless it is named."""
-    trace = excerpt(trace)
+    """The picture of one run: the one that stood still longest, or to which something happened, unless it is named."""
+    whole, worst = trace, worst_of(trace, scenario)
+    trace = shows(trace, worst)
     all_spans = spans(trace, scenario)
-    run = run or _eventful(trace, all_spans)
+    run = run or (_eventful(trace, all_spans) if worst is None else worst.run)
     entries, executions = read(trace, all_spans, run)
     lead = _lead(run, entries, executions)
     text = min(TEXT, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
@@ -67,7 +66,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     legend = _legend(lines, columns)
     record = shown(trace.engine).record
     title = f"{heading_of(scenario, trace)} · {record}"
-    story = story_heading(trace, scenario, longest(recoveries(trace, all_spans)), lead, WIDTH)
+    story = story_heading(whole, scenario, worst, lead, WIDTH)
     heading = replace(story, over=title)
     top = heading.height + (HEAD if columns else 22)
     bottom = top + ROW * len(lines)

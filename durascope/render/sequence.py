@@ -11,19 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from durascope.models.effects import recoveries
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Trace
-from durascope.models.waits import Wait, longest, waits
+from durascope.models.waits import Wait, waits
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.cast import cast
 from durascope.render.conversation import Conversation, Item, Role, conversation
-from durascope.render.excerpt import excerpt
+from durascope.render.excerpt import shows, worst_of
 from durascope.render.folding import fold
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
@@ -55,14 +54,14 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
 
     `whole`: every life line, and every message up to a few hundred.
     """
-    outcome, trace = outcome_of(trace), excerpt(trace)
+    everything, worst = trace, worst_of(trace, scenario)
+    outcome, trace = outcome_of(trace), shows(trace, worst)
     talk, merged = conversation(trace, scenario), list[str]()
     if not whole:
         talk, merged = cast(talk, scenario, trace.engine, room=WIDTH - 2 * MARGIN - TIME)
     runs = [run.name for run in trace.runs]
-    worst = longest(recoveries(trace, talk.spans))
     width = 0.0 if whole else WIDTH
-    heading = story_heading(trace, scenario, worst, outcome, WIDTH)
+    heading = story_heading(everything, scenario, worst, outcome, WIDTH)
     legend = sequence_entries(talk.items, talk.spans)
     around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *trace.notes], WIDTH - 2 * MARGIN)
     room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around

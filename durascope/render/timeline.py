@@ -1,4 +1,5 @@
-"""The timeline of a trace: a row for each run, each attempt of each step, each component and each queue.
+"""The timeline of a trace: a row for each run, each attempt of each step, each component and each queue; or many runs
+as dots.
 
     draw(trace, scenario) -> Picture
 
@@ -10,18 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from durascope.models.effects import EffectMark, effects, recoveries
+from durascope.models.effects import EffectMark, effects
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
-from durascope.models.waits import longest
 from durascope.render import measure
 from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
-from durascope.render.excerpt import excerpt
+from durascope.render.dots import GUTTER, MANY, dot_entries, draw_dots, durations, plot
+from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows
@@ -37,26 +38,31 @@ from durascope.render.sheet import (
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
-from durascope.render.timescale import TimeScale, compressed, linear
+from durascope.render.timescale import TimeScale, compressed
+from durascope.render.timescale import linear as plain
 from durascope.render.waiting import RECOVERY, draw_waits
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
 GUTTER_MOST: Final = 220.0
+_DOTS: Final = 330.0
+"""The height of the plot of many runs."""
 
 _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace."""
-    outcome, trace = outcome_of(trace), excerpt(trace)
+    if len(trace.started) > MANY:
+        return _draw_many(trace, scenario, true=linear)
+    whole, trace = trace, excerpt(trace)
+    outcome, worst = outcome_of(whole), worst_of(whole, scenario)
     all_spans, marks = spans(trace, scenario), effects(trace)
     undo = (step.undo_step for _, step in scenario.runs())
     folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
-    worst = longest(recoveries(trace, all_spans))
-    heading = story_heading(trace, scenario, worst, outcome, WIDTH)
+    heading = story_heading(whole, scenario, worst, outcome, WIDTH)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
     notes = notes_of(trace, folded)
@@ -76,11 +82,31 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks, outcome), canvas)
 
 
+def _draw_many(trace: Trace, scenario: Scenario, *, true: bool) -> Picture:
+    """All runs, whatever of their events is kept."""
+    outcome, kept = outcome_of(trace), judged(trace)
+    drawn = plot(trace, kept, scenario)
+    moments = drawn.moments
+    left, right = MARGIN + GUTTER, WIDTH - MARGIN - 12
+    scale = plain(min(moments), max(moments), left, right) if true else compressed(moments, left, right)
+    heading = story_heading(trace, scenario, drawn.worst, f"{outcome}. {durations(drawn)}", WIDTH)
+    entries, notes = dot_entries(drawn), [f"Note: {note}" for note in kept.notes]
+    top = heading.height + AXIS
+    canvas = Canvas(WIDTH, top + _DOTS + 22 + footer_height(entries, notes, WIDTH - 2 * MARGIN))
+    heading.draw(canvas)
+    draw_axis(canvas, scale, top, top + _DOTS)
+    canvas.text(MARGIN, top - 8, "duration", SMALL, ink=MUTED)
+    draw_dots(canvas, scale, drawn, top, _DOTS)
+    draw_breaks(canvas, scale, top, top + _DOTS)
+    draw_footer(canvas, entries, notes, top + _DOTS + 22)
+    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(kept, scenario, effects(kept), outcome), canvas)
+
+
 def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float, *, true: bool) -> TimeScale:
     """The axis of one trace."""
     moments, busy = moments_of(trace, all_spans)
     if true:
-        return linear(min(moments, default=0), max(moments, default=1), left, right)
+        return plain(min(moments, default=0), max(moments, default=1), left, right)
     return compressed(moments, left, right, busy)
 
 
