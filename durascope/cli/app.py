@@ -24,6 +24,7 @@ from durascope.cli.terminal import complain, prepare_streams, say
 from durascope.importing.unreadable import UnreadableRecording
 from durascope.models.engine import BrokenEngine, UnknownEngine
 from durascope.models.problems import ScenarioProblems, printable
+from durascope.render.fonts.missing import NoGlyphs
 from durascope.version import __version__
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ScenarioProblems as problems:
         complain(problems)
         return WRONG
-    except UnreadableRecording as error:
+    except (UnreadableRecording, NoGlyphs) as error:
         say(f"durascope: error: {printable(str(error))}{f'{chr(10)}  help: {error.help}' if error.help else ''}")
         return WRONG
     except (BrokenEngine, UnknownEngine) as error:

@@ -192,16 +192,19 @@ def restart_mark(canvas: Canvas, x: float, y: float) -> None:
     canvas.polygon((x - 4, y - 6), (x + 6, y), (x - 4, y + 6), fill=EFFECT, stroke=PAPER, line=1.2)
 
 
-def outside_mark(canvas: Canvas, x: float, y: float) -> None:
-    """A flag: something came in from outside."""
-    canvas.lines((x, y - 7), (x, y + 8), stroke=OUTSIDE, line=1.6)
-    canvas.polygon((x, y - 7), (x + 11, y - 3.5), (x, y), fill=OUTSIDE)
+def outside_mark(canvas: Canvas, x: float, y: float, *, bad: bool = False) -> None:
+    """A flag: something came in from outside; an empty red one where no code handles it."""
+    colour = AGAIN if bad else OUTSIDE
+    canvas.lines((x, y - 7), (x, y + 8), stroke=colour, line=1.6)
+    canvas.polygon((x, y - 7), (x + 11, y - 3.5), (x, y), fill=PAPER if bad else colour, stroke=colour, line=1.2)
 
 
 # ---- legend --------------------------------------------------------------------------------------------------
 
 
-def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), *, outside: bool = False) -> list[Entry]:
+def bar_entries(
+    spans: Iterable[Span], effects: Iterable[EffectMark] = (), *, outside: bool = False, unhandled: bool = False
+) -> list[Entry]:
     """The legend of what is drawn, in a fixed order."""
     used = {bar_of(span) for span in spans}
     found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
@@ -222,6 +225,10 @@ def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), *, ou
         found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
     if outside:
         found.append(Entry("comes in from outside", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
+    if unhandled:
+        found.append(
+            Entry("accepted, and no code handles it", lambda canvas, x, y: outside_mark(canvas, x + 14, y, bad=True))
+        )
     if "down" in used:
         found.append(Entry("back again", lambda canvas, x, y: restart_mark(canvas, x + 18, y)))
     return found

@@ -93,9 +93,15 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     entries = list(dots.values()) or bar_entries(
         (span for each in panels for span in each.spans),
         (mark for each in panels for mark in each.effects),
-        outside=any(row.moments for each in panels for row in each.rows),
+        outside=any(row.moments and not row.bad for each in panels for row in each.rows),
+        unhandled=any(row.bad for each in panels for row in each.rows),
     )
-    notes = [named_in(each.trace.engine, note) for each in panels for note in (*each.notes, *each.trace.notes)]
+    notes = [
+        named_in(each.trace.engine, note)
+        for each in panels
+        for note in (*each.notes, *each.trace.notes)
+        if not heading.says(note)
+    ]
     top, tall = heading.height + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
     width = scale.right + MARGIN + 12

@@ -17,8 +17,9 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import BACKOFF, Span, spans
 from durascope.models.steps import Run
-from durascope.models.trace import Event, Kind, Trace
+from durascope.models.trace import Event, Kind, Trace, Unended
 from durascope.render.step_names import StepNames
+from durascope.render.unhandled import unhandled
 
 Role = Literal["client", "part", "app", "service"]
 Tone = Literal["", "replay", "bad", "good", "wait"]
@@ -99,7 +100,7 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     reading = _Reading(trace, scenario)
     for number, event in enumerate(trace.events):
         reading.read(number, event)
-    items = [*reading.items, *_returns_lost(all_spans, reading.called, trace)]
+    items = [*reading.items, *_returns_lost(all_spans, reading.called, trace), *_standing_still(trace, reading.items)]
     items.sort(key=lambda item: item.position)
     return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
 
@@ -141,6 +142,7 @@ class _Reading:
         undo = (step.undo_step for _, step in scenario.runs())
         self.undo = frozenset(step.label for step in undo if step is not None)
         self.marks = {mark.event: mark for mark in effects(trace)}
+        self.unhandled = unhandled(trace)
         self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
         self.begun: set[tuple[str | None, object]] = set()
         """What each run has come to by itself: a replay passes nothing else."""
@@ -173,6 +175,10 @@ class _Reading:
             case Kind.TIMER_SET if event.step in (None, BACKOFF) or self._step(event) is not None:
                 wait = f" {spell(event.detail - event.at)}" if isinstance(event.detail, int) else ""
                 self._note(number, event, f"backs off{wait}", "wait")
+            case Kind.EVENT_RECEIVED if number in self.unhandled:
+                self._note(number, event, f"takes in {event.detail}: no code handles it", "bad")
+            case Kind.WORK_ENDED if _fails(event) and not self._step_failed(number):
+                self._note(number, event, f"the code fails: {event.detail}", "bad")
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):
                 pass
             case Kind.TIMER_SET:
@@ -186,6 +192,13 @@ class _Reading:
                 self._note(number, event, _filled(words, event), tone)
             case _:
                 pass
+
+    def _step_failed(self, number: int) -> bool:
+        """Whether the code that has ended there failed with a step, which has been told."""
+        run, lane = self.trace.events[number].run, self.trace.events[number].lane
+        before = (event for event in reversed(self.trace.events[max(0, number - 20) : number]) if event.run == run)
+        here = [event.kind for event in before if event.lane == lane][:2]
+        return Kind.STEP_FAILED in here
 
     def _message(self, number: int, event: Event) -> None:
         other, what = _pair(event.detail)
@@ -304,6 +317,11 @@ class _Reading:
         return self.steps.named(event.step or "")
 
 
+def _fails(event: Event) -> bool:
+    """Whether an execution of code has ended badly and not because of somebody else."""
+    return any(word in str(event.detail) for word in ("error", "fail"))
+
+
 def _says_nothing(event: Event) -> bool:
     """A poll, or an acknowledgement that arrives."""
     what = _pair(event.detail)[1]
@@ -329,6 +347,26 @@ def _filled(words: str, event: Event) -> str:
     step = f" ({event.step})" if event.step else ""
     filled = words.format(run=event.run or "", detail=detail, step=step, name=event.step or "the run")
     return filled.removesuffix(": ").strip()
+
+
+def _standing_still(trace: Trace, items: Sequence[Item]) -> Iterable[Item]:
+    """How it ends for runs that do not: they are paused, wait for each other, or for what does not come."""
+    lanes = {item.run: item.lane for item in items if item.lane != "client"}
+    for why in trace.unended:
+        if why.run in lanes:
+            words = stands_still(why)
+            yield Item(
+                "note", trace.ended_at, len(trace.events), lanes[why.run], words, run=why.run, tone="bad",
+                kind=Kind.RUN_ENDED,
+            )  # fmt: skip
+
+
+def stands_still(why: Unended) -> str:
+    """In few words: that it is paused or in a deadlock, and what it waits for."""
+    if why.deadlock:
+        return f"deadlock: {' → '.join([*why.deadlock, why.deadlock[0]])}"
+    held = f", held by {why.held_by}" if why.held_by else ""
+    return f"{why.run} is {why.status}: waits for {why.waits_for.partition(': ')[0]}{held}"
 
 
 def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: Trace) -> list[Item]:

@@ -13,6 +13,7 @@ from durascope.models.files import write_whole
 from durascope.models.visible import visible
 from durascope.render.canvas import Canvas
 from durascope.render.fonts import BOLD, REGULAR, font
+from durascope.render.fonts.missing import require_drawn, require_known
 
 Format = Literal["svg", "png", "pdf", "dot", "mermaid", "d2"]
 FORMATS: Final[tuple[Format, ...]] = get_args(Format)
@@ -69,9 +70,13 @@ class Picture:
         return svg(self.canvas, self.title, self.description, style=self.style)
 
     def png(self, scale: float = 2.0) -> bytes:
-        """The picture as PNG, `scale` pixels for one of the SVG's; drawn with the font that comes with durascope."""
+        """The picture as PNG, `scale` pixels for one of the SVG's; drawn with the font that comes with durascope.
+
+        Letters that it lacks are drawn with the machine's fonts; raises NoGlyphs where none of them has one.
+        """
         import resvg_py
 
+        require_drawn(text.text for text in self.canvas.texts)
         known = all(font(text.bold).covers(text.text) for text in self.canvas.texts)
         return bytes(
             resvg_py.svg_to_bytes(
@@ -84,9 +89,10 @@ class Picture:
         )
 
     def pdf(self) -> bytes:
-        """The picture as a PDF of one page."""
+        """The picture as a PDF of one page; raises NoGlyphs for letters that are not Latin, Greek or Cyrillic."""
         from durascope.render.pdf import pdf
 
+        require_known(text.text for text in self.canvas.texts)
         return pdf(self.canvas, self.title)
 
     def source(self, format: Format) -> str:  # noqa: A002

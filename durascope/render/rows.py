@@ -15,11 +15,14 @@ from typing import Final
 from durascope.models.effects import EffectMark
 from durascope.models.spans import Span
 from durascope.models.trace import Kind, RunSummary, Trace
+from durascope.render.conversation import stands_still
+from durascope.render.unhandled import unhandled
 
 MAX_ROWS: Final = 44
 MAX_RUNS: Final = 6
 MAX_COMPONENTS: Final = 10
 MANY_ATTEMPTS: Final = 4
+UNHANDLED: Final = "no code handles it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +35,13 @@ class Row:
     hint: str = ""
     """Beside the label, muted: the attempt, or how many are folded into it."""
     kind: str = "step"
-    """outside · run · step · component · queue"""
+    """outside · run · step · verdict · component · queue"""
     bounds: tuple[int, int] | None = None
     """run: from when to when."""
     moments: tuple[int, ...] = ()
     """outside: when the event came in, or the new code went live."""
+    bad: bool = False
+    """outside: no code handles it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ def timeline_rows(
     for run in shown:
         folded = run_rows(run, spans, effects, trace.ended_at, limit=room)
         rows += folded.rows
+        rows += [Row(stands_still(why), kind="verdict") for why in trace.unended if why.run == run.name]
         notes += folded.notes
     told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
     return Folded((*outside_rows(trace), *told, *parts, *queues), (*notes, *component_notes))
@@ -77,14 +83,23 @@ def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
     """What came from outside while runs were in flight: events, and new code."""
     started = {run.name: run.started_at for run in trace.runs}
     found: dict[tuple[str, str], list[int]] = {}
-    for _, event in trace.of_kind(Kind.EVENT_RECEIVED, Kind.DEPLOYED):
+    left = unhandled(trace)
+    for number, event in trace.of_kind(Kind.EVENT_RECEIVED, Kind.DEPLOYED):
         if event.kind is Kind.DEPLOYED:
             found.setdefault((str(event.detail or event.lane), "new code"), []).append(event.at)
+        elif number in left:
+            found.setdefault((str(event.detail), UNHANDLED), []).append(event.at)
         elif event.run is None or event.at > started.get(event.run, -1):
             found.setdefault((str(event.detail), "event"), []).append(event.at)
     return [
-        Row(name, hint=hint if len(times) == 1 else f"{hint} × {len(times)}", kind="outside", moments=tuple(times))
-        for (name, hint), times in list(found.items())[:limit]
+        Row(
+            name,
+            hint=hint if len(times) == 1 else f"{hint} × {len(times)}",
+            kind="outside",
+            moments=tuple(times),
+            bad=hint == UNHANDLED,
+        )
+        for (name, hint), times in sorted(found.items(), key=lambda each: each[0][1] != UNHANDLED)[:limit]
     ]
 
 
@@ -144,16 +159,28 @@ def _attempt_rows(step: str, spans: Sequence[Span], marks: Sequence[EffectMark])
                 at = next((n for n, each in enumerate(running) if each.start >= span.start), len(rows) - 1)
             rows[at].append(span)
     theirs = {effect.event: effect for effect in marks if effect.step == step}
+    hints = _hints(running)
     made: list[Row] = []
-    numbers: list[int | None] = []
     for at, members in enumerate(rows):
-        number = running[at].attempt if running else None
-        again = " again" if number in numbers else ""
-        numbers.append(number)
         had = tuple(theirs[event] for event in members[0].events if event in theirs) if running else ()
-        hint = f"#{number}{again}" if number is not None and len(rows) > 1 else ""
-        made.append(Row(step, tuple(members), had, hint))
+        made.append(Row(step, tuple(members), had, hints[at] if running else ""))
     return made
+
+
+def _hints(running: Sequence[Span]) -> list[str]:
+    """The number of each attempt; `again` where one was cut short, the round where a loop does the step once more."""
+    found: list[str] = []
+    numbers = [span.attempt for span in running]
+    loops = any(span.ended == "done" and span.attempt in numbers[at + 1 :] for at, span in enumerate(running))
+    for at, span in enumerate(running):
+        done = sum(before.ended == "done" for before in running[:at])
+        since = next((n + 1 for n in range(at - 1, -1, -1) if running[n].ended == "done"), 0)
+        again = " again" if span.attempt in numbers[since:at] else ""
+        words = [f"round {done + 1}"] if loops else []
+        if not loops or again or (span.attempt or 1) > 1:
+            words.append(f"#{span.attempt}{again}")
+        found.append(" ".join(words) if span.attempt is not None and len(running) > 1 else "")
+    return found
 
 
 def _few_attempts(rows: list[Row]) -> list[Row]:
@@ -161,7 +188,8 @@ def _few_attempts(rows: list[Row]) -> list[Row]:
     if len(rows) <= MANY_ATTEMPTS:
         return rows
     middle = rows[2:-1]
-    hint = f"{middle[0].hint.split()[0]} … {middle[-1].hint.split()[0]}" if middle[0].hint else f"{len(middle)} more"
+    first, last = (row.hint.removesuffix(" again") for row in (middle[0], middle[-1]))
+    hint = f"{first} … {last.removeprefix('round ')}" if first else f"{len(middle)} more"
     return [*rows[:2], replace(_one_row(middle), hint=hint), rows[-1]]
 
 

@@ -16,7 +16,7 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Trace
-from durascope.models.waits import Wait, waits
+from durascope.models.waits import waits
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, effect_mark, restart_mark
 from durascope.render.canvas import Canvas
@@ -37,9 +37,10 @@ from durascope.render.sheet import (
     heading_of,
     outcome_of,
 )
+from durascope.render.silence import Silences
 from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, ROLES, SMALL, STATES, Paint
 from durascope.render.timescale import break_words
-from durascope.render.waiting import WAITS, shorter
+from durascope.render.waiting import WAITS
 
 _REPLAY: Final = LOOKS["replaying"]
 HIGHEST: Final = 1_200.0
@@ -63,18 +64,19 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     width = 0.0 if whole else WIDTH
     heading = story_heading(everything, scenario, worst, outcome, WIDTH)
     legend = sequence_entries(talk.items, talk.spans)
-    around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *trace.notes], WIDTH - 2 * MARGIN)
+    told = [note for note in trace.notes if not heading.says(note)]
+    around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *told], WIDTH - 2 * MARGIN)
     room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around
     run = None if worst is None else worst.run
     folded = fold(talk, runs, worst=run, fits=lambda items: whole or tall(items) <= room)
     sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
-    notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in trace.notes)]
+    notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in told)]
     foot = HEAD_HEIGHT if _long(sheet) else 0.0
     below = sheet.bottom + foot + 18
     canvas = Canvas(sheet.width, below + footer_height(entries, notes, sheet.width - 2 * MARGIN))
     heading.draw(canvas)
-    reasons = () if worst is None else waits(trace, worst)
+    reasons = Silences(trace, folded.run, () if worst is None else waits(trace, worst), talk.spans)
     _draw_lanes(canvas, sheet, talk, scenario)
     _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
     for line in sheet.lines:
@@ -84,10 +86,10 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     draw_footer(canvas, entries, notes, below)
     lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
-    told = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
+    words = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
     return Picture(
         title,
-        told,
+        words,
         canvas,
         {"mermaid": lambda: mermaid(talk, folded, scenario, title), "d2": lambda: d2(talk, folded, scenario, title)},
     )
@@ -164,7 +166,7 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
             canvas.hatch(x, top, width, max(bottom - top, 6), look.hatch, look.paint.stroke, gap=5)
 
 
-def _draw_item(canvas: Canvas, sheet: Sheet, line: Line, reasons: Sequence[Wait]) -> None:
+def _draw_item(canvas: Canvas, sheet: Sheet, line: Line, reasons: Silences) -> None:
     item, y = line.item, line.y
     if line.silence:
         _draw_silence(canvas, sheet, y - HEIGHTS[item.sort] - SILENCE / 2 + 7, line, reasons)
@@ -222,7 +224,8 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
 
 
 def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:
-    text = measure.shorten(item.text, 1.5 * WIDEST if item.tone == "replay" else WIDEST, SMALL)
+    room = {"replay": 1.5, "bad": 2.0}.get(item.tone, 1.0) * WIDEST
+    text = measure.shorten(item.text, room, SMALL)
     width = measure.width(text, SMALL)
     tones = {
         "replay": STATES["replayed"],
@@ -235,20 +238,20 @@ def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> 
     if item.tone == "replay":
         canvas.box(x - 5, y - 13, 10, 19, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
         canvas.hatch(x - 5, y - 13, 10, 19, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
-    left = x + 10 if x + 20 + width <= sheet.width - MARGIN / 2 else x - 20 - width
+    left = x + 10 if x + 20 + width <= sheet.width - MARGIN / 2 else max(MARGIN, x - 20 - width)
     canvas.box(left, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
     canvas.text(left + 5, y + 0.5, text, SMALL)
     if item.tone != "replay":
         canvas.circle(x, y - 3.5, 2.6, fill=paint.stroke)
 
 
-def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: Sequence[Wait]) -> None:
+def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: Silences) -> None:
     """A stretch in which nothing is said: how long it lasts, and what is being waited for."""
     left, right = MARGIN, sheet.width - MARGIN
-    wait = _reason(line.item.at - line.silence, line.item.at, reasons)
-    words, why = break_words(line.silence), "" if wait is None else next(shorter(wait))
+    reason = reasons.of(line.item.at - line.silence, line.item.at)
+    words, why = break_words(line.silence), reason.words
     with canvas.group("silence", f"{spell(line.silence)} in which nothing happens{f': {why}' if why else ''}"):
-        canvas.box(left, y - 11, right - left, 22, fill=PAPER if wait is None else WAITS[wait.kind][0])
+        canvas.box(left, y - 11, right - left, 22, fill=reason.fill or PAPER)
         for edge in (y - 11, y + 11):
             canvas.lines((left, edge), (right, edge), stroke="#8b95a5", line=0.8, dash=(2, 3))
         width = measure.width(words, BODY, bold=True)
@@ -257,13 +260,6 @@ def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: S
             canvas.text(left + width + 18, y + 4, why, BODY, ink=INK)
         else:
             canvas.lines((left + width + 18, y), (right, y), stroke=FRAME, line=0.8, dash=(1, 5))
-
-
-def _reason(start: int, end: int, reasons: Sequence[Wait]) -> Wait | None:
-    """The wait that lasts for most of a silence; None: none does."""
-    shared = [(min(end, each.end) - max(start, each.start), each) for each in reasons]
-    most, wait = max(shared, key=lambda pair: pair[0], default=(0, None))
-    return wait if 2 * most > end - start else None
 
 
 def _draw_fold(canvas: Canvas, sheet: Sheet, item: Item, y: float) -> None:

@@ -79,6 +79,10 @@ class Findings:
         wrapped = [line for reason in reasons for line in measure.wrap(reason, room, BODY)]
         return cls(over, tuple(measure.wrap(title, room, _FINDING, bold=True)), tuple(wrapped))
 
+    def says(self, note: str) -> bool:
+        """Whether the note has been said there."""
+        return note in " ".join(self.reasons)
+
     @property
     def height(self) -> float:
         return 34 + 24 * len(self.lines) + 17 * len(self.reasons) + 10

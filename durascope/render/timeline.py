@@ -19,7 +19,7 @@ from durascope.models.spans import Span, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
 from durascope.render import measure
-from durascope.render.bars import bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
+from durascope.render.bars import AGAIN, bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.dots import GUTTER, MANY, dot_entries, draw_dots, durations, plot
 from durascope.render.excerpt import excerpt, judged, worst_of
@@ -30,6 +30,7 @@ from durascope.render.sheet import (
     AXIS,
     MARGIN,
     WIDTH,
+    Findings,
     draw_axis,
     draw_breaks,
     draw_footer,
@@ -64,8 +65,13 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     heading = story_heading(whole, scenario, worst, outcome, WIDTH)
     drawn = [span for row in folded.rows for span in row.spans]
-    entries = bar_entries(drawn, marks, outside=any(row.moments for row in folded.rows))
-    notes = notes_of(trace, folded)
+    entries = bar_entries(
+        drawn,
+        marks,
+        outside=any(row.moments and not row.bad for row in folded.rows),
+        unhandled=any(row.bad for row in folded.rows),
+    )
+    notes = notes_of(trace, folded, heading)
     top = heading.height + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
     strip = RECOVERY + 4 if worst is not None else 0.0
@@ -90,7 +96,7 @@ def _draw_many(trace: Trace, scenario: Scenario, *, true: bool) -> Picture:
     left, right = MARGIN + GUTTER, WIDTH - MARGIN - 12
     scale = plain(min(moments), max(moments), left, right) if true else compressed(moments, left, right)
     heading = story_heading(trace, scenario, drawn.worst, f"{outcome}. {durations(drawn)}", WIDTH)
-    entries, notes = dot_entries(drawn), [f"Note: {note}" for note in kept.notes]
+    entries, notes = dot_entries(drawn), [f"Note: {note}" for note in kept.notes if not heading.says(note)]
     top = heading.height + AXIS
     canvas = Canvas(WIDTH, top + _DOTS + 22 + footer_height(entries, notes, WIDTH - 2 * MARGIN))
     heading.draw(canvas)
@@ -120,8 +126,9 @@ def moments_of(trace: Trace, all_spans: Iterable[Span]) -> tuple[list[int], list
     return moments, busy
 
 
-def notes_of(trace: Trace, folded: Folded) -> list[str]:
-    return [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in trace.notes)]
+def notes_of(trace: Trace, folded: Folded, heading: Findings) -> list[str]:
+    told = (note for note in trace.notes if not heading.says(note))
+    return [*(f"Folded: {note}" for note in folded.notes), *(f"Note: {note}" for note in told)]
 
 
 # ---- rows ----------------------------------------------------------------------------------------------------
@@ -129,7 +136,7 @@ def notes_of(trace: Trace, folded: Folded) -> list[str]:
 
 def gutter_of(rows: Iterable[Row]) -> float:
     """The room for the labels."""
-    wide = max((_label_width(row) for row in rows), default=80.0)
+    wide = max((_label_width(row) for row in rows if row.kind != "verdict"), default=80.0)
     return min(wide, GUTTER_MOST) + 18
 
 
@@ -175,7 +182,7 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
         for x in (left, right):
             canvas.lines((x, middle - 5), (x, middle + 5), stroke="#4a5568", line=1.4)
     for at in row.moments:
-        outside_mark(canvas, scale.x(at), middle)
+        outside_mark(canvas, scale.x(at), middle, bad=row.bad)
     draw_bars(canvas, scale, row.spans, middle)
     crossed: set[int] = set()
     for span in row.spans:
@@ -195,6 +202,10 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
         canvas.text(x, baseline, row.label, HEAD, bold=True)
         used = measure.width(row.label, HEAD, bold=True) + 8
         canvas.text(x + used, baseline, measure.shorten(row.hint, room - used, SMALL), SMALL, ink=MUTED)
+        return
+    if row.kind == "verdict":
+        words = measure.shorten(row.label, scale.right - MARGIN - 14, BODY, bold=True)
+        canvas.text(x + 14, baseline, words, BODY, bold=True, ink=AGAIN)
         return
     same = before is not None and before.kind == row.kind and before.label == row.label
     hint = measure.width(row.hint, SMALL)

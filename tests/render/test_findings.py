@@ -158,3 +158,64 @@ def test_the_journal_says_what_happened_and_why(engine: str) -> None:
     assert "charge-payment happens twice; work goes on" in told
     assert ("the 10 s start-to-close timeout does" if engine == "temporal" else "notices at once") in told
     assert "entries; workflow code ran" in told, "its own figures stay"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_every_silence_of_a_sequence_has_its_reason(name: str, engine: str) -> None:
+    scenario, trace = traced(name, engine)
+    marks = sequence.draw(trace, scenario).canvas.marks
+    silences = [mark.title for mark in marks if isinstance(mark, Open) and mark.name == "silence"]
+    assert [each for each in silences if ": " not in each] == []
+
+
+def test_code_that_does_not_fit_its_history_is_red_and_named() -> None:
+    scenario, trace = traced("order-fulfillment-deploy", "temporal")
+    for draw in (sequence.draw, timeline.draw):
+        inks = {text.text: text.ink for text in draw(trace, scenario).canvas.texts}
+        told = next(text for text in inks if text.startswith("run 1 is running: waits for a workflow task"))
+        assert draw is sequence.draw or inks[told] == AGAIN
+    titles = [mark.title for mark in sequence.draw(trace, scenario).canvas.marks if isinstance(mark, Open)]
+    assert any("the code fails: non-deterministic-error" in title for title in titles)
+    assert any(title.endswith("the code had failed (non-deterministic-error): tried again after 9 min 53 s")
+               for title in titles)  # fmt: skip
+
+
+def test_what_the_heading_says_stands_in_no_note() -> None:
+    scenario, trace = traced("order-fulfillment-deploy", "temporal")
+    for picture in (sequence.draw(trace, scenario), timeline.draw(trace, scenario)):
+        assert words(picture).count("what would free it") == 1
+
+
+def _misspelt() -> Scenario:
+    steps = [{"run": "a", "takes": "1s"}, {"wait_for": "go"}]
+    return Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": steps}},
+        "workload": {"runs": 1, "events": [{"send": "goo", "to": 1, "at": "500ms"}]},
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["temporal", "inngest"])
+def test_a_message_that_no_code_handles_is_drawn_and_named(engine: str) -> None:
+    asked = _misspelt()
+    trace = simulate(asked, engine)
+    assert trace.unconsumed
+    assert "takes in goo: no code handles it" in words(sequence.draw(trace, asked))
+    told = words(timeline.draw(trace, asked))
+    assert "no code handles it" in told
+    assert "accepted, and no code handles it" in told, "the legend"
+    assert "comes in from outside" not in told, "it is no event like the others"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_rounds_of_a_loop_that_have_one_name_are_no_duplicates(engine: str) -> None:
+    rounds = [{"for_each": 3, "as": "i", "do": [{"run": "work"}]}, {"repeat": 2, "do": [{"run": "more"}]}]
+    asked = Scenario.model_validate({"scenario": "s", "workflows": {"w": {"steps": rounds}}})
+    trace = simulate(asked, engine)
+    for draw in (sequence.draw, timeline.draw):
+        told = words(draw(trace, asked))
+        assert "No effect happens twice" in told
+        assert "the same effect again" not in told, "the legend"
+    assert [
+        row.hint for row in run_rows(trace.runs[0], spans(trace), (), trace.ended_at).rows if "again" in row.hint
+    ] == []

@@ -1,0 +1,61 @@
+"""Letters that no font at hand has: a picture that would lack them is refused, and says which text it is.
+
+Arimo has Latin, Greek and Cyrillic letters. For others a PNG is drawn with the machine's fonts, where one has them; a
+PDF, which is the same on every machine, is not.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Final
+
+from durascope.render.fonts import BOLD, REGULAR, font
+
+_UNSEEN: Final = ("Z", "C", "Mn", "Me")
+"""Categories of characters that need not show: spaces, what steers the others, and what stands on a letter."""
+
+
+class NoGlyphs(ValueError):
+    """A text has letters that the picture's font lacks."""
+
+    def __init__(self, text: str, letters: str, format: str) -> None:  # noqa: A002 - the option's name
+        self.help = (
+            "write it as SVG, which the reader's fonts show"
+            if format == "png"
+            else "write it as SVG or PNG, which the machine's fonts show"
+        )
+        super().__init__(f"no {format.upper()} of it: no font here has the letters {letters} of {text!r}")
+
+
+def require_known(texts: Iterable[str]) -> None:
+    """Raises NoGlyphs where Arimo lacks a letter: for a PDF."""
+    _require(texts, lambda letter: letter in font().glyphs, "pdf")
+
+
+def require_drawn(texts: Iterable[str]) -> None:
+    """Raises NoGlyphs where neither Arimo nor a font of this machine has a letter: for a PNG."""
+    _require(texts, lambda letter: letter in font().glyphs or _drawn(letter) != _drawn(" "), "png")
+
+
+def _require(texts: Iterable[str], has: Callable[[str], bool], format: str) -> None:  # noqa: A002
+    for text in texts:
+        lacking = [each for each in text if not unicodedata.category(each).startswith(_UNSEEN) and not has(each)]
+        if lacking:
+            raise NoGlyphs(text, "".join(dict.fromkeys(lacking))[:12], format)
+
+
+@cache
+def _drawn(letter: str) -> bytes:
+    """The letter alone, as resvg draws it: nothing where no font has it."""
+    import resvg_py
+
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=f'<svg xmlns="http://www.w3.org/2000/svg" width="32" height="32"><text x="4" y="24" '
+            f'font-size="20" font-family="Arimo">&#{ord(letter)};</text></svg>',
+            font_files=[str(REGULAR), str(BOLD)],
+            sans_serif_family="Arimo",
+        )
+    )
