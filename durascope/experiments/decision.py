@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from durascope.experiments.costs import Bill, Crossover, Usage, bills, crossovers, usage
+from durascope.experiments.costs import Bill, Crossover, Offer, Usage, Uses, bills, crossovers, usage
 from durascope.experiments.guarantees import Guaranteed, guarantees
 from durascope.experiments.handwritten import Size, size_of
 from durascope.experiments.knobs import Knob, knobs
 from durascope.experiments.limits import LimitUse, host_limits, limit_uses
+from durascope.experiments.pool import mapped
 from durascope.experiments.prices import Criteria, Prices, criteria, shipped
 from durascope.experiments.reliability import Expected, Rates, expected
-from durascope.experiments.replication import Replication
-from durascope.experiments.statistics import mean
-from durascope.experiments.study import Progress, Study, study
-from durascope.experiments.what_ifs import WhatIf, engine_dies, new_code
+from durascope.experiments.replication import Replication, replicate
+from durascope.experiments.statistics import Interval, mean
+from durascope.experiments.study import BUDGET_S, Estimates, Progress, Study, estimates, study
+from durascope.experiments.what_ifs import QUESTIONS, WhatIf, what_ifs
+from durascope.models.engine import names, shown
 from durascope.models.scenario import Scenario
 
 RUNS_PER_MONTH: Final = 1_000_000
@@ -31,19 +34,19 @@ class Decision:
     bills: Mapping[str, Sequence[Bill]]
     crossovers: Sequence[Crossover]
     limits: Mapping[str, Sequence[LimitUse]]
-    away: Mapping[str, WhatIf]
-    """The engine itself dies."""
+    what_ifs: Mapping[str, Mapping[str, WhatIf]]
+    """By question and engine (the baselines among them): one disturbance at a time, and what it led to."""
+    alternatives: Mapping[str, Estimates]
+    """What happens without an engine: the baselines that were not asked for, under a few of the same seeds."""
     expected: Mapping[str, Sequence[Expected]]
     """What failures at the asked rates cost a run on average; empty where no rates were asked for."""
-    deployed: Mapping[str, tuple[str, WhatIf]]
-    """New code goes live while a run is in flight: the step that the new one comes before, and what happens."""
     guarantees: Mapping[str, Guaranteed]
     """What holds if a process dies at any moment of a step; empty where finding out takes long."""
     knobs: Mapping[str, Knob]
     handwritten: Size
     """Of the state machine that one would write by hand."""
     criteria: Criteria
-    measured: Sequence[tuple[str, Mapping[str, float]]]
+    measured: Sequence[tuple[str, Mapping[str, Interval]]]
     prices: Mapping[str, Prices]
 
     @property
@@ -66,12 +69,14 @@ def decide(
     prices: Mapping[str, Prices] | None = None,
     rates: Rates | None = None,
     quick: bool = False,
+    budget_s: float = BUDGET_S,
     processes: int | None = None,
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Decision:
     """Simulates the scenario on each engine many times and adds prices, limits and criteria; see `study`.
 
-    `quick` leaves out what takes many more simulations: the guarantees, and what would change the answer.
+    `quick` leaves out what takes many more simulations: the guarantees, the experiments that answer questions (but for
+    the engine that dies), the alternatives to an engine, and what would change the answer.
     """
     known = shipped() if prices is None else prices
     found = study(
@@ -80,22 +85,20 @@ def decide(
         seed=seed,
         precision=precision,
         replications=replications,
+        budget_s=budget_s,
         processes=processes,
         progress=progress,
     )
-    used = {
-        engine: (usage_of(known[engine], samples, "counters"), usage_of(known[engine], samples, "calm_counters"))
-        for engine, samples in found.replications.items()
-        if engine in known
-    }
+    others = tuple(name for name in names() if shown(name).baseline and name not in engines)
+    used = {engine: uses(known[engine], samples) for engine, samples in found.replications.items() if engine in known}
     return Decision(
         study=found,
         runs_per_month=runs_per_month,
-        bills={engine: bills(known[engine], *pair, runs_per_month) for engine, pair in used.items()},
+        bills={engine: bills(known[engine], each, runs_per_month) for engine, each in used.items()},
         crossovers=crossovers(
             [
-                (f"{known[engine].vendor} {plan.name}", plan, pair[0])
-                for engine, pair in used.items()
+                Offer(f"{known[engine].vendor} {plan.name}", plan, each.disturbed, each.disturbed_bounds)
+                for engine, each in used.items()
                 for plan in known[engine].plans
             ]
         ),
@@ -107,10 +110,17 @@ def decide(
             for engine, samples in found.replications.items()
         },
         expected={engine: expected(scenario, engine, rates, seed=seed) for engine in engines if rates is not None},
-        away={engine: engine_dies(scenario, engine, seed) for engine in engines},
-        deployed={engine: told for engine in engines if (told := new_code(scenario, engine, seed)) is not None},
+        what_ifs=what_ifs(
+            scenario,
+            (*engines, *others),
+            ("engine_away",) if quick else tuple(QUESTIONS),
+            seed=seed,
+            seeds=found.few,
+            processes=processes,
+        ),
+        alternatives={} if quick else _alternatives(scenario, others, found, processes),
         guarantees={} if quick else guarantees(scenario, engines, seed=seed, processes=processes),
-        knobs={} if quick else knobs(scenario, found.replications),
+        knobs={} if quick else knobs(scenario, found.replications, found.few),
         handwritten=size_of(scenario),
         criteria=criteria(),
         measured=_measured(found.replications),
@@ -118,17 +128,33 @@ def decide(
     )
 
 
-def usage_of(prices: Prices, samples: Sequence[Replication], which: str) -> Usage:
-    """What a run uses on average over the replications."""
-    each = [usage(prices, getattr(sample, which), sample.runs, sample.lasts_us) for sample in samples if sample.runs]
-    if not each:
-        return Usage(dict.fromkeys(prices.usage, 0.0))
-    count = len(each)
-    return Usage(
-        {unit: sum(one.units[unit] for one in each) / count for unit in prices.usage},
-        sum(one.stored_bytes for one in each) / count,
-        sum(one.lasts_us for one in each) / count,
-    )
+def _alternatives(
+    scenario: Scenario, baselines: Sequence[str], found: Study, processes: int | None
+) -> dict[str, Estimates]:
+    tasks = [(engine, found.seed + number) for engine in baselines for number in range(found.few)]
+    samples: dict[str, list[Replication]] = {engine: [] for engine in baselines}
+    done = mapped(partial(_replicated, scenario), tasks, processes=processes)
+    for (engine, _), sample in zip(tasks, done, strict=True):
+        samples[engine].append(sample)
+    return {engine: estimates(each) for engine, each in samples.items()}
+
+
+def _replicated(scenario: Scenario, task: tuple[str, int]) -> Replication:
+    return replicate(scenario, *task)
+
+
+def uses(prices: Prices, samples: Sequence[Replication]) -> Uses:
+    """What a run uses with the scenario's faults and without them, over the replications."""
+    pairs = [
+        (
+            usage(prices, sample.counters, sample.runs, sample.lasts_us),
+            usage(prices, sample.calm_counters, sample.runs, sample.lasts_us),
+        )
+        for sample in samples
+        if sample.runs
+    ]
+    nothing = Usage(dict.fromkeys(prices.usage, 0.0))
+    return Uses.of(pairs or [(nothing, nothing)])
 
 
 def _largest(samples: Sequence[Replication]) -> dict[str, float]:
@@ -140,16 +166,16 @@ def _largest(samples: Sequence[Replication]) -> dict[str, float]:
     return largest
 
 
-def _measured(samples: Mapping[str, Sequence[Replication]]) -> list[tuple[str, Mapping[str, float]]]:
-    rows: list[tuple[str, Mapping[str, float]]] = []
+def _measured(samples: Mapping[str, Sequence[Replication]]) -> list[tuple[str, Mapping[str, Interval]]]:
+    rows: list[tuple[str, Mapping[str, Interval]]] = []
     for row in criteria().measured:
-        values: dict[str, float] = {}
+        values: dict[str, Interval] = {}
         for engine, theirs in samples.items():
             names = row.counters(engine)
             found = mean(
                 [sum(each.calm_counters.get(name, 0.0) for name in names) / each.runs for each in theirs if each.runs]
             )
             if names and found is not None:
-                values[engine] = found.value
+                values[engine] = found
         rows.append((row.what, values))
     return rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from durascope.experiments.costs import bills
-from durascope.experiments.decision import RUNS_PER_MONTH, usage_of
+from durascope.experiments.decision import RUNS_PER_MONTH, uses
 from durascope.experiments.guarantees import Guaranteed, guarantees
 from durascope.experiments.limits import limit_uses
 from durascope.experiments.measures import MEASURES, Measure
@@ -155,8 +155,7 @@ def _replicated(task: tuple[Scenario, str, int]) -> Replication:
 
 
 def _month(prices: Prices, samples: Sequence[Replication], runs_per_month: int) -> float | None:
-    used, calm = usage_of(prices, samples, "counters"), usage_of(prices, samples, "calm_counters")
-    return bills(prices, used, calm, runs_per_month)[0].usd_per_month
+    return bills(prices, uses(prices, samples), runs_per_month)[0].usd_per_month
 
 
 _PER_SAMPLE: Final[Mapping[str, Callable[[Replication], float | None]]] = {

@@ -10,10 +10,11 @@ from durascope.experiments.costs import GB, RETENTION_DAYS, Bill
 from durascope.experiments.decision import Decision
 from durascope.experiments.limits import LimitUse
 from durascope.experiments.measures import MEASURES
+from durascope.experiments.operating import processes_of
 from durascope.experiments.prices import REQUESTS, STORED
 from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import Estimates
-from durascope.experiments.what_ifs import AWAY_US, WhatIf
+from durascope.experiments.what_ifs import WhatIf
 from durascope.models.engine import notes_of, shown
 from durascope.models.phrases import fault_text
 from durascope.models.units import MILLISECOND, SECOND
@@ -38,7 +39,7 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
         "version": __version__,
         "replications": found.count,
         "titles": {measure.name: measure.title for measure in MEASURES.values()},
-        "precision": {"asked": found.precision, "reached": found.precise},
+        "precision": {"asked": found.precision, "reached": found.precise, "out_of_time": found.out_of_time},
         "runs_per_replication": decision.scenario.workload.runs,
         "engines": {engine: _estimates(each) for engine, each in found.estimates.items()},
         "differences": [
@@ -50,7 +51,13 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
         "retention_days": RETENTION_DAYS,
         "costs": {engine: [_bill(bill) for bill in each] for engine, each in decision.bills.items()},
         "crossovers": [
-            {"runs_per_month": each.runs_per_month, "below": each.cheaper_below, "above": each.cheaper_above}
+            {
+                "runs_per_month": each.runs_per_month,
+                "low": each.earliest,
+                "high": each.latest,
+                "below": each.cheaper_below,
+                "above": each.cheaper_above,
+            }
             for each in decision.crossovers
         ],
         "prices": {
@@ -80,12 +87,19 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
         "self_hosted": {engine: _self_hosted(decision, engine) for engine in decision.engines},
         "handwritten": {"states": decision.handwritten.states, "transitions": decision.handwritten.transitions},
         "baselines": [engine for engine in decision.engines if shown(engine).baseline],
-        "engine_away": {
-            engine: {"down_ms": AWAY_US / MILLISECOND, **_what_if(away)} for engine, away in decision.away.items()
+        "what_ifs": {
+            name: {
+                "what": next(iter(told.values())).what,
+                "engines": {engine: _what_if(each) for engine, each in told.items()},
+            }
+            for name, told in decision.what_ifs.items()
         },
-        "deploy": {
-            engine: {"before": before, **_what_if(told)} for engine, (before, told) in decision.deployed.items()
+        "alternatives": {engine: _estimates(each) for engine, each in decision.alternatives.items()},
+        "workflow": {
+            "deduplicates": [step.label for _, step in decision.scenario.runs() if step.idempotency_key is not None],
+            "steps": sum(1 for _ in decision.scenario.runs()),
         },
+        "processes": {engine: processes_of(decision.scenario, engine) for engine in decision.engines},
         "faults": _faults(decision),
         "expected": {
             engine: [
@@ -102,7 +116,12 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
         },
         "notes": {engine: list(notes_of(engine, decision.scenario)) for engine in decision.engines},
         "criteria": [
-            {"criterion": row.criterion, **{engine: row.of(engine) for engine in decision.engines}}
+            {
+                "criterion": row.criterion,
+                **{engine: row.of(engine) for engine in decision.engines},
+                "source": row.source or decision.criteria.source,
+                "retrieved": row.retrieved or decision.criteria.retrieved,
+            }
             for row in decision.criteria.rows
         ],
         "criteria_source": {
@@ -110,7 +129,10 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
             "retrieved": decision.criteria.retrieved,
             "confidence": decision.criteria.confidence,
         },
-        "measured": [{"what": what, **values} for what, values in decision.measured],
+        "measured": [
+            {"what": what, **{engine: _plain(found) for engine, found in values.items()}}
+            for what, values in decision.measured
+        ],
     }
 
 
@@ -142,10 +164,12 @@ def _times(interval: Interval | None, factor: float) -> Interval | None:
 
 def _what_if(told: WhatIf) -> dict[str, Any]:
     return {
-        "at_ms": told.at_us / MILLISECOND,
+        "seeds": told.seeds,
         "statuses": dict(told.statuses),
-        "delay_ms": None if told.delay_us is None else told.delay_us / MILLISECOND,
-        "duplicates": told.duplicates,
+        "delay_ms": _ms(told.delay_us),
+        "recovery_ms": _ms(told.recovery_us),
+        "duplicates": _plain(told.duplicates),
+        "overlapping": told.overlapping,
     }
 
 
@@ -206,6 +230,7 @@ def _bill(bill: Bill) -> dict[str, Any]:
         "storage_usd_per_month": _cents(bill.storage_usd_per_month),
         "confidence": bill.confidence,
         "retrieved": bill.retrieved,
+        "intervals": {name: _plain(interval) for name, interval in bill.intervals.items()},
     }
 
 

@@ -139,24 +139,31 @@ def _spans_of_steps(trace: Trace) -> tuple[dict[str, int], dict[str, int]]:
 
 
 def _one_at_a_time(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
-    """Runs of one key must not have been between their first step's begin and their last one's end at the same time."""
     if not scenario.expect.one_at_a_time:
         return
+    if not trace.events:
+        yield Verdict("one at a time per key", False, "only known with --records")
+        return
+    clashes = overlapping(trace)
+    yield Verdict(
+        "one at a time per key", not clashes, f"overlap: {', '.join(clashes[:3])}" if clashes else "no overlap"
+    )
+
+
+def overlapping(trace: Trace) -> list[str]:
+    """Runs of one key that were at work at the same time, in pairs: `run 1 and run 2`.
+
+    A run is at work from its first step's beginning to its last one's end.
+    """
     begun, last = _spans_of_steps(trace)
     by_key: dict[tuple[str, str], list[tuple[int, int, str]]] = {}
     for run in trace.runs:
         if run.key is not None and run.name in begun:
             ended = trace.ended_at if run.ended_at is None else last[run.name]
             by_key.setdefault((run.workflow, run.key), []).append((begun[run.name], ended, run.name))
-    clashes = [
+    return [
         f"{earlier[2]} and {later[2]}"
         for spans in by_key.values()
         for earlier, later in zip(sorted(spans), sorted(spans)[1:], strict=False)
         if later[0] < earlier[1]
     ]
-    if not trace.events:
-        yield Verdict("one at a time per key", False, "only known with --records")
-        return
-    yield Verdict(
-        "one at a time per key", not clashes, f"overlap: {', '.join(clashes[:3])}" if clashes else "no overlap"
-    )

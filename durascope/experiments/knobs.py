@@ -11,8 +11,6 @@ from durascope.experiments.statistics import Interval, mean
 from durascope.models.durations import format_duration
 from durascope.models.scenario import Scenario
 
-SEEDS: Final = 20
-
 _KNOBS: Final = {
     "temporal": "step_timeout",
     "inngest": "backoff",
@@ -38,10 +36,10 @@ class Knob:
     before_us: Interval
 
 
-def knobs(scenario: Scenario, known: Mapping[str, Sequence[Replication]]) -> dict[str, Knob]:
+def knobs(scenario: Scenario, known: Mapping[str, Sequence[Replication]], seeds: int) -> dict[str, Knob]:
     """By engine; only where the scenario has faults, and the engine has such a setting with a value.
 
-    `known` are replications of the scenario as it is: the first ones are made again with the setting moved.
+    `known` are replications of the scenario as it is: the first `seeds` are made again with the setting moved.
     """
     found: dict[str, Knob] = {}
     for engine, samples in known.items() if scenario.faults else ():
@@ -49,7 +47,7 @@ def knobs(scenario: Scenario, known: Mapping[str, Sequence[Replication]]) -> dic
         if moved is None:
             continue
         path, was, now, changed = moved
-        few = samples[:SEEDS]
+        few = samples[:seeds]
         again = [replicate(changed, engine, sample.seed) for sample in few]
         before, after = (mean([e.mean_us for e in each if e.mean_us is not None]) for each in (few, again))
         if before is not None and after is not None:

@@ -128,3 +128,8 @@ def delay_ms(trace: Trace, undisturbed: Trace) -> float | None:
     longer = _longer(trace, undisturbed).values()
     count = sum(map(len, longer))
     return sum(map(sum, longer)) / count / MILLISECOND if count else None
+
+
+def latest_us(trace: Trace, undisturbed: Trace) -> int | None:
+    """The same of the run that has become slower than all others, in microseconds."""
+    return max((max(longer) for longer in _longer(trace, undisturbed).values()), default=None)

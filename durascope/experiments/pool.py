@@ -7,7 +7,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, MutableSequence, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from functools import partial
 from itertools import islice
@@ -19,6 +19,8 @@ _Result = TypeVar("_Result")
 
 WORTH_A_PROCESS_S: Final = 1.5
 """Seconds of work below which another process costs more than it saves."""
+CHUNK_S: Final = 0.5
+"""Tasks are sent together as long as they take less than this: whoever stops early waits for what has been sent."""
 
 
 def cores() -> int:
@@ -28,7 +30,7 @@ def cores() -> int:
 
 def mapped(
     work: Callable[[_Task], _Result], tasks: Sequence[_Task], *, processes: int | None = None
-) -> Iterator[_Result]:
+) -> Generator[_Result]:
     """`work(task)` for each task, in the order of the tasks; `work` must be importable and deterministic.
 
     `processes` is how many there may be: None decides by how long the first task takes. Interrupting the iteration
@@ -38,15 +40,17 @@ def mapped(
     [1, 2, 3]
     """
     rest = list(tasks)
+    together = 8
     if processes is None and rest:
         begun = time.perf_counter()
         yield work(rest.pop(0))
-        left = (time.perf_counter() - begun) * len(rest)
-        processes = min(cores(), len(rest)) if left > WORTH_A_PROCESS_S else 1
+        one = time.perf_counter() - begun
+        together = max(1, min(together, int(CHUNK_S / max(one, 1e-6))))
+        processes = min(cores(), len(rest)) if one * len(rest) > WORTH_A_PROCESS_S else 1
     if processes is None or processes <= 1 or len(rest) <= 1:
         yield from map(work, rest)
         return
-    chunk = max(1, min(8, len(rest) // (4 * processes)))
+    chunk = max(1, min(together, len(rest) // (4 * processes)))
     pool = ProcessPoolExecutor(min(processes, len(rest)), mp_context=_context(), initializer=_quiet)
     try:
         yield from pool.map(work, rest, chunksize=chunk)

@@ -140,6 +140,9 @@ class Criterion(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     criterion: str
+    source: str | None = None
+    """Left out: the table's."""
+    retrieved: str | None = None
 
     def of(self, engine: str) -> str:
         return str((self.model_extra or {}).get(engine, "–"))

@@ -49,6 +49,8 @@ class Replication:
     """The scenario's faults that have struck: their places in it."""
     crashes: int = 0
     """How many times something was killed."""
+    events: int = 0
+    """How many events the simulation had: what it costs to make it again."""
 
     @property
     def mean_us(self) -> float | None:
@@ -97,6 +99,7 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
         lasts_us=sum(lasted) / len(lasted) if lasted else 0.0,
         struck=tuple(dict.fromkeys(trace.struck)),
         crashes=sum(isinstance(scenario.faults[number], Crash | RandomFault) for number in trace.struck),
+        events=trace.event_count,
     )
 
 

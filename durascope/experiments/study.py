@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
 from typing import Final
@@ -18,6 +20,13 @@ from durascope.models.scenario import Scenario
 FIRST: Final = 20
 """Replications before the first look at the precision."""
 MOST: Final = 320
+BUDGET_S: Final = 60.0
+"""How long replications may take, unless it is said how many there are."""
+LEAST: Final = 3
+"""Replications that are made whatever the time: fewer have no interval worth the name."""
+EVENTS: Final = 200_000
+"""What is made beside the replications (the same engine twice, another setting, …) takes at most so many events an
+engine, and so fewer seeds where a simulation is long. A count, not a time: the same command gives the same page."""
 PRECISION: Final = 0.05
 MILLION: Final = 1_000_000
 ENDED_WELL: Final = ("completed", "continued-as-new", "attached")
@@ -76,13 +85,21 @@ class Study:
     floor_us: Mapping[str, Interval | None]
     """Each engine against itself, its own random choices drawn anew: what a difference must exceed to mean anything."""
     precise: bool
-    """Whether the asked precision was reached; if not, the budget was spent."""
+    """Whether the asked precision was reached; if not, a budget was spent."""
     precision: float
+    out_of_time: bool = False
+    """Whether it was the time that was spent, and not the number of replications."""
 
     @property
     def count(self) -> int:
         """How many replications each engine had."""
         return min((len(each) for each in self.replications.values()), default=0)
+
+    @property
+    def few(self) -> int:
+        """How many of its seeds are worth simulating again for what stands beside the replications; see `EVENTS`."""
+        longest = max((sample.events for each in self.replications.values() for sample in each), default=0)
+        return min(self.count, max(2, min(FIRST, EVENTS // max(1, longest))))
 
 
 Progress = Callable[[str, int, int], None]
@@ -97,41 +114,64 @@ def study(
     precision: float = PRECISION,
     replications: int | None = None,
     most: int = MOST,
+    budget_s: float = BUDGET_S,
     processes: int | None = None,
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Study:
     """Replicates the scenario under consecutive seeds until the mean durations are precise enough.
 
     Every engine gets the same seeds. `precision` is the half width of the 95 % interval of the mean duration as a
-    share of it, on every engine; `replications` fixes their number instead; `most` is the budget.
+    share of it, on every engine; `most` and `budget_s` end it before (after `LEAST` replications at the earliest);
+    `replications` fixes their number instead.
     """
     samples: dict[str, list[Replication]] = {engine: [] for engine in engines}
+    until = math.inf if replications is not None else time.monotonic() + budget_s
     wanted = replications or min(FIRST, most)
     while True:
-        for engine in engines:
-            seeds = range(seed + len(samples[engine]), seed + wanted)
-            for done in mapped(partial(_replicated, scenario, engine), seeds, processes=processes):
-                samples[engine].append(done)
-                progress(engine, len(samples[engine]), wanted)
+        _replicate(scenario, seed, samples, wanted, until, processes, progress)
         precise = all(_precise(each, precision) for each in samples.values())
-        if precise or replications is not None or wanted >= most:
+        out_of_time = time.monotonic() > until
+        if precise or out_of_time or replications is not None or wanted >= most:
             break
         wanted = min(2 * wanted, most)
-    again = {engine: _against_itself(scenario, engine, samples[engine][:FIRST]) for engine in engines}
-    return Study(
+    found = Study(
         scenario=scenario,
         seed=seed,
         replications=samples,
         estimates={engine: estimates(each) for engine, each in samples.items()},
         differences=list(_differences(samples)),
-        floor_us=again,
+        floor_us={},
         precise=precise,
         precision=precision,
+        out_of_time=out_of_time and not precise,
     )
+    return replace(found, floor_us=_floors(found, processes))
 
 
-def _replicated(scenario: Scenario, engine: str, seed: int) -> Replication:
-    return replicate(scenario, engine, seed)
+def _replicate(
+    scenario: Scenario,
+    seed: int,
+    samples: Mapping[str, list[Replication]],
+    wanted: int,
+    until: float,
+    processes: int | None,
+    progress: Progress,
+) -> None:
+    """Adds replications until each engine has as many as wanted, or the time is over; all have equally many."""
+    known = min(map(len, samples.values()), default=0)
+    tasks = [(engine, seed + number) for number in range(known, wanted) for engine in samples]
+    with closing(mapped(partial(_replicated, scenario), tasks, processes=processes)) as found:
+        for (engine, _), done in zip(tasks, found, strict=True):
+            theirs = samples[engine]
+            theirs.append(done)
+            progress(engine, len(theirs), wanted)
+            complete = all(len(each) == len(theirs) for each in samples.values())
+            if complete and len(theirs) >= LEAST and time.monotonic() > until:
+                break
+
+
+def _replicated(scenario: Scenario, task: tuple[str, int]) -> Replication:
+    return replicate(scenario, *task)
 
 
 def _precise(samples: Sequence[Replication], precision: float) -> bool:
@@ -139,9 +179,19 @@ def _precise(samples: Sequence[Replication], precision: float) -> bool:
     return found is None or found.half_width <= precision * abs(found.value)
 
 
-def _against_itself(scenario: Scenario, engine: str, samples: Sequence[Replication]) -> Interval | None:
-    others = [replicate(scenario, engine, sample.seed, other_engine=True) for sample in samples]
-    return _difference(samples, others)
+def _floors(found: Study, processes: int | None) -> dict[str, Interval | None]:
+    """Each engine against itself under the first seeds, its own random choices drawn anew."""
+    engines = tuple(found.replications)
+    tasks = [(engine, found.seed + number) for engine in engines for number in range(found.few)]
+    others: dict[str, list[Replication]] = {engine: [] for engine in engines}
+    anew = mapped(partial(_drawn_anew, found.scenario), tasks, processes=processes)
+    for (engine, _), other in zip(tasks, anew, strict=True):
+        others[engine].append(other)
+    return {engine: _difference(found.replications[engine][: found.few], others[engine]) for engine in engines}
+
+
+def _drawn_anew(scenario: Scenario, task: tuple[str, int]) -> Replication:
+    return replicate(scenario, *task, other_engine=True)
 
 
 def _differences(samples: Mapping[str, Sequence[Replication]]) -> Iterator[Difference]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from durascope.render.figures import between, listed, usd
+from durascope.render.figures import between, dollars, listed
 
 Data = Mapping[str, Any]
 TitleOf = Callable[[str], str]
@@ -13,7 +13,7 @@ TitleOf = Callable[[str], str]
 
 def answer(data: Data, title_of: TitleOf) -> list[str]:
     """The three sentences; `title_of` names an engine."""
-    return [_wrong(data, title_of), _how_long(data, title_of), _how_much(data)]
+    return [_wrong(data, title_of), _how_long(data, title_of), how_much(data)]
 
 
 def _wrong(data: Data, title_of: TitleOf) -> str:
@@ -77,21 +77,18 @@ def _how_long(data: Data, title_of: TitleOf) -> str:
     return text + "."
 
 
-def _how_much(data: Data) -> str:
+def how_much(data: Data) -> str:
+    """A month on the cheapest plan of each vendor."""
     best: list[tuple[float, str]] = []
     for bills in data["costs"].values():
         known = [bill for bill in bills if bill["usd_per_month"] is not None]
         if known:
             bill = min(known, key=lambda each: each["usd_per_month"])
-            more = bill["usd_per_month"] - bill["usd_without_faults"]
-            failing = f", {usd(more)} of it for the faults" if more >= 0.01 else ""
+            more = bill["intervals"].get("price_of_failure")
+            failing = f", {dollars(more)} of it for the faults" if more and more["value"] >= 0.01 else ""
             doubt = " (unconfirmed price)" if bill["confidence"] != "vendor" else ""
-            best.append(
-                (
-                    bill["usd_per_month"],
-                    f"{usd(bill['usd_per_month'])} on {bill['vendor']} {bill['plan']}{doubt}{failing}",
-                )
-            )
+            usd = dollars(bill["intervals"].get("usd_per_month"))
+            best.append((bill["usd_per_month"], f"{usd} on {bill['vendor']} {bill['plan']}{doubt}{failing}"))
     if not best:
         return "No vendor's prices are known for these engines."
     cheapest = "; ".join(text for _, text in sorted(best))

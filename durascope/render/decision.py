@@ -11,7 +11,7 @@ from typing import Any, Final
 from durascope.models.engine import named_in
 from durascope.models.phrases import spell
 from durascope.render.answer import answer
-from durascope.render.document import Block, Bullets, Document, Heading, Paragraph, Picture, Table
+from durascope.render.document import Block, Bullets, Document, Heading, Paragraph, Picture, Questions, Table
 from durascope.render.figures import (
     MS,
     NONE,
@@ -19,14 +19,15 @@ from durascope.render.figures import (
     amount,
     between,
     count,
+    dollars,
     listed,
     money,
     plainly,
     share,
     some,
     span,
-    usd,
 )
+from durascope.render.questions import questions
 
 Data = Mapping[str, Any]
 
@@ -40,9 +41,11 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         Heading("In short"),
         *(Paragraph(sentence) for sentence in answer(data, title_of)),
         *pictures[:1],
+        *_asked(data, title_of),
         Heading("What happens"),
         *_struck(data, title_of),
         _happens(data, engines, names),
+        Paragraph(_LEGEND, quiet=True),
         *_differences(data, title_of),
         Heading("Where a run's time goes without faults"),
         _parts(data, engines, names),
@@ -51,7 +54,7 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         *_costs(data, engines),
         *_self_hosted(data, engines, names),
         *_limits(data, engines, title_of),
-        *_know(data, engines, title_of),
+        *_know(data, engines),
         *pictures[1:],
         *criteria_blocks(data, engines, names),
         Heading("What would change the answer"),
@@ -60,6 +63,20 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         Paragraph(_made(data)),
     ]
     return Document(question, blocks)
+
+
+_LEGEND: Final = (
+    "± and ranges are 95 % confidence intervals, on all of this page. A simulated figure without one is the same in "
+    "every replication, as far as it is written out. Counts of the scenario's own parts are exact. What is not "
+    "simulated has its source and date beside it."
+)
+
+
+def _asked(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
+    found = list(questions(data, title_of))
+    if data["alternatives"]:
+        yield Heading("What people ask")
+        yield Questions(found)
 
 
 def criteria_page(data: Data, title_of: Callable[[str], str]) -> Document:
@@ -153,8 +170,9 @@ def _expected(data: Data, engines: Sequence[str], title_of: Callable[[str], str]
     rows: list[list[str]] = []
     for engine in engines:
         for each in data["expected"].get(engine, ()):
-            late = each["delay_ms_per_run"]["value"] * data["runs_per_month"]
-            cells = [count(each["duplicates_per_million"]), count(each["lost_per_million"]), spell(late * MS)]
+            runs = data["runs_per_month"]
+            late = {end: None if ms is None else ms * runs for end, ms in each["delay_ms_per_run"].items()}
+            cells = [count(each["duplicates_per_million"]), count(each["lost_per_million"]), between(late)]
             rows.append([f"{title_of(engine)}: {each['target']} fails", *cells])
     if rows:
         yield Heading("What failures cost at their rates")
@@ -185,7 +203,8 @@ def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Ite
     yield Paragraph("How many times each effect happens in a run, at least and at most:")
     yield Table(["", *(names[engines.index(engine)] for engine in known)], rows)
     yield Paragraph(
-        f"Every crash of the app or the engine at a step's moment, one at a time: {tried}. durascope explore "
+        f"Every crash of the app or the engine at a step's moment was simulated once, so these are bounds and not "
+        f"estimates (under seed {data['seed']}): {tried}. durascope explore "
         f"{data['scenario']} tries every event, and names causes and cures.",
         quiet=True,
     )
@@ -223,15 +242,10 @@ def _costs(data: Data, engines: Sequence[str]) -> Iterator[Block]:
             if bill["usd_per_month"] is None:
                 cells = ["not on this plan", NONE, NONE, NONE]
             else:
-                without = bill["usd_without_faults"]
-                failing = None if without is None else bill["usd_per_month"] - without
-                storage = bill["storage_usd_per_month"]
-                cells = [
-                    usd(bill["usd_per_month"]),
-                    NONE if without is None else usd(without),
-                    NONE if failing is None else usd(failing),
-                    usd(storage) if storage else NONE,
-                ]
+                known = bill["intervals"]
+                names = ("usd_per_month", "usd_without_faults", "price_of_failure")
+                stored = known["storage_usd_per_month"] if bill["storage_usd_per_month"] else None
+                cells = [*(dollars(known.get(name)) for name in names), dollars(stored)]
             rows.append([f"{bill['vendor']} {bill['plan']}{mark}", *cells])
     yield Heading(f"What {data['runs_per_month']:,} runs a month cost")
     yield Table(["", "a month", "without faults", "price of failure", "storage beside it"], rows)
@@ -282,56 +296,28 @@ def _limits(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) 
     if rows:
         yield Heading("Which limits it meets")
         yield Table(["", "used", "reached", "what happens there"], rows, words=True)
+        dated = [
+            f"{data['prices'][engine]['vendor']}: {data['prices'][engine]['source']} "
+            f"(retrieved {data['prices'][engine]['retrieved']})"
+            for engine in engines
+            if engine in data["prices"]
+        ]
+        yield Paragraph(
+            f"Used: the largest of {data['replications']:,} replications, so no interval; the growth is in proportion. "
+            f"Limits: {'; '.join(dated)}. Hosts of the app: their documentation, looked up 2026-11.",
+            quiet=True,
+        )
 
 
 # ---- what an engineer should know ------------------------------------------------------------------------------------
 
 
-def _know(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) -> Iterator[Block]:
-    yield Heading("What an engineer should know")
-    lines: list[str] = []
-    for engine in engines:
-        away = data["engine_away"].get(engine)
-        if away:
-            down = spell(away["down_ms"] * MS)
-            lines.append(f"{title_of(engine)}: the engine is killed halfway and is back after {down}: {_led_to(away)}.")
-    for engine in engines:
-        told = data["deploy"].get(engine)
-        if told:
-            change = f"a deploy halfway through a run adds a step before {told['before']}"
-            lines.append(f"{title_of(engine)}: {change}: {_led_to(told)}.")
-    for engine in engines:
-        lines += [named_in(engine, note) for note in data["notes"].get(engine, ())]
-    size = data["handwritten"]
-    lines.append(
-        f"Written by hand as a state machine in a database, this takes {size['states']} states and a transition table "
-        f"of {size['transitions']} lines" + ("." if "state-machine" in engines else "; -e state-machine simulates one.")
-    )
-    yield Bullets(lines)
-
-
-def _led_to(told: Mapping[str, Any]) -> str:
-    """How the runs ended, how much later, and what happened again."""
-    statuses: Mapping[str, int] = told["statuses"]
-    ended = ", ".join(
-        _ENDS.get(status, f"the run ends as {status}") if times == 1 else f"{times:,} runs end as {status}"
-        for status, times in statuses.items()
-    )
-    late = told["delay_ms"]
-    delay = "" if late is None else ", no later" if late < 1 else f", {spell(late * MS)} later"
-    again = told["duplicates"]
-    twice = f", with {again:,} duplicate effect{'s' if again > 1 else ''}" if again > 0 else ""
-    return f"{ended}{delay}{twice}"
-
-
-_ENDS: Final = {
-    "completed": "the run completes",
-    "failed": "the run fails",
-    "running": "the run never ends",
-    "paused": "the run is paused, and does not end by itself",
-    "lost": "the run is lost",
-    "none": "the run never begins",
-}
+def _know(data: Data, engines: Sequence[str]) -> Iterator[Block]:
+    """What the models themselves say of each engine and this scenario."""
+    lines = [named_in(engine, note) for engine in engines for note in data["notes"].get(engine, ())]
+    if lines:
+        yield Heading("What an engineer should know")
+        yield Bullets(lines)
 
 
 def criteria_blocks(data: Data, engines: Sequence[str], names: Sequence[str]) -> Iterator[Block]:
@@ -343,9 +329,14 @@ def criteria_blocks(data: Data, engines: Sequence[str], names: Sequence[str]) ->
     ]
     yield Heading("Criteria")
     yield Table(["", *names], rows, words=True)
+    others = [
+        f"{row['criterion']}: {row['source']} (retrieved {row['retrieved']})"
+        for row in data["criteria"]
+        if row["source"] != source["source"]
+    ]
     yield Paragraph(
-        f"Source: {source['source']} (retrieved {source['retrieved']}, {source['confidence']}). The rows marked as "
-        "measured are this scenario's, without its faults.",
+        f"Source: {source['source']} (retrieved {source['retrieved']}, {source['confidence']}). {'. '.join(others)}. "
+        "The rows marked as measured are this scenario's, without its faults.",
         quiet=True,
     )
 
@@ -364,17 +355,25 @@ def _changes(data: Data, title_of: Callable[[str], str]) -> Iterator[str]:
     below = [each for each in data["crossovers"] if each["runs_per_month"] <= month]
     above = [each for each in data["crossovers"] if each["runs_per_month"] > month]
     for each in below[-1:]:
-        yield f"Below {each['runs_per_month']:,} runs a month the cheapest plan is {each['below']}."
+        yield f"Below {_runs(each)} runs a month {each['below']} is the cheapest plan; from there on, {each['above']}."
     for each in above[:1]:
-        yield f"From {each['runs_per_month']:,} runs a month on, the cheapest plan is {each['above']}."
+        yield f"From {_runs(each)} runs a month on, {each['above']} is cheaper than {each['below']}."
     if data["faults"] and not data["expected"]:
         yield "Here the faults strike in every run. How rare they really are is said with --mtbf app=30d,engine=90d."
     yield "Other settings and faults: --set and --crash; durascope sweep finds the value from which on it matters."
 
 
+def _runs(crossover: Data) -> str:
+    at, low, high = (crossover[name] for name in ("runs_per_month", "low", "high"))
+    if low is None or high is None or high - low <= at / 1000:
+        return f"{at:,}"
+    return f"{at:,} ({low:,} to {high:,})"
+
+
 def _made(data: Data) -> str:
     precision = data["precision"]
-    reached = "reached" if precision["reached"] else "not reached: the budget of replications was spent"
+    spent = "time was over (--budget)" if precision["out_of_time"] else "budget of replications was spent"
+    reached = "reached" if precision["reached"] else f"not reached: the {spent}"
     return (
         f"durascope {data['version']}, {data['replications']} replications of {data['runs_per_replication']:,} run(s) "
         f"per engine under seeds {data['seed']} to {data['seed'] + data['replications'] - 1}, the same for all; "

@@ -50,6 +50,13 @@ class Bullets:
 
 
 @dataclass(frozen=True, slots=True)
+class Questions:
+    """Questions with their answers."""
+
+    items: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """Rows of cells; the first column says what a row is."""
 
@@ -68,7 +75,7 @@ class Picture:
     """Its file's name where pictures are files."""
 
 
-Block = Heading | Paragraph | Command | Code | Bullets | Table | Picture
+Block = Heading | Paragraph | Command | Code | Bullets | Questions | Table | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,8 @@ def _markdown(block: Block) -> str:
             return f"```{language}\n{text.rstrip()}\n```"
         case Bullets(items):
             return "\n".join(f"- {_md(item)}" for item in items)
+        case Questions(items):
+            return "\n\n".join(f"**{_md(question)}** {_md(answer)}" for question, answer in items)
         case Table(head, rows, words):
             align = "---" if words else "---:"
             lines: Iterable[Sequence[str]] = [head, ["---", *[align] * (len(head) - 1)], *rows]
@@ -139,6 +148,9 @@ def _html(block: Block) -> str:
             return f'<pre class="wide">{escape(text)}</pre>'
         case Bullets(items):
             return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+        case Questions(items):
+            told = (f"<dt>{escape(question)}</dt><dd>{escape(answer)}</dd>" for question, answer in items)
+            return f"<dl>{''.join(told)}</dl>"
         case Table(head, rows, words):
             kind = "words" if words else "figures"
             top = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
@@ -170,6 +182,11 @@ def _rich(block: Block) -> RenderableType:
             for item in items:
                 grid.add_row("•", item)
             return grid
+        case Questions(items):
+            grid = RichTable.grid(padding=(0, 0, 0, 2))
+            for question, answer in items:
+                grid.add_row(Group(Text(question, "italic"), Padding(Text(answer), (0, 0, 0, 2))))
+            return grid
         case Table(head, rows, words):
             table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
             for number, name in enumerate(head):
@@ -191,7 +208,9 @@ font-size:14px}.wide{overflow-x:auto}table{border-collapse:collapse;font-size:14
 min-width:60%}th,td{padding:5px 14px 5px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 tbody th{font-weight:400;color:var(--quiet);min-width:10em}
 .figures td,.figures thead th:not(:first-child){text-align:right;
-white-space:nowrap}figure{margin:16px 0}img{max-width:100%;background:#fff;border-radius:6px}
+white-space:nowrap}
+dt{font-weight:600;margin-top:12px}dd{margin:2px 0 0}
+figure{margin:16px 0}img{max-width:100%;background:#fff;border-radius:6px}
 @media print{body{max-width:none}h2{break-after:avoid}tr,figure{break-inside:avoid}}
 """
 

@@ -91,7 +91,13 @@ def count(found: Mapping[str, float | None] | None) -> str:
     if not value:
         return "0" if not high else f"0 (at most {high:,.0f})"
     if value < 10:
-        return f"{value:.2g}" if low is None or high is None else f"{value:.2g} ({max(low, 0.0):.2g} to {high:.2g})"
+        return (
+            f"{value:.3g}"
+            if low == high
+            else f"{value:.2g}"
+            if low is None or high is None
+            else f"{value:.2g} ({max(low, 0.0):.2g} to {high:.2g})"
+        )
     if low is None or high is None or low == high:
         return f"{value:,.0f}"
     return f"{value:,.0f} ± {(high - low) / 2:,.0f}"
@@ -126,10 +132,29 @@ def usd(amount: float) -> str:
     return f"${amount:,.2f}"
 
 
-def plainly(value: object) -> str:
-    return f"{value:,.4g}" if isinstance(value, (int, float)) and value < 1000 else (
-        f"{value:,.0f}" if isinstance(value, (int, float)) else NONE
-    )  # fmt: skip
+def dollars(found: Mapping[str, float | None] | None) -> str:
+    """A month's bill with its interval: `$386.03 ± 0.82`; without one where it would not show."""
+    if found is None or found["value"] is None:
+        return NONE
+    text, low, high = usd(found["value"]), found["low"], found["high"]
+    if low is None or high is None:
+        return f"{text} ({'over' if high is None else 'up to'} {usd((low if high is None else high) or 0.0)})"
+    half = (high - low) / 2
+    if half < 0.005:
+        return text
+    if abs((low + high) / 2 - found["value"]) > half / 5:
+        return f"{text} ({low:,.2f} to {high:,.2f})"
+    return f"{text} ± {half:,.2f}"
+
+
+def plainly(found: Mapping[str, float | None] | None) -> str:
+    """A quantity of a run with its interval: `11.02 ± 0.018`, `3,308`."""
+    if found is None or found["value"] is None:
+        return NONE
+    value, low, high = found["value"], found["low"], found["high"]
+    text = f"{value:,.4g}" if value < 1000 else f"{value:,.0f}"
+    half = 0.0 if low is None or high is None else (high - low) / 2
+    return text if half <= abs(value) / 2000 else f"{text} ± {half:,.2g}" if half < 10 else f"{text} ± {half:,.0f}"
 
 
 def listed(names: Sequence[str], word: str) -> str:

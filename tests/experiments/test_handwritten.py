@@ -46,7 +46,7 @@ def test_a_shorter_timeout_is_tried_and_both_means_are_told() -> None:
     steps = {"w": {"steps": [{"run": "a"}]}}
     deployments = {"temporal": {"workers": workers}}
     asked = Scenario.model_validate({"scenario": "s", "workflows": steps, "faults": faults, "deployments": deployments})
-    found = knobs(asked, study(asked, ["temporal", "checkpoint"], replications=3, processes=1).replications)
+    found = knobs(asked, study(asked, ["temporal", "checkpoint"], replications=3, processes=1).replications, 3)
     assert list(found) == ["temporal"], "a checkpoint has nothing to set"
     knob = found["temporal"]
     assert (knob.path, knob.was, knob.now) == ("deployments.temporal.step_timeout", "10s", "5s")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from durascope.experiments.costs import Usage, bills, crossovers, usage
+from durascope.experiments.costs import Offer, Usage, Uses, bills, crossovers, usage
 from durascope.experiments.decision import decide
 from durascope.experiments.prices import Plan, PricesError, Tier, criteria, prices, shipped
 from durascope.models.loading import load_scenario
@@ -53,7 +53,7 @@ def test_a_retried_step_is_an_action_on_temporal_and_none_on_restate() -> None:
         }).workflows}
     )  # fmt: skip
     decision = decide(failing, ["temporal", "restate"], replications=2)
-    per_run = {engine: dict(decision.measured[2][1])[engine] for engine in ("temporal", "restate")}
+    per_run = {engine: decision.measured[2][1][engine].value for engine in ("temporal", "restate")}
     assert per_run == {"temporal": 1 + 3, "restate": 2 + 1}
 
 
@@ -100,13 +100,13 @@ def test_where_one_plan_becomes_cheaper_than_another() -> None:
     once = Usage({"x": 1.0})
     assert [
         (each.runs_per_month, each.cheaper_below, each.cheaper_above)
-        for each in crossovers([("flat", flat, once), ("metered", metered, once)])
+        for each in crossovers([Offer("flat", flat, once), Offer("metered", metered, once)])
     ] == [(1_000_000, "metered", "flat")]
 
 
 def test_storage_is_told_beside_the_units() -> None:
     used = usage(shipped()["temporal"], {"billable_actions": 7.0, "history_bytes": 1_000.0}, 1, 3_600_000_000)
-    bill = bills(shipped()["temporal"], used, used, 1_000_000)[0]
+    bill = bills(shipped()["temporal"], Uses.of([(used, used)] * 2), 1_000_000)[0]
     assert bill.storage_usd_per_month == pytest.approx(1 * (0.042 + 7 * 24 * 0.00105))
 
 
