@@ -159,6 +159,7 @@ def compare(
     seed: int = 0,
     replications: int | None = None,
     precision: float = 0.05,
+    budget_s: float = 60.0,
     runs_per_month: int = 1_000_000,
     processes: int | None = None,
 ) -> Comparison:
@@ -170,6 +171,7 @@ def compare(
         seed: The first seed.
         replications: How many seeds; default: as many as `precision` needs.
         precision: The half-width of the mean duration's 95 % interval, as a share of the mean.
+        budget_s: After how many seconds no further replications are made, precise or not.
         runs_per_month: For the costs.
         processes: How many processes; default: the cores.
 
@@ -186,6 +188,7 @@ def compare(
         seed=seed,
         replications=replications,
         precision=precision,
+        budget_s=budget_s,
         runs_per_month=runs_per_month,
         processes=processes,
     )

@@ -63,6 +63,12 @@ def command(
         int | None,
         typer.Option("--replications", min=1, max=100_000, metavar="N", help="Replicate N times instead."),
     ] = None,
+    budget: Annotated[
+        str,
+        typer.Option(
+            "--budget", metavar="TIME", help="Stop replicating after this time, if it is not precise by then."
+        ),
+    ] = "1m",
     per_month: Annotated[
         int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
     ] = RUNS_PER_MONTH,
@@ -78,7 +84,7 @@ def command(
         str | None, typer.Option("--mttr", metavar="TIME", help="Time to repair: 2s, or app=2s,stripe=5m (default 1m).")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Leave out the guarantees and the settings that would change the answer.")
+        bool, typer.Option("--quick", help="Leave out the guarantees, the questions, and what would change the answer.")
     ] = False,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: Annotated[  # noqa: A002 - the option's name
@@ -104,11 +110,12 @@ def command(
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
-    from durascope.models.units import Misread, parse_share
+    from durascope.models.units import SECOND, Misread, parse_duration, parse_share
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     try:
         wanted = parse_share(precision)
+        budget_s = parse_duration(budget) / SECOND
         known = read_prices(tuple(prices or ()))
         rates = None if mtbf is None else Rates.parse(mtbf, mttr, asked.scenario)
     except (Misread, PricesError, RatesError) as error:
@@ -124,6 +131,7 @@ def command(
             prices=known,
             rates=rates,
             quick=quick or criteria,
+            budget_s=budget_s,
             processes=processes,
             progress=progress,
         )

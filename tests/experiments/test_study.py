@@ -8,7 +8,7 @@ from durascope.experiments.breakdown import PARTS, parts, repeated
 from durascope.experiments.decision import decide
 from durascope.experiments.evidence import as_json
 from durascope.experiments.replication import replicate
-from durascope.experiments.study import study
+from durascope.experiments.study import LEAST, study
 from durascope.models.loading import load_scenario
 from durascope.models.scenario import Scenario
 from durascope.simulators.simulate import simulate
@@ -108,3 +108,16 @@ def test_children_are_not_runs_of_the_workload() -> None:
     )
     for engine in ENGINES:
         assert replicate(asked, engine, 0).runs == 3
+
+
+def test_a_slow_scenario_stops_when_the_time_is_over_with_equally_many_on_each_engine() -> None:
+    found = study(load_scenario("order-fulfillment"), ["temporal", "restate"], budget_s=0.0, processes=1)
+    assert found.count == LEAST
+    assert {len(each) for each in found.replications.values()} == {LEAST}
+    assert found.out_of_time
+
+
+def test_what_is_asked_for_in_number_is_made_whatever_the_time() -> None:
+    found = study(load_scenario("payment"), ["restate"], replications=4, budget_s=0.0, processes=1)
+    assert found.count == 4
+    assert not found.out_of_time
