@@ -66,6 +66,12 @@ TYPESCRIPT := durascope/live/typescript
 	$(NPM) run --prefix .engines/typescript --silent build
 	@touch $@
 
+.engines/.inngest: Makefile $(wildcard tests/live/inngest_typescript/*.json) $(VENV)/.dev
+	@mkdir -p .engines/inngest
+	cp tests/live/inngest_typescript/*.json .engines/inngest
+	$(NPM) ci --prefix .engines/inngest --no-audit --no-fund --loglevel=error
+	@touch $@
+
 # --- what people run
 
 demo: $(VENV)/.core
@@ -85,7 +91,7 @@ check: $(VENV)/.dev
 test: check
 	$(BIN)/python -m pytest -n 2
 
-test-live: $(VENV)/.live .engines/.restate .engines/.typescript
+test-live: $(VENV)/.live .engines/.restate .engines/.typescript .engines/.inngest
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
 
 OLDEST := $(VENV)-oldest

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import inngest
 
@@ -60,8 +60,12 @@ class Script:
 
     request: Request
     events: Sequence[Event]
+    code: Mapping[str, Workflow]
+    """The workflows as the host has them."""
     workflow: Workflow | None = None
     new_code: bool = False
+    steps: dict[str, Run | Send | Start] = field(default_factory=dict[str, Run | Send | Start])
+    """The steps whose bodies began, by their use."""
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     """How the bodies ended, by the use of the step, in the order in which they began."""
     bugs: dict[str, bool] = field(default_factory=dict[str, bool])
@@ -102,16 +106,24 @@ def judge(scenario: Scenario, host: RealHost, *, seed: int = 0, port: int | None
     world = World(seed, full=True)
     host.load(scenario)
     with closing(JudgedEngine(world, scenario, host, port or host.port)) as engine:
-        moments = world.moments = Moments(world)
-        FaultInjector(world, scenario, engine, moments).arm()
-        WorkloadDriver(world, scenario, engine, moments).arm()
-        world.run()
-        engine.verdict.records = engine.findings().records
-        return engine.verdict
+        return simulated(engine, world, scenario)
+
+
+def simulated(engine: JudgedEngine, world: World, scenario: Scenario) -> Verdict:
+    """Runs the simulation to its end; returns what came of judging it."""
+    moments = world.moments = Moments(world)
+    FaultInjector(world, scenario, engine, moments).arm()
+    WorkloadDriver(world, scenario, engine, moments).arm()
+    world.run()
+    engine.verdict.records = engine.findings().records
+    return engine.verdict
 
 
 class JudgedEngine(Inngest):
     """The model, its hosts judged."""
+
+    judged: ClassVar[str] = "python"
+    """The language of the real SDK."""
 
     def __init__(self, world: World, scenario: Scenario, real: RealHost, port: int) -> None:
         self.real = real
@@ -124,8 +136,8 @@ class JudgedEngine(Inngest):
         self._client = http.client.HTTPConnection(HOST, port, timeout=30)
         self._requests = 0
         super().__init__(world, scenario, records=True)
-        if self.app.sdk != "python":
-            raise ValueError("the real SDK at hand is Python's")
+        if self.app.sdk != self.judged:
+            raise ValueError(f"the real SDK at hand is {self.judged}'s")
 
     def close(self) -> None:
         self._client.close()
@@ -154,6 +166,10 @@ class JudgedEngine(Inngest):
         assert isinstance(host, JudgedHost)
         host.engine = self
         return host
+
+    def invocation(self, host: JudgedHost, exchange: Exchange, connection: Connection, reply: Any) -> Noting:
+        """One request in a judged host."""
+        return JudgedInvocation(host, exchange, connection, reply)
 
     def compare(self, script: Script, answer: Answer) -> None:
         """Asks the real host the same, and compares."""
@@ -190,21 +206,23 @@ class JudgedHost(FunctionHost):
         state = engine.redis.state.get(run)
         if state is not None:
             engine.events[run] = state.events
-        return JudgedInvocation(self, exchange, connection, reply)
+        return engine.invocation(self, exchange, connection, reply)
 
     def respond(self, invocation: Invocation, answer: Answer) -> None:
-        assert isinstance(invocation, JudgedInvocation)
+        assert isinstance(invocation, Noting)
         self.engine.compare(invocation.script, answer)
         super().respond(invocation, answer)
 
 
-class JudgedInvocation(PythonInvocation):
-    """Notes what the outside decides."""
+class Noting(Invocation):
+    """Notes what the outside decides, on the way to an SDK's own invocation."""
+
+    engine: JudgedEngine
 
     def __init__(self, host: JudgedHost, exchange: Exchange, connection: Connection, reply: Any) -> None:
         super().__init__(host, exchange, connection, reply)
         self.engine = host.engine
-        self.script = Script(exchange.request, host.engine.events[exchange.run.name])
+        self.script = Script(exchange.request, host.engine.events[exchange.run.name], dict(host.code))
 
     def program(self, sdk: Sdk) -> Program:
         program = super().program(sdk)
@@ -212,14 +230,12 @@ class JudgedInvocation(PythonInvocation):
         self.script.new_code = self.request.created_at >= self.app.deployed_at(self.request.function)
         return program
 
-    def _go_on(self, value: object) -> None:
-        self.engine.current = self.script
-        super()._go_on(value)
-
     def execute(self, step: Run, name: str, key: str, report: Callable[[Outcome], Any]) -> Execution:
+        self.script.steps[key] = step
         return super().execute(step, name, key, self._noted(key, report))
 
     def send(self, step: Send | Start, name: str, key: str, report: Callable[[Outcome], Any]) -> None:
+        self.script.steps[key] = step
         super().send(step, name, key, self._noted(key, report))
 
     def _noted(self, key: str, report: Callable[[Outcome], Any]) -> Callable[[Outcome], Any]:
@@ -228,6 +244,14 @@ class JudgedInvocation(PythonInvocation):
             report(outcome)
 
         return noted
+
+
+class JudgedInvocation(Noting, PythonInvocation):
+    """An invocation on the Python SDK."""
+
+    def _go_on(self, value: object) -> None:
+        self.engine.current = self.script
+        super()._go_on(value)
 
 
 # ---- the real host -------------------------------------------------------------------------------------------

@@ -1,0 +1,107 @@
+"""Generated projects for Inngest: the real SDK answers every request of the executor as the model predicts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from durascope.live.inngest.judge import Verdict
+from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.reading import parse_scenario
+from durascope.models.scenario import Scenario
+from durascope.render.code import project
+from durascope.render.code.inngest.facts import written_for
+from durascope.simulators.inngest.protocol import Answer
+from tests.live import inngest_projects
+from tests.live.inngest_projects import PACKAGES, ProjectEngine, TypeScript, judged
+
+pytestmark = pytest.mark.live
+
+
+@pytest.fixture(autouse=True)
+def _installed() -> None:
+    if not PACKAGES.exists():
+        pytest.skip("Inngest's TypeScript SDK is not installed: make .engines/.inngest")
+
+
+def on_typescript(scenario: Scenario) -> Scenario:
+    """The scenario on that SDK; where models think for long each step is a request: no time passes in the app."""
+    made = written_for(scenario, "typescript")
+    if not any(service.latency.typical > 1_000_000 for service in made.services.values()):
+        return made
+    inngest = made.deployments.inngest
+    inngest = inngest.model_copy(update={"app": inngest.app.model_copy(update={"checkpointing": False})})
+    return made.model_copy(update={"deployments": made.deployments.model_copy(update={"inngest": inngest})})
+
+
+def agrees(verdict: Verdict) -> int:
+    assert not verdict.disagreements, "\n".join(map(str, verdict.disagreements[:10]))
+    return verdict.compared
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_typescript_project_answers_as_predicted(name: str, tmp_path: Path) -> None:
+    assert agrees(judged(on_typescript(load_scenario(name)), tmp_path, TypeScript))
+
+
+SEVERAL = """
+scenario: several
+services: {bank: {title: Bank, rejections: 100%}}
+workflows:
+  order:
+    key: order_id
+    input: {order_id: unique}
+    steps:
+      - {run: check, takes: 20ms, result: {fraud: 50%}, undo: uncheck}
+      - choose: [{when: fraud, do: [{run: review, takes: 5ms}]}, {otherwise: [{sleep: 2s, name: pause}]}]
+      - parallel:
+          - [{run: a, takes: 40ms}, {sleep: 3s, name: nap}]
+          - {run: b, takes: 60ms, fails: {times: 2, error: Busy, retry_after: 4s}}
+          - {call: child, key: order_id, timeout: 1m}
+      - {for_each: 3, as: n, at_once: 2, do: [{run: "item-{n}", takes: 10ms}]}
+      - race: [{run: fast, takes: 10ms}, {run: slow, takes: 90ms}]
+      - {wait_for: go, timeout: 5s, on_timeout: [{send: late}]}
+      - {start: child, key: other}
+      - {run: pay, on: bank, undo: refund}
+    on_failure: [{run: tell, takes: 5ms}]
+  child: {key: order_id, steps: [{run: c, takes: 30ms}]}
+workload: {of: order, runs: 2}
+deployments: {inngest: {retries: 3, app: {sdk: typescript, checkpointing: CHECKPOINTING}}}
+"""
+
+
+@pytest.mark.parametrize("checkpointing", ["true", "false"])
+def test_kinds_of_steps_answer_as_predicted(checkpointing: str, tmp_path: Path) -> None:
+    scenario = parse_scenario(SEVERAL.replace("CHECKPOINTING", checkpointing))
+    assert agrees(judged(scenario, tmp_path, TypeScript)) > 15
+
+
+def test_another_answer_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare = ProjectEngine.compare
+
+    def changed(engine: ProjectEngine, script: inngest_projects.Script, answer: Answer) -> None:
+        compare(engine, script, Answer(answer.status, answer.ops[1:], version=answer.version))
+
+    monkeypatch.setattr(ProjectEngine, "compare", changed)
+    assert judged(on_typescript(load_scenario("payment")), tmp_path, TypeScript).disagreements
+
+
+def test_every_builtin_is_strictly_typed_pretty_and_passes_its_own_test(tmp_path: Path) -> None:
+    (tmp_path / "node_modules").symlink_to(PACKAGES)
+    for name in builtin_names():
+        for path, text in project(load_scenario(name), "inngest", "typescript").items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+    config = {"extends": "./payment/tsconfig.json", "compilerOptions": {"rootDir": "."}, "include": ["*/src"]}
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config))
+    for command in (
+        [PACKAGES / ".bin" / "tsc", "--outDir", "built"],
+        [PACKAGES / ".bin" / "prettier", "--check", *builtin_names()],
+        ["node", "--test", "built/payment/src/functions.test.js", "built/onboarding/src/functions.test.js"],
+    ):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-500:]
