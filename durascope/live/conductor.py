@@ -51,6 +51,10 @@ class Conductor:
         self.world = World(engine.seed, full=False)
         """Only for its luck: the real runs get the inputs of the simulated ones."""
         self.errors: list[BaseException] = []
+        self.began = 0.0
+        """When the scenario began, on the ledger's clock."""
+        self.lag = 0.0
+        """Seconds by which processes came back later than they were to, together."""
         self._versions = Versions(dict(scenario.workflows))
         self._fired: set[int] = set()
         self._timers: list[threading.Timer] = []
@@ -64,6 +68,7 @@ class Conductor:
     def conduct(self, *, seconds: float, grace: float = GRACE) -> None:
         """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`."""
         self.engine.ledger.listeners.append(self._reported)
+        self.began = self.engine.ledger.now
         self._arm_faults()
         self._arm_starts()
         self._arm_events()
@@ -236,7 +241,9 @@ class Conductor:
             case Deploy():
                 code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND
+                due = time.monotonic() + (down_for or 0)
                 self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
+                self._came_back(due)
 
     def _stop(self, process: Managed, fault: Crash) -> None:
         process.terminate()
@@ -247,7 +254,16 @@ class Conductor:
         if fault.down_for < FOREVER:
             process.due = process.ended[-1] + fault.down_for / SECOND
             away = max(0.0, process.due - process.lead - time.monotonic())
-            self._later(away, lambda: self.engine.restart(process))
+            self._later(away, partial(self._restart, process))
+
+    def _restart(self, process: Managed) -> None:
+        due = process.due
+        self.engine.restart(process)
+        self._came_back(due)
+
+    def _came_back(self, due: float) -> None:
+        with self._lock:
+            self.lag += max(0.0, time.monotonic() - due)
 
     def _replica(self, name: str, number: int | None, doer: str | None) -> Managed:
         """The replica of that number; left out, the process that does the step whose moment it was."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
 from durascope.live.processes import LiveProblem, Managed, Stage
+from durascope.live.timing import Timing
 from durascope.models.faults import Cut
 from durascope.models.scenario import Scenario, Workflow
 from durascope.simulators.engine import OutsideEvent, StartRequest
@@ -26,6 +27,9 @@ class Recording:
     status: Mapping[str, str]
     effects: Mapping[str, int]
     facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    lasts: Mapping[str, int] = field(default_factory=dict[str, int])
+    """The duration of each run that has ended, by the server's clock, in microseconds."""
+    timing: Timing | None = None
 
 
 class LiveEngine(ABC):

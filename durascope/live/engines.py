@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.processes import LiveProblem, Stage
+from durascope.live.timing import recorded
 from durascope.models.engine import engine, engines
 from durascope.models.scenario import Scenario
 
@@ -54,7 +57,10 @@ def record(
         live.program = server
         try:
             live.open()
-            Conductor(scenario, live).conduct(seconds=seconds, grace=GRACE + late)
-            return live.recording()
+            conductor = Conductor(scenario, live)
+            conductor.conduct(seconds=seconds, grace=GRACE + late)
+            recording = live.recording()
+            timing = recorded(ledger.reports, conductor.began, recording.lasts, conductor.lag)
+            return replace(recording, timing=timing)
         finally:
             live.close()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
+from durascope.live import timing
 from durascope.live.conductor import check
 from durascope.live.differences import STUCK, differences
 from durascope.live.engine import Recording
 from durascope.live.engines import live_engine, record
-from durascope.live.judging import judge
+from durascope.live.judging import Alike, judge
 from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale, scale_of, scaled
 from durascope.live.ways import SECONDS, TRIES, Way, nearest_way
@@ -18,12 +21,18 @@ from durascope.models.cases import Case
 from durascope.models.differences import Difference
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
-from durascope.models.units import SECOND, format_duration
+from durascope.models.units import MILLISECOND, SECOND, format_duration
+from durascope.simulators.kernel.luck import TurnedLuck
 
 LONG: Final = 60 * SECOND
 """What is predicted to take longer is announced."""
 PATIENCE: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
+
+DRAWS: Final = 8
+"""Draws of the engine's delays of which the times are compared."""
+DRAWING: Final = 5.0
+"""Seconds after which no further one is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,34 +102,84 @@ def verify(
     seconds = _patience(trace) if within is None else within
     expected = round(min(trace.ended_at / SECOND, seconds)) * SECOND
     recordings: list[Recording] = []
+    found: list[Sequence[Difference]] = []
+    ways: list[Way | None] = []
+    alike = judge(case, engine)
+
+    def judged(recording: Recording) -> tuple[Sequence[Difference], Way | None]:
+        return _judged(recording, scenario, engine, seed, trace, alike, case, search, tell)
+
     for number in range(1, repeat + 1):
         which = f", {number} of {repeat}" if repeat > 1 else ""
         long = f", predicted to take {format_duration(expected)}" if expected > LONG else ""
         tell(f"{scenario.scenario} on the real {engine}{which}{long}")
-        recordings.append(record(scenario, engine, seed=seed, seconds=seconds, late=_late(trace), server=server))
-    alike = judge(case, engine)
-    found: list[Sequence[Difference]] = []
-    ways: list[Way | None] = []
-    for recording in recordings:
-        wrong = differences(trace, recording, alike, case)
-        way = None
-        if wrong and (case is None or case.racy):
-
-            def compare(trace: Trace, recording: Recording = recording) -> Sequence[Difference]:
-                return differences(trace, recording, alike, case)
-
-            tell("not as predicted: may the engine's luck make it so?")
-            way = nearest_way(
-                scenario,
-                engine,
-                seed,
-                compare,
-                lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}"),
-                seconds=search,
-            )
+        run = partial(record, scenario, engine, seed=seed, seconds=seconds, late=_late(trace), server=server)
+        recording = run()
+        wrong, way = judged(recording)
+        if _only_times(wrong):
+            tell("only times are not as predicted: once more")
+            recording = run()
+            wrong, way = judged(recording)
+        recordings.append(recording)
+        found.append(wrong)
         ways.append(way)
-        found.append(wrong if way is None else way.differences)
     return Verification(scenario, engine, scale, trace, recordings, found, notes, ways, seconds)
+
+
+def _judged(
+    recording: Recording,
+    scenario: Scenario,
+    engine: str,
+    seed: int,
+    trace: Trace,
+    alike: Alike,
+    case: Case | None,
+    search: float,
+    tell: Callable[[str], None],
+) -> tuple[Sequence[Difference], Way | None]:
+    """In what a recording differs, and the way of the model's that is nearest to it, where it is not the prediction."""
+
+    def compare(trace: Trace) -> Sequence[Difference]:
+        return differences(trace, recording, alike, case)
+
+    wrong, way = compare(trace), None
+    if wrong and (case is None or case.racy):
+        tell("not as predicted: may the engine's luck make it so?")
+        way = nearest_way(
+            scenario,
+            engine,
+            seed,
+            compare,
+            lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}"),
+            seconds=search,
+        )
+        wrong = wrong if way is None else way.differences
+    if not wrong and recording.timing is not None:
+        draws = _draws(scenario, engine, seed, trace, way)
+        return timing.differences(draws, recording.timing), way
+    return wrong, way
+
+
+def _only_times(wrong: Sequence[Difference]) -> bool:
+    return bool(wrong) and all(isinstance(each, timing.OtherTime) for each in wrong)
+
+
+def _draws(scenario: Scenario, engine: str, seed: int, trace: Trace, way: Way | None) -> list[timing.Timing]:
+    """When things happen with this draw of the engine's delays and others; none where events are not kept."""
+    from durascope.simulators.simulate import simulate
+
+    luck = [TurnedLuck(seed + number) for number in range(1, DRAWS)]
+    scenarios = [scenario] * len(luck)
+    if way is not None:
+        luck.append(way.luck)
+        scenarios.append(live_engine(engine).loosened(scenario) if way.loose else scenario)
+    began = time.monotonic()
+    drawn = [timing.predicted(trace)]
+    for one, each in zip(reversed(scenarios), reversed(luck), strict=True):
+        if time.monotonic() - began > DRAWING:
+            break
+        drawn.append(timing.predicted(simulate(one, engine, seed=seed, engine_luck=each, full=True, records=True)))
+    return [each for each in drawn if each is not None]
 
 
 def _patience(trace: Trace) -> float:
@@ -145,9 +204,12 @@ def told(found: Verification) -> str:
     lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
     for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True)):
         which = f"recording {number + 1}: " if len(found.recordings) > 1 else ""
-        lines.append(f"  {which}predicted {'≠' if wrong else '='} recorded{_by_luck(found.way(number))}")
+        times = _only_times(wrong)
+        equal, but = "=" if not wrong or times else "≠", ", but at other times:" if times else ""
+        lines.append(f"  {which}predicted {equal} recorded{_by_luck(found.way(number))}{but}")
         if not wrong:
             lines += [f"    {each}" for each in _agreed(recording)]
+            lines += [f"    {each}" for each in _times(recording)]
         else:
             lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
             if STUCK in recording.status.values() and STUCK not in found.trace.status.values():
@@ -174,6 +236,14 @@ def _agreed(recording: Recording) -> Iterator[str]:
         yield f"effects: {effects}"
 
 
+def _times(recording: Recording) -> Iterator[str]:
+    """What was compared of its times."""
+    if recording.timing is not None and recording.timing.starts:
+        lag = recording.timing.lag
+        back = f" + {format_duration(round(lag, -3))} in which processes came back" if lag >= MILLISECOND else ""
+        yield f"times: as predicted ({timing.TOLERANCE}{back})"
+
+
 def as_json(found: Verification) -> dict[str, Any]:
     """What came of it, for programs."""
     return {
@@ -181,6 +251,7 @@ def as_json(found: Verification) -> dict[str, Any]:
         "engine": found.engine,
         "scale": found.scale.factor,
         "notes": list(found.notes),
+        "tolerance": _tolerance(),
         "agrees": found.agrees,
         "racy": found.racy,
         "predicted": {
@@ -204,6 +275,17 @@ def as_json(found: Verification) -> dict[str, Any]:
             for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True))
         ],
     }  # fmt: skip
+
+
+def _tolerance() -> dict[str, float]:
+    """How far times may lie outside of what is predicted: shares of them, and seconds."""
+    allowed = timing.TOLERANCE
+    return {
+        "early_share": allowed.early_share,
+        "early": allowed.early / SECOND,
+        "late_share": allowed.late_share,
+        "late": allowed.late / SECOND,
+    }
 
 
 def _luck_as_json(way: Way | None) -> dict[str, Any] | None:

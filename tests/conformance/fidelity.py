@@ -25,6 +25,7 @@ from durascope.models.loading import load  # noqa: E402
 from durascope.models.trace import Trace  # noqa: E402
 from durascope.simulators.kernel.luck import Luck  # noqa: E402
 from durascope.simulators.simulate import simulate  # noqa: E402
+from tests.live import on_real_engines  # noqa: E402
 from tests.live.battery.counting import wilson  # noqa: E402
 
 HEAD = """\
@@ -165,8 +166,32 @@ def _judged(engine: str, judging: Any, path: Path) -> tuple[bool, float]:
     return not judging.wrong(case, drawn[0]), pairs / (DRAWS * (DRAWS - 1))
 
 
+def built_in() -> Iterator[str]:
+    """What `python -m tests.live.on_real_engines` has noted."""
+    found = list(on_real_engines.rows())
+    columns = list(dict.fromkeys((row["engine"], row["sdk"]) for row in found))
+    cells = {(row["scenario"], row["engine"], row["sdk"]): row for row in found}
+    yield "## Built-in scenarios on the real engines\n"
+    yield "Each one run by `python -m tests.live.on_real_engines`, processes really killed. *Equal by other draws*:"
+    yield "the model can go the recorded way where single random choices of the engine's are drawn again.\n"
+    for name, sdk in columns:
+        mine = [row for row in found if (row["engine"], row["sdk"]) == (name, sdk)]
+        versions = " and ".join(
+            dict.fromkeys(f"{row['server']} with {row['with_sdk']}" for row in mine if "server" in row)
+        )
+        dates = " to ".join(sorted({row["on"] for row in mine}))
+        yield f"- {name}, {sdk}: {' and '.join(versions)}, {dates}"
+    yield ""
+    yield f"| scenario | {' | '.join(f'{name}, {sdk}' for name, sdk in columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
+    for scenario in sorted({row["scenario"] for row in found}):
+        verdicts = (cells.get((scenario, *column), {}).get("verdict", "") for column in columns)
+        yield f"| {scenario} | {' | '.join(map(_cell, verdicts))} |"
+    yield ""
+
+
 def main() -> None:
-    parts = [HEAD, *findings(), "", *batteries(), *randoms()]
+    parts = [HEAD, *findings(), "", *built_in(), *batteries(), *randoms()]
     for engine in JUDGES:
         parts += table(engine, engine, "cases")
         if (HERE / "own" / engine).exists():

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -543,6 +544,7 @@ class RestateLive(LiveEngine):
                 "attempts": attempts,
                 "events": {name: list(map(rows.event, events[each])) for name, each in named.items() if each in events},
             },
+            lasts=dict(_lasts(named, invocations)),
         )
 
     def _all(self, journals: Mapping[str, Sequence[rows.Row]]) -> Iterator[tuple[str, str]]:
@@ -557,6 +559,15 @@ class RestateLive(LiveEngine):
         for number, child in enumerate(rows.called(journals.get(invocation, [])), 1):
             yield f"{name}.{number}", child
             yield from self._called(f"{name}.{number}", child, journals)
+
+
+def _lasts(named: Mapping[str, str], invocations: Mapping[str, rows.Row]) -> Iterator[tuple[str, int]]:
+    """The duration of each invocation that is completed, in microseconds."""
+    for name, each in named.items():
+        row = invocations.get(each, {})
+        if row.get("completed_at"):
+            lasted = datetime.fromisoformat(row["completed_at"]) - datetime.fromisoformat(row["created_at"])
+            yield name, lasted // timedelta(microseconds=1)
 
 
 def _by_id(found: Sequence[rows.Row]) -> dict[str, list[rows.Row]]:

@@ -212,6 +212,7 @@ class TemporalLive(LiveEngine):
         outside = self.outside
         outside.wait(outside.runs.settle(), 60)
         named = self._named()
+        lasts = {name: execution.lasted for name, execution in named if execution.closed}
         return Recording(
             server=f"temporal {outside.version}",
             sdk=f"temporalio typescript {typescript_version()}"
@@ -224,8 +225,9 @@ class TemporalLive(LiveEngine):
                 "replayed": {process: dict(counts) for process, counts in sorted(self._replayed.items())},
                 "starts": dict(outside.starts),
                 "answers": outside.answers,
-                "lasts": {name: execution.lasted for name, execution in named if execution.closed},
+                "lasts": lasts,
             },
+            lasts=lasts,
         )
 
     def _named(self) -> list[tuple[str, Execution]]:
