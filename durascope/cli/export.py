@@ -50,7 +50,9 @@ def command(
         Path | None,
         typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go; stdout for one engine's."),
     ] = None,
-    sdk: Annotated[str, typer.Option("--sdk", help="code: the SDK's language.")] = "python",
+    sdk: Annotated[
+        str, typer.Option("--sdk", metavar="python|typescript", help="code: the SDK's language.")
+    ] = "python",
     seed: SeedOption = 0,
     runs: RunsOption = None,
     rate: RateOption = None,
@@ -65,7 +67,7 @@ def command(
 
     durascope export order-fulfillment --format jsonl --out traces
 
-    durascope export payment --format code -e temporal --sdk python --out payment
+    durascope export payment --format code -e restate --sdk python --out payment
     """
     from durascope.render.exports import export, export_files
     from durascope.simulators.simulate import simulate
@@ -109,7 +111,7 @@ def _write_code(scenario: Scenario, engines: Sequence[str], sdk: str, out: Path 
 
     wrong = ""
     if len(engines) != 1:
-        wrong = "code is written for one engine: add -e temporal"
+        wrong = "code is written for one engine: add -e temporal or -e restate"
     elif out is None:
         wrong = "code needs a folder: add --out DIR"
     elif out.exists() and any(out.iterdir()):

@@ -43,9 +43,9 @@ from durascope.simulators.kernel.runs import RunInfo
 HERE = Path(__file__).parent
 
 
-def written(scenario: Scenario, sdk: str, folder: Path) -> Path:
+def written(scenario: Scenario, engine: str, sdk: str, folder: Path) -> Path:
     """The scenario's project, in a folder."""
-    for path, text in project(scenario, "temporal", sdk).items():
+    for path, text in project(scenario, engine, sdk).items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, "utf-8")
@@ -104,7 +104,7 @@ class ProjectWorkers(Workers):
                 return folder
         folder = self.stage.directory / f"project-{len(self._projects) + 1}"
         self._projects.append((code, folder))
-        self.sdk.ready(written(code, self.sdk.name, folder))
+        self.sdk.ready(written(code, "temporal", self.sdk.name, folder))
         return folder
 
     def deploy(self, code: Scenario, down_for: float | None) -> None:

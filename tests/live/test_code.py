@@ -11,13 +11,16 @@ from durascope.live.verification import told
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario, Service
 from durascope.models.units import SECOND, Spread
+from tests.live import generated_services
 from tests.live.generated import Sdk, TypeScript, verified
 
 pytestmark = pytest.mark.live
 
 
 NAMES = builtin_names() if "EVERY_PROJECT" in os.environ else ("order-fulfillment-cancel", "payment")
-"""All of them take about ten minutes; two stand for them in `make test-live`."""
+"""All of them take about ten minutes for each engine; two stand for them in `make test-live`."""
+RESTATE = NAMES if "EVERY_PROJECT" in os.environ else ("onboarding", "payment")
+"""The same for Restate: a cancellation there races the step that it cancels."""
 TIMEOUT = 3 * SECOND
 SLOW = SECOND
 HURRY = 20
@@ -39,6 +42,17 @@ def on(scenario: Scenario, sdk: str) -> Scenario:
     return scenario.model_copy(update=changes)
 
 
+def on_restate(scenario: Scenario, sdk: str) -> Scenario:
+    """The scenario on that SDK, hurried."""
+    deployment = scenario.deployments.restate
+    service = deployment.service.model_copy(update={"sdk": sdk})
+    deployments = scenario.deployments.model_copy(
+        update={"restate": deployment.model_copy(update={"service": service})}
+    )
+    services = {name: hurried(each) for name, each in scenario.services.items()}
+    return scenario.model_copy(update={"deployments": deployments, "services": services})
+
+
 def hurried(service: Service) -> Service:
     if service.latency.typical < SLOW:
         return service
@@ -57,4 +71,10 @@ def test_a_typescript_project_records_what_is_predicted(name: str, monkeypatch: 
     if not node.installed():
         pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
     found = verified(on(load_scenario(name), "typescript"), TypeScript(), monkeypatch)
+    assert found.agrees, told(found)
+
+
+@pytest.mark.parametrize("name", RESTATE)
+def test_a_python_project_for_restate_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = generated_services.verified(on_restate(load_scenario(name), "python"), monkeypatch)
     assert found.agrees, told(found)

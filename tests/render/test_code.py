@@ -35,11 +35,16 @@ def scenarios() -> dict[str, Scenario]:
     return found
 
 
-def test_every_project_compiles_and_is_clean(tmp_path: Path) -> None:
+ENGINES = ("temporal", "restate")
+"""Those that projects are written for."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_project_compiles_and_is_clean(engine: str, tmp_path: Path) -> None:
     found = scenarios()
     assert len(found) > 200
     for name, scenario in found.items():
-        for path, text in project(scenario, "temporal", "python").items():
+        for path, text in project(scenario, engine, "python").items():
             if path.endswith(".py"):
                 compile(text, f"{name}/{path}", "exec")
             file = tmp_path / name / path
@@ -69,15 +74,16 @@ EVIL = (
 )  # fmt: skip
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("evil", EVIL)
 @pytest.mark.parametrize("builtin", ["payment", "order-fulfillment", "onboarding", "agent-fan-out"])
-def test_no_name_of_a_scenario_becomes_code(builtin: str, evil: str) -> None:
+def test_no_name_of_a_scenario_becomes_code(builtin: str, evil: str, engine: str) -> None:
     """Every text of a scenario in turn: names of workflows, steps, fields, services, events, titles."""
     plain = as_brief(load_scenario(builtin))
     tried = 0
     for scenario in hostile(plain, evil):
         try:
-            told = project(scenario, "temporal", "python")
+            told = project(scenario, engine, "python")
         except NoSuchProject:
             continue
         tried += 1
@@ -257,6 +263,29 @@ def test_typescript_written_from_a_python_app_has_that_sdks_defaults() -> None:
     files = project(load_scenario("agent"), "inngest", "typescript")
     assert "checkpointing" not in files["src/client.ts"]
     assert "The Python SDK" not in files["README.md"]
+
+
+BRANCHES = """
+scenario: branches
+services: {bank: {title: Bank, rejections: 10%}}
+workflows:
+  w:
+    steps:
+      - parallel:
+          - [{run: pay, on: bank, timeout: 5s, result: {ok: 50%}}, {run: note}]
+          - [{wait_for: approval, timeout: 1h}]
+      - choose: [{when: ok, do: [{finish: paid}]}]
+"""
+
+
+def test_branches_of_several_steps_share_one_wait_of_restates_sdk() -> None:
+    told = project(parse_scenario(BRANCHES), "restate", "python")
+    handlers = told["app/handlers.py"]
+    assert "await run(all_of(pay_branch(), approval_branch()))" in handlers
+    assert "nonlocal ok" in handlers
+    assert 'yield from result(ctx.run_typed("pay"' in " ".join(handlers.split()).replace("( ", "(")
+    assert "async with asyncio.timeout(timeout)" in told["app/steps.py"]
+    assert "raise restate.TerminalError(str(refused)) from refused" in told["app/steps.py"]
 
 
 def test_an_sdk_without_a_writer_is_refused() -> None:

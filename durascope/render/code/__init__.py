@@ -12,6 +12,7 @@ _WRITERS: Final[dict[tuple[str, str], str]] = {
     ("temporal", "python"): f"{__name__}.temporal.python.files",
     ("temporal", "typescript"): f"{__name__}.temporal.typescript.files",
     ("inngest", "typescript"): f"{__name__}.inngest.typescript.files",
+    ("restate", "python"): f"{__name__}.restate.python.files",
 }
 
 

@@ -9,16 +9,22 @@ from durascope.render.code.program import Book
 
 
 def run_id(book: Book, number: int) -> str:
-    """The id of a run of the workload."""
-    scenario = book.scenario
-    started = scenario.started
-    workflow = started[min(number, len(started)) - 1]
-    definition = scenario.workflows[workflow]
+    """The id of a run of the workload: its workflow, and its key or number."""
+    return f"{_workflow_of(book, number)}/{key_of_run(book, number)}"
+
+
+def _workflow_of(book: Book, number: int) -> str:
+    started = book.scenario.started
+    return started[min(number, len(started)) - 1]
+
+
+def key_of_run(book: Book, number: int) -> str:
+    """The key of a run of the workload; its number where its workflow has no key."""
+    definition = book.scenario.workflows[_workflow_of(book, number)]
     if definition.key is None:
-        return f"{workflow}/{number}"
-    keys = scenario.workload.keys or ()
-    key = str(keys[number - 1]) if number <= len(keys) else f"{definition.key}-{number}"
-    return f"{workflow}/{key}"
+        return str(number)
+    keys = book.scenario.workload.keys or ()
+    return str(keys[number - 1]) if number <= len(keys) else f"{definition.key}-{number}"
 
 
 def one_run(book: Book, event: WorkloadEvent) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from durascope.render.code import python
 from durascope.render.code.layout import Source
 from durascope.render.code.names import one_line, pascal, python_names
-from durascope.render.code.program import Book
+from durascope.render.code.program import Book, Kind
 from durascope.render.code.python import STEP, TYPES
 
 
@@ -28,26 +28,32 @@ def messages_file(project: Messages, *, pydantic: bool = False) -> str:
     source = Source(STEP)
     kinds = [kind for each in project.book.workflows.values() for kind in each.input.values()]
     kinds += [kind for each in project.book.events.values() for kind in each.fields.values()]
+    base = "BaseModel" if pydantic else None
     needs = {("pydantic", "BaseModel") if pydantic else ("dataclasses", "dataclass")}
     needs |= {("typing", "Any")} if "any" in kinds else set()
     source('"""What the workflows and their steps are given, and what they return."""', "")
     source(*python.imports(needs))
     for name, each in project.book.workflows.items():
         fields = {f: TYPES[k] for f, k in each.input.items()}
-        _class(source, project.inputs[name], f"The input of {name}.", fields, pydantic=pydantic)
+        message_class(source, project.inputs[name], f"The input of {name}.", fields, base)
     for name, each in project.book.events.items():
-        fields = {field: f"{TYPES[kind]} | None = None" for field, kind in each.fields.items()}
-        _class(source, project.events[name], f"What comes with {name}.", fields, pydantic=pydantic)
+        message_class(source, project.events[name], f"What comes with {name}.", optional_fields(each.fields), base)
     for each, result in project.results.items():
         fields = {name: "int" if name == "attempts" else "bool" for name in each.results}
         if each.step.size:
             fields["document"] = "str"
-        _class(source, result, f"What {each.name} has found out.", fields, pydantic=pydantic)
+        message_class(source, result, f"What {each.name} has found out.", fields, base)
     return source.text()
 
 
-def _class(source: Source, name: str, about: str, fields: Mapping[str, str], *, pydantic: bool) -> None:
-    head = [f"class {name}(BaseModel):"] if pydantic else ["@dataclass", f"class {name}:"]
+def message_class(source: Source, name: str, about: str, fields: Mapping[str, str], base: str | None) -> None:
+    """A class of a message: derived from that one, or a data class."""
+    head = [f"class {name}({base}):"] if base is not None else ["@dataclass", f"class {name}:"]
     source("", "", *head, f'    """{one_line(about)}"""')
     if fields:
         source("", *(f"    {python.field_name(field)}: {kind}" for field, kind in fields.items()))
+
+
+def optional_fields(fields: Mapping[str, Kind]) -> dict[str, str]:
+    """The types of fields that may be left out."""
+    return {field: f"{TYPES[kind]} | None = None" for field, kind in fields.items()}

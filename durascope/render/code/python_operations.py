@@ -21,6 +21,8 @@ class PythonOperations(ABC):
     """Writes the functions; how an attempt is numbered, and how it says that it has failed, is the engine's."""
 
     given: ClassVar[str] = "given"
+    unused: ClassVar[str] = "_given"
+    """What the input is called where the function does not use it."""
     attempt: ClassVar[str]
     """An expression of the attempt's number."""
 
@@ -55,7 +57,7 @@ class PythonOperations(ABC):
         self.needs.add(("app.messages", message))
         result = self.project.results.get(it)
         returns = result or ("str" if it.step.size else "None")
-        name = self.given if it.step.idempotency_key is not None else f"_{self.given}"
+        name = self.given if it.step.idempotency_key is not None else self.unused
         parameters = (f"{name}: {message}", *(f"{snake(each)}: int" for each in it.variables), *self.parameters(it))
         self.source(*self.head(it))
         self.source(f"async def {self.functions[it]}({', '.join(parameters)}) -> {returns}:")

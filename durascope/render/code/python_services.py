@@ -24,8 +24,8 @@ def _has_own(book: Book) -> bool:
     return any(each.step.on not in book.services() for each in book.operations)
 
 
-def services_file(book: Book) -> str:
-    """The module."""
+def services_file(book: Book, *, counts: bool = False) -> str:
+    """The module; `counts`: it counts attempts, where the engine does not tell their number."""
     spreads: set[str] = set()
     written: list[str] = []
     own = next((each.service for each in book.operations if each.step.on not in book.services()), None)
@@ -47,7 +47,7 @@ def services_file(book: Book) -> str:
         source.statement(f"{identifier} = ", call("Service", *parts))
         written.append(source.text().rstrip("\n"))
     spreads |= {python.spread_function(each) for it in book.operations for each in it.takes}
-    return filled("services.py.jinja", spreads=spreads, services=written)
+    return filled("services.py.jinja", spreads=spreads, services=written, counts=counts)
 
 
 def call_of(

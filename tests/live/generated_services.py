@@ -1,0 +1,115 @@
+"""Generated projects for Restate on the real server, driven as `verify` drives its own services: with all faults.
+
+The project's endpoint runs its code; starts and events come from here, as the model draws them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durascope.live import engines, verification, ways
+from durascope.live.ledger import Ledger
+from durascope.live.processes import Stage
+from durascope.live.restate import engine
+from durascope.live.restate.engine import Endpoint, RestateLive
+from durascope.live.verification import Verification, verify
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Call, Send, Start
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.workload import run_info
+from tests.live.generated import written
+
+HERE = Path(__file__).parent
+PATIENCE = 10
+"""Seconds within which an invocation that runs is known here by its name."""
+
+
+class ServiceLive(RestateLive):
+    """Restate's server with a generated project."""
+
+    sdk = "python"
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self._infos: dict[str, RunInfo] = {}
+        ledger.answers |= {"given": self._given, "published": self._published}
+
+    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
+        return [sys.executable, str(HERE / "generated_endpoint.py"), str(setting), *more]
+
+    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
+        folder = endpoint.code.with_name(f"project-{endpoint.code.name}")
+        written(self.scenario.model_copy(update={"workflows": dict(code)}), "restate", self.sdk, folder)
+        endpoint.code.with_suffix(".folder").write_text(str(folder))
+        super()._replace(endpoint, code)
+
+    # ---- whose invocation it is --------------------------------------------------------------------------------
+
+    def _given(self, message: Mapping[str, Any]) -> object:
+        return dataclasses.asdict(self._info(str(message["invocation"])))
+
+    def _published(self, message: Mapping[str, Any]) -> None:
+        run = self._info(str(message["invocation"]))
+        self.awakeables.learn(run.name, message["event"], message["id"])
+
+    def _info(self, invocation: str) -> RunInfo:
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for name, started in tuple(self.started.items()):
+                if started.invocation == invocation:
+                    return self._begun(name, started.run)
+            child = self._child(invocation)
+            if child is not None:
+                return child
+            time.sleep(0.01)
+        raise LookupError(invocation)
+
+    def _begun(self, name: str, run: RunInfo) -> RunInfo:
+        return run if run.name == name else dataclasses.replace(run, name=name)
+
+    def _child(self, invocation: str) -> RunInfo | None:
+        """What a run has called: the name, and what the model draws for it."""
+        if invocation in self._infos:
+            return self._infos[invocation]
+        journals = engine._by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))  # pyright: ignore[reportPrivateUsage]
+        named = {each: name for name, each in self._all(journals)}
+        name = named.get(invocation)
+        if name is None or "." not in name:
+            return None
+        rows = self.server.query(f"SELECT target_handler_name FROM sys_invocation WHERE id = '{invocation}'")
+        caller_name, number = name.rsplit(".", 1)
+        caller = self._info(next(each for each, known in named.items() if known == caller_name))
+        workflow = self.targets.label(str(rows[0]["target_handler_name"]))
+        steps = self.scenario.workflows[caller.workflow].walk()
+        reaching = [each for each in steps if isinstance(each, Call | Start | Send)]
+        step = reaching[min(int(number), len(reaching)) - 1]
+        key = getattr(step, "key", None)
+        entity = None if key is None else str(caller.input.get(str(key), key))
+        made = run_info(self.world, self.scenario, workflow, name, caller.number, key=entity, given=caller.input)
+        self._infos[invocation] = dataclasses.replace(made, luck=f"{caller.luck}/{step.label}")
+        return self._infos[invocation]
+
+
+def verified(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch, live: type[ServiceLive] = ServiceLive
+) -> Verification:
+    """The scenario verified with its own generated project in place of durascope's services."""
+
+    def live_engine(_name: str) -> type[ServiceLive]:
+        return live
+
+    def as_request(run: RunInfo) -> dict[str, object]:
+        return dict(run.input)
+
+    with monkeypatch.context() as patch:
+        for module in (engines, verification, ways):
+            patch.setattr(module, "live_engine", live_engine)
+        patch.setattr(engine, "as_request", as_request)
+        return verify(scenario, "restate")
