@@ -5,9 +5,12 @@ Drawn from the scenario alone: nothing in a picture is placed or written by hand
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
-from durascope.render.diagram import Diagram
+from durascope.render.diagram import Diagram, Edge
 from durascope.render.graph import picture
 from durascope.render.parts.struck import mark
 from durascope.render.picture import Picture
@@ -39,7 +42,20 @@ def draw(scenario: Scenario, engine: str, *, wide: bool = False) -> Picture:
     if wide:
         drawn.direction = "LR"
         drawn.across = [_of_one_frame(drawn, row) for row in drawn.across]
+    else:
+        drawn.edges = list(_narrow(drawn))
     return picture(drawn)
+
+
+def _narrow(drawn: Diagram) -> Iterator[Edge]:
+    """Of the clients' arrows the first is the straightest, and none that undoes: so all is as wide as a README."""
+    first = True
+    for edge in drawn.edges:
+        if drawn.node(edge.tail.partition("/")[0]).role == "client":
+            yield replace(edge, weight=3 if first else 1)
+            first = False
+        else:
+            yield replace(edge, weight=0) if edge.style == "undo" else edge
 
 
 def _of_one_frame(drawn: Diagram, row: tuple[str, ...]) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ TALL: Final = 12
 LONGEST: Final = 60
 """Of more plain steps one after the other only the first and the last are drawn one by one."""
 WIDE: Final = 6
-"""More branches than this are lines of one box."""
+"""More branches than this are lines of one box, unless they are all alike."""
 MOST_BRANCHES: Final = 32
 """Of more branches only the first and the last are named."""
 FIRST, LAST = 12, 6
@@ -153,7 +153,7 @@ class Flow:
             exits = [(self._pill("fork", "all of them" if isinstance(step, s.Parallel) else "race", exits), "", "next")]
         ends: list[Exit] = []
         alike = self._alike([*step.blocks()])
-        if len(alike) > WIDE:
+        if len(alike) > 1 and sum(map(len, alike)) > WIDE and len(alike) > 1:
             ends += self._listed([*step.blocks()], exits, "in a race" if isinstance(step, s.Race) else "side by side")
             alike = []
         for blocks in alike:

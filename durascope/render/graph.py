@@ -175,7 +175,7 @@ def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: st
         if edge.number:
             middle = top + place.height / 2
             canvas.circle(left + BADGE / 2 + 1, middle, BADGE / 2 - 1, fill=STROKES[edge.style].colour)
-            canvas.text(left + BADGE / 2 + 1, middle + 3.7, edge.number, 10, bold=True, ink=PAPER, anchor="middle")
+            canvas.text(left + BADGE / 2 + 1, middle + 4.2, edge.number, SMALL, bold=True, ink=PAPER, anchor="middle")
             text_x += BADGE + 3
         first = top + (place.height - LABEL_LINE * len(lines)) / 2 + 10.6
         for at, line in enumerate(lines):

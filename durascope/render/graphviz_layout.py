@@ -20,7 +20,7 @@ from durascope.render.theme import BODY, SMALL
 HEAD = "@head"
 """The row that stands for what a node with rows has above them."""
 GROUP_TITLE = BODY + 1
-BADGE = 18.0
+BADGE = 20.0
 LABEL_LINE = 14.0
 LABEL_ROOM = 152.0
 """How wide a label of an edge may become before it goes on in another line."""
@@ -107,7 +107,7 @@ def lay_out(diagram: Diagram) -> Layout:
 def _dot(diagram: Diagram) -> str:
     lines = [
         "digraph {",
-        f"graph [rankdir={diagram.direction} newrank=true nodesep=0.16 ranksep=0.36 splines=true pad=0 compound=true]",
+        f"graph [rankdir={diagram.direction} newrank=true nodesep=0.12 ranksep=0.36 splines=true pad=0 compound=true]",
         "node [shape=plain]",
         "edge [arrowsize=0.9]",
         *_members(diagram, ""),
@@ -177,6 +177,10 @@ def _edge(diagram: Diagram, at: int, edge: Edge) -> str:
     if edge.loose or any({_key(first), _key(last)} <= set(row) for row in (*diagram.level, *diagram.across)):
         attributes += ["constraint=false"] if edge.loose else []
         return f"{_quoted(_key(first))} -> {_quoted(_key(last))} [{' '.join(attributes)}]"
+    if diagram.direction == "TB" and diagram.node(_key(edge.head)).role == "service":
+        return (
+            f"{_quoted(_key(first))} -> {_end(last, into)} [{' '.join(attributes)}]"  # side by side, not from one row
+        )
     return f"{_end(first, out)} -> {_end(last, into)} [{' '.join(attributes)}]"
 
 

@@ -29,7 +29,7 @@ from durascope.render.journal_folding import Fault, Shared, fold
 from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sheet import MARGIN, WIDTH, draw_footer, footer_height, heading_of
-from durascope.render.theme import BODY, FRAME, INK, MUTED, SMALL, Paint
+from durascope.render.theme import BODY, FRAME, INK, MUTED, PAPER, SMALL, Paint
 
 ROW: Final = 19.0
 COLUMN: Final = 62.0
@@ -195,6 +195,7 @@ def _draw_fault(canvas: Canvas, fault: Fault, right: float, y: float) -> None:
     red, middle = _BAD.paint.stroke, y + ROW / 2
     words = measure.shorten(f"{fault.text}, {spell(fault.at)}", right - MARGIN - NUMBER, BODY, bold=True)
     crash_mark(canvas, MARGIN + 14, middle, 5)
+    canvas.box(MARGIN + NUMBER - 2, y + 2, measure.width(words, BODY, bold=True) + 4, ROW - 4, fill=PAPER)
     canvas.text(MARGIN + NUMBER, y + 13.5, words, BODY, bold=True, ink=red)
     begin = MARGIN + NUMBER + measure.width(words, BODY, bold=True) + 8
     if begin < right:

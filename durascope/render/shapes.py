@@ -32,7 +32,7 @@ CARD = 5.0
 """How far each card of a stack stands out behind the one before it."""
 CAP = 7.0
 """Half the height of a cylinder's lid."""
-BADGE = 8.5
+BADGE = 9.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _row_width(row: Row) -> float:
 
 
 def _badge_width(row: Row) -> float:
-    return max(2 * BADGE - 2, measure.width(row.mark, 10, bold=True) + 8)
+    return max(2 * BADGE - 2, measure.width(row.mark, SMALL, bold=True) + 8)
 
 
 def _head_height(node: Node) -> float:
@@ -185,7 +185,7 @@ def _row(canvas: Canvas, node: Node, row: Row, paint: Paint, x: float, y: float,
     if row.mark:
         wide, half = _badge_width(row), BADGE - 1
         canvas.box(text_x, middle - half, wide, 2 * half, fill="#ffffff", stroke=paint.stroke, line=0.9, radius=half)
-        canvas.text(text_x + wide / 2, middle + 3.6, row.mark, 10, bold=True, ink=paint.muted, anchor="middle")
+        canvas.text(text_x + wide / 2, middle + 4.2, row.mark, SMALL, bold=True, ink=paint.muted, anchor="middle")
         text_x += wide + 5
     if row.dashed:
         canvas.box(x + 6, y + 1.5, width - 12, ROW - 3, stroke=UNDO, line=0.8, radius=3, dash=(3, 3))

@@ -205,6 +205,7 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
         return
     if row.kind == "verdict":
         words = measure.shorten(row.label, scale.right - MARGIN - 14, BODY, bold=True)
+        canvas.box(x + 12, middle - 8, measure.width(words, BODY, bold=True) + 4, 16, fill=PAPER)
         canvas.text(x + 14, baseline, words, BODY, bold=True, ink=AGAIN)
         return
     same = before is not None and before.kind == row.kind and before.label == row.label

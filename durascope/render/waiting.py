@@ -34,6 +34,8 @@ def draw_waits(canvas: Canvas, scale: TimeScale, trace: Trace, worst: Recovery, 
             canvas.box(x - 3, top, measure.width(words, BODY, bold=True) + 6, 18, fill=PAPER)
             canvas.text(x, top + 13, words, BODY, bold=True, ink=AGAIN)
         else:
+            wide = measure.width(words, BODY, bold=True)
+            canvas.box(right - wide - 3, top + 20, wide + 6, 16, fill=PAPER)
             canvas.text(right, top + 32, words, BODY, bold=True, ink=AGAIN, anchor="end")
 
 

@@ -45,9 +45,11 @@ def test_branches_that_are_alike_are_one_stack() -> None:
 
 
 def test_a_stack_is_taken_apart_where_its_parts_fared_differently() -> None:
-    paint: dict[str, State] = {"subtask-8": "crashed"}
+    paint: dict[str, State] = {f"subtask-{number}": "done" for number in range(1, 11)} | {"subtask-8": "crashed"}
     diagram = workflow.diagram(load_scenario("agent-fan-out"), paint=paint)
-    assert [node.copies for node in diagram.nodes if node.title.startswith("subtask")] == [7, 1, 1, 1]
+    box = next(node for node in diagram.nodes if node.title == "10 side by side")
+    assert [row.text for row in box.rows if row.state == "crashed"] == ["subtask-8"]
+    assert [row.state for row in box.rows].count("done") == 9
 
 
 def test_a_choice_leads_to_each_of_its_arms() -> None:
