@@ -343,7 +343,7 @@ def _recovery(trace: Trace, worst: Recovery | None) -> str:
 def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
     rows = [numbers(panel) for panel in panels]
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    first = 150.0
+    first = max(measure.width(title_of(panel.trace.engine), BODY, bold=True) for panel in panels) + 20
     step = min(150.0, (canvas.width - 2 * MARGIN - first) / max(1, len(columns)))
     with canvas.group("table"):
         for at, column in enumerate(columns):

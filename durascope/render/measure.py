@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from durascope.render.fonts import font
 from durascope.render.theme import BODY
@@ -33,13 +34,26 @@ def shorten(text: str, room: float, size: float = BODY, *, bold: bool = False) -
 
 
 def wrap(text: str, room: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:
-    """The text in lines that fit; a word that is too long is cut."""
+    """The text in lines that fit; a word that is too long is cut, a number keeps its unit."""
     lines: list[str] = []
     line = ""
-    for word in text.split():
+    for word in _words(text):
         longer = f"{line} {word}" if line else word
         if line and width(longer, size, bold=bold) > room:
             lines.append(line)
             longer = word
         line = longer if width(longer, size, bold=bold) <= room else shorten(longer, room, size, bold=bold)
     return (*lines, line) if line else tuple(lines)
+
+
+_UNITS: Final = frozenset({"µs", "ms", "s", "min", "h", "d", "px", "%", "USD"})
+
+
+def _words(text: str) -> list[str]:
+    words: list[str] = []
+    for word in text.split():
+        if words and words[-1][-1].isdigit() and word.rstrip(".,;:)") in _UNITS:
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words

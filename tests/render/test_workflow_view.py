@@ -45,7 +45,8 @@ def test_branches_that_are_alike_are_one_stack() -> None:
 
 
 def test_a_stack_is_taken_apart_where_its_parts_fared_differently() -> None:
-    paint: dict[str, State] = {f"subtask-{number}": "done" for number in range(1, 11)} | {"subtask-8": "crashed"}
+    paint: dict[str, State] = {f"subtask-{number}": "done" for number in range(1, 11)}
+    paint["subtask-8"] = "crashed"
     diagram = workflow.diagram(load_scenario("agent-fan-out"), paint=paint)
     box = next(node for node in diagram.nodes if node.title == "10 side by side")
     assert [row.text for row in box.rows if row.state == "crashed"] == ["subtask-8"]
