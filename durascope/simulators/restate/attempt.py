@@ -13,25 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Clear, Get, Run, Send, Set
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.network import Connection
-from durascope.simulators.program import CodeBug, Program, RunCancelled, WorkflowFailure
+from durascope.simulators.program import CodeBug, Coroutine, Program, RunCancelled, WorkflowFailure
 from durascope.simulators.restate.context import Context, failure_of
 from durascope.simulators.restate.journal import CANCEL, CANCELLED, Command, Failure, Notification, NotificationId
-from durascope.simulators.restate.protocol import End, Error, Message, Proposal, Start, Suspension
+from durascope.simulators.restate.process import Process
+from durascope.simulators.restate.protocol import End, Error, Message, Proposal, Reply, Start, Suspension
 from durascope.simulators.restate.retries import RunPolicy
 from durascope.simulators.restate.routing import Outgoing
 from durascope.simulators.restate.state_machine import JournalMismatchError, StateMachine, output
 from durascope.simulators.services import Execution
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.endpoint import ServiceEndpoint
-
 
 LATE: Final = Outcome(error="TimeoutError")
 """What becomes of a closure whose time limit is over; its message is the same each time."""
@@ -40,9 +37,18 @@ LATE: Final = Outcome(error="TimeoutError")
 class Attempt:
     """Runs one handler once."""
 
-    def __init__(self, endpoint: ServiceEndpoint, connection: Connection, start: Start, workflow: Workflow) -> None:
+    def __init__(
+        self,
+        endpoint: Process,
+        connection: Connection,
+        reply: Reply,
+        start: Start,
+        workflow: Workflow,
+        handler: Callable[[Attempt], Coroutine],
+    ) -> None:
         self.endpoint = endpoint
         self.connection = connection
+        self.reply = reply
         self.start = start
         self.workflow = workflow
         self.vm = StateMachine(start)
@@ -66,7 +72,7 @@ class Attempt:
         self.program = Program(
             workflow, run, self.context, compute_time=lambda step, key: endpoint.compute_time(run, step, key)
         )
-        self._root = self._loop.task(endpoint.handler(self))
+        self._root = self._loop.task(handler(self))
 
     # ---- running ---------------------------------------------------------------------------------------------
 
@@ -197,7 +203,7 @@ class Attempt:
             return
         self.closed = True
         self.endpoint.emit(Kind.WORK_ENDED, self.start.run, detail=how)
-        self.endpoint.over(self)
+        self.endpoint.over(self.connection)
         if not self.endpoint.typescript:
             for execution in self.executing.values():
                 if execution is not None:
@@ -206,7 +212,7 @@ class Attempt:
 
     def _flush(self) -> None:
         messages, self.vm.output = self.vm.output, []
-        self.endpoint.send(self, messages)
+        self.endpoint.send(self.connection, self.reply, messages)
 
     def _replayed(self) -> None:
         if self._replay:

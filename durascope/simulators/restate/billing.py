@@ -6,61 +6,12 @@ A durable action: an invocation counts two, each durable step in between one mor
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from durascope.simulators.restate.constants import constant
-from durascope.simulators.restate.invocation import Invocation
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.engine import Restate
-
-
-@dataclass(slots=True)
-class Tally:
-    """Sums over the invocations of a partition that have ended."""
-
-    invocations: int = 0
-    entries: int = 0
-    steps: int = 0
-    """Commands but Input and Output."""
-    results: int = 0
-    """Completions of runs."""
-    bytes: int = 0
-    data_actions: int = 0
-    longest: int = 0
-    """Entries of the longest journal."""
-    largest: int = 0
-    """Bytes of the largest journal."""
-    largest_entry: int = 0
-
-    def add(self, invocation: Invocation) -> None:
-        journal = invocation.journal
-        if not len(journal):
-            return
-        self.invocations += 1
-        self.entries += len(journal)
-        self.steps += journal.steps
-        self.results += journal.results
-        self.bytes += journal.bytes
-        self.data_actions += int(journal.bytes // constant("action_bytes"))
-        self.longest = max(self.longest, len(journal))
-        self.largest = max(self.largest, journal.bytes)
-        self.largest_entry = max(self.largest_entry, journal.largest)
-
-    def join(self, others: Iterable[Tally]) -> Tally:
-        for other in others:
-            self.invocations += other.invocations
-            self.entries += other.entries
-            self.steps += other.steps
-            self.results += other.results
-            self.bytes += other.bytes
-            self.data_actions += other.data_actions
-            self.longest = max(self.longest, other.longest)
-            self.largest = max(self.largest, other.largest)
-            self.largest_entry = max(self.largest_entry, other.largest_entry)
-        return self
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.store import Partition
+from durascope.simulators.restate.tally import Tally
 
 
 def actions(tally: Tally) -> int:
@@ -68,19 +19,21 @@ def actions(tally: Tally) -> int:
     return 2 * tally.invocations + tally.steps + tally.data_actions
 
 
-def total(engine: Restate) -> Tally:
+def total(partitions: Sequence[Partition]) -> Tally:
     """Over all invocations, those in flight as they stand."""
-    tally = Tally().join(partition.tally for partition in engine.partitions)
-    for partition in engine.partitions:
+    tally = Tally().join(partition.tally for partition in partitions)
+    for partition in partitions:
         for row in partition.invocations.values():
             if row.ended is None:
-                tally.add(row)
+                tally.add(row.journal)
     return tally
 
 
-def counters(engine: Restate) -> dict[str, float]:
-    tally = total(engine)
-    commits = sum(partition.log.records for partition in engine.partitions)
+def counters(
+    tally: Tally, partitions: Sequence[Partition], observer: Observer, *, most_in_flight: int, in_flight_limit: int
+) -> dict[str, float]:
+    """As reports show them; shares of limits are between 0 and 1 (above: the limit was passed)."""
+    commits = sum(partition.log.records for partition in partitions)
     return {
         "invocations": tally.invocations,
         "billable_actions": actions(tally),
@@ -92,17 +45,15 @@ def counters(engine: Restate) -> dict[str, float]:
         "largest_journal_bytes": tally.largest,
         "largest_record_bytes": tally.largest_entry,
         "record_limit_share": tally.largest_entry / constant("record_limit_bytes"),
-        "most_invocations_in_flight": max(node.invoker.most_in_flight for node in engine.nodes),
-        "invocation_limit_share": max(node.invoker.most_in_flight for node in engine.nodes)
-        / engine.options.server.concurrent_invocations,
-        "attempts": engine.observer.count,
-        "replayed_entries": engine.observer.replayed,
+        "most_invocations_in_flight": most_in_flight,
+        "invocation_limit_share": most_in_flight / in_flight_limit,
+        "attempts": observer.count,
+        "replayed_entries": observer.replayed,
     }
 
 
-def limits(engine: Restate) -> list[str]:
+def limits(tally: Tally) -> list[str]:
     """Notes about limits that were passed."""
-    tally = total(engine)
     notes: list[str] = []
     if tally.largest_entry > constant("record_limit_bytes"):
         notes.append(f"a result of {tally.largest_entry} bytes is above the limit of a record (32 MiB): it is rejected")

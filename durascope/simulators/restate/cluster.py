@@ -6,7 +6,7 @@ partitions over after the failure has been noticed (not recorded: restate.md §2
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -18,11 +18,12 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.deployments import Registry
 from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.invoker import Invoker
+from durascope.simulators.restate.leaders import Leaders
 from durascope.simulators.restate.observer import Observer
-from durascope.simulators.restate.partition import Partition
 from durascope.simulators.restate.processor import PartitionProcessor
 from durascope.simulators.restate.retention import Retention
 from durascope.simulators.restate.routing import Router
+from durascope.simulators.restate.store import Partition
 
 
 class Node(NamedTuple):
@@ -47,23 +48,30 @@ def build_node(
     registry: Registry,
     router: Router,
     observer: Observer,
+    leaders: Leaders,
+    answers: dict[str, Callable[[int], None]],
     *,
     records: bool,
 ) -> Node:
     """A node; `suffix` tells its lanes in the trace from those of others."""
-    processor = PartitionProcessor(world, f"partition-processor{suffix}", delays, records=records)
-    invoker = Invoker(world, f"invoker{suffix}", network, options, delays, registry, router, observer)
-    ingress = Ingress(world, f"ingress{suffix}", Retention.of(options.service))
-    processor.invoker = invoker
-    invoker.processor = processor
+    processor = PartitionProcessor(
+        world, f"partition-processor{suffix}", delays, leaders=leaders, retention=Retention.of(options.service),
+        child=router.child, answers=answers, records=records,
+    )  # fmt: skip
+    invoker = Invoker(
+        world, f"invoker{suffix}", network, options, delays, processor, registry, router.outer, observer
+    )  # fmt: skip
+    processor.connect(invoker)
+    poll = delays.typical("leader_poll")
+    ingress = Ingress(world, f"ingress{suffix}", leaders=leaders, poll=poll, answers=answers)
     return Node(ingress, processor, invoker)
 
 
-def share_out(partitions: Sequence[Partition], nodes: Sequence[Node]) -> None:
+def share_out(partitions: Sequence[Partition], nodes: Sequence[Node], leaders: Leaders) -> None:
     """Gives each node the leadership of its share."""
     for partition in partitions:
         leader = nodes[partition.number % len(nodes)].processor
-        partition.leader = leader
+        leaders.elect(partition, leader)
         leader.partitions.append(partition)
         leader.leading.add(partition.number)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from durascope.models.steps import (
     Awakeable,
@@ -37,12 +37,12 @@ from durascope.simulators.program import (
     WorkflowFailure,
 )
 from durascope.simulators.restate.journal import CANCEL, Command, Failure, Notification, NotificationId
-from durascope.simulators.restate.state_machine import UNKNOWN
+from durascope.simulators.restate.process import Process
+from durascope.simulators.restate.protocol import Start as Begun
+from durascope.simulators.restate.routing import Outgoing
+from durascope.simulators.restate.state_machine import UNKNOWN, StateMachine
 from durascope.simulators.restate.waiting import Combinator, Waiting
 from durascope.simulators.services import NEWS_US
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.attempt import Attempt
 
 
 class Handle(Future):
@@ -66,10 +66,44 @@ class Combined(Future):
         self.tasks = tasks
 
 
+class Caller(Protocol):
+    """The attempt, as far as the context knows it."""
+
+    vm: StateMachine
+    endpoint: Process
+    start: Begun
+    to_execute: dict[NotificationId, tuple[Run, str, str]]
+    bug: str
+
+    def command(self, command: Command, label: str | None = None) -> None:
+        """The code has come to a command."""
+        ...
+
+    def busy(self, name: str) -> None:
+        """The code computes."""
+        ...
+
+    def outgoing(self, workflow: str, key: object, luck: str, *, after: int = 0) -> Outgoing:
+        """What a call asks for."""
+        ...
+
+    def event_handlers(self, step: Send, luck: str) -> Sequence[tuple[str, Outgoing]]:
+        """The handlers that an event starts."""
+        ...
+
+    def event_signal(self, step: Send) -> Command | None:
+        """The signal that an event is."""
+        ...
+
+    def variable(self, step: Get | Set | Clear) -> Any:
+        """State where there is no key."""
+        ...
+
+
 class Context(Sdk):
     """What the handler's code calls."""
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Caller) -> None:
         self.loop = Loop()
         self.attempt = attempt
         self.vm = attempt.vm

@@ -22,20 +22,20 @@ from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.restate import entries, operators, termination
+from durascope.simulators.restate import records
 from durascope.simulators.restate.cluster import Controller, build_node, share_out
 from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
-from durascope.simulators.restate.findings import findings
+from durascope.simulators.restate.findings import every_row, findings, unconsumed
 from durascope.simulators.restate.ingress import Ingress
-from durascope.simulators.restate.invocation import HandlerKind, Invocation
-from durascope.simulators.restate.invoker import Invoker
-from durascope.simulators.restate.log import PartitionLog
+from durascope.simulators.restate.leaders import Leaders
+from durascope.simulators.restate.log import PartitionLog, Record
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.outside import Outside
-from durascope.simulators.restate.partition import Partition
 from durascope.simulators.restate.routing import Router
+from durascope.simulators.restate.store import HandlerKind, Invocation, Partition
+from durascope.simulators.restate.tables import invocations
 from durascope.simulators.workload import run_info
 
 
@@ -56,22 +56,22 @@ class Restate(Engine):
         self.router = Router(world, scenario, self.partitions)
         self.outside = Outside(scenario, self.router)
         self.registry = Registry(Deployment(1, self._endpoints("")))
+        leaders, answers = Leaders(), dict[str, Callable[[int], None]]()
         restarted = any(each.operator in ("restart", "reset") for each in scenario.workload.events)
         self.nodes = [
             build_node(
                 world, f"-{n}" if nodes > 1 else "", self.network, options, delays, self.registry, self.router,
-                self.observer, records=records or restarted,
+                self.observer, leaders, answers, records=records or restarted,
             )
             for n in range(1, nodes + 1)
         ]  # fmt: skip
-        first = self.nodes[0].processor
-        self.partitions += [Partition(n, PartitionLog(n, commit), first) for n in range(options.server.partitions)]
-        share_out(self.partitions, self.nodes)
+        self.partitions += [Partition(n, PartitionLog(n, commit)) for n in range(options.server.partitions)]
+        share_out(self.partitions, self.nodes, leaders)
         self.controller = Controller(world, "cluster-controller", self.network, self.nodes, delays)
         self.rows: list[Invocation] = []
+        """Every invocation that was asked for, where records are kept."""
         self.accepted: dict[tuple[str, str], list[int]] = {}
         """By run and event: when messages for it were accepted."""
-        """Every invocation that was asked for, where records are kept."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
         self.said: dict[str, None] = {}
@@ -80,12 +80,14 @@ class Restate(Engine):
         service = self.options.service
         name = f"{service.name or 'service'}{version}"
         names = [name] if service.replicas == 1 else [f"{name}-{n}" for n in range(1, service.replicas + 1)]
-        return [ServiceEndpoint(self.world, each, self, self.code, service, self.delays) for each in names]
-
-    def invoker_of(self, connection: Connection) -> Invoker:
-        """The invoker at the other end of a stream."""
-        assert isinstance(connection.client, Invoker)
-        return connection.client
+        return [
+            ServiceEndpoint(
+                self.world, each, network=self.network, services=self.services, observer=self.observer,
+                outside=self.outside, client=self.client, app_code=self.app_code, code=self.code, service=service,
+                delays=self.delays,
+            )
+            for each in names
+        ]  # fmt: skip
 
     # ---- the client's side -----------------------------------------------------------------------------------
 
@@ -170,7 +172,7 @@ class Restate(Engine):
     def _deliver(self, event: OutsideEvent, run: RunInfo) -> None:
         signal = self.scenario.workflows[run.workflow].signals.get(event.name)
         if signal is not None and signal.then in ("cancel", "cancel-now"):
-            self._tell("cancel", run, termination.cancel)
+            self._tell("cancel", run, records.Cancel)
         elif not self.outside.waits_for(run.workflow, event.name):
             self._ask(event.name, run, Ingress.unknown, event.name)
         elif self.router.target(run.workflow, run.key).of_workflow:
@@ -184,7 +186,7 @@ class Restate(Engine):
 
             def resolve(index: int) -> None:
                 self._accept(event.name, run)
-                self._tell(event.name, run, entries.signalled, -index, payload)
+                self._tell(event.name, run, records.Signalled, -index, payload)
 
             self.outside.resolve(run, event.name, resolve)
 
@@ -192,7 +194,7 @@ class Restate(Engine):
         if self.records:
             self.accepted.setdefault((run.name, event), []).append(self.world.now)
 
-    def _tell(self, what: str, run: RunInfo, apply: Any, *args: Any) -> None:
+    def _tell(self, what: str, run: RunInfo, record: Callable[..., Record], *args: Any) -> None:
         """Has a record appended for a run, if there is one of that name by then."""
 
         def tell(ingress: Ingress, connection: Connection) -> None:
@@ -200,7 +202,7 @@ class Restate(Engine):
             if row is None:
                 ingress.unknown(what, connection)
             else:
-                ingress.tell(what, row, apply, args, connection)
+                ingress.tell(what, row, record(row, *args), connection)
 
         self._ask(what, run, tell)
 
@@ -233,27 +235,27 @@ class Restate(Engine):
         for run in self._addressed(event):
             match event.name:
                 case "cancel":
-                    self._tell("cancel", run, termination.cancel)
+                    self._tell("cancel", run, records.Cancel)
                 case "kill":
-                    self._tell("kill", run, termination.kill)
+                    self._tell("kill", run, records.Kill)
                 case "pause":
-                    self._tell("pause", run, operators.pause)
+                    self._tell("pause", run, records.PauseByHand)
                 case "resume":
                     self._resume(run, event.deployment)
                 case "reset":
-                    self._restart(run, operators.reset, event.step or "")
+                    self._restart(run, records.ResetAsNew, event.step or "")
                 case _:
-                    self._restart(run, operators.restart, event.from_entry or 0)
+                    self._restart(run, records.RestartAsNew, event.from_entry or 0)
 
     def _resume(self, run: RunInfo, deployment: int | None) -> None:
         chosen = self.registry.number(deployment)
-        self._tell("resume", run, operators.resume, chosen)
+        self._tell("resume", run, records.ResumeByHand, None if chosen is None else chosen.number)
 
-    def _restart(self, run: RunInfo, apply: Callable[..., None], since: int | str) -> None:
+    def _restart(self, run: RunInfo, record: Callable[..., Record], since: int | str) -> None:
         self.started += 1
         new = replace(run, name=f"run {self.started}", luck=f"run {self.started}")
         row = self._row(new, run.workflow, self._key_of(run))
-        self._tell("restart-as-new", run, apply, row, since)
+        self._tell("restart-as-new", run, record, row, since)
 
     # ---- faults ----------------------------------------------------------------------------------------------
 
@@ -280,4 +282,15 @@ class Restate(Engine):
     # ---- the trace -------------------------------------------------------------------------------------------
 
     def findings(self) -> Findings:
-        return findings(self)
+        server = self.options.server
+        found = findings(
+            self.rows, self.partitions, self.observer, notes=self.said, records=self.records,
+            most_in_flight=max(node.invoker.most_in_flight for node in self.nodes),
+            in_flight_limit=server.concurrent_invocations,
+        )  # fmt: skip
+        if self.records:
+            found.unconsumed = unconsumed(self.accepted, self.app_code.handled)
+            if self.world.full:
+                rows = every_row(self.rows)
+                found.facts = {**found.facts, "invocations": invocations(rows, self.observer, server.protocol)}
+        return found

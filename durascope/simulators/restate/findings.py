@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from durascope.models.trace import Unconsumed
 from durascope.simulators.engine import Findings
-from durascope.simulators.restate.billing import counters, limits
-from durascope.simulators.restate.invocation import Invocation, Status
-from durascope.simulators.restate.tables import invocations
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.engine import Restate
+from durascope.simulators.restate.billing import counters, limits, total
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.store import Invocation, Partition, Status
 
 
-def findings(engine: Restate) -> Findings:
-    """Read off the stores; nothing of it is kept where only metrics were asked for."""
-    found = Findings(counters=counters(engine), notes=[*engine.said, *limits(engine)])
-    if engine.records:
-        found.unconsumed = unconsumed(engine)
+def findings(
+    rows: Sequence[Invocation],
+    partitions: Sequence[Partition],
+    observer: Observer,
+    *,
+    most_in_flight: int,
+    in_flight_limit: int,
+    notes: Iterable[str],
+    records: bool,
+) -> Findings:
+    """Read off the stores; `rows`: the invocations asked for from outside, where records are kept."""
+    tally = total(partitions)
+    counted = counters(
+        tally, partitions, observer, most_in_flight=most_in_flight, in_flight_limit=in_flight_limit
+    )  # fmt: skip
+    found = Findings(counters=counted, notes=[*notes, *limits(tally)])
     attempts: dict[str, object] = {}
     events: dict[str, object] = {}
-    for row in every_row(engine):
+    for row in every_row(rows):
         name = row.name
         status = status_of(row)
         if status is None:
@@ -33,27 +40,30 @@ def findings(engine: Restate) -> Findings:
         found.records[name] = row.journal.lines if status != "removed" else []
         if row.events:
             events[name] = [each.line for each in row.events]
-        if name in engine.observer.attempts:
-            attempts[name] = [each.fact for each in engine.observer.attempts[name]]
-    if engine.records:
+        if name in observer.attempts:
+            attempts[name] = [each.fact for each in observer.attempts[name]]
+    if records:
         found.facts = {"attempts": attempts, "events": events}
-        if engine.world.full:
-            found.facts["invocations"] = invocations(engine, every_row(engine))
     return found
 
 
-def unconsumed(engine: Restate) -> list[Unconsumed]:
-    """Messages for runs that no code of theirs has taken: accepted all the same, and nobody is told."""
+def unconsumed(
+    accepted: Mapping[tuple[str, str], Sequence[int]], handled: Mapping[tuple[object, str], int]
+) -> list[Unconsumed]:
+    """Messages for runs that no code of theirs has taken: accepted all the same, and nobody is told.
+
+    `accepted`: by run and event, when each was; `handled`: how many the code has taken.
+    """
     return sorted(
         Unconsumed(at, run, event)
-        for (run, event), times in engine.accepted.items()
-        for at in times[engine.app_code.handled.get((run, event), 0) :]
+        for (run, event), times in accepted.items()
+        for at in times[handled.get((run, event), 0) :]
     )
 
 
-def every_row(engine: Restate) -> Iterator[Invocation]:
+def every_row(rows: Iterable[Invocation]) -> Iterator[Invocation]:
     """Every invocation that was accepted, each followed by what it called."""
-    left = list(reversed(engine.rows))
+    left = list(reversed(list(rows)))
     while left:
         row = left.pop()
         yield row

@@ -6,14 +6,10 @@ the key's state (or peeks the promise of that name), an update is a handler with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from durascope.models.steps import Get, WaitFor
 from durascope.simulators.program import Coroutine, Program, WorkflowFailure
+from durascope.simulators.restate.attempt import Attempt
 from durascope.simulators.restate.journal import CANCEL, Command
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.attempt import Attempt
 
 
 def handler(attempt: Attempt) -> Coroutine:

@@ -7,95 +7,64 @@ that its connection is lost, and asks again (restate.md §1, §11).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.world import World
-from durascope.simulators.restate import lifecycle
-from durascope.simulators.restate.invocation import Invocation, Status
-from durascope.simulators.restate.partition import Partition
-from durascope.simulators.restate.retention import Retention
+from durascope.simulators.restate.leaders import Leaders
+from durascope.simulators.restate.lifecycle import turned_away
+from durascope.simulators.restate.log import Record
+from durascope.simulators.restate.records import Accept, Asked
+from durascope.simulators.restate.store import Invocation, Partition
 
 
 class Ingress(Component):
     """Where calls, sends, events and operators' commands arrive."""
 
-    def __init__(self, world: World, name: str, retention: Retention) -> None:
-        self.retention = retention
+    def __init__(
+        self, world: World, name: str, *, leaders: Leaders, poll: int, answers: dict[str, Callable[[int], None]]
+    ) -> None:
+        """`poll`: how often it looks for a leader, in microseconds; `answers` is where leaders find who has asked."""
+        self._leaders = leaders
+        self._poll = poll
+        self._asked = 0
+        answers[name] = self._applied
         super().__init__(world, name)
 
-    def propose(self, connection: Connection, partition: Partition, apply: Callable[..., Any], *args: Any) -> None:
+    def reset(self) -> None:
+        self._waiting: dict[int, Connection] = {}
+        """Who waits for an answer, by request."""
+
+    def propose(self, connection: Connection, partition: Partition, record: Record) -> None:
         """Appends to the partition's log, once it has a leader; the client is answered when the record is applied."""
-        leader = partition.leader
-        if leader.leads(partition):
-            leader.append(partition, self._apply, connection, apply, args)
-        else:
-            self.after(leader.delay.typical("leader_poll"), self.propose, connection, partition, apply, *args)
+        leader = self._leaders.of(partition)
+        if leader is None:
+            self.after(self._poll, self.propose, connection, partition, record)
+            return
+        self._asked += 1
+        self._waiting[self._asked] = connection
+        leader.append(partition, Asked(self.name, self._asked, record))
 
-    def _apply(self, connection: Connection, apply: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        apply(*args)
-        connection.send(self, connection.close, what="accepted")
-
-    # ---- invocations -----------------------------------------------------------------------------------------
+    def _applied(self, request: int) -> None:
+        connection = self._waiting.pop(request, None)
+        if connection is not None:
+            connection.send(self, connection.close, what="accepted")
 
     def invoke(self, invocation: Invocation, idempotency_key: str | None, connection: Connection) -> None:
-        """A call or send: a new invocation, unless its idempotency key or workflow key is known.
-
-        A workflow has its key, and takes no idempotency key beside it (400).
-        """
+        """A call or send. A workflow has its key, and takes no idempotency key beside it (400)."""
         if invocation.target.of_workflow and invocation.target.kind == "run" and idempotency_key is not None:
-            self._answer(invocation, "refused")
+            turned_away(self.world, self.name, invocation, "refused")
             connection.send(self, connection.close, what="bad request")
             return
-        self.propose(connection, invocation.partition, self._accept, invocation, idempotency_key)
+        self.propose(connection, invocation.partition, Accept(invocation, idempotency_key, self.name))
 
-    def _accept(self, invocation: Invocation, idempotency_key: str | None) -> None:
-        partition = invocation.partition
-        if invocation.status is not Status.FREE or invocation.ended is not None:
-            return  # the client has asked again: its request had been accepted
-        identity = identity_of(invocation, idempotency_key)
-        if identity is not None:
-            known = partition.idempotency.get(identity)
-            if known is not None and not self.retention.forgotten(known, self.world.now):
-                self._answer(invocation, "refused" if invocation.target.of_workflow else "attached")
-                return
-            if known is not None and known.vobject is not None and known.target.of_workflow:
-                known.vobject.clear()
-            partition.idempotency[identity] = invocation
-        lifecycle.begin(invocation)
-
-    def _answer(self, invocation: Invocation, how: str) -> None:
-        """Tells who asked; nothing begins."""
-        invocation.ended = how
-        self.world.emit(self.name, Kind.EVENT_RECEIVED, invocation.run, detail=how)
-
-    # ---- events ----------------------------------------------------------------------------------------------
-
-    def tell(
-        self,
-        what: str,
-        invocation: Invocation,
-        apply: Callable[..., Any],
-        args: tuple[Any, ...],
-        connection: Connection,
-    ) -> None:
+    def tell(self, what: str, invocation: Invocation, record: Record, connection: Connection) -> None:
         """A signal, an awakeable's result, or an operator's command for an invocation."""
         self.world.emit(self.name, Kind.EVENT_RECEIVED, invocation.run, detail=what)
-        self.propose(connection, invocation.partition, apply, invocation, *args)
+        self.propose(connection, invocation.partition, record)
 
     def unknown(self, what: str, connection: Connection) -> None:
         """Nobody is there to whom it could be told."""
         self.world.emit(self.name, Kind.EVENT_RECEIVED, None, detail=what)
         connection.send(self, connection.close, what="not found")
-
-
-def identity_of(invocation: Invocation, idempotency_key: str | None) -> tuple[str, str | None, str] | None:
-    """What makes two requests the same invocation (restate.md §10, §11); None: nothing does."""
-    target = invocation.target
-    if target.kind == "run" and target.of_workflow:
-        return (target.workflow, target.key, "")
-    if idempotency_key is not None:
-        return (target.handler, target.key, idempotency_key)
-    return None

@@ -11,10 +11,10 @@ policy, its retry count and its last error are in memory only, and gone with the
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Sequence
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from durascope.models.scenario import RestateDeployment
 from durascope.models.trace import Kind
@@ -22,14 +22,14 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
-from durascope.simulators.restate import entries, lifecycle
+from durascope.simulators.restate import records
 from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
-from durascope.simulators.restate.invocation import Invocation
 from durascope.simulators.restate.journal import Command, Failure, Notification
+from durascope.simulators.restate.log import Record
 from durascope.simulators.restate.observer import Observer
-from durascope.simulators.restate.partition import Partition
+from durascope.simulators.restate.processor import PartitionProcessor
 from durascope.simulators.restate.protocol import (
     JOURNAL_MISMATCH,
     End,
@@ -41,10 +41,7 @@ from durascope.simulators.restate.protocol import (
     label_of,
 )
 from durascope.simulators.restate.retries import PolicyCursor
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.processor import PartitionProcessor
-    from durascope.simulators.restate.routing import Router
+from durascope.simulators.restate.store import Invocation, Partition
 
 QUEUE: Final = "invocations"
 LOST: Final = "error reading a body from connection: stream closed"
@@ -103,18 +100,20 @@ class Invoker(Component):
         network: Network,
         options: RestateDeployment,
         delays: Delays,
+        processor: PartitionProcessor,
         registry: Registry,
-        router: Router,
+        outer: Collection[str],
         observer: Observer,
     ) -> None:
+        """`outer`: the workflows that are started from outside, whose service has the options."""
         self.network = network
         self.options = options
         self.delay = delays
         self.registry = registry
-        self.router = router
+        self.outer = outer
+        self.processor = processor
         self.observer = observer
         self.request_response = options.service.mode == "request-response" or options.inactivity_timeout == 0
-        self.processor: PartitionProcessor
         self.most_in_flight = 0
         """A statistic: it survives."""
         super().__init__(world, name)
@@ -134,10 +133,6 @@ class Invoker(Component):
         super().resume()
 
     # ---- asked by the partition processor --------------------------------------------------------------------
-
-    def enrich(self, caller: Invocation, command: Command) -> Invocation:
-        """The invocation that a call or send asks for, with its id and partition."""
-        return self.router.child(caller, command)
 
     def has(self, invocation: Invocation) -> bool:
         return invocation in self.sessions
@@ -217,7 +212,7 @@ class Invoker(Component):
             self._close_input(session)
         elif session.state is not State.DRAINING:
             error = session.last_error
-            self._propose(session, lifecycle.pause, error and error[:2])
+            self._propose(session, records.Pause(invocation, error and error[:2]))
             self._forget(session)
 
     def retry_now(self, invocation: Invocation) -> None:
@@ -238,7 +233,7 @@ class Invoker(Component):
             self.world.emit(self.name, Kind.TASK_PICKED_UP, invocation.run, None, None, QUEUE)
         session.state = State.IN_FLIGHT
         session.input_closed = self.request_response
-        session.deployment = invocation.pinned or self.registry.latest
+        session.deployment = self.registry.number(invocation.pinned) or self.registry.latest
         session.last_activity = self.world.now
         invocation.requests += 1
         endpoint = self._endpoint_of(session.deployment, invocation.partition)
@@ -246,7 +241,7 @@ class Invoker(Component):
             self,
             endpoint,
             self.delay("network", invocation.run.luck, invocation.requests),
-            partial(endpoint.accept, self._start_message(session)),
+            partial(endpoint.accept, self._start_message(session), self.receive),
             on_refused=partial(self._refused, session),
             what="POST /invoke",
             run=invocation.run,
@@ -300,9 +295,9 @@ class Invoker(Component):
             if isinstance(message, Command):
                 session.retry_count = 0
                 session.last_error = None
-                self._propose(session, entries.store_command, message)
+                self._propose(session, records.StoreCommand(invocation, message))
             elif isinstance(message, Proposal):
-                self._propose(session, entries.store_proposal, message)
+                self._propose(session, records.StoreProposal(invocation, message))
             elif isinstance(message, Error):
                 self.observer.ended(invocation.name, "failed")
                 code = "RT0016" if message.code == JOURNAL_MISMATCH else "RT0007"
@@ -311,25 +306,26 @@ class Invoker(Component):
                 self._suspended(session, message)
             elif isinstance(message, End):
                 self.observer.ended(invocation.name, "completed")
-                self._propose(session, lifecycle.end)
+                self._propose(session, records.End(invocation))
                 self._forget(session)
 
-    def _propose(self, session: Session, apply: Callable[..., Any], *args: Any) -> None:
+    def _propose(self, session: Session, record: Record) -> None:
         """Appends an effect of the attempt to the log of the invocation's partition."""
-        invocation = session.invocation
+        invocation, processor = session.invocation, self.processor
         if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
             session.pin_proposed = True
-            invocation.partition.log.append(self.processor, lifecycle.pin, invocation, session.deployment)
-        what = label_of(args[-1]) if self.world.full and args else apply.__name__
-        self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, (self.processor.name, what))
-        session.stored_at = invocation.partition.log.append(self.processor, apply, invocation, *args)
+            processor.append(invocation.partition, records.Pin(invocation, session.deployment.number))
+        what = _label(record) if self.world.full else None
+        self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, (processor.name, what))
+        session.stored_at = processor.append(invocation.partition, record)
 
     def _suspended(self, session: Session, message: Suspension) -> None:
         self.observer.ended(session.invocation.name, "suspended")
         if session.pause_requested:
-            self._propose(session, lifecycle.pause, None)
+            self._propose(session, records.Pause(session.invocation, None))
         else:
-            self._propose(session, lifecycle.suspend, message.waiting, self.options.server.protocol >= 7)
+            tell = self.options.server.protocol >= 7
+            self._propose(session, records.Suspend(session.invocation, message.waiting, tell))
         self._forget(session)
 
     # ---- timeouts of the stream ------------------------------------------------------------------------------
@@ -342,7 +338,7 @@ class Invoker(Component):
         """How long silence may last: the inactivity timeout, or with the input closed the abort timeout."""
         if session.input_closed:
             return self.options.abort_timeout
-        own = session.invocation.target.workflow in self.router.outer
+        own = session.invocation.target.workflow in self.outer
         return self.options.inactivity_timeout if own else DEFAULT_INACTIVITY
 
     def _check(self, session: Session) -> None:
@@ -423,7 +419,7 @@ class Invoker(Component):
         told = (code, message, None if error is None else error.related)
         if session.last_error != told:  # equal errors one after the other are stored once
             session.last_error = told
-            self._propose(session, lifecycle.transient_error, code, message)
+            self._propose(session, records.TransientError(invocation, code, message))
         session.state = State.BACKING_OFF
         if session.retry_count >= HOPELESS_ATTEMPT:
             return  # it would go on like this for ever: not followed any further
@@ -434,9 +430,9 @@ class Invoker(Component):
 
     def _give_up(self, session: Session, code: str, message: str) -> None:
         if session.pause_requested or self.options.retry.then == "pause":
-            self._propose(session, lifecycle.pause, (code, message))
+            self._propose(session, records.Pause(session.invocation, (code, message)))
         else:
-            self._propose(session, lifecycle.end, "failed", Failure(500, message))
+            self._propose(session, records.End(session.invocation, "failed", Failure(500, message)))
         self._forget(session)
 
     def _retry(self, session: Session) -> None:
@@ -451,3 +447,10 @@ class Invoker(Component):
 def _endpoint(connection: Connection) -> ServiceEndpoint:
     assert isinstance(connection.server, ServiceEndpoint)
     return connection.server
+
+
+def _label(record: Record) -> str:
+    """How the trace calls what is proposed."""
+    if isinstance(record, records.End) and record.ended is None:
+        return "end"
+    return label_of(record[-1])

@@ -2,22 +2,35 @@
 
 An operation has happened when its record is committed, `commit` after it was appended; records are applied in one
 order. What was appended but is not committed when the process dies is lost with it; what is committed but not yet
-applied is applied after the restart.
+applied is applied after the restart. Records are data: what they do is up to who applies them.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from durascope.models.units import Spread
+from durascope.simulators.kernel.world import World
 
-if TYPE_CHECKING:
-    from durascope.simulators.restate.processor import PartitionProcessor
+Record = tuple[Any, ...]
+"""One of `records`."""
 
-Apply = Callable[..., Any]
-Record = tuple[Apply, tuple[Any, ...]]
+
+class Reader(Protocol):
+    """Who appends to the log and reads it back: the partition's leader."""
+
+    world: World
+    incarnation: int
+
+    def after(self, delay: int, fn: Callable[..., Any], *args: Any) -> Any:
+        """Calls it in so many microseconds, unless the process has died by then."""
+        ...
+
+    def apply(self, record: Record) -> None:
+        """Does what the record says."""
+        ...
 
 
 class PartitionLog:
@@ -35,14 +48,14 @@ class PartitionLog:
         self._batch_at: tuple[int, int] = (-1, 0)
         self._committed_at = 0
 
-    def append(self, leader: PartitionProcessor, apply: Apply, *args: Any) -> int:
-        """Appends a record; `apply(*args)` is what it does when the leader reads it back, at the time returned."""
+    def append(self, leader: Reader, record: Record) -> int:
+        """Appends a record; the leader applies it at the time returned."""
         now = leader.world.now
         at = (now, leader.incarnation)
         if at == self._batch_at:  # what is appended at one instant is committed as one batch
-            self._batch.append((apply, args))
+            self._batch.append(record)
             return self._committed_at
-        self._batch = [(apply, args)]
+        self._batch = [record]
         self._batch_at = at
         commit = self._commit
         fixed = commit.shape == "fixed"
@@ -53,16 +66,15 @@ class PartitionLog:
         leader.after(committed_at - now, self._commit_batch, leader, self._batch)
         return committed_at
 
-    def _commit_batch(self, leader: PartitionProcessor, batch: list[Record]) -> None:
+    def _commit_batch(self, leader: Reader, batch: list[Record]) -> None:
         self._batch_at = (-1, 0)
         self.records += len(batch)
         self.committed += batch
         self.apply(leader)
 
-    def apply(self, leader: PartitionProcessor) -> None:
+    def apply(self, leader: Reader) -> None:
         """Applies what is committed, in order; each record is one transaction of the store."""
         committed = self.committed
         while committed:
-            apply, args = committed.popleft()
-            apply(*args)
+            leader.apply(committed.popleft())
             leader.world.cut()

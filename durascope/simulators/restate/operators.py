@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 from durascope.simulators.restate import lifecycle
-from durascope.simulators.restate.deployments import Deployment
-from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Command
+from durascope.simulators.restate.leader import Leader
+from durascope.simulators.restate.store import Invocation, Status
 
 
-def pause(invocation: Invocation) -> None:
+def pause(leader: Leader, invocation: Invocation) -> None:
     """One that runs is made to end its attempt first, one that backs off pauses at once.
 
     One that is suspended stays as it is (answered 200 by 1.7.12, and resumed by its timer all the same).
     """
     if invocation.status is Status.INVOKED:
-        invocation.partition.leader.invoker.pause(invocation)
+        leader.stop_attempt(invocation)
 
 
-def resume(invocation: Invocation, deployment: Deployment | None) -> None:
+def resume(leader: Leader, invocation: Invocation, deployment: int | None) -> None:
     """Goes on with fresh retry state, on another deployment if one is named; one that backs off tries at once."""
     if invocation.status in (Status.PAUSED, Status.SUSPENDED):
         if deployment is not None and invocation.pinned is not None:
             invocation.pinned = deployment
-        lifecycle.resume(invocation)
+        lifecycle.resume(leader, invocation)
     elif invocation.status is Status.INVOKED:
-        invocation.partition.leader.invoker.retry_now(invocation)
+        leader.retry_now(invocation)
 
 
-def reset(invocation: Invocation, new: Invocation, step: str) -> None:
+def reset(leader: Leader, invocation: Invocation, new: Invocation, step: str) -> None:
     """A finished one begins anew from a step on: all before that step's command is kept."""
     entries = enumerate(invocation.journal.entries)
     found = next((n for n, each in entries if isinstance(each, Command) and each.name == step), None)
     if found is not None:
-        restart(invocation, new, found - 1)
+        restart(leader, invocation, new, found - 1)
 
 
-def restart(invocation: Invocation, new: Invocation, last: int) -> None:
+def restart(leader: Leader, invocation: Invocation, new: Invocation, last: int) -> None:
     """A finished one begins anew as another, keeping the journal's entries 0 to `last`."""
     if invocation.status is not Status.COMPLETED or last >= len(invocation.journal):
         return
     new.journal = invocation.journal.prefix(last)
     new.pinned = invocation.pinned
-    lifecycle.begin(new)
+    lifecycle.begin(leader, new)

@@ -14,9 +14,9 @@ from durascope.models.scenario import Scenario, Workflow
 from durascope.models.serving import serving
 from durascope.models.steps import Send, WaitFor
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Command
 from durascope.simulators.restate.routing import Outgoing, Router
+from durascope.simulators.restate.store import Invocation, Status
 
 
 @dataclass(slots=True)

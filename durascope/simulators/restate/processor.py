@@ -7,20 +7,39 @@ message) are volatile, and done again from the store by whoever leads the partit
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final, Protocol
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.world import Call, World
-from durascope.simulators.restate.invocation import Invocation, Status
-from durascope.simulators.restate.journal import Entry, Notification
-from durascope.simulators.restate.partition import Message, Partition, Timer
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.invoker import Invoker
+from durascope.simulators.restate.applying import HOW
+from durascope.simulators.restate.journal import Command, Entry, Notification
+from durascope.simulators.restate.leaders import Leaders
+from durascope.simulators.restate.log import Record
+from durascope.simulators.restate.records import Arrived, Fired
+from durascope.simulators.restate.retention import Retention
+from durascope.simulators.restate.store import Invocation, Message, Partition, Status, Timer
 
 LANE: Final = "partition-processor"
+
+
+class Runs(Protocol):
+    """Who runs the attempts: the invoker of the same node."""
+
+    name: str
+
+    def has(self, invocation: Invocation) -> bool: ...
+
+    def invoke(self, invocation: Invocation, *, resumed: bool = False) -> None: ...
+
+    def notify(self, invocation: Invocation, notification: Notification) -> None: ...
+
+    def abort(self, invocation: Invocation) -> None: ...
+
+    def pause(self, invocation: Invocation) -> None: ...
+
+    def retry_now(self, invocation: Invocation) -> None: ...
 
 
 class PartitionProcessor(Component):
@@ -28,14 +47,36 @@ class PartitionProcessor(Component):
 
     transactional = True
 
-    def __init__(self, world: World, name: str, delays: Delays, *, records: bool) -> None:
-        self.delay = delays
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        delays: Delays,
+        *,
+        leaders: Leaders,
+        retention: Retention,
+        child: Callable[[Invocation, Command], Invocation],
+        answers: dict[str, Callable[[int], None]],
+        records: bool,
+    ) -> None:
+        """`child` makes the row of what an invocation calls; `answers`: by ingress, who has a request answered."""
+        self.retention = retention
+        self.child = child
         self.records = records
         self.partitions: list[Partition] = []
-        self.invoker: Invoker
         self.join: Callable[[], None] = lambda: None
         """Tells the cluster that this node is there; one node is no cluster."""
+        self._delay = delays
+        self._leaders = leaders
+        self._answers = answers
+        self._invoker: Runs
         super().__init__(world, name)
+
+    def connect(self, invoker: Runs) -> None:
+        """Both are in one process; the invoker is made of this one's log."""
+        self._invoker = invoker
+        self.invoke, self.abort = invoker.invoke, invoker.abort
+        self.stop_attempt, self.retry_now = invoker.pause, invoker.retry_now
 
     # ---- leadership ------------------------------------------------------------------------------------------
 
@@ -52,9 +93,9 @@ class PartitionProcessor(Component):
 
     def lead(self, partition: Partition) -> None:
         """Becomes the leader: applies the log's suffix, then does all that the store says is to be done."""
-        partition.leader = self
+        self._leaders.elect(partition, self)
         partition.log.apply(self)
-        self.after(self.delay("recover", partition.number), self._take_over, partition)
+        self.after(self._delay("recover", partition.number), self._take_over, partition)
 
     def leads(self, partition: Partition) -> bool:
         """Whether it takes proposals for that partition."""
@@ -64,9 +105,9 @@ class PartitionProcessor(Component):
         """Invokes what was in flight; messages leave and timers fire once that is done."""
         self.leading.add(partition.number)
         for invocation in tuple(partition.invocations.values()):
-            if invocation.status is Status.INVOKED and not self.invoker.has(invocation):
-                self.invoker.invoke(invocation)
-        self.after(self.delay("invoke", partition.number), self._catch_up, partition)
+            if invocation.status is Status.INVOKED and not self._invoker.has(invocation):
+                self._invoker.invoke(invocation)
+        self.after(self._delay("invoke", partition.number), self._catch_up, partition)
 
     def _catch_up(self, partition: Partition) -> None:
         for number in tuple(partition.outbox):
@@ -77,9 +118,13 @@ class PartitionProcessor(Component):
 
     # ---- the log ---------------------------------------------------------------------------------------------
 
-    def append(self, partition: Partition, apply: Callable[..., Any], *args: Any) -> int:
+    def append(self, partition: Partition, record: Record) -> int:
         """Proposes a record; it has happened when it is committed, at the time returned."""
-        return partition.log.append(self, apply, *args)
+        return partition.log.append(self, record)
+
+    def apply(self, record: Record) -> None:
+        """Does what the record says."""
+        HOW[type(record)](self, *record)
 
     def write(self, invocation: Invocation, entry: Entry) -> int:
         """Stores an entry of the invocation's journal, as part of the record that is being applied."""
@@ -92,20 +137,25 @@ class PartitionProcessor(Component):
             self.world.recorder.count += 1
         return index
 
+    def received(self, invocation: Invocation, what: str) -> None:
+        """Notes in the trace that something of an attempt has come to be applied."""
+        source = (self._invoker.name, what)
+        self.world.emit(self.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
+
     def forward(self, invocation: Invocation, notification: Notification) -> None:
         """Hands a new notification to the invoker, which sends it to the attempt in flight."""
         emit, run = self.world.emit, invocation.run
-        emit(self.name, Kind.MESSAGE_SENT, run, None, None, (self.invoker.name, notification.type))
-        emit(self.invoker.name, Kind.MESSAGE_RECEIVED, run, None, None, (self.name, notification.type))
-        self.invoker.notify(invocation, notification)
+        emit(self.name, Kind.MESSAGE_SENT, run, None, None, (self._invoker.name, notification.type))
+        emit(self._invoker.name, Kind.MESSAGE_RECEIVED, run, None, None, (self.name, notification.type))
+        self._invoker.notify(invocation, notification)
 
     # ---- timers ----------------------------------------------------------------------------------------------
 
-    def set_timer(self, invocation: Invocation, due: int, label: str, apply: Callable[..., Any], *args: Any) -> None:
-        """Stores a timer; when it is due its record is appended, and applied it does `apply(*args)`."""
+    def set_timer(self, invocation: Invocation, due: int, label: str, record: Record) -> None:
+        """Stores a timer; when it is due its record is appended."""
         partition = invocation.partition
         number = partition.next()
-        partition.timers[number] = Timer(due, label, invocation, apply, args)
+        partition.timers[number] = Timer(due, label, invocation, record)
         if invocation.timers is None:
             invocation.timers = []
         invocation.timers.append(number)
@@ -131,37 +181,31 @@ class PartitionProcessor(Component):
         if timer is None:
             return
         self.world.emit(self.name, Kind.TIMER_FIRED, timer.invocation.run, timer.label)
-        self.append(partition, self._fired, partition, number)
-
-    def _fired(self, partition: Partition, number: int) -> None:
-        timer = partition.timers.pop(number, None)
-        if timer is not None:
-            timer.apply(*timer.args)
+        self.append(partition, Fired(partition, number))
 
     # ---- the outbox ------------------------------------------------------------------------------------------
 
-    def send(self, partition: Partition, to: Partition, apply: Callable[..., Any], *args: Any) -> None:
+    def send(self, partition: Partition, to: Partition, record: Record) -> None:
         """Puts a message to another invocation into the outbox; it arrives exactly once (restate.md §1)."""
         number = partition.next()
-        partition.outbox[number] = Message(to, apply, args)
+        partition.outbox[number] = Message(to, record)
         self._ship(partition, number)
 
     def _ship(self, partition: Partition, number: int) -> None:
-        self.after(self.delay("outbox", partition.number, number), self._shipped, partition, number)
+        self.after(self._delay("outbox", partition.number, number), self._shipped, partition, number)
 
     def _shipped(self, partition: Partition, number: int) -> None:
         message = partition.outbox.get(number)
         if message is None:
             return
-        leader = message.to.leader
-        if leader.leads(message.to):
-            leader.append(message.to, _arrived, partition, number)
+        leader = self._leaders.of(message.to)
+        if leader is not None:
+            leader.append(message.to, Arrived(partition, number))
         else:  # its partition has no leader at the moment
-            self.after(self.delay.typical("leader_poll"), self._shipped, partition, number)
+            self.after(self._delay.typical("leader_poll"), self._shipped, partition, number)
 
+    # ---- requests from outside -------------------------------------------------------------------------------
 
-def _arrived(partition: Partition, number: int) -> None:
-    """Applies a message of another partition's outbox, unless its sequence number has been seen."""
-    message = partition.outbox.pop(number, None)
-    if message is not None:
-        message.apply(*message.args)
+    def answer(self, ingress: str, request: int) -> None:
+        """A request has been applied: its ingress may answer."""
+        self._answers[ingress](request)

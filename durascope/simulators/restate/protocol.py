@@ -6,12 +6,13 @@ From the SDK: `Command`s, `Proposal`s, and one of `Suspension`, `Error`, `End`, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.restate.invocation import Target
 from durascope.simulators.restate.journal import Entry, Notification
+from durascope.simulators.restate.store import Target
 from durascope.simulators.restate.waiting import Waiting
 
 JOURNAL_MISMATCH = 570
@@ -69,6 +70,10 @@ class End(NamedTuple):
 
 
 Message = Entry | Proposal | Suspension | Error | End
+
+
+Reply = Callable[[Connection, Sequence[Message]], Any]
+"""How the SDK's messages get to who has made the request."""
 
 
 def label_of(message: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, Self
 
 from durascope.models.scenario import RestateService
-from durascope.simulators.restate.invocation import Invocation
+from durascope.simulators.restate.store import Invocation
 
 
 class Retention(NamedTuple):

@@ -14,9 +14,16 @@ from durascope.models.scenario import Scenario
 from durascope.models.serving import serving
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.restate.invocation import HandlerKind, Invocation, Sink, Status, Target
 from durascope.simulators.restate.journal import Command, Journal
-from durascope.simulators.restate.partition import Partition, partition_number
+from durascope.simulators.restate.store import (
+    HandlerKind,
+    Invocation,
+    Partition,
+    Sink,
+    Status,
+    Target,
+    partition_number,
+)
 from durascope.simulators.workload import run_info
 
 

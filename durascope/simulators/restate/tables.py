@@ -6,25 +6,23 @@ One mapping for each invocation, in the order in which they were accepted; times
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from durascope.simulators.restate.invocation import Invocation, Status
 from durascope.simulators.restate.journal import Command, Entry, Notification, signal_label
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.engine import Restate
+from durascope.simulators.restate.observer import Observer
+from durascope.simulators.restate.store import Invocation, Status
 
 _DISPLAYED = {Status.INBOXED: "pending", Status.INVOKED: "running"}
 """What `sys_invocation.status` calls a stored state, where it has another word (restate.md §7)."""
 
 
-def invocations(engine: Restate, rows: Iterator[Invocation]) -> list[dict[str, Any]]:
-    """The rows that are left at the end."""
-    return [_invocation(engine, row) for row in rows if row.status is not Status.FREE]
+def invocations(rows: Iterator[Invocation], observer: Observer, protocol: int) -> list[dict[str, Any]]:
+    """The rows that are left at the end; `protocol`: the version of the service protocol."""
+    return [_invocation(row, observer, protocol) for row in rows if row.status is not Status.FREE]
 
 
-def _invocation(engine: Restate, row: Invocation) -> dict[str, Any]:
-    target, attempts = row.target, engine.observer.attempts.get(row.name, [])
+def _invocation(row: Invocation, observer: Observer, protocol: int) -> dict[str, Any]:
+    target, attempts = row.target, observer.attempts.get(row.name, [])
     kind = "virtual_object" if target.service_kind == "object" else target.service_kind
     return {
         "name": row.name,
@@ -41,8 +39,8 @@ def _invocation(engine: Restate, row: Invocation) -> dict[str, Any]:
         "scheduled_start_at": row.due,
         "running_at": attempts[0].at if attempts else None,
         "completed_at": row.completed_at,
-        "deployment": None if row.pinned is None else row.pinned.number,
-        "protocol": engine.options.server.protocol,
+        "deployment": row.pinned,
+        "protocol": protocol,
         "waiting": [] if row.waiting is None else list(row.waiting.flat()),
         "entries": list(_entries(row)),
         "events": [each._asdict() for each in row.events or ()],

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from durascope.simulators.restate import lifecycle
-from durascope.simulators.restate.invocation import IN_FLIGHT, Invocation, Status
 from durascope.simulators.restate.journal import CANCEL_SIGNAL, CANCELLED, KILLED
+from durascope.simulators.restate.leader import Leader
+from durascope.simulators.restate.records import Kill
+from durascope.simulators.restate.store import IN_FLIGHT, Invocation, Status
 
 
-def cancel(invocation: Invocation) -> None:
+def cancel(leader: Leader, invocation: Invocation) -> None:
     """Appends signal 1; what has not begun vanishes, what has ended stays as it is."""
     if invocation.status in IN_FLIGHT:
-        lifecycle.notified(invocation, CANCEL_SIGNAL)
+        lifecycle.notified(leader, invocation, CANCEL_SIGNAL)
     elif invocation.status in (Status.INBOXED, Status.SCHEDULED):
-        lifecycle.remove(invocation, CANCELLED)
+        lifecycle.remove(leader, invocation, CANCELLED)
 
 
-def kill(invocation: Invocation) -> None:
+def kill(leader: Leader, invocation: Invocation) -> None:
     """Ends it at once, nothing is appended and nothing undone; all that it has called and sent dies with it."""
     if invocation.status in IN_FLIGHT:
         partition = invocation.partition
         for child in invocation.children or ():
-            partition.leader.send(partition, child.partition, kill, child)
-        lifecycle.end(invocation, "killed", KILLED)
-        partition.leader.invoker.abort(invocation)
+            leader.send(partition, child.partition, Kill(child))
+        lifecycle.end(leader, invocation, "killed", KILLED)
+        leader.abort(invocation)
     elif invocation.status in (Status.INBOXED, Status.SCHEDULED):
-        lifecycle.remove(invocation, KILLED)
+        lifecycle.remove(leader, invocation, KILLED)

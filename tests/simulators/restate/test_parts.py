@@ -7,7 +7,7 @@ import pytest
 from durascope.models.scenario import RestateRetry
 from durascope.models.steps import Retry, Run
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.restate.invocation import Target
+from durascope.simulators.restate.store import Target
 from durascope.simulators.restate.journal import (
     CANCEL,
     CANCEL_SIGNAL,

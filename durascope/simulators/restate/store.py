@@ -1,27 +1,34 @@
-"""One invocation as the partition's store keeps it: a row of `sys_invocation`, with its journal (restate.md §7).
+"""The store of a partition: invocations, virtual objects, timers and the outbox, beside the log that it is made of.
+
+It is a cache of the log (restate.md §1): both survive the death of the process that leads the partition. All of it is
+data; nothing in it runs, and nothing in it knows who leads.
+
+An invocation, a row of `sys_invocation` (restate.md §7):
 
 accept ─┬─ delay ─────────────▶ scheduled ──(timer)──┐
         ├─ key is locked ─────▶ inboxed ◀────────────┘
         └────────────▶ invoked ─┬─ end ───────────────────▶ completed
                        ▲  ▲     ├─ suspension ▶ suspended ─▶ invoked
                        │  └─────┴─ pause ─────▶ paused ───(resume)
+
+An object's lock is held from *invoked* to *completed*, through sleeps, suspensions, back-offs and pauses; who finds it
+taken waits in the inbox, first come first served (restate.md §10).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+from zlib import crc32
 
 from durascope.models.serving import ServiceKind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.restate.journal import Failure, Journal, NotificationId
+from durascope.simulators.restate.log import PartitionLog, Record
+from durascope.simulators.restate.tally import Tally
 from durascope.simulators.restate.waiting import Waiting
-
-if TYPE_CHECKING:
-    from durascope.simulators.restate.deployments import Deployment
-    from durascope.simulators.restate.objects import VirtualObject
-    from durascope.simulators.restate.partition import Partition
 
 
 class Status(Enum):
@@ -102,7 +109,8 @@ class Invocation:
     sinks: tuple[Sink, ...] = ()
     source: str = "ingress"
     events: list[Event] | None = None
-    pinned: Deployment | None = None
+    pinned: int | None = None
+    """The number of the deployment that its attempts go to (restate.md §12)."""
     waiting: Waiting | None = None
     """What it is suspended on."""
     due: int | None = None
@@ -126,3 +134,88 @@ class Invocation:
 
     def knows(self, notification: NotificationId) -> bool:
         return notification in self.journal.notified
+
+
+@dataclass(slots=True)
+class Promise:
+    """A durable promise of a workflow's key: completed once, awaited by any number."""
+
+    completed: bool = False
+    value: Any = None
+    failure: Failure | None = None
+    listeners: list[tuple[Invocation, int]] = field(default_factory=list["tuple[Invocation, int]"])
+
+
+@dataclass(slots=True, eq=False)
+class VirtualObject:
+    """What the partition keeps of one key of a service. Durable."""
+
+    service: str
+    key: str
+    holder: Invocation | None = None
+    inbox: deque[Invocation] = field(default_factory=deque["Invocation"])
+    state: dict[str, Any] = field(default_factory=dict[str, Any])
+    promises: dict[str, Promise] = field(default_factory=dict[str, Promise])
+
+    def promise(self, name: str) -> Promise:
+        return self.promises.setdefault(name, Promise())
+
+    def clear(self) -> None:
+        """A workflow whose retention is over leaves nothing."""
+        self.state.clear()
+        self.promises.clear()
+
+    @property
+    def unused(self) -> bool:
+        """Whether nothing would be lost if it were forgotten."""
+        return self.holder is None and not self.inbox and not self.state and not self.promises
+
+
+class Timer(NamedTuple):
+    """A row of the timer table: the record that is appended once it is due."""
+
+    due: int
+    label: str
+    invocation: Invocation
+    record: Record
+
+
+class Message(NamedTuple):
+    """A row of the outbox: a record for the log of the partition that it goes to."""
+
+    to: Partition
+    record: Record
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """One partition's log and tables."""
+
+    number: int
+    log: PartitionLog
+    invocations: dict[str, Invocation] = field(default_factory=dict[str, Invocation])
+    objects: dict[tuple[str, str], VirtualObject] = field(default_factory=dict[tuple[str, str], VirtualObject])
+    timers: dict[int, Timer] = field(default_factory=dict[int, Timer])
+    outbox: dict[int, Message] = field(default_factory=dict[int, Message])
+    idempotency: dict[tuple[str, str | None, str], Invocation] = field(
+        default_factory=dict[tuple[str, str | None, str], Invocation]
+    )
+    """By handler, key and idempotency key; a workflow's run is found by its key alone."""
+    tally: Tally = field(default_factory=Tally)
+    sequence: int = 0
+
+    def next(self) -> int:
+        """The next sequence number of a timer or a message."""
+        self.sequence += 1
+        return self.sequence
+
+    def vobject(self, service: str, key: str) -> VirtualObject:
+        found = self.objects.get((service, key))
+        if found is None:
+            found = self.objects[service, key] = VirtualObject(service, key)
+        return found
+
+
+def partition_number(key: str, partitions: int) -> int:
+    """Which partition a key belongs to (restate.md §2): its hash."""
+    return crc32(key.encode()) % partitions
