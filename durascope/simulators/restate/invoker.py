@@ -315,8 +315,11 @@ class Invoker(Component):
         if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
             session.pin_proposed = True
             processor.append(invocation.partition, records.Pin(invocation, session.deployment.number))
-        what = _label(record) if self.world.full else None
-        self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, (processor.name, what))
+        if self.world.full:
+            told = (processor.name, _label(record))
+            self.world.emit(self.name, Kind.MESSAGE_SENT, invocation.run, None, None, told)
+        else:
+            self.world.recorder.count += 1
         session.stored_at = processor.append(invocation.partition, record)
 
     def _suspended(self, session: Session, message: Suspension) -> None:

@@ -139,15 +139,21 @@ class PartitionProcessor(Component):
 
     def received(self, invocation: Invocation, what: str) -> None:
         """Notes in the trace that something of an attempt has come to be applied."""
-        source = (self._invoker.name, what)
-        self.world.emit(self.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
+        if self.world.full:
+            source = (self._invoker.name, what)
+            self.world.emit(self.name, Kind.MESSAGE_RECEIVED, invocation.run, None, None, source)
+        else:
+            self.world.recorder.count += 1
 
     def forward(self, invocation: Invocation, notification: Notification) -> None:
         """Hands a new notification to the invoker, which sends it to the attempt in flight."""
-        emit, run = self.world.emit, invocation.run
-        emit(self.name, Kind.MESSAGE_SENT, run, None, None, (self._invoker.name, notification.type))
-        emit(self._invoker.name, Kind.MESSAGE_RECEIVED, run, None, None, (self.name, notification.type))
-        self._invoker.notify(invocation, notification)
+        world, run, invoker = self.world, invocation.run, self._invoker
+        if world.full:
+            world.emit(self.name, Kind.MESSAGE_SENT, run, None, None, (invoker.name, notification.type))
+            world.emit(invoker.name, Kind.MESSAGE_RECEIVED, run, None, None, (self.name, notification.type))
+        else:
+            world.recorder.count += 2
+        invoker.notify(invocation, notification)
 
     # ---- timers ----------------------------------------------------------------------------------------------
 
