@@ -7,7 +7,6 @@ import pytest
 from durascope.models.scenario import RestateRetry
 from durascope.models.steps import Retry, Run
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.restate.store import Target
 from durascope.simulators.restate.journal import (
     CANCEL,
     CANCEL_SIGNAL,
@@ -22,6 +21,7 @@ from durascope.simulators.restate.journal import (
 from durascope.simulators.restate.protocol import Start
 from durascope.simulators.restate.retries import PolicyCursor, RunPolicy, Verdict
 from durascope.simulators.restate.state_machine import UNKNOWN, JournalMismatchError, StateMachine
+from durascope.simulators.restate.store import Target
 from durascope.simulators.restate.waiting import Waiting
 
 
