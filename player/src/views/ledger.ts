@@ -26,6 +26,6 @@ export function Ledger({ player, e }: { readonly player: Player; readonly e: num
   };
   return html`<section class="ledger" aria-label="The outside world">
     <h3>outside world <span class="dim">${entries.length} effects${price > 0 ? ` · ${price.toFixed(2)} USD` : ""}</span></h3>
-    <${List} label="Ledger of the outside world" count=${entries.length} follow=${entries.length - 1} row=${row} empty="Nothing has happened outside yet." />
+    <${List} label="Ledger of the outside world" count=${entries.length} follows row=${row} empty="Nothing has happened outside yet." />
   </section>`;
 }

@@ -5,19 +5,21 @@ import type { ComponentChildren } from "preact";
 import { html } from "./html.ts";
 
 export const ROW = 22;
-const MOST = 16;
+/** Three lists have at most 60 rows in the document. */
+const MOST = 20;
 
 export function List(props: {
   readonly label: string;
   readonly count: number;
-  /** The row that is kept in sight. */
-  readonly follow: number;
+  /** The end is kept in sight. */
+  readonly follows?: boolean;
   readonly row: (index: number) => ComponentChildren;
   readonly empty: string;
 }) {
+  const { count, follows = false } = props;
   const box = useRef<HTMLDivElement>(null);
-  const top = useRef(0);
-  const followed = useRef("");
+  /** From the end, which the browser keeps in its place by itself, or from the start. */
+  const scrolled = useRef(0);
   const [, redraw] = useState(0);
   const [height, setHeight] = useState(ROW * 10);
   useEffect(() => {
@@ -27,30 +29,24 @@ export function List(props: {
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
-  // Who has scrolled stays there until the followed row, or the room, changes.
-  const following = `${props.follow} ${height}`;
-  if (props.follow >= 0 && following !== followed.current) top.current = Math.max(0, (props.follow + 1) * ROW - height);
-  followed.current = following;
-  const wanted = top.current;
-  useEffect(() => {
-    // In the frame's own time: to ask for a place, or to set it, is to lay the page out.
-    const frame = requestAnimationFrame(() => box.current && (box.current.scrollTop = wanted));
-    return () => cancelAnimationFrame(frame);
-  }, [wanted]);
-  const first = Math.max(0, Math.min(Math.floor(wanted / ROW), props.count - 1));
-  const last = Math.min(props.count, first + Math.min(MOST, Math.ceil(height / ROW) + 1));
+  // Who has scrolled stays there until there is more, or less.
+  const before = useRef(count);
+  if (follows && count !== before.current && scrolled.current !== 0) {
+    scrolled.current = 0;
+    box.current!.scrollTop = 0;
+  }
+  before.current = count;
+  const fits = count * ROW <= height;
+  // Some air at the end, so that the first row in sight is a whole one.
+  const whole = count * ROW + (follows && !fits ? height % ROW : 0);
+  const top = Math.max(0, scrolled.current + (follows ? whole - height : 0));
+  const last = Math.min(count, Math.ceil((top + height) / ROW));
+  const first = Math.max(0, Math.floor(top / ROW), last - MOST);
   const rows = [];
   for (let index = first; index < last; index++) rows.push(props.row(index));
-  return html`<div class="list" ref=${box} tabindex="0" role="region" aria-label=${props.label}
-    onScroll=${(event: globalThis.Event) => {
-      const now = (event.currentTarget as HTMLElement).scrollTop;
-      if (Math.abs(now - top.current) < 1) return;
-      top.current = now;
-      redraw(now);
-    }}>
-    ${props.count === 0 && html`<p class="empty">${props.empty}</p>`}
-    <div class="list-all" style=${`height:${props.count * ROW}px`}>
-      <ol class="rows" style=${`transform:translateY(${first * ROW}px)`} start=${first + 1}>${rows}</ol>
-    </div>
+  return html`<div class=${`list ${follows ? "follows" : ""}`} ref=${box} tabindex="0" role="region" aria-label=${props.label}
+    onScroll=${(event: globalThis.Event) => redraw((scrolled.current = (event.currentTarget as HTMLElement).scrollTop))}>
+    ${count === 0 ? html`<p class="empty">${props.empty}</p>` : html`<div class="list-all" style=${`height:${whole}px`}>
+      <ol class="rows" style=${`transform:translateY(${first * ROW}px)`} start=${first + 1}>${rows}</ol></div>`}
   </div>`;
 }

@@ -86,7 +86,7 @@ function Runs({ player }: { readonly player: Player }) {
       ${engines.map((engine, e) => html`<span class="outcome" title=${engine.title}>${each.outcome[e]}</span>`)}</button></li>`;
   };
   return html`<p class="dim">${rows.length} runs; ${rows.filter((each) => each.differs).length} did not go the same on all engines (on top).</p>
-    <${List} label="Runs" count=${rows.length} follow=${-1} row=${row} empty="There are no runs." />`;
+    <${List} label="Runs" count=${rows.length} row=${row} empty="There are no runs." />`;
 }
 
 /** The scenario's text; where the models run along, it can be edited, and what is wrong is said while one types. */
