@@ -8,7 +8,7 @@ import type { Lane, Moment } from "../time/moment.ts";
 import type { Entry, Trace } from "../time/trace.ts";
 import { isDuplicate } from "../time/marks.ts";
 import { title } from "../narration.ts";
-import { pointing } from "./pointing.ts";
+import { pointingInside } from "./pointing.ts";
 import { html } from "./html.ts";
 
 const MOST_FLYING = 24;
@@ -47,7 +47,7 @@ export function Stage({ player, e }: { readonly player: Player; readonly e: numb
       ${counts === null && queueDots(box, queues)}
     </g>`;
   };
-  return html`<svg class="stage" ref=${picture} viewBox=${`0 0 ${map.width} ${map.height}`} role="img" aria-label=${`${engine.title}: who does what at this moment`}>
+  return html`<svg class="stage" ref=${picture} viewBox=${`0 0 ${map.width} ${map.height}`} role="img" aria-label=${`${engine.title}: who does what at this moment`} ...${pointingInside(player, engine.name)}>
     ${map.frames.map((frame) => html`<g class=${`frame ${frame.tier}`}>
       <rect x=${frame.x} y=${frame.y} width=${frame.width} height=${frame.height} rx="8" />
       <text x=${frame.x + 9} y=${frame.y + 13}>${short(frame.title, Math.floor(frame.width / 6))}</text>
@@ -115,11 +115,9 @@ function effects(player: Player, engine: string, box: Box, entries: readonly Ent
   const x = box.x + 10;
   const y = box.y + 26;
   return html`<g class="effects">
-    ${shown.map((entry, i) => html`<g class=${`effect ${isDuplicate(entry) ? "twice" : ""} ${glow(player, engine, entry.event)}`}
-      ...${pointing(player, { engine, event: entry.event })}>
-      <title>${`${entry.step}, attempt ${entry.attempt}${isDuplicate(entry) ? ": it had happened before" : ""}`}</title>
-      <path d=${isDuplicate(entry) ? `M${x + i * 11} ${y - 6}l6 6l-6 6l-6 -6z` : `M${x + i * 11 - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z`} />
-    </g>`)}
+    ${shown.map((entry, i) => html`<path class=${`effect ${isDuplicate(entry) ? "twice" : ""} ${glow(player, engine, entry.event)}`} data-event=${entry.event}
+      d=${isDuplicate(entry) ? `M${x + i * 11} ${y - 6}l6 6l-6 6l-6 -6z` : `M${x + i * 11 - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0z`}>
+      <title>${`${entry.step}, attempt ${entry.attempt}${isDuplicate(entry) ? ": it had happened before" : ""}`}</title></path>`)}
     <text x=${box.x + box.width - 8} y=${y + 4} class=${`count ${twice > 0 ? "twice" : ""}`}>${real.length === 0 ? "0" : `${real.length}×`}</text>
     ${twice > 0 && html`<rect class="alarm" x=${box.x} y=${box.y} width=${box.width} height=${box.height} rx="6" />`}
   </g>`;
