@@ -18,7 +18,7 @@ export function Ledger({ player, e }: { readonly player: Player; readonly e: num
   const row = (index: number) => {
     const entry = entries[index]!;
     const twice = isDuplicate(entry);
-    return html`<li class=${`entry ${twice ? "twice" : ""} ${glow(player, engine.name, entry.event)}`} key=${index}
+    return html`<li class=${`entry ${twice ? "twice" : ""} ${glow(player, engine.name, entry.event)}`} key=${index % 32}
       ...${pointing(player, { engine: engine.name, event: entry.event })}>
       <span class="number">${spell(Math.round(entry.at))}</span>
       <span class="text">${title(entry.service, { services })}: ${entry.step}${trace.runs.length > 1 ? ` (${entry.run})` : ""}</span>

@@ -43,6 +43,7 @@ export function List(props: {
   const last = Math.min(count, Math.ceil((top + height) / ROW));
   const first = Math.max(0, Math.floor(top / ROW), last - MOST);
   const rows = [];
+  // Rows are told apart by their places: the next moment's lines stand in the same elements.
   for (let index = first; index < last; index++) rows.push(props.row(index));
   return html`<div class=${`list ${follows ? "follows" : ""}`} ref=${box} tabindex="0" role="region" aria-label=${props.label}
     onScroll=${(event: globalThis.Event) => redraw((scrolled.current = (event.currentTarget as HTMLElement).scrollTop))}>

@@ -58,7 +58,7 @@ export function Record({ player, e }: { readonly player: Player; readonly e: num
     const ghost = line.step !== null && ghosts.has(line.step);
     const fresh = index === count - 1 ? "fresh" : "";
     const light = glow(player, engine.name, line.event);
-    return html`<li class=${`line-of-record ${ghost ? "ghost" : ""} ${fresh} ${light}`} key=${line.event}
+    return html`<li class=${`line-of-record ${ghost ? "ghost" : ""} ${fresh} ${light}`} key=${fresh ? `new ${line.event}` : index % 32}
       title=${`${line.text}\n${spell(trace.at[line.event]!)}${ghost ? ", replayed" : ""}`} ...${pointing(player, { engine: engine.name, event: line.event })}>
       <span class="number">${index + 1}</span><span class="text">${line.text}</span>
       ${ghost && html`<span class="tag">replayed</span>`}</li>`;

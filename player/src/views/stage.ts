@@ -109,8 +109,9 @@ function queueDots(box: Box, queues: Queues) {
 /** What a service has counted: a dot for each effect, a lozenge for each that had happened before. */
 function effects(player: Player, engine: string, box: Box, entries: readonly Entry[]) {
   const real = entries.filter((entry) => !entry.deduplicated);
-  const most = Math.max(1, Math.min(Math.floor((box.width - 44) / 11), 14));
-  const shown = real.slice(-most);
+  const room = Math.max(1, Math.min(Math.floor((box.width - 44) / 11), 14));
+  // Of many, the last few: it is the number that says how many.
+  const shown = real.slice(-(real.length > room ? Math.ceil(room / 2) : room));
   const twice = real.filter(isDuplicate).length;
   const x = box.x + 10;
   const y = box.y + 26;
@@ -162,7 +163,7 @@ function lines(player: Player, trace: Trace, moment: Moment, where: Where, ledge
   const found = drawn.flatMap((n) => {
     const pair = ends(trace, n, where);
     const faint = isPoll(trace, n) ? "faint" : "";
-    return pair ? [html`<path class=${`line ${faint} ${glow(player, engine, n)}`} d=${arrow(...pair).path} key=${n} />`] : [];
+    return pair ? [html`<path class=${`line ${faint} ${glow(player, engine, n)}`} d=${arrow(...pair).path} />`] : [];
   });
   const last = moment.count - 1;
   if (last >= 0 && trace.kind(last).startsWith("message-") && trace.kind(last) !== "message-sent") {
@@ -212,7 +213,7 @@ function dots(player: Player, trace: Trace, moment: Moment, where: Where) {
     const detail = trace.detail(n);
     const what = Array.isArray(detail) ? String(detail[1] ?? "") : "";
     const poll = isPoll(trace, n);
-    return [html`<g class=${`message ${poll ? "faint" : ""}`} key=${n}>
+    return [html`<g class=${`message ${poll ? "faint" : ""}`}>
       <title>${what || "message"}</title><circle cx=${x} cy=${y} r=${poll ? 2.5 : 5} />
       ${!poll && last.has(n) && drawn.length < 8 && html`<text x=${beside ? (from.x + to.x + to.width) / 2 : x + 8} y=${beside ? Math.min(from.y, to.y) - 5 : y + 3}
         text-anchor=${beside ? "middle" : "start"}>${short(what, 26)}</text>`}</g>`];
