@@ -162,7 +162,7 @@ export async function read(meta: Meta, data: string): Promise<Document> {
 /** Ascii85, with `v` for `<`. */
 function decoded(packed: string): Uint8Array<ArrayBuffer> {
   const text = packed.replaceAll("v", "<").replaceAll("z", "!!!!!");
-  if (/[^!-u]/.test(text)) throw new Damaged("There are characters in it that do not belong there.");
+  if (/[^!-u]/.test(text)) throw new Damaged("It contains invalid characters.");
   const bytes = new DataView(new ArrayBuffer(text.length + 4));
   for (let i = 0; i < text.length; i += 5) {
     let group = 0;
@@ -177,7 +177,7 @@ async function compare(bytes: Uint8Array<ArrayBuffer>, sha256: string | undefine
   if (sha256 === undefined || globalThis.crypto?.subtle === undefined) return;
   const digest = await crypto.subtle.digest("SHA-256", bytes);
   const hex = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (hex !== sha256) throw new Damaged("Its checksum is not the one that was written with it.");
+  if (hex !== sha256) throw new Damaged("Its checksum does not match.");
 }
 
 async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
@@ -186,7 +186,7 @@ async function inflated(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
 
 function checked(parsed: unknown): Document {
   const document = parsed as (Partial<Document> & { fork_kinds?: Column<ForkKind>; forks?: Readonly<Record<string, PackedForks>> }) | null;
-  if (document?.version !== 2) throw new Damaged("It is of another version than this player.");
+  if (document?.version !== 2) throw new Damaged("It was made for another version of this player.");
   if (!document.engines?.length || !document.stories?.length || !document.traces?.tokens) {
     throw new Damaged("Engines, stories or traces are missing.");
   }

@@ -49,7 +49,7 @@ export class LiveModel {
       if (question.yaml !== undefined) this.yaml = question.yaml;
       return { trace: COMPUTED + this.computed.push(trace) - 1, phrase: answer.phrase ?? "" };
     } catch {
-      return { problem: "“durascope play” does not answer any more: is it still running?" };
+      return { problem: "“durascope play” is no longer answering: is it still running?" };
     }
   }
 

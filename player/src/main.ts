@@ -85,7 +85,7 @@ if (place) {
     const why = error instanceof Damaged ? error.message : `It cannot be shown (${error instanceof Error ? error.message : String(error)}).`;
     place.replaceChildren();
     render(html`<div class="damaged" role="alert"><h1>This file's data is damaged</h1><p>${why}</p>
-      <p>Make it anew with “durascope report”, or copy it again.</p></div>`, place);
+      <p>Create it again with “durascope report”, or get another copy.</p></div>`, place);
     document.documentElement.dataset["ready"] = "damaged";
   });
 }

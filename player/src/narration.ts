@@ -45,42 +45,42 @@ function sentence(trace: Trace, event: Event, teller: Teller): string {
   const run = event.run ?? "a run";
   const { record } = teller.engine;
   switch (kind) {
-    case "run-started": return `${run} of ${event.workflow} begins: ${teller.engine.title} has accepted it durably.`;
-    case "run-ended": return `${run} is over: ${String(detail ?? "ended")}.`;
+    case "run-started": return `${run} of ${event.workflow} starts: ${teller.engine.title} has durably accepted it.`;
+    case "run-ended": return `${run} has ended: ${String(detail ?? "ended")}.`;
     case "task-queued": return `A task waits in the queue ${String(detail ?? lane)}.`;
     case "task-picked-up": return `${lane} takes the task from the queue ${String(detail ?? "")}.`;
-    case "scheduled": return `It stands in the ${record} that ${step} is to run.`;
-    case "started": return `${lane} begins ${step}.`;
-    case "before-effect": return `${step} reaches the outside: ${served(trace, event, teller)} is about to act.`;
+    case "scheduled": return `${step} is scheduled: the ${record} says that it is to run.`;
+    case "started": return `${lane} starts ${step}.`;
+    case "before-effect": return `${step} calls out: ${served(trace, event, teller)} is about to act.`;
     case "after-effect": return effect(trace, event, teller);
     case "reported": return `The code of ${step} has returned; its result is on the way.`;
     case "recorded": return `The result of ${step} is in the ${record}: it will not run again.`;
     case "failed": return `${step} fails: ${String(detail ?? "an error")}.`;
     case "retried": return retried(event, step);
-    case "dropped": return `The result of ${step} is not taken: ${String(detail ?? "it came too late")}.`;
+    case "dropped": return `The result of ${step} is rejected: ${String(detail ?? "it came too late")}.`;
     case "replay-started": return `${lane} runs the workflow's code again from the top, against the ${record}.`;
     case "replay-step": return `The replay passes ${step}: it is in the ${record} and does not run again.`;
     case "replay-ended": return `The replay has caught up with the ${record}.`;
-    case "work-started": return `${lane} begins to run workflow code (${String(detail ?? "work")}).`;
+    case "work-started": return `${lane} starts running workflow code (${String(detail ?? "work")}).`;
     case "work-ended": return `${lane} has run its workflow code (${String(detail ?? "done")}).`;
     case "message-sent": return `${lane} sends ${message(detail)}.`;
     case "message-received": return `${lane} receives ${received(detail)}.`;
-    case "message-refused": return `Nobody listens at ${lane}: ${received(detail)} is refused.`;
-    case "message-lost": return `A message to ${lane} is lost; its sender will not learn what became of it.`;
+    case "message-refused": return `Nothing is listening at ${lane}: ${received(detail)} is refused.`;
+    case "message-lost": return `A message to ${lane} is lost; its sender will never know.`;
     case "timer-set": return `${lane} sets a timer${timer(event)}.`;
-    case "timer-fired": return `A timer is due${event.step ? ` (${event.step})` : ""}.`;
-    case "timer-cancelled": return "A timer is cancelled: it is not needed any more.";
+    case "timer-fired": return `A timer fires${event.step ? ` (${event.step})` : ""}.`;
+    case "timer-cancelled": return "A timer is cancelled: it is no longer needed.";
     case "event-received": return `${teller.engine.title} accepts ${String(detail ?? "a message")} from outside.`;
     case "crashed": return crash(trace, event, teller);
-    case "restarted": return `${lane} is back, with nothing in its memory.`;
-    case "hung": return `${lane} hangs: it is there and does nothing.`;
-    case "resumed": return `${lane} goes on where it hung.`;
+    case "restarted": return `${lane} is back, with an empty memory.`;
+    case "hung": return `${lane} hangs: it is up, but does nothing.`;
+    case "resumed": return `${lane} carries on where it hung.`;
     case "outage-started": return `${title(lane, teller)} is down.`;
     case "outage-ended": return `${title(lane, teller)} is up again.`;
     case "cut": return `${lane} is cut off from the network.`;
     case "healed": return `The network to ${lane} works again.`;
     case "deployed": return `New code is deployed: ${String(detail ?? "")}.`;
-    case "record-appended": return `One line more in the ${record}: ${String(detail ?? "")}.`;
+    case "record-appended": return `A new line in the ${record}: ${String(detail ?? "")}.`;
     default: return `${lane}: ${kind}`;
   }
 }
@@ -94,7 +94,7 @@ function effect(trace: Trace, event: Event, teller: Teller): string {
     (each) => each.run === entry.run && each.step === entry.step && each.event <= event.n && !each.deduplicated,
   ).length;
   if (entry.again) return `${who} does ${event.step} a ${ordinal(Math.max(2, count))} time: a duplicate.`;
-  return `${who} has done ${event.step}. Nobody but ${event.lane} knows it yet.`;
+  return `${who} has done ${event.step}. Only ${event.lane} knows so far.`;
 }
 
 /** Why an effect happens again: what became of the first. */
@@ -125,19 +125,19 @@ function crash(trace: Trace, event: Event, teller: Teller): string {
   if (cause?.kind === "after-effect") {
     return `${dies} ${served(trace, cause, teller)} has done ${cause.step}, and nothing in the ${teller.engine.record} says so.`;
   }
-  if (cause?.kind === "before-effect") return `${dies} ${cause.step} has not reached the outside yet.`;
+  if (cause?.kind === "before-effect") return `${dies} ${cause.step} has not called out yet.`;
   if (cause?.kind === "reported") return `${dies} The result of ${cause.step} was on the way.`;
-  return `${dies} What it had only in its memory is gone.`;
+  return `${dies} What it had only in memory is lost.`;
 }
 
 function retried(event: Event, step: string): string {
-  if (typeof event.detail === "number") return `${step} is to be tried again in ${spell(event.detail)}.`;
-  return `The ${String(event.detail)} timeout is over: ${step} counts as failed and is to be tried again.`;
+  if (typeof event.detail === "number") return `${step} will be retried in ${spell(event.detail)}.`;
+  return `The ${String(event.detail)} timeout has passed: ${step} counts as failed and will be retried.`;
 }
 
 /** The event that caused it, as a subordinate clause; null where it says nothing new. */
 function reason(trace: Trace, event: Event, teller: Teller): string | null {
-  if (event.cause === null && FAULTS.has(event.kind)) return "It is a fault of this story.";
+  if (event.cause === null && FAULTS.has(event.kind)) return "This fault is part of the story.";
   if (event.cause === null) return QUIET_WITHOUT_CAUSE.has(event.kind) ? null : "It comes from outside.";
   const cause = trace.event(event.cause);
   const waited = event.at - cause.at;
@@ -154,9 +154,9 @@ function reason(trace: Trace, event: Event, teller: Teller): string | null {
     case "scheduled": return `Because ${step} was scheduled${after}.`;
     case "task-queued": return `Because a task was in the queue ${String(cause.detail ?? "")}${after}.`;
     case "message-received": return `Because of ${received(cause.detail)}.`;
-    case "message-refused": return "Because nobody listened there.";
+    case "message-refused": return "Because nothing was listening there.";
     case "event-received": return `Because ${String(cause.detail)} arrived.`;
-    case "run-started": return `Because ${cause.run} began.`;
+    case "run-started": return `Because ${cause.run} started.`;
     case "replay-started": case "replay-ended": case "replay-step": return `Because ${cause.lane} replays the ${teller.engine.record}.`;
     default: return null;
   }

@@ -236,7 +236,7 @@ export class Player {
       const at = spell(Math.round(this.shown.value[e]!.at[event]!));
       return `${engine.title} at ${at}: ${this.say({ engine: engine.name, event }).what.replace(/\.$/, "")}`;
     });
-    return `Here the engines part${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
+    return `Here the engines diverge${found.step ? ` over ${found.step}` : ""}. ${each.join(" · ")}.`;
   }
 
   /** To the next event that is worth a sentence: no messages, no queues. */
@@ -323,7 +323,7 @@ export class Player {
     if (this.live && n >= 0 && fork === undefined && !here) return void this.simulate(engine, { what: "crash", target: "app" }, n);
     if (offer) {
       this.take(taken(this.branches.value, offer.from, engine, offer.fork));
-      if (!here) this.notice.value = `The file has the next crash of the ${offer.fork.target} after event ${offer.event}: here it is.`;
+      if (!here) this.notice.value = `The file has no crash right here. This is the next one of the ${offer.fork.target}, after event ${offer.event}.`;
       return;
     }
     this.notice.value = this.missing(engine, n);
@@ -358,8 +358,8 @@ export class Player {
       return `A second crash on ${title} is not in this file. “durascope play” computes it.`;
     }
     const left = this.document.left_out?.[engine] ?? 0;
-    const more = left > 0 ? ` ${left} crashes did not fit in.` : "";
-    return `A crash from this moment on is not in this file.${more} “durascope play” computes any.`;
+    const more = left > 0 ? ` ${left} crashes did not fit.` : "";
+    return `This file has no crash from this moment on.${more} “durascope play” computes any crash.`;
   }
 
   private take(branch: Branch): void {
@@ -385,13 +385,13 @@ export class Player {
   async simulate(engine: string, what: Breakable, n: number): Promise<void> {
     const from = this.branch.value;
     const asked = broken(what, from.story, n, this.downUs.value, -1);
-    this.notice.value = "The model is being run …";
+    this.notice.value = "Running the model …";
     const faults = [...this.faults(from, engine), faultOf(asked)];
     const answer = await this.live!.simulate({ story: from.story, engine, faults });
     if ("problem" in answer) this.notice.value = answer.problem;
     else {
       this.take(taken(this.branches.value, from, engine, { ...asked, trace: answer.trace }));
-      this.notice.value = "The model has been run anew.";
+      this.notice.value = "The model has been run again.";
     }
   }
 
@@ -405,7 +405,7 @@ export class Player {
   /** Runs an edited scenario and shows it instead of the one that was opened. */
   async rerun(yaml: string): Promise<void> {
     const story = this.branch.value.story;
-    this.notice.value = "The model is being run …";
+    this.notice.value = "Running the model …";
     const traces: Record<string, number> = {};
     for (const engine of this.document.engines) {
       const answer = await this.live!.simulate({ yaml, story, engine: engine.name, faults: [] });
@@ -420,7 +420,7 @@ export class Player {
       this.branches.value = [branch];
       this.branchId.value = 0;
       this.seek(0);
-      this.notice.value = "The model has been run anew.";
+      this.notice.value = "The model has been run again.";
     });
   }
 
@@ -469,5 +469,5 @@ const NONE: Readonly<Record<MarkKind, string>> = {
   crash: "Nothing breaks in this story.",
   replay: "Nothing is replayed in this story.",
   duplicate: "No effect happens twice in this story.",
-  difference: "The engines do the same in this story.",
+  difference: "The engines do the same things in this story.",
 };

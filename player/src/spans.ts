@@ -124,7 +124,8 @@ function waits(trace: Trace, run: string | null, down: readonly Loose[]): Loose[
     if (trace.run(n) !== run || ENDS_MESSAGE.has(kind)) continue;
     const pause = last < 0 ? 0 : trace.at[n]! - trace.at[last]!;
     if (pause >= SHORTEST_WAIT_US && running.size === 0) {
-      const label = kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, down);
+      const label = overWith(trace, n, spell(pause)) ??
+        (kind === "task-picked-up" && due > trace.at[last]! ? `backoff ${spell(pause)}` : waitedFor(trace, n, last, down));
       found.push({ kind: "wait", from: trace.at[last]!, to: trace.at[n]!, label, event: n, cut: false });
     }
     if (kind === "timer-set") due = Number(trace.detail(n)) || 0;
@@ -133,6 +134,30 @@ function waits(trace: Trace, run: string | null, down: readonly Loose[]): Loose[
     last = n;
   }
   return found;
+}
+
+/** Within this time of its first event the end of a pause says what it was. */
+const ENDS_WITHIN_US = 20_000;
+
+/** What the workflow itself has waited for, where a pause is over with event `n`: its own sleep, or an event. */
+function overWith(trace: Trace, n: number, long: string): string | null {
+  const run = trace.run(n);
+  for (let i = n; i < trace.length && trace.at[i]! - trace.at[n]! <= ENDS_WITHIN_US; i++) {
+    if (trace.run(i) !== run) continue;
+    const [kind, step] = [trace.kind(i), trace.step(i)];
+    if (kind === "event-received") return `waits for ${String(trace.detail(i))} ${long}`;
+    if (step === null || isTried(trace, run, step)) continue;
+    if (kind === "timer-fired") return `${step} ${long}`;
+    if (kind === "timer-cancelled") return `waits for ${step} ${long}`;
+  }
+  return null;
+}
+
+/** It has attempts: its timers are those of its retries. */
+function isTried(trace: Trace, run: string | null, step: string): boolean {
+  if (step === "back-off") return true;
+  for (let i = 0; i < trace.length; i++) if (trace.kind(i) === "started" && trace.step(i) === step && trace.run(i) === run) return true;
+  return false;
 }
 
 /** How long the attempt was that is given up in event `n`. */
@@ -153,7 +178,6 @@ function waitedFor(trace: Trace, n: number, last: number, down: readonly Loose[]
   if (kind === "retried" && typeof trace.detail(n) === "string") return `${spell(attempted(trace, n))} ${String(trace.detail(n))} timeout`;
   if (cause === "retried" || trace.kind(last) === "retried" || trace.step(n) === "back-off") return `backoff ${long}`;
   if (kind === "timer-fired") return `${trace.step(n) ?? "timer"} ${long}`;
-  if (kind === "event-received") return `waits for ${String(trace.detail(n))} ${long}`;
   if (kind === "task-picked-up") return `in the queue ${long}`;
   const away = down.find((span) => span.from < to && from < span.to && span.to - from > (to - from) / 2);
   return away ? `${long} for ${trace.lane(away.event)} to come back` : `waits ${long}`;

@@ -102,8 +102,8 @@ describe("crash here", () => {
     const player = open();
     player.seekSpot({ engine: "one", event: 9 });
     player.crash("one");
-    expect(player.notice.value).toContain("not in this file");
-    expect(player.notice.value).toContain("3 crashes did not fit in");
+    expect(player.notice.value).toContain("has no crash from this moment on");
+    expect(player.notice.value).toContain("3 crashes did not fit");
     player.step(-1_000);
     player.crash("one");
     expect(player.notice.value).toContain("nothing to break");

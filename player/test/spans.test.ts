@@ -29,3 +29,20 @@ test("steps that run at the same time are on rows of their own; when there are t
   expect(count).toBe(2);
   expect(found.map((span) => [span.row, span.crowded])).toEqual([[0, false], [1, false], [1, true]]);
 });
+
+test("what the workflow itself waits for is named: its sleeps, and events; a timer of a retry is a backoff", () => {
+  const day = 86_400e6;
+  const rows: Row[] = [
+    { at: 0, lane: "history", kind: "timer-set", step: "one-day", detail: day },
+    { at: day, lane: "history", kind: "record-appended", detail: "TimerFired" },
+    { at: day, lane: "history", kind: "timer-fired", step: "one-day" },
+    { at: 2 * day, lane: "history", kind: "record-appended", detail: "WorkflowExecutionSignaled" },
+    { at: 2 * day, lane: "history", kind: "event-received", detail: "paid" },
+    { at: 2 * day + 1, lane: "w", kind: "started", step: "charge", attempt: 1 },
+    { at: 2 * day + 2, lane: "w", kind: "failed", step: "charge", attempt: 1 },
+    { at: 2 * day + 3, lane: "queue", kind: "timer-set", step: "charge", detail: 2 * day + 15e6 },
+    { at: 2 * day + 15e6, lane: "queue", kind: "task-picked-up" },
+    { at: 2 * day + 15e6, lane: "queue", kind: "timer-fired", step: "charge" },
+  ];
+  expect(labels(rows, "wait")).toEqual(["one-day 1 d", "waits for paid 1 d", "backoff 15 s"]);
+});

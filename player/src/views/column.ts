@@ -40,10 +40,10 @@ function Standing({ player, e }: { readonly player: Player; readonly e: number }
   const twice = trace.ledgerAt(moment.count).filter(isDuplicate).length;
   const down = [...moment.lanes].filter(([, lane]) => lane.condition !== "up").map(([name]) => name);
   const ended = run?.ended != null && run.ended <= now && moment.count > 0;
-  const status = !run ? "no runs" : run.started > now || moment.count === 0 ? "not begun" : ended ? run.status : now >= trace.end && run.ended === null ? run.status : "running";
+  const status = !run ? "no runs" : run.started > now || moment.count === 0 ? "not started" : ended ? run.status : now >= trace.end && run.ended === null ? run.status : "running";
   const why = !ended && run?.why && now >= trace.end ? run.why : null;
   return html`<p class="standing">
-    <span class=${`status ${ended && run?.status === "completed" ? "good" : status === "running" || status === "not begun" ? "" : ended || why ? "bad" : ""}`}
+    <span class=${`status ${ended && run?.status === "completed" ? "good" : status === "running" || status === "not started" ? "" : ended || why ? "bad" : ""}`}
       title=${why ?? ""}>${status}${ended ? ` in ${spell(run!.ended! - run!.started)}` : ""}</span>
     ${twice > 0 && html`<span class="badge twice">◆ ${twice} duplicate${twice > 1 ? "s" : ""}</span>`}
     ${down.slice(0, 2).map((name) => html`<span class="badge down">✖ ${name}</span>`)}

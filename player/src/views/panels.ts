@@ -29,21 +29,21 @@ function Sheet({ player, title, children }: { readonly player: Player; readonly 
 }
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["space", "play, pause"], ["← →", "one event back, forward"], [", .", "to the last, the next event that is worth a sentence (no messages, no queues)"], ["shift ← →", "to the crash, replay or duplicate before, after"],
-  ["Home End", "to the start, to the end"], ["1 2 3", "one engine alone; again: all"], ["c", "crash the app here, on the engine of the last event"],
-  ["shift c", "crash the app here on every engine that is shown"], ["x r d f", "next crash, replay, duplicate; first difference"], ["l", "time linear or collapsed"], ["?", "this list"],
+  ["space", "play, pause"], ["← →", "one event back, forward"], [", .", "previous, next notable event (skips messages and queues)"], ["shift ← →", "previous, next crash, replay or duplicate"],
+  ["Home End", "to the start, to the end"], ["1 2 3", "one engine alone; again for all"], ["c", "crash the app here, on the engine of the last event"],
+  ["shift c", "crash the app here on every engine shown"], ["x r d f", "next crash, replay, duplicate; first difference"], ["l", "linear or collapsed time"], ["?", "this list"],
 ];
 
 const SIGNS: readonly (readonly [string, string, string])[] = [
-  ["effect", "●", "an effect: the outside has changed"], ["twice", "◆", "a duplicate: it had happened before"], ["down", "✖", "a crash; hatched: away"],
-  ["wait", "┈", "work stands still, with the reason"], ["replay", "▨", "replay: code runs again against the record, recorded steps do not"],
-  ["fold", "░", "idle time, drawn narrower than it lasted"],
+  ["effect", "●", "an effect: something outside has changed"], ["twice", "◆", "a duplicate: it had happened before"], ["down", "✖", "a crash; hatched: down"],
+  ["wait", "┈", "work is waiting, with the reason"], ["replay", "▨", "replay: the code runs again against the record; recorded steps do not"],
+  ["fold", "░", "idle time, compressed"],
 ];
 
 function Help() {
   return html`<table class="keys"><tbody>${KEYS.map(([key, what]) => html`<tr><th><kbd>${key}</kbd></th><td>${what}</td></tr>`)}
     ${SIGNS.map(([kind, sign, what]) => html`<tr><th><span class=${`sign ${kind}`}>${sign}</span></th><td>${what}</td></tr>`)}</tbody></table>
-    <p class="dim">Point at anything: its cause and its effects light up. Click: the clock goes there.</p>`;
+    <p class="dim">Point at anything to light up its cause and its effects. Click to go there.</p>`;
 }
 
 interface RunRow {
@@ -85,7 +85,7 @@ function Runs({ player }: { readonly player: Player }) {
       onClick=${() => ((player.chosenRun.value = each.run), (player.panel.value = null))}><bdi>${each.run}</bdi>
       ${engines.map((engine, e) => html`<span class="outcome" title=${engine.title}>${each.outcome[e]}</span>`)}</button></li>`;
   };
-  return html`<p class="dim">${rows.length} runs; ${rows.filter((each) => each.differs).length} did not go the same on all engines (on top).</p>
+  return html`<p class="dim">${rows.length} runs; ${rows.filter((each) => each.differs).length} differ between the engines (listed first).</p>
     <${List} label="Runs" count=${rows.length} row=${row} empty="There are no runs." />`;
 }
 
@@ -98,7 +98,7 @@ function Scenario({ player }: { readonly player: Player }) {
     if (!live) return;
     let outdated = false;
     const timer = setTimeout(async () => {
-      const found = await live.check(yaml).catch(() => [{ place: "", message: "“durascope play” does not answer any more." }]);
+      const found = await live.check(yaml).catch(() => [{ place: "", message: "“durascope play” is no longer answering." }]);
       if (!outdated) setProblems(found);
     }, 250);
     return () => {
@@ -106,7 +106,7 @@ function Scenario({ player }: { readonly player: Player }) {
       clearTimeout(timer);
     };
   }, [yaml]);
-  if (!live) return html`<pre class="yaml" tabindex="0">${yaml || "This file does not have the scenario's text."}</pre>`;
+  if (!live) return html`<pre class="yaml" tabindex="0">${yaml || "This file does not contain the scenario's text."}</pre>`;
   return html`<textarea class="yaml" aria-label="Scenario" spellcheck=${false} value=${yaml}
       onInput=${(event: globalThis.Event) => setYaml((event.currentTarget as HTMLTextAreaElement).value)} />
     <ul class="problems" aria-live="polite">${problems.map((each) => html`<li class=${each.severity ?? "error"}><b>${each.place}</b> ${each.message}${each.fix ? html`<br /><i>${each.fix}</i>` : null}</li>`)}</ul>

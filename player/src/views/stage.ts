@@ -129,7 +129,7 @@ function paid(ledger: readonly Entry[]): string {
   const sum = (entries: readonly Entry[]) => entries.reduce((all, entry) => all + (entry.deduplicated ? 0 : entry.price), 0);
   const all = sum(ledger);
   const twice = sum(ledger.filter(isDuplicate));
-  return all === 0 ? "" : `${all.toFixed(2)} USD${twice > 0 ? `, ${twice.toFixed(2)} of it twice` : ""}`;
+  return all === 0 ? "" : `${all.toFixed(2)} USD${twice > 0 ? `, ${twice.toFixed(2)} for duplicates` : ""}`;
 }
 
 export function glow(player: Player, engine: string, event: number): string {

@@ -86,7 +86,7 @@ function useBands(player: Player, width: number, left: number): Band[] {
     let top = AXIS;
     return engines.map((engine, e) => {
       const trace = traces[e]!;
-      const { spans: all, rows } = spans(trace, run, engines.length > 1 ? 4 : 10);
+      const { spans: all, rows } = spans(trace, run, rowsFor(engines.length));
       const height = MARKS + WAITS + rows * STEP + 8;
       const x = (at: number) => left + scale.place(at) * (width - left - RIGHT);
       const picture = html`<g class="band" data-engine=${engine.name} transform=${`translate(0 ${top})`} style=${`--engine:${engine.colour}`}>
@@ -100,6 +100,12 @@ function useBands(player: Player, width: number, left: number): Band[] {
       return band;
     });
   }, [player, scale, run, engines, traces, width, left]);
+}
+
+/** Rows of steps for which there is room. */
+function rowsFor(engines: number): number {
+  if (innerWidth <= 700) return 4;
+  return engines === 1 ? 10 : innerHeight <= 840 ? 2 : 4;
 }
 
 const TOP: Readonly<Record<Span["kind"], (row: number) => [y: number, height: number]>> = {
@@ -159,7 +165,7 @@ function Axis({ scale, x, height }: { readonly scale: Scale; readonly x: (at: nu
   return html`<g class="axis">
     ${scale.folds.map((fold) => html`<g><rect class="fold" x=${x(fold.from)} y=${AXIS} width=${Math.max(0, x(fold.to) - x(fold.from))} height=${height - AXIS} />
       <title>${`${spell(Math.round(fold.to - fold.from))} of idle time, drawn narrower than they lasted`}</title></g>`)}
-    ${ticks.map((at) => html`<g><path d=${`M${x(at)} ${AXIS - 5}V${height}`} /><text x=${at === Math.round(scale.end) ? x(at) : x(at) + 3} text-anchor=${at === Math.round(scale.end) ? "end" : "start"} y=${AXIS - 7}>${spell(at)}</text></g>`)}
+    ${ticks.map((at) => html`<g><path d=${`M${x(at)} ${AXIS - 5}V${height}`} /><text x=${at === Math.round(scale.end) ? x(at) : x(at) + (at === 0 ? 8 : 3)} text-anchor=${at === Math.round(scale.end) ? "end" : "start"} y=${AXIS - 7}>${spell(at)}</text></g>`)}
   </g>`;
 }
 

@@ -77,7 +77,7 @@ def test_the_network_and_a_service_can_be_broken_for_as_long_as_one_likes(browse
             here.get_by_role("button", name="What to break").click()
             here.get_by_label("for").select_option("15000000")
             here.get_by_role("button", name=name).click()
-            visited.page.get_by_text("The model has been run anew.").wait_for(timeout=20_000)
+            visited.page.get_by_text("The model has been run again.").wait_for(timeout=20_000)
             assert told in visited.page.locator(".forks [aria-current=true]").inner_text()
             assert "15 s" in visited.page.locator(".forks [aria-current=true]").inner_text()
             visited.page.locator(".forks button").first.click()
@@ -95,7 +95,7 @@ def test_an_edited_scenario_is_checked_while_one_types_and_run_anew(browser: Bro
         visited.page.locator("button.run-anew:enabled").wait_for(timeout=20_000)
         assert problems.locator(".error").count() == 0
         visited.page.get_by_role("button", name="Run the models").click()
-        visited.page.get_by_text("The model has been run anew.").wait_for(timeout=20_000)
+        visited.page.get_by_text("The model has been run again.").wait_for(timeout=20_000)
         visited.press("End")
         assert "bill-the-card" in str(visited.page.locator(".tracks").text_content())
         assert shown(visited, "restate") == 2
