@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 import time
+from itertools import chain
 from typing import Any
 
 from benchmarks import player
+from benchmarks.bars import Bar
 from benchmarks.decisions import command, figures
 from benchmarks.pages import figures as pages
 from durascope.models.engine import compared
@@ -57,16 +59,21 @@ def main() -> None:
     say("many simulations (explore: at most 1 s and 8 s; processes: 1.9)")
     for line in figures():
         say(line)
-    say("pages of the player (order fulfillment at most 300,000 bytes, any at most 1 MB; 5 s beside the simulations)")
-    for line in pages():
-        say(line)
-    say("the player (in Chromium, if there is one)")
-    for line in player.figures():
-        say(line)
     say("cold starts, best of five")
     say(f"  durascope --help                   {timed('--help'):.2f} s (at most 0.3)")
     say(f"  durascope run order-fulfillment    {timed('run', 'order-fulfillment'):.2f} s (at most 1)")
+    sys.exit(0 if the_player() else 1)
+
+
+def the_player() -> bool:
+    """Its figures; whether they all hold."""
+    say("the player: its pages, and in Chromium, if there is one")
+    missed = 0
+    for figure in chain(pages(), player.figures()):
+        say(str(figure))
+        missed += isinstance(figure, Bar) and not figure.held
+    return missed == 0
 
 
 if __name__ == "__main__":
-    main()
+    main() if sys.argv[1:] != ["player"] else sys.exit(0 if the_player() else 1)

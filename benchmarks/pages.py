@@ -3,39 +3,76 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
+from benchmarks.bars import Bar
 from durascope.models.engine import compared
-from durascope.models.loading import load_scenario
+from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.overrides import Overrides
-from durascope.player.document import crashes_in, document
-from durascope.player.forks import crashes
-from durascope.player.page import bundle, html
-from durascope.player.stories import stories
-from durascope.simulators.simulate import simulate
+from durascope.player import forks
+from durascope.player.document import BUDGET, crashes_in, document
+from durascope.player.packing import Json, Pack
+from durascope.player.page import html
 
-SCENARIOS = (("order-fulfillment", ("faults=[]",)), ("order-fulfillment", ()), ("payment", ()))
-"""The first has the single crashes that `explore` tries; the others those of both of their stories."""
+SCENARIOS: Final = (
+    ("order-fulfillment", ("faults=[]",), 300_000),
+    ("order-fulfillment", (), 300_000),
+    ("payment", (), BUDGET),
+)
+"""Name, settings, and how many bytes it may have. The first has the single crashes that `explore` tries; the others
+those of both of their stories."""
+BESIDE_S: Final = 5
 
 
-def figures() -> Iterator[str]:
-    """One line a figure."""
-    yield f"  page without traces                {len(bundle().packed):9,} bytes (at most 60,000)"
-    for name, settings in SCENARIOS:
+def figures() -> Iterator[Bar]:
+    """A bar for each figure; those of seconds want a machine that does nothing else."""
+    yield Bar("page without traces and drawings", len(empty().encode()), 60_000, "bytes")
+    for name, settings, most in SCENARIOS:
         scenario = load_scenario(name, Overrides(settings))
-        begun = time.perf_counter()
-        made = document(scenario, compared(), processes=1)
-        page = html(made)
-        took = time.perf_counter() - begun
-        begun = time.perf_counter()
-        for story in stories(scenario, compared(), 0):
-            for engine, went in story.went.items():
-                for crash in crashes(story.scenario, went)[0]:
-                    simulate(crash.fault.applied_to(story.scenario), engine, full=True, records=True)
-        beside = took - (time.perf_counter() - begun)
-        forks = sum(crashes_in(made).values())
+        with _simulating() as spent:
+            begun = time.process_time()
+            made = document(scenario, compared(), processes=1)
+            page = html(made)
+            took = time.process_time() - begun
         title = f"{name}{' without faults' if settings else ''}"
-        yield (
-            f"  {title:34} {len(page.encode()):9,} bytes  {forks:,} crashes  {took:5.1f} s, {beside:.1f} s of them "
-            "beside the simulations"
-        )
+        told = f"{sum(crashes_in(made).values()):,} crashes"
+        yield Bar(title, len(page.encode()), most, "bytes", told)
+        yield Bar("  built, beside its simulations", took - spent(), BESIDE_S, "s", f"{took:.1f} s in all")
+    biggest = max((len(stories_of(name).encode()), name) for name in builtin_names())
+    yield Bar("any built-in, its stories alone", biggest[0], BUDGET, "bytes", biggest[1])
+
+
+def empty() -> str:
+    """A page that has everything but traces and pictures."""
+    made = document(load_scenario("order-fulfillment"), compared(), budget=1)
+    engines = [{**each, "architecture": None} for each in made["engines"]]
+    return html({**made, "engines": engines, "traces": Pack().as_json()})
+
+
+def stories_of(name: str) -> str:
+    """A built-in's page without crashes: these are added as long as there is room."""
+    made: Json = document(load_scenario(name), compared(), budget=1)
+    return html(made)
+
+
+@contextmanager
+def _simulating() -> Generator[Callable[[], float]]:
+    """How many seconds of the processor's time go into the simulations of forks, meanwhile."""
+    spent = 0.0
+    simulate = forks.simulate
+
+    def timed(*arguments: Any, **named: Any) -> Any:
+        nonlocal spent
+        begun = time.process_time()
+        try:
+            return simulate(*arguments, **named)
+        finally:
+            spent += time.process_time() - begun
+
+    forks.simulate = timed
+    try:
+        yield lambda: spent
+    finally:
+        forks.simulate = simulate

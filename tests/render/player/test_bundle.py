@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from durascope.models.loading import load_scenario
+from durascope.player.document import document
+from durascope.player.packing import Pack
+from durascope.player.page import html
+
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "durascope" / "render" / "player"
 SOURCE = ROOT / "player"
@@ -42,6 +47,12 @@ def test_the_player_s_own_types_and_tests_hold(workshop: Path) -> None:
     for script in ("types", "test"):
         done = run(workshop, "npm", "run", "--silent", script)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_page_without_traces_and_pictures_is_small() -> None:
+    made = document(load_scenario("order-fulfillment"), ["temporal", "inngest", "restate"], budget=1)
+    engines = [{**each, "architecture": None} for each in made["engines"]]
+    assert len(html({**made, "engines": engines, "traces": Pack().as_json()}).encode()) <= 60_000
 
 
 def test_nothing_in_the_bundle_ends_the_element_it_stands_in() -> None:

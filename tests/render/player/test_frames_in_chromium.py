@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import Browser, FrameLocator, Page
 
 import durascope as library
@@ -77,3 +79,22 @@ def test_a_result_in_a_notebook_is_a_player_that_plays(page: Page, tmp_path: Pat
     inside.locator("button.play").click()
     inside.locator(".speed select").select_option("4")
     inside.locator(".badge.twice", has_text="1 duplicate").wait_for(timeout=30_000)
+
+
+def test_a_notebook_as_a_web_page_has_its_players(browser: Browser, tmp_path: Path) -> None:
+    """What nbconvert makes of it; its own scripts come from the network, which this page does not get."""
+    nbconvert = pytest.importorskip("nbconvert", reason="nbconvert is not installed")
+    shown = library.run("order-fulfillment", ["restate"])._repr_mimebundle_()
+    notebook = new_notebook(cells=[new_code_cell("result", outputs=[new_output("execute_result", shown)])])
+    file = tmp_path / "notebook.html"
+    file.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], "utf-8")
+    opened = browser.new_page(reduced_motion="reduce")
+    opened.route(re.compile("^https?:"), lambda route: route.abort())
+    opened.goto(file.as_uri())
+    inside = ready(opened, "iframe")
+    inside.locator("button.jump.duplicate").click()
+    inside.locator(".narration", has_text="a second time: a duplicate").wait_for(timeout=10_000)
+    box = opened.locator("iframe").bounding_box()
+    assert box is not None
+    assert box["height"] >= 400
+    opened.close()
