@@ -22,7 +22,7 @@ _READABLE: Final = 100_000
 """More are not read to draw a single run."""
 STUCK: Final = 600
 """A trace is stuck when so many events follow the last one that achieved something."""
-SEEN: Final = 160
+SEEN: Final = 48
 """So many of them are kept: it goes on like that."""
 _PROGRESS: Final = frozenset(
     {
@@ -67,6 +67,11 @@ def shows(trace: Trace, worst: Recovery | None) -> Trace:
     return excerpt(trace, limit=min(max(last + 1, MAX_EVENTS), _READABLE))
 
 
+def of_one_run(trace: Trace, worst: Recovery | None) -> Trace:
+    """All of it where one run is drawn and counted, unless that is far too much."""
+    return trace if len(trace.events) <= _READABLE else shows(trace, worst)
+
+
 def judged(trace: Trace) -> Trace:
     """As much of the trace as findings are looked for in."""
     return excerpt(trace, limit=JUDGED)
@@ -78,7 +83,9 @@ def worst_of(trace: Trace, scenario: Scenario) -> Recovery | None:
 
 
 def interruptions(trace: Trace, kept: Trace, scenario: Scenario) -> list[Recovery]:
-    """Those of what is kept; a run that goes on after that and ends has not stood still for ever."""
+    """Those of what is kept. A run that goes on after that and ends has not stood still for ever; and one that never
+    ends for a reason of its own has not recovered, whatever interrupted it."""
     ended = {run.name for run in trace.runs if run.ended_at is not None} if kept is not trace else set[str]()
+    stuck = {why.run for why in trace.unended}
     found = recoveries(kept, spans(kept, scenario))
-    return [each for each in found if each.until is not None or each.run not in ended]
+    return [each for each in found if each.run not in (ended if each.until is None else stuck)]

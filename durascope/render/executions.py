@@ -17,7 +17,8 @@ _APART: Final = frozenset(
 _ENDS: Final = 30
 """Executions at the beginning and at the end, and beside a crash, that may get a column; of the others nobody sees what
 they read back, and to find it out for each of thousands takes minutes."""
-_UNREAD: Final = frozenset({-1})
+UNREAD: Final = frozenset({-1})
+"""It is not known what an execution read back."""
 _SIDE_BY_SIDE: Final = 200
 """No more executions than this go on in one component at a time."""
 
@@ -52,7 +53,7 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
     work = work or replays
     texts = [(number, str(event.detail)) for number, event in appended]
     columns = [
-        Column(span, _read_back(trace, span, replays, texts) if _may_be_drawn(place, work) else _UNREAD)
+        Column(span, _read_back(trace, span, replays, texts) if _may_be_drawn(place, work) else UNREAD)
         for place, span in enumerate(work)
     ]
     if not appended:

@@ -23,8 +23,8 @@ def finding(
     marks: Mapping[str, Sequence[EffectMark]],
     recoveries: Mapping[str, Recovery | None],
 ) -> str:
-    """By engine's name: what happened twice and where, who never ended, who was back after how long."""
-    said = [*_open(traces), *_twice(marks), *_back(recoveries)]
+    """By engine's name: who never ended, what happened twice or was undone, who was back after how long."""
+    said = [*_open(traces), *_twice(marks), *_undone(scenario, marks), *_back(recoveries)]
     if not said:
         return f"{scenario.title or scenario.scenario}: nothing is repeated and nothing waits"
     text = "; ".join(said)
@@ -66,6 +66,17 @@ def _twice(marks: Mapping[str, Sequence[EffectMark]]) -> list[str]:
         return [f"{what} {verb} twice{_on(guilty, marks)}"]
     parts = [f"{len(steps[name])} effect{'s' * (len(steps[name]) > 1)} on {name}" for name in guilty]
     return [f"done twice: {', '.join(parts)}"]
+
+
+def _undone(scenario: Scenario, marks: Mapping[str, Sequence[EffectMark]]) -> list[str]:
+    """Steps whose undo step had an effect; nothing where the engines differ in them."""
+    undo = {undo.label: step.label for _, step in scenario.runs() if (undo := step.undo_step) is not None}
+    found = [tuple(dict.fromkeys(undo[str(m.step)] for m in theirs if m.step in undo)) for theirs in marks.values()]
+    if not found or not found[0] or any(set(each) != set(found[0]) for each in found):
+        return []
+    first = found[0]
+    what = first[0] if len(first) == 1 else f"{', '.join(first[:-1])} and {first[-1]}"
+    return [f"{what} {'is' if len(first) == 1 else 'are'} undone{_on(list(marks), marks)}"]
 
 
 def _everywhere(all_of: Mapping[str, object]) -> str:

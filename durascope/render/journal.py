@@ -22,7 +22,7 @@ from durascope.models.trace import Event, Kind, Trace
 from durascope.render import measure
 from durascope.render.bars import Look, crash_mark
 from durascope.render.canvas import Canvas
-from durascope.render.excerpt import shows, worst_of
+from durascope.render.excerpt import of_one_run, worst_of
 from durascope.render.executions import Column, Line, read
 from durascope.render.headline import story_heading
 from durascope.render.journal_folding import Fault, Shared, fold
@@ -52,7 +52,7 @@ _FAULTS: Final = {
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
     """The picture of one run: the one that stood still longest, or to which something happened, unless it is named."""
     whole, worst = trace, worst_of(trace, scenario)
-    trace = shows(trace, worst)
+    trace = of_one_run(trace, worst)
     all_spans = spans(trace, scenario)
     run = run or (_eventful(trace, all_spans) if worst is None else worst.run)
     entries, executions = read(trace, all_spans, run)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from durascope.render.executions import Column, Line
+from durascope.render.executions import UNREAD, Column, Line
 
 MOST_LINES: Final = 44
 MOST_FAULTS: Final = 8
@@ -119,7 +119,9 @@ def _together(lines: Sequence[Line], columns: Sequence[Column], most: int, bad: 
 
 
 def _equal(one: Column, other: Column) -> bool:
-    return one.read == other.read and "crashed" not in (one.span.ended, other.span.ended)
+    """Neither adds anything: what is not known of one is the same as of the other."""
+    alike = one.read == other.read or UNREAD in (one.read, other.read)
+    return alike and "crashed" not in (one.span.ended, other.span.ended)
 
 
 def _farthest(shared: Sequence[Shared], more: int) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from durascope.models.trace import Trace
 from durascope.models.waits import waits, why
 from durascope.render import comparison, journal, sequence, timeline
 from durascope.render.bars import AGAIN
-from durascope.render.canvas import Close, Open, Path
+from durascope.render.canvas import Box, Close, Open, Path
 from durascope.render.excerpt import excerpt
 from durascope.render.picture import Picture
 from durascope.render.rows import run_rows
@@ -177,7 +177,7 @@ def test_code_that_does_not_fit_its_history_is_red_and_named() -> None:
         assert draw is sequence.draw or inks[told] == AGAIN
     titles = [mark.title for mark in sequence.draw(trace, scenario).canvas.marks if isinstance(mark, Open)]
     assert any("the code fails: non-deterministic-error" in title for title in titles)
-    assert any(title.endswith("the code had failed (non-deterministic-error): tried again after 9 min 53 s")
+    assert any(title.endswith("the code had failed (non-deterministic-error): tried again after 10 s")
                for title in titles)  # fmt: skip
 
 
@@ -219,3 +219,24 @@ def test_the_rounds_of_a_loop_that_have_one_name_are_no_duplicates(engine: str) 
     assert [
         row.hint for row in run_rows(trace.runs[0], spans(trace), (), trace.ended_at).rows if "again" in row.hint
     ] == []
+
+
+def test_what_is_undone_is_in_the_title() -> None:
+    scenario = load_scenario("order-fulfillment-cancel")
+    title = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
+    assert "charge-payment and reserve-stock are undone on all three engines" in title
+
+
+def test_a_run_that_never_ends_is_not_said_to_be_back_at_work() -> None:
+    scenario = load_scenario("order-fulfillment-deploy")
+    shown = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
+    assert "back at work" not in shown
+
+
+def test_the_comparison_of_a_run_that_is_stuck_still_shows_the_steps_of_the_others() -> None:
+    """Of what it repeats without end little is drawn, and the rest is told."""
+    scenario = load_scenario("order-fulfillment-deploy")
+    picture = comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario)
+    wide = [mark.width for mark in picture.canvas.marks if isinstance(mark, Box) and mark.fill == "#bfe6c9"]
+    assert max(wide) > 60
+    assert "more events up to" in words(picture)
