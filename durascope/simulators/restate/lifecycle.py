@@ -58,7 +58,7 @@ def begin(leader: Leader, invocation: Invocation) -> None:
         leader.write(invocation, INPUT)
     due = invocation.due
     if due is not None and due > leader.world.now:
-        invocation.status = Status.SCHEDULED
+        invocation.become(Status.SCHEDULED)
         leader.set_timer(invocation, due, "delayed start", Due(invocation))
     else:
         lock_or_wait(leader, invocation)
@@ -74,7 +74,7 @@ def lock_or_wait(leader: Leader, invocation: Invocation) -> None:
     vobject = invocation.vobject
     if vobject is not None and invocation.target.exclusive:
         if vobject.holder is not None:
-            invocation.status = Status.INBOXED
+            invocation.become(Status.INBOXED)
             vobject.inbox.append(invocation)
             leader.world.emit(leader.name, Kind.TASK_QUEUED, invocation.run, detail=f"inbox {vobject.key}")
             return
@@ -84,7 +84,7 @@ def lock_or_wait(leader: Leader, invocation: Invocation) -> None:
 
 def invoke(leader: Leader, invocation: Invocation) -> None:
     """Hands the invocation to the invoker."""
-    invocation.status = Status.INVOKED
+    invocation.become(Status.INVOKED)
     leader.invoke(invocation)
 
 
@@ -104,7 +104,7 @@ def suspend(leader: Leader, invocation: Invocation, waiting: Waiting, tell: bool
     if waiting.over(invocation.journal.notified):
         leader.invoke(invocation, resumed=True)
         return
-    invocation.status = Status.SUSPENDED
+    invocation.become(Status.SUSPENDED)
     invocation.waiting = waiting
     if tell:
         event(leader, invocation, "Suspended")
@@ -112,7 +112,7 @@ def suspend(leader: Leader, invocation: Invocation, waiting: Waiting, tell: bool
 
 def resume(leader: Leader, invocation: Invocation) -> None:
     """A new attempt, with fresh retry state."""
-    invocation.status = Status.INVOKED
+    invocation.become(Status.INVOKED)
     invocation.modified_at = leader.world.now
     invocation.waiting = None
     leader.invoke(invocation)
@@ -121,7 +121,7 @@ def resume(leader: Leader, invocation: Invocation) -> None:
 def pause(leader: Leader, invocation: Invocation, failure: tuple[str, str] | None) -> None:
     """Stops it until somebody resumes it; a paused invocation keeps its key."""
     if invocation.status is Status.INVOKED:
-        invocation.status = Status.PAUSED
+        invocation.become(Status.PAUSED)
         event(leader, invocation, "Paused", *(failure or (None, None)))
 
 
@@ -164,7 +164,7 @@ def end(leader: Leader, invocation: Invocation, ended: str | None = None, failur
         output = next((each for each in reversed(invocation.journal.entries) if each.type == "Output"), None)
         failure = None if output is None else output.failure
         ended = "completed" if failure is None else "cancelled" if failure == CANCELLED else "failed"
-    invocation.status = Status.COMPLETED
+    invocation.become(Status.COMPLETED)
     invocation.waiting = None
     invocation.failure = failure
     _over(leader, invocation, ended)
@@ -177,7 +177,7 @@ def remove(leader: Leader, invocation: Invocation, failure: Failure) -> None:
     vobject = invocation.vobject
     if invocation.status is Status.INBOXED and vobject is not None:
         vobject.inbox.remove(invocation)
-    invocation.status = Status.FREE
+    invocation.become(Status.FREE)
     invocation.failure = failure
     _over(leader, invocation, "removed")
     answer(leader, invocation, failure)

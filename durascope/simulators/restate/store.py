@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
 from durascope.models.serving import ServiceKind
@@ -44,6 +44,22 @@ class Status(Enum):
 
 
 IN_FLIGHT = (Status.INVOKED, Status.SUSPENDED, Status.PAUSED)
+
+FOLLOWS: Final = {
+    Status.FREE: frozenset((Status.SCHEDULED, Status.INBOXED, Status.INVOKED)),
+    Status.SCHEDULED: frozenset((Status.INBOXED, Status.INVOKED, Status.FREE)),
+    Status.INBOXED: frozenset((Status.INVOKED, Status.FREE)),
+    Status.INVOKED: frozenset((Status.SUSPENDED, Status.PAUSED, Status.COMPLETED)),
+    Status.SUSPENDED: frozenset((Status.INVOKED, Status.COMPLETED)),
+    Status.PAUSED: frozenset((Status.INVOKED, Status.COMPLETED)),
+    Status.COMPLETED: frozenset[Status](),
+}
+"""The transitions: what each state can become. One that has not begun can be removed; one that has ended stays so."""
+
+
+class WrongState(Exception):
+    """A record was applied to an invocation whose state it does not fit: a bug of the model."""
+
 
 HandlerKind = Literal["run", "complete-promise", "send-signal", "query", "update"]
 
@@ -131,6 +147,12 @@ class Invocation:
     @property
     def name(self) -> str:
         return self.run.name
+
+    def become(self, status: Status) -> None:
+        """Changes its state; raises `WrongState` for a transition that there is not."""
+        if status not in FOLLOWS[self.status]:
+            raise WrongState(f"{self.name} is {self.status.value} and cannot become {status.value}")
+        self.status = status
 
     def knows(self, notification: NotificationId) -> bool:
         return notification in self.journal.notified

@@ -18,7 +18,7 @@ from durascope.simulators.restate.journal import CANCEL_SIGNAL, Command, Entry, 
 from durascope.simulators.restate.log import PartitionLog, Record
 from durascope.simulators.restate.protocol import Proposal
 from durascope.simulators.restate.retention import Retention
-from durascope.simulators.restate.store import Invocation, Message, Partition, Sink, Status, Target, Timer
+from durascope.simulators.restate.store import Invocation, Message, Partition, Sink, Status, Target, Timer, WrongState
 from durascope.simulators.restate.waiting import Waiting
 
 DAY = 86_400_000_000
@@ -324,6 +324,13 @@ def test_a_finished_one_begins_anew_with_part_of_its_journal(leader: Clerk, part
     leader.apply(records.RestartAsNew(row, new, 1))
     assert lines(new) == ["Input", "Run"]
     assert leader.acts() == [("invoke", "run 2")]
+
+
+def test_a_transition_that_there_is_not_says_what_was_tried(leader: Clerk, partition: Partition) -> None:
+    row = running(leader, partition)
+    leader.apply(records.End(row))
+    with pytest.raises(WrongState, match="run 1 is completed and cannot become invoked"):
+        leader.apply(records.Begin(row))
 
 
 def test_every_kind_of_record_can_be_applied() -> None:
