@@ -69,14 +69,27 @@ def _twice(marks: Mapping[str, Sequence[EffectMark]]) -> list[str]:
 
 
 def _undone(scenario: Scenario, marks: Mapping[str, Sequence[EffectMark]]) -> list[str]:
-    """Steps whose undo step had an effect; nothing where the engines differ in them."""
+    """Steps that happen after what was to undo them; and those that are undone, where all engines undo the same."""
     undo = {undo.label: step.label for _, step in scenario.runs() if (undo := step.undo_step) is not None}
-    found = [tuple(dict.fromkeys(undo[str(m.step)] for m in theirs if m.step in undo)) for theirs in marks.values()]
-    if not found or not found[0] or any(set(each) != set(found[0]) for each in found):
-        return []
-    first = found[0]
-    what = first[0] if len(first) == 1 else f"{', '.join(first[:-1])} and {first[-1]}"
-    return [f"{what} {'is' if len(first) == 1 else 'are'} undone{_on(list(marks), marks)}"]
+    late: dict[str, list[str]] = {}
+    undone: list[dict[str, None]] = []
+    for name, theirs in marks.items():
+        last = {(mark.run, mark.step): mark.at for mark in theirs}
+        undone.append({})
+        for mark in theirs:
+            step = undo.get(str(mark.step))
+            if step is not None and last.get((mark.run, step), 0) > mark.at:
+                late.setdefault(step, []).append(name)
+            elif step is not None:
+                undone[-1][step] = None
+    said = [f"{step} happens after its undo{_on(names, marks)}" for step, names in late.items()]
+    first = list(undone[0]) if undone else []
+    if first and all(set(each) == set(first) for each in undone):
+        verb = "is" if len(first) == 1 else "are"
+        said.append(
+            f"{' and '.join(filter(None, [', '.join(first[:-1]), first[-1]]))} {verb} undone{_on(list(marks), marks)}"
+        )
+    return said
 
 
 def _everywhere(all_of: Mapping[str, object]) -> str:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from durascope.models.effects import recoveries
+from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
@@ -223,8 +223,21 @@ def test_the_rounds_of_a_loop_that_have_one_name_are_no_duplicates(engine: str) 
 
 def test_what_is_undone_is_in_the_title() -> None:
     scenario = load_scenario("order-fulfillment-cancel")
-    title = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
-    assert "charge-payment and reserve-stock are undone on all three engines" in title
+    assert "charge-payment and reserve-stock are undone" in words(
+        timeline.draw(simulate(scenario, "temporal"), scenario)
+    )
+
+
+def test_what_happens_after_its_undo_is_in_the_title() -> None:
+    """Restate tells the handler at once: the refund overtakes the charge, whose closure goes on."""
+    scenario = load_scenario("order-fulfillment-cancel")
+    trace = simulate(scenario, "restate")
+    last = {mark.step: mark.at for mark in effects(trace)}
+    assert last["charge-payment"] > last["refund-payment"]
+    assert "charge-payment happens after its undo; reserve-stock is undone" in words(timeline.draw(trace, scenario))
+    both = comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario)
+    assert "charge-payment happens after its undo on Restate" in words(both)
+    assert "are undone" not in words(both), "not on all of them"
 
 
 def test_a_run_that_never_ends_is_not_said_to_be_back_at_work() -> None:
