@@ -55,6 +55,8 @@ LATE: Final = {
     "recover": Spread("uniform", (150 * MILLISECOND, 600 * MILLISECOND)),
 }
 """Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
+LATE_ON_NODE: Final = LATE | {"sdk": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND))}
+"""The same where the code is asked for by a service of another language: each of its turns is a question, too."""
 
 
 @dataclass(eq=False)
@@ -135,7 +137,9 @@ class RestateLive(LiveEngine):
 
     @classmethod
     def loosened(cls, scenario: Scenario) -> Scenario:
-        deployment = scenario.deployments.restate.model_copy(update={"latencies": LATE})
+        deployment = scenario.deployments.restate
+        late = LATE_ON_NODE if deployment.service.sdk == "typescript" else LATE
+        deployment = deployment.model_copy(update={"latencies": late})
         deployments = scenario.deployments.model_copy(update={"restate": deployment})
         return scenario.model_copy(update={"deployments": deployments})
 
