@@ -22,7 +22,7 @@ help:
 	@echo "make test-live  the tests against the real engines, which it installs"
 	@echo "make test-oldest  the fast tests with the oldest dependencies that pyproject.toml allows"
 	@echo "make audit      licences of what an installation brings; known vulnerabilities, where a database is at hand"
-	@echo "make battery    100 random scenarios on each real engine, for docs/fidelity.md (hours)"
+	@echo "make battery    random scenarios and the built-ins on each real engine, for docs/fidelity.md (hours)"
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
@@ -112,7 +112,10 @@ battery: $(VENV)/.live .engines/.restate .engines/.typescript
 	@for engine in temporal restate; do \
 	  PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" \
 	  $(BIN)/python -m tests.live.battery -e $$engine --count 100 --seed $(SEED) --publish; done; \
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.live.battery -e temporal --sdk typescript --count 60 --seed $(SEED) --publish; \
+	for engine in temporal restate; do \
+	  PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" \
+	  $(BIN)/python -m tests.live.battery -e $$engine --sdk typescript --count 60 --seed $(SEED) --publish; done; \
+	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m tests.live.on_real_engines; \
 	if command -v inngest >/dev/null; then \
 	  $(BIN)/python -m tests.live.battery -e inngest --count 100 --seed $(SEED) --publish; fi
 	$(BIN)/python tests/conformance/fidelity.py
