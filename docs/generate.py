@@ -32,6 +32,8 @@ from durascope.version import __version__
 
 ROOT: Final = Path(__file__).parent.parent
 CASES: Final = ROOT / "tests" / "conformance"
+EXAMPLES: Final = ROOT / "docs" / "examples"
+"""Scenarios for the fields that no other one needs."""
 Schema = dict[str, Any]
 
 ORDER: Final[Mapping[str, tuple[str, ...]]] = {
@@ -218,9 +220,9 @@ def _scenarios() -> Iterator[tuple[str, Model]]:
         yield f"lesson {each.number}", each.scenario
     from durascope.models.loading import load
 
-    for engine in ("temporal", "inngest", "restate", "own"):
-        for file in sorted((CASES / engine).glob("*.yaml")):
-            yield f"tests/conformance/{engine}/{file.name}", scenario_in(load(file))
+    for folder in (EXAMPLES, *(CASES / engine for engine in ("temporal", "inngest", "restate", "own"))):
+        for file in sorted(folder.rglob("*.yaml")):
+            yield file.relative_to(ROOT).as_posix(), scenario_in(load(file))
 
 
 def _set_fields(value: object) -> Iterator[tuple[str, str, object]]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from durascope.experiments.metrics import durations, percentile
+from durascope.experiments.metrics import by_status, durations, percentile
 from durascope.models.phrases import must_strike, spell
 from durascope.models.scenario import Count, Expect, Scenario
-from durascope.models.trace import Kind, RunSummary, Trace
+from durascope.models.trace import Kind, Trace
 from durascope.models.units import format_duration
 
 
@@ -36,17 +37,26 @@ def verdicts(scenario: Scenario, trace: Trace) -> list[Verdict]:
 def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
     completed = scenario.expect.completed
     for workflow, share in completed.items() if isinstance(completed, dict) else ():
-        yield _share(f"completed {workflow}", share, [run for run in trace.runs if run.workflow == workflow])
+        ends = Counter(trace.status_of(run) for run in trace.runs if run.workflow == workflow)
+        yield _share(f"completed {workflow}", share, ends)
+    ends = _ends(scenario, trace)
     for status in ("completed", "failed", "cancelled"):
         share = getattr(scenario.expect, status)
         if isinstance(share, float):
-            yield _share(status, share, trace.started)
+            yield _share(status, share, ends)
 
 
-def _share(what: str, share: float, runs: Sequence[RunSummary]) -> Verdict:
+def _ends(scenario: Scenario, trace: Trace) -> Mapping[str, int]:
+    """How what the workload starts has ended. A start that the engine refused or lost counts, one that joined another
+    run does not, nor one that never began because the scenario asks that starts be merged or left out."""
+    left_out = {"attached", "none"} if scenario.leaves_starts_out else {"attached"}
+    return {status: count for status, count in by_status(trace).items() if status not in left_out}
+
+
+def _share(what: str, share: float, ends: Mapping[str, int]) -> Verdict:
     """`what`: a status, and the workflow if it is only of one."""
     status = what.split(maxsplit=1)[0]
-    found = sum(1 for run in runs if run.status == status) / len(runs) if runs else 0.0
+    found = ends.get(status, 0) / total if (total := sum(ends.values())) else 0.0
     held = found >= share if status == "completed" else found <= share
     bound = "at least" if status == "completed" else "at most"
     return Verdict(f"{what}: {bound} {share:.4%}".replace(".0000", ""), held, f"{found:.1%}")

@@ -79,10 +79,11 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
 
 def by_status(trace: Trace) -> dict[str, int]:
     """How many of the starts from outside ended in which way, those that never became a run included."""
-    counts = Counter(trace.status.get(run.name, run.status) for run in _outside(trace))
+    counts = Counter(trace.status_of(run) for run in _outside(trace))
     if trace.status:
-        begun = {run.name for run in trace.runs}
+        begun = {trace.recorded_as.get(run.name, run.name) for run in trace.runs}
         counts.update(status for name, status in trace.status.items() if name not in begun and _START.fullmatch(name))
+    counts.update(trace.no_runs.values())
     return dict(counts)
 
 
@@ -91,7 +92,7 @@ def child_statuses(trace: Trace) -> dict[str, dict[str, int]]:
     found: dict[str, Counter[str]] = {}
     for run in trace.runs:
         if run.parent is not None:
-            found.setdefault(run.workflow, Counter())[trace.status.get(run.name, run.status)] += 1
+            found.setdefault(run.workflow, Counter())[trace.status_of(run)] += 1
     return {workflow: dict(counts) for workflow, counts in found.items()}
 
 

@@ -132,3 +132,8 @@ class Flow(Model):
     """Which run goes first."""
     timeouts: FlowTimeouts | None = None
     """How long runs may wait and last."""
+
+    @property
+    def leaves_starts_out(self) -> bool:
+        """Whether a start may become no run of its own, on purpose."""
+        return any((self.rate_limit, self.debounce, self.batch, self.idempotency, self.singleton))

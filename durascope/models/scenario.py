@@ -256,6 +256,12 @@ class Scenario(Model):
         """The workflows that the workload starts, in order (`workload.of`, or the only or first workflow)."""
         return self.workload.of or (next(iter(self.workflows)),)
 
+    @property
+    def leaves_starts_out(self) -> bool:
+        """Whether the scenario asks that starts be merged or dropped (flow control, ids of events)."""
+        flows = [self.deployments.inngest.flow, *(self.workflows[name].flow for name in self.started)]
+        return bool(self.workload.idempotency_keys) or any(flow and flow.leaves_starts_out for flow in flows)
+
     def runs(self) -> Iterator[tuple[str, Run]]:
         """Every `run` step of the file with the workflow it stands in."""
         for name, workflow in self.workflows.items():

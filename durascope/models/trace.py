@@ -242,6 +242,14 @@ class Trace:
     """Why each run that has not ended has not."""
     unconsumed: Sequence[Unconsumed] | None = None
     """Messages that were accepted and that no code has handled; None: the engine's model does not tell."""
+    recorded_as: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By run: its name in `records` and `status`, where starts were refused and those that began are numbered anew."""
+    no_runs: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Starts that became no run of their own and are not in `status`: `refused`, or `attached` to another run."""
+
+    def status_of(self, run: RunSummary) -> str:
+        """How the engine shows that run at the end."""
+        return self.status.get(self.recorded_as.get(run.name, run.name), run.status)
 
     @property
     def started(self) -> list[RunSummary]:

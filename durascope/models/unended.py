@@ -33,7 +33,7 @@ _WELL: Final = ("done", "suspended", "paused", "cancelled", "2")
 def unended(trace: Trace, scenario: Scenario) -> list[Unended]:
     """Why each run that has not ended has not, in the order of their starts."""
     known = [run for run in trace.runs if run.ended_at is None and (run.name in trace.status or not trace.status)]
-    runs = [run for run in known if status_of(trace, run) in OPEN]
+    runs = [run for run in known if trace.status_of(run) in OPEN]
     if not runs or not trace.events:
         return []
     reasons = _Reasons(trace, scenario, runs)
@@ -99,10 +99,6 @@ def _unconsumed(messages: Sequence[Unconsumed]) -> Iterator[str]:
         first = f"{'the first ' if times > 1 else ''}at {spell(of_it[0].at)}"
         what = f"{times} message{'s' * (times != 1)} {event}{f' for {runs}' if runs else ''}"
         yield f"Unconsumed: {what}, {first}: accepted, and handled by no code."
-
-
-def status_of(trace: Trace, run: RunSummary) -> str:
-    return trace.status.get(run.name, run.status)
 
 
 def sentence(why: Unended, sent: Container[str] = ()) -> str:
@@ -223,7 +219,7 @@ class _Reasons:
                 seen.recorded.add(step.label)
 
     def of(self, run: RunSummary) -> Unended:
-        status, seen = status_of(self.trace, run), self.seen[run.name]
+        status, seen = self.trace.status_of(run), self.seen[run.name]
         found = next(self._candidates(run, status, seen), None)
         what, since, holder, freed = found or ("something that the trace does not show", seen.last, None, None)
         return Unended(run.name, status, what, since, holder, freed)
@@ -272,7 +268,7 @@ class _Reasons:
         if holder is None:
             return f"the key {key}", since, None, "the end of the run that holds the key"
         self.waits_on[run.name] = holder.name
-        status = status_of(self.trace, holder)
+        status = self.trace.status_of(holder)
         freed = f"resuming or killing {holder.name}" if status == "paused" else f"the end of {holder.name}"
         return f"the key {key}", since, f"{holder.name} ({status})", freed
 

@@ -153,7 +153,7 @@ def _ends(trace: Trace) -> list[Row]:
     whys: Mapping[str, Unended] = {why.run: why for why in trace.unended}
     return [
         (
-            run.workflow, run.name, trace.status.get(run.name, run.status),
+            run.workflow, run.name, trace.status_of(run),
             sentence(whys[run.name]) if run.name in whys else None,
             run.started_at, None if run.ended_at is None else trace.ended_at - run.ended_at,
         )

@@ -74,6 +74,8 @@ class Findings:
     notes: list[str] = field(default_factory=list[str])
     unended: list[Unended] = field(default_factory=list[Unended])
     unconsumed: list[Unconsumed] | None = None
+    recorded_as: dict[str, str] = field(default_factory=dict[str, str])
+    no_runs: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Engine(ABC):

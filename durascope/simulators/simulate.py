@@ -91,6 +91,8 @@ def simulate(
         struck=_struck(injector, recorder),
         unended=findings.unended,
         unconsumed=findings.unconsumed,
+        recorded_as=findings.recorded_as,
+        no_runs=findings.no_runs,
     )
     return explained(trace, scenario)
 

@@ -227,3 +227,59 @@ workload: {{runs: 1, events: [{sent}]}}
     trace = simulate(scenario, "temporal")
     assert trace.unconsumed is not None
     assert len(trace.unconsumed) == 4
+
+
+SAME_KEY = """
+workflows:
+  print:
+    key: customer
+    input: {customer: {pool: 2}}
+    steps: [{run: layout, takes: 500ms}]
+workload: {runs: 6, arrivals: {every: 100ms}}
+expect: {completed: 100%, failed: 0%}
+"""
+
+
+def test_starts_that_temporal_refuses_are_told_and_have_not_completed() -> None:
+    """Its runs are then numbered in the records as they began, and not in the trace."""
+    scenario = asked(SAME_KEY)
+    trace = simulate(scenario, "temporal")
+    assert by_status(trace) == {"completed": 2, "refused": 4}
+    assert set(trace.status) == {"run 1", "run 2"}
+    assert {trace.status_of(run) for run in trace.runs} == {"completed"}
+    assert verdict(scenario, trace, "completed") == Verdict("completed: at least 100%", False, "33.3%")
+
+
+def test_starts_that_join_another_run_are_nothing_to_complete() -> None:
+    scenario = asked(SAME_KEY.replace("key: customer", "key: customer\n    id_conflict: use-existing"))
+    trace = simulate(scenario, "temporal")
+    assert by_status(trace) == {"completed": 2, "attached": 4}
+    assert verdict(scenario, trace, "completed").held
+
+
+LOST = """
+workflows: {w: {started_by: {event: go}, steps: [{run: a, takes: 20ms}]}}
+deployments: {inngest: {app: {sdk: python}}}
+workload: {runs: 6, arrivals: {every: 1ms}}
+faults: [{crash: engine, at: 4ms, down_for: 1s}]
+expect: {completed: 100%}
+"""
+
+
+def test_starts_that_an_engine_accepts_and_loses_have_not_completed() -> None:
+    scenario = asked(LOST)
+    trace = simulate(scenario, "inngest")
+    assert by_status(trace).get("none", 0) > 0
+    assert not verdict(scenario, trace, "completed").held
+
+
+def test_starts_that_the_scenario_asks_to_drop_are_nothing_to_complete() -> None:
+    scenario = asked("""
+workflows: {w: {started_by: {event: go}, steps: [{run: a, takes: 20ms}]}}
+deployments: {inngest: {app: {sdk: python}, flow: {debounce: {period: 1s}}}}
+workload: {runs: 6, arrivals: {every: 1ms}}
+expect: {completed: 100%}
+""")
+    trace = simulate(scenario, "inngest")
+    assert by_status(trace) == {"completed": 1, "none": 5}
+    assert verdict(scenario, trace, "completed").held

@@ -83,7 +83,7 @@ def judged(scenario: Scenario, calm: Calm, trace: Trace, faults: int = 0) -> Out
         effects=_ranges(trace),
         recovery_us=recovery,
         delay_us=late,
-        statuses=Counter(trace.status.get(run.name, run.status) for run in trace.started),
+        statuses=Counter(trace.status_of(run) for run in trace.started),
         broken={name: found for name, (_, check) in ALWAYS.items() if (found := check(scenario, calm, trace))},
         seen=frozenset(name for name, true in seen.items() if true),
         struck=len(set(trace.struck)) >= faults,

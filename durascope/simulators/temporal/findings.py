@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ class Accounts:
         self._sizes = _Sizes(event_bytes())
         self.states: list[MutableState] = []
         self._starts: Counter[str] = Counter()
+        self._no_runs: dict[str, str] = {}
         self._answers: dict[str, list[str]] = {}
         self._replayed: dict[str, dict[str, int]] = {}
         self._notes: dict[str, None] = {}
@@ -39,6 +41,8 @@ class Accounts:
 
     def start(self, run: RunInfo, answer: str) -> None:
         self._starts[answer] += 1
+        if answer != "started":
+            self._no_runs[run.name] = answer
 
     def answer(self, name: str, answer: str) -> None:
         self._answers.setdefault(name, []).append(answer)
@@ -90,7 +94,11 @@ class Accounts:
             counters[name] += self._kinds[kind]
         found = Findings(counters={name: count for name, count in counters.items() if count or name in self.counters})
         states = sorted([*self.states, *(open_runs if self.engine.records else ())], key=lambda state: state.run_id)
-        names = self._names(states)
+        anew = self._numbered_anew(states)
+        found.recorded_as.update(anew)
+        begun = self.engine.world.recorder.runs
+        found.no_runs.update({name: answer for name, answer in self._no_runs.items() if name not in begun})
+        names = self._names(states, anew)
         lasts: dict[str, int] = {}
         taken: list[Unconsumed] = []
         for state in states:
@@ -125,17 +133,18 @@ class Accounts:
     def _entities(self) -> set[str]:
         return {name for name, workflow in self.engine.scenario.workflows.items() if workflow.one_at_a_time}
 
-    def _names(self, states: list[MutableState]) -> dict[int, str]:
-        """Names of executions: `run 1`, or `run 1.1`, `run 1.2` where a run went on as another.
-
-        Where starts were refused or attached, or one made two runs, runs are numbered as they came to be.
-        """
-        chained = {state.run.name for state in states if state.options.execution > 1}
+    def _numbered_anew(self, states: list[MutableState]) -> dict[str, str]:
+        """Where starts were refused or attached, or one made two runs: runs are numbered as they came to be."""
         renamed: dict[str, str] = {}
         if self._starts["refused"] or self._starts["attached"] or any(_is_again(state.run) for state in states):
             for state in states:
                 if state.run.name.split(" again")[0] == f"run {state.run.number}":
                     renamed.setdefault(state.run.name, f"run {len(renamed) + 1}")
+        return {old: new for old, new in renamed.items() if old != new}
+
+    def _names(self, states: list[MutableState], renamed: Mapping[str, str]) -> dict[int, str]:
+        """Names of executions: `run 1`, or `run 1.1`, `run 1.2` where a run went on as another."""
+        chained = {state.run.name for state in states if state.options.execution > 1}
         names: dict[int, str] = {}
         for state in states:
             head, slash, child = state.run.name.partition("/")
