@@ -17,8 +17,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, get_args
 
-import yaml
-
 import durascope.models.trace
 from durascope.course.lessons import lessons
 from durascope.models.engine import compared
@@ -26,7 +24,7 @@ from durascope.models.fields import Model
 from durascope.models.loading import builtin_names, load_scenario, scenario_in
 from durascope.models.schema import FILE_NAME, scenario_schema
 from durascope.models.trace import Kind
-from durascope.models.writing import as_plain
+from durascope.models.writing import as_written, one_line
 from durascope.simulators.simulate import simulate
 from durascope.version import __version__
 
@@ -113,7 +111,7 @@ def _field(part: str, field: str, each: Schema, required: bool, example: tuple[s
     description = each.get("description", "")
     default = "required" if required else "optional"
     if "default" in each:
-        value = _yaml(each["default"])
+        value = one_line(each["default"])
         default = f"default `{value}`" if len(value) <= LONGEST else "default: that of its fields"
     yield f"`{field}`"
     yield f": {_type(each)} · {default} · {engines_of(part, description)}"
@@ -190,18 +188,12 @@ def _anchor(name: str) -> str:
     return "part-" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
 
 
-def _yaml(value: object) -> str:
-    return (
-        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("\n...\n").strip()
-    )
-
-
 def examples() -> Mapping[tuple[str, str], tuple[str, str]]:
     """By part and field: the shortest passage of a scenario that sets it, and where that scenario is."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for source, scenario in _scenarios():
         for part, field, value in _set_fields(scenario):
-            text = f"{field}: {_yaml(value)}"
+            text = f"{field}: {one_line(value)}"
             old = found.get((part, field))
             if (
                 len(text) <= LONGEST
@@ -228,7 +220,7 @@ def _scenarios() -> Iterator[tuple[str, Model]]:
 def _set_fields(value: object) -> Iterator[tuple[str, str, object]]:
     """(part, field, plain value) of each field that is set anywhere in a scenario."""
     if isinstance(value, Model):
-        plain = as_plain(value)
+        plain = as_written(value)
         for name in value.model_fields_set:
             info = type(value).model_fields.get(name)
             if info is None:

@@ -41,6 +41,11 @@ def as_brief(model: Model) -> dict[str, Any]:
     return model.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
+def as_written(model: Model) -> dict[str, Any]:
+    """The model as plain values, without what was not written."""
+    return model.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
 def yaml_of(plain: Mapping[str, Any]) -> str:
     """Plain values as YAML 1.2."""
     return yaml.dump(dict(plain), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
@@ -53,7 +58,7 @@ def as_yaml(model: Model) -> str:
 
 def as_short_yaml(model: Model) -> str:
     """The model as YAML 1.2, without what was not written; reads back equal, too."""
-    return yaml_of(model.model_dump(mode="json", by_alias=True, exclude_unset=True))
+    return yaml_of(as_written(model))
 
 
 def one_line(value: object) -> str:
