@@ -139,7 +139,7 @@ def _workload(scenario: Scenario) -> Iterator[str]:
         what = workload.start_with.send or workload.start_with.update
         yield f"Inngest has no start with a signal or update: `{what}` is sent as an event right after the start."
     for event in workload.events:
-        if event.kind == "operator" and event.name not in ("cancel", "kill"):
+        if event.kind == "operator" and event.name not in ("cancel", "kill", "reset"):
             yield f"Inngest has no `{event.name}` of a run: the command does nothing."
         elif event.kind in ("update", "query"):
             yield f"Inngest answers no {event.kind}: `{event.name}` is not sent."
