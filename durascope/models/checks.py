@@ -142,7 +142,7 @@ class Checks:
             self.known("workflow", name, scenario.workflows, (*path, "of", index))
         times = workload.arrivals.at
         if times is not None and len(times) not in (1, workload.runs) and "runs" not in self.doubtful:
-            message = f"{len(times)} times of arrival for {workload.runs} runs"
+            message = f"{len(times)} arrival times for {workload.runs} run{'s' * (workload.runs != 1)}"
             self.wrong(
                 "bad-value", message, (*path, "arrivals", "at"), f"write `runs: {len(times)}`, or one time for all"
             )

@@ -79,7 +79,8 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
             explain = _EXPLAINED.get(kind, _pydantic)
             message, help = explain(error)  # noqa: A001
             if not help and kind in _MAPPING:
-                help = suggestion("", fields_at(model, location), "its fields")  # noqa: A001
+                fields = fields_at(model, location)
+                help = suggestion("", fields, "its fields") if fields else "write `NAME: …` for each"  # noqa: A001
             return value.problem("bad-value", message, path, key="[key]" in location, help=help)
 
 
