@@ -96,6 +96,7 @@ class _Executions:
         self._known: dict[int, int | None] = {}
         self._spans: dict[str, list[tuple[int, int, int]]] = {}
         """By lane: the first and the last event of each execution, and its place; in order."""
+        self._steps = [column.span.step for column in columns]
         for place, span in enumerate(column.span for column in columns):
             last = span.events[-1] if span.ended != "open" else len(trace.events)
             self._spans.setdefault(span.lane, []).append((span.events[0], last, place))
@@ -116,9 +117,11 @@ class _Executions:
         return found
 
     def _at(self, number: int) -> int | None:
-        spans = self._spans.get(self._events[number].lane, ())
+        """Of several side by side the one that is for the event's step, else the first."""
+        event = self._events[number]
+        spans = self._spans.get(event.lane, ())
         after = bisect_right(spans, number, key=lambda span: span[0])
-        for first, last, place in spans[max(0, after - _SIDE_BY_SIDE) : after]:
-            if first <= number <= last:
-                return place
-        return None
+        around = spans[max(0, after - _SIDE_BY_SIDE) : after]
+        places = [place for first, last, place in around if first <= number <= last]
+        of_it = (place for place in places if event.step is not None and self._steps[place] == event.step)
+        return next(of_it, places[0] if places else None)

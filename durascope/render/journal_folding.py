@@ -105,7 +105,9 @@ def _together(lines: Sequence[Line], columns: Sequence[Column], most: int, bad: 
     for place, column in enumerate(columns):
         theirs = added.get(place, [])
         eventful = column.span.ended == "crashed" or any(map(bad, theirs))
-        equal = shared and not theirs and not added.get(place - 1) and _equal(columns[place - 1], column)
+        idle = not theirs and not added.get(place - 1)
+        before = columns[place - 1] if shared else None
+        equal = before is not None and ((idle and _equal(before, column)) or _together_dead(before, column))
         alone = Shared((column,), place, eventful, column.read)
         if equal:
             shared[-1].append(alone)
@@ -122,6 +124,12 @@ def _equal(one: Column, other: Column) -> bool:
     """Neither adds anything: what is not known of one is the same as of the other."""
     alike = one.read == other.read or UNREAD in (one.read, other.read)
     return alike and "crashed" not in (one.span.ended, other.span.ended)
+
+
+def _together_dead(one: Column, other: Column) -> bool:
+    """They die at once with the same behind them; which of the lost answers was whose, nobody can tell."""
+    ends = ((each.span.lane, each.span.ended, each.span.end, each.read) for each in (one, other))
+    return one.span.ended == "crashed" and len(set(ends)) == 1
 
 
 def _farthest(shared: Sequence[Shared], more: int) -> tuple[int, int]:

@@ -276,6 +276,16 @@ def test_executions_that_died_or_failed_share_no_column_with_others() -> None:
     assert [each.name for each in folded.columns if died in each.places] == [str(died + 1)]
 
 
+def test_executions_that_die_at_once_are_one_column_with_all_their_lost_answers() -> None:
+    scenario = load_scenario("agent-fan-out")
+    trace = simulate(scenario, "inngest")
+    lines, columns = read(trace, spans(trace, scenario), "run 1")
+    folded = fold(lines, columns, (), most=6, bad=lambda line: "lost" in line.text)
+    (died,) = [each for each in folded.columns if each.crashed]
+    assert died.name == "× 10"
+    assert {line.column in died.places for line in lines if line.text == "-> lost"} == {True}
+
+
 def test_a_line_across_says_who_died_and_when() -> None:
     told = _told(_picture("order-fulfillment", "temporal", "journal"))
     assert any(re.fullmatch(r"activity-worker-5 dies, \d+ ms", text) for text in told)
