@@ -516,6 +516,7 @@ class RequestSdk(WorkflowSdk):
         self._by = {"by": info}
         self.begun = True
         self.variables = instance.sdk.variables
+        self.events = instance.sdk.events
 
     def before_step(self, step: Step) -> None:
         self.instance.sdk.before_step(step)
