@@ -11,6 +11,7 @@ from durascope.render.code.project import Project
 _WRITERS: Final[dict[tuple[str, str], str]] = {
     ("temporal", "python"): f"{__name__}.temporal.python.files",
     ("temporal", "typescript"): f"{__name__}.temporal.typescript.files",
+    ("inngest", "python"): f"{__name__}.inngest.python.files",
     ("inngest", "typescript"): f"{__name__}.inngest.typescript.files",
     ("restate", "python"): f"{__name__}.restate.python.files",
 }

@@ -1,0 +1,56 @@
+"""`app/steps.py`: what the steps do, a function for each, which calls its service once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from durascope.models.run_step import Fails
+from durascope.render.code import python
+from durascope.render.code.facts import may_be_rejected
+from durascope.render.code.inngest.python.names import Named
+from durascope.render.code.layout import Expression, call
+from durascope.render.code.names import quoted
+from durascope.render.code.program import Operation
+from durascope.render.code.python_operations import PythonOperations
+
+
+def uses_attempt(it: Operation) -> bool:
+    """Whether what it does depends on which attempt it is."""
+    fails = it.step.fails
+    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
+
+
+def steps_file(project: Named) -> str:
+    """The module."""
+    return Operations(project, project.steps).text("What the steps do.")
+
+
+class Operations(PythonOperations):
+    """Writes the functions."""
+
+    attempt = "attempt"
+
+    def parameters(self, it: Operation) -> Iterator[str]:
+        if uses_attempt(it):
+            yield "attempt: int"
+
+    def failure(self, fails: Fails) -> Expression:
+        error = quoted(fails.error)
+        if not fails.retryable:
+            self.needs.add(("inngest", ""))
+            return call("inngest.NonRetriableError", error)
+        if fails.retry_after is not None:
+            self.needs |= {("inngest", ""), ("datetime", "timedelta")}
+            return call("inngest.RetryAfterError", error, python.timedelta(fails.retry_after))
+        return call("RuntimeError", error)
+
+    def call(self, it: Operation, *, effect: bool) -> None:
+        if not may_be_rejected(it):
+            super().call(it, effect=effect)
+            return
+        self.needs.add(("inngest", ""))
+        self.source("try:")
+        with self.source.deeper():
+            super().call(it, effect=effect)
+        self.source("except services.Rejected as error:")
+        self.source("    raise inngest.NonRetriableError(str(error)) from error")
