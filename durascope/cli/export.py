@@ -51,7 +51,7 @@ def command(
         typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go; stdout for one engine's."),
     ] = None,
     sdk: Annotated[
-        str, typer.Option("--sdk", metavar="python|typescript", help="code: the SDK's language.")
+        str, typer.Option("--sdk", metavar="python|typescript", help="code: the SDK's language, python or typescript.")
     ] = "python",
     seed: SeedOption = 0,
     runs: RunsOption = None,
@@ -111,7 +111,7 @@ def _write_code(scenario: Scenario, engines: Sequence[str], sdk: str, out: Path 
 
     wrong = ""
     if len(engines) != 1:
-        wrong = "code is written for one engine: add -e temporal or -e restate"
+        wrong = "code is written for one engine: add -e temporal, -e inngest or -e restate"
     elif out is None:
         wrong = "code needs a folder: add --out DIR"
     elif out.exists() and any(out.iterdir()):

@@ -12,6 +12,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
@@ -21,7 +23,16 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, cast
 
 from durascope.live.inngest import wire
-from durascope.live.inngest.judge import Disagreement, JudgedEngine, JudgedHost, Noting, Script, Verdict, simulated
+from durascope.live.inngest.judge import (
+    Disagreement,
+    JudgedEngine,
+    JudgedHost,
+    JudgedInvocation,
+    Noting,
+    Script,
+    Verdict,
+    simulated,
+)
 from durascope.live.inngest.wire import Response
 from durascope.live.processes import HOST, free_ports, listens, wait_until
 from durascope.models.scenario import Scenario, Workflow
@@ -29,8 +40,9 @@ from durascope.models.steps import Run, Send, Start
 from durascope.models.units import SECOND
 from durascope.render.code import project
 from durascope.render.code.inngest import facts
-from durascope.render.code.inngest.typescript.names import Named
-from durascope.render.code.program import Operation
+from durascope.render.code.inngest.python.names import Named as PythonNamed
+from durascope.render.code.inngest.typescript.names import Named as TypeScriptNamed
+from durascope.render.code.program import Book, Operation
 from durascope.simulators.inngest.checkpointing import CheckpointingInvocation
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.lines import Exchange
@@ -61,18 +73,23 @@ class App(ABC):
     """A process that serves a generated project."""
 
     sdk: ClassVar[str]
+    named: PythonNamed | TypeScriptNamed
+    """What everything in the project is called."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         for path, text in project(scenario, "inngest", self.sdk).items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, "utf-8")
-        self.named = Named(facts.told_of(scenario))
+        self.named = self.names(facts.told_of(scenario))
         (self.port,) = free_ports(1)
         with (folder / "app.log").open("wb") as log:
             self.process = subprocess.Popen(self.command(folder), stdout=log, stderr=subprocess.STDOUT)
         wait_until(lambda: listens(self.port), "the generated app", seconds=60)
         self._connection = HTTPConnection(HOST, self.port, timeout=60)
+
+    @abstractmethod
+    def names(self, book: Book) -> PythonNamed | TypeScriptNamed: ...
 
     @abstractmethod
     def command(self, folder: Path) -> Sequence[str]:
@@ -95,9 +112,24 @@ class TypeScript(App):
 
     sdk = "typescript"
 
+    def names(self, book: Book) -> TypeScriptNamed:
+        return TypeScriptNamed(book)
+
     def command(self, folder: Path) -> Sequence[str]:
         (folder / "node_modules").symlink_to(PACKAGES)
         return ["node", str(HERE / "generated_inngest.js"), str(folder), str(self.port)]
+
+
+class Python(App):
+    """A project on the Python SDK."""
+
+    sdk = "python"
+
+    def names(self, book: Book) -> PythonNamed:
+        return PythonNamed(book)
+
+    def command(self, folder: Path) -> Sequence[str]:
+        return [sys.executable, str(HERE / "generated_inngest.py"), str(folder), str(self.port)]
 
 
 # ---- the model -----------------------------------------------------------------------------------------------
@@ -146,11 +178,10 @@ class OnCheckpointing(OnTypeScript, CheckpointingInvocation):
 class ProjectEngine(JudgedEngine):
     """The model, its hosts judged by the project that is written for each version of the code."""
 
-    judged = "typescript"
-
     def __init__(self, world: World, scenario: Scenario, folder: Path, kind: type[App]) -> None:
         self.written_of, self.folder, self.kind = scenario, folder, kind
         self.apps: list[tuple[Mapping[str, Workflow], App]] = []
+        self.judged = kind.sdk
         super().__init__(world, scenario, cast("Any", None), 0)
 
     def close(self) -> None:
@@ -159,6 +190,8 @@ class ProjectEngine(JudgedEngine):
         super().close()
 
     def invocation(self, host: JudgedHost, exchange: Exchange, connection: Connection, reply: Any) -> Noting:
+        if self.kind.sdk == "python":
+            return JudgedInvocation(host, exchange, connection, reply)
         plain = exchange.request.step is not None or exchange.request.plan_only or self.app.checkpointing is None
         return (OnTypeScript if plain else OnCheckpointing)(host, exchange, connection, reply)
 
@@ -295,7 +328,7 @@ class Comparison:
             ("status", answer.status, response.status),
             ("no-retry", answer.no_retry, headers.get("x-inngest-no-retry") == "true"),
             ("req-version", str(answer.version), headers.get("x-inngest-req-version")),
-            ("retry-after", _seconds(answer.retry_after), headers.get("retry-after")),
+            ("retry-after", _seconds(answer), _rounded(headers.get("retry-after"))),
         ]
         if response.status >= 400:
             pairs.append(("error", answer.error, body.get("message") if isinstance(body, dict) else body))
@@ -323,8 +356,12 @@ class Comparison:
             yield "data", named_outcomes, {name: found[name] for name in named_outcomes}
         named = self.app.named
         match op.opts:
-            case SleepOpts():
+            case SleepOpts(until=until) if until is None:
                 yield "sleep", op.opts.seconds, _parsed(str(real.get("name")))
+            case SleepOpts(until=until):
+                assert until is not None
+                ahead = wire.moment(str(real.get("name"))) - time.time()
+                yield "sleep", True, -2 < ahead - (until - self.engine.world.now) / SECOND < 2
             case WaitOpts():
                 yield "event", op.opts.event, real.get("name")
                 yield "if", None if op.opts.field is None else named.matches(op.opts.field), opts.get("if")
@@ -361,9 +398,18 @@ def _unequal(pairs: Iterator[tuple[str, object, object]] | Sequence[tuple[str, o
             yield f"{what}: {predicted!r} predicted, {got!r} real"
 
 
-def _seconds(us: int | None) -> str | None:
-    """The header in whole seconds, as the TypeScript SDK writes it."""
-    return None if us is None else str(-(-us // SECOND))
+def _seconds(answer: Answer) -> int | None:
+    """How long the answer asks to wait, in whole seconds."""
+    return None if answer.retry_after is None else -(-answer.retry_after // SECOND)
+
+
+def _rounded(header: str | None) -> int | None:
+    """The same of the real one: a number, or a date."""
+    if header is None:
+        return None
+    if header.isdigit():
+        return int(header)
+    return round(wire.moment(header) - time.time() + 0.4)
 
 
 _UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}

@@ -16,15 +16,18 @@ from durascope.render.code import project
 from durascope.render.code.inngest.facts import written_for
 from durascope.simulators.inngest.protocol import Answer
 from tests.live import inngest_projects
-from tests.live.inngest_projects import PACKAGES, ProjectEngine, TypeScript, judged
+from tests.live.inngest_projects import PACKAGES, ProjectEngine, Python, TypeScript, judged
 
 pytestmark = pytest.mark.live
 
 
-@pytest.fixture(autouse=True)
-def _installed() -> None:
+@pytest.fixture
+def installed() -> None:
     if not PACKAGES.exists():
         pytest.skip("Inngest's TypeScript SDK is not installed: make .engines/.inngest")
+
+
+in_typescript = pytest.mark.usefixtures("installed")
 
 
 def on_typescript(scenario: Scenario) -> Scenario:
@@ -42,6 +45,20 @@ def agrees(verdict: Verdict) -> int:
     return verdict.compared
 
 
+def on_python(scenario: Scenario) -> Scenario:
+    """The scenario on that SDK, which has no checkpointing."""
+    inngest = scenario.deployments.inngest
+    app = inngest.app.model_copy(update={"sdk": "python", "checkpointing": None})
+    inngest = inngest.model_copy(update={"app": app})
+    return scenario.model_copy(update={"deployments": scenario.deployments.model_copy(update={"inngest": inngest})})
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_python_project_answers_as_predicted(name: str, tmp_path: Path) -> None:
+    assert agrees(judged(on_python(load_scenario(name)), tmp_path, Python))
+
+
+@in_typescript
 @pytest.mark.parametrize("name", builtin_names())
 def test_a_typescript_project_answers_as_predicted(name: str, tmp_path: Path) -> None:
     assert agrees(judged(on_typescript(load_scenario(name)), tmp_path, TypeScript))
@@ -73,6 +90,12 @@ deployments: {inngest: {retries: 3, app: {sdk: typescript, checkpointing: CHECKP
 """
 
 
+def test_kinds_of_steps_answer_as_predicted_in_python(tmp_path: Path) -> None:
+    scenario = parse_scenario(SEVERAL.replace("CHECKPOINTING", "false"))
+    assert agrees(judged(on_python(scenario), tmp_path, Python)) > 15
+
+
+@in_typescript
 @pytest.mark.parametrize("checkpointing", ["true", "false"])
 def test_kinds_of_steps_answer_as_predicted(checkpointing: str, tmp_path: Path) -> None:
     scenario = parse_scenario(SEVERAL.replace("CHECKPOINTING", checkpointing))
@@ -86,9 +109,10 @@ def test_another_answer_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         compare(engine, script, Answer(answer.status, answer.ops[1:], version=answer.version))
 
     monkeypatch.setattr(ProjectEngine, "compare", changed)
-    assert judged(on_typescript(load_scenario("payment")), tmp_path, TypeScript).disagreements
+    assert judged(on_python(load_scenario("payment")), tmp_path, Python).disagreements
 
 
+@in_typescript
 def test_every_builtin_is_strictly_typed_pretty_and_passes_its_own_test(tmp_path: Path) -> None:
     (tmp_path / "node_modules").symlink_to(PACKAGES)
     for name in builtin_names():

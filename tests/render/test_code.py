@@ -35,7 +35,7 @@ def scenarios() -> dict[str, Scenario]:
     return found
 
 
-ENGINES = ("temporal", "restate")
+ENGINES = ("temporal", "inngest", "restate")
 """Those that projects are written for."""
 
 
@@ -257,6 +257,23 @@ def test_an_inngest_function_says_what_the_scenario_says() -> None:
         assert said in functions, said
     assert 'throw new RetryAfterError("Busy", "3 seconds");' in files["src/steps.ts"]
     assert "  vip: boolean;" in files["src/messages.ts"]
+
+
+def test_an_inngest_function_in_python_says_the_same() -> None:
+    files = project(parse_scenario(FLOW), "inngest", "python")
+    functions = files["app/functions.py"]
+    for said in (
+        'trigger=inngest.TriggerEvent(event="payment/requested"),',
+        'concurrency=[inngest.Concurrency(limit=1, key="event.data.user")],',
+        'throttle=inngest.Throttle(limit=3, period=timedelta(minutes=2), key="event.data.user"),',
+        'priority=inngest.Priority(run="event.data.vip ? 120 : 0"),',
+        "on_failure=pay_failed,",
+        'compensations.append(lambda: ctx.step.run("refund", steps.refund, given))',
+        'return "paid"',
+        "event.data.function_id == 'flow-pay'",
+    ):
+        assert said in functions, said
+    assert 'raise inngest.RetryAfterError("Busy", timedelta(seconds=3))' in files["app/steps.py"]
 
 
 def test_typescript_written_from_a_python_app_has_that_sdks_defaults() -> None:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 import inngest
 
@@ -122,7 +122,7 @@ def simulated(engine: JudgedEngine, world: World, scenario: Scenario) -> Verdict
 class JudgedEngine(Inngest):
     """The model, its hosts judged."""
 
-    judged: ClassVar[str] = "python"
+    judged: str = "python"
     """The language of the real SDK."""
 
     def __init__(self, world: World, scenario: Scenario, real: RealHost, port: int) -> None:
