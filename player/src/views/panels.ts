@@ -85,7 +85,10 @@ function Runs({ player }: { readonly player: Player }) {
       onClick=${() => ((player.chosenRun.value = each.run), (player.panel.value = null))}><bdi>${each.run}</bdi>
       ${engines.map((engine, e) => html`<span class="outcome" title=${engine.title}>${each.outcome[e]}</span>`)}</button></li>`;
   };
-  return html`<p class="dim">${rows.length} runs; ${rows.filter((each) => each.differs).length} differ between the engines (listed first).</p>
+  const differ = rows.filter((each) => each.differs).length;
+  const said = differ > 0 ? `; ${differ} differ between the engines (listed first)` : engines.length > 1 ? ", alike on all engines" : "";
+  return html`<p class="dim">${rows.length} runs${said}.</p>
+    <p class="run-row run-head"><bdi></bdi>${engines.map((engine) => html`<span class="outcome">${engine.title}</span>`)}</p>
     <${List} label="Runs" count=${rows.length} row=${row} empty="There are no runs." />`;
 }
 

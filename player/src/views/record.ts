@@ -66,6 +66,6 @@ export function Record({ player, e }: { readonly player: Player; readonly e: num
   return html`<section class="record" aria-label=${`${engine.title}: ${engine.record}`}>
     <h3>${engine.record} <span class="dim">${run ?? "no run"} · ${count} of ${all.found.length}</span></h3>
     <${List} label=${`${engine.record} of ${run}`} count=${count} follows row=${row}
-      empty=${all.found.length === 0 ? "This run writes nothing." : "Nothing has been written yet."} />
+      empty=${run === null ? "There are no runs." : all.found.length === 0 ? "This run writes nothing." : "Nothing has been written yet."} />
   </section>`;
 }
