@@ -45,7 +45,7 @@ export function Timeline({ player }: { readonly player: Player }) {
   const height = AXIS + bands.reduce((sum, band) => sum + band.height, 0);
   const at = x(player.now.value);
   return html`<div class="timeline" ref=${box}>
-    <svg width=${width} height=${height} class="tracks" aria-hidden="true"
+    <svg width=${width} height=${height} viewBox=${`0 0 ${width} ${height}`} class="tracks" aria-hidden="true"
       onPointerDown=${(event: PointerEvent) => {
         if ((event.target as Element).closest(".mark,.span")) return;
         (event.currentTarget as Element).setPointerCapture(event.pointerId);

@@ -170,8 +170,11 @@ def test_at_most_sixty_rows_are_in_the_page(browser: Browser, report: str) -> No
 
 
 def test_printed_it_is_a_page_without_controls(browser: Browser, report: str) -> None:
-    with visit(browser, report) as visited:
-        visited.page.emulate_media(media="print")
+    with visit(browser, report, dark=True) as visited:
+        visited.press("End")
+        visited.page.emulate_media(media="print", color_scheme="dark")
+        paper = visited.page.evaluate("getComputedStyle(document.querySelector('.column')).backgroundColor")
+        assert paper == "rgb(255, 255, 255)"
         assert not visited.page.locator(".controls").is_visible()
         assert visited.page.locator(".narration").is_visible()
         for part in (".stage", ".record .list", ".tracks"):
