@@ -180,7 +180,7 @@ def built_in() -> Iterator[str]:
             dict.fromkeys(f"{row['server']} with {row['with_sdk']}" for row in mine if "server" in row)
         )
         dates = " to ".join(sorted({row["on"] for row in mine}))
-        yield f"- {name}, {sdk}: {' and '.join(versions)}, {dates}"
+        yield f"- {name}, {sdk}: {versions}, {dates}"
     yield ""
     yield f"| scenario | {' | '.join(f'{name}, {sdk}' for name, sdk in columns)} |"
     yield f"|---|{'---|' * len(columns)}"
