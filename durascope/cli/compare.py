@@ -5,16 +5,20 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from durascope.cli.options import (
+    RUNS_PER_MONTH,
     CrashOption,
     EngineOption,
     JsonOption,
+    PageFormat,
+    PageFormatOption,
+    PerMonthOption,
+    ProcessesOption,
     RateOption,
     RunsOption,
     ScenarioArgument,
@@ -31,21 +35,6 @@ if TYPE_CHECKING:
     from durascope.experiments.decision import Decision
     from durascope.models.scenario import Scenario
     from durascope.render.document import Document, Picture
-
-
-class PageFormat(StrEnum):
-    """What `--format` takes."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    JSON = "json"
-
-
-RUNS_PER_MONTH: Final = 1_000_000
-"""Of the costs, unless it is said; as `experiments.decision` has it, which is not imported for `--help`."""
-
-_SUFFIX = {PageFormat.TEXT: "txt", PageFormat.MARKDOWN: "md", PageFormat.HTML: "html", PageFormat.JSON: "json"}
 
 
 def command(
@@ -69,9 +58,7 @@ def command(
             "--budget", metavar="TIME", help="Stop replicating after this time, if it is not precise by then."
         ),
     ] = "1m",
-    per_month: Annotated[
-        int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
-    ] = RUNS_PER_MONTH,
+    per_month: PerMonthOption = RUNS_PER_MONTH,
     prices: Annotated[
         list[Path] | None,
         typer.Option("--prices", metavar="FILE", help="A vendor's prices, in place of ours; may be repeated."),
@@ -87,16 +74,12 @@ def command(
         bool, typer.Option("--quick", help="Leave out the guarantees, the questions, and what would change the answer.")
     ] = False,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
-    format: Annotated[  # noqa: A002 - the option's name
-        PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
-    ] = PageFormat.TEXT,
+    format: PageFormatOption = PageFormat.TEXT,  # noqa: A002 - the option's name
     out: Annotated[
         Path | None,
         typer.Option("--out", metavar="DIR", file_okay=False, help="Write the page as Markdown, HTML and JSON to DIR."),
     ] = None,
-    processes: Annotated[
-        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
-    ] = None,
+    processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare engines for a scenario: what happens over many seeds, what it costs, which limits it meets.

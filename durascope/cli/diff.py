@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from durascope.cli.compare import PageFormat, progress_shown, title_of
-from durascope.cli.options import EngineOption, JsonOption, ScenarioArgument, SeedOption, SetOption, request
+from durascope.cli.compare import progress_shown, title_of
+from durascope.cli.options import (
+    RUNS_PER_MONTH,
+    EngineOption,
+    JsonOption,
+    PageFormat,
+    PageFormatOption,
+    PerMonthOption,
+    ProcessesOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
 from durascope.cli.terminal import console, put, put_json, say
 from durascope.models.files import write_whole
 
@@ -39,21 +51,15 @@ def command(
     replications: Annotated[
         int, typer.Option("--replications", min=2, max=100_000, metavar="N", help="Replications of each design.")
     ] = 100,
-    per_month: Annotated[
-        int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
-    ] = 1_000_000,
+    per_month: PerMonthOption = RUNS_PER_MONTH,
     fail_on: Annotated[
         FailOn | None, typer.Option("--fail-on", help="worse: exit status 1 if any figure is surely worse.")
     ] = None,
-    format: Annotated[  # noqa: A002 - the option's name
-        PageFormat, typer.Option("--format", "-f", help="How the page is printed.")
-    ] = PageFormat.TEXT,
+    format: PageFormatOption = PageFormat.TEXT,  # noqa: A002 - the option's name
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="Write the page to FILE instead.")
     ] = None,
-    processes: Annotated[
-        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
-    ] = None,
+    processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare two designs of a workflow: two files, or one with another setting.

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from durascope.cli.compare import progress_shown, title_of
-from durascope.cli.options import EngineOption, JsonOption, RunsOption, ScenarioArgument, SeedOption, SetOption, request
+from durascope.cli.options import (
+    EngineOption,
+    JsonOption,
+    ProcessesOption,
+    RunsOption,
+    ScenarioArgument,
+    SeedOption,
+    SetOption,
+    request,
+)
 from durascope.cli.terminal import busy, console, put, say
 from durascope.models.files import write_whole
 from durascope.models.visible import visible_json
@@ -91,9 +100,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", dir_okay=False, help="Write the page to FILE instead.")
     ] = None,
-    processes: Annotated[
-        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
-    ] = None,
+    processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
     """Break a scenario at every moment on every engine: what is guaranteed, the worst case, how to reproduce it.

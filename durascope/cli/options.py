@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -73,6 +74,30 @@ OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", file_okay=False, help="Also write the results to files in DIR.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print data as JSON.")]
+
+
+# ---- of the commands that simulate many times ------------------------------------------------------------------------
+
+
+class PageFormat(StrEnum):
+    """What `--format` takes where a page is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    HTML = "html"
+    JSON = "json"
+
+
+RUNS_PER_MONTH: Final = 1_000_000
+"""Of the costs, unless it is said; as `experiments.decision` has it, which is not imported for `--help`."""
+
+PageFormatOption = Annotated[PageFormat, typer.Option("--format", "-f", help="How the page is printed.")]
+ProcessesOption = Annotated[
+    int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
+]
+PerMonthOption = Annotated[
+    int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from durascope.cli.options import (
     CrashOption,
     EngineOption,
     JsonOption,
+    ProcessesOption,
     RateOption,
     RunsOption,
     ScenarioArgument,
@@ -63,9 +64,7 @@ def command(
     rate: RateOption = None,
     settings: SetOption = None,
     crash: CrashOption = None,
-    processes: Annotated[
-        int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
-    ] = None,
+    processes: ProcessesOption = None,
     cluster: Annotated[
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="A Dask scheduler (tcp://host:8786), or 'local'."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from typing import Final
 from durascope.experiments.statistics import Interval
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
-from durascope.models.units import MILLISECOND
+from durascope.models.units import MILLISECOND, SECOND
+from durascope.models.workload import Workload
 from durascope.simulators.simulate import simulate
 
 TIMES: Final = 1.25
 """The knee is the first load at which the whole interval of the duration is above so many times the lightest load's."""
-LOOKED_AT: Final = 500
-"""So many runs are kept in full to see where tasks wait."""
+FILLED: Final = 10
+"""A load says something of its queues if its runs arrive over so many times as long as one of them takes."""
+LOOKED_AT: Final = 3_000
+"""At most so many runs are kept in full to see where tasks wait: fewer would not fill the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +36,15 @@ class Knee:
     """The queue in which tasks wait longest there."""
     wait_ms: float = 0.0
     """How long, on average."""
+    too_short_ms: float | None = None
+    """No knee was found, but all runs arrive within so long, in which no queue could fill."""
+    enough_runs: int | None = None
+    """How many runs would fill one."""
 
     def as_json(self) -> dict[str, object]:
         return {
             "engine": self.engine, "at": self.at, "times": self.times, "queue": self.queue, "wait_ms": self.wait_ms,
+            "too_short_ms": self.too_short_ms, "enough_runs": self.enough_runs,
         }  # fmt: skip
 
 
@@ -49,7 +58,21 @@ def knee_of(engine: str, series: Sequence[tuple[str, Interval | None, Scenario]]
         if interval.low > TIMES * lightest:
             queue, wait = _longest_wait(scenario, engine, seed)
             return Knee(engine, load, interval.value / lightest, queue, wait)
-    return Knee(engine, None, found[-1][1].value / lightest)
+    _, heaviest, scenario = found[-1]
+    between = _between_us(scenario.workload)
+    lasts = None if between is None else scenario.workload.runs * between / MILLISECOND
+    times = heaviest.value / lightest
+    if lasts is None or between is None or lasts >= FILLED * heaviest.value:
+        return Knee(engine, None, times)
+    enough = math.ceil(FILLED * heaviest.value * MILLISECOND / between)
+    return Knee(engine, None, times, too_short_ms=lasts, enough_runs=enough)
+
+
+def _between_us(workload: Workload) -> float | None:
+    """The mean time between two arrivals; None where they are not spread over time."""
+    if workload.arrivals.poisson is not None:
+        return SECOND / workload.arrivals.poisson
+    return None if workload.arrivals.every is None else float(workload.arrivals.every)
 
 
 def _longest_wait(scenario: Scenario, engine: str, seed: int) -> tuple[str | None, float]:

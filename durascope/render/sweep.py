@@ -19,7 +19,7 @@ from durascope.models.phrases import spell
 from durascope.models.units import Misread, Spread, parse_duration, parse_rate, parse_share, parse_size
 from durascope.render import measure
 from durascope.render.canvas import Canvas
-from durascope.render.figures import figure
+from durascope.render.figures import MS, figure
 from durascope.render.picture import Picture
 from durascope.render.sheet import HEADING, MARGIN, draw_heading
 from durascope.render.text.marks import engine_title
@@ -180,19 +180,25 @@ def _knees(canvas: Canvas, data: Data, across: _Across, top: float, bottom: floa
 
 
 def knee_words(data: Data) -> list[str]:
-    """One sentence an engine: where its knee is, and what is waited for there."""
-    said: list[str] = []
+    """One sentence an engine: where its knee is and what is waited for there, or why none was seen."""
     path = next(iter(data["axes"]), "")
-    for each in data.get("knees", ()):
-        title = engine_title(each["engine"]).plain
-        if each["at"] is None:
-            said.append(f"{title}: no knee; at the heaviest load a run takes {each['times']:.2g} × as long.")
-        else:
-            where = "" if each["queue"] is None else (
-                f"; tasks wait longest in {each['queue']}, {spell(each['wait_ms'] * 1_000)} on average"
-            )  # fmt: skip
-            said.append(f"{title}: the knee is at {path} {each['at']}, {each['times']:.2g} × as long{where}.")
-    return said
+    return [f"{engine_title(each['engine']).plain}: {_knee(each, path)}" for each in data.get("knees", ())]
+
+
+def _knee(knee: Data, path: str) -> str:
+    if knee["at"] is not None:
+        where = (
+            ""
+            if knee["queue"] is None
+            else f"; tasks wait longest in {knee['queue']}, {spell(knee['wait_ms'] * MS)} on average"
+        )
+        return f"the knee is at {path} {knee['at']}, {knee['times']:.2g} × as long{where}."
+    if knee["too_short_ms"] is not None:
+        return (
+            f"no knee seen, but this load is too short to fill a queue: its runs arrive within "
+            f"{spell(knee['too_short_ms'] * MS)}. --runs {knee['enough_runs']} would tell."
+        )
+    return f"no knee; at the heaviest load a run takes {knee['times']:.2g} × as long."
 
 
 # ---- heat maps -------------------------------------------------------------------------------------------------------

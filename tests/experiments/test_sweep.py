@@ -18,6 +18,7 @@ import pytest
 from durascope.experiments.grid import Axis, GridError, points
 from durascope.experiments.pool import mapped
 from durascope.experiments.sweep import Sweep, Task, compute, sweep
+from durascope.models.overrides import Overrides
 from durascope.models.problems import ScenarioProblems
 
 TIMEOUT = Axis.parse("deployments.temporal.step_timeout=2s,5s")
@@ -93,7 +94,6 @@ class TestASweep:
 
     def test_a_point_is_what_a_run_with_that_setting_gives(self) -> None:
         from durascope.models.loading import load_scenario
-        from durascope.models.overrides import Overrides
 
         asked = load_scenario("order-fulfillment", Overrides(("services.stripe.failures=20%",)))
         axis = Axis.parse("services.stripe.failures=20%")
@@ -139,8 +139,6 @@ class TestResuming:
 class TestTheKnee:
     def test_is_where_one_worker_slot_is_full(self) -> None:
         axis = Axis.parse("workload.arrivals.poisson=1/s,5/s,200/s")
-        from durascope.models.overrides import Overrides
-
         slots = "deployments.temporal.workers=[{name: w, runs: workflows}, {name: a, runs: activities, slots: 1}]"
         asked = Overrides(
             (slots, "faults=[]", "workflows.fulfill-order.steps=[{run: a, takes: 100ms}]", "expect={}"), runs=100
@@ -153,6 +151,23 @@ class TestTheKnee:
         axis = Axis.parse("workload.arrivals.every=10s,5s")
         found = sweep("agent", [axis], ["restate"], seeds=2, measures=["p50_ms"])
         assert [knee.at for knee in found.knees] == [None]
+
+    def test_is_not_denied_by_a_load_that_is_over_before_a_queue_fills(self) -> None:
+        axis = Axis.parse("workload.arrivals.every=10s,10ms")
+        found = sweep(
+            "order-fulfillment", [axis], ["restate"], seeds=2, measures=["p50_ms"],
+            overrides=Overrides(("faults=[]",), runs=20),
+        )  # fmt: skip
+        knee = found.knees[0]
+        assert knee.at is None
+        assert knee.too_short_ms == 20 * 10
+        assert knee.enough_runs is not None
+        assert knee.enough_runs > 20
+        longer = sweep(
+            "order-fulfillment", [axis], ["restate"], seeds=2, measures=["p50_ms"],
+            overrides=Overrides(("faults=[]",), runs=2 * knee.enough_runs),
+        )  # fmt: skip
+        assert longer.knees[0].too_short_ms is None
 
 
 @pytest.mark.slow

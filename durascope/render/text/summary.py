@@ -88,7 +88,7 @@ MANY_RUNS: Final[tuple[tuple[str, Callable[[Metrics], str]], ...]] = (
     ("duration p90", _latency("p90")),
     ("duration p99", _latency("p99")),
     ("delay caused by faults, mean", _delays),
-    ("recovery time", _ms("recovery_ms")),
+    ("recovery time, longest", _ms("recovery_ms")),
     ("messages that no code handled", _count("unconsumed")),
     ("duplicate effects", _count("duplicate_effects")),
     ("spent on services", _money),
