@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -20,6 +20,7 @@ from durascope.cli.options import (
     PerMonthOption,
     ProcessesOption,
     RateOption,
+    Request,
     RunsOption,
     ScenarioArgument,
     SeedOption,
@@ -73,6 +74,10 @@ def command(
     quick: Annotated[
         bool, typer.Option("--quick", help="Leave out the guarantees, the questions, and what would change the answer.")
     ] = False,
+    load: Annotated[
+        str | None,
+        typer.Option("--load", metavar="R1,R2,…", help="Sweep these arrival rates, too, for the knee: 20/s,1000/s."),
+    ] = None,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: PageFormatOption = PageFormat.TEXT,  # noqa: A002 - the option's name
     out: Annotated[
@@ -90,6 +95,7 @@ def command(
     """
     from durascope.experiments.decision import decide
     from durascope.experiments.evidence import as_json
+    from durascope.experiments.grid import GridError
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
@@ -101,7 +107,8 @@ def command(
         budget_s = parse_duration(budget) / SECOND
         known = read_prices(tuple(prices or ()))
         rates = None if mtbf is None else Rates.parse(mtbf, mttr, asked.scenario)
-    except (Misread, PricesError, RatesError) as error:
+        loaded = None if load is None else _load(scenario, asked, load, settings, seed, processes)
+    except (GridError, Misread, PricesError, RatesError) as error:
         raise typer.BadParameter(str(error)) from None
     with progress_shown() as progress:
         decision = decide(
@@ -119,13 +126,37 @@ def command(
             progress=progress,
         )
     data = as_json(
-        decision, again=_again(scenario, decision, engine, runs, rate, settings, crash, per_month, mtbf, mttr)
+        decision, again=_again(scenario, decision, engine, runs, rate, settings, crash, per_month, mtbf, mttr, load)
     )
+    data |= {} if loaded is None else {"load": loaded}
     shown = PageFormat.JSON if json else format
     if out is not None:
         _write(out, asked.scenario, asked.engines, seed, data)
     else:
         _print(data, shown, criteria)
+
+
+LOADED: Final = 3_000
+"""Runs at each rate of `--load`: fewer fill no queue."""
+
+
+def _load(
+    target: str, asked: Request, rates: str, settings: list[str] | None, seed: int, processes: int | None
+) -> dict[str, Any]:
+    """The same without its faults over the arrival rates, as `durascope sweep` gives it. Raises `GridError`."""
+    from functools import partial
+
+    from durascope.experiments.grid import Axis
+    from durascope.experiments.pool import mapped
+    from durascope.experiments.sweep import sweep
+    from durascope.models.overrides import Overrides
+
+    runs = max(LOADED, asked.scenario.workload.runs)
+    return sweep(
+        target, [Axis.parse(f"workload.arrivals.poisson={rates}")], asked.engines,
+        overrides=Overrides((*(settings or ()), "faults=[]"), runs=runs), seed=seed, seeds=2, measures=("p50_ms",),
+        mapper=partial(mapped, processes=processes),
+    ).as_json()  # fmt: skip
 
 
 def _again(
@@ -139,6 +170,7 @@ def _again(
     per_month: int,
     mtbf: str | None,
     mttr: str | None,
+    load: str | None,
 ) -> str:
     """The command line that makes the same page again."""
     study = decision.study
@@ -146,7 +178,7 @@ def _again(
     for option, values in (("-e", engines), ("--set", settings), ("--crash", crashes)):
         for value in values or ():
             words += [option, value]
-    given = {"--runs": runs, "--rate": rate, "--mtbf": mtbf, "--mttr": mttr}
+    given = {"--runs": runs, "--rate": rate, "--mtbf": mtbf, "--mttr": mttr, "--load": load}
     for option, value in given.items():
         words += [] if value is None else [option, str(value)]
     if per_month != RUNS_PER_MONTH:
@@ -184,7 +216,7 @@ def _write(folder: Path, scenario: Scenario, engines: Sequence[str], seed: int, 
     """The page in three forms, with the pictures of one story: the first seed's."""
     import json
 
-    pictures = _pictures(scenario, engines, seed)
+    pictures = [*_pictures(scenario, engines, seed), *_curves(data)]
     page = _page(data, False, pictures)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{scenario.scenario}.compare"
@@ -209,6 +241,21 @@ def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Pic
     traces = [simulate(scenario, engine, seed=seed) for engine in engines]
     words = f"What happens on each engine, on one time axis, under seed {seed}"
     return [Picture(draw(traces, scenario).svg().encode(), words, f"{scenario.scenario}.comparison.svg")]
+
+
+def _curves(data: dict[str, Any]) -> list[Picture]:
+    """What a month costs over the runs, and where each engine saturates, as far as that was asked for."""
+    from durascope.render import cost_curve, sweep
+    from durascope.render.document import Picture
+
+    drawn: list[Picture] = []
+    if any(data["cost_curves"].values()):
+        costs = cost_curve.draw(data, title_of)
+        drawn.append(Picture(costs.svg().encode(), costs.description, f"{data['scenario']}.costs.svg"))
+    if "load" in data:
+        load = sweep.lines(data["load"])
+        drawn.append(Picture(load.svg().encode(), load.description, f"{data['scenario']}.load.svg"))
+    return drawn
 
 
 @contextmanager

@@ -15,6 +15,7 @@ GB: Final = 1e9
 RETENTION_DAYS: Final = 7
 """How long a closed run's history is kept where nothing says otherwise (Temporal Cloud allows 1 to 90 days)."""
 
+_STEPS: Final = 100
 _LEAST_RUNS: Final = 100
 _MOST_RUNS: Final = 1_000_000_000
 
@@ -185,6 +186,13 @@ class Offer:
         """A month's bill; infinite where the plan does not allow so many runs."""
         found = self.plan.usd_per_month((used or self.used).month(runs))
         return math.inf if found is None else found
+
+
+def curve(offers: Sequence[Offer]) -> list[tuple[int, float]]:
+    """(runs a month, the cheapest of these plans), from a thousand to a hundred million, where any allows so many."""
+    runs = [round(10 ** (3 + 5 * step / _STEPS)) for step in range(_STEPS + 1)]
+    found = [(count, min((offer.usd(count) for offer in offers), default=math.inf)) for count in runs]
+    return [(count, usd) for count, usd in found if math.isfinite(usd)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from durascope.experiments.costs import Bill, Crossover, Offer, Usage, Uses, bills, crossovers, usage
+from durascope.experiments.costs import Bill, Crossover, Offer, Usage, Uses, bills, crossovers, curve, usage
 from durascope.experiments.guarantees import Guaranteed, guarantees
 from durascope.experiments.handwritten import Size, size_of
 from durascope.experiments.knobs import Knob, knobs
@@ -33,6 +33,8 @@ class Decision:
     runs_per_month: int
     bills: Mapping[str, Sequence[Bill]]
     crossovers: Sequence[Crossover]
+    curves: Mapping[str, Sequence[tuple[int, float]]]
+    """By engine: runs a month, and what they cost on the vendor's cheapest plan."""
     limits: Mapping[str, Sequence[LimitUse]]
     what_ifs: Mapping[str, Mapping[str, WhatIf]]
     """By question and engine (the baselines among them): one disturbance at a time, and what it led to."""
@@ -91,17 +93,19 @@ def decide(
     )
     others = tuple(name for name in names() if shown(name).baseline and name not in engines)
     used = {engine: uses(known[engine], samples) for engine, samples in found.replications.items() if engine in known}
+    offers = {
+        engine: [
+            Offer(f"{known[engine].vendor} {plan.name}", plan, each.disturbed, each.disturbed_bounds)
+            for plan in known[engine].plans
+        ]
+        for engine, each in used.items()
+    }
     return Decision(
         study=found,
         runs_per_month=runs_per_month,
+        curves={engine: curve(each) for engine, each in offers.items()},
         bills={engine: bills(known[engine], each, runs_per_month) for engine, each in used.items()},
-        crossovers=crossovers(
-            [
-                Offer(f"{known[engine].vendor} {plan.name}", plan, each.disturbed, each.disturbed_bounds)
-                for engine, each in used.items()
-                for plan in known[engine].plans
-            ]
-        ),
+        crossovers=crossovers([offer for each in offers.values() for offer in each]),
         limits={
             engine: [
                 *host_limits(scenario, engine),

@@ -60,6 +60,10 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
             }
             for each in decision.crossovers
         ],
+        "cost_curves": {
+            engine: [{"runs_per_month": runs, "usd_per_month": _cents(usd)} for runs, usd in points]
+            for engine, points in decision.curves.items()
+        },
         "prices": {
             engine: {
                 "vendor": each.vendor,

@@ -40,7 +40,7 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
     blocks: list[Block] = [
         Heading("In short"),
         *(Paragraph(sentence) for sentence in answer(data, title_of)),
-        *pictures[:1],
+        *_pictures(pictures, "comparison"),
         *_asked(data, title_of),
         Heading("What happens"),
         *_struck(data, title_of),
@@ -49,13 +49,14 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         *_differences(data, title_of),
         Heading("Where a run's time goes without faults"),
         _parts(data, engines, names),
+        *_pictures(pictures, "load"),
         *_guarantees(data, engines, names),
         *_expected(data, engines, title_of),
         *_costs(data, engines),
+        *_pictures(pictures, "costs"),
         *_self_hosted(data, engines, names),
         *_limits(data, engines, title_of),
         *_know(data, engines),
-        *pictures[1:],
         *criteria_blocks(data, engines, names),
         Heading("What would change the answer"),
         Bullets(list(_changes(data, title_of))),
@@ -63,6 +64,11 @@ def page(data: Data, title_of: Callable[[str], str], pictures: Sequence[Picture]
         Paragraph(_made(data)),
     ]
     return Document(question, blocks)
+
+
+def _pictures(pictures: Sequence[Picture], of: str) -> list[Picture]:
+    """Those whose file's name says that they are of this."""
+    return [each for each in pictures if each.name.endswith(f".{of}.svg")]
 
 
 _LEGEND: Final = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from durascope.render.figures import amount, between, count, dollars, listed, money
+from durascope.render.sweep import knee_words
 
 Data = Mapping[str, Any]
 TitleOf = Callable[[str], str]
@@ -206,15 +207,11 @@ def _overhead(page: _Page) -> str | None:
     if not parts:
         return None
     own = {e: f"{between(p['transitions'])} + {between(p['assignment'])}" for e, p in parts.items()}
-    load = page.data.get("load")
     text = f"Without faults, the engine's own transitions + waiting to be assigned take, per run, {page.each(own)}."
+    load = page.data.get("load")
     if load:
-        return f"{text} {load['words']}"
-    scenario = page.data["scenario"]
-    return (
-        f"{text} Where it saturates: durascope sweep {scenario} --runs 1000 "
-        "--over workload.arrivals.poisson=10/s,100/s,1000/s marks each engine's knee, and --out puts it on this page."
-    )
+        return f"{text} Under load without faults: {' '.join(knee_words(load))}"
+    return f"{text} Where it saturates: --load 20/s,200/s,1000/s sweeps these arrival rates and puts the knee here."
 
 
 def _tokens(page: _Page) -> str | None:

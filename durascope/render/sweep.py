@@ -31,7 +31,7 @@ WIDTH: Final = 880.0
 _PLOT_HEIGHT: Final = 170.0
 _PLOT_GAP: Final = 62.0
 _LEFT: Final = 96.0
-_DASHES: Final[Sequence[tuple[float, ...]]] = ((), (7, 4), (2, 3), (9, 3, 2, 3))
+DASHES: Final[Sequence[tuple[float, ...]]] = ((), (7, 4), (2, 3), (9, 3, 2, 3))
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
@@ -94,7 +94,7 @@ def lines(data: Data) -> Picture:
     title = f"{data['scenario']} over {path}"
     lead = f"{data['seeds']} replications a point; bands are 95 % confidence intervals"
     draw_heading(canvas, title, lead)
-    _legend(canvas, data["engines"], HEADING + 12)
+    draw_legend(canvas, data["engines"], HEADING + 12)
     across = _scale(list(map(_position, values)), MARGIN + _LEFT, WIDTH - MARGIN - 16)
     top = HEADING + 56
     for name in names:
@@ -105,11 +105,11 @@ def lines(data: Data) -> Picture:
     return Picture(title, f"{title}: {', '.join(data['titles'][name] for name in names)}", canvas)
 
 
-def _legend(canvas: Canvas, engines: Sequence[str], y: float) -> None:
+def draw_legend(canvas: Canvas, engines: Sequence[str], y: float) -> None:
     x = MARGIN
     for number, engine in enumerate(engines):
         paint = _paint(engine)
-        canvas.lines((x, y), (x + 26, y), stroke=paint.stroke, line=2.4, dash=_DASHES[number % len(_DASHES)])
+        canvas.lines((x, y), (x + 26, y), stroke=paint.stroke, line=2.4, dash=DASHES[number % len(DASHES)])
         title = engine_title(engine).plain
         canvas.text(x + 33, y + 4, title, BODY)
         x += 54 + measure.width(title, BODY)
@@ -135,7 +135,7 @@ def _plot(canvas: Canvas, data: Data, name: str, path: str, across: _Across, top
         canvas.text(x, bottom + 18, words, BODY, ink=MUTED, anchor="middle")
     canvas.text(across.right, bottom + 36, path, BODY, ink=MUTED, anchor="end")
     for number, (engine, each) in enumerate(series.items()):
-        _line(canvas, each, across, up, _paint(engine), _DASHES[number % len(_DASHES)], engine)
+        _line(canvas, each, across, up, _paint(engine), DASHES[number % len(DASHES)], engine)
     if name.endswith("_ms"):
         _knees(canvas, data, across, top, bottom)
 

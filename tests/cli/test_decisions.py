@@ -74,6 +74,18 @@ class TestCompare:
         markdown = (tmp_path / "order-fulfillment.compare.md").read_text()
         assert "](order-fulfillment.comparison.svg)" in markdown
         assert (tmp_path / "order-fulfillment.comparison.svg").exists()
+        costs = (tmp_path / "order-fulfillment.costs.svg").read_text()
+        assert "Restate Cloud Starter is the cheapest plan from" in costs
+        assert "prices are unconfirmed" in costs
+
+    def test_a_load_puts_each_engine_s_knee_on_the_page(self, tmp_path: Path) -> None:
+        tight = ("--set", "deployments.restate.server.concurrent_invocations=5", "-e", "restate")
+        args = ("compare", "order-fulfillment", *FEW, *tight, "--load", "1/s,50/s", "--out", str(tmp_path))
+        assert durascope(*args).status == 0
+        page = (tmp_path / "order-fulfillment.compare.md").read_text()
+        assert "Restate: the knee is at workload.arrivals.poisson 50/s" in page
+        assert "](order-fulfillment.load.svg)" in page
+        assert "--load 1/s,50/s" in page
 
     def test_a_hostile_title_stays_text(self, tmp_path: Path) -> None:
         file = tmp_path / "evil.yaml"
