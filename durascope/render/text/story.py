@@ -20,7 +20,7 @@ from durascope.models.trace import Trace
 from durascope.models.waits import longest, why
 from durascope.render.text.ledger import ledger_table
 from durascope.render.text.marks import engine_title, legend
-from durascope.render.text.records import records_table
+from durascope.render.text.records import RecordTables
 from durascope.render.text.summary import summary_table
 from durascope.render.text.timeline import timeline
 
@@ -45,7 +45,7 @@ def tell(
         if names:
             console.print(Text(f"History of {', '.join(dict.fromkeys(names.values()))} on each engine", "bold"))
             console.print(
-                records_table({each.engine: each.records[names[each.engine]] for each in traces if each.records})
+                RecordTables({each.engine: each.records[names[each.engine]] for each in traces if each.records})
             )
     if any(trace.effects for trace in traces):
         console.print(Text("Side effects, as the services counted them", "bold"))
