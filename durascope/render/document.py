@@ -9,6 +9,7 @@ from html import escape
 from typing import Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as RichTable
@@ -167,6 +168,10 @@ def _html(block: Block) -> str:
             return f'<figure><img alt="{escape(words)}" src="data:image/svg+xml;base64,{data}"></figure>'
 
 
+NAME_WIDTH: Final = 30
+"""Characters: a first column that needs no more is never broken, however narrow the terminal."""
+
+
 def _rich(block: Block) -> RenderableType:
     match block:
         case Heading(text):
@@ -190,7 +195,9 @@ def _rich(block: Block) -> RenderableType:
         case Table(head, rows, words):
             table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
             for number, name in enumerate(head):
-                table.add_column(name, justify="left" if words or not number else "right", overflow="fold")
+                whole = not number and all(cell_len(row[0]) <= NAME_WIDTH for row in rows)
+                justify = "left" if words or not number else "right"
+                table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)
             for row in rows:
                 table.add_row(*(Text(cell, "dim" if cell == "–" else "") for cell in row))
             return Padding(table, (0, 0, 0, 0))

@@ -12,7 +12,9 @@ import pytest
 
 from durascope.cli import main
 from durascope.models.files import write_whole
+from durascope.models.loading import load_scenario
 from durascope.models.visible import cell, visible, visible_json
+from durascope.simulators.simulate import simulate
 
 RUN = f"{sys.executable} -m durascope run order-fulfillment -e restate"
 
@@ -119,3 +121,17 @@ def test_acting_characters_are_shown() -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(1)"])
 def test_a_cell_is_no_formula(text: str) -> None:
     assert cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("name", ["order-fulfillment", "onboarding", "agent-fan-out"])
+def test_sixty_columns_break_no_name(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["run", name]) == 0
+    printed = capsys.readouterr().out
+    tables = printed.partition("Side effects, as the services counted them")[2]
+    begun = simulate(load_scenario(name), "temporal").effects
+    assert [step for step in begun if f" {step} " not in tables] == []
+    assert "…" not in tables
+    assert max(map(len, tables.splitlines())) <= 60

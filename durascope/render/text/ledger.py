@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from rich import box
 from rich.table import Table
@@ -14,22 +15,27 @@ from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.render.text.marks import DUPLICATE, engine_title
 
+NARROW: Final = 70
+"""Characters of a terminal below which the services' names go, so that the steps' can stay."""
 
-def ledger_table(scenario: Scenario, traces: Iterable[Trace]) -> Table:
+
+def ledger_table(scenario: Scenario, traces: Iterable[Trace], *, width: int = NARROW) -> Table:
     """A row per step, a column per engine: how often its effect happened, and how often once too often."""
     listed = list(traces)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("step")
-    table.add_column("service", style="dim")
+    steps = _steps(scenario, listed)
+    table.add_column("step", no_wrap=True)
+    if width >= NARROW:
+        table.add_column("service", style="dim")
     for trace in listed:
         table.add_column(engine_title(trace.engine), justify="right")
     services = {step.run: step.on for _, step in scenario.runs()}
     repeated = [Counter(mark.step for mark in effects(trace) if mark.duplicate) for trace in listed]
-    for step in _steps(scenario, listed):
+    for step in steps:
         service = services.get(step)
         title = scenario.services[service].title if service in scenario.services else None
         cells = [_cell(trace.effects, twice[step], step) for trace, twice in zip(listed, repeated, strict=True)]
-        table.add_row(step, title or service or "", *cells)
+        table.add_row(step, *([title or service or ""] if width >= NARROW else []), *cells)
     return table
 
 

@@ -49,7 +49,7 @@ def tell(
             )
     if any(trace.effects for trace in traces):
         console.print(Text("Side effects, as the services counted them", "bold"))
-        console.print(ledger_table(scenario, traces))
+        console.print(ledger_table(scenario, traces, width=console.width))
     console.print(Text("Summary", "bold"))
     console.print(summary_table(metrics, runs=scenario.workload.runs))
 
