@@ -149,6 +149,8 @@ def _mermaid_members(diagram: Diagram, ids: dict[str, str], parent: str, indent:
             lines.append(f"{indent}subgraph g{at} [{_mermaid_text(_group_lines(group))}]")
             lines += _mermaid_members(diagram, ids, group.key, indent + "  ")
             lines.append(indent + "end")
+            paint = group.paint or ROLES[group.role]
+            lines.append(f"{indent}style g{at} fill:{paint.fill},stroke:{paint.stroke},color:{paint.ink}")
     return lines
 
 

@@ -130,7 +130,7 @@ def test_sources_parse(view: Named, tmp_path: Path) -> None:
     assert graph.number_of_edges() == len(diagram.edges)
     mermaid = picture.source("mermaid")
     assert mermaid.count("linkStyle") == len(diagram.edges)
-    assert mermaid.count("subgraph") == len(diagram.groups)
+    assert mermaid.count("subgraph") == len(diagram.groups) == mermaid.count("style g"), "each frame has its colours"
     d2 = Path(sys.executable).with_name("d2")
     if d2.exists():
         (tmp_path / "picture.d2").write_text(picture.source("d2"), encoding="utf-8")
