@@ -6,23 +6,31 @@ The project's endpoint runs its code; starts and events come from here, as the m
 from __future__ import annotations
 
 import dataclasses
+import json
+import pickle
+import re
+import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from durascope.live import engines, verification, ways
+from durascope.live import engines, listener, node, verification, ways
 from durascope.live.ledger import Ledger
+from durascope.live.plan import plan
 from durascope.live.processes import Stage
 from durascope.live.restate import engine
 from durascope.live.restate.engine import Endpoint, RestateLive
+from durascope.live.restate.handlers import HELPER, READY
 from durascope.live.verification import Verification, verify
 from durascope.models.scenario import Scenario, Workflow
-from durascope.models.steps import Call, Send, Start
+from durascope.models.steps import Call, Run, Send, Start
+from durascope.render.code.restate.typescript.names import MAIN
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.services import Services
 from durascope.simulators.workload import run_info
 from tests.live.generated import written
 
@@ -113,3 +121,67 @@ def verified(
             patch.setattr(module, "live_engine", live_engine)
         patch.setattr(engine, "as_request", as_request)
         return verify(scenario, "restate")
+
+
+class TypeScriptServiceLive(ServiceLive):
+    """The same on the TypeScript SDK."""
+
+    sdk = "typescript"
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self._services = Services(self.world, scenario)
+        for (workflow, kind, name), target in self.targets._handlers.items():  # pyright: ignore[reportPrivateUsage]
+            if kind == "run" and target.service_kind == "workflow":  # so the SDK calls every workflow's main handler
+                changed = dataclasses.replace(target, handler=MAIN)
+                self.targets._handlers[workflow, kind, name] = changed  # pyright: ignore[reportPrivateUsage]
+        ledger.answers |= {"begun": self._begun_call, "planned": self._planned}
+
+    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
+        worker, service = node.node("restate/service.js")
+        told = json.loads(setting.read_text("utf-8"))
+        number = setting.stem.partition("-v")[2].partition("-")[0] or "1"
+        folder = self.stage.directory / f"code-{number}.folder"
+        own = {"folder": str(folder), "helper": HELPER, "ready": READY}
+        setting.write_text(json.dumps(told | own), "utf-8")
+        shared = [sys.executable, "-I", "-S", listener.__file__, str(port)]
+        environment = [f"DURASCOPE_NODE={Path(service).parents[2]}"]
+        return ["/usr/bin/env", *environment, *shared, worker, str(HERE / "generated_service.js"), str(setting), *more]
+
+    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
+        super()._replace(endpoint, code)
+        folder = Path(endpoint.code.with_suffix(".folder").read_text())
+        packages = Path(node.node("restate/service.js")[1]).parents[2] / "node_modules"
+        if not (folder / "node_modules").exists():
+            (folder / "node_modules").symlink_to(packages)
+        subprocess.run([packages / ".bin" / "tsc"], cwd=folder, check=True, capture_output=True, timeout=120)
+
+    def _step(self, run: RunInfo, name: str) -> Run:
+        """The step of that name in the newest code that has it, undo steps included."""
+        for endpoint in (*reversed(self.endpoints), *self._next):
+            for step in _with_undo(pickle.loads(endpoint.code.read_bytes())[run.workflow]):
+                if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".*", re.escape(step.run)), name):
+                    return step
+        raise LookupError(name)
+
+    def _begun_call(self, message: Mapping[str, Any]) -> object:
+        run = self._info(str(message["invocation"]))
+        number = self.ledger.take({"count": f"{run.name}/{message['key']}"})
+        scheduled = (message["name"], "scheduled") in self._watched()
+        return {"run": run.name, "step": message["name"], "execution": number, "scheduled": scheduled}
+
+    def _planned(self, message: Mapping[str, Any]) -> object:
+        run, name, key = self._info(str(message["invocation"])), str(message["name"]), str(message["key"])
+        step, number = self._step(run, name), int(message["execution"])
+        down = bool(self.ledger.take({"down": self._services.body(step).lane}))
+        planned = plan(self.scenario, self._services, run, step, name, key, number, down=down)
+        drawn = [value for each, value in planned.outcome.values.items() if each != "attempts"]
+        return {**planned.words, "drawn": drawn}
+
+
+def _with_undo(workflow: Workflow) -> Iterator[Run]:
+    for step in workflow.walk():
+        if isinstance(step, Run):
+            yield step
+        if isinstance(step, Run | Call) and step.undo_step is not None:
+            yield step.undo_step

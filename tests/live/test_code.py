@@ -33,7 +33,7 @@ def on(scenario: Scenario, sdk: str) -> Scenario:
     """
     deployment = scenario.deployments.temporal
     workers = tuple(worker.model_copy(update={"sdk": sdk}) for worker in deployment.workers)
-    side_by_side = any(step.kind == "parallel" for each in scenario.workflows.values() for step in each.walk())
+    side_by_side = has_branches(scenario)
     timeout = deployment.step_timeout if side_by_side else TIMEOUT
     temporal = deployment.model_copy(update={"workers": workers, "step_timeout": timeout})
     changes: dict[str, object] = {"deployments": scenario.deployments.model_copy(update={"temporal": temporal})}
@@ -43,14 +43,17 @@ def on(scenario: Scenario, sdk: str) -> Scenario:
 
 
 def on_restate(scenario: Scenario, sdk: str) -> Scenario:
-    """The scenario on that SDK, hurried."""
+    """The scenario on that SDK, hurried in the same way."""
     deployment = scenario.deployments.restate
-    service = deployment.service.model_copy(update={"sdk": sdk})
-    deployments = scenario.deployments.model_copy(
-        update={"restate": deployment.model_copy(update={"service": service})}
-    )
-    services = {name: hurried(each) for name, each in scenario.services.items()}
-    return scenario.model_copy(update={"deployments": deployments, "services": services})
+    restate = deployment.model_copy(update={"service": deployment.service.model_copy(update={"sdk": sdk})})
+    changes: dict[str, object] = {"deployments": scenario.deployments.model_copy(update={"restate": restate})}
+    if not has_branches(scenario):
+        changes["services"] = {name: hurried(each) for name, each in scenario.services.items()}
+    return scenario.model_copy(update=changes)
+
+
+def has_branches(scenario: Scenario) -> bool:
+    return any(step.kind == "parallel" for each in scenario.workflows.values() for step in each.walk())
 
 
 def hurried(service: Service) -> Service:
@@ -77,4 +80,13 @@ def test_a_typescript_project_records_what_is_predicted(name: str, monkeypatch: 
 @pytest.mark.parametrize("name", RESTATE)
 def test_a_python_project_for_restate_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = generated_services.verified(on_restate(load_scenario(name), "python"), monkeypatch)
+    assert found.agrees, told(found)
+
+
+@pytest.mark.parametrize("name", RESTATE)
+def test_a_typescript_project_for_restate_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not node.installed():
+        pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
+    scenario = on_restate(load_scenario(name), "typescript")
+    found = generated_services.verified(scenario, monkeypatch, generated_services.TypeScriptServiceLive)
     assert found.agrees, told(found)

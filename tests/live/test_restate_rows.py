@@ -101,6 +101,7 @@ def test_an_event_is_told_with_its_code_and_place() -> None:
         ({"status": "completed", "completion_result": "success"}, "completed"),
         ({"status": "completed", "completion_result": "failure", "completion_failure": "[409] killed"}, "killed"),
         ({"status": "completed", "completion_result": "failure", "completion_failure": "[409] cancelled"}, "cancelled"),
+        ({"status": "completed", "completion_result": "failure", "completion_failure": "[409] Cancelled"}, "cancelled"),
         ({"status": "completed", "completion_result": "failure", "completion_failure": "[500] no"}, "failed"),
         ({"status": "paused"}, "paused"),
         ({"status": "backing-off"}, "running"),

@@ -132,7 +132,7 @@ CALLED = re.compile(r"(?<!function )(?<![.\w])boom\(")
 
 @pytest.mark.parametrize("evil", [*EVIL, "a`); boom() //", "a${boom()}", "a */ boom() /*", "__proto__"])
 @pytest.mark.parametrize("builtin", ["payment", "order-fulfillment", "onboarding", "agent-fan-out"])
-@pytest.mark.parametrize("engine", ["temporal", "inngest"])
+@pytest.mark.parametrize("engine", ["temporal", "restate", "inngest"])
 def test_no_name_of_a_scenario_becomes_typescript(engine: str, builtin: str, evil: str) -> None:
     """Every text in turn, again: what is left of a file without its literals and comments does not name it."""
     tried = 0

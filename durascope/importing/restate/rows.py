@@ -61,7 +61,8 @@ def status(row: Row | None) -> str:
         return "running"
     if row.get("completion_result") != "failure":
         return "completed"
-    return {"[409] killed": "killed", "[409] cancelled": "cancelled"}.get(str(row.get("completion_failure")), "failed")
+    failure = str(row.get("completion_failure")).lower()  # the TypeScript SDK says "Cancelled"
+    return {"[409] killed": "killed", "[409] cancelled": "cancelled"}.get(failure, "failed")
 
 
 def _only(mapping: Mapping[str, Any]) -> tuple[str, Any]:

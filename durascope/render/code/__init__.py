@@ -14,6 +14,7 @@ _WRITERS: Final[dict[tuple[str, str], str]] = {
     ("inngest", "python"): f"{__name__}.inngest.python.files",
     ("inngest", "typescript"): f"{__name__}.inngest.typescript.files",
     ("restate", "python"): f"{__name__}.restate.python.files",
+    ("restate", "typescript"): f"{__name__}.restate.typescript.files",
 }
 
 

@@ -62,6 +62,14 @@ def duration(us: int) -> str:
     return f'"{us // MILLISECOND}ms"' if us % MILLISECOND == 0 else number(us / MILLISECOND)
 
 
+def span(us: int) -> str:
+    """A duration as an object, as Restate's SDK takes it: `{ days: 7 }`."""
+    for unit, size in _UNITS:
+        if us and us % size == 0:
+            return f"{{ {unit}s: {us // size} }}"
+    return f"{{ milliseconds: {milliseconds(us)} }}"
+
+
 def milliseconds(us: int) -> str:
     """A duration as a number of milliseconds."""
     return number(us / MILLISECOND)

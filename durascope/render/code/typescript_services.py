@@ -22,8 +22,8 @@ def identifiers(book: Book) -> dict[str, str]:
     return {name: names.new(name) for name in (*book.services(), *own)}
 
 
-def services_file(book: Book) -> str:
-    """The module."""
+def services_file(book: Book, *, counts: bool = False) -> str:
+    """The module; `counts`: it counts attempts, where the engine does not tell their number."""
     own = next((each.service for each in book.operations if each.step.on not in book.services()), None)
     known = {**book.services(), **({OWN: own} if own is not None else {})}
     spreads = {typescript.spread_function(each) for it in book.operations for each in it.takes}
@@ -44,7 +44,7 @@ def services_file(book: Book) -> str:
         source = Braces(typescript.STEP)
         source.statement(f"export const {identifier} = ", call("new Service", obj(*members, broken=True)))
         written.append(source.text())
-    return filled("services.ts.jinja", spreads=spreads, services=written)
+    return filled("services.ts.jinja", spreads=spreads, services=written, counts=counts)
 
 
 def call_of(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario
 from durascope.models.serving import ServiceKind, serving
-from durascope.models.steps import Finish, Parallel, Run, Sleep, Step, Steps, WaitFor
+from durascope.models.steps import Finish, Parallel, Run, Send, Sleep, Step, Steps, WaitFor
 from durascope.render.code.program import Book, Operation, Told, all_steps
 
 CANCELLED = 409
@@ -88,6 +88,19 @@ def retry_of(deployment: RestateDeployment) -> RestateRetry | None:
     return None if deployment.retry == RestateRetry() else deployment.retry
 
 
+def run_remarks(told: Told) -> Iterator[str]:
+    """What a handler does, or leaves to others, in place of what Restate lacks."""
+    workflow = told.workflow
+    if workflow.run_timeout is not None:
+        yield "No time limit of a run here: whoever waits for it gives up, or cancels it."
+    if workflow.retry is not None:
+        yield "A run that has failed for good is not retried: its caller does that."
+    if any(signal.then == "ignore" for signal in workflow.signals.values()):
+        yield "Nobody listens for events that are to be ignored."
+    if told.cancels:
+        yield "A cancellation comes from the admin API: the await under way fails with a TerminalError."
+
+
 def remarks(step: Step) -> Iterator[str]:
     """What the code of a step does in place of what Restate lacks."""
     match step:
@@ -102,3 +115,16 @@ def remarks(step: Step) -> Iterator[str]:
             yield f"Not matched by {step.match}: whoever sends it addresses this run."
         case _:
             pass
+
+
+def waiting_for(book: Book, step: Send) -> str | None:
+    """The workflow whose run, named by `to`, waits for what the step sends."""
+    found = [
+        name
+        for name, told in book.workflows.items()
+        if any(isinstance(each, WaitFor) and each.wait_for == step.send for each in all_steps(told.workflow))
+    ]
+    if isinstance(step.to, int):
+        started = book.scenario.started
+        found = [each for each in found if each == started[min(step.to, len(started)) - 1]]
+    return found[0] if found else None

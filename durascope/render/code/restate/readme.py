@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from durascope.models.engine import notes_of
 from durascope.models.scenario import Scenario
-from durascope.models.targets import Targets
+from durascope.models.targets import Target
 from durascope.render.code.names import one_line
 from durascope.render.code.project import filled, table, title_of
 
@@ -12,7 +14,7 @@ _KINDS = {"service": "service", "object": "virtual object", "workflow": "workflo
 _WHAT = {"run": "the run", "complete-promise": "an event", "query": "a query", "update": "an update"}
 
 
-def readme(scenario: Scenario, sdk: str, folder: str, ending: str) -> str:
+def readme(scenario: Scenario, sdk: str, folder: str, ending: str, targets: Iterable[Target]) -> str:
     """How to run it, what is where, and what Restate does in its own way."""
 
     def file(name: str) -> str:
@@ -32,7 +34,7 @@ def readme(scenario: Scenario, sdk: str, folder: str, ending: str) -> str:
         *(
             (f"`{each.service}`", _KINDS[each.service_kind], f"`{each.handler}`",
              f"{_WHAT[each.kind]}: {one_line(each.name)}")
-            for each in Targets(scenario)
+            for each in targets
         ),
     )  # fmt: skip
     return filled(

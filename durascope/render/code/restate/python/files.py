@@ -30,7 +30,7 @@ def project(scenario: Scenario) -> Project:
     used = {name for each in handlers for name in each.side_by_side}
     mode = "request_response" if named.deployment.service.mode == "request-response" else "bidi"
     files = {
-        "README.md": readme(scenario, "python", "app", "py"),
+        "README.md": readme(scenario, "python", "app", "py", named.targets),
         "pyproject.toml": filled(
             "pyproject.toml.jinja",
             name=json.dumps("-".join(words(scenario.scenario)) or "handlers"),

@@ -12,7 +12,7 @@ from durascope.render.code.layout import Source, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import asked_by, within
 from durascope.render.code.python import STEP, timedelta
-from durascope.render.code.restate.facts import CANCELLED, CONTEXTS, REJECTED, inactivity, returns_text
+from durascope.render.code.restate.facts import CANCELLED, CONTEXTS, REJECTED, inactivity, returns_text, run_remarks
 from durascope.render.code.restate.python.statements import Statements
 
 
@@ -75,7 +75,8 @@ class Handlers(Statements):
     def _run(self) -> None:
         source = self.source
         source(f'"""{one_line(self.workflow.title or self.told.name)}."""')
-        self._remarks()
+        for remark in run_remarks(self.told):
+            self.comment(remark)
         self._variables((*self.workflow.steps, *self.workflow.on_failure))
         before = len(source.lines)
         caught = self.told.uses_undo or self.workflow.on_failure
@@ -92,17 +93,6 @@ class Handlers(Statements):
             self.not_empty(before)
         if self._returns() != "None" and reached:
             source("return None")
-
-    def _remarks(self) -> None:
-        workflow = self.workflow
-        if workflow.run_timeout is not None:
-            self.comment("No time limit of a run here: whoever waits for it gives up, or cancels it.")
-        if workflow.retry is not None:
-            self.comment("A run that has failed for good is not retried: its caller does that.")
-        if any(signal.then == "ignore" for signal in workflow.signals.values()):
-            self.comment("Nobody listens for events that are to be ignored.")
-        if self.told.cancels:
-            self.comment("A cancellation comes from the admin API: the await under way raises a TerminalError.")
 
     def _variables(self, steps: tuple[object, ...]) -> None:
         """The values that these steps ask for and write; `self.attributes` has the names of just those."""

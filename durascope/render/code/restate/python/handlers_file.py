@@ -11,8 +11,9 @@ from durascope.render.code.layout import Expression, Group, Source, call
 from durascope.render.code.names import quoted
 from durascope.render.code.python import STEP, timedelta
 from durascope.render.code.restate.facts import retry_of, uses
+from durascope.render.code.restate.names import SIGNALS
 from durascope.render.code.restate.python.handlers import Handlers
-from durascope.render.code.restate.python.names import SIGNALS, Named
+from durascope.render.code.restate.python.names import Named
 
 _CLASSES: Mapping[ServiceKind, str] = {"service": "Service", "object": "VirtualObject", "workflow": "Workflow"}
 _SIGNALS_HANDLER = f'''signals = restate.Service("{SIGNALS}")

@@ -10,8 +10,6 @@ from durascope.render.code.program import Book
 from durascope.render.code.python_messages import Messages
 from durascope.render.code.restate.facts import timed
 
-SIGNALS: Final = "Signals"
-"""The service that sends named signals, which only handlers can."""
 _STEP_NAMES: Final = ("asyncio", "random", "restate", "services", "timedelta", "RetryableError", "attempt", "log")
 _HANDLER_NAMES: Final = (
     "restate", "steps", "awakeables", "timedelta", "all_of", "first", "result", "run", "send_signal", "ctx", "given",

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from durascope.models.steps import Call, Send, Start, WaitFor
+from durascope.models.steps import Call, Send, Start
 from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.events import key_of_run
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
-from durascope.render.code.program import all_steps
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import formatted
-from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait
+from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait, waiting_for
 from durascope.render.code.restate.python.runs import Runs
 
 
@@ -62,19 +61,12 @@ class OtherRuns(Runs):
             if not started:
                 self.comment(f"{step.send} is not sent: an event needs an address here, a key or an awakeable's id.")
             return
-        waiting = [
-            name
-            for name, told in self.book.workflows.items()
-            if any(isinstance(each, WaitFor) and each.wait_for == step.send for each in all_steps(told.workflow))
-        ]
-        if isinstance(step.to, int):
-            started_names = self.project.scenario.started
-            waiting = [each for each in waiting if each == started_names[min(step.to, len(started_names)) - 1]]
-        if not waiting:
+        waiting = waiting_for(self.book, step)
+        if waiting is None:
             if not started:
                 self.comment(f"{step.send} is not sent: nobody waits for it.")
             return
-        self._deliver(step, waiting[0], scope)
+        self._deliver(step, waiting, scope)
 
     def _deliver(self, step: Send, target: str, scope: Scope) -> None:
         kind = kind_of_wait(self.project.scenario, target)

@@ -12,7 +12,7 @@ from durascope.render.code.layout import Source, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import Told
 from durascope.render.code.restate.facts import kind_of_wait
-from durascope.render.code.restate.python.names import SIGNALS
+from durascope.render.code.restate.names import SIGNALS
 from durascope.render.code.restate.python.starting import Starter
 
 _OPERATORS: Final = {"cancel": "cancel", "kill": "kill", "pause": "pause", "resume": "resume",

@@ -1,0 +1,125 @@
+"""Steps that reach other runs: calls, one-way calls, promises, awakeables and signals."""
+
+from __future__ import annotations
+
+from durascope.models.steps import Call, Send, Start
+from durascope.models.targets import Target
+from durascope.render.code.body import Scope
+from durascope.render.code.events import key_of_run
+from durascope.render.code.layout import Expression, Group, call
+from durascope.render.code.names import quoted
+from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait, waiting_for
+from durascope.render.code.restate.typescript.runs import Runs
+from durascope.render.code.restate.typescript.steps import SDK
+from durascope.render.code.typescript import ZERO, field_name, obj, span
+from durascope.render.code.typescript_body import formatted
+
+
+class OtherRuns(Runs):
+    """Writes what a handler does with other invocations."""
+
+    def input_of(self, target: str, key: str | None) -> Expression:
+        """A called run's input: the caller's fields of the same names, else stand-ins."""
+        told = self.book.workflows[target]
+        members: list[tuple[str, Expression]] = []
+        for name, kind in told.input.items():
+            if name == told.workflow.key and key is not None:
+                text = key
+            elif self.told.input.get(name) == kind:
+                text = f"input.{field_name(name)}"
+            else:
+                text = "ctx.rand.uuidv4()" if kind == "text" else ZERO[kind]
+            members.append((field_name(name), text))
+        return obj(*members)
+
+    def _key(self, reference: object, scope: Scope) -> str | None:
+        key = self.reference(reference, scope)
+        return key if key is None or key.startswith(("'", '"')) else f"String({key})"
+
+    def _client(self, way: str, handler: Target, key: str | None, given: Expression, after: int | None) -> Expression:
+        self.needs.add(SDK)
+        parts: list[Expression] = [given]
+        if after:
+            later = self.locals.new("later")
+            self.source.statement(f"const {later} = ", call("restate.rpc.sendOpts", obj(("delay", span(after)))))
+            parts.append(later)
+        keys = [] if handler.service_kind == "service" else [key or quoted(handler.workflow)]
+        service = ", ".join([self.project.services[handler.service], *keys])
+        return call(f"ctx.{handler.service_kind}{way}Client({service}).{handler.handler}", *parts)
+
+    def _call(self, way: str, target: str, reference: object, scope: Scope, after: int | None = None) -> Expression:
+        """A call or a one-way call of a workflow's handler."""
+        handler = self.project.target(target)
+        key = self._key(reference, scope)
+        given = self.input_of(target, key)
+        if key is None and handler.service_kind == "workflow":
+            key = "ctx.rand.uuidv4()"
+        return self._client(way, handler, key, given, after)
+
+    def call(self, step: Call, scope: Scope) -> None:
+        self.register(step, scope)
+        made = self._call("", step.call, step.key, scope)
+        if step.timeout is None:
+            self.awaited("", made)
+            return
+        assert isinstance(made, Group)
+        self.comment("A call has no time limit of its own; the one that is too late goes on.")
+        limited = Group(made.head, made.parts, f").orTimeout({span(step.timeout)})")
+        if self.in_branch:
+            self.awaited("", limited)
+            return
+        with self.source.block("try"):
+            self.awaited("", limited)
+        with self.source.block("catch (error)"):
+            name = formatted(step.label, scope)
+            message = f"{name[:-1]} timed out{name[-1]}"
+            late = call("new restate.TerminalError", message, f"{{ errorCode: {TIMED_OUT} }}")
+            with self.source.block("if (error instanceof restate.TimeoutError)"):
+                self.source.statement("throw ", late)
+            self.source("throw error;")
+
+    def start(self, step: Start, scope: Scope) -> None:
+        sent = self._call("Send", step.start, step.key, scope, step.after)
+        if step.confirm and not self.in_branch:
+            handle = self.locals.new("sent")
+            self.source.statement(f"const {handle} = ", sent)
+            self.source(f"await {handle}.invocationId;")
+        else:
+            self.source.statement("", sent)
+
+    def send(self, step: Send, scope: Scope) -> None:
+        started = self.book.started_by(step.send)
+        for target in started:
+            self.source.statement("", self._call("Send", target, step.to, scope, step.after))
+        if step.to is None:
+            if not started:
+                self.comment(f"{step.send} is not sent: an event needs an address here, a key or an awakeable's id.")
+            return
+        waiting = waiting_for(self.book, step)
+        if waiting is None:
+            if not started:
+                self.comment(f"{step.send} is not sent: nobody waits for it.")
+            return
+        self._deliver(step, waiting, scope)
+
+    def _deliver(self, step: Send, target: str, scope: Scope) -> None:
+        kind = kind_of_wait(self.project.scenario, target)
+        known = (
+            (name, self.value(name, scope) or self.given_field(name)) for name in self.book.events[step.send].fields
+        )
+        payload = obj(*((field_name(name), term.text) for name, term in known if term is not None))
+        key = quoted(key_of_run(self.book, step.to)) if isinstance(step.to, int) else self._key(step.to, scope) or ""
+        if kind == "promise":
+            handler = self.project.target(target, "complete-promise", step.send)
+            self.source.statement("", self._client("Send", handler, key, payload, step.after))
+            return
+        self.needs.add(("./awaiting", "* as awaiting"))
+        found = f"awaiting.find({key}, {quoted(step.send)})"
+        if kind == "signal":
+            self.needs.add(SDK)
+            invocation, signal = self.locals.new("invocation"), self.locals.new("signal")
+            self.source.statement(f"const {invocation} = ", call("restate.InvocationIdParser.fromString", found))
+            self.source(f"const {signal} = ctx.invocation({invocation}).signal({quoted(step.send)});")
+            self.source.statement("", call(f"{signal}.resolve", payload))
+        else:
+            self.source.statement("", call("ctx.resolveAwakeable", found, payload))
