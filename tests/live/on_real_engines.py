@@ -30,11 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.live.on_real_engines", description=__doc__)
     parser.add_argument("-e", "--engine", action="append", choices=ENGINES, help="both, if none is named")
     parser.add_argument("--sdk", action="append", choices=SDKS, help="both, if none is named")
+    parser.add_argument("--search", type=float, default=120, help="seconds of search for the draws of a recording")
     parser.add_argument("scenario", nargs="*", help="all, if none is named")
     options = parser.parse_args(arguments)
     with all_as_ctrl_c():
         rows = [
-            _noted(name, engine, sdk)
+            _noted(name, engine, sdk, options.search)
             for engine in options.engine or ENGINES
             for sdk in options.sdk or SDKS
             for name in options.scenario or builtin_names()
@@ -42,9 +43,9 @@ def main(arguments: list[str] | None = None) -> int:
     return int(any(row["verdict"].startswith("differs") for row in rows))
 
 
-def _noted(name: str, engine: str, sdk: str) -> Row:
+def _noted(name: str, engine: str, sdk: str, search: float) -> Row:
     """Runs one, says what came of it, and puts it in place of what was noted of it before."""
-    row = {"scenario": name, "engine": engine, "sdk": sdk, "on": _today(), **_run(name, engine, sdk)}
+    row = {"scenario": name, "engine": engine, "sdk": sdk, "on": _today(), **_run(name, engine, sdk, search)}
     sys.stdout.write(f"{engine} {sdk} {name}: {row['verdict']}\n")
     sys.stdout.flush()
     kept = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
@@ -54,12 +55,12 @@ def _noted(name: str, engine: str, sdk: str) -> Row:
     return row
 
 
-def _run(name: str, engine: str, sdk: str) -> Row:
+def _run(name: str, engine: str, sdk: str, search: float) -> Row:
     scenario = _with_sdk(load_scenario(name), engine, sdk)
     try:
-        found = verify(scenario, engine)
+        found = verify(scenario, engine, search=search)
         if not found.agrees:
-            found = verify(scenario, engine)
+            found = verify(scenario, engine, search=search)
     except LiveProblem as problem:
         return {"verdict": f"not run: {problem}"}
     first = found.recordings[0]

@@ -1,7 +1,5 @@
 /** A step's body: it takes its time, has its effect, and ends well or not, as it was planned. */
 
-import { ask } from "./ledger";
-
 /** How a body goes. Times are in milliseconds. */
 export interface Plan {
   ms: number;
@@ -15,21 +13,22 @@ export interface Plan {
   retryAfter: number | null;
 }
 
+export type Ask = (message: object) => Promise<unknown>;
 export type Pass = (moment: string, more?: object) => Promise<unknown>;
 export type Sleep = (ms: number) => Promise<void>;
 
 /** Its time and its effect. Whether it has found the effect there already. */
-export async function carryOut(plan: Plan, ledger: number, pass: Pass, sleep: Sleep): Promise<boolean> {
+export async function carryOut(plan: Plan, ask: Ask, pass: Pass, sleep: Sleep): Promise<boolean> {
   if (plan.check !== null) {
     await sleep(plan.check);
-    if (Number(await ask(ledger, { counted: plan.effect })) > 0) return true;
+    if (Number(await ask({ counted: plan.effect })) > 0) return true;
   }
   const at = plan.ms * (plan.effectAt ?? 1);
   await sleep(at);
   if (plan.effectAt === null) return false;
   await pass("before-effect");
-  if (plan.effect !== null) await ask(ledger, { count: plan.effect });
-  const known = plan.known !== null && Number(await ask(ledger, { count: plan.known })) > 1;
+  if (plan.effect !== null) await ask({ count: plan.effect });
+  const known = plan.known !== null && Number(await ask({ count: plan.known })) > 1;
   await pass("after-effect", known ? { deduplicated: true } : {});
   await sleep(plan.ms - at);
   return false;

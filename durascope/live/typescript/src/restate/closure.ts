@@ -1,28 +1,28 @@
 /** The closure of a step, as it is given to `ctx.run`. */
 
 import { RetryableError, TerminalError } from "@restatedev/restate-sdk";
-import { carryOut } from "../body";
-import { ask } from "../ledger";
+import { type Ask, carryOut } from "../body";
 import type { Body, Execution, Settings } from "./protocol";
 
 /** Milliseconds after which the command that has been sent before its closure began is stored. */
 const STORED = 5;
 
-export function closure(settings: Settings, attempt: number, handle: number): () => Promise<unknown> {
-  const { ledger, process } = settings;
+/** `ask` keeps the order in which an attempt's closures ask: of two that take the same time, the first ends first. */
+export function closure(settings: Settings, ask: Ask, attempt: number, handle: number): () => Promise<unknown> {
+  const { process } = settings;
 
   return async () => {
-    const begun = (await ask(ledger, { ask: "closure", attempt, handle })) as Execution;
+    const begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
     const { run, step, execution } = begun;
-    const pass = (moment: string, more: object = {}) => ask(ledger, { run, step, attempt: execution, moment, process, ...more });
+    const pass = (moment: string, more: object = {}) => ask({ run, step, attempt: execution, moment, process, ...more });
     if (begun.scheduled) {
       await new Promise((resolve) => setTimeout(resolve, STORED));
       await pass("scheduled");
     }
     const limit = AbortSignal.timeout(begun.limit ?? 2 ** 31 - 1);
     await pass("started");
-    const body = (await ask(ledger, { ask: "body", attempt, handle, execution })) as Body;
-    const found = await carryOut(body, ledger, pass, (ms) => within(limit, ms));
+    const body = (await ask({ ask: "body", attempt, handle, execution })) as Body;
+    const found = await carryOut(body, ask, pass, (ms) => within(limit, ms));
     if (!found && !body.ok) throw failure(body, execution);
     await pass("reported");
     return found ? body.found : body.values;

@@ -22,6 +22,7 @@ class Attempt {
   private readonly invocations = new Map<number, Promise<string>>();
   private completed: Completed[] = [];
   private told: Promise<unknown>[] = [];
+  private asked: Promise<unknown> = Promise.resolve();
   private number = 0;
 
   constructor(
@@ -81,7 +82,7 @@ class Attempt {
     const { ctx } = this;
     switch (command.do) {
       case "run":
-        return this.keep(command.handle, ctx.run(command.name, closure(this.settings, this.number, command.handle), command.options));
+        return this.keep(command.handle, ctx.run(command.name, closure(this.settings, this.inTurn, this.number, command.handle), command.options));
       case "sleep":
         return this.keep(command.handle, ctx.sleep(command.ms, command.name ?? undefined));
       case "or-timeout":
@@ -127,6 +128,13 @@ class Attempt {
         if ((ctx as unknown as { isProcessing(): boolean }).isProcessing()) this.tell({ ask: "marked", event: command.event, number: command.number });
     }
   }
+
+  /** A question of a closure; one after the other. */
+  private readonly inTurn = (message: object): Promise<unknown> => {
+    const answer = this.asked.then(() => ask(this.settings.ledger, message));
+    this.asked = answer.catch(() => undefined);
+    return answer;
+  };
 
   /** Tells the verification something before the attempt goes on. */
   private tell(message: object): void {

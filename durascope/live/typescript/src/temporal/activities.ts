@@ -19,7 +19,7 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
     const beating = body.beats === null ? null : setInterval(() => Context.current().heartbeat(), body.beats);
     let found: boolean;
     try {
-      found = await carryOut(body, ledger, pass, (ms) => Context.current().sleep(ms));
+      found = await carryOut(body, (message) => ask(ledger, message), pass, (ms) => Context.current().sleep(ms));
     } finally {
       if (beating !== null) clearInterval(beating);
     }
