@@ -275,6 +275,8 @@ class Temporal(Engine):
             if event.kind in ("update", "query"):
                 self.accounts.answer(name, answer)
             elif answer != "accepted":
+                if name == "reset":
+                    self.accounts.note(f"reset of {workflow_id}: no workflow task has scheduled {event.step} yet")
                 self.world.emit(self.client.name, Kind.MESSAGE_REFUSED, run, detail=(name, answer))
 
         match event.kind, name:

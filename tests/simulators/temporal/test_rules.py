@@ -278,3 +278,12 @@ def test_a_query_that_dies_with_its_worker_costs_the_stickiness_and_is_asked_aga
     assert trace.facts["answers"] == {"progress": "answered"}
     completed = trace.records["run 1"].index("ActivityTaskCompleted a")
     assert trace.records["run 1"][completed + 1] == "WorkflowTaskScheduled normal"
+
+
+def test_a_reset_to_a_step_that_no_task_has_scheduled_is_refused_and_said(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {steps: [{run: a}, {sleep: 2s}, {run: b}]}}\n"
+        "workload: {events: [{operator: reset, to: 1, step: b, at: 1s}]}"
+    )
+    assert trace.notes == ["reset of run 1: no workflow task has scheduled b yet"]
+    assert trace.status == {"run 1": "completed"}
