@@ -280,7 +280,7 @@ class Attempt:
                 self._begin_in(0, number, *closure)
             return
         runnable = [number for number in self.to_execute if number in awaited]
-        if len(runnable) > 1 and not self.endpoint.typescript:
+        if len(runnable) > 1:
             luck, start = self.endpoint.world.luck, self.start
             runnable = luck.order(runnable, "closures", start.run.luck, start.attempt, runnable[0])
         gap = (

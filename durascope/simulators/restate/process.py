@@ -22,8 +22,8 @@ from durascope.simulators.restate.protocol import Message, Reply, label_of
 from durascope.simulators.restate.routing import Outgoing
 from durascope.simulators.services import Services
 
-CODE_ORDER = ("typescript",)
-"""SDKs whose closures start in code order, and cannot be stopped (restate.md §4.7, §8)."""
+UNSTOPPABLE = ("typescript",)
+"""SDKs whose closures cannot be stopped (restate.md §8)."""
 
 
 class Process(Component, ABC):
@@ -53,7 +53,7 @@ class Process(Component, ABC):
         self.app_code = app_code
         self.code = dict(code)
         self.delay = delays
-        self.typescript = service.sdk in CODE_ORDER
+        self.typescript = service.sdk in UNSTOPPABLE
         self.longest_request = service.longest_request
         self.signals = service.wait_for == "signal"
         self.entry_bytes = int(constant("entry_bytes"))
