@@ -103,7 +103,8 @@ def test_the_reference_has_every_field_with_its_meaning(site: Path) -> None:
     assert site.exists()
     text = (DOCS / "_generated" / "fields.md").read_text("utf-8")
     schema = scenario_schema()
-    fields = [(part, name) for part, each in schema["$defs"].items() for name in each.get("properties", {})]
+    parts = {"Scenario": schema, **schema["$defs"]}
+    fields = [(part, name) for part, each in parts.items() for name in each.get("properties", {})]
     for part, name in fields:
         assert f"`{name}`\n: " in text, f"{part}.{name}"
     assert text.count("\n  Example (") == len(fields)
