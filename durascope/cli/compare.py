@@ -47,7 +47,10 @@ def command(
     settings: SetOption = None,
     crash: CrashOption = None,
     precision: Annotated[
-        str, typer.Option("--precision", metavar="SHARE", help="Stop when the mean duration is known to this share.")
+        str,
+        typer.Option(
+            "--precision", metavar="SHARE", help="Replicate until the mean duration is known to within this share."
+        ),
     ] = "5%",
     replications: Annotated[
         int | None,

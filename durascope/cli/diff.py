@@ -39,7 +39,7 @@ class FailOn(StrEnum):
 def command(
     before: ScenarioArgument,
     after: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="The second design; the first one again if left out.")
+        str | None, typer.Argument(metavar="SCENARIO", help="The second design (default: the first, with --set-after).")
     ] = None,
     engine: EngineOption = None,
     seed: SeedOption = 0,
@@ -53,7 +53,7 @@ def command(
     ] = 100,
     per_month: PerMonthOption = RUNS_PER_MONTH,
     fail_on: Annotated[
-        FailOn | None, typer.Option("--fail-on", help="worse: exit status 1 if any figure is surely worse.")
+        FailOn | None, typer.Option("--fail-on", help="worse: exit status 1 if any figure is significantly worse.")
     ] = None,
     format: PageFormatOption = PageFormat.TEXT,  # noqa: A002 - the option's name
     out: Annotated[

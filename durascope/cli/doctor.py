@@ -40,7 +40,7 @@ class Finding:
 
 
 def command(json: JsonOption = False) -> None:
-    """Say which parts are installed, and how to install the others. Exit status 1 if a needed one is missing.
+    """Report which parts are installed, and how to install the others. Exit status 1 if a needed one is missing.
 
     durascope doctor
 

@@ -31,10 +31,10 @@ OutOption = Annotated[
 
 
 def command(files: FilesArgument, out: OutOption = None, json: JsonOption = False) -> None:
-    """Tell what happened in a recording: where time went, what was repeated, and why; draw it with --out.
+    """Explain a recording: where time went, what was repeated, and why. --out draws it.
 
-    The recording is imported in memory; what is drawn is the prediction, and it is said whether that is what was
-    recorded.
+    The recording is imported in memory; pictures show the prediction, and the output says whether it
+    equals the recording.
 
     durascope explain history.json
 

@@ -62,7 +62,7 @@ def command(
     settings: SetOption = None,
     what: Annotated[
         list[WhatChoice] | None,
-        typer.Option("--what", help="What breaks; may be repeated. Crashes of app and engine if left out."),
+        typer.Option("--what", help="What breaks; may be repeated (default: crashes of app and engine)."),
     ] = None,
     down: Annotated[
         str | None,
@@ -74,24 +74,33 @@ def command(
     ] = 1,
     seconds: Annotated[
         float,
-        typer.Option("--seconds", min=0, max=86_400, metavar="N", help="Then random swarms of disturbances, so long."),
+        typer.Option(
+            "--seconds",
+            min=0,
+            max=86_400,
+            metavar="N",
+            help="Then try random combinations of disturbances for N seconds.",
+        ),
     ] = 0,
     cures: Annotated[bool, typer.Option("--cures", help="Try the remedies that fit, and explore again.")] = False,
     shrink: Annotated[
-        bool, typer.Option("--shrink", help="For each finding the smallest scenario that still shows it.")
+        bool, typer.Option("--shrink", help="Shrink each finding to the smallest scenario that still shows it.")
     ] = False,
     tokens: Annotated[
-        bool, typer.Option("--tokens", help="For each finding what `durascope replay` plays, here or elsewhere.")
+        bool, typer.Option("--tokens", help="Print a token for each finding, for `durascope replay`.")
     ] = False,
     format: Annotated[  # noqa: A002 - the option's name
-        ExploreFormat, typer.Option("--format", "-f", help="How it is printed; junit and sarif are for CI.")
+        ExploreFormat, typer.Option("--format", "-f", help="Output format; junit and sarif are for CI.")
     ] = ExploreFormat.TEXT,
     confirm: Annotated[
         int,
-        typer.Option("--confirm", min=0, max=1_000, metavar="N", help="Take the N worst findings to the real engine."),
+        typer.Option(
+            "--confirm", min=0, max=1_000, metavar="N", help="Verify the N worst findings on the real engine."
+        ),
     ] = 0,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, max=10_000, metavar="N", help="Take N random moments to the real engine.")
+        int,
+        typer.Option("--sample", min=0, max=10_000, metavar="N", help="Verify N random moments on the real engine."),
     ] = 0,
     map: Annotated[  # noqa: A002 - the option's name
         Path | None,
@@ -105,7 +114,7 @@ def command(
 ) -> None:
     """Break a scenario at every moment on every engine: what is guaranteed, the worst case, how to reproduce it.
 
-    Exit status 1 if a promise or an expectation of the scenario does not hold after some disturbance.
+    Exit status 1 if an invariant or an expectation of the scenario does not hold after some disturbance.
 
     durascope explore order-fulfillment --cures
 

@@ -41,10 +41,10 @@ def command(
     check: CheckOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a scenario of what an engine has recorded; children and continued runs are files beside it.
+    """Make a scenario from an engine's recording; add the files of children and continued runs.
 
-    The result is a scenario file with comments on what was inferred. With --check, exit status 1 says that its
-    prediction is not what was recorded.
+    The result is a scenario file with comments on what was inferred. With --check, exit status 1 means that the
+    prediction differs from the recording.
 
     durascope import history.json > order.yaml
 

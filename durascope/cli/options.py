@@ -40,7 +40,7 @@ EngineOption = Annotated[
 ]
 SeedOption = Annotated[
     int,
-    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Random seed; the same seed, the same run."),
+    typer.Option("--seed", min=0, max=2**63 - 1, metavar="N", help="Random seed; the same seed gives the same run."),
 ]
 RunsOption = Annotated[
     int | None,
@@ -91,7 +91,7 @@ class PageFormat(StrEnum):
 RUNS_PER_MONTH: Final = 1_000_000
 """Of the costs, unless it is said; as `experiments.decision` has it, which is not imported for `--help`."""
 
-PageFormatOption = Annotated[PageFormat, typer.Option("--format", "-f", help="How the page is printed.")]
+PageFormatOption = Annotated[PageFormat, typer.Option("--format", "-f", help="Output format of the page.")]
 ProcessesOption = Annotated[
     int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
 ]

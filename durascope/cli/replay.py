@@ -13,7 +13,7 @@ from durascope.cli.terminal import say
 def command(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="What `durascope explore --tokens` printed: ds1.…")],
     scenario: Annotated[
-        str | None, typer.Argument(metavar="SCENARIO", help="The file, where it is not what the token names.")
+        str | None, typer.Argument(metavar="SCENARIO", help="The scenario file, if it is not where the token says.")
     ] = None,
     json: JsonOption = False,
 ) -> None:

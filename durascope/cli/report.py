@@ -37,9 +37,11 @@ def command(
     crash: CrashOption = None,
     budget: Annotated[
         str,
-        typer.Option("--budget", metavar="SIZE", help="How big the page may become; the least interesting forks go."),
+        typer.Option(
+            "--budget", metavar="SIZE", help="Largest size of the page; the least interesting forks are left out."
+        ),
     ] = "1MB",
-    embed: Annotated[bool, typer.Option("--embed", help="A page to stand in another one, in an <iframe>.")] = False,
+    embed: Annotated[bool, typer.Option("--embed", help="Make a page for an <iframe> in another page.")] = False,
 ) -> None:
     """Write one HTML file that plays a scenario: the engines side by side, and what a crash at any moment would do.
 

@@ -70,7 +70,7 @@ def command(
         typer.Option("--cluster", metavar="ADDRESS", help="A Dask scheduler (tcp://host:8786), or 'local'."),
     ] = None,
     format: Annotated[  # noqa: A002 - the option's name
-        SweepFormat, typer.Option("--format", "-f", help="How the results are printed.")
+        SweepFormat, typer.Option("--format", "-f", help="Output format.")
     ] = SweepFormat.TEXT,
     out: Annotated[
         Path | None,

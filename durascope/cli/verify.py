@@ -54,7 +54,7 @@ def command(
     server: ServerOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a scenario on the real engine, processes really killed, and compare its record with the prediction.
+    """Run a scenario on the real engine, with real kills, and compare its record with the prediction.
 
     durascope verify order-fulfillment -e temporal
 
