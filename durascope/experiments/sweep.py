@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from durascope.experiments.pool import mapped
 from durascope.experiments.replication import replicate
 from durascope.experiments.statistics import Interval
 from durascope.experiments.study import estimates
-from durascope.models.loading import load_scenario
+from durascope.models.loading import Document, scenario_in
 from durascope.models.overrides import Overrides
 from durascope.models.scenario import Scenario
 from durascope.version import __version__
@@ -132,7 +132,8 @@ def sweep(
         raise GridError(f"there is no measure {unknown!r}; there are {', '.join(MEASURES)}")
     base = overrides or Overrides()
     chosen = points(axes, sample=sample, seed=seed)
-    scenarios = [_at(target, base, point) for point in chosen]
+    document = Document.read(target)
+    scenarios = [_at(document, base, point) for point in chosen]
     tasks = [Task(scenario, engine, seed, seeds, tuple(measures)) for scenario in scenarios for engine in engines]
     places = [(point, engine) for point in chosen for engine in engines]
     kept = _Folder(out, tasks) if out is not None else None
@@ -178,10 +179,10 @@ def _knees(
             yield found
 
 
-def _at(target: str | Path, base: Overrides, point: Point) -> Scenario:
+def _at(document: Document, base: Overrides, point: Point) -> Scenario:
     """The scenario at a point: what the point sets comes after what the command line sets."""
     settings = tuple(f"{path}={value}" for path, value in point.items())
-    return load_scenario(target, Overrides((*base.settings, *settings), base.crashes, base.runs, base.rate))
+    return scenario_in(document.having(replace(base, settings=(*base.settings, *settings))))
 
 
 def _finite(interval: Interval | None) -> dict[str, float | None] | None:

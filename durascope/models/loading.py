@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -24,20 +25,37 @@ def builtin_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a target names, read once: any number of scenarios are made of it, each with other overrides."""
+
+    value: Value
+    problems: tuple[Problem, ...]
+    """What is wrong with the file itself."""
+
+    @classmethod
+    def read(cls, target: str | Path) -> Document:
+        """The document that `target` names. Raises `ScenarioProblems` where it cannot be read at all."""
+        source, stem = _find(target)
+        value, problems = compose(source)
+        wrong = misnamed(value, "case" if is_case(value) else "scenario", stem)
+        return cls(value, (*problems, *wrong))
+
+    def having(self, overrides: Overrides) -> Scenario | Case:
+        """The scenario or case, with `overrides` in place. Raises `ScenarioProblems` with all that is wrong with it."""
+        path = ("scenario",) if is_case(self.value) else ()
+        changed, wrong = overrides.applied_to(self.value.find(path))
+        value, problems = self.value.replaced(path, changed), [*self.problems, *wrong]
+        return case_of(value, problems) if path else scenario_of(value, problems)
+
+
 def load(target: str | Path, overrides: Overrides = NO_OVERRIDES) -> Scenario | Case:
     """The scenario or case that `target` names, with `overrides` in place.
 
     `target` is the path of a file or the name of a scenario that ships. Raises `ScenarioProblems` with all that is
     wrong with the file and with the overrides.
     """
-    source, stem = _find(target)
-    value, problems = compose(source)
-    if is_case(value):
-        problems += misnamed(value, "case", stem)
-        value = _overridden(value, ("scenario",), overrides, problems)
-        return case_of(value, problems)
-    problems += misnamed(value, "scenario", stem)
-    return scenario_of(_overridden(value, (), overrides, problems), problems)
+    return Document.read(target).having(overrides)
 
 
 def doubts_of(target: str | Path) -> list[Problem]:
@@ -56,12 +74,6 @@ def scenario_in(loaded: Scenario | Case) -> Scenario:
 def load_scenario(target: str | Path, overrides: Overrides = NO_OVERRIDES) -> Scenario:
     """As `load`, the scenario alone."""
     return scenario_in(load(target, overrides))
-
-
-def _overridden(value: Value, path: tuple[str, ...], overrides: Overrides, problems: list[Problem]) -> Value:
-    changed, wrong = overrides.applied_to(value.find(path))
-    problems += wrong
-    return value.replaced(path, changed)
 
 
 def _find(target: str | Path) -> tuple[Source, str]:
