@@ -495,7 +495,8 @@ class Program:
         return f"{name}:{uses}" if uses else name
 
     def _name(self, step: Step, scope: Mapping[str, object]) -> str:
-        return filled(step.label, {**self._drawn, **scope} if self._drawn else scope)
+        label = step.run if isinstance(step, Run) else step.label  # the same; many are asked for, and labels are slow
+        return filled(label, {**self._drawn, **scope} if self._drawn else scope)
 
     def _registers(self, step: Run | Call, undo: Run, scope: Mapping[str, object]) -> None:
         """The step is undone, should the run fail; from its begin on, since nobody knows how far it came."""
