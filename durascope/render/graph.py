@@ -170,7 +170,7 @@ def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: st
     left, top = x + place.x, y + place.y
     lines = label_lines(edge)
     with canvas.group("label", tail=edge.tail, head=edge.head):
-        canvas.box(left, top, place.width, place.height, fill=fill, radius=4)
+        canvas.box(left + 2, top, place.width - 4, place.height, fill=fill, radius=4)  # beside its line, not over it
         text_x = left + 4
         if edge.number:
             middle = top + place.height / 2
