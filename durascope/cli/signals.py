@@ -33,6 +33,8 @@ def received() -> int | None:
 
 
 def _terminated(number: int, _frame: object) -> Never:
+    """Once: `timeout` sends it to the process and to its group, and the second one would end the tidying up."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _received.append(number)
     raise SystemExit(TERMINATED)
 

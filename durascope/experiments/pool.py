@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, MutableSequence, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from types import TracebackType
@@ -52,10 +53,8 @@ def mapped(
         return
     chunk = max(1, min(together, len(rest) // (4 * processes)))
     pool = ProcessPoolExecutor(min(processes, len(rest)), mp_context=_context(), initializer=_quiet)
-    try:
+    with _ending(pool):
         yield from pool.map(work, rest, chunksize=chunk)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 class Pool(Generic[_Task, _Result]):
@@ -102,10 +101,28 @@ class Pool(Generic[_Task, _Result]):
         return self
 
     def __exit__(
-        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+            _end(self._executor, at_once=kind is not None)
+
+
+@contextmanager
+def _ending(pool: ProcessPoolExecutor) -> Generator[None]:
+    """The pool ends with the block: at once where it is left early, without waiting for what is being worked on."""
+    try:
+        yield
+    except BaseException:
+        _end(pool, at_once=True)
+        raise
+    _end(pool, at_once=False)
+
+
+def _end(pool: ProcessPoolExecutor, *, at_once: bool) -> None:
+    if at_once:  # what `terminate_workers` does from Python 3.14 on
+        for process in list((pool._processes or {}).values()):  # pyright: ignore[reportPrivateUsage]
+            process.terminate()
+    pool.shutdown(wait=True, cancel_futures=True)
 
 
 FollowedWork = Callable[[_Task, Callable[[int], object]], _Result]
@@ -141,15 +158,13 @@ def followed(
     pool = ProcessPoolExecutor(
         min(processes, len(tasks)), mp_context=context, initializer=_begin, initargs=(partial(_telling, work, shared),)
     )
-    try:
+    with _ending(pool):
         futures = [pool.submit(_work, (place, task)) for place, task in enumerate(tasks)]
         left = set(futures)
         while left:
             _, left = wait(left, timeout=LOOKED_EVERY_S)
             progress(sum(shared))
         return [future.result() for future in futures]
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _telling(work: FollowedWork[_Task, _Result], shared: MutableSequence[int], placed: tuple[int, _Task]) -> _Result:
@@ -177,10 +192,11 @@ def _context() -> Any:
 
 
 def _quiet() -> None:
-    """Ctrl-C is answered by the parent alone; a parent that is killed takes its processes with it."""
+    """Ctrl-C is answered by the parent alone; a process ends by SIGTERM, or soon after its parent was killed."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
 

@@ -59,6 +59,30 @@ def test_a_parent_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> 
     assert left == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_pool_that_is_interrupted_does_not_wait_for_its_work(tmp_path: Path, number: int) -> None:
+    """As `timeout` does: a signal to the process, then one to its whole group."""
+    script, pids = tmp_path / "works.py", tmp_path / "pids"
+    script.write_text(f"from durascope.cli.signals import heed\nheed()\n{WORKS}")
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(pids)], start_new_session=True, stderr=subprocess.DEVNULL
+    )
+    try:
+        workers = _soon(lambda: [int(line) for line in pids.read_text().split()] if pids.exists() else [], 2)
+        parent.send_signal(number)
+        if number == signal.SIGTERM:
+            os.killpg(parent.pid, number)
+        parent.wait(timeout=30)
+    finally:
+        parent.kill()
+        parent.wait()
+    left = [pid for pid in workers if _alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert (len(workers), left) == (2, [])
+
+
 def _soon(read: Callable[[], list[int]], count: int) -> list[int]:
     until = time.monotonic() + 60
     while len(found := read()) < count and time.monotonic() < until:
