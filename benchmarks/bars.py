@@ -1,27 +1,58 @@
-"""What a figure may be at most: a line that says whether it is, and all that are not."""
+"""A figure and its bar, and the table of all of them with what is missed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A figure and its bar."""
+    """A figure and what it must be: at most its bar, or at least that."""
 
     what: str
-    value: float
-    most: float
-    unit: str
+    value: float | None
+    """None: it could not be measured here."""
+    bar: float | None
+    """None: a figure to read the others by."""
+    unit: str = ""
     more: str = ""
     """Beside the figure: how it came about."""
+    at_least: bool = False
 
     @property
-    def held(self) -> bool:
-        return self.value <= self.most
+    def verdict(self) -> str:
+        if self.value is None:
+            return "not measured"
+        if self.bar is None:
+            return "no bar"
+        held = self.value >= self.bar if self.at_least else self.value <= self.bar
+        return "ok" if held else "MISSED"
 
     def __str__(self) -> str:
-        digits = 0 if self.most >= 100 else 1
-        value, most = (f"{number:,.{digits}f}" for number in (self.value, self.most))
-        verdict = "ok" if self.held else "MISSED"
-        return f"  {self.what:38} {value:>9} {self.unit:5} at most {most:9} {verdict:6} {self.more}".rstrip()
+        must = "" if self.bar is None else f"{'at least' if self.at_least else 'at most':8} {_number(self.bar):>9}"
+        return (
+            f"{self.what:40} {_number(self.value):>9} {self.unit:5}  {must:18}  {self.verdict:12}  {self.more}".rstrip()
+        )
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.{3 if abs(value) < 10 else 1 if abs(value) < 100 else 0}f}"
+
+
+def table(rows: Iterable[tuple[str, Bar]]) -> str:
+    """The figures, each under the part of the benchmark that it belongs to, and how many miss their bar."""
+    found = list(rows)
+    lines: list[str] = []
+    for part, group in groupby(found, key=lambda row: row[0]):
+        lines += [part, *(f"  {bar}" for _, bar in group)]
+    count = missed(bar for _, bar in found)
+    return "\n".join([*lines, f"{len(found)} figures, {count or 'none'} missed"])
+
+
+def missed(bars: Iterable[Bar]) -> int:
+    """How many are not what they must be."""
+    return sum(bar.verdict == "MISSED" for bar in bars)

@@ -37,18 +37,18 @@ SEEK: Final = """async place => {
 NOTHING: Final = "async () => { await new Promise(done => requestAnimationFrame(() => setTimeout(done))); }"
 
 
-def figures() -> Iterator[Bar | str]:
+def figures() -> Iterator[Bar]:
     """A bar for each figure; they want a core that does nothing else."""
     browser = next((path for name in ("chromium", "google-chrome", "chrome") if (path := shutil.which(name))), None)
     if browser is None:
-        yield "  a moment of 50,000 events          not measured: no Chromium here"
+        yield Bar("a moment, the processor's time", None, SEEK_MS, "ms", "no Chromium here")
         return
     found = _seeks(browser)
     more = (
         f"99 of 100 moments of {found.events:,} events, each the best of {VISITS} visits; half within {found.half:.1f}"
     )
     yield Bar("a moment, the processor's time", found.most, SEEK_MS, "ms", more)
-    yield Bar("an empty frame at the same time", found.empty, SEEK_MS, "ms", "what else this machine does: 99 of 100")
+    yield Bar("  an empty frame at the same time", found.empty, None, "ms", "what else this machine does: 99 of 100")
     yield Bar("to open it", found.opened, 1_000, "ms")
     yield Bar("rows in the document", found.rows, 60, "")
 

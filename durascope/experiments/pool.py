@@ -51,7 +51,7 @@ def mapped(
     if processes is None or processes <= 1 or len(rest) <= 1:
         yield from map(work, rest)
         return
-    chunk = max(1, min(together, len(rest) // (4 * processes)))
+    chunk = max(1, min(together, len(rest) // (32 * processes)))
     pool = ProcessPoolExecutor(min(processes, len(rest)), mp_context=_context(), initializer=_quiet)
     with _ending(pool):
         yield from pool.map(work, rest, chunksize=chunk)
@@ -192,9 +192,14 @@ def _context() -> Any:
 
 
 def _quiet() -> None:
-    """Ctrl-C is answered by the parent alone; a process ends by SIGTERM, or soon after its parent was killed."""
+    """Ctrl-C is answered by the parent alone; a process ends by SIGTERM, or soon after its parent was killed.
+
+    What the parent has made is left alone: to look it over for garbage would copy it.
+    """
+    import gc
     import signal
 
+    gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()

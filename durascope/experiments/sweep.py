@@ -136,7 +136,8 @@ def sweep(
     scenarios = [_at(document, base, point) for point in chosen]
     tasks = [Task(scenario, engine, seed, seeds, tuple(measures)) for scenario in scenarios for engine in engines]
     places = [(point, engine) for point in chosen for engine in engines]
-    kept = _Folder(out, tasks) if out is not None else None
+    asked = (document.value.plain, base, chosen, tuple(engines), seed, seeds, tuple(measures))
+    kept = _Folder(out, asked) if out is not None else None
     known = kept.known if kept is not None else {}
     missing = [number for number in range(len(tasks)) if number not in known]
     progress(len(known), len(tasks))
@@ -197,13 +198,13 @@ def _bound(value: float) -> float | None:
 
 
 class _Folder:
-    """Finished points, one JSON line each, behind a first line that says of which sweep they are."""
+    """Finished points, one JSON line each, behind a first line that says of which sweep they are: of what was asked."""
 
-    def __init__(self, folder: Path, tasks: Sequence[Task]) -> None:
+    def __init__(self, folder: Path, asked: object) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = folder / "points.jsonl"
         self.known: dict[int, dict[str, Interval | None]] = {}
-        identity = {"sweep": _identity(tasks), "version": __version__}
+        identity = {"sweep": sha256(repr(asked).encode()).hexdigest()[:16], "version": __version__}
         if not self._file.exists() or not self._file.stat().st_size:
             self._file.write_text(json.dumps(identity) + "\n", "utf-8")
             return
@@ -222,14 +223,6 @@ class _Folder:
         line = json.dumps([number, {name: None if i is None else i.as_json() for name, i in result.items()}])
         with self._file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-
-def _identity(tasks: Sequence[Task]) -> str:
-    digest = sha256()
-    for task in tasks:
-        digest.update(task.scenario.model_dump_json(by_alias=True).encode())
-        digest.update(repr((task.engine, task.seed, task.seeds, task.measures)).encode())
-    return digest.hexdigest()[:16]
 
 
 def _read(line: str) -> Any:

@@ -268,7 +268,7 @@ class Checks:
             self.known("step", name, labels, (*path, "swap", index))
 
     def endless(self) -> None:
-        for name in endless_calls(self.scenario):
+        for name in endless_calls(self.scenario, self.names):
             message = f"`{name}` calls itself, and what it calls does so again: no run ever ends"
             cure = "call it in a `choose` whose condition comes to an end, or with another `key:`"
             self.wrong("endless-calls", message, ("workflows", name), cure, key=True)

@@ -135,10 +135,10 @@ class _Doubts:
             self.warn("unlike-sizes", message, ("deployments", least), "give each as many `replicas`", key=True)
 
 
-def endless_calls(scenario: Scenario) -> Iterator[str]:
+def endless_calls(scenario: Scenario, names: Names) -> Iterator[str]:
     """Workflows whose every run calls another of themselves, with no key that would stop it."""
     calls: dict[str, set[str]] = {name: set() for name in scenario.workflows}
-    for written in Names.of(scenario).steps:
+    for written in names.steps:
         step = written.step
         if isinstance(step, Call) and step.key is None and not any(part in _CONDITIONAL for part in written.path):
             calls[written.workflow].add(step.call)
