@@ -23,12 +23,12 @@ def _wrong(data: Data, title_of: TitleOf) -> str:
     said: list[str] = []
     if some:
         rates = _by_engine(some, engines, title_of)
-        said.append(f"With the scenario's faults side effects happen again, per run {rates}")
+        said.append(f"Duplicate effects per run, with the scenario's faults: {rates}")
         if len(some) < len(engines):
-            said[0] += f", and never on {listed([title_of(e) for e in engines if e not in some], 'and')}"
+            said[0] += f", and none on {listed([title_of(e) for e in engines if e not in some], 'and')}"
     else:
         most = max((rate["high"] or 0.0 for rate in twice.values()), default=0.0)
-        said.append(f"No side effect happened twice on any engine (at most {most:,.0f} per million runs, at 95 %)")
+        said.append(f"No side effect happened twice on any engine (95 % bound: {most:,.0f} per million runs)")
     open_ = {e: _share(each["stuck"]) for e, each in engines.items() if each["stuck"] and each["stuck"]["value"]}
     failed = {e: _share(each["failed"]) for e, each in engines.items() if each["failed"] and each["failed"]["value"]}
     if open_:

@@ -35,7 +35,7 @@ class Look:
 LOOKS: Final[dict[Bar, Look]] = {
     "running": Look("step runs", Paint("#bfe6c9", "#2f7d46")),
     "failed": Look("step fails", Paint("#ffe2a8", "#a86a0b"), "dots"),
-    "crashed": Look("dies with its app", Paint("#fbcfc9", "#b42318"), "cross"),
+    "crashed": Look("lost in the crash", Paint("#fbcfc9", "#b42318"), "cross"),
     "replaying": Look("code is replayed", Paint("#d5e3fd", "#2b64b0"), "rising"),
     "working": Look("workflow code runs", Paint("#f1f3f6", "#64748b")),
     "queued": Look("waits in a queue", Paint("#fdf0cd", "#b7791f"), "level", tall=False),
@@ -224,7 +224,7 @@ def bar_entries(
     if {"down", "crashed"} & used:
         found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
     if outside:
-        found.append(Entry("comes in from outside", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
+        found.append(Entry("external event", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
     if unhandled:
         found.append(
             Entry("accepted, and no code handles it", lambda canvas, x, y: outside_mark(canvas, x + 14, y, bad=True))

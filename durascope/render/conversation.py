@@ -186,7 +186,7 @@ class _Reading:
                 self._note(number, event, f"sets a timer{due}" + (f" ({event.step})" if event.step else ""))
             case Kind.STEP_RETRIED:
                 wait = f" in {spell(event.detail)}" if isinstance(event.detail, int) else ""
-                self._note(number, event, f"{event.step or 'run'}: to be tried again{wait}", "wait")
+                self._note(number, event, f"{event.step or 'run'}: will be retried{wait}", "wait")
             case kind if kind in _NOTES:
                 words, tone = _NOTES[kind]
                 self._note(number, event, _filled(words, event), tone)
@@ -387,7 +387,7 @@ def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: T
                     span.end,
                     after,
                     service,
-                    "nobody hears it",
+                    "reply",
                     span.lane,
                     "lost",
                     span.run,

@@ -72,9 +72,9 @@ def _pictures(pictures: Sequence[Picture], of: str) -> list[Picture]:
 
 
 _LEGEND: Final = (
-    "± and ranges are 95 % confidence intervals, on all of this page. A simulated figure without one is the same in "
-    "every replication, as far as it is written out. Counts of the scenario's own parts are exact. What is not "
-    "simulated has its source and date beside it."
+    "On this page, ± and ranges are 95 % confidence intervals. A simulated figure without one is the same in every "
+    "replication, to the digits shown. Counts of the scenario's own parts are exact. What is not simulated has its "
+    "source and date next to it."
 )
 
 
@@ -186,8 +186,8 @@ def _expected(data: Data, engines: Sequence[str], title_of: Callable[[str], str]
         yield Table(["", "duplicates per million runs", "runs lost per million", month], rows)
         points = sum(each["simulated"] for costs in data["expected"].values() for each in costs)
         yield Paragraph(
-            f"Each stretch between two events of a run was struck once ({points:,} simulations) and weighed with its "
-            "length over the mean time between failures.",
+            f"A fault struck once in each interval between two events of a run ({points:,} simulations). Each result is "
+            "weighted by the interval's length over the mean time between failures.",
             quiet=True,
         )
 
@@ -273,7 +273,7 @@ def _self_hosted(data: Data, engines: Sequence[str], names: Sequence[str]) -> It
         ["worker slots that are busy, on average", *(amount(found[e]["busy_slots"]) for e in engines)],
         ["engine and network at work, at most", *(amount(found[e]["engine_hours"], " h") for e in engines)],
         [f"stored, kept {data['retention_days']} days", *(amount(found[e]["stored_gb"], " GB") for e in engines)],
-        ["requests, tasks or polls a second", *(amount(found[e]["requests_per_second"]) for e in engines)],
+        ["requests, tasks or polls per second", *(amount(found[e]["requests_per_second"]) for e in engines)],
     ]
     rows = [row for row in rows if any(cell != NONE for cell in row[1:])]
     if rows:
@@ -282,7 +282,7 @@ def _self_hosted(data: Data, engines: Sequence[str], names: Sequence[str]) -> It
         yield Paragraph(
             "From the models, without faults. A slot is busy while a step runs, its calls included. Engine and "
             "network: the hours in which runs wait for neither a step nor a timer, an upper bound of the engine's CPU "
-            "time. People's work is not counted.",
+            "time. People's work to run them is not counted.",
             quiet=True,
         )
 
@@ -309,7 +309,7 @@ def _limits(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) 
             if engine in data["prices"]
         ]
         yield Paragraph(
-            f"Used: the largest of {data['replications']:,} replications, so no interval; the growth is in proportion. "
+            f"Used: the largest of {data['replications']:,} replications, so no interval; use grows in proportion to size. "
             f"Limits: {'; '.join(dated)}. Hosts of the app: their documentation, looked up 2026-11.",
             quiet=True,
         )
@@ -365,8 +365,8 @@ def _changes(data: Data, title_of: Callable[[str], str]) -> Iterator[str]:
     for each in above[:1]:
         yield f"From {_runs(each)} runs a month on, {each['above']} is cheaper than {each['below']}."
     if data["faults"] and not data["expected"]:
-        yield "Here the faults strike in every run. How rare they really are is said with --mtbf app=30d,engine=90d."
-    yield "Other settings and faults: --set and --crash; durascope sweep finds the value from which on it matters."
+        yield "Here, the faults strike in every run. To say how rare they really are: --mtbf app=30d,engine=90d."
+    yield "Other settings and faults: --set and --crash; durascope sweep finds the value from which a setting matters."
 
 
 def _runs(crossover: Data) -> str:
@@ -383,6 +383,6 @@ def _made(data: Data) -> str:
     return (
         f"durascope {data['version']}, {data['replications']} replications of {data['runs_per_replication']:,} run(s) "
         f"per engine under seeds {data['seed']} to {data['seed'] + data['replications'] - 1}, the same for all; "
-        f"95 % confidence intervals; wanted precision of the mean duration {precision['asked']:.0%}: {reached}. "
-        f"Again: {data['again']}."
+        f"95 % confidence intervals; requested precision of the mean duration {precision['asked']:.0%}: {reached}. "
+        f"To reproduce: {data['again']}."
     )

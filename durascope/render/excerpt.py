@@ -47,9 +47,9 @@ def excerpt(trace: Trace, *, limit: int = MAX_EVENTS) -> Trace:
         return trace
     events = trace.events[:kept]
     end = events[-1].at
-    why = f"after {spell(trace.events[last].at)} nothing more is achieved; " if stuck and kept > last else ""
+    why = f"after {spell(trace.events[last].at)} there is no more progress; " if stuck and kept > last else ""
     left = len(trace.events) - kept
-    note = f"{why}drawn is what happened up to {spell(end)}, {left} more events up to {spell(trace.ended_at)} are not."
+    note = f"{why}shown up to {spell(end)}, without the {left} more events up to {spell(trace.ended_at)}."
     runs = [
         run if run.ended_at is None or run.ended_at <= end else replace(run, ended_at=None)
         for run in trace.runs

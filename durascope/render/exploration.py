@@ -51,14 +51,14 @@ def _counted(data: Data, title_of: Callable[[str], str]) -> str:
     more = f" Then {pairs:,} pairs, the second while the engine recovers from the first." if pairs else ""
     swarms = sum(each["swarms"] for each in data["engines"].values())
     more += f" Then {swarms:,} random swarms of two to four, each with its own random draws." if swarms else ""
-    early = " Interrupted: this is what was known by then." if data["interrupted"] else ""
+    early = " Interrupted: these are the results so far." if data["interrupted"] else ""
     return (
-        f"Points: {points}. Each breaks once; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
+        f"Points: {points}. One disturbance at each; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
     )
 
 
 def _points(title: str, each: Data) -> str:
-    merged = f" ({each['merged']:,} the same as another)" if each["merged"] else ""
+    merged = f" ({each['merged']:,} merged with another)" if each["merged"] else ""
     done = each["simulated"] - each["pairs"]
     left = each["points"] - each["merged"] - done
     return f"{title} {each['points']:,}{merged}" + (f", {left:,} not tried" if left else "")

@@ -62,7 +62,7 @@ def fold(
     if too_long():
         items, count = _repetitions(items)
         if count:
-            notes.append(f"{count} messages and steps that repeat what stands before them are not drawn one by one.")
+            notes.append(f"{count} messages and steps that repeat earlier ones are not drawn one by one.")
     if too_long():
         items, names = _quiet_stretches(items, short)
         if names:

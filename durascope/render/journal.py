@@ -40,7 +40,7 @@ HEAD: Final = 62.0
 _NEW: Final = Look("new in the record", Paint("#bfe6c9", "#2f7d46"))
 _READ: Final = Look("read back by a replay", Paint("#d5e3fd", "#2b64b0"), "rising")
 _BAD: Final = Look("a failure, a timeout, or an answer that was lost", Paint("#fde3e0", "#b42318"), "cross")
-_ALONE: Final = Look("added while no code of the workflow ran", Paint("#eef1f6", "#8b95a5"))
+_ALONE: Final = Look("added while no workflow code was running", Paint("#eef1f6", "#8b95a5"))
 _FAILS: Final = re.compile(r"Failed|TimedOut|Terminated|Error|-> (lost|unheard|refused|[45]\d\d)|Output failed")
 """An entry that tells of a failure, in any engine's words."""
 _FAULTS: Final = {

@@ -113,7 +113,7 @@ def _twice(page: _Page) -> str | None:
         text += f" If a process dies at any one moment, an effect happens {bounds}."
     keyed = page.data["workflow"]["deduplicates"]
     if keyed:
-        text += f" {listed(keyed, 'and')} hand over an idempotency key: there the repeated call has no second effect."
+        text += f" With an idempotency key, a repeated call has no second effect: {listed(keyed, 'and')}."
     return text
 
 
@@ -126,14 +126,14 @@ def _need(page: _Page) -> str | None:
         done, again, mean = each["completed"], each["duplicates_per_million"], each["latency_ms"].get("mean")
         parts = [f"{done['value']:.0%} of the runs complete ({done['low']:.0%} to {done['high']:.0%})"]
         if again and again["value"]:
-            parts.append(f"{per_run(again)} duplicate effects a run")
+            parts.append(f"{per_run(again)} duplicate effects per run")
         if mean:
-            parts.append(f"{between(mean)} a run")
+            parts.append(f"{between(mean)} per run")
         told.append(f"{page.title_of(engine)}: {', '.join(parts)}")
     size = page.data["handwritten"]
     return (
         f"The same scenario and seeds without an engine. {'; '.join(told)}. Written by hand as a state machine in a "
-        f"database the workflow takes {size['states']} states and a transition table of {size['transitions']} lines, "
+        f"database, the workflow needs {size['states']} states and a transition table of {size['transitions']} lines, "
         "counted from its steps."
     )
 
@@ -158,17 +158,17 @@ def _cost(page: _Page) -> str | None:
     if not told:
         return None
     runs = f"{page.data['runs_per_month']:,} runs a month"
-    return f"Of {runs}, the faults with their retries and replays cost {listed(told, 'and')}."
+    return f"At {runs}, the faults with their retries and replays cost {listed(told, 'and')}."
 
 
 def _operate(page: _Page) -> str | None:
     own = {e: told for e, found in page.data["processes"].items() if (told := _processes(found))}
-    parts = [f"Processes of one's own in this deployment: {page.each(own)}."] if own else []
+    parts = [f"Processes of your own in this deployment: {page.each(own)}."] if own else []
     found = page.what_if("engine_away")
     if found:
         parts.append(f"{found[0]}: {page.led_to(found[1])}.")
     rates = {e: each["requests_per_second"] for e, each in page.data["self_hosted"].items()}
-    busy = {e: f"{amount(rate)} a second" for e, rate in rates.items() if rate}
+    busy = {e: f"{amount(rate)} per second" for e, rate in rates.items() if rate}
     if busy:
         runs = f"{page.data['runs_per_month']:,}"
         parts.append(f"Requests, tasks or polls at {runs} runs a month: {page.each(busy)}.")
@@ -195,10 +195,10 @@ def _noticed(page: _Page) -> str | None:
         return None
     back = {e: between(told["recovery_ms"]) for e, told in found[1].items() if told["recovery_ms"]}
     knobs = {e: knob for e, knob in page.data["knobs"].items() if e in page.engines}
-    text = f"{found[0]}: the work goes on after {page.each(back)}." if back else f"{found[0]}: the work never goes on."
+    text = f"{found[0]}: work resumes after {page.each(back)}." if back else f"{found[0]}: work never resumes."
     if knobs:
         paths = listed([f"{knob['path']} ({page.title_of(e)})" for e, knob in knobs.items()], "and")
-        text += f" What decides it is {paths}; see what would change the answer."
+        text += f" This depends on {paths}; see what would change the answer."
     return text
 
 
@@ -207,11 +207,11 @@ def _overhead(page: _Page) -> str | None:
     if not parts:
         return None
     own = {e: f"{between(p['transitions'])} + {between(p['assignment'])}" for e, p in parts.items()}
-    text = f"Without faults, the engine's own transitions + waiting to be assigned take, per run, {page.each(own)}."
+    text = f"Per run without faults, the engine's own transitions + tasks waiting for a worker take {page.each(own)}."
     load = page.data.get("load")
     if load:
         return f"{text} Under load without faults: {' '.join(knee_words(load))}"
-    return f"{text} Where it saturates: --load 20/s,200/s,1000/s sweeps these arrival rates and puts the knee here."
+    return f"{text} To see where it saturates, sweep arrival rates: --load 20/s,200/s,1000/s."
 
 
 def _tokens(page: _Page) -> str | None:
@@ -224,7 +224,7 @@ def _tokens(page: _Page) -> str | None:
         paid = f" ({money(dollars)})" if dollars and dollars["value"] else ""
         return f"{count(each['repeated_tokens_per_crash'])} tokens{paid}"
 
-    text = f"A crash pays again for {page.each({e: told(each) for e, each in again.items()})}."
+    text = f"A crash makes you pay again for {page.each({e: told(each) for e, each in again.items()})}."
     others = {
         e: told(each)
         for e, each in page.data["alternatives"].items()
@@ -241,15 +241,15 @@ def _checkpoint(page: _Page) -> str | None:
     engines = {e: told for e, told in found[1].items() if e != "checkpoint"}
     what = found[0][0].lower() + found[0][1:]
     return (
-        f"Saving each step's result is one half, somebody who resumes the run is the other. If {what}, of runs that "
-        f"only checkpoint: {outcome(saved)}. On the engines: {page.led_to(engines)}."
+        f"Saving each step's result is one half; something that resumes the run is the other. If {what}, with "
+        f"checkpoints only: {outcome(saved)}. With the engines: {page.led_to(engines)}."
     )
 
 
 def _approvals(page: _Page) -> str | None:
     found = [page.what_if(f"approval_{when}") for when in ("early", "late", "twice")]
     told = [f"{each[0]}: {page.led_to(each[1])}." for each in found if each]
-    return " ".join([*told, "Compared with one that comes a second after the wait has begun."]) if told else None
+    return " ".join([*told, "Compared with an approval one second after the wait has begun."]) if told else None
 
 
 def _key(page: _Page) -> str | None:
@@ -260,9 +260,9 @@ def _key(page: _Page) -> str | None:
     def told(each: Data) -> str:
         clashes = each["overlapping"]
         return (
-            f"runs of one key overlapped {clashes:,} times in {each['seeds']:,} simulations"
+            f"runs with the same key overlapped {clashes:,} times in {each['seeds']:,} simulations"
             if clashes
-            else f"no two runs of one key were at work at once in {each['seeds']:,} simulations"
+            else f"no two runs with the same key overlapped in {each['seeds']:,} simulations"
         )
 
     alike: dict[str, list[str]] = {}
@@ -275,9 +275,9 @@ def _key(page: _Page) -> str | None:
 def _reproduce(page: _Page) -> str:
     data = page.data
     return (
-        f"Every simulated figure here is a function of the scenario and its seeds: {data['again']} makes this page "
-        f"again, and durascope explore {data['scenario']} gives a token for each crash that durascope replay plays. "
-        "What the vendors offer to test with stands in the criteria, with its source."
+        f"Every simulated figure here depends only on the scenario and its seeds: {data['again']} reproduces this page. "
+        f"durascope explore {data['scenario']} --tokens gives a token for each finding, which durascope replay plays. "
+        "The criteria list the vendors' own testing tools, with sources."
     )
 
 
@@ -290,9 +290,9 @@ def _leave(page: _Page) -> str | None:
     flight = {e: amount(_times(mean, runs / _MONTH_S / 1000)) for e, mean in calm.items() if mean}
     over = {e: between(p99) for e, p99 in longest.items()}
     return (
-        f"At {runs:,} runs a month so many are in flight at a time without faults (arrivals × duration): "
-        f"{page.each(flight)}. If new runs start elsewhere, 99 of 100 of the old ones are over after "
-        f"{page.each(over)}. The workflow's own code changes: durascope export writes it for each engine."
+        f"Runs in flight at a time, at {runs:,} runs a month without faults (arrivals × duration): "
+        f"{page.each(flight)}. If new runs start elsewhere, 99 % of the old ones are over after {page.each(over)}. "
+        "The workflow's code has to be rewritten: durascope export writes it for each engine."
     )
 
 
@@ -312,19 +312,19 @@ def _limit(page: _Page) -> str | None:
 
 
 _ASKED: Final[Sequence[tuple[str, Callable[[_Page], str | None]]]] = (
-    ("Is my side effect done twice?", _twice),
+    ("Can my side effects happen twice?", _twice),
     ("Do I need an engine, or is Postgres, a queue, a state machine enough?", _need),
     ("What does it cost, with retries?", _cost),
     ("What must I operate?", _operate),
-    ("How do I change code in flight?", _experiment("deploy")),
+    ("How do I change code while runs are in flight?", _experiment("deploy")),
     ("How long until a dead worker is noticed?", _noticed),
     ("What is the overhead, and where does it saturate?", _overhead),
-    ("How many tokens does a crashed agent pay again?", _tokens),
+    ("How many tokens does a crashed agent pay for again?", _tokens),
     ("Is a checkpoint durable execution?", _checkpoint),
     ("What if compensation crashes?", _experiment("compensation_dies")),
-    ("What of approvals that come early, late or twice?", _approvals),
+    ("What about approvals that come early, late or twice?", _approvals),
     ("Order and fairness per key?", _key),
     ("How do I test and reproduce it?", _reproduce),
-    ("Can I leave again?", _leave),
+    ("Can I move away again?", _leave),
     ("Which limits will I hit?", _limit),
 )

@@ -239,5 +239,5 @@ def _entries(down: Sequence[Span]) -> list[Entry]:
         crash_mark(canvas, x + 8, y, 4.2)
         restart_mark(canvas, x + 24, y)
 
-    found = [Entry("tasks in the queue", depth), Entry("a task leaves; as long as it had waited", wait)]
+    found = [Entry("tasks in the queue", depth), Entry("task dequeued; line length = time waited", wait)]
     return [*found, Entry("crash, back again", fault)] if down else found

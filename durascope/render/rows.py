@@ -236,7 +236,7 @@ def _chosen_runs(trace: Trace, spans: Sequence[Span]) -> tuple[list[RunSummary],
     eventful = sorted(ways.values(), key=lambda members: (len(members), members[0].started_at))
     chosen = {members[0].name for members in eventful[: MAX_RUNS - 1]} | {max(ways.values(), key=len)[0].name}
     notes = [
-        f"{members[0].name} stands for {len(members)} runs that went the same way."
+        f"{members[0].name} represents {len(members)} runs with the same course."
         for members in ways.values()
         if members[0].name in chosen and len(members) > 1
     ]

@@ -213,7 +213,7 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
     else:
         canvas.lines((begin, y), (tip - way * 5, y), stroke=colour, line=1.3, dash=dash)
         canvas.polygon((tip - way * 8, y - 4), (tip, y), (tip - way * 8, y + 4), fill=colour)
-    text = f"{item.text} ({item.fate})" if item.fate and item.sort == "message" else item.text
+    text = f"{item.text} ({item.fate})" if item.fate else item.text
     text = measure.shorten(text, max(abs(end - start) - 22, WIDEST), SMALL)
     width = measure.width(text, SMALL)
     middle = min(max((start + end) / 2, MARGIN + TIME + width / 2), sheet.width - MARGIN / 2 - width / 2)

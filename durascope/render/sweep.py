@@ -123,7 +123,7 @@ def _plot(canvas: Canvas, data: Data, name: str, path: str, across: _Across, top
     ]
     canvas.text(MARGIN, top - 10, data["titles"][name], BODY, bold=True)
     if not highs:
-        canvas.text(MARGIN + _LEFT, top + 20, "nothing was observed that this could be measured by", BODY, ink=MUTED)
+        canvas.text(MARGIN + _LEFT, top + 20, "nothing was observed from which this could be measured", BODY, ink=MUTED)
         return
     up = _vertical(name, max(highs), top, bottom)
     for value in up.ticks:

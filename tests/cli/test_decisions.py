@@ -56,7 +56,7 @@ class TestCompare:
 
     def test_the_command_on_the_page_makes_the_page_again(self) -> None:
         first = durascope("compare", "payment", "-e", "restate", "--processes", "1")
-        made = first.out.replace("\n", " ").split("Again: durascope ")[1].strip().rstrip(".").split()
+        made = first.out.replace("\n", " ").split("To reproduce: durascope ")[1].strip().rstrip(".").split()
         again = durascope(*made, "--processes", "1")
         assert again.out.split("How this was made")[0] == first.out.split("How this was made")[0]
 

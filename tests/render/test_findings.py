@@ -204,7 +204,7 @@ def test_a_message_that_no_code_handles_is_drawn_and_named(engine: str) -> None:
     told = words(timeline.draw(trace, asked))
     assert "no code handles it" in told
     assert "accepted, and no code handles it" in told, "the legend"
-    assert "comes in from outside" not in told, "it is no event like the others"
+    assert "external event" not in told, "it is no event like the others"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
