@@ -120,18 +120,18 @@ def expected(scenario: Scenario, _calm: Calm, trace: Trace) -> str | None:
 
 ALWAYS: Final[Mapping[str, tuple[str, Check]]] = {
     "recorded-once": ("a step whose result is recorded never has its effect again", recorded_once),
-    "no-run-lost": ("every run that ends undisturbed ends disturbed, too", none_lost),
+    "no-run-lost": ("every run that ends undisturbed also ends when disturbed", none_lost),
     "all-undone": ("what a failed or cancelled run began is undone", all_undone),
     "undone-last": ("no step happens after it was undone", undone_last),
     "no-early-timer": ("no timer fires early", no_early_timer),
-    "one-at-a-time": ("runs of one key do not overlap where that is promised", one_at_a_time),
+    "one-at-a-time": ("runs with the same key do not overlap where that is promised", one_at_a_time),
     "expect": ("the scenario's expectations hold", expected),
 }
 """What must hold after every disturbance: the sentence, and what checks it."""
 
 SOMETIMES: Final[Mapping[str, str]] = {
     "replayed": "something was replayed",
-    "retried": "something was tried again",
+    "retried": "something was retried",
     "duplicated": "an effect happened twice",
 }
 """What must be seen at least once, or the exploration was vacuous."""
