@@ -246,9 +246,7 @@ def _same_key(calm: Scenario) -> Changed | None:
     alone = calm.model_copy(update={"workload": workload})
     when = {"step": steps[0].label, "attempt": 1, "moment": "after-effect"}
     disturbed = _with_crash(alone, {"crash": "app", "when": when, "down_for": f"{DOWN_US}us", "may_miss": True})
-    words = (
-        f"three runs with the same key and one with another start at once, and the app is killed after {steps[0].label}"
-    )
+    words = f"three runs with one key and one with another start at once, and the app is killed after {steps[0].label}"
     return Changed(words, alone, _always(disturbed))
 
 

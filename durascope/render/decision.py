@@ -186,8 +186,8 @@ def _expected(data: Data, engines: Sequence[str], title_of: Callable[[str], str]
         yield Table(["", "duplicates per million runs", "runs lost per million", month], rows)
         points = sum(each["simulated"] for costs in data["expected"].values() for each in costs)
         yield Paragraph(
-            f"A fault struck once in each interval between two events of a run ({points:,} simulations). Each result is "
-            "weighted by the interval's length over the mean time between failures.",
+            f"A fault struck once in each interval between two events of a run ({points:,} simulations). Each result "
+            "is weighted by the interval's length over the mean time between failures.",
             quiet=True,
         )
 
@@ -309,8 +309,8 @@ def _limits(data: Data, engines: Sequence[str], title_of: Callable[[str], str]) 
             if engine in data["prices"]
         ]
         yield Paragraph(
-            f"Used: the largest of {data['replications']:,} replications, so no interval; use grows in proportion to size. "
-            f"Limits: {'; '.join(dated)}. Hosts of the app: their documentation, looked up 2026-11.",
+            f"Used: the largest of {data['replications']:,} replications, so no interval; use grows in proportion to "
+            f"size. Limits: {'; '.join(dated)}. Hosts of the app: their documentation, looked up 2026-11.",
             quiet=True,
         )
 

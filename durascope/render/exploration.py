@@ -52,7 +52,10 @@ def _counted(data: Data, title_of: Callable[[str], str]) -> str:
     swarms = sum(each["swarms"] for each in data["engines"].values())
     more += f" Then {swarms:,} random swarms of two to four, each with its own random draws." if swarms else ""
     early = " Interrupted: these are the results so far." if data["interrupted"] else ""
-    return f"Points: {points}. One disturbance at each; the scenario's own faults are left out.{more} Seed {data['seed']}.{early}"
+    return (
+        f"Points: {points}. One disturbance at each; the scenario's own faults are left out.{more} "
+        f"Seed {data['seed']}.{early}"
+    )
 
 
 def _points(title: str, each: Data) -> str:

@@ -275,8 +275,8 @@ def _key(page: _Page) -> str | None:
 def _reproduce(page: _Page) -> str:
     data = page.data
     return (
-        f"Every simulated figure here depends only on the scenario and its seeds: {data['again']} reproduces this page, "
-        f"and durascope explore {data['scenario']} --tokens gives a token for each finding, which replay plays. "
+        f"Every simulated figure here depends only on the scenario and its seeds: {data['again']} reproduces this "
+        f"page, and durascope explore {data['scenario']} --tokens gives a token for each finding, which replay plays. "
         "The criteria list the vendors' own testing tools, with sources."
     )
 
