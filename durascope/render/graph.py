@@ -170,12 +170,12 @@ def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: st
     left, top = x + place.x, y + place.y
     lines = label_lines(edge)
     with canvas.group("label", tail=edge.tail, head=edge.head):
-        canvas.box(left + 2, top, place.width - 4, place.height, fill=fill, radius=4)  # beside its line, not over it
-        text_x = left + 4
+        canvas.box(left, top, place.width, place.height, fill=fill, radius=4)
+        text_x = left + 2
         if edge.number:
             middle = top + place.height / 2
-            canvas.circle(left + BADGE / 2 + 1, middle, BADGE / 2 - 1, fill=STROKES[edge.style].colour)
-            canvas.text(left + BADGE / 2 + 1, middle + 4.2, edge.number, SMALL, bold=True, ink=PAPER, anchor="middle")
+            canvas.circle(left + BADGE / 2 - 1, middle, BADGE / 2 - 1, fill=STROKES[edge.style].colour)
+            canvas.text(left + BADGE / 2 - 1, middle + 4.2, edge.number, SMALL, bold=True, ink=PAPER, anchor="middle")
             text_x += BADGE + 3
         first = top + (place.height - LABEL_LINE * len(lines)) / 2 + 10.6
         for at, line in enumerate(lines):

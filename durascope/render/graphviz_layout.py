@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, Final
 
 from durascope.render import measure, shapes
 from durascope.render.canvas import Point
@@ -253,12 +253,16 @@ def _curve(edge: Edge, thing: dict[str, Any], height: float) -> Curve:
     return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, thing, height))
 
 
+BESIDE: Final = 2
+"""Of the space that a label is given, what stays free on its left and right: it stands beside its line, not over it."""
+
+
 def _label_rect(edge: Edge, thing: dict[str, Any], height: float) -> Rect | None:
     if "lp" not in thing:
         return None
     x, y = _numbers(thing["lp"])
     wide, tall = label_size(edge)
-    return Rect(_round(x - wide / 2), _round(height - y - tall / 2), wide, tall)
+    return Rect(_round(x - wide / 2 + BESIDE), _round(height - y - tall / 2), wide - 2 * BESIDE, tall)
 
 
 def _numbers(text: Any) -> list[float]:
