@@ -37,7 +37,8 @@ class Call {
     const { invocation, name, key, execution, settings } = this;
     this.body = await this.own.ask(settings.ledger, { ask: "planned", invocation, name, key, execution });
     this.drawn = this.body.drawn;
-    await this.own.carryOut(this.body, settings.ledger, (...more) => this.pass(...more), pause);
+    const ask = (message) => this.own.ask(settings.ledger, message);
+    await this.own.carryOut(this.body, ask, (...more) => this.pass(...more), pause);
   }
 }
 

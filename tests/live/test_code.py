@@ -83,14 +83,7 @@ def test_a_python_project_for_restate_records_what_is_predicted(name: str, monke
     assert found.agrees, told(found)
 
 
-NOT_YET_IN_TYPESCRIPT = ("payment",)
-"""Projects whose record on the real server stops after the second step: run by EVERY_PROJECT, told in docs/code.md."""
-
-
-TYPESCRIPT_RESTATE = [n for n in RESTATE if "EVERY_PROJECT" in os.environ or n not in NOT_YET_IN_TYPESCRIPT]
-
-
-@pytest.mark.parametrize("name", TYPESCRIPT_RESTATE)
+@pytest.mark.parametrize("name", RESTATE)
 def test_a_typescript_project_for_restate_records_what_is_predicted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not node.installed():
         pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
