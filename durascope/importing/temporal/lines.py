@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 Event = Mapping[str, Any]
@@ -27,7 +28,11 @@ def lines(history: Sequence[Event]) -> list[str]:
 
 def kind(event: Event) -> str:
     """The event's own name: `ActivityTaskScheduled`; older tools write just that."""
-    written: str = event["eventType"]
+    return _own_name(event["eventType"])
+
+
+@lru_cache(maxsize=1024)
+def _own_name(written: str) -> str:
     if not written.startswith("EVENT_TYPE_"):
         return written
     return "".join(word.capitalize() for word in written.removeprefix("EVENT_TYPE_").split("_"))

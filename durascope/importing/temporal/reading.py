@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, cast
 
 from durascope.importing.temporal.lines import kind, time_of
@@ -130,7 +131,8 @@ def _event(written: Any, number: int, file: str) -> Event:
     told = str(event.get("eventId", ""))
     if told != str(number):
         raise wrong(f"is missing: there stands event {told[:20] or 'without a number'}")
-    if not _KIND.fullmatch(kind(event)):
+    own_name = kind(event)
+    if not _KIND.fullmatch(own_name):
         raise wrong(f"has the type {name[:60]!r}, which no event has")
     if not isinstance(event.get("eventTime"), str) or not _TIME.fullmatch(event["eventTime"]):
         raise wrong("has no time")
@@ -142,7 +144,7 @@ def _event(written: Any, number: int, file: str) -> Event:
         at = time_of(event)
     except (ValueError, OverflowError):
         raise wrong(f"has no time: {event['eventTime'][:40]!r}") from None
-    return Event(number, at, kind(event), inner[0] if inner else {})
+    return Event(number, at, own_name, inner[0] if inner else {})
 
 
 _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
@@ -212,6 +214,11 @@ _POINTS_TO: Final = {
 }
 
 
+@lru_cache(maxsize=1024)
+def _expected(kind: str) -> tuple[str, ...] | None:
+    return next((kinds for begin, kinds in _POINTS_TO.items() if kind.startswith(begin)), None)
+
+
 def _linked(events: Sequence[Event], file: str) -> None:
     """Every event that refers to an earlier one refers to one that there is, of the right kind."""
     for event in events:
@@ -223,7 +230,7 @@ def _linked(events: Sequence[Event], file: str) -> None:
                 raise UnreadableRecording(
                     file, f"event {event.id} refers to event {str(told)[:20]}, which is not before it"
                 )
-            expected = next((kinds for begin, kinds in _POINTS_TO.items() if event.kind.startswith(begin)), None)
+            expected = _expected(event.kind)
             found = events[int(told) - 1].kind
             if expected is not None and found not in expected:
                 raise UnreadableRecording(
