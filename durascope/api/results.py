@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from durascope.api.showing import html_table, mimebundle, played
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
+from durascope.models.starts import not_begun
 from durascope.models.trace import Effect, Event, RunSummary, Trace
 
 if TYPE_CHECKING:
@@ -190,11 +192,9 @@ class Result:
         return f"<Result {self.scenario.scenario} on {title_of(self.engine)}: {self._outcome()}>"
 
     def _outcome(self) -> str:
-        ends: dict[str, int] = {}
-        for run in self.runs:
-            ends[run.status] = ends.get(run.status, 0) + 1
+        ends = Counter([run.status for run in self.runs] + list(not_begun(self.trace).values()))
         lasted = [run.ended_at - run.started_at for run in self.runs if run.ended_at is not None]
-        if len(self.runs) == 1:
+        if ends.total() == len(self.runs) == 1:
             ended = next(iter(ends)) + (f" after {spell(lasted[0])}" if lasted else "")
         else:
             ended = ", ".join(f"{count:,} {status}" for status, count in ends.items()) or "no runs"

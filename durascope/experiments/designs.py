@@ -173,7 +173,8 @@ _PER_SAMPLE: Final[Mapping[str, Callable[[Replication], float | None]]] = {
 
 
 def _share(sample: Replication, wanted: Callable[[str], bool]) -> float | None:
-    return sum(n for status, n in sample.statuses.items() if wanted(status)) / sample.runs if sample.runs else None
+    count, of = sample.count(wanted)
+    return count / of if of else None
 
 
 def _changes(engine: str, before: Sequence[Replication], after: Sequence[Replication]) -> Iterator[Change]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from durascope.experiments.metrics import by_status, durations, percentile
 from durascope.models.phrases import must_strike, spell
 from durascope.models.scenario import Count, Expect, Scenario
+from durascope.models.starts import counted, not_begun_of
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import format_duration
 
@@ -38,19 +39,13 @@ def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
     completed = scenario.expect.completed
     for workflow, share in completed.items() if isinstance(completed, dict) else ():
         ends = Counter(trace.status_of(run) for run in trace.runs if run.workflow == workflow)
-        yield _share(f"completed {workflow}", share, ends)
-    ends = _ends(scenario, trace)
+        ends.update(not_begun_of(workflow, scenario, trace))
+        yield _share(f"completed {workflow}", share, counted(scenario, ends))
+    ends = counted(scenario, by_status(trace))
     for status in ("completed", "failed", "cancelled"):
         share = getattr(scenario.expect, status)
         if isinstance(share, float):
             yield _share(status, share, ends)
-
-
-def _ends(scenario: Scenario, trace: Trace) -> Mapping[str, int]:
-    """How what the workload starts has ended. A start that the engine refused or lost counts, one that joined another
-    run does not, nor one that never began because the scenario asks that starts be merged or left out."""
-    left_out = {"attached", "none"} if scenario.leaves_starts_out else {"attached"}
-    return {status: count for status, count in by_status(trace).items() if status not in left_out}
 
 
 def _share(what: str, share: float, ends: Mapping[str, int]) -> Verdict:

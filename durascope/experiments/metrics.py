@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +10,10 @@ from typing import Final
 
 from durascope.models.effects import recoveries
 from durascope.models.many_runs import Summaries
+from durascope.models.starts import not_begun
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.units import MILLISECOND
 
-_START: Final = re.compile(r"run \d+")
 PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "max": 1.0}
 
 
@@ -80,10 +79,7 @@ def metrics(trace: Trace, undisturbed: Trace | None = None) -> dict[str, object]
 def by_status(trace: Trace) -> dict[str, int]:
     """How many of the starts from outside ended in which way, those that never became a run included."""
     counts = Counter(trace.status_of(run) for run in _outside(trace))
-    if trace.status:
-        begun = {trace.recorded_as.get(run.name, run.name) for run in trace.runs}
-        counts.update(status for name, status in trace.status.items() if name not in begun and _START.fullmatch(name))
-    counts.update(trace.no_runs.values())
+    counts.update(not_begun(trace).values())
     return dict(counts)
 
 

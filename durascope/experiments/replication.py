@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,6 +11,7 @@ from durascope.experiments.metrics import by_status, delay_ms, recovery_ms
 from durascope.models.faults import Crash, RandomFault
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
+from durascope.models.starts import counted
 from durascope.models.trace import Trace
 from durascope.models.units import MILLISECOND
 from durascope.simulators.kernel.luck import Luck
@@ -26,8 +27,9 @@ class Replication:
 
     seed: int
     runs: int
-    """Runs that the workload has started."""
+    """Starts of the workload."""
     statuses: Mapping[str, int]
+    """How they ended, without those that are merged on purpose (`models.starts.counted`)."""
     durations_us: tuple[int, ...]
     """Of the started runs that have completed, shortest first."""
     delay_us: float | None
@@ -52,6 +54,10 @@ class Replication:
     events: int = 0
     """How many events the simulation had: what it costs to make it again."""
 
+    def count(self, wanted: Callable[[str], bool]) -> tuple[int, int]:
+        """How many starts ended in one of the statuses that are wanted, and of how many."""
+        return sum(count for status, count in self.statuses.items() if wanted(status)), sum(self.statuses.values())
+
     @property
     def mean_us(self) -> float | None:
         """The mean duration of the runs that completed."""
@@ -73,7 +79,7 @@ def replicate(scenario: Scenario, engine: str, seed: int, *, other_engine: bool 
 
 def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
     """The numbers of a simulation, beside the one without its faults (the same one where it has none)."""
-    runs, statuses = trace.started, by_status(trace)
+    runs, ends = trace.started, by_status(trace)
     delay = delay_ms(trace, calm) if calm is not trace else None
     recovery = recovery_ms(trace)
     lasted = [(trace.ended_at if run.ended_at is None else run.ended_at) - run.started_at for run in runs]
@@ -81,8 +87,8 @@ def measure(scenario: Scenario, trace: Trace, calm: Trace) -> Replication:
     again = repeated(trace, scenario) if trace.events else Repeated()
     return Replication(
         seed=trace.seed,
-        runs=sum(statuses.values()),
-        statuses=statuses,
+        runs=sum(ends.values()),
+        statuses=counted(scenario, ends),
         durations_us=tuple(
             sorted(
                 run.ended_at - run.started_at for run in runs if run.ended_at is not None and run.status == "completed"

@@ -29,7 +29,7 @@ EVENTS: Final = 200_000
 engine, and so fewer seeds where a simulation is long. A count, not a time: the same command gives the same page."""
 PRECISION: Final = 0.05
 MILLION: Final = 1_000_000
-ENDED_WELL: Final = ("completed", "continued-as-new", "attached")
+ENDED_WELL: Final = ("completed", "continued-as-new")
 OPEN: Final = ("running", "paused", "lost", "none")
 QUANTILES: Final = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -234,11 +234,11 @@ def estimates(samples: Sequence[Replication]) -> Estimates:
 
 def _share(samples: Sequence[Replication], wanted: Callable[[str], bool]) -> Interval | None:
     """A share of the runs. Runs of one replication are not independent: the wider of two intervals is taken."""
-    counts = [sum(n for status, n in sample.statuses.items() if wanted(status)) for sample in samples]
-    of_all = share(sum(counts), sum(sample.runs for sample in samples))
-    if of_all is None or all(sample.runs <= 1 for sample in samples):
+    counts = [sample.count(wanted) for sample in samples]
+    of_all = share(sum(count for count, _ in counts), sum(of for _, of in counts))
+    if of_all is None or all(of <= 1 for _, of in counts):
         return of_all
-    by_sample = mean([count / sample.runs for count, sample in zip(counts, samples, strict=True) if sample.runs])
+    by_sample = mean([count / of for count, of in counts if of])
     if by_sample is None or by_sample.half_width <= of_all.half_width:
         return of_all
     return Interval(of_all.value, max(0.0, by_sample.low), min(1.0, by_sample.high))

@@ -18,6 +18,7 @@ from durascope.experiments.statistics import Interval, mean
 from durascope.models.faults import Crash, Deploy
 from durascope.models.run_step import Fails, Run
 from durascope.models.scenario import OWN_STEP, Scenario, Workflow
+from durascope.models.starts import counted
 from durascope.models.steps import WaitFor
 from durascope.models.trace import Trace
 from durascope.models.units import MILLISECOND, SECOND
@@ -112,7 +113,7 @@ def _struck(scenario: Scenario, task: tuple[str, str, int]) -> _Outcome:
     trace = simulate(changed.disturbed(_middle(calm)), engine, seed=seed, full=True, records=False)
     recovery = recovery_ms(trace)
     return _Outcome(
-        by_status(trace),
+        counted(changed.calm, by_status(trace)),
         latest_us(trace, calm),
         None if recovery is None else recovery * MILLISECOND,
         trace.counters.get("duplicate_effects", 0.0) - calm.counters.get("duplicate_effects", 0.0),

@@ -256,6 +256,11 @@ class Scenario(Model):
         """The workflows that the workload starts, in order (`workload.of`, or the only or first workflow)."""
         return self.workload.of or (next(iter(self.workflows)),)
 
+    def workflow_of(self, number: int) -> str:
+        """The workflow of the start with that number, from 1; starts beyond `workload.of` are of its last one."""
+        started = self.started
+        return started[min(number, len(started)) - 1]
+
     @property
     def leaves_starts_out(self) -> bool:
         """Whether the scenario asks that starts be merged or dropped (flow control, ids of events)."""

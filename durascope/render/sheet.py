@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
+from durascope.models.starts import not_begun
 from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.canvas import Canvas
@@ -34,17 +36,17 @@ def heading_of(scenario: Scenario, trace: Trace | None = None) -> str:
 
 def outcome_of(trace: Trace) -> str:
     """`completed after 11.9 s · 6 effects, 1 of them a duplicate`; many runs are counted by how they ended."""
-    if len(trace.runs) == 1:
+    never = not_begun(trace)
+    if len(trace.runs) == 1 and not never:
         run = trace.runs[0]
         ended = run.ended_at if run.ended_at is not None else trace.ended_at
         words = [
             f"{run.status} after {spell(ended - run.started_at)}" if run.ended_at is not None else f"still {run.status}"
         ]
     else:
-        statuses: dict[str, int] = {}
-        for run in trace.runs:
-            statuses[run.status] = statuses.get(run.status, 0) + 1
-        words = [f"{len(trace.runs)} runs: " + ", ".join(f"{n} {status}" for status, n in sorted(statuses.items()))]
+        ends = Counter([run.status for run in trace.runs] + list(never.values()))
+        what = f"{ends.total()} starts" if never else f"{len(trace.runs)} runs"
+        words = [f"{what}: " + ", ".join(f"{n} {status}" for status, n in sorted(ends.items()))]
     duplicates = round(trace.counters.get("duplicate_effects", 0))
     effects = sum(trace.effects.values())
     again = (

@@ -23,7 +23,6 @@ class WorkloadDriver:
         self.engine = engine
         self.moments = moments
         workload = scenario.workload
-        self._started = scenario.started
         self._identities: dict[str, Identities] = {}
         self._keys = workload.idempotency_keys or ()
         self._after = workload.after or 0
@@ -62,8 +61,7 @@ class WorkloadDriver:
         self._schedule_next(starts, following)
 
     def _request(self, number: int) -> StartRequest:
-        started = self._started
-        workflow = started[number - 1] if number <= len(started) else started[-1]
+        workflow = self.scenario.workflow_of(number)
         identities = self._identities.get(workflow)
         if identities is None:
             identities = self._identities[workflow] = Identities(self.scenario, workflow)

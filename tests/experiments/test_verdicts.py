@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from durascope import run
 from durascope.experiments.compare import as_json, result
 from durascope.experiments.expectations import Verdict, verdicts
+from durascope.experiments.exploration.properties import Calm, none_lost
 from durascope.experiments.metrics import by_status, delays_by_status, durations
+from durascope.experiments.replication import replicate
+from durascope.experiments.study import estimates
 from durascope.models.effects import effects
 from durascope.models.engine import compared
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.render.sheet import outcome_of
 from durascope.simulators.simulate import simulate
 
 each_engine = pytest.mark.parametrize("engine", compared())
@@ -283,3 +288,80 @@ expect: {completed: 100%}
     trace = simulate(scenario, "inngest")
     assert by_status(trace) == {"completed": 1, "none": 5}
     assert verdict(scenario, trace, "completed").held
+
+
+OF_TWO = """
+workflows:
+  print:
+    key: customer
+    input: {customer: {pool: 1}}
+    steps: [{run: layout, takes: 500ms}]
+  bind: {steps: [{run: glue, takes: 20ms}]}
+workload: {runs: 4, of: [print, print, bind], arrivals: {every: 100ms}}
+expect: {completed: {print: 100%, bind: 100%}}
+"""
+
+
+def test_a_refused_start_counts_for_its_workflow_and_for_no_other() -> None:
+    scenario = asked(OF_TWO)
+    trace = simulate(scenario, "temporal")
+    assert by_status(trace) == {"completed": 3, "refused": 1}
+    assert verdict(scenario, trace, "completed print") == Verdict("completed print: at least 100%", False, "50.0%")
+    assert verdict(scenario, trace, "completed bind").held
+
+
+def test_a_lost_start_counts_for_its_workflow() -> None:
+    late = LOST.replace("completed: 100%", "completed: {w: 100%}").replace("every: 1ms", "every: 1s")
+    scenario = asked(late.replace("at: 4ms", "at: 2002ms"))
+    trace = simulate(scenario, "inngest")
+    assert by_status(trace) == {"completed": 2, "none": 4}
+    assert verdict(scenario, trace, "completed w").found == "33.3%"
+
+
+DROPPED = """
+workflows: {w: {started_by: {event: go}, steps: [{run: a, takes: 20ms}]}}
+deployments: {inngest: {app: {sdk: python}, flow: {debounce: {period: 1s}}}}
+workload: {runs: 6, arrivals: {every: 1ms}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "engine", "completed", "failed"),
+    [
+        (SAME_KEY, "temporal", 2 / 6, 4 / 6),
+        (SAME_KEY.replace("key: customer", "key: customer\n    id_conflict: use-existing"), "temporal", 1, 0),
+        (DROPPED, "inngest", 1, 0),
+    ],
+    ids=["refused", "attached", "debounced"],
+)
+def test_a_decision_counts_starts_as_expectations_do(text: str, engine: str, completed: float, failed: float) -> None:
+    found = estimates([replicate(asked(text), engine, 0)])
+    assert found.completed is not None
+    assert found.failed is not None
+    assert (found.completed.value, found.failed.value) == pytest.approx((completed, failed))
+
+
+def test_what_a_result_says_of_itself_names_the_starts_that_were_refused() -> None:
+    assert str(run(asked(SAME_KEY), "temporal")) == "<Result s on Temporal: 2 completed, 4 refused, 2 effects>"
+
+
+def test_a_picture_names_the_starts_that_were_refused() -> None:
+    assert outcome_of(simulate(asked(SAME_KEY), "temporal")).startswith("6 starts: 2 completed, 4 refused ·")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (SAME_KEY, "run 2 never begins: its start is refused"),
+        (SAME_KEY.replace("key: customer", "key: customer\n    id_conflict: use-existing"), None),
+    ],
+    ids=["refused", "attached"],
+)
+def test_a_start_is_lost_to_a_crash_if_it_is_refused_not_if_it_joins_another(text: str, found: str | None) -> None:
+    """A crash makes the first run of the key last until the next one is started."""
+    apart = text.replace("pool: 2", "pool: 1").replace("every: 100ms", "every: 700ms")
+    scenario = asked(f"{apart}faults: [{{crash: app, at: 100ms, down_for: 300ms}}]")
+    calm, disturbed = simulate(asked(apart), "temporal"), simulate(scenario, "temporal")
+    assert by_status(calm) == {"completed": 6}
+    assert set(by_status(disturbed)) > {"completed"}
+    assert none_lost(scenario, Calm.of(calm), disturbed) == found

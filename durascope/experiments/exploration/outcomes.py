@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from durascope.experiments.exploration.disturbances import Disturbances, disturbed
 from durascope.experiments.exploration.properties import ALWAYS, Calm, effects_per_run
+from durascope.experiments.metrics import by_status
 from durascope.models.effects import recoveries
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
@@ -83,7 +83,7 @@ def judged(scenario: Scenario, calm: Calm, trace: Trace, faults: int = 0) -> Out
         effects=_ranges(trace),
         recovery_us=recovery,
         delay_us=late,
-        statuses=Counter(trace.status_of(run) for run in trace.started),
+        statuses=by_status(trace),
         broken={name: found for name, (_, check) in ALWAYS.items() if (found := check(scenario, calm, trace))},
         seen=frozenset(name for name, true in seen.items() if true),
         struck=len(set(trace.struck)) >= faults,

@@ -10,6 +10,7 @@ from typing import Final
 from durascope.experiments.expectations import verdicts
 from durascope.models.durations import format_duration
 from durascope.models.scenario import Scenario
+from durascope.models.starts import merged, not_begun
 from durascope.models.trace import Kind, Trace
 from durascope.models.unended import sentence
 
@@ -50,17 +51,22 @@ def recorded_once(_scenario: Scenario, calm: Calm, trace: Trace) -> str | None:
     return None
 
 
-def none_lost(_scenario: Scenario, calm: Calm, trace: Trace) -> str | None:
-    """Every run that ends undisturbed ends; one that does not is named with what it waits for."""
+def none_lost(scenario: Scenario, calm: Calm, trace: Trace) -> str | None:
+    """Every run that ends undisturbed ends; one that does not is named with what it waits for. A start that is merged
+    with another, as the scenario asks, is not lost."""
     left = {run.name: run.status for run in trace.started if run.ended_at is None}
     known = {run.name for run in trace.started}
+    known.update(name for name, status in not_begun(trace).items() if status in merged(scenario))
     gone = next((name for name in calm.durations if name in left or name not in known), None)
     if gone is None:
         return None
     why = next((each for each in trace.unended if each.run == gone), None)
     if why is not None:
         return sentence(why).rstrip(".")
-    return f"{gone} never ends: {left.get(gone, 'the engine does not know it')}"
+    if gone in left:
+        return f"{gone} never ends: {left[gone]}"
+    refused = trace.no_runs.get(gone) == "refused"
+    return f"{gone} never begins: {'its start is refused' if refused else 'the engine does not know it'}"
 
 
 def all_undone(scenario: Scenario, _calm: Calm, trace: Trace) -> str | None:
