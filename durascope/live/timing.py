@@ -29,6 +29,8 @@ class Tolerance:
     early: int = 50 * MILLISECOND
     late_share: float = 0.30
     late: int = 500 * MILLISECOND
+    start_up: int = 2 * SECOND
+    """By so much the first step may be late for what the machine takes to get going, and all that follows with it."""
     overlap: int = 100 * MILLISECOND
     """By so much each execution may begin and end at another time where those that run at once are counted."""
 
@@ -40,6 +42,7 @@ class Tolerance:
         return (
             f"early by at most {self.early_share:.0%} + {format_duration(self.early)},"
             f" late by at most {self.late_share:.0%} + {format_duration(self.late)}"
+            f" + up to {format_duration(self.start_up)} to get going"
         )
 
 
@@ -116,7 +119,7 @@ def differences(draws: Sequence[Timing], found: Timing, tolerance: Tolerance = T
     and the most executions of a step at once."""
     if not draws:
         return []
-    lag = found.lag + _start_up(draws, found)
+    lag = found.lag + min(_start_up(draws, found), tolerance.start_up)
     return [
         *_starts(draws, found, tolerance, lag),
         *_lasts(draws, found, tolerance, lag),

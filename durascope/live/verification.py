@@ -285,6 +285,7 @@ def _tolerance() -> dict[str, float]:
         "early": allowed.early / SECOND,
         "late_share": allowed.late_share,
         "late": allowed.late / SECOND,
+        "start_up": allowed.start_up / SECOND,
     }
 
 

@@ -65,6 +65,13 @@ def test_a_machine_that_takes_long_to_get_going_is_late_by_that_everywhere() -> 
     assert len(said([starts(0.1, 1)], starts(0.5, 2.3))) == 1
 
 
+def test_a_rule_that_puts_the_first_step_off_is_not_taken_for_a_machine_that_gets_going() -> None:
+    """A debounce of 5 s where the engine waits for 10 s: all that follows is late by the same."""
+    assert said([starts(5, 6)], starts(8, 9)) == []
+    (difference,) = said([starts(5, 6)], starts(10, 11))
+    assert difference == "the start of a in run 1: predicted 5s (allowed 4s450ms to 9s), recorded 10s"
+
+
 def test_only_the_first_step_of_a_run_that_is_late_is_told() -> None:
     draw = Timing({A: 0, B: SECOND, ("run 1", "c", 1): 2 * SECOND, ("run 2", "a", 1): SECOND})
     found = Timing({A: 0, B: 5 * SECOND, ("run 1", "c", 1): 6 * SECOND, ("run 2", "a", 1): 5 * SECOND})
@@ -148,4 +155,4 @@ def test_a_model_with_another_rule_is_found_out() -> None:
 
 
 def test_the_tolerance_is_said_in_words() -> None:
-    assert str(TOLERANCE) == "early by at most 10% + 50ms, late by at most 30% + 500ms"
+    assert str(TOLERANCE) == "early by at most 10% + 50ms, late by at most 30% + 500ms + up to 2s to get going"
