@@ -221,14 +221,25 @@ class Body(ABC):
         """Engines without patches run the new code."""
         return self.block(step.do, scope)
 
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.compute.typical:
-            self.comment(
-                f"{step.label}: code of the workflow's own, busy for {step.compute}; it runs again on a replay."
-            )
-
     def awakeable(self, step: Awakeable) -> None:
         """Where events are addressed by name nothing is to be made."""
+
+    def fail(self, step: Fail) -> bool:
+        """Returns whether what follows is reached: a bug that goes away is not written."""
+        if step.retryable:
+            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
+            return True
+        self.throw(step)
+        return False
+
+    def awaited(self, before: str, future: Expression) -> None:
+        """A statement that waits for something."""
+        self.source.statement(f"{before}await ", future)
+
+    def register(self, step: Step, scope: Scope) -> None:
+        """The undo step is there before its step begins: nobody knows how far that comes."""
+        if isinstance(step, Run | Call) and step.undo is not None and not self.unwinding:
+            self.undo_later(step.undo, scope)
 
     # ---- what languages say in their own ways ------------------------------------------------------------------
 
@@ -260,6 +271,9 @@ class Body(ABC):
     @abstractmethod
     def race(self, branches: list[Expression]) -> None: ...
 
+    @abstractmethod
+    def finish(self, step: Finish) -> None: ...
+
     # ---- what engines do in their own ways ---------------------------------------------------------------------
 
     @abstractmethod
@@ -276,6 +290,14 @@ class Body(ABC):
     @abstractmethod
     def simple(self, step: Run, scope: Scope) -> Expression | None:
         """The step as one call that can be awaited with others; None: it is more than that."""
+
+    @abstractmethod
+    def future(self, step: Run, scope: Scope) -> Expression:
+        """The call that executes a step; awaited, it is the step's result."""
+
+    @abstractmethod
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        """Writes that this step is to run if the run fails."""
 
     @abstractmethod
     def run(self, step: Run, scope: Scope) -> None: ...
@@ -299,11 +321,11 @@ class Body(ABC):
     def state(self, step: Get | Set | Clear) -> None: ...
 
     @abstractmethod
-    def fail(self, step: Fail) -> bool:
-        """Returns whether what follows is reached: a bug that goes away is not written."""
+    def compute(self, step: Compute, scope: Scope) -> None: ...
 
     @abstractmethod
-    def finish(self, step: Finish) -> None: ...
+    def throw(self, step: Fail) -> None:
+        """Writes that the run fails."""
 
 
 def uses(steps: Steps, variable: str) -> bool:

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
 
-from durascope.models.steps import ForEach
-from durascope.render.code.body import Body, Scope
+from durascope.models.steps import Finish, ForEach
+from durascope.render.code import python
+from durascope.render.code.body import Scope
 from durascope.render.code.conditions import PYTHON, Words
 from durascope.render.code.layout import Expression, Source, call
 from durascope.render.code.names import in_f_string, python_names, quoted
-from durascope.render.code.program import Book, Told
+from durascope.render.code.program import Book, Kind, Told
 from durascope.render.code.python import STEP
+from durascope.render.code.values import Values
 
 
-class PythonBody(Body):
+class PythonBody(Values):
     """Writes the steps of one workflow."""
 
     words: ClassVar[Words] = PYTHON
     remark: ClassVar[str] = "#"
+    zero: ClassVar[Mapping[Kind, str]] = python.ZERO
+    to_text: ClassVar[str] = "str"
 
     def __init__(self, book: Book, told: Told, *taken: str) -> None:
         super().__init__(book, told, Source(STEP), python_names(*taken))
+
+    def field_name(self, name: str) -> str:
+        return python.field_name(name)
+
+    def literal(self, value: object) -> str:
+        return python.literal(value)
 
     def not_empty(self, before: int) -> None:
         if all(line.lstrip().startswith("#") for line in self.source.lines[before:]):
@@ -71,6 +81,11 @@ class PythonBody(Body):
     def race(self, branches: list[Expression]) -> None:
         self.side_by_side.add("first_of")
         self.source.statement("await ", call("first_of", *branches))
+
+    def finish(self, step: Finish) -> None:
+        self.finishes_inside |= self.nested > 0
+        text = quoted(step.finish)
+        self.source(f"raise Finished({text})" if self.nested else f"return {text}")
 
 
 def formatted(text: str, scope: Scope) -> str:

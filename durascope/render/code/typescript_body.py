@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import ClassVar
 
-from durascope.models.steps import ForEach, Repeat
-from durascope.render.code.body import Body, Scope
+from durascope.models.steps import Finish, ForEach, Repeat
+from durascope.render.code import typescript
+from durascope.render.code.body import Scope
 from durascope.render.code.conditions import TYPESCRIPT, Words
 from durascope.render.code.layout import Arrow, Braces, Expression, Group, call
-from durascope.render.code.names import typescript_names
-from durascope.render.code.program import Book, Told
+from durascope.render.code.names import quoted, typescript_names
+from durascope.render.code.program import Book, Kind, Told
 from durascope.render.code.typescript import STEP, template
+from durascope.render.code.values import Values
 
 
-class TypeScriptBody(Body):
+class TypeScriptBody(Values):
     """Writes the steps of one workflow."""
 
     words: ClassVar[Words] = TYPESCRIPT
     remark: ClassVar[str] = "//"
+    const: ClassVar[str] = "const "
+    end: ClassVar[str] = ";"
+    zero: ClassVar[Mapping[Kind, str]] = typescript.ZERO
+    to_text: ClassVar[str] = "String"
     source: Braces
 
     def __init__(self, book: Book, told: Told, *taken: str) -> None:
         super().__init__(book, told, Braces(STEP), typescript_names(*taken))
+
+    def field_name(self, name: str) -> str:
+        return typescript.field_name(name)
+
+    def literal(self, value: object) -> str:
+        return typescript.literal(value)
 
     def not_empty(self, before: int) -> None:
         if len(self.source.lines) == before:
@@ -67,6 +80,11 @@ class TypeScriptBody(Body):
         self.side_by_side.add("first_of")
         started = tuple(Arrow("() =>", each) for each in branches)
         self.source.statement("await ", call("firstOf", Group("[", started, "]")))
+
+    def finish(self, step: Finish) -> None:
+        self.finishes_inside |= self.nested > 0
+        text = quoted(step.finish)
+        self.source(f"throw new Finished({text});" if self.nested else f"return {text};")
 
 
 def formatted(text: str, scope: Scope) -> str:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import ClassVar
 
 from durascope.models.steps import (
     Call,
-    Clear,
-    Compute,
     Fail,
-    Finish,
     ForEach,
-    Get,
     Parallel,
     Patched,
     Race,
     Run,
     Send,
-    Set,
     Sleep,
     Start,
     Step,
@@ -40,8 +36,7 @@ from durascope.render.code.python_values import PythonValues
 class FunctionBody(PythonValues):
     """Writes the steps of a function."""
 
-    given = "given"
-    unique = "uuid4()"
+    differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, *project.taken)
@@ -49,18 +44,25 @@ class FunctionBody(PythonValues):
         self.workflow = told.workflow
         self.versioned = False
         """Whether it asks since when the new code is in force."""
-        for value in told.values.values():
-            if value.source == "carried":
-                self.attributes[value.name] = self.locals.of(value.name, "value")
+        self.name_variables()
         self.written: list[set[str]] = [set()]
         """By function, the innermost last: the values that it writes."""
 
-    def place(self, name: str) -> str:
-        return self.attributes[name]
+    def unique(self) -> str:
+        self.needs.add(("uuid", "uuid4"))
+        return "str(uuid4())"
+
+    def random_number(self) -> str:
+        self.needs.add(("random", ""))
+        return "random.random()"
+
+    def assign(self, name: str, text: str) -> None:
+        self.written[-1].add(name)
+        super().assign(name, text)
 
     # ---- ctx.step.run ------------------------------------------------------------------------------------------
 
-    def executed(self, step: Run, scope: Scope) -> Expression:
+    def future(self, step: Run, scope: Scope) -> Expression:
         """The call of the step."""
         it = self.book.operation(self.told.name, step)
         parts: list[Expression] = [formatted(step.run, scope)]
@@ -81,36 +83,20 @@ class FunctionBody(PythonValues):
         return [f"steps.{self.project.steps[it]}", self.given, *variables, *([attempt] if uses_attempt(it) else [])]
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
-        return None if step.undo is not None or self.used_results(step) else self.executed(step, scope)
+        return None if step.undo is not None or self.used_results(step) else self.future(step, scope)
 
     def run(self, step: Run, scope: Scope) -> None:
         if step.retry is not None:
             self.comment("Inngest has no retry policy per step: the function's `retries` are in force.")
         if step.timeout is not None or step.heartbeat is not None or step.total_timeout is not None:
             self.comment("Inngest has no timeout of a step: give the call in it one of its own.")
-        self._register(step, scope)
-        used, source = self.used_results(step), self.source
-        if not used:
-            source.statement("await ", self.executed(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        source.statement(f"{outcome} = await ", self.executed(step, scope))
-        for name in used:
-            self.writes(name)
-            source(f"{self.place(name)} = {outcome}.{python.field_name(name)}")
+        super().run(step, scope)
 
-    def _register(self, step: Run | Call, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        if step.undo is None or self.unwinding:
-            return
-        it = self.book.operation(self.told.name, step.undo)
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        it = self.book.operation(self.told.name, undo)
         bound = ", ".join(f"{each}={each}" for each in scope.values())
-        undo = flat(call("ctx.step.run", formatted(step.undo.run, scope), *self.operation(it, scope)))
-        self.source.statement("", call("compensations.append", f"lambda{' ' if bound else ''}{bound}: {undo}"))
-
-    def writes(self, name: str) -> None:
-        """A value is written: in a function inside, it is one of the function around."""
-        self.written[-1].add(name)
+        made = flat(call("ctx.step.run", formatted(undo.run, scope), *self.operation(it, scope)))
+        self.source.statement("", call("compensations.append", f"lambda{' ' if bound else ''}{bound}: {made}"))
 
     # ---- what waits --------------------------------------------------------------------------------------------
 
@@ -130,7 +116,7 @@ class FunctionBody(PythonValues):
             parts.append(f"if_exp={quoted(self.project.matches(field))}")
         parts.append(f"timeout={python.timedelta(facts.YEAR if step.timeout is None else step.timeout)}")
         waiting = call("ctx.step.wait_for_event", *parts)
-        fields = [name for name in self.project.fields[event] if name in self.attributes]
+        fields = [name for name in self.project.fields[event] if name in self.variables]
         if step.times > 1:
             return self._wait_for_many(step, waiting, fields, scope)
         if not step.then and not step.on_timeout and not fields:
@@ -151,13 +137,10 @@ class FunctionBody(PythonValues):
         with self.when(f"{arrived} is not None"):
             self.source(f"{payload} = {class_}.model_validate({arrived}.data)")
             for name in fields:
-                self.writes(name)
                 field = f"{payload}.{python.field_name(name)}"
-                if self.project.fields[event][name].always:
-                    self.source(f"{self.place(name)} = {field}")
-                    continue
-                with self.when(f"{field} is not None"):
-                    self.source(f"{self.place(name)} = {field}")
+                always = self.project.fields[event][name].always
+                with nullcontext() if always else self.when(f"{field} is not None"):
+                    self.assign(name, field)
 
     def _wait_for_many(self, step: WaitFor, waiting: Expression, fields: list[str], scope: Scope) -> bool:
         source, event, count = self.source, step.wait_for, self.locals.new("count")
@@ -173,7 +156,7 @@ class FunctionBody(PythonValues):
     # ---- other functions ---------------------------------------------------------------------------------------
 
     def call(self, step: Call, scope: Scope) -> None:
-        self._register(step, scope)
+        self.register(step, scope)
         data = flat(self.input_of(step.call, self.reference(step.key, scope)))
         parts = [
             formatted(step.label, scope),
@@ -184,12 +167,6 @@ class FunctionBody(PythonValues):
             self.needs.add(("datetime", "timedelta"))
             parts.append(f"timeout={python.timedelta(step.timeout)}")
         self.source.statement("await ", call("ctx.step.invoke", *parts))
-
-    def input_of(self, target: str, key: str | None) -> Expression:
-        made = super().input_of(target, key)
-        if self.unique in flat(made):
-            self.needs.add(("uuid", "uuid4"))
-        return made
 
     def start(self, step: Start, scope: Scope) -> None:
         workflow = self.book.workflows[step.start].workflow
@@ -208,11 +185,8 @@ class FunctionBody(PythonValues):
                 text = self._addressed(step.to, name, scope)
             elif term is not None:
                 text = term.text
-            elif field.always and field.kind == "text":
-                self.needs.add(("uuid", "uuid4"))
-                text = f"str({self.unique})"
             elif field.always:
-                text = python.ZERO[field.kind]
+                text = self.stand_in(field.kind)
             else:
                 continue
             members.append(f"{quoted(python.field_name(name))}: {text}")
@@ -301,32 +275,7 @@ class FunctionBody(PythonValues):
         self.inside(step.do, scope)
         self.nested -= 1
 
-    # ---- state, versions, ends ---------------------------------------------------------------------------------
-
-    def state(self, step: Get | Set | Clear) -> None:
-        match step:
-            case Set(set=name, value=value) if name in self.attributes:
-                self.writes(name)
-                self.source(f"{self.place(name)} = {python.literal(value)}")
-            case Set(set=name, value=value):
-                self.comment(f"{name} = {value}: nothing in this workflow uses it.")
-            case Clear(clear=name):
-                for each in self.attributes if name == "*" else [name] if name in self.attributes else []:
-                    if not self.told.values[each].from_input:
-                        self.writes(each)
-                        self.source(f"{self.place(each)} = {self.initial(each)}")
-            case Get():
-                pass  # a variable of the run is read where it is used
-
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs each time that the function is called; a step would keep its value.")
-            if step.label in self.attributes:
-                self.needs.add(("random", ""))
-                self.writes(step.label)
-                self.source(f"{self.place(step.label)} = random.random()")
-            return
-        super().compute(step, scope)
+    # ---- versions and ends ---------------------------------------------------------------------------------
 
     def patched(self, step: Patched, scope: Scope) -> bool:
         """Inngest has no versions of a function's code: the run's event is older than the new code, or is not."""
@@ -335,16 +284,5 @@ class FunctionBody(PythonValues):
         new, old = "ctx.event.ts >= NEW_CODE_SINCE", "ctx.event.ts < NEW_CODE_SINCE"
         return self.either(new, step.do, step.otherwise, scope, old)
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.source.statement("raise ", call("inngest.NonRetriableError", quoted(step.fail)))
-        return False
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"raise Finished({quoted(step.finish)})")
-        else:
-            self.source(f"return {quoted(step.finish)}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from durascope.models.steps import (
     Call,
-    Compute,
     Fail,
-    Finish,
     Parallel,
     Patched,
     Race,
@@ -24,7 +24,7 @@ from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.layout import Arrow, Expression, Group, call
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation, Told, all_steps
-from durascope.render.code.typescript import ZERO, duration, field_name, literal, number, obj
+from durascope.render.code.typescript import duration, field_name, number, obj
 from durascope.render.code.typescript_body import formatted
 from durascope.render.code.typescript_operations import uses_attempt
 from durascope.render.code.typescript_values import TypeScriptValues
@@ -33,6 +33,8 @@ from durascope.render.code.typescript_values import TypeScriptValues
 class FunctionBody(TypeScriptValues):
     """Writes the steps of a function."""
 
+    differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
+
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project.book, told, *project.taken)
         self.project = project
@@ -40,9 +42,18 @@ class FunctionBody(TypeScriptValues):
         self.versioned = False
         """Whether it asks since when the new code is in force."""
 
+        self.name_variables()
+
+    def unique(self) -> str:
+        self.needs.add(("node:crypto", "randomUUID"))
+        return "randomUUID()"
+
+    def random_number(self) -> str:
+        return "Math.random()"
+
     # ---- step.run ----------------------------------------------------------------------------------------------
 
-    def executed(self, step: Run, scope: Scope) -> Expression:
+    def future(self, step: Run, scope: Scope) -> Expression:
         """The call of the step."""
         it = self.book.operation(self.told.name, step)
         self.needs.add(("./steps", "* as steps"))
@@ -66,27 +77,17 @@ class FunctionBody(TypeScriptValues):
         return call(f"steps.{self.project.steps[it]}", "input", *variables, *more)
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
-        return None if step.undo is not None or self.used_results(step) else self.executed(step, scope)
+        return None if step.undo is not None or self.used_results(step) else self.future(step, scope)
 
     def run(self, step: Run, scope: Scope) -> None:
         self._options_that_are_not(step)
-        self._register(step, scope)
-        used, source = self.used_results(step), self.source
-        if not used:
-            source.statement("await ", self.executed(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        source.statement(f"const {outcome} = await ", self.executed(step, scope))
-        for name in used:
-            source(f"{self.variables[name]} = {outcome}.{field_name(name)};")
+        super().run(step, scope)
 
-    def _register(self, step: Run | Call, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        if step.undo is not None and not self.unwinding:
-            it = self.book.operation(self.told.name, step.undo)
-            self.needs.add(("./steps", "* as steps"))
-            undo = call("step.run", formatted(step.undo.run, scope), Arrow("() =>", self.operation(it, scope)))
-            self.source.statement("", call("compensations.push", Arrow("() =>", undo)))
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        it = self.book.operation(self.told.name, undo)
+        self.needs.add(("./steps", "* as steps"))
+        made = call("step.run", formatted(undo.run, scope), Arrow("() =>", self.operation(it, scope)))
+        self.source.statement("", call("compensations.push", Arrow("() =>", made)))
 
     def _options_that_are_not(self, step: Run) -> None:
         """What the scenario says of the step that Inngest has no option for."""
@@ -142,7 +143,7 @@ class FunctionBody(TypeScriptValues):
     # ---- other functions ---------------------------------------------------------------------------------------
 
     def call(self, step: Call, scope: Scope) -> None:
-        self._register(step, scope)
+        self.register(step, scope)
         if step.call in self._callers():
             # Each other's types would be inferred from each other.
             self.needs.add(("inngest", "referenceFunction"))
@@ -180,13 +181,13 @@ class FunctionBody(TypeScriptValues):
         members: list[tuple[str, Expression]] = []
         keys = facts.keys(self.book)
         for name, field in self.project.fields[step.send].items():
-            term = self.value(name, scope) or self.given_field(name)
+            term = self.value(name, scope) or self.field(name)
             if step.to is not None and name in keys:
                 members.append((field_name(name), self._addressed(step.to, name, scope)))
             elif term is not None:
                 members.append((field_name(name), term.text))
             elif field.always:
-                members.append((field_name(name), self._stand_in(field.kind)))
+                members.append((field_name(name), self.stand_in(field.kind)))
         self._post(step, step.send, obj(*members), scope)
 
     def _addressed(self, to: object, field: str, scope: Scope) -> str:
@@ -213,21 +214,15 @@ class FunctionBody(TypeScriptValues):
         for name in told.input if facts.cron(told.workflow) is not None else fields:
             kind = fields[name].kind if name in fields else told.input[name]
             if name == told.workflow.key and key is not None:
-                text = key if key.startswith(("'", '"')) else f"String({key})"
+                text = self.key_text(key)
             elif self.told.input.get(name) == kind:
                 text = f"input.{field_name(name)}"
             elif name in fields and not fields[name].always:
                 continue
             else:
-                text = self._stand_in(kind)
+                text = self.stand_in(kind)
             members.append((field_name(name), text))
         return obj(*members)
-
-    def _stand_in(self, kind: str) -> str:
-        if kind != "text":
-            return ZERO[kind]  # pyright: ignore[reportArgumentType]
-        self.needs.add(("node:crypto", "randomUUID"))
-        return "randomUUID()"
 
     # ---- side by side ------------------------------------------------------------------------------------------
 
@@ -249,14 +244,6 @@ class FunctionBody(TypeScriptValues):
 
     # ---- versions and ends -------------------------------------------------------------------------------------
 
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs each time that the function is called; a step would keep its value.")
-            if step.label in self.variables:
-                self.source(f"{self.variables[step.label]} = Math.random();")
-            return
-        super().compute(step, scope)
-
     def patched(self, step: Patched, scope: Scope) -> bool:
         """Inngest has no versions of a function's code: the run's event is older than the new code, or is not."""
         self.versioned = True
@@ -264,17 +251,6 @@ class FunctionBody(TypeScriptValues):
         self.comment(f"{step.patched}: runs that had begun before the new code go on with the old.")
         return self.either(since, step.do, step.otherwise, scope, "(event.ts ?? 0) < newCodeSince")
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.needs.add(("inngest", "NonRetriableError"))
         self.source.statement("throw ", call("new NonRetriableError", quoted(step.fail)))
-        return False
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"throw new Finished({quoted(step.finish)});")
-        else:
-            self.source(f"return {literal(step.finish)};")

@@ -58,7 +58,6 @@ class Function:
         """A function of the SDK's context, with what it uses of it."""
         body = FunctionBody(self.project, self.told)
         body.source.depth = source.depth + 1
-        body.name_variables()
         write(body)
         text = body.source.text()
         declared = self._declared(body, text, data)

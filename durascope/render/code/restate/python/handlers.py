@@ -95,11 +95,11 @@ class Handlers(Statements):
             source("return None")
 
     def _variables(self, steps: tuple[object, ...]) -> None:
-        """The values that these steps ask for and write; `self.attributes` has the names of just those."""
+        """The values that these steps ask for and write; `self.variables` has the names of just those."""
         asked = asked_by(within(steps))  # pyright: ignore[reportArgumentType]
         carried = [each for each in self.told.values.values() if each.source == "carried" and each.name in asked]
-        self.attributes = {each.name: self.locals.new(each.name) for each in carried}
-        for name, variable in self.attributes.items():
+        self.variables = {each.name: self.locals.new(each.name) for each in carried}
+        for name, variable in self.variables.items():
             self.source(f"{variable}: {self.type_of(name)} = {self.initial(name)}")
 
     def _excepts(self) -> None:

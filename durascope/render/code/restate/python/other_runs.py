@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from durascope.models.steps import Call, Send, Start
-from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.events import key_of_run
 from durascope.render.code.layout import Expression, Group, call
@@ -23,8 +22,8 @@ class OtherRuns(Runs):
         key = self.reference(reference, scope)
         parts: list[Expression] = [self.project.handlers[handler]]
         if handler.service_kind != "service":
-            stand_in = "str(ctx.uuid())" if handler.service_kind == "workflow" else quoted(target)
-            parts.append(f"key={key or stand_in}" if key is None or key.startswith(('"', "'")) else f"key=str({key})")
+            stand_in = self.unique() if handler.service_kind == "workflow" else quoted(target)
+            parts.append(f"key={stand_in if key is None else self.key_text(key)}")
         parts.append(_named("arg", self.input_of(target, key)))
         if after:
             self.needs.add(("datetime", "timedelta"))
@@ -72,13 +71,11 @@ class OtherRuns(Runs):
         kind = kind_of_wait(self.project.scenario, target)
         event = self.project.events[step.send]
         self.needs.add(("app.messages", event))
-        known = ((name, self.value(name, scope) or self.field(name)) for name in self.book.events[step.send].fields)
-        payload = call(event, *(f"{python.field_name(n)}={term.text}" for n, term in known if term is not None))
+        payload = call(event, *(f"{name}={text}" for name, text in self.fields_of(step.send, scope)))
         if isinstance(step.to, int):
             key = quoted(key_of_run(self.book, step.to))
         else:
-            key = self.reference(step.to, scope) or ""
-            key = key if key.startswith(('"', "'")) else f"str({key})"
+            key = self.key_text(self.reference(step.to, scope) or "")
         if kind == "promise":
             handler = self.project.handlers[self.project.targets.of(target, "complete-promise", step.send)]
             parts: list[Expression] = [handler, f"key={key}", _named("arg", payload)]

@@ -28,13 +28,13 @@ class Runs(PythonValues):
     call they wait for next: `all_of` and `first` of `side_by_side.py` go on with whichever has completed.
     """
 
-    unique: ClassVar[str] = "ctx.uuid()"
+    unused: ClassVar[str] = "a plain service has no state, and nothing here uses it."
+    differs: ClassVar[str] = "differs on each replay in the scenario; ctx.random() does not."
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, *project.module)
         self.project = project
         self.workflow = told.workflow
-        self.given = "given"
         self.waits_by = kind_of_wait(project.scenario, told.name)
         self.keyed = serving(project.scenario, told.name).kind != "service"
         self.made: dict[str, list[str]] = {}
@@ -43,8 +43,11 @@ class Runs(PythonValues):
         self.registers = True
         """Whether undo steps are registered: updates have none."""
 
-    def place(self, name: str) -> str:
-        return self.attributes[name]
+    def unique(self) -> str:
+        return "str(ctx.uuid())"
+
+    def random_number(self) -> str:
+        return "ctx.random().random()"
 
     def step(self, step: Step, scope: Scope) -> bool:
         for remark in remarks(step):
@@ -119,22 +122,11 @@ class Runs(PythonValues):
         """Branches beside others are generators, whatever they hold."""
         return None
 
-    def run(self, step: Run, scope: Scope) -> None:
-        self.register(step, scope)
-        used = self.used_results(step)
-        if not used:
-            self.awaited("", self.future(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        self.awaited(f"{outcome} = ", self.future(step, scope))
-        for name in used:
-            self.source(f"{self.place(name)} = {outcome}.{python.field_name(name)}")
-
     def register(self, step: Step, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        undo = getattr(step, "undo", None)
-        if not isinstance(undo, Run) or self.unwinding or not self.registers:
-            return
+        if self.registers:
+            super().register(step, scope)
+
+    def undo_later(self, undo: Run, scope: Scope) -> None:
         made = self.future(undo, scope)
         used = dict.fromkeys(each for name, each in scope.items() if f"{{{name}}}" in undo.run)
         head = f"lambda {', '.join(f'{name}={name}' for name in used)}: " if used else "lambda: "
@@ -184,7 +176,7 @@ class Runs(PythonValues):
             yield
             body = "\n".join(self.source.lines[begin:])
             indent = " " * self.source.depth * self.source.step
-            written = [each for each in self.attributes.values() if re.search(rf"^ *{each} = ", body, re.MULTILINE)]
+            written = [each for each in self.variables.values() if re.search(rf"^ *{each} = ", body, re.MULTILINE)]
             first = [f"{indent}nonlocal {', '.join(written)}"] if written else []
             if "yield" not in body:
                 first.append(f"{indent}yield from ()")

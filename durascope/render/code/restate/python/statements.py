@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durascope.models.steps import Awakeable, Clear, Compute, Fail, Finish, Get, Patched, Set, Sleep, WaitFor
+from durascope.models.steps import Awakeable, Clear, Fail, Get, Patched, Set, Sleep, WaitFor
 from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
@@ -30,7 +30,7 @@ class Statements(OtherRuns):
 
     def _await_event(self, step: WaitFor, scope: Scope) -> tuple[str, str]:
         """Waits once; returns the names of what was first, and of the event."""
-        fields = [name for name in self.book.events[step.wait_for].fields if name in self.attributes]
+        fields = [name for name in self.book.events[step.wait_for].fields if name in self.variables]
         event = self._event(step.wait_for)
         if step.timeout is None:
             arrived = self.locals.new(step.wait_for) if fields else ""
@@ -101,27 +101,14 @@ class Statements(OtherRuns):
     # ---- state -------------------------------------------------------------------------------------------------
 
     def state(self, step: Get | Set | Clear) -> None:
-        if self.keyed:
-            self._durable(step)
+        if not self.keyed:
+            super().state(step)
             return
-        match step:
-            case Set(set=name, value=value) if name in self.attributes:
-                self.source(f"{self.place(name)} = {python.literal(value)}")
-            case Set(set=name, value=value):
-                self.comment(f"{name} = {value}: a plain service has no state, and nothing here uses it.")
-            case Clear(clear=name):
-                for each in self.attributes if name == "*" else [name]:
-                    if each in self.attributes and not self.told.values[each].from_input:
-                        self.source(f"{self.place(each)} = {self.initial(each)}")
-            case Get():
-                pass  # a plain service has no state: a variable, read where it is used
-
-    def _durable(self, step: Get | Set | Clear) -> None:
         match step:
             case Get(get="*"):
                 self.awaited("", "ctx.state_keys()")
             case Get(get=name):
-                kept = name in self.attributes
+                kept = name in self.variables
                 kind = self.told.values[name].kind if kept else "any"
                 hint = [] if kind == "any" else [f"type_hint={python.TYPES[kind]}"]
                 before = f"{self.place(name)} = " if kept else ""
@@ -129,37 +116,18 @@ class Statements(OtherRuns):
             case Set(set=name, value=value):
                 text = "True" if value is None else python.literal(value)
                 self.source(f"ctx.set({quoted(name)}, {text})")
-                if name in self.attributes:
+                if name in self.variables:
                     self.source(f"{self.place(name)} = {text}")
             case Clear(clear=name):
                 self.source("ctx.clear_all()" if name == "*" else f"ctx.clear({quoted(name)})")
 
     # ---- code of its own, and ends -----------------------------------------------------------------------------
 
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs on each replay in the scenario; ctx.random() does not.")
-            if step.label in self.attributes:
-                self.source(f"{self.place(step.label)} = ctx.random().random()")
-            return
-        super().compute(step, scope)
-
     def patched(self, step: Patched, scope: Scope) -> bool:
         self.comment(f"{step.patched}: runs that began on the old code end on its own deployment; this is the new one.")
         return super().patched(step, scope)
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.needs.add(("restate", ""))
         code = [f"status_code={step.code}"] if step.code != 500 else []
         self.source.statement("raise ", call("restate.TerminalError", quoted(step.fail), *code))
-        return False
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"raise Finished({quoted(step.finish)})")
-        else:
-            self.source(f"return {quoted(step.finish)}")

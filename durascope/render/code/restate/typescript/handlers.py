@@ -153,4 +153,4 @@ class Handlers(Statements):
         fields = self.book.events[update].fields
         if name in fields:
             return Term(f"input.{field_name(name)}", fields[name], optional=True)
-        return self.given_field(name)
+        return self.field(name)

@@ -11,30 +11,16 @@ from durascope.render.code.names import quoted
 from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait, waiting_for
 from durascope.render.code.restate.typescript.runs import Runs
 from durascope.render.code.restate.typescript.steps import SDK
-from durascope.render.code.typescript import ZERO, field_name, obj, span
+from durascope.render.code.typescript import obj, span
 from durascope.render.code.typescript_body import formatted
 
 
 class OtherRuns(Runs):
     """Writes what a handler does with other invocations."""
 
-    def input_of(self, target: str, key: str | None) -> Expression:
-        """A called run's input: the caller's fields of the same names, else stand-ins."""
-        told = self.book.workflows[target]
-        members: list[tuple[str, Expression]] = []
-        for name, kind in told.input.items():
-            if name == told.workflow.key and key is not None:
-                text = key
-            elif self.told.input.get(name) == kind:
-                text = f"input.{field_name(name)}"
-            else:
-                text = "ctx.rand.uuidv4()" if kind == "text" else ZERO[kind]
-            members.append((field_name(name), text))
-        return obj(*members)
-
     def _key(self, reference: object, scope: Scope) -> str | None:
         key = self.reference(reference, scope)
-        return key if key is None or key.startswith(("'", '"')) else f"String({key})"
+        return None if key is None else self.key_text(key)
 
     def _client(self, way: str, handler: Target, key: str | None, given: Expression, after: int | None) -> Expression:
         self.needs.add(SDK)
@@ -51,9 +37,9 @@ class OtherRuns(Runs):
         """A call or a one-way call of a workflow's handler."""
         handler = self.project.target(target)
         key = self._key(reference, scope)
-        given = self.input_of(target, key)
+        given = obj(*self.fields_for(target, self.reference(reference, scope)))
         if key is None and handler.service_kind == "workflow":
-            key = "ctx.rand.uuidv4()"
+            key = self.unique()
         return self._client(way, handler, key, given, after)
 
     def call(self, step: Call, scope: Scope) -> None:
@@ -104,10 +90,7 @@ class OtherRuns(Runs):
 
     def _deliver(self, step: Send, target: str, scope: Scope) -> None:
         kind = kind_of_wait(self.project.scenario, target)
-        known = (
-            (name, self.value(name, scope) or self.given_field(name)) for name in self.book.events[step.send].fields
-        )
-        payload = obj(*((field_name(name), term.text) for name, term in known if term is not None))
+        payload = obj(*self.fields_of(step.send, scope))
         key = quoted(key_of_run(self.book, step.to)) if isinstance(step.to, int) else self._key(step.to, scope) or ""
         if kind == "promise":
             handler = self.project.target(target, "complete-promise", step.send)

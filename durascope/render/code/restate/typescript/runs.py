@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
+from typing import ClassVar
 
 from durascope.models.serving import serving
 from durascope.models.steps import ForEach, Parallel, Race, Run, Sleep, Step
@@ -13,7 +14,7 @@ from durascope.render.code.program import Told
 from durascope.render.code.restate.facts import counts_attempts, kind_of_wait, remarks, single, singles
 from durascope.render.code.restate.typescript.names import Named
 from durascope.render.code.restate.typescript.steps import SDK
-from durascope.render.code.typescript import field_name, milliseconds, number, obj, span
+from durascope.render.code.typescript import milliseconds, number, obj, span
 from durascope.render.code.typescript_body import formatted
 from durascope.render.code.typescript_values import TypeScriptValues
 
@@ -24,6 +25,8 @@ class Runs(TypeScriptValues):
     The SDK's combinators take single calls of the context. Branches of several steps are generators that say which
     call they wait for next: `allOf` and `firstOf` of `side-by-side.ts` go on with whichever has completed.
     """
+
+    differs: ClassVar[str] = "differs on each replay in the scenario; ctx.rand does not."
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project.book, told, *project.module)
@@ -36,6 +39,12 @@ class Runs(TypeScriptValues):
         self.in_branch = False
         self.registers = True
         """Whether undo steps are registered: updates have none."""
+
+    def unique(self) -> str:
+        return "ctx.rand.uuidv4()"
+
+    def random_number(self) -> str:
+        return "ctx.rand.random()"
 
     def step(self, step: Step, scope: Scope) -> bool:
         for remark in remarks(step):
@@ -94,22 +103,12 @@ class Runs(TypeScriptValues):
         """Branches beside others are generators, whatever they hold."""
         return None
 
-    def run(self, step: Run, scope: Scope) -> None:
-        self.register(step, scope)
-        used = self.used_results(step)
-        if not used:
-            self.awaited("", self.future(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        self.awaited(f"const {outcome} = ", self.future(step, scope))
-        for name in used:
-            self.source(f"{self.variables[name]} = {outcome}.{field_name(name)};")
-
     def register(self, step: Step, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        undo = getattr(step, "undo", None)
-        if isinstance(undo, Run) and not self.unwinding and self.registers:
-            self.source.statement("", call("undo.push", Arrow("() =>", self.future(undo, scope))))
+        if self.registers:
+            super().register(step, scope)
+
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        self.source.statement("", call("undo.push", Arrow("() =>", self.future(undo, scope))))
 
     # ---- branches ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durascope.models.steps import Awakeable, Clear, Compute, Fail, Finish, Get, Patched, Set, Sleep, WaitFor
+from durascope.models.steps import Awakeable, Clear, Fail, Get, Patched, Set, Sleep, WaitFor
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Group, call
 from durascope.render.code.names import quoted
@@ -108,7 +108,7 @@ class Statements(OtherRuns):
                 kind = self.told.values[name].kind if variable is not None else "any"
                 shown = "" if kind == "any" else f"<{TYPES[kind]}>"
                 got = f"await ctx.get{shown}({quoted(name)})"
-                self.source(f"{got};" if variable is None else f"{variable} = ({got}) ?? {self.type_of(name)[1]};")
+                self.source(f"{got};" if variable is None else f"{variable} = ({got}) ?? {self.initial(name)};")
             case Set(set=name, value=value):
                 text = "true" if value is None else literal(value)
                 self.source(f"ctx.set({quoted(name)}, {text});")
@@ -119,30 +119,11 @@ class Statements(OtherRuns):
 
     # ---- code of its own, and ends -----------------------------------------------------------------------------
 
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs on each replay in the scenario; ctx.rand does not.")
-            if step.label in self.variables:
-                self.source(f"{self.variables[step.label]} = ctx.rand.random();")
-            return
-        super().compute(step, scope)
-
     def patched(self, step: Patched, scope: Scope) -> bool:
         self.comment(f"{step.patched}: runs that began on the old code end on its own deployment; this is the new one.")
         return super().patched(step, scope)
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.needs.add(SDK)
         code = [f"{{ errorCode: {step.code} }}"] if step.code != 500 else []
         self.source.statement("throw ", call("new restate.TerminalError", quoted(step.fail), *code))
-        return False
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"throw new Finished({quoted(step.finish)});")
-        else:
-            self.source(f"return {quoted(step.finish)};")

@@ -6,10 +6,8 @@ from typing import ClassVar
 
 from durascope.models.run_step import Retry
 from durascope.models.steps import (
-    Call,
     Run,
 )
-from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.facts import may_be_rejected
 from durascope.render.code.layout import Expression, Group, call
@@ -27,7 +25,7 @@ from durascope.render.code.temporal.queues import activity_queue
 class ActivityCalls(PythonValues):
     """Writes a workflow's calls of activities."""
 
-    unique: ClassVar[str] = "workflow.uuid4()"
+    differs: ClassVar[str] = "differs on each replay in the scenario; workflow.random() would not."
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, "workflow", "activities", "messages", "all_of", "first_of", "next_event",
@@ -55,12 +53,18 @@ class ActivityCalls(PythonValues):
         self.asks = bool(told.workflow.queries)
 
     def place(self, name: str) -> str:
-        return f"self.{self.attributes[name]}"
+        return f"self.{self.variables[name]}"
 
     def _arrived(self, event: str) -> str:
         return self.names.of(f"{event} events", "arrived")
 
-    def activity(self, step: Run, scope: Scope) -> Expression:
+    def unique(self) -> str:
+        return "str(workflow.uuid4())"
+
+    def random_number(self) -> str:
+        return "workflow.random().random()"
+
+    def future(self, step: Run, scope: Scope) -> Expression:
         operation = self.book.operation(self.told.name, step)
         self.needs.add(("app", "activities"))
         parts: list[str] = [f"activities.{self.project.activities[operation]}"]
@@ -105,28 +109,16 @@ class ActivityCalls(PythonValues):
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
         more = step.undo is not None or self.told.cancels or self.used_results(step)
-        return None if more else self.activity(step, scope)
+        return None if more else self.future(step, scope)
 
     def run(self, step: Run, scope: Scope) -> None:
-        source = self.source
         if self.asks and not self.unwinding:
-            source(f"self.at = {formatted(step.run, scope)}")
-        self._register(step, scope)
-        used = self.used_results(step)
-        if not used:
-            source.statement("await ", self.activity(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        source.statement(f"{outcome} = await ", self.activity(step, scope))
-        for name in used:
-            source(f"{self.place(name)} = {outcome}.{python.field_name(name)}")
+            self.source(f"self.at = {formatted(step.run, scope)}")
+        super().run(step, scope)
 
-    def _register(self, step: Run | Call, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        if step.undo is None or self.unwinding:
-            return
-        undo = self.activity(step.undo, scope)
-        used = [scope[name] for name in self.book.operation(self.told.name, step.undo).variables if name in scope]
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        made = self.future(undo, scope)
+        used = [scope[name] for name in self.book.operation(self.told.name, undo).variables if name in scope]
         head = f"lambda {', '.join(f'{name}={name}' for name in used)}: " if used else "lambda: "
-        assert isinstance(undo, Group)
-        self.source.statement("", call("self.undo.append", Group(f"{head}{undo.head}", undo.parts, undo.tail)))
+        assert isinstance(made, Group)
+        self.source.statement("", call("self.undo.append", Group(f"{head}{made.head}", made.parts, made.tail)))

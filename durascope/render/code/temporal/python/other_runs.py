@@ -7,7 +7,6 @@ from durascope.models.steps import (
     Send,
     Start,
 )
-from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.events import run_id
 from durascope.render.code.layout import Expression, call
@@ -43,7 +42,7 @@ class OtherRuns(ActivityCalls):
         return parts
 
     def call(self, step: Call, scope: Scope) -> None:
-        self._register(step, scope)
+        self.register(step, scope)
         parts = self._child(step.call, step.label, step.key, scope)
         timeout = step.timeout or self.book.workflows[step.call].workflow.run_timeout
         if timeout is not None:
@@ -86,8 +85,7 @@ class OtherRuns(ActivityCalls):
         hearers = self.book.hearers(step.send)
         target = self._address(step.to, hearers[0] if hearers else None, scope)
         self.needs.add(("app.messages", self.project.events[step.send]))
-        known = ((name, self.value(name, scope) or self.field(name)) for name in self.book.events[step.send].fields)
-        fields = [f"{python.field_name(name)}={term.text}" for name, term in known if term is not None]
+        fields = (f"{name}={text}" for name, text in self.fields_of(step.send, scope))
         self.source.statement("receiver = ", call("workflow.get_external_workflow_handle", target))
         payload = call(self.project.events[step.send], *fields)
         self.source.statement("await ", call("receiver.signal", quoted(step.send), payload))

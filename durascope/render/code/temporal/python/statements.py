@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durascope.models.steps import (
-    Clear,
-    Compute,
     Fail,
-    Finish,
-    Get,
     Patched,
     Repeat,
-    Set,
     Sleep,
     Step,
     WaitFor,
 )
-from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
@@ -68,7 +62,7 @@ class Statements(OtherRuns):
             self.needs.add(("datetime", "timedelta"))
             timeout = [f"timeout={timedelta(step.timeout)}"]
         waiting = call("next_event", f"self.{self._arrived(event)}", *timeout)
-        fields = [name for name in self.book.events[event].fields if name in self.attributes]
+        fields = [name for name in self.book.events[event].fields if name in self.variables]
         branches = step.timeout is not None and (step.then or step.on_timeout)
         if step.times > 1:
             return self._wait_for_many(step, waiting, fields, scope)
@@ -102,45 +96,12 @@ class Statements(OtherRuns):
             self.inside(step.then, scope)
         return True
 
-    def state(self, step: Get | Set | Clear) -> None:
-        match step:
-            case Set(set=name, value=value) if name in self.attributes:
-                self.source(f"self.{self.attributes[name]} = {python.literal(value)}")
-            case Set(set=name, value=value):
-                self.comment(f"{name} = {value}: nothing in this workflow uses it.")
-            case Clear(clear=name):
-                cleared = self.attributes if name == "*" else {name: self.attributes.get(name)}
-                for each, attribute in cleared.items():
-                    if attribute is not None and not self.told.values[each].from_input:
-                        self.source(f"self.{attribute} = {self.initial(each)}")
-            case Get():
-                pass  # a variable of the workflow is read where it is used
-
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs on each replay in the scenario; workflow.random() would not.")
-            if step.label in self.attributes:
-                self.source(f"self.{self.attributes[step.label]} = workflow.random().random()")
-            return
-        super().compute(step, scope)
-
     def patched(self, step: Patched, scope: Scope) -> bool:
         return self.either(f"workflow.patched({quoted(step.patched)})", step.do, step.otherwise, scope)
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.needs.add(("temporalio.exceptions", "ApplicationError"))
         self.source.statement("raise ", call("ApplicationError", quoted(step.fail), 'type="WorkflowFailure"'))
-        return False
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"raise Finished({quoted(step.finish)})")
-        else:
-            self.source(f"return {quoted(step.finish)}")
 
     def repeat(self, step: Repeat, scope: Scope) -> None:
         every = step.continue_as_new_every

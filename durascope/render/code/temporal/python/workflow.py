@@ -17,9 +17,7 @@ class WorkflowClass(Handlers):
 
     def write(self) -> str:
         told, workflow = self.told, self.workflow
-        for value in told.values.values():
-            if value.source == "carried":
-                self.attributes[value.name] = self.names.of(value.name, "value")
+        self.name_variables(self.names)
         body = Source(STEP)
         self.source = body
         with body.deeper():
@@ -39,8 +37,8 @@ class WorkflowClass(Handlers):
         lines: list[str] = []
         if not self.entity:
             lines += [
-                f"self.{attribute}: {self.type_of(name)} = {self.initial(name)}"
-                for name, attribute in self.attributes.items()
+                f"self.{attribute}: {self.type_of(name)} = {self.initial(name, given='given')}"
+                for name, attribute in self.variables.items()
             ]
         for event in self.told.waits:
             self.needs.add(("app.messages", self.project.events[event]))
@@ -190,8 +188,7 @@ class WorkflowClass(Handlers):
         with source.deeper():
             for value in self.told.values.values():
                 if value.source == "carried":
-                    initial = self.initial(value.name).replace("given.", "request.")
-                    source(f"self.{self.attributes[value.name]}: {self.type_of(value.name)} = {initial}")
+                    source(f"{self.place(value.name)}: {self.type_of(value.name)} = {self.initial(value.name)}")
             if self.told.uses_undo:
                 self._needs_undo()
                 source("self.undo: list[Callable[[], Awaitable[object]]] = []")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import ClassVar, Final
 
 from durascope.models.run_step import Retry
-from durascope.models.steps import Call, Run, Step
+from durascope.models.steps import Run, Step
 from durascope.render.code.body import Scope
 from durascope.render.code.facts import may_be_rejected
 from durascope.render.code.layout import Arrow, Braces, Expression, call, flat
@@ -15,7 +15,7 @@ from durascope.render.code.program import Operation, Told
 from durascope.render.code.temporal.facts import REJECTED, is_entity
 from durascope.render.code.temporal.queues import activity_queue
 from durascope.render.code.temporal.typescript.names import Named
-from durascope.render.code.typescript import duration, field_name, number, obj
+from durascope.render.code.typescript import duration, number, obj
 from durascope.render.code.typescript_body import formatted
 from durascope.render.code.typescript_values import TypeScriptValues
 
@@ -91,6 +91,8 @@ class Proxies:
 class ActivityCalls(TypeScriptValues):
     """Writes a workflow's calls of activities."""
 
+    differs: ClassVar[str] = "differs on each replay in the scenario; the SDK's Math.random() does not."
+
     def __init__(self, project: Named, proxies: Proxies, told: Told) -> None:
         super().__init__(project.book, told, *project.taken)
         self.project = project
@@ -105,9 +107,16 @@ class ActivityCalls(TypeScriptValues):
         """Where the events of that name are kept until somebody waits for them."""
         return self.locals.of(f"{event} events", "arrived")
 
+    def unique(self) -> str:
+        self.imported.add("uuid4")
+        return "uuid4()"
+
+    def random_number(self) -> str:
+        return "Math.random()"
+
     # ---- calls -------------------------------------------------------------------------------------------------
 
-    def activity(self, step: Run, scope: Scope) -> Expression:
+    def future(self, step: Run, scope: Scope) -> Expression:
         """The call."""
         operation = self.book.operation(self.told.name, step)
         function = self.proxies.of(operation, self._options(step), self.project.module, local=step.local)
@@ -138,27 +147,15 @@ class ActivityCalls(TypeScriptValues):
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
         more = step.undo is not None or self.told.cancels or self.used_results(step) or self.asks
-        return None if more else self.activity(step, scope)
+        return None if more else self.future(step, scope)
 
     def run(self, step: Run, scope: Scope) -> None:
-        source = self.source
         if self.asks and not self.unwinding:
-            source(f"at = {formatted(step.run, scope)};")
-        self.register(step, scope)
-        used = self.used_results(step)
-        if not used:
-            source.statement("await ", self.activity(step, scope))
-            return
-        outcome = self.locals.new(f"{self.book.operation(self.told.name, step).name} result")
-        source.statement(f"const {outcome} = await ", self.activity(step, scope))
-        for name in used:
-            source(f"{self.variables[name]} = {outcome}.{field_name(name)};")
+            self.source(f"at = {formatted(step.run, scope)};")
+        super().run(step, scope)
 
-    def register(self, step: Run | Call, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
-        if step.undo is not None and not self.unwinding:
-            undo = self.activity(step.undo, scope)
-            self.source.statement("", call("compensations.push", Arrow("() =>", undo)))
+    def undo_later(self, undo: Run, scope: Scope) -> None:
+        self.source.statement("", call("compensations.push", Arrow("() =>", self.future(undo, scope))))
 
     def step(self, step: Step, scope: Scope) -> bool:
         """What stands after each step: a look at whether the run is to be cancelled."""

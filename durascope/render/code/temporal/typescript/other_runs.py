@@ -11,7 +11,7 @@ from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
 from durascope.render.code.temporal.queues import workflow_queue
 from durascope.render.code.temporal.typescript.activity_calls import ActivityCalls, retry_policy
-from durascope.render.code.typescript import ZERO, duration, field_name, obj, template
+from durascope.render.code.typescript import duration, obj, template
 
 
 class OtherRuns(ActivityCalls):
@@ -32,7 +32,7 @@ class OtherRuns(ActivityCalls):
         told = self.book.workflows[target]
         key = self.reference(reference, scope)
         members: list[tuple[str, Expression]] = [
-            ("args", Group("[", (self._given(target, key, scope),), "]")),
+            ("args", Group("[", (obj(*self.fields_for(target, key)),), "]")),
             ("workflowId", self._identity(target, name, key, reference, scope)),
             ("taskQueue", quoted(workflow_queue(self.project.deployment, target))),
         ]
@@ -60,23 +60,6 @@ class OtherRuns(ActivityCalls):
             for each in scope.values():
                 made += [("-", False), (each, True)]
         return template(("workflowInfo().workflowId", True), ("/", False), *made)
-
-    def _given(self, target: str, key: str | None, scope: Scope) -> Expression:
-        """The called run's input: the caller's fields of the same names, else stand-ins."""
-        told = self.book.workflows[target]
-        members: list[tuple[str, Expression]] = []
-        for name, kind in told.input.items():
-            if name == told.workflow.key and key is not None:
-                text = key if key.startswith(("'", '"')) else f"String({key})"
-            elif self.told.input.get(name) == kind:
-                text = f"input.{field_name(name)}"
-            elif kind == "text":
-                self.imported.add("uuid4")
-                text = "uuid4()"
-            else:
-                text = ZERO[kind]
-            members.append((field_name(name), text))
-        return obj(*members)
 
     def call(self, step: Call, scope: Scope) -> None:
         self.register(step, scope)
@@ -108,12 +91,12 @@ class OtherRuns(ActivityCalls):
             return
         hearers = self.book.hearers(step.send)
         target = self._address(step.to, hearers[0] if hearers else None, scope)
-        fields = [(field_name(n), t.text) for n in self.book.events[step.send].fields if (t := self.value(n, scope))
-                  or (t := self.given_field(n))]  # fmt: skip
         self.imported.add("getExternalWorkflowHandle")
         receiver = self.locals.new("receiver")
         self.source.statement(f"const {receiver} = ", call("getExternalWorkflowHandle", target))
-        self.source.statement("await ", call(f"{receiver}.signal", quoted(step.send), obj(*fields)))
+        self.source.statement(
+            "await ", call(f"{receiver}.signal", quoted(step.send), obj(*self.fields_of(step.send, scope)))
+        )
 
     def _address(self, to: object, workflow: str | None, scope: Scope) -> str:
         if isinstance(to, int):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from durascope.models.steps import Compute, Fail, Finish, Patched, Repeat, Sleep, WaitFor
+from durascope.models.steps import Fail, Patched, Repeat, Sleep, WaitFor
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
@@ -67,37 +67,18 @@ class Statements(OtherRuns):
             self.inside(step.then, scope)
         return True
 
-    def compute(self, step: Compute, scope: Scope) -> None:
-        if step.nondeterministic:
-            self.comment(f"{step.label}: differs on each replay in the scenario; the SDK's Math.random() does not.")
-            if step.label in self.variables:
-                self.source(f"{self.variables[step.label]} = Math.random();")
-            return
-        super().compute(step, scope)
-
     def patched(self, step: Patched, scope: Scope) -> bool:
         self.imported.add("patched")
         return self.either(f"patched({quoted(step.patched)})", step.do, step.otherwise, scope)
 
-    def fail(self, step: Fail) -> bool:
-        if step.retryable:
-            self.comment(f"The scenario has a bug here ({step.fail}) that goes away: this is the code without it.")
-            return True
+    def throw(self, step: Fail) -> None:
         self.imported.add("ApplicationFailure")
         failure = call("ApplicationFailure.create", self.failure(step.fail, "WorkflowFailure"))
         self.source.statement("throw ", failure)
-        return False
 
     def failure(self, message: str, type_: str) -> Expression:
         """What a failure of the application's own is made of."""
         return obj(("message", quoted(message)), ("type", quoted(type_)))
-
-    def finish(self, step: Finish) -> None:
-        if self.nested:
-            self.finishes_inside = True
-            self.source(f"throw new Finished({quoted(step.finish)});")
-        else:
-            self.source(f"return {quoted(step.finish)};")
 
     def repeat(self, step: Repeat, scope: Scope) -> None:
         every = step.continue_as_new_every
