@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pickle
 import re
 import subprocess
 import sys
@@ -23,8 +22,10 @@ from durascope.live.ledger import Ledger
 from durascope.live.plan import plan
 from durascope.live.processes import Stage
 from durascope.live.restate import engine
-from durascope.live.restate.engine import Endpoint, RestateLive
+from durascope.live.restate.endpoints import Endpoint, Endpoints
+from durascope.live.restate.engine import RestateLive
 from durascope.live.restate.handlers import HELPER, READY
+from durascope.live.restate.record import all_of, by_id
 from durascope.live.verification import Verification, verify
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Call, Run, Send, Start
@@ -39,24 +40,30 @@ PATIENCE = 10
 """Seconds within which an invocation that runs is known here by its name."""
 
 
+class ProjectEndpoints(Endpoints):
+    """What serves a generated project."""
+
+    sdk = "python"
+
+    def program(self, setting: Path, port: int, *more: str) -> list[str]:
+        return [sys.executable, str(HERE / "generated_endpoint.py"), str(setting), *more]
+
+    def replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
+        folder = endpoint.code.with_name(f"project-{endpoint.code.name}")
+        written(self.scenario.model_copy(update={"workflows": dict(code)}), "restate", self.sdk, folder)
+        endpoint.code.with_suffix(".folder").write_text(str(folder))
+        super().replace(endpoint, code)
+
+
 class ServiceLive(RestateLive):
     """Restate's server with a generated project."""
 
-    sdk = "python"
+    hosting = ProjectEndpoints
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
         self._infos: dict[str, RunInfo] = {}
         ledger.answers |= {"given": self._given, "published": self._published}
-
-    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
-        return [sys.executable, str(HERE / "generated_endpoint.py"), str(setting), *more]
-
-    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
-        folder = endpoint.code.with_name(f"project-{endpoint.code.name}")
-        written(self.scenario.model_copy(update={"workflows": dict(code)}), "restate", self.sdk, folder)
-        endpoint.code.with_suffix(".folder").write_text(str(folder))
-        super()._replace(endpoint, code)
 
     # ---- whose invocation it is --------------------------------------------------------------------------------
 
@@ -86,8 +93,8 @@ class ServiceLive(RestateLive):
         """What a run has called: the name, and what the model draws for it."""
         if invocation in self._infos:
             return self._infos[invocation]
-        journals = engine._by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))  # pyright: ignore[reportPrivateUsage]
-        named = {each: name for name, each in self._all(journals)}
+        journals = by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
+        named = {each: name for name, each in all_of(self.started, journals)}
         name = named.get(invocation)
         if name is None or "." not in name:
             return None
@@ -123,21 +130,12 @@ def verified(
         return verify(scenario, "restate")
 
 
-class TypeScriptServiceLive(ServiceLive):
+class TypeScriptEndpoints(ProjectEndpoints):
     """The same on the TypeScript SDK."""
 
     sdk = "typescript"
 
-    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
-        super().__init__(scenario, stage, ledger, seed=seed)
-        self._services = Services(self.world, scenario)
-        for (workflow, kind, name), target in self.targets._handlers.items():  # pyright: ignore[reportPrivateUsage]
-            if kind == "run" and target.service_kind == "workflow":  # so the SDK calls every workflow's main handler
-                changed = dataclasses.replace(target, handler=MAIN)
-                self.targets._handlers[workflow, kind, name] = changed  # pyright: ignore[reportPrivateUsage]
-        ledger.answers |= {"begun": self._begun_call, "planned": self._planned}
-
-    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
+    def program(self, setting: Path, port: int, *more: str) -> list[str]:
         worker, service = node.node("restate/service.js")
         told = json.loads(setting.read_text("utf-8"))
         number = setting.stem.partition("-v")[2].partition("-")[0] or "1"
@@ -148,18 +146,33 @@ class TypeScriptServiceLive(ServiceLive):
         environment = [f"DURASCOPE_NODE={Path(service).parents[2]}"]
         return ["/usr/bin/env", *environment, *shared, worker, str(HERE / "generated_service.js"), str(setting), *more]
 
-    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
-        super()._replace(endpoint, code)
+    def replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
+        super().replace(endpoint, code)
         folder = Path(endpoint.code.with_suffix(".folder").read_text())
         packages = Path(node.node("restate/service.js")[1]).parents[2] / "node_modules"
         if not (folder / "node_modules").exists():
             (folder / "node_modules").symlink_to(packages)
         subprocess.run([packages / ".bin" / "tsc"], cwd=folder, check=True, capture_output=True, timeout=120)
 
+
+class TypeScriptServiceLive(ServiceLive):
+    """The same on the TypeScript SDK."""
+
+    hosting = TypeScriptEndpoints
+
+    def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
+        super().__init__(scenario, stage, ledger, seed=seed)
+        self._services = Services(self.world, scenario)
+        for (workflow, kind, name), target in self.targets._handlers.items():  # pyright: ignore[reportPrivateUsage]
+            if kind == "run" and target.service_kind == "workflow":  # so the SDK calls every workflow's main handler
+                changed = dataclasses.replace(target, handler=MAIN)
+                self.targets._handlers[workflow, kind, name] = changed  # pyright: ignore[reportPrivateUsage]
+        ledger.answers |= {"begun": self._begun_call, "planned": self._planned}
+
     def _step(self, run: RunInfo, name: str) -> Run:
         """The step of that name in the newest code that has it, undo steps included."""
-        for endpoint in (*reversed(self.endpoints), *self._next):
-            for step in _with_undo(pickle.loads(endpoint.code.read_bytes())[run.workflow]):
+        for endpoint in (*reversed(self.endpoints.serving), *self.endpoints.to_come):
+            for step in _with_undo(endpoint.workflows[run.workflow]):
                 if re.fullmatch(re.sub(r"\\\{\w+\\\}", ".*", re.escape(step.run)), name):
                     return step
         raise LookupError(name)
@@ -167,7 +180,7 @@ class TypeScriptServiceLive(ServiceLive):
     def _begun_call(self, message: Mapping[str, Any]) -> object:
         run = self._info(str(message["invocation"]))
         number = self.ledger.take({"count": f"{run.name}/{message['key']}"})
-        scheduled = (message["name"], "scheduled") in self._watched()
+        scheduled = (message["name"], "scheduled") in self.endpoints.watched
         return {"run": run.name, "step": message["name"], "execution": number, "scheduled": scheduled}
 
     def _planned(self, message: Mapping[str, Any]) -> object:

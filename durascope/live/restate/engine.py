@@ -1,38 +1,34 @@
-"""Restate for real: a server, service endpoints on one of its SDKs, and its tables read through the admin API."""
+"""Restate for real: a server, what is started and sent from outside, and its tables read through the admin API."""
 
 from __future__ import annotations
 
-import pickle
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 
 from durascope.importing.restate import rows
-from durascope.live import listener
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
-from durascope.live.node import installed, node
+from durascope.live.node import installed
 from durascope.live.node import sdk_version as typescript_version
-from durascope.live.processes import LiveProblem, Managed, Stage, free_ports, listens, wait_until
+from durascope.live.processes import LiveProblem, Managed, Stage
 from durascope.live.restate.context import as_request
+from durascope.live.restate.endpoints import Endpoint, Endpoints
 from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, starters
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
+from durascope.live.restate.record import all_of, by_id, lasts
 from durascope.live.restate.remote import RemoteServices
 from durascope.live.restate.server import Refused, Server, find
-from durascope.live.restate.service import Setting
-from durascope.live.restate.typescript import PACKAGE, SERVICE, write_settings
-from durascope.models.faults import Crash, Deploy
+from durascope.live.restate.typescript import PACKAGE
+from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.targets import Targets
-from durascope.models.units import FOREVER, MILLISECOND, Spread
+from durascope.models.units import MILLISECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest, label_of
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
@@ -43,9 +39,6 @@ POLL: Final = 0.1
 OVER: Final = ("completed", "paused")
 WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
-UNSEEN_MOMENTS: Final = ("scheduled", "recorded")
-"""Moments that steps report only where something waits for them."""
-
 
 LATE: Final = {
     "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
@@ -59,22 +52,10 @@ LATE_ON_NODE: Final = LATE | {"sdk": Spread("uniform", (1 * MILLISECOND, 60 * MI
 """The same where the code is asked for by a service of another language: each of its turns is a question, too."""
 
 
-@dataclass(eq=False)
-class Endpoint:
-    """One registered address: its replicas' processes, and the code behind it."""
-
-    port: int
-    code: Path
-    go: Path
-    """The file whose presence lets processes serve that were made to wait."""
-    processes: list[Managed] = field(default_factory=list[Managed])
-    id: str = ""
-    line: Line | None = None
-    """Where the scenario cuts it: what the server is told to reach the processes by."""
-
-
 class RestateLive(LiveEngine):
     """Restate with its Python or its TypeScript SDK."""
+
+    hosting: type[Endpoints] = Endpoints
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
@@ -89,25 +70,14 @@ class RestateLive(LiveEngine):
         """The starts that were attached to another or refused."""
         self.awakeables = Awakeables()
         self.attempts = Attempts()
-        self.endpoints: list[Endpoint] = []
-        self._next: list[Endpoint] = []
-        """Those of deploys to come: their processes are ready."""
+        self.endpoints = self.hosting(scenario, stage, seed=seed, ledger=ledger.port)
         self._count = scenario.workload.runs
         self._names: dict[str, str] = {}
         """Restarted invocations by id: their input names the run that they were restarted from."""
         self._addressees: dict[tuple[str, str], object] = {}
         self._restarting = threading.Lock()
         self._looked_at = 0.0
-        self._standby: dict[Managed, tuple[Managed, Path]] = {}
-        self._crashes = sum(
-            (isinstance(fault, Crash) and fault.crash == "app" and fault.down_for < FOREVER)
-            or (isinstance(fault, Deploy) and fault.down_for is not None and fault.down_for < FOREVER)
-            for fault in scenario.faults
-        )
-        self._booting: list[Path] = []
-        """The files `go` of the processes that get ready to wait for them."""
-        self._typescript = self.options.service.sdk == "typescript"
-        services = RemoteServices(scenario, seed, self._watched(), self._code_of, ledger.take)
+        services = RemoteServices(scenario, seed, self.endpoints.watched, self.endpoints.code_of, ledger.take)
         ledger.answers |= {
             "code": services.answer,
             "closure": services.execution,
@@ -151,87 +121,19 @@ class RestateLive(LiveEngine):
             self.stage, find(self.program), protocol=options.protocol, partitions=options.partitions,
             concurrent=options.concurrent_invocations,
         )  # fmt: skip
-        endpoint = self._endpoint(self.scenario.workflows)
-        self.endpoints.append(endpoint)
+        first = self.endpoints.add()
         self.server.start()
-        self._serve(endpoint)
+        self._serve(first)
         for fault in self.scenario.faults:
             if isinstance(fault, Deploy) and not fault.in_place:
-                self._next.append(self._endpoint(self.scenario.workflows, waiting=True))
-        wait_until(lambda: all(Path(f"{go}.ready").exists() for go in self._booting), "the service's processes")
+                self.endpoints.add(waiting=True)
+        self.endpoints.wait_until_ready()
         for _ in range(WARM_UP):
             self.server.call(f"/{HELPER}/{READY}", {})
 
-    def _endpoint(self, code: Mapping[str, Workflow], *, waiting: bool = False) -> Endpoint:
-        """Starts the processes of an address; they are ready, and wait for its file `go` if they are to."""
-        number = len(self.endpoints) + len(self._next) + 1
-        endpoint = Endpoint(
-            free_ports(1)[0], self.stage.directory / f"code-{number}", self.stage.directory / f"go-{number}"
-        )
-        self._replace(endpoint, code)
-        more = [str(endpoint.go)] if waiting else []
-        version = f"-v{number}" if number > 1 else ""
-        for replica in range(1, self.options.service.replicas + 1):
-            name = f"service{version}" + (f"-{replica}" if self.options.service.replicas > 1 else "")
-            setting = self._setting(name)
-            if self._typescript:
-                write_settings(setting, self.scenario, ledger=self.ledger.port, process=name)
-            else:
-                Setting(
-                    self.scenario, endpoint.code, self.seed, endpoint.port, self.ledger.port, name, self._watched()
-                ).write(setting)
-            process = self.stage.process(name, self._program(setting, endpoint.port, *more))
-            process.start()
-            endpoint.processes.append(process)
-            if waiting:
-                self._booting.append(endpoint.go)
-            if self._crashes:
-                self._stand_by(process, endpoint.port)
-        return endpoint
-
-    def _setting(self, name: str) -> Path:
-        """The file in which that process finds what it is."""
-        return self.stage.directory / f"{name}.setting"
-
-    def _program(self, setting: Path, port: int, *more: str) -> list[str]:
-        if self._typescript:
-            shared = [sys.executable, "-I", "-S", listener.__file__, str(port)]
-            return [*shared, *node(SERVICE), str(setting), *more]
-        return [sys.executable, "-m", "durascope.live.restate.service", str(setting), *more]
-
-    def _stand_by(self, process: Managed, port: int) -> None:
-        """Gets a process ready that takes the place of this one when it is killed."""
-        go = self.stage.directory / f"{process.name}.go-{process.starts}"
-        program = self._program(self._setting(process.name), port, str(go))
-        standby = self.stage.process(f"{process.name}-standby-{process.starts}", program)
-        standby.start()
-        self._booting.append(go)
-        self._standby[process] = (standby, go)
-
-    def _code_of(self, process: str) -> Mapping[str, Workflow]:
-        """The code that a process of that name has now."""
-        endpoint = next(
-            each for each in (*self.endpoints, *self._next) if process in [one.name for one in each.processes]
-        )
-        return pickle.loads(endpoint.code.read_bytes())
-
-    def _replace(self, endpoint: Endpoint, code: Mapping[str, Workflow]) -> None:
-        new = endpoint.code.with_suffix(".new")
-        new.write_bytes(pickle.dumps(dict(code)))
-        new.replace(endpoint.code)
-
-    def _watched(self) -> frozenset[tuple[str, str]]:
-        triggers = [fault.when for fault in self.scenario.faults if hasattr(fault, "when")]  # pyright: ignore[reportAttributeAccessIssue]
-        triggers += [event.when for event in self.scenario.workload.events]
-        return frozenset(
-            (str(each.step), str(each.moment))
-            for each in triggers
-            if each is not None and each.moment in UNSEEN_MOMENTS
-        )
-
     def _serve(self, endpoint: Endpoint) -> None:
         """Waits until the address serves, and registers it."""
-        self._wait_for(endpoint)
+        endpoint.wait()
         try:
             if self.cuts:
                 endpoint.line = Line(endpoint.port)
@@ -239,25 +141,16 @@ class RestateLive(LiveEngine):
         except Refused as refused:
             raise LiveProblem(f"the service was not accepted: {refused}") from None
 
-    def _wait_for(self, endpoint: Endpoint) -> None:
-        def ready() -> bool:
-            return listens(endpoint.port) or not all(each.running for each in endpoint.processes)
-
-        wait_until(ready, "the service endpoint")
-        for each in endpoint.processes:
-            if not each.running:
-                raise LiveProblem(f"the service endpoint has ended: {each.tail(3)}")
-
     def replicas(self, name: str) -> Sequence[Managed]:
         if name == "engine":
             return [self.server.process]
-        return [process for endpoint in self.endpoints for process in endpoint.processes]
+        return self.endpoints.processes
 
     def lines(self, name: str) -> Sequence[Line]:
-        return [endpoint.line for endpoint in self.endpoints if endpoint.line is not None]
+        return [endpoint.line for endpoint in self.endpoints.serving if endpoint.line is not None]
 
     def close(self) -> None:
-        for endpoint in self.endpoints:
+        for endpoint in self.endpoints.serving:
             if endpoint.line is not None:
                 endpoint.line.close()
 
@@ -266,29 +159,15 @@ class RestateLive(LiveEngine):
             self.server.start()
             return
         self.attempts.lost(process.name)
-        endpoint = next(each for each in self.endpoints if process in each.processes)
-        ready = self._standby.pop(process, None)
-        if ready is None:
-            process.start()
-        else:
-            standby, go = ready
-            go.touch()
-            process.process, process.starts = standby.process, process.starts + 1
-        wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
-        if self._crashes > process.starts - 1:
-            self._stand_by(process, endpoint.port)
+        self.endpoints.restart(process)
 
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
-        old = self.endpoints[-1]
-        code: dict[str, Workflow] = pickle.loads(old.code.read_bytes()) | {name: workflow}
+        old = self.endpoints.serving[-1]
+        code = old.workflows | {name: workflow}
         if in_place:
-            self._replace(old, code)
+            self.endpoints.replace(old, code)
         else:
-            new = self._next.pop(0)
-            self._replace(new, code)
-            new.go.touch()
-            self.endpoints.append(new)
-            self._serve(new)
+            self._serve(self.endpoints.deploy(code))
         if down_for is not None:
             for process in old.processes:
                 process.kill()
@@ -473,8 +352,8 @@ class RestateLive(LiveEngine):
     def _operator(self, event: OutsideEvent, found: Started) -> None:
         if event.name == "resume":
             number = event.deployment
-            known = number is not None and 1 <= number <= len(self.endpoints)
-            deployment = self.endpoints[number - 1].id if known and number is not None else None
+            known = self.endpoints.serving
+            deployment = known[number - 1].id if number is not None and 1 <= number <= len(known) else None
             self._command(found, "resume", deployment=deployment)
         elif event.name == "restart":
             self._restart(found, event.from_entry)
@@ -522,9 +401,9 @@ class RestateLive(LiveEngine):
 
     def recording(self) -> Recording:
         invocations = {row["id"]: row for row in self.server.query("SELECT * FROM sys_invocation")}
-        journals = _by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
-        events = _by_id(self.server.query("SELECT * FROM sys_journal_events ORDER BY id, appended_at"))
-        named = dict(self._all(journals))
+        journals = by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
+        events = by_id(self.server.query("SELECT * FROM sys_journal_events ORDER BY id, appended_at"))
+        named = dict(all_of(self.started, journals))
         for process in self.replicas("app"):
             if not process.running:
                 self.attempts.lost(process.name)
@@ -534,7 +413,7 @@ class RestateLive(LiveEngine):
         return Recording(
             server=f"restate-server {self.server.version}".strip(),
             sdk=f"restate-sdk typescript {typescript_version(PACKAGE)}"
-            if self._typescript
+            if self.options.service.sdk == "typescript"
             else f"restate-sdk python {version('restate-sdk')}",
             records={
                 name: rows.lines(journals.get(each, []), self.targets.label) if status[name] != "removed" else []
@@ -548,34 +427,5 @@ class RestateLive(LiveEngine):
                 "attempts": attempts,
                 "events": {name: list(map(rows.event, events[each])) for name, each in named.items() if each in events},
             },
-            lasts=dict(_lasts(named, invocations)),
+            lasts=dict(lasts(named, invocations)),
         )
-
-    def _all(self, journals: Mapping[str, Sequence[rows.Row]]) -> Iterator[tuple[str, str]]:
-        """Every invocation by name, each followed by what it has called."""
-        for name, started in self.started.items():
-            yield name, started.invocation
-            yield from self._called(name, started.invocation, journals)
-
-    def _called(
-        self, name: str, invocation: str, journals: Mapping[str, Sequence[rows.Row]]
-    ) -> Iterator[tuple[str, str]]:
-        for number, child in enumerate(rows.called(journals.get(invocation, [])), 1):
-            yield f"{name}.{number}", child
-            yield from self._called(f"{name}.{number}", child, journals)
-
-
-def _lasts(named: Mapping[str, str], invocations: Mapping[str, rows.Row]) -> Iterator[tuple[str, int]]:
-    """The duration of each invocation that is completed, in microseconds."""
-    for name, each in named.items():
-        row = invocations.get(each, {})
-        if row.get("completed_at"):
-            lasted = datetime.fromisoformat(row["completed_at"]) - datetime.fromisoformat(row["created_at"])
-            yield name, lasted // timedelta(microseconds=1)
-
-
-def _by_id(found: Sequence[rows.Row]) -> dict[str, list[rows.Row]]:
-    result: dict[str, list[rows.Row]] = {}
-    for row in found:
-        result.setdefault(str(row["id"]), []).append(row)
-    return result

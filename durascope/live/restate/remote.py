@@ -24,6 +24,7 @@ from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Run
 from durascope.models.targets import Target
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
 from durascope.simulators.program import TIMED_OUT, Coroutine
 from durascope.simulators.services import Services
 
@@ -46,8 +47,11 @@ class RemoteServices:
         """The workflows' code that a process has now."""
         self.take = take
         """What the ledger does with a message of a service."""
-        self._handlers = Handlers(scenario, seed, watched)
-        self._bodies = Services(self._handlers.world, scenario)
+        self._scenario = scenario
+        self._seed = seed
+        self._watched = watched
+        self._processes: dict[str, RemoteService] = {}
+        self._bodies = Services(World(seed, full=False), scenario)
         self._attempts: list[RemoteAttempt] = []
 
     def answer(self, message: Message) -> object:
@@ -58,7 +62,7 @@ class RemoteServices:
 
     def _begin(self, message: Message) -> object:
         process, at = str(message["process"]), message["target"]
-        service = RemoteService(self, process)
+        service = self._service(process)
         target = service.target(at["workflow"], at["kind"], at["name"])
         restarted = self.take({"ask": "name", "invocation": message["invocation"]})
         run = service.run_of(message["request"], restarted)
@@ -67,6 +71,11 @@ class RemoteServices:
         attempt = RemoteAttempt(context, coroutine)
         self._attempts.append(attempt)
         return {"attempt": len(self._attempts) - 1, **attempt.go_on(None)}
+
+    def _service(self, process: str) -> RemoteService:
+        if process not in self._processes:
+            self._processes[process] = RemoteService(self._scenario, self._seed, self._watched, process, self.take)
+        return self._processes[process]
 
     def execution(self, message: Message) -> object:
         """What the closure of a step begins as: its run, name and number, and the time that it allows itself."""
@@ -80,16 +89,16 @@ class RemoteServices:
             "step": name,
             "execution": number,
             "limit": None if step.timeout is None else step.timeout / _MS,
-            "scheduled": (name, "scheduled") in self._handlers.watched,
+            "scheduled": (name, "scheduled") in self._watched,
         }
 
     def body(self, message: Message) -> object:
         """How that execution goes: times in milliseconds."""
         context = self._attempts[message["attempt"]].context
         step, name, key = context.begun[message["handle"]]
-        scenario, number = self._handlers.scenario, int(message["execution"])
+        number = int(message["execution"])
         down = bool(self.take({"down": self._bodies.body(step).lane}))
-        planned = plan(scenario, self._bodies, context.run_info, step, name, key, number, down=down)
+        planned = plan(self._scenario, self._bodies, context.run_info, step, name, key, number, down=down)
         return {
             **planned.words,
             "found": result_of(step, name, planned.found),
@@ -100,11 +109,16 @@ class RemoteServices:
 class RemoteService(Handlers):
     """One process that serves the handlers, as their code sees it."""
 
-    def __init__(self, services: RemoteServices, process: str) -> None:
-        handlers = services._handlers  # pyright: ignore[reportPrivateUsage]
-        self.scenario, self.targets, self.world = handlers.scenario, handlers.targets, handlers.world
-        self.watched, self.signals = handlers.watched, handlers.signals
-        self.take = services.take
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        watched: frozenset[tuple[str, str]],
+        process: str,
+        take: Callable[[dict[str, object]], Any],
+    ) -> None:
+        super().__init__(scenario, seed, watched)
+        self.take = take
         self.process = process
 
     async def ask(self, question: str, **fields: object) -> Any:

@@ -1,8 +1,8 @@
 """A service endpoint of a scenario: `python -m durascope.live.restate.service SETTING`.
 
 SETTING is a file with the scenario and where everything is (`Setting`). The code of the workflows is read anew for
-every attempt, so that code can be replaced under a running process. With `--when FILE` the process gets ready, and
-serves from when that file is there: a restart that takes no time.
+every attempt, so that code can be replaced under a running process. With a second argument, FILE, the process gets
+ready, says so by making FILE.ready, and serves from when FILE is there: a restart that takes no time.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ class Clerk:
         self.world = World(0, full=True)
         self.name = "partition-processor"
         self.records = True
-        self.retention = Retention(DAY, DAY, DAY)
+        self.retention = Retention(DAY, DAY)
         self.done: list[tuple[str, object]] = []
 
     def apply(self, record: Record) -> None:
