@@ -27,7 +27,8 @@ class Wait:
 
 
 def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
-    """What the interrupted run waited for, in order; together they last from the fault until work went on."""
+    """What the interrupted run waited for, in order: together from the fault until work went on, or, after an outage,
+    until the attempt began that the service answered."""
     first, last = recovery.events
     end = len(trace.events) if last is None else last
     found: list[Wait] = []
@@ -39,11 +40,13 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             limit = event.at - _begun(trace, event)
             found.append(Wait(since, event.at, "unnoticed", f"{spell(limit)} {event.detail}"))
             since, pending = event.at, "backoff"
+        elif event.kind is Kind.STEP_RETRIED and event.detail is None and event.step in recovery.steps:
+            pending = "backoff"  # until it is scheduled again
         elif event.kind is Kind.STEP_SCHEDULED and pending is not None:
             found.append(Wait(since, event.at, "backoff", f"backoff {spell(event.at - since)}"))
             since, pending = event.at, None
-        elif event.kind is Kind.TIMER_SET and isinstance(event.detail, int) and _of_the_run(event, recovery):
-            until = event.detail if recovery.until is None else min(event.detail, recovery.until)
+        elif (due := _put_off_until(event, recovery)) is not None:
+            until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
                 found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
                 since = until
@@ -52,9 +55,32 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
         if back is not None:
             found.append(Wait(since, back, "down", f"{recovery.lane} down {spell(back - since)}"))
             since = back
-    if recovery.until is not None and recovery.until - since > (recovery.until - recovery.at) // 50:
-        found.append(Wait(since, recovery.until, "queue", "waits to be taken"))
+    taken = _taken(trace, recovery)
+    if taken is not None and taken - since > (taken - recovery.at) // 50:
+        found.append(Wait(since, taken, "queue", "waits to be taken"))
     return found
+
+
+def _put_off_until(event: Event, recovery: Recovery) -> int | None:
+    """When the engine goes on with the interrupted work, where the event says so: its own timer, or a retry's delay."""
+    if not isinstance(event.detail, int):
+        return None
+    if event.kind is Kind.TIMER_SET and _of_the_run(event, recovery):
+        return event.detail
+    return event.at + event.detail if event.kind is Kind.STEP_RETRIED and event.step in recovery.steps else None
+
+
+def _taken(trace: Trace, recovery: Recovery) -> int | None:
+    """When somebody took the work up again; after an outage that is before its recovery, the answer."""
+    first, last = recovery.events
+    if recovery.fault != "outage" or last is None:
+        return recovery.until
+    attempts = (
+        event.at
+        for event in reversed(trace.events[first + 1 : last])
+        if event.kind is Kind.STEP_STARTED and event.run == recovery.run and event.step in recovery.steps
+    )
+    return next(attempts, recovery.until)
 
 
 def _back(trace: Trace, recovery: Recovery) -> int | None:

@@ -14,7 +14,7 @@ from typing import Final
 from durascope.models.engine import title_of
 from durascope.models.scenario import Scenario
 from durascope.render import measure
-from durascope.render.conversation import Conversation, Item, Role
+from durascope.render.conversation import Conversation, Item, Role, pool_of
 from durascope.render.theme import BODY
 
 MOST: Final = 8
@@ -56,7 +56,7 @@ def _merges(talk: Conversation, engine: str, story: frozenset[str]) -> Iterator[
     pools: dict[str, list[str]] = {}
     for name, role in talk.lanes:
         if role == "app" and name not in story:
-            pools.setdefault(name.rstrip("0123456789").rstrip("- #"), []).append(name)
+            pools.setdefault(pool_of(name), []).append(name)
     for pool, lanes in pools.items():
         yield f"{pool} (others)", f"other {pool}s" if _struck(pool, story) else f"{pool}s", lanes
     yield ENGINE, title_of(engine), [name for name, role in talk.lanes if role == "part"]

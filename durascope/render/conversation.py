@@ -399,17 +399,25 @@ def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: T
     return found
 
 
+def pool_of(process: str) -> str:
+    """What the replicas of one pool have in common: `worker` of `worker-3`."""
+    return process.rstrip("0123456789").rstrip("- #")
+
+
 def _lanes(items: Sequence[Item], all_spans: Sequence[Span], scenario: Scenario) -> tuple[tuple[str, Role], ...]:
-    """Client, the engine's parts, the apps, the services; each in the order in which they first speak."""
+    """Client, the engine's parts, the apps, the services; each in the order in which they first speak.
+
+    A replica that has had no work is an app, too: another one of its pool has.
+    """
     seen = list(dict.fromkeys(name for item in items for name in (item.lane, item.to) if name is not None))
-    apps = {span.lane for span in all_spans if span.kind in ("running", "working", "replaying")}
+    apps = {pool_of(span.lane) for span in all_spans if span.kind in ("running", "working", "replaying")}
     roles: dict[str, Role] = {
         name: "client"
         if name == "client"
         else "service"
         if name in scenario.services
         else "app"
-        if name in apps
+        if pool_of(name) in apps
         else "part"
         for name in seen
         if name != "network"

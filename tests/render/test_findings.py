@@ -48,6 +48,29 @@ def test_the_remedy_changes_the_title() -> None:
     )
 
 
+@pytest.mark.parametrize("name", builtin_names())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nothing_waits_to_be_taken_while_it_runs(name: str, engine: str) -> None:
+    scenario, trace = traced(name, engine)
+    running = [span for span in spans(trace, scenario) if span.kind == "running"]
+    for recovery in recoveries(trace):
+        mine = [span for span in running if span.run == recovery.run and span.step in recovery.steps]
+        for wait in waits(trace, recovery):
+            if wait.kind == "queue":
+                assert not [span for span in mine if span.start < wait.end and wait.start < span.end]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_during_an_outage_it_is_the_backoff_that_is_waited_for(engine: str) -> None:
+    _, trace = traced("order-fulfillment-outage", engine)
+    (recovery,) = recoveries(trace)
+    found = waits(trace, recovery)
+    assert {wait.kind for wait in found} == {"backoff"}
+    assert recovery.until is not None
+    assert found[0].start == recovery.at
+    assert found[-1].end < recovery.until
+
+
 def test_each_engine_says_who_notices_and_after_what() -> None:
     told: dict[str, str] = {}
     for engine in ENGINES:

@@ -101,6 +101,13 @@ def test_what_is_merged_is_said() -> None:
     assert "other activity-workers: activity-worker-1, activity-worker-2" in told
 
 
+def test_a_worker_that_has_had_no_work_is_no_part_of_the_engine() -> None:
+    """All three workflow workers are killed for a deploy; one had done nothing, and Temporal itself is not killed."""
+    told = " ".join(words(drawn("order-fulfillment-deploy", "temporal")))
+    assert "Temporal: temporal-server, history, matching, deployment;" in told
+    assert "workflow-workers: workflow-worker-3, workflow-worker-1, workflow-worker-2" in told
+
+
 def test_all_of_it_has_every_component() -> None:
     lanes = groups(drawn("order-fulfillment", "temporal", whole=True), "lane")
     assert {"history", "matching", "activity-worker-1", "activity-worker-2", "fedex"} <= set(lanes)
