@@ -25,6 +25,7 @@ from durascope.cli.options import (
     ScenarioArgument,
     SeedOption,
     SetOption,
+    read,
     request,
 )
 from durascope.cli.terminal import put, put_json, say
@@ -102,16 +103,16 @@ def command(
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
-    from durascope.models.units import SECOND, Misread, parse_duration, parse_share
+    from durascope.models.units import SECOND, parse_duration, parse_share
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    wanted = read("--precision", precision, parse_share)
+    budget_s = read("--budget", budget, parse_duration) / SECOND
     try:
-        wanted = parse_share(precision)
-        budget_s = parse_duration(budget) / SECOND
         known = read_prices(tuple(prices or ()))
         rates = None if mtbf is None else Rates.parse(mtbf, mttr, asked.scenario)
         loaded = None if load is None else _load(scenario, asked, load, settings, seed, processes)
-    except (GridError, Misread, PricesError, RatesError) as error:
+    except (GridError, PricesError, RatesError) as error:
         raise typer.BadParameter(str(error)) from None
     with progress_shown() as progress:
         decision = decide(

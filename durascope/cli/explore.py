@@ -18,6 +18,7 @@ from durascope.cli.options import (
     ScenarioArgument,
     SeedOption,
     SetOption,
+    read,
     request,
 )
 from durascope.cli.terminal import busy, console, put, say
@@ -125,11 +126,11 @@ def command(
     from durascope.experiments.exploration.explore import DEFAULT, explore
     from durascope.experiments.exploration.shrink import shrunk
     from durascope.experiments.exploration.swarm import swarmed
-    from durascope.models.durations import Misread, parse_duration
+    from durascope.models.durations import parse_duration
 
     asked = request(scenario, engine, runs=runs, settings=settings)
+    down_us = None if down is None else read("--down", down, parse_duration)
     try:
-        down_us = None if down is None else parse_duration(down)
         with progress_shown("points") as progress:
             found = explore(
                 asked.scenario,
@@ -151,7 +152,7 @@ def command(
                 found = shrunk(found)
             if cures and not found.interrupted:
                 found = cured(found, processes=processes, progress=progress)
-    except (NothingToExplore, Misread) as error:
+    except NothingToExplore as error:
         raise typer.BadParameter(str(error)) from None
     data = found.as_json()
     confirmed = _confirmed(found, asked.engines, confirm, sample) if confirm or sample else None

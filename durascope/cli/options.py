@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -15,6 +15,8 @@ from durascope.models.engine import compared, names
 if TYPE_CHECKING:
     from durascope.models.cases import Case
     from durascope.models.scenario import Scenario
+
+_Value = TypeVar("_Value")
 
 
 def _known(chosen: list[str] | None) -> list[str] | None:
@@ -98,6 +100,16 @@ ProcessesOption = Annotated[
 PerMonthOption = Annotated[
     int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
 ]
+
+
+def read(option: str, text: str, parse: Callable[[str], _Value]) -> _Value:
+    """What is given for an option, as the language reads it; else an error that names the option."""
+    from durascope.models.units import Misread
+
+    try:
+        return parse(text)
+    except Misread as misread:
+        raise typer.BadParameter(str(misread), param_hint=f"'{option}'") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from durascope.cli.options import (
     ScenarioArgument,
     SeedOption,
     SetOption,
+    read,
     request,
 )
 from durascope.cli.terminal import busy, say
@@ -52,14 +53,11 @@ def command(
     durascope report payment -e restate
     """
     from durascope.models.problems import printable
-    from durascope.models.units import Misread, format_size, parse_size
+    from durascope.models.units import format_size, parse_size
     from durascope.player.document import crashes_in, document
     from durascope.player.page import NoPlayer, bundle, html
 
-    try:
-        allowed = parse_size(budget)
-    except Misread as wrong:
-        raise typer.BadParameter(str(wrong), param_hint="--budget") from None
+    allowed = read("--budget", budget, parse_size)
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     path = Path(f"{asked.scenario.scenario}.html") if out is None else out
     _writable(path.parent)
