@@ -99,7 +99,6 @@ def command(
     """
     from durascope.experiments.decision import decide
     from durascope.experiments.evidence import as_json
-    from durascope.experiments.grid import GridError
     from durascope.experiments.prices import PricesError
     from durascope.experiments.prices import prices as read_prices
     from durascope.experiments.reliability import Rates, RatesError
@@ -111,9 +110,9 @@ def command(
     try:
         known = read_prices(tuple(prices or ()))
         rates = None if mtbf is None else Rates.parse(mtbf, mttr, asked.scenario)
-        loaded = None if load is None else _load(scenario, asked, load, settings, seed, processes)
-    except (GridError, PricesError, RatesError) as error:
+    except (PricesError, RatesError) as error:
         raise typer.BadParameter(str(error)) from None
+    loaded = None if load is None else _load(scenario, asked, load, settings, seed, processes)
     with progress_shown() as progress:
         decision = decide(
             asked.scenario,
@@ -147,17 +146,22 @@ LOADED: Final = 3_000
 def _load(
     target: str, asked: Request, rates: str, settings: list[str] | None, seed: int, processes: int | None
 ) -> dict[str, Any]:
-    """The same without its faults over the arrival rates, as `durascope sweep` gives it. Raises `GridError`."""
+    """The same without its faults over the arrival rates, as `durascope sweep` gives it."""
     from functools import partial
 
-    from durascope.experiments.grid import Axis
+    from durascope.experiments.grid import Axis, GridError
     from durascope.experiments.pool import mapped
     from durascope.experiments.sweep import sweep
     from durascope.models.overrides import Overrides
 
+    try:
+        axis = Axis.parse(f"workload.arrivals.poisson={rates}")
+    except GridError:
+        wrong = f"{rates!r} are not different rates: write for instance 20/s,1000/s"
+        raise typer.BadParameter(wrong, param_hint="'--load'") from None
     runs = max(LOADED, asked.scenario.workload.runs)
     return sweep(
-        target, [Axis.parse(f"workload.arrivals.poisson={rates}")], asked.engines,
+        target, [axis], asked.engines,
         overrides=Overrides((*(settings or ()), "faults=[]"), runs=runs), seed=seed, seeds=2, measures=("p50_ms",),
         mapper=partial(mapped, processes=processes),
     ).as_json()  # fmt: skip

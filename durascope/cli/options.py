@@ -103,13 +103,14 @@ PerMonthOption = Annotated[
 
 
 def read(option: str, text: str, parse: Callable[[str], _Value]) -> _Value:
-    """What is given for an option, as the language reads it; else an error that names the option."""
+    """What is given for an option, as the language reads it; else an error that names it and says what to write."""
     from durascope.models.units import Misread
 
     try:
         return parse(text)
     except Misread as misread:
-        raise typer.BadParameter(str(misread), param_hint=f"'{option}'") from None
+        what = ": ".join(filter(None, (str(misread), misread.help)))
+        raise typer.BadParameter(what, param_hint=f"'{option}'") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,19 +96,23 @@ class TestCompare:
             assert "<script" not in page.out
 
     @pytest.mark.parametrize(
-        "arguments",
+        ("arguments", "said"),
         [
-            ("--precision", "much"),
-            ("--precision", "-1%"),
-            ("--replications", "0"),
-            ("--prices", "/nowhere/prices.yaml"),
-            ("--per-month", "0"),
-            ("--format", "pdf"),
+            (("--precision", "much"), "'--precision': 'much' is not a share: write a percentage"),
+            (("--precision", "-1%"), "--precision"),
+            (("--budget", "soon"), "'--budget': 'soon' is not a duration: write a number and a unit"),
+            (("--load", "20/s,"), "'--load': '20/s,' are not different rates"),
+            (("--load", "20/s,20/s"), "--load"),
+            (("--replications", "0"), "--replications"),
+            (("--prices", "/nowhere/prices.yaml"), "/nowhere/prices.yaml"),
+            (("--per-month", "0"), "--per-month"),
+            (("--format", "pdf"), "--format"),
         ],
     )
-    def test_a_wrong_command_line_is_one_sentence(self, arguments: tuple[str, ...]) -> None:
+    def test_a_wrong_command_line_is_one_sentence(self, arguments: tuple[str, ...], said: str) -> None:
         answer = durascope("compare", "order-fulfillment", *arguments)
         assert answer.status == 2
+        assert said in answer.err.replace("\n", " ")
         assert not answer.out
         assert "internal error" not in answer.err
 

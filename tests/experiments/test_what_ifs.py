@@ -47,7 +47,9 @@ def test_a_step_added_before_a_recorded_one_stops_only_the_engine_that_replays_c
 
 
 def test_a_compensation_that_crashes_after_its_effect_is_done_again_and_the_run_still_ends() -> None:
-    for told in asked("order-fulfillment", "compensation_dies").values():
+    found = asked("order-fulfillment", "compensation_dies")
+    assert set(found) == set(ENGINES)
+    for told in found.values():
         assert told.statuses == {"failed": 3}
         assert told.duplicates is not None
         assert told.duplicates.value == 1
@@ -61,11 +63,15 @@ class TestAnApproval:
         assert late(found["inngest"]) == pytest.approx(30 * DAY, rel=0.01)
 
     def test_that_comes_late_finds_the_wait_timed_out(self) -> None:
-        for told in asked("onboarding", "approval_late").values():
+        found = asked("onboarding", "approval_late")
+        assert set(found) == set(ENGINES)
+        for told in found.values():
             assert late(told) == pytest.approx(30 * DAY, rel=0.01)
 
     def test_that_comes_twice_changes_nothing(self) -> None:
-        for told in asked("onboarding", "approval_twice").values():
+        found = asked("onboarding", "approval_twice")
+        assert set(found) == set(ENGINES)
+        for told in found.values():
             assert abs(late(told)) < SECOND
 
 
