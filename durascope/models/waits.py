@@ -27,8 +27,10 @@ class Wait:
 
 
 def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
-    """What the interrupted run waited for, in order: together from the fault until work went on, or, after an outage,
-    until the attempt began that the service answered."""
+    """What the interrupted run waited for, in order: together from the fault until work went on.
+
+    In an outage attempts go on, and fail: only what is between them is waited for, until the one that is answered.
+    """
     first, last = recovery.events
     end = len(trace.events) if last is None else last
     found: list[Wait] = []
@@ -41,13 +43,14 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             found.append(Wait(since, event.at, "unnoticed", f"{spell(limit)} {event.detail}"))
             since, pending = event.at, "backoff"
         elif event.kind is Kind.STEP_RETRIED and event.detail is None and event.step in recovery.steps:
-            pending = "backoff"  # until it is scheduled again
+            since, pending = event.at, "backoff"  # until it is scheduled again
         elif event.kind is Kind.STEP_SCHEDULED and pending is not None:
             found.append(Wait(since, event.at, "backoff", f"backoff {spell(event.at - since)}"))
             since, pending = event.at, None
         elif (due := _put_off_until(event, recovery)) is not None:
             until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
+                since = event.at if recovery.fault == "outage" else since
                 found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
                 since = until
     if not found:
