@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from durascope.live.engine import Recording
+from durascope.live.processes import LiveProblem
 from durascope.live.scaling import Scale
 from durascope.live.verification import Verification
 from durascope.models.differences import Difference
@@ -14,6 +17,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.steps import Sleep
 from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
+from tests.live.battery import __main__ as battery
 from tests.live.battery.counting import AGREES, CHANCE, Counts, wilson
 from tests.live.battery.drawing import draw, read
 from tests.live.battery.kinds import kind_of
@@ -106,3 +110,48 @@ def test_counts_tell_the_share_and_its_interval() -> None:
         counts.add(kind)
     assert str(counts).splitlines()[0].startswith("temporal (python, seed 1): 19 of 20 agree, 95% (76% to 99%); 1 ")
     assert wilson(0, 0) == (0.0, 0.0, 1.0)
+
+
+SILENT = LiveProblem("the server or its workers have not answered for 60 s")
+
+
+def battery_of(answers: list[Exception | Callable[[Scenario], Verification]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each run that the battery makes is answered by the next of these."""
+
+    def verify(scenario: Scenario, engine: str, **_options: object) -> Verification:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(scenario)
+
+    monkeypatch.setattr(battery, "verify", verify)
+
+
+def differing(scenario: Scenario) -> Verification:
+    return verification(scenario, Difference("the record of run 1", ["a"], ["b"], 1))
+
+
+def test_a_server_that_never_answers_costs_its_scenario_and_not_the_battery(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    battery_of([verification, SILENT, SILENT, verification], monkeypatch)
+    assert battery.main(["-e", "temporal", "--count", "3", "--seed", "7"]) == 0
+    assert "2 of 2 agree" in capsys.readouterr().out
+
+
+def test_a_scenario_is_run_with_a_fresh_server_where_the_first_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    battery_of([SILENT, verification], monkeypatch)
+    assert battery.main(["-e", "temporal", "--count", "1", "--seed", "7"]) == 0
+    assert "1 of 1 agree" in capsys.readouterr().out
+
+
+def test_a_difference_that_could_not_be_looked_at_again_stands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    battery_of([differing, SILENT, SILENT], monkeypatch)
+    arguments = ["-e", "temporal", "--count", "1", "--seed", "7", "--runs", "0", "--keep", str(tmp_path)]
+    assert battery.main(arguments) == 1
+    assert "0 of 1 agree" in capsys.readouterr().out
+    assert "have not answered" in next((tmp_path / "temporal").glob("*.md")).read_text("utf-8")

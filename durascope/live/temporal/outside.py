@@ -83,7 +83,10 @@ class Outside:
         """Whether every run has ended and every answer is here. Raises what went wrong meanwhile."""
         for future in [each for each in self._pending if each.done()]:
             self._pending.discard(future)
-            future.result()
+            try:
+                future.result()
+            except RPCError as error:
+                raise LiveProblem(f"the server has refused a request ({error.status.name}): {error}") from None
         return not self._pending and self.runs.closed
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import datetime
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from durascope.live.interrupts import all_as_ctrl_c
@@ -23,6 +24,7 @@ from tests.live.battery.drawing import draw
 from tests.live.battery.findings import keep
 from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised
+from tests.live.battery.servers import answered
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +63,7 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
     scenario = draw(options.engine, options.seed, number, options.sdk)
 
     def run(each: Scenario) -> Verification:
-        return verify(each, options.engine, server=options.server, search=options.search)
+        return answered(lambda: verify(each, options.engine, server=options.server, search=options.search), _tell)
 
     try:
         found = run(scenario)
@@ -72,9 +74,8 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
     kind = kind_of(found)
     again = ""
     if kind not in (AGREES, CHANCE):
-        second = run(scenario)
-        again = kind_of(second)
-        if second.agrees:
+        again = _again(run, scenario)
+        if again in (AGREES, CHANCE):
             _tell(f"{scenario.scenario}: {kind}; {again} when run again: by chance")
             kind = CHANCE
     counts.add(kind)
@@ -96,6 +97,14 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
 
     minimised(scenario, differs, runs=options.runs, tell=lambda what: _tell(f"  {what}"))
     keep(options.keep / options.engine, scenario.scenario, found, smallest[0], kind, again)
+
+
+def _again(run: Callable[[Scenario], Verification], scenario: Scenario) -> str:
+    """What kind of difference it is when run again; a difference that nobody could look at again stands."""
+    try:
+        return kind_of(run(scenario))
+    except LiveProblem as problem:
+        return f"could not be run again: {problem}"
 
 
 def _where(kind: str) -> str:
