@@ -80,7 +80,7 @@ class TestAScenario:
             durascope.run(ORDER, "temporel")
 
     def test_changes_belong_to_reading(self) -> None:
-        with pytest.raises(TypeError, match="while reading"):
+        with pytest.raises(TypeError, match="while a scenario is read"):
             durascope.load(durascope.load(ORDER), runs=3)
 
     def test_check_and_run_say_the_same(self) -> None:
@@ -124,7 +124,7 @@ class TestAResult:
         for view in ("timeline", "sequence", "journal", "queues", "architecture", "workflow"):
             picture: durascope.Picture = getattr(result, view)()
             assert picture.svg().startswith("<svg"), view
-        with pytest.raises(ValueError, match="there is no record of 'run 7'; there is one of run 1"):
+        with pytest.raises(ValueError, match="there is no record of 'run 7'; there are records of run 1"):
             result.journal("run 7")
 
     def test_shows_itself(self, result: durascope.Result) -> None:

@@ -22,7 +22,7 @@ WRITES = ("durascope new ", "durascope import ", "durascope learn ")
 """What writes a file that later commands read."""
 INCIDENT = ROOT / "tests" / "importing" / "temporal" / "crash-mid-activity.json"
 """A history that the real Temporal recorded: what `incident.json` is on the pages."""
-NOT_RUN = ("git ", "make ", "cd ", "pip ", "python -m venv", ". ")
+NOT_RUN = ("git ", "make ", "cd ", "pip ", "python3 -m venv", ". ")
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,12 @@ COMMANDS = [each for page in PAGES for each in shown(page)]
 RUN = [each for each in COMMANDS if not each.command.startswith(NOT_RUN)]
 
 
-BROKEN = """\
-scenario: broken
-services: {stripe: {latency: 180}}
-workflows:
-  checkout:
-    steps:
-      - {run: charge, on: stripee}
-faults:
-  - {crash: app, when: {step: chrge, moment: after-effect}}
-"""
+BROKEN = next(
+    block
+    for block in re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.DOTALL)
+    if block.startswith("scenario: broken")
+)
+"""The file with mistakes that the tutorial has its readers save."""
 
 
 def prepare(folder: Path) -> None:

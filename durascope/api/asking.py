@@ -75,11 +75,11 @@ def load(
     changed = bool(settings or phrases or runs is not None or rate is not None)
     if isinstance(target, Scenario):
         if changed:
-            raise TypeError("changes are made while reading: give load() the file or the name")
+            raise TypeError("changes are applied while a scenario is read: pass load() the file or the name")
         return target
     if isinstance(target, str) and "\n" in target:
         if changed:
-            raise TypeError("changes are made to files and built-in scenarios: change the text itself")
+            raise TypeError("changes are applied to files and built-in scenarios: change the text itself")
         return parse_scenario(target)
     return load_scenario(target, overrides)
 

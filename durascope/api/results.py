@@ -158,7 +158,7 @@ class Result:
 
         trace = self._kept()
         if run is not None and run not in trace.records:
-            raise ValueError(f"there is no record of {run!r}; there is one of {', '.join(trace.records)}")
+            raise ValueError(f"there is no record of {run!r}; there are records of {', '.join(trace.records)}")
         return draw(trace, self.scenario, run=run)
 
     def queues(self) -> Picture:
@@ -183,7 +183,7 @@ class Result:
 
     def _kept(self) -> Trace:
         if not self.trace.events:
-            raise ValueError("no events were kept of so many runs: run it with full=True, or with fewer runs")
+            raise ValueError("with this many runs, no events are kept: use full=True, or fewer runs")
         return self.trace
 
     # ---- how it shows itself -------------------------------------------------------------------------------

@@ -106,7 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say("durascope: interrupted")
             return status
         if type(error).__name__ == "BrokenProcessPool":  # its module takes as long to import as all else
-            say("durascope: error: a process that simulated was killed\n  help: is there enough memory? use fewer runs")
+            say(
+                "durascope: error: a process that ran simulations was killed\n"
+                "  help: is there enough memory? use fewer runs"
+            )
             return WRONG
         if hasattr(error, "format_message"):  # typer's, of a command line that is wrong
             return _misused(error)

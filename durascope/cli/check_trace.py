@@ -17,7 +17,9 @@ TraceArgument = Annotated[
 
 
 def command(trace: TraceArgument, json: JsonOption = False) -> None:
-    """Check a trace against the laws of conservation and causality; exit status 1 where one is broken.
+    """Check a trace against the laws of conservation and causality.
+
+    Exit status 1 if one is broken.
 
     durascope check-trace traces/order-fulfillment.temporal.jsonl
 
@@ -30,7 +32,7 @@ def command(trace: TraceArgument, json: JsonOption = False) -> None:
         try:
             events.append(event_of(jsonlib.loads(line)))
         except (KeyError, TypeError, ValueError):
-            say(f"{trace}:{number}:1: error[bad-trace]: this is no event of a trace")
+            say(f"{trace}:{number}:1: error[bad-trace]: this is not an event of a trace")
             say("  help: write one with `durascope export SCENARIO --engine NAME --format jsonl`")
             raise typer.Exit(2) from None
     found = broken(events)

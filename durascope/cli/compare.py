@@ -80,7 +80,9 @@ def command(
     ] = False,
     load: Annotated[
         str | None,
-        typer.Option("--load", metavar="R1,R2,…", help="Sweep these arrival rates, too, for the knee: 20/s,1000/s."),
+        typer.Option(
+            "--load", metavar="R1,R2,…", help="Also sweep these arrival rates, to find the knee: 20/s,1000/s."
+        ),
     ] = None,
     criteria: Annotated[bool, typer.Option("--criteria", help="Only the criteria table.")] = False,
     format: PageFormatOption = PageFormat.TEXT,  # noqa: A002 - the option's name
@@ -91,7 +93,9 @@ def command(
     processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare engines for a scenario: what happens over many seeds, what it costs, which limits it meets.
+    """Compare the engines for a scenario: outcomes, cost, limits.
+
+    Simulates many seeds, and says how certain each figure is.
 
     durascope compare order-fulfillment
 

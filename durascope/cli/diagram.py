@@ -50,11 +50,13 @@ class FormatChoice(StrEnum):
 def command(
     scenario: ScenarioArgument,
     view: Annotated[
-        list[ViewChoice] | None, typer.Option("--view", "-v", help="A view; may be repeated (default: all).")
+        list[ViewChoice] | None,
+        typer.Option("--view", "-v", metavar="|".join(ViewChoice), help="A view; may be repeated (default: all)."),
     ] = None,
     engine: EngineOption = None,
     format: Annotated[  # noqa: A002 - the option's name
-        list[FormatChoice] | None, typer.Option("--format", "-f", help="May be repeated (default: svg).")
+        list[FormatChoice] | None,
+        typer.Option("--format", "-f", metavar="|".join(FormatChoice), help="May be repeated (default: svg)."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go.")] = Path(),
     load: Annotated[bool, typer.Option("--load", help="Architecture view: add rates and queue depths.")] = False,
@@ -67,7 +69,7 @@ def command(
     settings: SetOption = None,
     crash: CrashOption = None,
 ) -> None:
-    """Draw a scenario: its architecture, its steps, and what happened on each engine.
+    """Draw a scenario: its architecture, its steps, its runs.
 
     Files are named SCENARIO.ENGINE.VIEW.EXT, and SCENARIO.VIEW.EXT where a view has no engine.
 

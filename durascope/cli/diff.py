@@ -62,7 +62,9 @@ def command(
     processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Compare two designs of a workflow: two files, or one with another setting.
+    """Compare two designs of a workflow.
+
+    They are two files, or one file with another setting.
 
     durascope diff order-fulfillment --set-after deployments.temporal.step_timeout=3s
 

@@ -40,7 +40,9 @@ class Finding:
 
 
 def command(json: JsonOption = False) -> None:
-    """Report which parts are installed, and how to install the others. Exit status 1 if a needed one is missing.
+    """Report which parts are installed, and how to get the others.
+
+    Exit status 1 if a required one is missing.
 
     durascope doctor
 

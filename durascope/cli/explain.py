@@ -31,7 +31,9 @@ OutOption = Annotated[
 
 
 def command(files: FilesArgument, out: OutOption = None, json: JsonOption = False) -> None:
-    """Explain a recording: where time went, what was repeated, and why. --out draws it.
+    """Explain a recording: where time went, and what was repeated.
+
+    --out draws it.
 
     The recording is imported in memory; pictures show the prediction, and the output says whether it
     equals the recording.

@@ -63,15 +63,25 @@ def command(
     settings: SetOption = None,
     what: Annotated[
         list[WhatChoice] | None,
-        typer.Option("--what", help="What breaks; may be repeated (default: crashes of app and engine)."),
+        typer.Option(
+            "--what",
+            metavar="|".join(WhatChoice),
+            help="What breaks; may be repeated (default: crashes of app and engine).",
+        ),
     ] = None,
     down: Annotated[
         str | None,
-        typer.Option("--down", metavar="TIME", help="For how long (default: 50ms, and longer than every timeout)."),
+        typer.Option(
+            "--down",
+            metavar="TIME",
+            help="How long a disturbance lasts (default: 50ms, and longer than every timeout).",
+        ),
     ] = None,
-    moments: Annotated[bool, typer.Option("--moments", help="Only the moments of steps, not every event.")] = False,
+    moments: Annotated[
+        bool, typer.Option("--moments", help="Only at the moments of steps, not at every event.")
+    ] = False,
     crashes: Annotated[
-        int, typer.Option("--crashes", min=1, max=2, metavar="N", help="2: pairs, too, over the moments of steps.")
+        int, typer.Option("--crashes", min=1, max=2, metavar="N", help="2 also tries pairs, at the moments of steps.")
     ] = 1,
     seconds: Annotated[
         float,
@@ -113,7 +123,9 @@ def command(
     processes: ProcessesOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Break a scenario at every moment on every engine: what is guaranteed, the worst case, how to reproduce it.
+    """Break a scenario at every moment and see what is guaranteed.
+
+    Shows the worst case on each engine, and how to reproduce it.
 
     Exit status 1 if an invariant or an expectation of the scenario does not hold after some disturbance.
 

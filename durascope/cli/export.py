@@ -48,7 +48,9 @@ def command(
     engine: EngineOption = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", file_okay=False, help="Where the files go; stdout for one engine's."),
+        typer.Option(
+            "--out", metavar="DIR", file_okay=False, help="Where the files go (default for one engine: stdout)."
+        ),
     ] = None,
     sdk: Annotated[
         str, typer.Option("--sdk", metavar="python|typescript", help="code: the SDK's language, python or typescript.")
@@ -59,7 +61,7 @@ def command(
     settings: SetOption = None,
     crash: CrashOption = None,
 ) -> None:
-    """Write the traces of a scenario in a format that other programs read.
+    """Write traces in a format that other programs read.
 
     Files are named SCENARIO.ENGINE.SUFFIX; without --out the trace of one engine goes to stdout.
 

@@ -41,7 +41,9 @@ def command(
     check: CheckOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Make a scenario from an engine's recording; add the files of children and continued runs.
+    """Make a scenario from an engine's recording.
+
+    Add the files of its children and of runs that continued it.
 
     The result is a scenario file with comments on what was inferred. With --check, exit status 1 means that the
     prediction differs from the recording.

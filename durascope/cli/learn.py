@@ -23,7 +23,7 @@ PAGE_BYTES = 300_000
 """How big the player of a lesson's page may become."""
 
 NumberArgument = Annotated[
-    int | None, typer.Argument(metavar="[LESSON]", help="The lesson's number; left out: list all lessons.")
+    int | None, typer.Argument(metavar="[LESSON]", help="The lesson's number (default: list all lessons).")
 ]
 
 
@@ -48,7 +48,9 @@ def command(
     solution: Annotated[bool, typer.Option("--solution", help="Print a solution of the exercise.")] = False,
     reset: Annotated[bool, typer.Option("--reset", help="Forget your progress.")] = False,
 ) -> None:
-    """Learn durable execution by breaking things: ten lessons, each with a prediction and a graded exercise.
+    """Learn durable execution by breaking things, in ten lessons.
+
+    Each has a prediction and a graded exercise.
 
     Exit status 1 if the exercise is not solved yet.
 
@@ -232,7 +234,7 @@ def _answer(chosen: Lesson, letter: str) -> None:
     shown.print()
     if refuting:
         names = " and ".join(map(title_of, refuting))
-        shown.print(f"Not so: {names} above shows otherwise. Look at the time line, then try another answer.")
+        shown.print(f"Not so: {names} above shows otherwise. Look at the timeline, then try another answer.")
     else:
         shown.print(f"Right: {question.letters[letter].says}")
     shown.print(f"Why, and the exercise: durascope learn {chosen.number}")

@@ -56,7 +56,9 @@ def command(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write it.")] = Path(),
 ) -> None:
-    """Write a starter scenario NAME.yaml, and beside it the schema for editors. Nothing is overwritten.
+    """Write a starter scenario, NAME.yaml.
+
+    The schema for editors goes beside it. Nothing is overwritten.
 
     durascope new checkout
 

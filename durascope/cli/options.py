@@ -95,10 +95,11 @@ RUNS_PER_MONTH: Final = 1_000_000
 
 PageFormatOption = Annotated[PageFormat, typer.Option("--format", "-f", help="Output format of the page.")]
 ProcessesOption = Annotated[
-    int | None, typer.Option("--processes", min=1, max=256, metavar="N", help="Processes (default: the cores).")
+    int | None,
+    typer.Option("--processes", min=1, max=256, metavar="N", help="Number of processes (default: one per core)."),
 ]
 PerMonthOption = Annotated[
-    int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs a month, for the costs.")
+    int, typer.Option("--per-month", min=1, max=10**12, metavar="N", help="Runs per month, for the costs.")
 ]
 
 

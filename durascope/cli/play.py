@@ -28,11 +28,16 @@ def command(
     settings: SetOption = None,
     crash: CrashOption = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, metavar="N", help="The port (default: a free one).")
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, metavar="N", show_default=False, help="The port (default: a free one)."
+        ),
     ] = 0,
     browse: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:
-    """Play a scenario in the browser: crash anything at any moment, edit the scenario, and see what the models say.
+    """Play a scenario in the browser: crash anything at any moment.
+
+    Edit the scenario, and see what the models say.
 
     The page is served on 127.0.0.1 alone, under an address with a token; nothing is written. Ctrl-C ends it.
 

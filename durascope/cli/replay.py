@@ -17,7 +17,9 @@ def command(
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Play a finding of `durascope explore` again, from its token: the same scenario, engine, seed and disturbances.
+    """Replay a finding of `durascope explore` from its token.
+
+    The scenario, the engine, the seed and the disturbances are the same.
 
     A token of another version of durascope, or of a scenario that has changed since, is refused.
 

@@ -44,7 +44,9 @@ def command(
     ] = "1MB",
     embed: Annotated[bool, typer.Option("--embed", help="Make a page for an <iframe> in another page.")] = False,
 ) -> None:
-    """Write one HTML file that plays a scenario: the engines side by side, and what a crash at any moment would do.
+    """Write one HTML file that plays a scenario.
+
+    It shows the engines side by side, and what a crash at any moment would do.
 
     The file opens from disk, without a network.
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from durascope.models.scenario import Scenario
 
 RecordsOption = Annotated[
-    bool, typer.Option("--records", help="Keep and print every run's record, also above 100 runs.")
+    bool, typer.Option("--records", help="Keep and print every run's record, even above 100 runs.")
 ]
 
 
@@ -44,7 +44,9 @@ def command(
     records: RecordsOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Simulate a scenario on the engines: what each recorded and replayed, what happened twice, how long it took.
+    """Simulate a scenario on the engines.
+
+    Shows what each recorded and replayed, what happened twice, and how long it took.
 
     durascope run order-fulfillment --crash 'engine at 3s' -e temporal
 

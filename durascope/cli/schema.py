@@ -6,7 +6,9 @@ from durascope.cli.terminal import put_json
 
 
 def command() -> None:
-    """Print the JSON Schema of scenario files, for editors and other tools.
+    """Print the JSON Schema of scenario files.
+
+    Editors and other tools use it.
 
     durascope schema
 

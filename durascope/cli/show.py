@@ -22,7 +22,9 @@ def command(
     crashes: CrashOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Print a scenario with all defaults and overrides, as YAML that round-trips.
+    """Print a scenario with all defaults and overrides, as YAML.
+
+    The output is a valid scenario with the same meaning.
 
     durascope show payment
 

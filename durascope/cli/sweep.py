@@ -74,11 +74,15 @@ def command(
     ] = SweepFormat.TEXT,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", file_okay=False, help="Keep results and pictures in DIR; resumes there."),
+        typer.Option(
+            "--out", metavar="DIR", file_okay=False, help="Keep results and pictures in DIR; a sweep resumes there."
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Sweep a scenario over the values of its fields, on each engine, with intervals.
+    """Sweep a scenario over the values of its fields.
+
+    Simulates each engine at each point, with confidence intervals.
 
     durascope sweep order-fulfillment --over deployments.temporal.step_timeout=2s,5s,10s,30s -e temporal
 

@@ -54,7 +54,9 @@ def command(
     server: ServerOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Run a scenario on the real engine, with real kills, and compare its record with the prediction.
+    """Run a scenario on the real engine, and compare.
+
+    The kills are real. The engine's record is compared with the prediction.
 
     durascope verify order-fulfillment -e temporal
 

@@ -95,7 +95,7 @@ def _pairs(option: str, text: str) -> dict[str, int]:
     for part in text.split(","):
         name, equals, duration = part.strip().rpartition("=")
         if not equals or not name:
-            raise RatesError(f"{option}: {part.strip()!r} is no NAME=DURATION, for instance app=30d")
+            raise RatesError(f"{option}: {part.strip()!r} is not NAME=DURATION, for instance app=30d")
         found[name] = _duration(option, duration)
     return found
 
@@ -106,7 +106,7 @@ def _duration(option: str, text: str) -> int:
     except Misread as error:
         raise RatesError(f"{option}: {error}") from None
     if found <= 0:
-        raise RatesError(f"{option}: {text} is no time: write a duration above zero")
+        raise RatesError(f"{option}: {text} is not a positive time: write a duration above zero")
     return found
 
 

@@ -58,7 +58,7 @@ def imported(paths: Sequence[Path], name: str | None = None) -> Imported:
     engine, importer = _engine_of(files)
     for file in files:
         if not any(map(importer.recognises, file.documents)):
-            raise UnreadableRecording(file.name, f"this is no recording of {engine}, as the files before it are")
+            raise UnreadableRecording(file.name, f"this is not a recording of {engine}, as the files before it are")
     return importer.imported(files, name or scenario_id(files[0].name))
 
 
@@ -70,7 +70,7 @@ def _engine_of(files: Sequence[RecordingFile]) -> tuple[str, Importer]:
             return title, importer
     raise UnreadableRecording(
         files[0].name,
-        f"this JSON is no recording of {' or '.join(title for title, _ in known)}",
+        f"this JSON is not a recording of {' or '.join(title for title, _ in known)}",
         "; ".join(importer.how for _, importer in known),
     )
 

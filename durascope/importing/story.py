@@ -14,7 +14,7 @@ class Spent(Enum):
     EXECUTION = "steps at work"
     FAILED = "attempts that failed"
     LOST = "attempts that were never reported"
-    BACKOFF = "pauses before retries"
+    BACKOFF = "backoff before retries"
     GONE = "tasks given to a dead worker"
     QUEUE = "tasks and attempts in queues"
     CHILD = "waiting for other runs"

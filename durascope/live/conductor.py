@@ -39,7 +39,7 @@ def check(scenario: Scenario) -> None:
             kind = type(fault).__name__.removesuffix("Fault").lower()
             raise LiveProblem(f"only faults with a time or a moment can be verified, not {kind}")
         if follows_event(fault):
-            raise LiveProblem("a fault after an event of the model's trace can't be verified; name a step's moment")
+            raise LiveProblem("a fault after a numbered event of the trace can't be verified; name a step's moment")
 
 
 class Conductor:

@@ -117,7 +117,7 @@ def verify(
         recording = run()
         wrong, way = judged(recording)
         if _only_times(wrong):
-            tell("only times are not as predicted: once more")
+            tell("only times are not as predicted: recording once more")
             recording = run()
             wrong, way = judged(recording)
         recordings.append(recording)
@@ -144,13 +144,13 @@ def _judged(
 
     wrong, way = compare(trace), None
     if wrong and (case is None or case.racy):
-        tell("not as predicted: may the engine's luck make it so?")
+        tell("not as predicted: trying other random choices of the engine")
         way = nearest_way(
             scenario,
             engine,
             seed,
             compare,
-            lambda tries: tell(f"the engine's luck, {tries:,} of {TRIES:,}"),
+            lambda tries: tell(f"other random choices, {tries:,} of {TRIES:,}"),
             seconds=search,
         )
         wrong = wrong if way is None else way.differences
@@ -213,9 +213,7 @@ def told(found: Verification) -> str:
         else:
             lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
             if STUCK in recording.status.values() and STUCK not in found.trace.status.values():
-                lines.append(
-                    f"    it had not ended after {found.seconds:.0f} s, and was stopped (--within gives it more)"
-                )
+                lines.append(f"    it had not ended after {found.seconds:.0f} s and was stopped (--within allows more)")
     return "\n".join(lines)
 
 
@@ -223,8 +221,8 @@ def _by_luck(way: Way | None) -> str:
     if way is None:
         return ""
     if way.fits:
-        return f", as the model goes with other luck of the engine's: racy ({way.tries:,} tries)"
-    return f", with none of {way.tries:,} turns of the engine's luck; the nearest:"
+        return f", with other random choices of the engine: racy ({way.tries:,} tries)"
+    return f" with each of {way.tries:,} other random choices; the nearest:"
 
 
 def _agreed(recording: Recording) -> Iterator[str]:

@@ -123,7 +123,7 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
     down = {"crash": "died", "hang": "hangs", "outage": "is down"}.get(recovery.fault, "cannot be reached")
     if unnoticed is not None:
         later = f", then {backoffs[-1].reason}" if backoffs else ""
-        return f"nobody tells {title} that {recovery.lane} {down}: the {unnoticed.reason} timeout does{later}"
+        return f"only the {unnoticed.reason} timeout tells {title} that {recovery.lane} {down}{later}"
     if not backoffs:
         away = next((wait for wait in found if wait.kind == "down"), None)
         if away is None:

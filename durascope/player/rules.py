@@ -51,12 +51,12 @@ RULES: Final = {
             "effect and all.", Kind.STEP_AFTER_EFFECT, again=True,
         ),
         Rule(
-            "A12", "Eager start: the server hands the worker its next activity in the answer to its workflow task; no "
-            "task queue is between them.", Kind.STEP_STARTED, cause=Kind.MESSAGE_RECEIVED,
+            "A12", "Eager start: the server hands the worker its next activity in the answer to its workflow task, "
+            "without a task queue.", Kind.STEP_STARTED, cause=Kind.MESSAGE_RECEIVED,
         ),
         Rule(
-            "A1", "Only that the activity is scheduled stands in the history. Its attempts are kept beside it until "
-            "the last one closes.", Kind.STEP_SCHEDULED,
+            "A1", "The history says only that the activity is scheduled. Its attempts are kept beside it until the "
+            "last one closes.", Kind.STEP_SCHEDULED,
         ),
         Rule(
             "W2", "A worker that has the run in its cache gets the next workflow task through its own, sticky queue.",
@@ -67,8 +67,8 @@ RULES: Final = {
             "completed steps return their recorded results.", Kind.REPLAY_STARTED,
         ),
         Rule(
-            "W11", "Code that asks for something else than its history has fails the workflow task, not the run: the "
-            "task is tried again until the code fits.", Kind.WORK_ENDED, detail="non-deterministic",
+            "W11", "Code that asks for something other than its history says fails the workflow task, not the run: the "
+            "task is retried until the code fits.", Kind.WORK_ENDED, detail="non-deterministic",
         ),
         Rule("T1", "A timer fires some milliseconds late, and never early.", Kind.TIMER_FIRED),
     ),
@@ -94,7 +94,7 @@ RULES: Final = {
             "retries.", Kind.WORK_ENDED, detail="StepPlanned",
         ),
         Rule(
-            "§5", "The executor stores a step's result first, and enqueues what follows then.",
+            "§5", "The executor stores a step's result first, and then enqueues what follows.",
             Kind.STEP_RECORDED, cause=Kind.MESSAGE_RECEIVED,
         ),
         Rule(
@@ -109,7 +109,7 @@ RULES: Final = {
         ),
         Rule(
             "§13", "A refused connection is an attempt: the next one waits for its backoff, even if the app is back "
-            "before.", Kind.MESSAGE_REFUSED, detail="POST /invoke",
+            "earlier.", Kind.MESSAGE_REFUSED, detail="POST /invoke",
         ),
         Rule(
             "§14", "A run is at least once: where its result was not committed to the log, it runs again, effect and "
@@ -128,7 +128,7 @@ RULES: Final = {
             "is not done again.", Kind.REPLAY_STARTED,
         ),
         Rule(
-            "§6", "Where nothing moves until the inactivity timeout, the invocation suspends: no request is open, and "
+            "§6", "If nothing happens until the inactivity timeout, the invocation suspends: no request is open, and "
             "its next notification begins a new attempt.", Kind.WORK_ENDED, detail="suspended",
         ),
         Rule(

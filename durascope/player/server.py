@@ -95,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         except _Refused as refused:
             self._send_json(refused.status, {"problems": [{"place": "", "message": str(refused), "fix": None}]})
         except TooLong:
-            why = {"place": "", "message": "this takes too long: it was stopped", "fix": "fewer runs, or shorter waits"}
+            why = {"place": "", "message": "this took too long and was stopped", "fix": "fewer runs, or shorter waits"}
             self._send_json(HTTPStatus.OK, {"problems": [why]})
         else:
             self._send(HTTPStatus.OK, "application/json", answer)
@@ -104,9 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Only a page of this server asks: not one that was led here by another name, or sends from elsewhere."""
         origin = self.headers.get("Origin")
         if self.headers.get("Host") not in self.server.hosts:
-            raise _Refused(HTTPStatus.FORBIDDEN, "this is served under 127.0.0.1 only")
+            raise _Refused(HTTPStatus.FORBIDDEN, "this is served at 127.0.0.1 only")
         if origin is not None and origin.removeprefix("http://") not in self.server.hosts:
-            raise _Refused(HTTPStatus.FORBIDDEN, "another page asks")
+            raise _Refused(HTTPStatus.FORBIDDEN, "the request comes from another page")
 
     def _allowed(self, token: object) -> None:
         if not isinstance(token, str) or not secrets.compare_digest(token.encode(), self.server.token.encode()):
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
         length = self.headers.get("Content-Length", "")
         if not length.isascii() or not length.isdigit():
-            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "say how long the question is")
+            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "the request has no Content-Length")
         if len(length) > 9 or int(length) > MOST_BYTES:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"at most {MOST_BYTES:,} bytes")
         try:

@@ -254,7 +254,7 @@ def _costs(data: Data, engines: Sequence[str]) -> Iterator[Block]:
                 cells = [*(dollars(known.get(name)) for name in names), dollars(stored)]
             rows.append([f"{bill['vendor']} {bill['plan']}{mark}", *cells])
     yield Heading(f"What {data['runs_per_month']:,} runs a month cost")
-    yield Table(["", "a month", "without faults", "price of failure", "storage beside it"], rows)
+    yield Table(["", "a month", "without faults", "price of failure", "extra storage"], rows)
     for engine in engines:
         source = data["prices"].get(engine)
         if source:
@@ -271,7 +271,7 @@ def _self_hosted(data: Data, engines: Sequence[str], names: Sequence[str]) -> It
     found = data["self_hosted"]
     rows = [
         ["worker slots that are busy, on average", *(amount(found[e]["busy_slots"]) for e in engines)],
-        ["engine and network at work, at most", *(amount(found[e]["engine_hours"], " h") for e in engines)],
+        ["engine and network busy, at most", *(amount(found[e]["engine_hours"], " h") for e in engines)],
         [f"stored, kept {data['retention_days']} days", *(amount(found[e]["stored_gb"], " GB") for e in engines)],
         ["requests, tasks or polls per second", *(amount(found[e]["requests_per_second"]) for e in engines)],
     ]
@@ -282,7 +282,7 @@ def _self_hosted(data: Data, engines: Sequence[str], names: Sequence[str]) -> It
         yield Paragraph(
             "From the models, without faults. A slot is busy while a step runs, its calls included. Engine and "
             "network: the hours in which runs wait for neither a step nor a timer, an upper bound of the engine's CPU "
-            "time. People's work to run them is not counted.",
+            "time. The people who run them are not counted.",
             quiet=True,
         )
 
@@ -380,8 +380,9 @@ def _made(data: Data) -> str:
     precision = data["precision"]
     spent = "time was over (--budget)" if precision["out_of_time"] else "budget of replications was spent"
     reached = "reached" if precision["reached"] else f"not reached: the {spent}"
+    runs = data["runs_per_replication"]
     return (
-        f"durascope {data['version']}, {data['replications']} replications of {data['runs_per_replication']:,} run(s) "
+        f"durascope {data['version']}, {data['replications']} replications of {runs:,} run{'s' * (runs != 1)} "
         f"per engine under seeds {data['seed']} to {data['seed'] + data['replications'] - 1}, the same for all; "
         f"95 % confidence intervals; requested precision of the mean duration {precision['asked']:.0%}: {reached}. "
         f"To reproduce: {data['again']}."

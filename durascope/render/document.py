@@ -10,7 +10,8 @@ from typing import Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -170,6 +171,35 @@ def _html(block: Block) -> str:
 
 NAME_WIDTH: Final = 30
 """Characters: a first column that needs no more is never broken, however narrow the terminal."""
+_ANY_WIDTH: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """A table in the terminal: where it would be too wide, its columns move together and long heads break."""
+
+    table: Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        table = _rich_table(self.table)
+        if Measurement.get(console, options.update(max_width=_ANY_WIDTH), table).maximum > options.max_width:
+            table = _rich_table(self.table, tight=True)
+        yield table
+
+
+def _rich_table(told: Table, *, tight: bool = False) -> RichTable:
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0) if tight else (0, 1))
+    for number, name in enumerate(told.head):
+        cells = [row[number] for row in told.rows]
+        whole = not number and all(cell_len(cell) <= NAME_WIDTH for cell in cells)
+        justify = "left" if told.words or not number else "right"
+        words = name.replace("-", "-\n").split()
+        broken = bool(tight and number and words) and max(map(cell_len, cells)) <= max(map(cell_len, words))
+        head = "\n".join(words) if broken else name
+        table.add_column(head, justify=justify, overflow="fold", no_wrap=whole or broken)
+    for row in told.rows:
+        table.add_row(*(Text(cell, "dim" if cell == "–" else "") for cell in row))
+    return table
 
 
 def _rich(block: Block) -> RenderableType:
@@ -192,15 +222,8 @@ def _rich(block: Block) -> RenderableType:
             for question, answer in items:
                 grid.add_row(Group(Text(question, "italic"), Padding(Text(answer), (0, 0, 0, 2))))
             return grid
-        case Table(head, rows, words):
-            table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-            for number, name in enumerate(head):
-                whole = not number and all(cell_len(row[0]) <= NAME_WIDTH for row in rows)
-                justify = "left" if words or not number else "right"
-                table.add_column(name, justify=justify, overflow="fold", no_wrap=whole)
-            for row in rows:
-                table.add_row(*(Text(cell, "dim" if cell == "–" else "") for cell in row))
-            return Padding(table, (0, 0, 0, 0))
+        case Table():
+            return _Fitting(block)
         case Picture():
             return Text()
 

@@ -32,7 +32,7 @@ def page(
     names = [title_of(engine) for engine in engines]
     blocks: list[Block] = [
         Paragraph(_counted(data, title_of)),
-        Heading("How often each effect can happen per run, and the longest recovery"),
+        Heading("How many times each effect can happen per run, and the longest recovery"),
         _guarantees(data, engines, names),
         *_endless(data),
         *_vacuous(data, title_of),
@@ -118,7 +118,8 @@ def _maps(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
         return
     yield Heading("What a disturbance at each moment leads to")
     yield Paragraph(
-        f"In each cell: {', '.join(targets)}. · nothing  + over 1 s late  ◆ an effect happens again  ✖ a run never ends"
+        f"In each cell, a disturbance of: {', '.join(targets)}.\n"
+        "· nothing  + over 1 s late  ◆ an effect happens again  ✖ a run never ends"
     )
     for name, engine in data["engines"].items():
         worst: dict[tuple[str, str, str], int] = {}
@@ -146,9 +147,9 @@ def _promises(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table
         for engine in engines:
             each = data["engines"][engine]["properties"][name]
             if prop["kind"] == "always":
-                cells.append("held" if each["held"] else f"broken after {each['broken_after']:,}")
+                cells.append("held" if each["held"] else f"broken by {each['broken_after']:,}")
             else:
-                cells.append(f"seen after {each['seen_after']:,}" if each["held"] else "never seen")
+                cells.append(f"seen in {each['seen_after']:,}" if each["held"] else "never seen")
         rows.append([f"{prop['kind']}: {prop['sentence']}", *cells])
     return Table(["", *names], rows, words=True)
 
@@ -177,7 +178,7 @@ def _headline(finding: Data, others: Sequence[Data]) -> str:
     steps = [str(each["step"]) for each in others]
     named = steps if len(steps) <= _NAMED else [*steps[: _NAMED - 1], f"{len(steps) - _NAMED + 1} more steps"]
     listed = " and ".join([", ".join(named[:-1]), named[-1]] if named[1:] else named)
-    times = f" (after {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
+    times = f" (found with {finding['count']:,} disturbances)" if finding["count"] > 1 and not others else ""
     said = finding["sentence"]
     if finding["step"] is None or not said.startswith(finding["step"]):
         said = said[0].upper() + said[1:]

@@ -36,7 +36,7 @@ def junit(data: Data) -> str:
             )
             if not promise["held"]:
                 found = next((f for f in each["findings"] if f["property"] == name), None)
-                message = f"broken after {promise['broken_after']} disturbances"
+                message = f"broken by {promise['broken_after']} disturbances"
                 failure = ElementTree.SubElement(case, "failure", message=message, type=name)
                 failure.text = "" if found is None else f"{found['cause']}\n{found['reproduce']}\n"
     ElementTree.indent(root)

@@ -192,13 +192,13 @@ def _knee(knee: Data, path: str) -> str:
             if knee["queue"] is None
             else f"; tasks wait longest in {knee['queue']}, {spell(knee['wait_ms'] * MS)} on average"
         )
-        return f"the knee is at {path} {knee['at']}, {knee['times']:.2g} × as long{where}."
+        return f"the knee is at {path} {knee['at']}: runs take {knee['times']:.2g} × as long there{where}."
     if knee["too_short_ms"] is not None:
         return (
             f"no knee seen, but this load is too short to fill a queue: its runs arrive within "
             f"{spell(knee['too_short_ms'] * MS)}. --runs {knee['enough_runs']} would tell."
         )
-    return f"no knee; at the heaviest load a run takes {knee['times']:.2g} × as long."
+    return f"no knee; at the heaviest load a run takes {knee['times']:.2g} × as long as at the lightest."
 
 
 # ---- heat maps -------------------------------------------------------------------------------------------------------

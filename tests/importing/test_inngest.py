@@ -99,7 +99,7 @@ def test_sleeps_and_waits_have_their_times() -> None:
     ("change", "expected"),
     [
         ({"startedAt": None, "queuedAt": None}, "neither startedAt nor queuedAt"),
-        ({"childrenSpans": 3}, "childrenSpans are no list"),
+        ({"childrenSpans": 3}, "childrenSpans is not a list"),
         ({"childrenSpans": [1]}, "span 1 is not an object"),
         ({"childrenSpans": [{"stepOp": "RUN", "name": "a"}]}, "span 1 (a) has no time"),
     ],

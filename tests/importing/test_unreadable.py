@@ -45,10 +45,10 @@ def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
         ("scenario: x", "line 1, column 1: this is not JSON"),
         (b"\xff\xfe\x00", "byte 0 is not UTF-8"),
         ("[" * 100_000, "nested too deep"),
-        ('{"a": 1}', "no recording of Temporal"),
-        ('{"events": []}', "no recording of Temporal"),
-        ("[1, 2]", "no recording of Temporal"),
-        ('"history"', "no recording of Temporal"),
+        ('{"a": 1}', "not a recording of Temporal"),
+        ('{"events": []}', "not a recording of Temporal"),
+        ("[1, 2]", "not a recording of Temporal"),
+        ('"history"', "not a recording of Temporal"),
         (f'[{{"eventType": "x", "eventId": {"9" * 5000}}}]', "cannot be read"),
     ],
     ids=range(10),
@@ -58,7 +58,7 @@ def test_a_foreign_file(tmp_path: Path, content: str | bytes, expected: str) -> 
 
 
 DAMAGES: list[tuple[Callable[[Events], object], str]] = [
-    (lambda events: events.pop(4), "event 5 is missing: there stands event 6"),
+    (lambda events: events.pop(4), "event 5 is missing: event 6 is in its place"),
     (lambda events: events.pop(0), "event 1 is missing"),
     (lambda events: events.insert(7, {}), "event 8 has no eventType"),
     (lambda events: events[9].pop("eventType"), "event 10 has no eventType"),

@@ -78,7 +78,7 @@ def test_each_engine_says_who_notices_and_after_what() -> None:
     for engine in ENGINES:
         _, trace = traced("order-fulfillment", engine)
         told[engine] = why(trace, recoveries(trace)[0], engine)
-    assert "nobody tells temporal that activity-worker-5 died: the 10 s start-to-close timeout does" in told["temporal"]
+    assert "only the 10 s start-to-close timeout tells temporal that activity-worker-5 died" in told["temporal"]
     assert told["inngest"] == "inngest notices at once and tries again after 33 s"
     assert told["restate"].count("·") == 2, "three reconnects, one after the other"
 
@@ -181,7 +181,7 @@ def test_the_journal_says_what_happened_and_why(engine: str) -> None:
     scenario, trace = traced("order-fulfillment", engine)
     told = words(journal.draw(trace, scenario))
     assert "charge-payment happens twice; work goes on" in told
-    assert ("the 10 s start-to-close timeout does" if engine == "temporal" else "notices at once") in told
+    assert ("Only the 10 s start-to-close timeout tells" if engine == "temporal" else "notices at once") in told
     assert "entries; workflow code ran" in told, "its own figures stay"
 
 

@@ -53,28 +53,28 @@ def _workflows(scenario: Scenario) -> Iterator[str]:
     for name, workflow in scenario.workflows.items():
         for update in workflow.updates:
             yield (
-                f"Inngest has no updates: `{update}` of {name} is not answered. A user would send an event, wait for "
-                "it in the function, and write the answer where the caller can read it."
+                f"Inngest has no updates: `{update}` of {name} is not answered. Instead, send an event, wait for it "
+                "in the function, and write the answer where the caller can read it."
             )
         for query in workflow.queries:
             yield (
-                f"Inngest has no queries: `{query}` of {name} cannot be asked of a run. A user would store the state "
-                "in a step and read it from there."
+                f"Inngest has no queries: a run of {name} cannot answer `{query}`. Instead, store the state in a step "
+                "and read it from there."
             )
         if workflow.one_at_a_time:
             yield (
                 f"`one_at_a_time` of {name} is `concurrency: {{limit: 1}}` on Inngest: it limits requests, not runs. "
-                "While one run sleeps, waits or is to be retried, another one of the same key goes on."
+                "While one run sleeps, waits or backs off, another run of the same key proceeds."
             )
         if workflow.cancellable:
             yield (
-                f"cancelOn cancels a run of {name} at once; the step in flight is not told, its result is dropped. "
-                "What had begun is undone by a function on inngest/function.cancelled."
+                f"cancelOn cancels a run of {name} at once; the step in flight is not notified and its result is "
+                "discarded. A function triggered by inngest/function.cancelled undoes what had begun."
             )
         if workflow.retry is not None:
-            yield f"Inngest has no retry policy of a whole run: the one of {name} is not used."
+            yield f"Inngest has no retry policy for a whole run: `retry` of {name} is ignored."
         if workflow.run_timeout is not None:
-            yield f"The run timeout of {name} is not used: on Inngest it is `flow: {{timeouts: {{finish: …}}}}`."
+            yield f"`run_timeout` of {name} is ignored: on Inngest, write `flow: {{timeouts: {{finish: …}}}}`."
         for step in workflow.walk():
             yield from _step(step, scenario)
 
@@ -86,20 +86,20 @@ def _step(step: Step, scenario: Scenario) -> Iterator[str]:
             yield from _run(step)
         case Race() if python:
             yield (
-                "The Python SDK has no race: `race` awaits all its branches. In TypeScript a function goes on with the "
-                "first (`Promise.race`)."
+                "The Python SDK has no race: `race` awaits all its branches. In TypeScript a function continues with "
+                "the first (`Promise.race`)."
             )
         case WaitFor(timeout=None):
-            yield f"`{step.label}` waits without a timeout, which Inngest does not have: it waits for a year."
+            yield f"`{step.label}` has no timeout. Inngest requires one, so it waits for a year."
         case WaitFor(timeout=int() as timeout) if python and timeout % SECOND:
-            yield f"`{step.label}`: Python rejects a timeout that is not whole seconds; the function fails there."
+            yield f"`{step.label}`: the Python SDK takes whole seconds only as a timeout; the function fails there."
         case Sleep() if step.sleep % SECOND:
             yield f"`{step.label}`: Inngest sleeps whole seconds; {format_duration(step.sleep)} are rounded."
         case Get() | Set() | Clear():
             key = getattr(step, step.kind)
             yield (
-                f"Inngest keeps no state of an entity: `{step.kind}: {key}` is a variable of the run. A user would "
-                "keep the state in a database, read and written in steps."
+                f"Inngest keeps no state per entity: `{step.kind}: {key}` is a variable of the run. Instead, keep the "
+                "state in a database, and read and write it in steps."
             )
         case Patched():
             yield (
@@ -108,13 +108,13 @@ def _step(step: Step, scenario: Scenario) -> Iterator[str]:
             )
         case Repeat(continue_as_new_every=int()):
             yield (
-                f"Inngest has no continue-as-new: `{step.label}` goes on in the same run, whose steps are limited. A "
-                "user would send an event that starts the next run."
+                f"Inngest has no continue-as-new: `{step.label}` continues in the same run, whose number of steps is "
+                "limited. Instead, send an event that starts the next run."
             )
         case ForEach(at_once=int()) if python:
             yield (
-                f"`{step.label}`: members of `group.parallel` advance together, so `at_once` makes rounds of "
-                f"{step.at_once}."
+                f"`{step.label}`: members of `group.parallel` advance together, so `at_once` runs them in "
+                f"rounds of {step.at_once}."
             )
         case Send(after=int()):
             yield f"`{step.label}`: an event with a later time delays only the runs that it starts, not what it wakes."
@@ -128,8 +128,8 @@ def _run(step: Run) -> Iterator[str]:
     for option in ("timeout", "queue_timeout", "total_timeout", "heartbeat"):
         if getattr(step, option) is not None:
             yield (
-                f"`{step.label}`: Inngest has no `{option}` of a step: it runs as long as the host lets it (2 h at "
-                "most). A user would limit the call itself."
+                f"`{step.label}`: Inngest has no `{option}` per step: it runs as long as the host lets it (2 h at "
+                "most). Instead, limit the call itself."
             )
 
 
@@ -140,6 +140,6 @@ def _workload(scenario: Scenario) -> Iterator[str]:
         yield f"Inngest has no start with a signal or update: `{what}` is sent as an event right after the start."
     for event in workload.events:
         if event.kind == "operator" and event.name not in ("cancel", "kill", "reset"):
-            yield f"Inngest has no `{event.name}` of a run: the command does nothing."
+            yield f"Inngest has no `{event.name}` for a run: the command does nothing."
         elif event.kind in ("update", "query"):
             yield f"Inngest answers no {event.kind}: `{event.name}` is not sent."

@@ -18,7 +18,7 @@ def _of_workflow(name: str, workflow: Workflow) -> Iterator[str]:
     for what, names in (("signals", workflow.signals), ("updates", workflow.updates), ("queries", workflow.queries)):
         if names:
             listed = ", ".join(names)
-            yield f"{name}: a running job hears nothing: {what} ({listed}) need a database that the job asks."
+            yield f"{name}: a running job receives nothing; for {what} ({listed}) it would have to poll a database."
     for step in workflow.walk():
         match step:
             case WaitFor():

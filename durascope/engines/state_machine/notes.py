@@ -14,24 +14,24 @@ def notes(scenario: Scenario) -> Iterator[str]:
     for name, workflow in scenario.workflows.items():
         yield from _of_workflow(name, workflow)
     if any(event.operator not in (None, "cancel", "kill", "resume") for event in scenario.workload.events):
-        yield "An operator's command is an UPDATE by hand: only cancel, kill and resume were written."
+        yield "An operator's command is an UPDATE by hand: only cancel, kill and resume are implemented."
 
 
 def _of_workflow(name: str, workflow: Workflow) -> Iterator[str]:
     if workflow.updates:
-        yield f"{name}: updates ({', '.join(workflow.updates)}) are not answered: nobody wrote an endpoint."
+        yield f"{name}: updates ({', '.join(workflow.updates)}) are not answered: there is no endpoint for them."
     if workflow.run_timeout is not None:
-        yield f"{name}: no code watches over `run_timeout`; another column and another poll would."
+        yield f"{name}: `run_timeout` is not enforced; that takes another column and another poll."
     if workflow.retry is not None:
-        yield f"{name}: a run that has failed is not begun again; `retry` of a workflow is not written."
+        yield f"{name}: a failed run is not started again; `retry` of a workflow is not implemented."
     if any(signal.then == "cancel-now" for signal in workflow.signals.values()):
-        yield f"{name}: a cancellation is seen between two steps; nobody stops the step in flight."
+        yield f"{name}: a cancellation is noticed between two steps; the step in flight is not stopped."
     for step in workflow.walk():
         match step:
             case Call(timeout=int()):
-                yield f"{step.label}: its `timeout` is not written; the row waits for the end of the other run."
+                yield f"{step.label}: its `timeout` is not implemented; the row waits for the end of the other run."
             case Start(after=int()):
-                yield f"{step.label}: its `after` is not written; the other run begins at once."
+                yield f"{step.label}: its `after` is not implemented; the other run begins at once."
             case Patched():
                 yield f"{step.label}: rows in flight always run the code that is deployed."
             case _:

@@ -31,7 +31,7 @@ def _one(each: Disturbance) -> str:
         who = f"replica {each.replica} of {who}" if each.target == "app" else f"{each.target} {each.replica}"
     does = {
         "crash": "dies", "graceful": "is stopped", "hang": "hangs", "cut": "cannot reach each other",
-        "outage": "is down", "deploy": "is deployed anew", "cancel": "is cancelled",
+        "outage": "is down", "deploy": "gets new code", "cancel": "is cancelled",
     }[each.what]  # fmt: skip
     when = {
         "after-effect": "after {} has had its effect, before anybody reports it",
@@ -57,7 +57,7 @@ def _noticed(trace: Trace, step: str | None) -> str:
     timed_out = next((event for _, event in trace.of_kind(Kind.STEP_RETRIED) if isinstance(event.detail, str)), None)
     if timed_out is None:
         return ""
-    return f"{title} has lost sight of {timed_out.step}: its {timed_out.detail} timeout notices"
+    return f"{title} no longer hears from {timed_out.step}, and notices by its {timed_out.detail} timeout"
 
 
 def _again(trace: Trace, step: str) -> str:

@@ -133,7 +133,7 @@ def _words(finding: Finding, before: Explored, after: Explored) -> tuple[tuple[s
         old_us, new_us = before.tally.excess_us, after.tally.excess_us
         return (f"{spell(old_us)} longer than the fault", f"{spell(new_us)} longer"), new_us < HELPS * old_us
     counts = [each.broken.get(finding.property, 0) for each in (before, after)]
-    old_word, new_word = (f"broken after {count:,}" if count else "held" for count in counts)
+    old_word, new_word = (f"broken by {count:,}" if count else "held" for count in counts)
     return (old_word, new_word), not counts[1]
 
 

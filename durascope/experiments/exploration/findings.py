@@ -171,7 +171,7 @@ def _sentence(shown: Shown, witness: Witness) -> str:
             what = witness.disturbances[0].what
             return f"{'an' if what == 'outage' else 'a'} {what} of {spell(down)} makes a run {spell(late)} late"
         case (name, _):
-            return f"this promise is broken: {ALWAYS[name][0]}"
+            return f"the promise “{ALWAYS[name][0]}” is broken"
 
 
 def reproduce(disturbances: Disturbances, engine: str, seed: int, scenario: Scenario, origin: Origin) -> str:

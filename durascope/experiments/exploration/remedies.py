@@ -56,7 +56,7 @@ def remedies(scenario: Scenario, engine: str, finding: Finding, ran: Collection[
     if finding.property == "one-at-a-time":
         for name, workflow in scenario.workflows.items():
             if not workflow.one_at_a_time and workflow.key is not None:
-                yield Remedy(f"one run a key at a time for {name}", (f"workflows.{name}.one_at_a_time=true",))
+                yield Remedy(f"one run per key at a time for {name}", (f"workflows.{name}.one_at_a_time=true",))
 
 
 def _steps(scenario: Scenario, label: str) -> Sequence[tuple[str, Run]]:

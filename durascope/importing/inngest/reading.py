@@ -78,7 +78,7 @@ def _run(root: Node, file: str) -> RunTrace:
         raise UnreadableRecording(file, "the root span has neither startedAt nor queuedAt", EXPORT)
     children = root.get("childrenSpans") or []
     if not isinstance(children, list):
-        raise UnreadableRecording(file, "the root span's childrenSpans are no list", EXPORT)
+        raise UnreadableRecording(file, "the root span's childrenSpans is not a list", EXPORT)
     steps = [_step(each, number, file) for number, each in enumerate(cast("list[Any]", children), 1)]
     found = sorted((each for each in steps if each is not None), key=lambda step: step.begin)
     status = str(root.get("status") or "RUNNING")

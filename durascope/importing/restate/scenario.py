@@ -267,8 +267,8 @@ class _Import:
         return [
             Noted(
                 {"crash": "app", "at": format_duration(max(0, at - 1_000)), "down_for": rounded((back - at) // 2)},
-                "Inferred: the connection to the service was lost at that time. How long it was away, journals do not "
-                "say: here half of the time until the next entry.",
+                "Inferred: the connection to the service was lost at that time. Journals do not say for how long: half "
+                "of the time until the next entry is assumed.",
             )
             for at, back in merged
         ]

@@ -33,8 +33,8 @@ class Deploy:
         change = {"rename": {self.changed: f"{self.changed} of the new code"}}
         yield Noted(
             {"deploy": workflow, "at": format_duration(at), "change": change},
-            f"Inferred: replay failed ({self.message[:200]}). New code came {between}; what it changed, the history "
-            "does not say: here a name.",
+            f"Inferred: replay failed ({self.message[:200]}). New code came {between}; the history does not "
+            "say what it changed: here a name is assumed.",
         )
         if self.over is not None:
             yield Noted(

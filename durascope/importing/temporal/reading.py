@@ -75,7 +75,7 @@ def histories(documents: Sequence[object], file: str) -> Iterator[History]:
     for document in documents:
         events = _events_of(document)
         if events is None:
-            raise UnreadableRecording(file, "this JSON has no events: it is no history of a workflow", EXPORT)
+            raise UnreadableRecording(file, "this JSON has no events: it is not a workflow history", EXPORT)
         yield _history(events, file)
 
 
@@ -130,7 +130,7 @@ def _event(written: Any, number: int, file: str) -> Event:
         raise wrong("has no eventType")
     told = str(event.get("eventId", ""))
     if told != str(number):
-        raise wrong(f"is missing: there stands event {told[:20] or 'without a number'}")
+        raise wrong(f"is missing: event {told[:20] or 'without a number'} is in its place")
     own_name = kind(event)
     if not _KIND.fullmatch(own_name):
         raise wrong(f"has the type {name[:60]!r}, which no event has")
@@ -138,7 +138,7 @@ def _event(written: Any, number: int, file: str) -> Event:
         raise wrong("has no time")
     inner = [each for key, each in event.items() if key.endswith("EventAttributes")]
     if len(inner) > 1 or any(not isinstance(each, dict) for each in inner):
-        raise wrong("has attributes that are none")
+        raise wrong("has attributes that are not one object")
     event["eventId"] = told
     try:
         at = time_of(event)
@@ -201,7 +201,7 @@ def _complete(events: Sequence[Event], file: str) -> None:
         for name, value in event.a.items():
             whole = isinstance(value, int) and not isinstance(value, bool)
             if (name in _OBJECTS and not isinstance(value, dict)) or (name == "attempt" and not whole):
-                what = f"event {event.id} ({event.kind}) has a {name} that is none"
+                what = f"event {event.id} ({event.kind}) has a {name} of the wrong type"
                 raise UnreadableRecording(file, what, EXPORT)
 
 
