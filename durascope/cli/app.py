@@ -6,15 +6,11 @@ durascope. Data goes to stdout, words to stderr, and no traceback to anybody who
 
 from __future__ import annotations
 
-import ast
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -36,30 +32,30 @@ FAILED: Final = 1
 WRONG: Final = 2
 BUG: Final = 3
 
-COMMANDS: Final = (
-    "run",
-    "compare",
-    "explore",
-    "replay",
-    "diagram",
-    "report",
-    "play",
-    "export",
-    "verify",
-    "import",
-    "explain",
-    "sweep",
-    "diff",
-    "check",
-    "check-trace",
-    "list",
-    "show",
-    "new",
-    "learn",
-    "schema",
-    "doctor",
-)
-"""In the order of the help; the module of a command that is not there yet is passed over."""
+COMMANDS: Final[Mapping[str, str]] = {
+    "run": "Simulate a scenario on the engines, and tell what happened.",
+    "compare": "Compare the engines: times, duplicates, costs, limits.",
+    "explore": "Break a scenario at every moment: what is guaranteed?",
+    "replay": "Play a finding of `explore` again, from its token.",
+    "diagram": "Draw a scenario: architecture, timeline, sequence, queues, …",
+    "report": "Write an HTML page that plays a scenario and its crashes.",
+    "play": "Play a scenario in the browser; crash anything, any time.",
+    "export": "Write traces, histories or code that other tools read.",
+    "verify": "Run a scenario on the real engine and compare the records.",
+    "import": "Make a scenario from an engine's recording.",
+    "explain": "Explain a recording: where time went, what was repeated.",
+    "sweep": "Vary fields of a scenario, and measure each combination.",
+    "diff": "Compare two designs of a workflow.",
+    "check": "Check scenario files, and list every problem with its place.",
+    "check-trace": "Check a trace against the laws of conservation and causality.",
+    "list": "List the built-in scenarios.",
+    "show": "Print a scenario with all its defaults, as YAML.",
+    "new": "Write a starter scenario.",
+    "learn": "Learn durable execution by breaking things, in ten lessons.",
+    "schema": "Print the JSON Schema of scenario files, for editors.",
+    "doctor": "Say what is installed, and how to install the rest.",
+}
+"""Each with its line in the list of commands, which a terminal of 80 columns shows whole."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -139,23 +135,15 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_options)
     asked = next((each for each in arguments if not each.startswith("-")), None)
-    for name in COMMANDS:
-        spec = find_spec(f"durascope.cli.{name.replace('-', '_')}")
-        if spec is not None:
-            app.command(name)(import_module(spec.name).command if name == asked else _unread(spec))
+    for name, short in COMMANDS.items():
+        module = f"durascope.cli.{name.replace('-', '_')}"
+        app.command(name, short_help=short)(import_module(module).command if name == asked else _unread)
     return app
 
 
-def _unread(spec: ModuleSpec) -> Callable[[], None]:
-    """A command that has its help for the list of commands, and nothing else."""
-
-    def command() -> None:
-        raise NotImplementedError(spec.name)
-
-    module = ast.parse(Path(spec.origin or "").read_text(encoding="utf-8"))
-    functions = (part for part in module.body if isinstance(part, ast.FunctionDef) and part.name == "command")
-    command.__doc__ = next((ast.get_docstring(function) for function in functions), None)
-    return command
+def _unread() -> None:
+    """In place of a command that is not asked for: the list of commands needs no more."""
+    raise NotImplementedError
 
 
 def _version(wanted: bool) -> None:

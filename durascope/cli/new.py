@@ -69,6 +69,7 @@ def command(
     from durascope.models.schema import FILE_NAME, scenario_schema
     from durascope.models.source import Source
 
+    name = name.removesuffix(".yaml")
     file, schema_file = out / f"{name}.yaml", out / FILE_NAME
     text = STARTER.format(name=name, title=name.replace("-", " ").capitalize(), schema=FILE_NAME)
     try:
@@ -94,7 +95,7 @@ def command(
         raise ScenarioProblems(
             [Source("NAME", name).problem("unwritable", f"it cannot be written: {reason}")]
         ) from None
-    say(f"wrote {file} and {schema_file}\ntry: durascope check {file}")
+    say(f"wrote {file} and {schema_file}\ntry: durascope run {file}")
 
 
 def _write(file: Path, text: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import re
+from typing import Annotated, Final, cast
 
 from pydantic import BeforeValidator, Discriminator, Field, model_validator
 
@@ -21,6 +22,16 @@ class TimedFault(Model):
     """The time of the clock; `0s`: before the first run."""
     when: Trigger | None = None
     """The moment that it counts from."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _at_is_a_time(cls, written: object) -> object:
+        at = cast("dict[str, object]", written).get("at") if isinstance(written, dict) else None
+        if isinstance(at, str) and re.match("[a-z]", at):
+            step = f"`when: {{step: {at:.60}, moment: after-effect}}`"
+            help = f"write a time, such as 3s; at a step: {step}, in a phrase `app after-effect {at:.60}`"  # noqa: A001
+            raise Misread("`at` is a time of the clock", help, ("at",))
+        return written
 
     @model_validator(mode="after")
     def _one_time(self) -> TimedFault:

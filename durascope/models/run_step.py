@@ -28,6 +28,13 @@ class Retry(Model):
     local_threshold: Duration | None = None
     """Temporal, local activities: a longer backoff becomes a timer in the history (default 60 s)."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_bare_number(cls, written: object) -> object:
+        if isinstance(written, int) and not isinstance(written, bool):
+            raise Misread("a retry policy is a mapping, not a number", f"write {{max_attempts: {written}}}")
+        return written
+
 
 class Fails(Model):
     """How a step's attempts fail."""

@@ -14,6 +14,7 @@ from durascope.models.fields import fields_at, is_form
 from durascope.models.problems import Problem, did_you_mean, suggestion
 from durascope.models.source import Path, Value
 from durascope.models.steps import STEP_KINDS
+from durascope.models.synonyms import synonym
 
 Part = TypeVar("Part", bound=BaseModel)
 
@@ -66,7 +67,7 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
     match kind:
         case "extra_forbidden":
             fields = fields_at(model, location[:-1])
-            help = suggestion(field, fields, "the fields here")  # noqa: A001
+            help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
             return value.problem("unknown-field", f"`{field[:60]}` is not a field here", path, key=True, help=help)
         case "missing":
             what = "one more value is" if isinstance(path[-1], int) else f"`{field}` is"
@@ -96,7 +97,7 @@ def _kind(value: Value, path: Path, what: str) -> Problem:
         both = " and ".join(f"`{key}`" for key in found)
         message = f"a {what} has one type; this has both {both}"
         return value.problem(f"unknown-{what}", message, (*path, found[1]), key=True, help="write one of them")
-    meant = [(key, kind) for key in keys if (kind := did_you_mean(key, kinds))]
+    meant = [(key, kind) for key in keys if (kind := synonym(key, kinds) or did_you_mean(key, kinds))]
     if meant:
         key, kind = meant[0]
         message = f"`{key[:60]}` is not a kind of {what}"

@@ -33,6 +33,11 @@ class TestTheFrame:
         assert shown.status == 0
         assert all(f"  {name} " in shown.out for name in ("check", "list", "show", "new", "schema", "doctor"))
 
+    def test_each_command_has_a_line_that_is_not_cut(self) -> None:
+        lines = durascope("--help").out.split("Commands:\n")[1].splitlines()
+        assert len(lines) == len(app.COMMANDS)
+        assert all(len(line) < 80 and line.endswith((".", "?", "…")) and not line.endswith("...") for line in lines)
+
     def test_version(self) -> None:
         assert durascope("--version").out == f"durascope {__version__}\n"
 
@@ -182,6 +187,10 @@ class TestNew:
 
     def test_a_second_one_shares_the_schema(self, tmp_path: Path) -> None:
         assert [durascope("new", name, "--out", str(tmp_path)).status for name in ("one", "two")] == [0, 0]
+
+    def test_the_name_of_a_file_is_one_too(self, tmp_path: Path) -> None:
+        assert durascope("new", "my-flow.yaml", "--out", str(tmp_path)).status == 0
+        assert (tmp_path / "my-flow.yaml").is_file()
 
     @pytest.mark.parametrize("name", ["My Flow", "../x", "", "a/b", "x" * 300, "ü"])
     def test_a_name_that_is_no_id(self, name: str, tmp_path: Path) -> None:

@@ -129,7 +129,12 @@ class TestCrash:
             ("app after-efect charge-payment", 5, "did you mean `after-effect`?"),
             ("app after-effect charge-paymnt", 18, "did you mean `charge-payment`?"),
             ("ap after-effect charge-payment", 1, "did you mean `app`?"),
-            ("app at soon", 8, "write a number and a unit: 250ms, 2s, 1m30s, 7d (units: us ms s m h d w)"),
+            (
+                "app at charge",
+                8,
+                "write a time, such as 3s; at a step: `when: {step: charge, moment: after-effect}`, "
+                "in a phrase `app after-effect charge`",
+            ),
             ("app after-effect charge-payment down 5", 38, "write 5s or 5ms"),
         ],
     )

@@ -1,0 +1,61 @@
+"""Names from other tools: a scenario written from memory of one of them is told the language's own."""
+
+from __future__ import annotations
+
+import pytest
+
+from durascope.models.problems import ScenarioProblems
+from durascope.models.reading import parse_scenario
+from durascope.models.synonyms import synonym
+from durascope.models.validation import STEP_KINDS
+
+HEAD = "scenario: mine\nservices: {stripe: {}}\nworkflows:\n  pay:\n    steps:\n"
+
+
+def told(text: str) -> str:
+    with pytest.raises(ScenarioProblems) as raised:
+        parse_scenario(text, "mine.yaml")
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("activity", "run"), ("executeActivity", "run"), ("waitForEvent", "wait_for"), ("if", "choose"),
+     ("map", "for_each"), ("invoke", "call"), ("emit", "send"), ("throw", "fail"), ("return", "finish"),
+     ("loop", "repeat")],
+)  # fmt: skip
+def test_a_step_in_the_words_of_another_tool(theirs: str, ours: str) -> None:
+    assert ours in STEP_KINDS
+    assert f"did you mean `{ours}`?" in told(f"{HEAD}      - {theirs}: pay\n")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("compensate", "undo"), ("startToCloseTimeout", "timeout"), ("retry_policy", "retry"), ("service", "on")],
+)
+def test_an_option_in_the_words_of_another_tool(theirs: str, ours: str) -> None:
+    assert f"did you mean `{ours}`?" in told(f"{HEAD}      - {{run: charge, {theirs}: 1s}}\n")
+
+
+def test_the_rate_of_a_workload() -> None:
+    assert "did you mean `arrivals`?" in told(f"{HEAD}      - run: a\nworkload: {{rate: 5/s}}\n")
+
+
+def test_a_word_for_several_known_names_says_nothing() -> None:
+    assert synonym("duration", ["takes"]) == "takes"
+    assert synonym("duration", ["takes", "down_for"]) is None
+
+
+def test_a_name_of_ones_own_is_never_taken_for_a_synonym() -> None:
+    workflow = "{key: count, input: {runs: unique, count: unique}, steps: [{run: rate}, {run: task, on: stripe}]}"
+    assert parse_scenario(f"scenario: mine\nservices: {{stripe: {{}}}}\nworkflows: {{pay: {workflow}}}\n", "mine.yaml")
+
+
+def test_a_number_for_a_retry_policy_is_told_as_its_attempts() -> None:
+    assert "write {max_attempts: 3}" in told(f"{HEAD}      - {{run: charge, retry: 3}}\n")
+
+
+def test_the_step_at_which_a_fault_strikes_is_no_time() -> None:
+    problem = told(f"{HEAD}      - run: charge\nfaults: [{{crash: app, at: charge}}]\n")
+    assert "`at` is a time of the clock" in problem
+    assert "when: {step: charge, moment: after-effect}" in problem
