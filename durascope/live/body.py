@@ -38,23 +38,36 @@ class Bodies:
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
         run, body = info.name, self.services.body(step)
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
-        luck = self.services.world.outside
-        takes = body.takes(luck, info, key, number) / SECOND
         await self.pass_moment(run, name, number, "started")
         if body.check_us is not None:
-            await asyncio.sleep(body.check_us / SECOND)
-            if await self._is_down(body):
-                return UNAVAILABLE
-            if await asked(self.port, self.services.effect_name(info, body, name, key)):
-                await self.pass_moment(run, name, number, "reported")
-                return body.found_done(luck, info, key, number)
+            known_by = self.services.effect_name(info, body, name, key)
+            found = await self.look(info, body, name, key, number, known_by)
+            if found is not None:
+                return found
+        return await self.act(info, body, name, key, number)
+
+    async def look(
+        self, info: RunInfo, body: Body, name: str, key: str, number: int, known_by: str
+    ) -> Outcome | None:  # fmt: skip
+        """Asks the service for the effect that it knows by that name; returns how the body ends if it is there."""
+        await asyncio.sleep((body.check_us or 0) / SECOND)
+        if await self._is_down(body):
+            return UNAVAILABLE
+        if not await asked(self.port, known_by):
+            return None
+        await self.pass_moment(info.name, name, number, "reported")
+        return body.found_done(self.services.world.outside, info, key, number)
+
+    async def act(self, info: RunInfo, body: Body, name: str, key: str, number: int) -> Outcome:
+        """The call of the service."""
+        run, luck = info.name, self.services.world.outside
+        takes = body.takes(luck, info, key, number) / SECOND
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
             await asyncio.sleep(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")
             known = await self._known(info, body, name)
-            if self._asked:
-                await count(self.port, self.services.effect_name(info, body, name, key))
+            await self.note_effect(info, body, name, key)
             await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
             await asyncio.sleep(takes * (1 - body.effect_at))
         else:
@@ -62,6 +75,11 @@ class Bodies:
         if outcome.ok:
             await self.pass_moment(run, name, number, "reported")
         return outcome
+
+    async def note_effect(self, info: RunInfo, body: Body, name: str, key: str) -> None:
+        """Has the effect known to who asks for it, where somebody does."""
+        if self._asked:
+            await count(self.port, self.services.effect_name(info, body, name, key))
 
     async def _is_down(self, body: Body) -> bool:
         """Whether the service is away just now; only the conductor of the scenario's faults knows."""

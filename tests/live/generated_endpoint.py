@@ -29,13 +29,13 @@ from hypercorn.config import Config
 from restate.server_context import ServerInvocationContext, current_context
 
 from durascope.live.body import Bodies
-from durascope.live.ledger import ask
+from durascope.live.ledger import ask, count
 from durascope.live.processes import HOST
 from durascope.live.restate import service as own
 from durascope.live.restate.attempts import watched
 from durascope.models.steps import Call, Run
 from durascope.models.units import SECOND
-from durascope.simulators.bodies import Outcome
+from durascope.simulators.bodies import Body, Outcome
 from durascope.simulators.kernel.runs import RunInfo
 
 USED = (httpx, pydantic)
@@ -49,7 +49,7 @@ class World:
 
     def __init__(self, setting: own.Setting) -> None:
         self.setting = setting
-        self.bodies = Bodies(setting.scenario, setting.seed, setting.ledger, setting.process)
+        self.bodies = ProjectBodies(setting.scenario, setting.seed, setting.ledger, setting.process)
         self.workflows = pickle.loads(setting.code.read_bytes())
 
     async def ask(self, question: str, **fields: object) -> Any:
@@ -83,6 +83,9 @@ class OneCall:
         self.name = name
         self.key = key
         self.number = 0
+        self.begun = False
+        self.known_by: str | None = None
+        """What the service is to know the effect by."""
         self.outcome: Outcome | None = None
         self.drawn: list[bool] = []
 
@@ -94,16 +97,40 @@ class OneCall:
             await asyncio.sleep(0.005)
             await self.world.bodies.pass_moment(self.run.name, self.name, self.number, "scheduled")
 
-    async def answer(self) -> Outcome:
+    async def look(self, known_by: str) -> Outcome | None:
+        """The question whether the service knows the effect; returns how the step ends if so."""
+        body = await self._begun()
+        found = await self.world.bodies.look(self.run, body, self.name, self.key, self.number, f"done {known_by}")
+        return None if found is None else self._ended(found)
+
+    async def answer(self, known_by: str | None) -> Outcome:
         """What the service does; the failures that the step makes itself come after it."""
-        step = self.world.step(self.run.workflow, self.name)
-        self.outcome = await self.world.bodies.execute(self.run, step, self.name, self.key, self.number)
-        self.drawn = [bool(value) for name, value in self.outcome.values.items() if name != "attempts"]
-        return self.outcome
+        body, self.known_by = await self._begun(), known_by
+        return self._ended(await self.world.bodies.act(self.run, body, self.name, self.key, self.number))
+
+    async def _begun(self) -> Body:
+        if not self.begun:
+            await self.world.bodies.pass_moment(self.run.name, self.name, self.number, "started")
+        self.begun = True
+        return self.world.bodies.services.body(self.world.step(self.run.workflow, self.name))
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        self.outcome = outcome
+        self.drawn = [bool(value) for name, value in outcome.values.items() if name != "attempts"]
+        return outcome
 
     def draw(self) -> float:
         """A random number that decides as the model did: the outcomes are drawn in the order of their names."""
         return 0.0 if self.drawn.pop(0) else 1.0
+
+
+class ProjectBodies(Bodies):
+    """Bodies whose effects are known by what the project's code hands on."""
+
+    async def note_effect(self, info: RunInfo, body: Body, name: str, key: str) -> None:
+        known_by = _CALL.get().known_by
+        if known_by is not None:
+            await count(self.port, f"done {known_by}")
 
 
 def in_the_models_world(world: World) -> None:
@@ -131,8 +158,14 @@ def in_the_models_world(world: World) -> None:
     services: Any = importlib.import_module("app.services")
     steps: Any = importlib.import_module("app.steps")
 
-    async def call(self: Any, operation: str, **_: object) -> None:
-        outcome = await _CALL.get().answer()
+    async def has_done(_service: object, reference: str, **_: object) -> bool:
+        found = await _CALL.get().look(reference)
+        if found is not None and not found.ok:
+            raise services.ServiceError("away")
+        return found is not None
+
+    async def call(self: Any, operation: str, key: str | None = None, reference: str | None = None, **_: Any) -> None:
+        outcome = await _CALL.get().answer(key or reference)
         match outcome.ok, outcome.error:
             case False, "ServiceError" | "ServiceUnavailable":
                 raise services.ServiceError(f"{self.title} has failed (execution {_CALL.get().number})")
@@ -141,7 +174,7 @@ def in_the_models_world(world: World) -> None:
             case _:
                 pass  # the step goes on, and fails by itself where the scenario says so
 
-    services.Service.call = call
+    services.Service.call, services.Service.has_done = call, has_done
 
     def attempt(_run: str, _step: str) -> int:
         return _CALL.get().number

@@ -12,8 +12,8 @@ const [folder, port] = process.argv.slice(2);
 const required = createRequire(join(folder, "lib", "x.js"));
 process.env.INNGEST_DEV = `http://127.0.0.1:${port}`;
 
-let script = { outcomes: [], begun: [], posts: [], checkpoints: [] };
-let told = { executed: [], begun: [], posted: [], checkpoints: [], fetched: [] };
+let script = { outcomes: [], questions: [], begun: [], posts: [], checkpoints: [] };
+let told = { executed: [], asked: [], begun: [], posted: [], checkpoints: [], fetched: [] };
 let drawn = [];
 
 function compile() {
@@ -37,6 +37,12 @@ function inTheModelsWorld() {
     drawn = Object.entries(values).filter(([name]) => name !== "attempts").map(([, value]) => value);
     if (!ok && ["ServiceError", "ServiceUnavailable"].includes(error)) throw new services.ServiceError(error);
     if (!ok && error === "Rejected") throw new services.Rejected(error);
+  };
+  services.Service.prototype.hasDone = async function (reference) {
+    told.asked.push(reference);
+    const { found, values } = script.questions.shift() ?? { found: false, values: {} };
+    drawn = Object.entries(values).filter(([name]) => name !== "attempts").map(([, value]) => value);
+    return found;
   };
   const random = Math.random;
   Math.random = () => (drawn.length > 0 ? (drawn.shift() ? 0 : 1) : random());
@@ -68,7 +74,7 @@ async function server(request, response) {
 function answered(path, given) {
   if (path === "/script") {
     script = given;
-    told = { executed: [], begun: [], posted: [], checkpoints: [], fetched: [] };
+    told = { executed: [], asked: [], begun: [], posted: [], checkpoints: [], fetched: [] };
     return [200, {}];
   }
   if (path === "/told") return [200, told];

@@ -21,6 +21,7 @@ class Told:
     """What the app asked of the outside during a request."""
 
     executed: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
+    asked: list[str] = field(default_factory=list[str])
     begun: list[Mapping[str, Any]] = field(default_factory=list[Mapping[str, Any]])
     posted: list[Any] = field(default_factory=list[Any])
     checkpoints: list[Any] = field(default_factory=list[Any])
@@ -71,7 +72,13 @@ class Outside:
             if not done["ok"] and done["error"] == "Rejected":
                 raise services.Rejected(done["error"])
 
-        services.Service.call = call
+        async def has_done(_service: object, reference: str, **_: Any) -> bool:
+            self.told.asked.append(reference)
+            answer = self.script["questions"].pop(0)
+            self.drawn = [value for name, value in answer["values"].items() if name != "attempts"]
+            return bool(answer["found"])
+
+        services.Service.call, services.Service.has_done = call, has_done
         own = random.random
         random.random = lambda: (0.0 if self.drawn.pop(0) else 1.0) if self.drawn else own()
         if not hasattr(functions, "begin"):

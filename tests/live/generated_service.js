@@ -33,21 +33,46 @@ class Call {
     await this.pass("started");
   }
 
-  async answer() {
+  async planned() {
     const { invocation, name, key, execution, settings } = this;
     this.body = await this.own.ask(settings.ledger, { ask: "planned", invocation, name, key, execution });
     this.drawn = this.body.drawn;
-    const ask = (message) => this.own.ask(settings.ledger, message);
-    await this.own.carryOut(this.body, ask, (...more) => this.pass(...more), pause);
+  }
+
+  get away() {
+    return !this.body.ok && this.body.error === "ServiceUnavailable";
+  }
+
+  /** The question whether the service knows the effect. */
+  async look(knownBy) {
+    await this.planned();
+    await pause(this.body.check);
+    if (this.away) return false;
+    const found = Number(await this.own.ask(this.settings.ledger, { counted: `done ${knownBy}` })) > 0;
+    if (found) this.drawn = this.body.found;
+    return found;
+  }
+
+  async answer(knownBy) {
+    await this.planned();
+    const ask = (message) => this.own.ask(this.settings.ledger, message);
+    const effect = this.body.effect === null || knownBy === undefined ? null : `done ${knownBy}`;
+    await this.own.carryOut({ ...this.body, check: null, effect }, ask, (...more) => this.pass(...more), pause);
   }
 }
 
 /** Has the stand-ins of services, and random numbers in steps, do what the model does. */
 function inTheModelsWorld(required) {
   const services = required("./services");
-  services.Service.prototype.call = async function () {
+  services.Service.prototype.hasDone = async function (reference) {
     const now = calls.getStore();
-    await now.answer();
+    const found = await now.look(reference);
+    if (now.away) throw new services.ServiceError("away");
+    return found;
+  };
+  services.Service.prototype.call = async function (_operation, { key, reference } = {}) {
+    const now = calls.getStore();
+    await now.answer(key ?? reference);
     const { ok, error } = now.body;
     const said = `${error} (execution ${now.execution})`;
     if (!ok && ["ServiceError", "ServiceUnavailable"].includes(error)) throw new services.ServiceError(said);

@@ -188,8 +188,11 @@ class TypeScriptServiceLive(ServiceLive):
         step, number = self._step(run, name), int(message["execution"])
         down = bool(self.ledger.take({"down": self._services.body(step).lane}))
         planned = plan(self.scenario, self._services, run, step, name, key, number, down=down)
-        drawn = [value for each, value in planned.outcome.values.items() if each != "attempts"]
-        return {**planned.words, "drawn": drawn}
+        drawn, found = (
+            [value for each, value in outcome.values.items() if each != "attempts"]
+            for outcome in (planned.outcome, planned.found)
+        )
+        return {**planned.words, "drawn": drawn, "found": found}
 
 
 def _with_undo(workflow: Workflow) -> Iterator[Run]:

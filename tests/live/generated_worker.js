@@ -34,13 +34,34 @@ class Call {
     return ask(ledger, { run, step, attempt: this.attempt, moment, process, ...more });
   }
 
-  async answer(key) {
+  get away() {
+    return !this.body.ok && this.body.error === "ServiceUnavailable";
+  }
+
+  /** The question whether the service knows the effect. */
+  async look(knownBy) {
+    await this.planned();
+    await pause(this.body.check);
+    if (this.away) return false;
+    const found = (await ask(this.settings.ledger, { counted: `done ${knownBy}` })) > 0;
+    if (found) this.body.values = this.body.found;
+    return found;
+  }
+
+  async planned() {
     const { ledger } = this.settings;
     this.body = await ask(ledger, { ask: "body", given: this.given, attempt: this.attempt });
+  }
+
+  async answer(key, reference) {
+    const { ledger } = this.settings;
+    await this.planned();
     const { ms, effectAt } = this.body;
     await pause(ms * (effectAt ?? 1));
     if (effectAt === null) return;
     await this.pass("before-effect");
+    const knownBy = key ?? reference;
+    if (this.body.effect !== null && knownBy !== undefined) await ask(ledger, { count: `done ${knownBy}` });
     const known = this.body.known !== null && (await ask(ledger, { count: `key ${key}` })) > 1;
     await this.pass("after-effect", { deduplicated: known });
     await pause(ms * (1 - effectAt));
@@ -59,9 +80,15 @@ function inTheModelsWorld(required, settings) {
   const services = required("./services");
   const activities = required("./activities");
   const { Context } = required("@temporalio/activity");
-  services.Service.prototype.call = async function (operation, { key } = {}) {
+  services.Service.prototype.hasDone = async function (reference) {
     const now = calls.getStore();
-    await now.answer(key);
+    const found = await now.look(reference);
+    if (now.away) throw new services.ServiceError("away");
+    return found;
+  };
+  services.Service.prototype.call = async function (operation, { key, reference } = {}) {
+    const now = calls.getStore();
+    await now.answer(key, reference);
     const { ok, error } = now.body;
     if (!ok && ["ServiceError", "ServiceUnavailable"].includes(error)) throw new services.ServiceError(error);
     if (!ok && error === "Rejected") throw new services.Rejected(operation);

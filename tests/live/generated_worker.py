@@ -43,14 +43,34 @@ class OneCall:
         told = {"run": self.given["run"], "step": self.given["step"], "attempt": self.attempt, "moment": moment}
         await ask(self.ledger, {**told, "process": self.process, **more})
 
-    async def answer(self, key: str | None) -> None:
-        """What the service does; returns where the activity goes on, the failures that it makes itself among it."""
+    async def look(self, known_by: str) -> bool:
+        """The question whether the service knows the effect."""
+        await self._planned()
+        await asyncio.sleep(self.body["check"] / 1000)
+        if self.away:
+            return False
+        found = int(str(await ask(self.ledger, {"counted": f"done {known_by}"}))) > 0
+        if found:
+            self.body = {**self.body, "values": self.body["found"]}
+        return found
+
+    @property
+    def away(self) -> bool:
+        return not self.body["ok"] and self.body["error"] == "ServiceUnavailable"
+
+    async def _planned(self) -> None:
         self.body = await ask(self.ledger, {"ask": "body", "given": self.given, "attempt": self.attempt})  # pyright: ignore[reportAttributeAccessIssue]
+
+    async def answer(self, key: str | None, reference: str | None) -> None:
+        """What the service does; returns where the activity goes on, the failures that it makes itself among it."""
+        await self._planned()
         seconds, at = self.body["ms"] / 1000, self.body["effectAt"]
         await asyncio.sleep(seconds * (1 if at is None else at))
         if at is None:
             return
         await self.pass_moment("before-effect")
+        if self.body["effect"] is not None and (key or reference):
+            await ask(self.ledger, {"count": f"done {key or reference}"})
         known = self.body["known"] is not None and int(str(await ask(self.ledger, {"count": f"key {key}"}))) > 1
         await self.pass_moment("after-effect", deduplicated=known)
         await asyncio.sleep(seconds * (1 - at))
@@ -94,9 +114,15 @@ def in_the_models_world() -> None:
     """Has the project's stand-ins of services, and its random numbers, do what the model does."""
     services, activities = importlib.import_module("app.services"), importlib.import_module("app.activities")
 
-    async def call(self: Any, operation: str, key: str | None = None, **_: object) -> None:
+    async def has_done(_service: object, reference: str, **_: object) -> bool:
+        found = await _CALL.get().look(reference)
+        if _CALL.get().away:
+            raise services.ServiceError("away")
+        return found
+
+    async def call(self: Any, operation: str, key: str | None = None, reference: str | None = None, **_: Any) -> None:
         now = _CALL.get()
-        await now.answer(key)
+        await now.answer(key, reference)
         match now.body["ok"], now.body["error"]:
             case False, "ServiceError" | "ServiceUnavailable":
                 raise services.ServiceError(f"{self.title} has failed")
@@ -105,7 +131,7 @@ def in_the_models_world() -> None:
             case _:
                 pass  # the activity goes on, and fails by itself where the scenario says so
 
-    services.Service.call = call
+    services.Service.call, services.Service.has_done = call, has_done
     if hasattr(activities, "random"):
         activities.random.random = lambda: _CALL.get().draw()
 

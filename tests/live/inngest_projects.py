@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, ClassVar, Final, cast
+from unittest.mock import patch
 
 from durascope.live.inngest import wire
 from durascope.live.inngest.judge import (
@@ -43,6 +44,7 @@ from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.python.names import Named as PythonNamed
 from durascope.render.code.inngest.typescript.names import Named as TypeScriptNamed
 from durascope.render.code.program import Book, Operation
+from durascope.simulators.bodies import Body
 from durascope.simulators.inngest.checkpointing import CheckpointingInvocation
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.lines import Exchange
@@ -59,7 +61,9 @@ from durascope.simulators.inngest.protocol import (
 )
 from durascope.simulators.inngest.typescript_sdk import TypeScriptInvocation
 from durascope.simulators.kernel.network import Connection
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+from durascope.simulators.services import Services
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = HERE.parents[1] / ".engines" / "inngest" / "node_modules"
@@ -143,6 +147,14 @@ class ProjectScript(Script):
     """What was posted, and what came of it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A step has asked its service for its effect."""
+
+    effect: str
+    found: bool
+
+
 class OnTypeScript(Noting, TypeScriptInvocation):
     """Notes what the outside decides, on the TypeScript SDK."""
 
@@ -181,8 +193,25 @@ class ProjectEngine(JudgedEngine):
     def __init__(self, world: World, scenario: Scenario, folder: Path, kind: type[App]) -> None:
         self.written_of, self.folder, self.kind = scenario, folder, kind
         self.apps: list[tuple[Mapping[str, Workflow], App]] = []
+        self.questions: dict[tuple[str, str], Question] = {}
+        """By run and step: the last time that it asked its service."""
+        self.references: dict[str, str] = {}
+        """By effect: what the project's code calls it."""
         self.judged = kind.sdk
         super().__init__(world, scenario, cast("Any", None), 0)
+
+    @contextmanager
+    def noting(self) -> Generator[None]:
+        """Notes what steps ask of their services meanwhile."""
+        is_done = Services.is_done
+
+        def noted(services: Services, run: RunInfo, body: Body, name: str, key: str) -> bool:
+            found = is_done(services, run, body, name, key)
+            self.questions[run.name, key] = Question(services.effect_name(run, body, name, key), found)
+            return found
+
+        with patch.object(Services, "is_done", noted):
+            yield
 
     def close(self) -> None:
         for _, app in self.apps:
@@ -274,8 +303,12 @@ class Comparison:
 
     def script_json(self, planned: Mapping[str, Op]) -> Mapping[str, Any]:
         script = self.script
-        ran = [outcome for key, outcome in script.outcomes.items() if isinstance(script.steps[key], Run)]
+        asked = self._questions()
+        ran = [outcome for key, outcome in script.outcomes.items() if self._acts(key)]
         return {
+            "questions": [
+                {"found": it.found, "values": dict(script.outcomes[key].values)} for key, it in asked.items()
+            ],
             "outcomes": [{"ok": it.ok, "error": it.error, "values": dict(it.values)} for it in ran],
             "posts": [it.ok for key, it in script.outcomes.items() if not isinstance(script.steps[key], Run)],
             "begun": list(self._begun()),
@@ -283,6 +316,17 @@ class Comparison:
             "batch": [self._event(each) for each in script.events],
             "actions": self._steps(planned),
         }
+
+    def _questions(self) -> dict[str, Question]:
+        """What was asked of services, by the step's use."""
+        run, steps = self.request.run.name, self.script.steps
+        asking = [key for key, step in steps.items() if isinstance(step, Run) and step.check_first is not None]
+        return {key: self.engine.questions[run, key] for key in asking if key in self.script.outcomes}
+
+    def _acts(self, key: str) -> bool:
+        """Whether a step calls its service to have an effect."""
+        question = self._questions().get(key)
+        return isinstance(self.script.steps[key], Run) and not (question is not None and question.found)
 
     def _begun(self) -> Iterator[Mapping[str, str]]:
         """What the app's table holds of a cancelled run, last first."""
@@ -300,7 +344,8 @@ class Comparison:
         """What the app did beside its answer."""
         script = self.script
         executed = [each["operation"] for each in told["executed"]]
-        ran = [step.run for step in script.steps.values() if isinstance(step, Run)]
+        ran = [step.run for key, step in script.steps.items() if isinstance(step, Run) and self._acts(key)]
+        yield from self._referred(told["asked"])
         if len(executed) != len(ran) or not all(
             _label(self._operation(name)).fullmatch(label) or self._operation(name).step.run == label
             for name, label in zip(executed, ran, strict=False)
@@ -317,6 +362,18 @@ class Comparison:
             yield f"checkpoints: {len(_checkpoints(script))} predicted, {len(told['checkpoints'])} real"
         if sorted(told["fetched"]) != (["actions", "batch"] if self.request.use_api else []):
             yield f"fetched: {told['fetched']}"
+
+    def _referred(self, asked: Sequence[str]) -> Iterator[str]:
+        """Each effect has a reference of its own, and the same one in each attempt."""
+        questions = [each.effect for each in self._questions().values()]
+        if len(questions) != len(asked):
+            yield f"questions: {questions} predicted, {asked} real"
+        references = self.engine.references
+        for effect, reference in zip(questions, asked, strict=False):
+            if references.setdefault(effect, reference) != reference:
+                yield f"{effect} is {references[effect]} first, and then {reference}"
+            if list(references.values()).count(reference) > 1:
+                yield f"{reference} stands for two effects"
 
     def _operation(self, name: str) -> Operation:
         return next(each for each in self.app.named.book.operations if each.name == name)
@@ -423,5 +480,5 @@ def _parsed(text: str | None) -> int | None:
 def judged(scenario: Scenario, folder: Path, kind: type[App], *, seed: int = 0) -> Verdict:
     """Simulates the scenario, every answer compared with that of its generated project on the real SDK."""
     world = World(seed, full=True)
-    with closing(ProjectEngine(world, scenario, folder, kind)) as engine:
+    with closing(ProjectEngine(world, scenario, folder, kind)) as engine, engine.noting():
         return simulated(engine, world, scenario)

@@ -7,8 +7,9 @@ import os
 import pytest
 
 from durascope.live import node
-from durascope.live.verification import told
+from durascope.live.verification import Verification, told
 from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario, Service
 from durascope.models.units import SECOND, Spread
 from tests.live import generated_services
@@ -90,3 +91,49 @@ def test_a_typescript_project_for_restate_records_what_is_predicted(name: str, m
     scenario = on_restate(load_scenario(name), "typescript")
     found = generated_services.verified(scenario, monkeypatch, generated_services.TypeScriptServiceLive)
     assert found.agrees, told(found)
+
+
+ASKING = """
+scenario: asking
+services: {bank: {latency: 100ms}}
+workflows:
+  pay:
+    key: id
+    input: {id: unique}
+    steps:
+      - {run: charge, on: bank, check_first: 40ms, result: {paid: 50%}}
+      - {run: book, on: bank, check_first: 40ms, idempotency_key: id}
+      - {run: note, takes: 30ms, effect: noted}
+      - {run: note-again, takes: 30ms, effect: noted, check_first: 20ms}
+      - {repeat: 2, do: [{run: remind, takes: 30ms, check_first: 20ms}]}
+      - choose: [{when: paid, do: [{run: confirm, takes: 30ms}]}, {otherwise: [{run: dun, takes: 30ms}]}]
+faults:
+  - {crash: app, when: {step: charge, moment: after-effect}, down_for: 1s}
+  - {crash: app, when: {step: book, moment: after-effect}, down_for: 1s}
+"""
+EFFECTS = {"charge": 1, "book": 1, "note": 1, "note-again": 0, "remind": 2}
+
+
+def asks_first(found: Verification) -> bool:
+    """Whether the record is as predicted, and what was killed after its effect has found it there."""
+    effects = {name: found.recordings[0].effects.get(name, 0) for name in EFFECTS}
+    return found.agrees and effects == EFFECTS
+
+
+@pytest.mark.parametrize("sdk", [Sdk(), TypeScript()], ids=["python", "typescript"])
+def test_a_step_that_asks_first_finds_what_a_killed_attempt_has_done(sdk: Sdk, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sdk.name == "typescript" and not node.installed():
+        pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
+    found = verified(on(parse_scenario(ASKING), sdk.name), sdk, monkeypatch)
+    assert asks_first(found), told(found)
+
+
+ON_RESTATE = {"python": generated_services.ServiceLive, "typescript": generated_services.TypeScriptServiceLive}
+
+
+@pytest.mark.parametrize("sdk", ON_RESTATE)
+def test_so_it_does_on_restate(sdk: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if sdk == "typescript" and not node.installed():
+        pytest.skip("the TypeScript SDKs are not installed: make .engines/.typescript")
+    found = generated_services.verified(on_restate(parse_scenario(ASKING), sdk), monkeypatch, ON_RESTATE[sdk])
+    assert asks_first(found), told(found)

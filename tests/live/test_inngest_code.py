@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from durascope.live.inngest.judge import Verdict
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
+from durascope.models.trace import Kind
 from durascope.render.code import project
 from durascope.render.code.inngest.facts import written_for
 from durascope.simulators.inngest.protocol import Answer
+from durascope.simulators.simulate import simulate
 from tests.live import inngest_projects
 from tests.live.inngest_projects import PACKAGES, ProjectEngine, Python, TypeScript, judged
 
@@ -100,6 +103,49 @@ def test_kinds_of_steps_answer_as_predicted_in_python(tmp_path: Path) -> None:
 def test_kinds_of_steps_answer_as_predicted(checkpointing: str, tmp_path: Path) -> None:
     scenario = parse_scenario(SEVERAL.replace("CHECKPOINTING", checkpointing))
     assert agrees(judged(scenario, tmp_path, TypeScript)) > 15
+
+
+ASKING = """
+scenario: asking
+services: {bank: {title: Bank}}
+workflows:
+  pay:
+    key: id
+    input: {id: unique}
+    steps:
+      - &charge
+        {run: charge, on: bank, check_first: 40ms, result: {paid: 50%}, undo: {run: refund, check_first: 5ms}}
+      - {run: book, on: bank, check_first: 20ms, idempotency_key: id}
+      - {run: note, on: bank, effect: noted}
+      - {run: note-again, on: bank, effect: noted, check_first: 5ms}
+      - {repeat: 2, do: [{run: remind, check_first: 5ms, fails: {times: 1, error: Busy}}]}
+      - {for_each: 2, as: n, do: [{run: "ship-{n}", check_first: 5ms}]}
+      - *charge
+      - {fail: Enough, retryable: false}
+faults: [{crash: app, when: {step: charge, moment: after-effect}, down_for: 1s}]
+deployments: {inngest: {retries: 3, app: {sdk: typescript, checkpointing: CHECKPOINTING}}}
+"""
+"""Steps that ask their service first: what is killed after its effect finds it, another step or round does not."""
+
+
+def without_a_duplicate(scenario: Scenario) -> Scenario:
+    """The scenario; in the model a killed attempt has had its effect, and the next one has found it."""
+    trace = simulate(scenario, "inngest")
+    begun = Counter(event.step for _, event in trace.of_kind(Kind.STEP_STARTED))
+    assert (begun["charge"], trace.effects["charge"], trace.effects["note-again"]) == (3, 2, 0)
+    return scenario
+
+
+def test_a_step_that_asks_first_finds_what_a_killed_attempt_has_done_in_python(tmp_path: Path) -> None:
+    scenario = on_python(parse_scenario(ASKING.replace("CHECKPOINTING", "false")))
+    assert agrees(judged(without_a_duplicate(scenario), tmp_path, Python)) > 10
+
+
+@in_typescript
+@pytest.mark.parametrize("checkpointing", ["true", "false"])
+def test_a_step_that_asks_first_finds_what_a_killed_attempt_has_done(checkpointing: str, tmp_path: Path) -> None:
+    scenario = parse_scenario(ASKING.replace("CHECKPOINTING", checkpointing))
+    assert agrees(judged(without_a_duplicate(scenario), tmp_path, TypeScript)) > 5
 
 
 def test_another_answer_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

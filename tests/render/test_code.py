@@ -28,10 +28,10 @@ CASES = Path(__file__).parent.parent / "conformance"
 
 def scenarios() -> dict[str, Scenario]:
     found = {name: load_scenario(name) for name in builtin_names()}
-    for path in sorted(CASES.glob("*/*.yaml")):
+    for path in sorted((*CASES.glob("*/*.yaml"), *CASES.glob("own/*/*.yaml"))):
         case = load(path)
         if isinstance(case, Case):
-            found[f"{path.parent.name}-{path.stem}"] = case.scenario
+            found["-".join(path.relative_to(CASES).with_suffix("").parts)] = case.scenario
     return found
 
 
@@ -303,6 +303,83 @@ def test_branches_of_several_steps_share_one_wait_of_restates_sdk() -> None:
     assert 'yield from result(ctx.run_typed("pay"' in " ".join(handlers.split()).replace("( ", "(")
     assert "async with asyncio.timeout(timeout)" in told["app/steps.py"]
     assert "raise restate.TerminalError(str(refused)) from refused" in told["app/steps.py"]
+
+
+ASKING = """
+scenario: asking
+services: {bank: {title: Bank, rejections: 10%}}
+workflows:
+  pay:
+    key: id
+    steps:
+      - {run: charge, on: bank, check_first: 40ms, timeout: 5s}
+      - {run: book, on: bank, check_first: 40ms, idempotency_key: id}
+      - {for_each: 3, as: n, do: [{run: "ship-{n}", check_first: 5ms, effect: "shipped-{n}"}]}
+      - {repeat: 2, do: [{run: remind, check_first: 5ms, result: {heard: 50%}}]}
+      - {run: charge, on: bank, check_first: 40ms, timeout: 5s}
+      - choose: [{when: heard, do: [{finish: heard}]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "sdk", "file", "said"),
+    [
+        ("temporal", "python", "app/activities.py", (
+            'reference = f"{info.workflow_run_id}/{info.activity_id}"',
+            "if not await services.bank.has_done(reference, takes=services.always(0.04)): await",
+            "if not await services.bank.has_done(given.id, takes=services.always(0.04)): await "
+            'services.bank.call("book", key=given.id)',
+            'reference = f"{info.workflow_run_id}/shipped-{n}"',
+        )),
+        ("temporal", "typescript", "src/activities.ts", (
+            "const reference = `${workflowExecution!.runId}/${activityId}`;",
+            "if (!(await services.bank.hasDone(reference, { takes: services.always(40) }))) {",
+            'await services.bank.call("book", { key: input.id });',
+            "const reference = `${workflowExecution!.runId}/shipped-${n}`;",
+        )),
+        ("restate", "python", "app/handlers.py", (
+            'reference=f"{ctx.request().id}/charge"',
+            'reference=f"{ctx.request().id}/charge:1"',
+            'reference=f"{ctx.request().id}/shipped-{n}"',
+            'reference=f"{ctx.request().id}/remind/{number}"',
+        )),
+        ("restate", "python", "app/steps.py", (
+            "async with asyncio.timeout(timeout): # an attempt of ctx.run has no time limit of its own "
+            "if not await services.bank.has_done(reference, takes=services.always(0.04)): try: await",
+        )),
+        ("restate", "typescript", "src/steps.ts", (
+            "if (!(await services.bank.hasDone(reference, { takes: services.always(40), signal }))) {",
+        )),
+        ("restate", "typescript", "src/handlers.ts", (
+            "`${ctx.request().id}/charge:1`", "`${ctx.request().id}/shipped-${index + 1}`",
+        )),
+        ("inngest", "python", "app/functions.py", (
+            'f"{ctx.run_id}/charge"', 'f"{ctx.run_id}/shipped-{n}"', 'f"{ctx.run_id}/remind/{number}"',
+        )),
+        ("inngest", "typescript", "src/functions.ts", (
+            "`${runId}/charge`", "`${runId}/charge:1`", "`${runId}/shipped-${n}`", "`${runId}/remind/${number2}`",
+        )),
+    ],
+)  # fmt: skip
+def test_a_step_that_asks_first_calls_its_service_only_if_the_effect_is_not_there(
+    engine: str, sdk: str, file: str, said: tuple[str, ...]
+) -> None:
+    files = project(parse_scenario(ASKING), engine, sdk)
+    written = " ".join(files[file].split())
+    for each in said:
+        assert each in written, each
+    services = files["app/services.py" if sdk == "python" else "src/services.ts"]
+    assert ("async def has_done(" if sdk == "python" else "async hasDone(") in services
+
+
+def test_undo_steps_of_a_cancelled_inngest_run_ask_first_under_the_ids_of_their_steps() -> None:
+    undone = FLOW.replace("undo: refund", "undo: {run: refund, check_first: 5ms}")
+    typescript = project(parse_scenario(undone), "inngest", "typescript")["src/functions.ts"]
+    assert "refund: (reference) => steps.refund(input, reference)," in typescript
+    assert "await step.run(id, () => undoing[undo](`${runId}/${id}`));" in typescript
+    python = project(parse_scenario(undone), "inngest", "python")["app/functions.py"]
+    assert '"refund": lambda reference: steps.refund(given, reference),' in python
+    assert 'await ctx.step.run(step_id, undoing[undo], f"{ctx.run_id}/{step_id}")' in python
 
 
 def test_an_sdk_without_a_writer_is_refused() -> None:

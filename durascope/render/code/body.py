@@ -190,8 +190,7 @@ class Body(ABC):
         return (identifier if used else f"_{identifier}"), {**scope, name: identifier}
 
     def repeat(self, step: Repeat, scope: Scope) -> None:
-        used = step.as_ is not None and uses(step.do, step.as_)
-        variable, inner = self.rounds(step, scope, used)
+        variable, inner = self.rounds(step, scope, self.uses(step))
         with self.loop(variable, step.repeat):
             self.inside(step.do, inner)
 
@@ -199,8 +198,11 @@ class Body(ABC):
         variable, inner = self.rounds(step, scope, used=True)
         function = self.locals.new(f"each {step.as_ or 'number'}")
         limit = step.at_once if step.at_once is not None and step.at_once < step.for_each else None
-        used = step.as_ is not None and uses(step.do, step.as_)
-        self.every(function, variable, step, inner, used=used, limit=limit)
+        self.every(function, variable, step, inner, used=self.uses(step), limit=limit)
+
+    def uses(self, step: Repeat | ForEach) -> bool:
+        """Whether the steps of a loop use its variable."""
+        return step.as_ is not None and uses(step.do, step.as_)
 
     def branch(self, steps: Steps, scope: Scope) -> Expression:
         """A branch as an expression that can be awaited; what is more than one call is a function of its own."""

@@ -20,6 +20,8 @@ class Group:
     tail: str = ")"
     broken: bool = False
     """Always a part a line."""
+    between: str = ","
+    """What parts them; nothing in a comprehension."""
     pad: str = ""
     """What stands inside of the brackets where all is on one line: a space in `{ a: 1 }`."""
 
@@ -56,7 +58,7 @@ def flat(expression: Expression) -> str:
     if isinstance(expression, Arrow):
         return f"{expression.head} {flat(expression.body)}"
     pad = expression.pad if expression.parts else ""
-    return f"{expression.head}{pad}{', '.join(map(flat, expression.parts))}{pad}{expression.tail}"
+    return f"{expression.head}{pad}{f'{expression.between} '.join(map(flat, expression.parts))}{pad}{expression.tail}"
 
 
 def _must_break(expression: Expression) -> bool:
@@ -100,15 +102,12 @@ class Source:
         self(f"{before}{expression.head}{remark}")
         with self.deeper():
             for part in expression.parts:
-                self._part(part)
+                self.statement("", part, expression.between)
         self(f"{expression.tail}{after}")
 
     def fits(self, line: str, expression: Expression = "") -> bool:
         """Whether that line may stand here."""
         return len(line) + self.depth * self.step <= WIDTH and not _must_break(expression)
-
-    def _part(self, part: Expression) -> None:
-        self.statement("", part, ",")
 
     def text(self) -> str:
         """All of it; no more than two empty lines on end, none at the end."""
@@ -169,7 +168,7 @@ class Braces(Source):
         self(f"{before}{self._first(group)}{last.head}")
         with self.deeper():
             for part in last.parts:
-                self._part(part)
+                self.statement("", part, last.between)
         self(f"{last.tail}{group.tail}{after}")
 
 

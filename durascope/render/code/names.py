@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 from durascope.models.visible import visible
@@ -97,6 +97,14 @@ def quoted(text: str) -> str:
     """A text as a literal, in the quotes that formatters choose."""
     quote = '"' if text.count('"') <= text.count("'") else "'"
     return f"{quote}{''.join(_escaped(letter, quote) for letter in text)}{quote}"
+
+
+def parts_of(text: str, scope: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
+    """The parts of a text: as they are, and the code that stands for the variables of the scope (with the flag set)."""
+    names = {f"{{{name}}}": code for name, code in scope.items()}
+    for part in re.split(r"(\{\w+\})", text):
+        if part:
+            yield names.get(part, part), part in names
 
 
 def in_f_string(text: str) -> str:

@@ -55,12 +55,19 @@ class Operation:
     service: Service
     results: tuple[str, ...]
     """The named outcomes that it returns."""
+    referred: bool
+    """Whether its calls bear a reference by which a later one that asks first finds their effect."""
 
     @property
     def takes(self) -> tuple[Spread, ...]:
         """How long its attempts take; empty: as long as its service's calls."""
         takes = self.step.takes
         return () if takes is None else takes if isinstance(takes, tuple) else (takes,)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks its service for its effect before it calls it."""
+        return self.step.check_first is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +177,7 @@ def _operations(scenario: Scenario) -> tuple[tuple[Operation, ...], Mapping[tupl
     names: set[str] = set()
     for name, workflow in scenario.workflows.items():
         attempts = "attempts" in _asked(workflow)
+        looked_for = _looked_for(workflow)
         for step in all_steps(workflow):
             for each in (step, step.undo if isinstance(step, Run | Call) else None):
                 if not isinstance(each, Run) or (name, id(each)) in by_step:
@@ -186,9 +194,21 @@ def _operations(scenario: Scenario) -> tuple[tuple[Operation, ...], Mapping[tupl
                     engine_name = _free(plain_label(run.run), name, names)
                     service = scenario.services.get(run.on or "", OWN_STEP)
                     results = (*(run.result or {}), *(("attempts",) if attempts else ()))
-                    found[key] = Operation(name, run, engine_name, variables_of(run.run), service, results)
+                    referred = run.idempotency_key is None and (run.check_first is not None or run.effect in looked_for)
+                    found[key] = Operation(name, run, engine_name, variables_of(run.run), service, results, referred)
                 by_step[name, id(each)] = found[key]
     return tuple(found.values()), by_step
+
+
+def _looked_for(workflow: Workflow) -> set[str]:
+    """The effects with a name that some step asks its service for."""
+    runs = (
+        each
+        for step in all_steps(workflow)
+        for each in (step, step.undo_step if isinstance(step, Run | Call) else None)
+        if isinstance(each, Run)
+    )
+    return {run.effect for run in runs if run.check_first is not None and run.effect is not None}
 
 
 def _free(label: str, workflow: str, names: set[str]) -> str:

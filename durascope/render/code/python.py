@@ -10,7 +10,7 @@ from typing import Final
 from durascope.models.spreads import Spread
 from durascope.models.units import SECOND
 from durascope.render.code.layout import WIDTH, Expression, call
-from durascope.render.code.names import quoted, snake
+from durascope.render.code.names import in_f_string, quoted, snake
 from durascope.render.code.program import Kind
 
 STEP: Final = 4
@@ -54,6 +54,14 @@ def seconds(us: int) -> str:
     """A duration in seconds, as a number."""
     whole, rest = divmod(us, SECOND)
     return str(whole) if not rest else f"{us / SECOND:.6f}".rstrip("0")
+
+
+def template(*parts: tuple[str, bool]) -> str:
+    """An f-string of texts and, where the flag is set, code; a plain literal where there is no code."""
+    if not any(code for _, code in parts):
+        return quoted("".join(text for text, _ in parts))
+    made = ("{" + text.replace('"', "'") + "}" if code else in_f_string(text) for text, code in parts)
+    return 'f"' + "".join(made) + '"'
 
 
 def spread(takes: Spread) -> Expression:

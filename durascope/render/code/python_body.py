@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
@@ -12,7 +11,7 @@ from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.conditions import PYTHON, Words
 from durascope.render.code.layout import Expression, Source, call
-from durascope.render.code.names import in_f_string, python_names, quoted
+from durascope.render.code.names import parts_of, python_names, quoted
 from durascope.render.code.program import Book, Kind, Told
 from durascope.render.code.python import STEP
 from durascope.render.code.values import Values
@@ -31,6 +30,9 @@ class PythonBody(Values):
 
     def field_name(self, name: str) -> str:
         return python.field_name(name)
+
+    def template(self, *parts: tuple[str, bool]) -> str:
+        return python.template(*parts)
 
     def literal(self, value: object) -> str:
         return python.literal(value)
@@ -90,13 +92,4 @@ class PythonBody(Values):
 
 def formatted(text: str, scope: Scope) -> str:
     """`"round"`, or `f"round-{n}"` where the text has variables of the scope."""
-    if not any(f"{{{name}}}" in text for name in scope):
-        return quoted(text)
-    parts = re.split(r"(\{\w+\})", text)
-    made = [
-        "{" + scope[part[1:-1]].replace('"', "'") + "}"
-        if part.startswith("{") and part[1:-1] in scope
-        else in_f_string(part)
-        for part in parts
-    ]
-    return 'f"' + "".join(made) + '"'
+    return python.template(*parts_of(text, scope))

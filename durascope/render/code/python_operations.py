@@ -14,7 +14,7 @@ from durascope.render.code.names import one_line, snake
 from durascope.render.code.program import Operation
 from durascope.render.code.python import STEP
 from durascope.render.code.python_messages import Messages
-from durascope.render.code.python_services import call_of
+from durascope.render.code.python_services import call_of, question_of
 
 
 class PythonOperations(ABC):
@@ -58,7 +58,8 @@ class PythonOperations(ABC):
         result = self.project.results.get(it)
         returns = result or ("str" if it.step.size else "None")
         name = self.given if it.step.idempotency_key is not None else self.unused
-        parameters = (f"{name}: {message}", *(f"{snake(each)}: int" for each in it.variables), *self.parameters(it))
+        numbers = (f"{snake(each)}: int" for each in it.variables)
+        parameters = (f"{name}: {message}", *numbers, *self.parameters(it))
         self.source(*self.head(it))
         self.source(f"async def {self.functions[it]}({', '.join(parameters)}) -> {returns}:")
         with self.source.deeper():
@@ -67,6 +68,21 @@ class PythonOperations(ABC):
                 self._returned(it, result)
 
     def body(self, it: Operation) -> bool:
+        """What it does; returns whether it can end well."""
+        if it.referred:
+            self.refer(it)
+        if not it.asks:
+            return self.act(it)
+        self.needs.add(("app", "services"))
+        self.source.statement("if not await ", question_of(self.project.book, it, self.given), ":")
+        with self.source.deeper():
+            self.act(it)
+        return True
+
+    def refer(self, it: Operation) -> None:
+        """Writes what makes the reference of its call; where it is a parameter there is nothing to write."""
+
+    def act(self, it: Operation) -> bool:
         """The call and its failures; returns whether it can end well."""
         step, fails, source = it.step, it.step.fails, self.source
         if fails is not None:

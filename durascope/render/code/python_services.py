@@ -47,18 +47,39 @@ def services_file(book: Book, *, counts: bool = False) -> str:
         source.statement(f"{identifier} = ", call("Service", *parts))
         written.append(source.text().rstrip("\n"))
     spreads |= {python.spread_function(each) for it in book.operations for each in it.takes}
-    return filled("services.py.jinja", spreads=spreads, services=written, counts=counts)
+    asks = any(it.asks for it in book.operations)
+    spreads |= {"always"} if asks else set()
+    return filled("services.py.jinja", spreads=spreads, services=written, counts=counts, asks=asks)
+
+
+def question_of(book: Book, it: Operation, given: str) -> Expression:
+    """The question whether the operation's effect is there already."""
+    assert it.step.check_first is not None
+    takes = f"takes=services.always({python.seconds(it.step.check_first)})"
+    return call(f"services.{identifiers(book)[_service(book, it)]}.has_done", _found_by(it, given), takes)
+
+
+def _service(book: Book, it: Operation) -> str:
+    """The service that it calls."""
+    return str(it.step.on) if it.step.on in book.services() else OWN
+
+
+def _found_by(it: Operation, given: str) -> str:
+    """What the service knows the effect by: the idempotency key, else the reference of the call."""
+    key = it.step.idempotency_key
+    return "reference" if key is None else f"{given}.{python.field_name(key)}"
 
 
 def call_of(
     book: Book, it: Operation, given: str, attempt: str, needs: set[tuple[str, str]], *, effect: bool
 ) -> Expression:
     """The call that an operation makes; `given` is its input, `attempt` the expression of the attempt's number."""
-    service = it.step.on if it.step.on in book.services() else OWN
     needs.add(("app", "services"))
     parts = [quoted(it.name)]
     if it.step.idempotency_key is not None:
-        parts.append(f"key={given}.{python.field_name(it.step.idempotency_key)}")
+        parts.append(f"key={_found_by(it, given)}")
+    if it.referred:
+        parts.append("reference=reference")
     takes = [f"services.{flat(python.spread(each))}" for each in it.takes]
     if len(takes) == 1:
         parts.append(f"takes={takes[0]}")
@@ -66,4 +87,4 @@ def call_of(
         parts.append(f"takes=({', '.join(takes)})[min({attempt}, {len(takes)}) - 1]")
     if not effect:
         parts.append("effect=False")
-    return call(f"services.{identifiers(book)[str(service)]}.call", *parts)
+    return call(f"services.{identifiers(book)[_service(book, it)]}.call", *parts)

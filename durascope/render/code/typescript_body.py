@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import ClassVar
@@ -12,7 +11,7 @@ from durascope.render.code import typescript
 from durascope.render.code.body import Scope
 from durascope.render.code.conditions import TYPESCRIPT, Words
 from durascope.render.code.layout import Arrow, Braces, Expression, Group, call
-from durascope.render.code.names import quoted, typescript_names
+from durascope.render.code.names import parts_of, quoted, typescript_names
 from durascope.render.code.program import Book, Kind, Told
 from durascope.render.code.typescript import STEP, template
 from durascope.render.code.values import Values
@@ -34,6 +33,9 @@ class TypeScriptBody(Values):
 
     def field_name(self, name: str) -> str:
         return typescript.field_name(name)
+
+    def template(self, *parts: tuple[str, bool]) -> str:
+        return typescript.template(*parts)
 
     def literal(self, value: object) -> str:
         return typescript.literal(value)
@@ -89,6 +91,4 @@ class TypeScriptBody(Values):
 
 def formatted(text: str, scope: Scope) -> str:
     """`"round"`, or a template literal where the text has variables of the scope."""
-    parts = (part for part in re.split(r"(\{\w+\})", text) if part)
-    names = {f"{{{name}}}": identifier for name, identifier in scope.items()}
-    return template(*((names.get(part, part), part in names) for part in parts))
+    return template(*parts_of(text, scope))

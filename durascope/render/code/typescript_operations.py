@@ -12,7 +12,7 @@ from durascope.render.code.layout import Braces, Expression, Group
 from durascope.render.code.names import camel, one_line
 from durascope.render.code.program import Book, Operation
 from durascope.render.code.typescript import STEP, Needs, documented, field_name, imports, number, obj
-from durascope.render.code.typescript_services import call_of
+from durascope.render.code.typescript_services import call_of, question_of
 
 
 class TypeScriptOperations(ABC):
@@ -63,7 +63,7 @@ class TypeScriptOperations(ABC):
         returns = result or ("string" if it.step.size else "void")
         used = it.step.idempotency_key is not None
         parameters = [f"{'' if used else '_'}input: {message}"]
-        parameters += [f"_{camel(name)}: number" for name in it.variables]
+        parameters += [f"{self.variable(it, name)}: number" for name in it.variables]
         parameters += self.parameters(it)
         documented(self.source, _about(it))
         self.source.statement(
@@ -75,6 +75,30 @@ class TypeScriptOperations(ABC):
         self.source("}")
 
     def body(self, it: Operation) -> bool:
+        """What it does; returns whether it can end well."""
+        if it.referred:
+            self.refer(it)
+        if not it.asks:
+            return self.act(it)
+        question = question_of(self.book, it, "input", signal=self.signal(it))
+        self.source.statement("if (!(await ", question, ")) {")
+        with self.source.deeper():
+            self.act(it)
+        self.source("}")
+        return True
+
+    def variable(self, it: Operation, name: str) -> str:
+        """What that loop variable of its label is called: there is no use for it."""
+        return f"_{camel(name)}"
+
+    def refer(self, it: Operation) -> None:
+        """Writes what makes the reference of its call; where it is a parameter there is nothing to write."""
+
+    def signal(self, it: Operation) -> str | None:
+        """What aborts its calls."""
+        return None
+
+    def act(self, it: Operation) -> bool:
         """The call and its failures; returns whether it can end well."""
         step, fails, source = it.step, it.step.fails, self.source
         if fails is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from durascope.render.code import typescript
-from durascope.render.code.layout import Braces, Expression, call, flat
+from durascope.render.code.layout import Braces, Expression, Group, call, flat
 from durascope.render.code.names import one_line, quoted, typescript_names
 from durascope.render.code.program import Book, Operation
 from durascope.render.code.project import filled
-from durascope.render.code.typescript import obj, spread
+from durascope.render.code.typescript import milliseconds, obj, spread
 
 OWN = "own code"
 """The service of steps that call none."""
@@ -44,7 +44,29 @@ def services_file(book: Book, *, counts: bool = False) -> str:
         source = Braces(typescript.STEP)
         source.statement(f"export const {identifier} = ", call("new Service", obj(*members, broken=True)))
         written.append(source.text())
-    return filled("services.ts.jinja", spreads=spreads, services=written, counts=counts)
+    asks = any(it.asks for it in book.operations)
+    spreads |= {"always"} if asks else set()
+    return filled("services.ts.jinja", spreads=spreads, services=written, counts=counts, asks=asks)
+
+
+def question_of(book: Book, it: Operation, given: str, *, signal: str | None = None) -> Group:
+    """The question whether the operation's effect is there already; `signal` is what aborts it."""
+    assert it.step.check_first is not None
+    members: list[tuple[str, Expression]] = [("takes", f"services.always({milliseconds(it.step.check_first)})")]
+    if signal is not None:
+        members.append(("signal", signal))
+    return call(f"services.{identifiers(book)[_service(book, it)]}.hasDone", _found_by(it, given), obj(*members))
+
+
+def _service(book: Book, it: Operation) -> str:
+    """The service that it calls."""
+    return str(it.step.on) if it.step.on in book.services() else OWN
+
+
+def _found_by(it: Operation, given: str) -> str:
+    """What the service knows the effect by: the idempotency key, else the reference of the call."""
+    key = it.step.idempotency_key
+    return "reference" if key is None else f"{given}.{typescript.field_name(key)}"
 
 
 def call_of(
@@ -54,10 +76,11 @@ def call_of(
 
     `signal` is what aborts the call.
     """
-    service = it.step.on if it.step.on in book.services() else OWN
     members: list[tuple[str, Expression]] = []
     if it.step.idempotency_key is not None:
-        members.append(("key", f"{given}.{typescript.field_name(it.step.idempotency_key)}"))
+        members.append(("key", _found_by(it, given)))
+    if it.referred:
+        members.append(("reference", "reference"))
     takes = [f"services.{flat(spread(each))}" for each in it.takes]
     if len(takes) == 1:
         members.append(("takes", takes[0]))
@@ -68,4 +91,4 @@ def call_of(
     if signal is not None:
         members.append(("signal", signal))
     options = (obj(*members),) if members else ()
-    return call(f"services.{identifiers(book)[str(service)]}.call", quoted(it.name), *options)
+    return call(f"services.{identifiers(book)[_service(book, it)]}.call", quoted(it.name), *options)

@@ -6,11 +6,12 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from durascope.models.steps import Clear, Compute, Get, Run, Set
+from durascope.models.steps import Clear, Compute, ForEach, Get, Repeat, Run, Set, walk
 from durascope.render.code.body import Body, Scope
 from durascope.render.code.conditions import Term
+from durascope.render.code.facts import is_numbered, referred_to
 from durascope.render.code.layout import Source
-from durascope.render.code.names import Names
+from durascope.render.code.names import Names, parts_of
 from durascope.render.code.program import Book, Kind, Told
 
 
@@ -29,6 +30,8 @@ class Values(Body):
     """The function that makes a text of a value."""
     unused: ClassVar[str] = "nothing in this workflow uses it."
     """What is said of state that is not written."""
+    run_id: ClassVar[str] = ""
+    """The expression of the run's id, where calls of steps are given a reference."""
     differs: ClassVar[str]
     """What is said of code whose outcome differs, but for its name."""
 
@@ -52,6 +55,10 @@ class Values(Body):
     @abstractmethod
     def literal(self, value: object) -> str:
         """A plain value."""
+
+    @abstractmethod
+    def template(self, *parts: tuple[str, bool]) -> str:
+        """A text that is made of texts and, where the flag is set, code."""
 
     @abstractmethod
     def unique(self) -> str:
@@ -116,6 +123,15 @@ class Values(Body):
         """What is known of the fields of an event that the run sends."""
         known = ((name, self.value(name, scope) or self.field(name)) for name in self.book.events[event].fields)
         return [(self.field_name(name), term.text) for name, term in known if term is not None]
+
+    def found_by(self, step: Run, scope: Scope) -> str:
+        """The reference of a step's call: nothing else that the run does has it, and each attempt has the same."""
+        text, loops = referred_to(self.told, step, scope)
+        rounds = [part for loop in loops for part in (("/", False), (loop, True))]
+        return self.template((self.run_id, True), ("/", False), *parts_of(text, scope), *rounds)
+
+    def uses(self, step: Repeat | ForEach) -> bool:
+        return super().uses(step) or (bool(self.run_id) and any(map(is_numbered, walk(step.do))))
 
     # ---- steps that write them ---------------------------------------------------------------------------------
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Finish, Repeat, Step, WaitFor
-from durascope.render.code.program import Book, Told, all_steps
+from durascope.render.code.program import Book, Operation, Told, all_steps
 
 
 def is_entity(workflow: Workflow) -> bool:
     """Whether all requests with the same key go to one run, which takes them as updates."""
     return workflow.one_at_a_time and workflow.key is not None
+
+
+def effect_of(book: Book, it: Operation) -> str | None:
+    """The name by which another activity finds its effect; None: only its own attempts do.
+
+    They do in an entity, too: its requests are one run, and each of them has effects of those names.
+    """
+    return None if is_entity(book.workflows[it.workflow].workflow) else it.step.effect
 
 
 REJECTED = "Rejected"

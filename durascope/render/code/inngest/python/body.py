@@ -37,6 +37,7 @@ class FunctionBody(PythonValues):
     """Writes the steps of a function."""
 
     differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
+    run_id: ClassVar[str] = "ctx.run_id"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, *project.taken)
@@ -70,17 +71,18 @@ class FunctionBody(PythonValues):
             self.needs.add(("app.begun", "begin"))
             undo = self.book.operation(self.told.name, step.undo)
             parts += ["begin", "ctx.run_id", quoted(self.project.steps[undo]), formatted(step.undo.run, scope)]
-        parts += self.operation(it, scope)
+        parts += self.operation(it, scope, self.found_by(step, scope))
         if it in self.project.results:
             self.needs.add(("app.messages", self.project.results[it]))
             parts.append(f"output_type={self.project.results[it]}")
         return call("ctx.step.run", *parts)
 
-    def operation(self, it: Operation, scope: Scope, attempt: str = "ctx.attempt + 1") -> list[str]:
-        """What a step does, and what it is given."""
+    def operation(self, it: Operation, scope: Scope, found_by: str, attempt: str = "ctx.attempt + 1") -> list[str]:
+        """What a step does, and what it is given; `found_by` is the reference of its call."""
         self.needs.add(("app", "steps"))
         variables = [scope.get(name, "0") for name in it.variables]
-        return [f"steps.{self.project.steps[it]}", self.given, *variables, *([attempt] if uses_attempt(it) else [])]
+        more = [*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else [])]
+        return [f"steps.{self.project.steps[it]}", self.given, *variables, *more]
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
         return None if step.undo is not None or self.used_results(step) else self.future(step, scope)
@@ -95,7 +97,8 @@ class FunctionBody(PythonValues):
     def undo_later(self, undo: Run, scope: Scope) -> None:
         it = self.book.operation(self.told.name, undo)
         bound = ", ".join(f"{each}={each}" for each in scope.values())
-        made = flat(call("ctx.step.run", formatted(undo.run, scope), *self.operation(it, scope)))
+        given = self.operation(it, scope, self.found_by(undo, scope))
+        made = flat(call("ctx.step.run", formatted(undo.run, scope), *given))
         self.source.statement("", call("compensations.append", f"lambda{' ' if bound else ''}{bound}: {made}"))
 
     # ---- what waits --------------------------------------------------------------------------------------------

@@ -143,16 +143,19 @@ class Function:
             source("cancelled = cast(Any, ctx.event.data)")
             source(f'given = {given}.model_validate(cancelled["event"]["data"])')
             body = FunctionBody(project, self.told)
-            members = tuple(self._undoing(body, it) for it in dict.fromkeys(self._undo_steps()))
-            source.statement(
-                "undoing: dict[str, Callable[[], Awaitable[object]]] = ", Group("{", members, "}", broken=True)
-            )
+            undo_steps = dict.fromkeys(self._undo_steps())
+            referred = any(it.referred for it in undo_steps)
+            members = tuple(self._undoing(body, it, referred) for it in undo_steps)
+            type_ = f"dict[str, Callable[[{'str' if referred else ''}], Awaitable[object]]]"
+            source.statement(f"undoing: {type_} = ", Group("{", members, "}", broken=True))
             source('for step_id, undo in begun_in(cancelled["run_id"]):')
-            source("    await ctx.step.run(step_id, undoing[undo])")
+            given = ', f"{ctx.run_id}/{step_id}"' if referred else ""
+            source(f"    await ctx.step.run(step_id, undoing[undo]{given})")
 
-    def _undoing(self, body: FunctionBody, it: Operation) -> str:
-        function, *given = body.operation(it, dict.fromkeys(it.variables, "0"), attempt="1")
-        return f"{quoted(self.project.steps[it])}: lambda: {function}({', '.join(given)})"
+    def _undoing(self, body: FunctionBody, it: Operation, referred: bool) -> str:
+        function, *given = body.operation(it, dict.fromkeys(it.variables, "0"), "reference", attempt="1")
+        head = f"lambda{'' if not referred else ' reference' if it.referred else ' _reference'}"
+        return f"{quoted(self.project.steps[it])}: {head}: {function}({', '.join(given)})"
 
     def _undo_steps(self) -> list[Operation]:
         return [

@@ -31,6 +31,8 @@ class Operations(PythonOperations):
     attempt = "attempt"
 
     def parameters(self, it: Operation) -> Iterator[str]:
+        if it.referred:
+            yield "reference: str"
         if uses_attempt(it):
             yield "attempt: int"
 

@@ -34,6 +34,7 @@ class FunctionBody(TypeScriptValues):
     """Writes the steps of a function."""
 
     differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
+    run_id: ClassVar[str] = "runId"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project.book, told, *project.taken)
@@ -57,7 +58,7 @@ class FunctionBody(TypeScriptValues):
         """The call of the step."""
         it = self.book.operation(self.told.name, step)
         self.needs.add(("./steps", "* as steps"))
-        body: Expression = self.operation(it, scope)
+        body: Expression = self.operation(it, scope, self.found_by(step, scope))
         if step.undo is not None and self.told.name in self.project.cancelled and not self.unwinding:
             self.needs.add(("./begun", "begin"))
             undo = self.book.operation(self.told.name, step.undo)
@@ -70,10 +71,10 @@ class FunctionBody(TypeScriptValues):
             )
         return call("step.run", formatted(step.run, scope), Arrow("() =>", body))
 
-    def operation(self, it: Operation, scope: Scope, attempt: str = "attempt + 1") -> Group:
-        """The call of what a step does."""
+    def operation(self, it: Operation, scope: Scope, found_by: str, attempt: str = "attempt + 1") -> Group:
+        """The call of what a step does; `found_by` is the reference of its own call."""
         variables = (scope.get(name, "0") for name in it.variables)
-        more = (attempt,) if uses_attempt(it) else ()
+        more = (*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else []))
         return call(f"steps.{self.project.steps[it]}", "input", *variables, *more)
 
     def simple(self, step: Run, scope: Scope) -> Expression | None:
@@ -86,7 +87,11 @@ class FunctionBody(TypeScriptValues):
     def undo_later(self, undo: Run, scope: Scope) -> None:
         it = self.book.operation(self.told.name, undo)
         self.needs.add(("./steps", "* as steps"))
-        made = call("step.run", formatted(undo.run, scope), Arrow("() =>", self.operation(it, scope)))
+        made = call(
+            "step.run",
+            formatted(undo.run, scope),
+            Arrow("() =>", self.operation(it, scope, self.found_by(undo, scope))),
+        )
         self.source.statement("", call("compensations.push", Arrow("() =>", made)))
 
     def _options_that_are_not(self, step: Run) -> None:

@@ -138,15 +138,20 @@ class Function:
                 source.statement("triggers: ", Group("[", (about,), "]"), ",")
                 source(f"retries: {project.deployment.retries},")
             source("},")
-            with source.block("async ({ event, step }) =>", ","):
+            undo_steps = dict.fromkeys(self._undo_steps())
+            referred = any(it.referred for it in undo_steps)
+            with source.block(f"async ({{ event, step{', runId' if referred else ''} }}) =>", ","):
                 source(f"const input: {input_} = event.data.event.data;")
-                with source.block("const undoing: Record<string, () => Promise<unknown>> =", ";"):
+                type_ = f"({'reference: string' if referred else ''}) => Promise<unknown>"
+                with source.block(f"const undoing: Record<string, {type_}> =", ";"):
                     body = FunctionBody(project, self.told)
-                    for it in dict.fromkeys(self._undo_steps()):
-                        made = body.operation(it, dict.fromkeys(it.variables, "0"), attempt="1")
-                        source.statement("", keyed(project.steps[it], Arrow("() =>", made)), ",")
+                    for it in undo_steps:
+                        made = body.operation(it, dict.fromkeys(it.variables, "0"), "reference", attempt="1")
+                        head = "(reference) =>" if it.referred else "() =>"
+                        source.statement("", keyed(project.steps[it], Arrow(head, made)), ",")
                 with source.block("for (const { id, undo } of begunIn(event.data.run_id))"):
-                    source("await step.run(id, undoing[undo]);")
+                    work = "() => undoing[undo](`${runId}/${id}`)" if referred else "undoing[undo]"
+                    source(f"await step.run(id, {work});")
         source(");")
 
     def _undo_steps(self) -> list[Operation]:

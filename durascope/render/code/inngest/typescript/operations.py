@@ -37,6 +37,8 @@ class Operations(TypeScriptOperations):
         return super().text(about)
 
     def parameters(self, it: Operation) -> Iterator[str]:
+        if it.referred:
+            yield "reference: string"
         if uses_attempt(it):
             yield "attempt: number"
 

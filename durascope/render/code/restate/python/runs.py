@@ -10,7 +10,8 @@ from typing import ClassVar
 from durascope.models.serving import serving
 from durascope.models.steps import ForEach, Parallel, Race, Run, Sleep, Step
 from durascope.render.code import python
-from durascope.render.code.body import Scope, uses
+from durascope.render.code.body import Scope
+from durascope.render.code.facts import is_numbered
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import python_names, snake
 from durascope.render.code.program import Told
@@ -30,6 +31,7 @@ class Runs(PythonValues):
 
     unused: ClassVar[str] = "a plain service has no state, and nothing here uses it."
     differs: ClassVar[str] = "differs on each replay in the scenario; ctx.random() does not."
+    run_id: ClassVar[str] = "ctx.request().id"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, *project.module)
@@ -74,6 +76,8 @@ class Runs(PythonValues):
             parts.append(call("restate.RunOptions", *options))
         parts.append(f"given={self.given}")
         parts += [f"{snake(name)}={scope.get(name, '0')}" for name in operation.variables]
+        if operation.referred:
+            parts.append(f"reference={self.found_by(step, scope)}")
         if operation in self.project.timed:
             parts.append(f"timeout={'None' if step.timeout is None else python.seconds(step.timeout)}")
         if counts_attempts(operation):
@@ -128,7 +132,7 @@ class Runs(PythonValues):
 
     def undo_later(self, undo: Run, scope: Scope) -> None:
         made = self.future(undo, scope)
-        used = dict.fromkeys(each for name, each in scope.items() if f"{{{name}}}" in undo.run)
+        used = dict.fromkeys(each for name, each in scope.items() if f"{{{name}}}" in undo.run or is_numbered(undo))
         head = f"lambda {', '.join(f'{name}={name}' for name in used)}: " if used else "lambda: "
         self.source.statement("", call("undo.append", Group(f"{head}{made.head}", made.parts, made.tail)))
 
@@ -159,10 +163,10 @@ class Runs(PythonValues):
         if not plain or only is None or (isinstance(only, Run) and self.used_results(only)):
             super().for_each(step, scope)
             return
-        variable, inner = self.rounds(step, scope, used=step.as_ is not None and uses(step.do, step.as_))
+        variable, inner = self.rounds(step, scope, used=self.uses(step))
         made = self.future(only, inner)
-        generator = Group(f"*({made.head}", made.parts, f"{made.tail} for {variable} in range(1, {step.for_each + 1}))")
-        self._gathered([generator])
+        rounds = f"for {variable} in range(1, {step.for_each + 1})"
+        self._gathered([Group("*(", (made, rounds), ")", between="")])
 
     def function(self, name: str) -> AbstractContextManager[None]:
         return self._branch(f"def {name}() -> Branch")

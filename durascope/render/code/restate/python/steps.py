@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 from durascope.models.run_step import Fails
@@ -30,6 +31,8 @@ class _Steps(PythonOperations):
         self.timed = project.timed
 
     def parameters(self, it: Operation) -> Iterator[str]:
+        if it.referred:
+            yield "reference: str"
         if it in self.timed:
             yield "timeout: float | None"
         if counts_attempts(it):
@@ -49,19 +52,24 @@ class _Steps(PythonOperations):
         if counts_attempts(it):
             self.needs.add(("app", "services"))
             self.source(f"attempt = services.attempt(run, {quoted(it.name)})")
-        return super().body(it)
+        if not it.asks or it not in self.timed:
+            return super().body(it)
+        with self._in_time():
+            return super().body(it)
+
+    def _in_time(self) -> AbstractContextManager[None]:
+        """A block whose time is limited."""
+        self.needs.add(("asyncio", ""))
+        self.source("async with asyncio.timeout(timeout):  # an attempt of ctx.run has no time limit of its own")
+        return self.source.deeper()
 
     def call(self, it: Operation, *, effect: bool) -> None:
         source, rejected = self.source, may_be_rejected(it)
         if rejected:
             source("try:")
-            source.depth += 1
-        if it in self.timed:
-            self.needs.add(("asyncio", ""))
-            source("async with asyncio.timeout(timeout):  # an attempt of ctx.run has no time limit of its own")
-            source.depth += 1
-        super().call(it, effect=effect)
-        source.depth -= (it in self.timed) + rejected
+        in_time = it in self.timed and not it.asks
+        with source.deeper() if rejected else nullcontext(), self._in_time() if in_time else nullcontext():
+            super().call(it, effect=effect)
         if rejected:
             self.needs.add(("restate", ""))
             source("except services.Rejected as refused:")

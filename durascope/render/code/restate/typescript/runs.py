@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from durascope.models.serving import serving
 from durascope.models.steps import ForEach, Parallel, Race, Run, Sleep, Step
-from durascope.render.code.body import Scope, uses
+from durascope.render.code.body import Scope
 from durascope.render.code.layout import Arrow, Expression, Group, call
 from durascope.render.code.program import Told
 from durascope.render.code.restate.facts import counts_attempts, kind_of_wait, remarks, single, singles
@@ -27,6 +27,7 @@ class Runs(TypeScriptValues):
     """
 
     differs: ClassVar[str] = "differs on each replay in the scenario; ctx.rand does not."
+    run_id: ClassVar[str] = "ctx.request().id"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project.book, told, *project.module)
@@ -65,6 +66,8 @@ class Runs(TypeScriptValues):
         operation = self.book.operation(self.told.name, step)
         self.needs.add(("./steps", "* as steps"))
         given = ["input", *(scope.get(name, "0") for name in operation.variables)]
+        if operation.referred:
+            given.append(self.found_by(step, scope))
         if counts_attempts(operation):
             given.append("ctx.request().id")
         if operation in self.project.timed and step.timeout is not None:
@@ -133,7 +136,7 @@ class Runs(TypeScriptValues):
             super().for_each(step, scope)
             return
         self.needs.add(SDK)
-        used = step.as_ is not None and uses(step.do, step.as_)
+        used = self.uses(step)
         index = self.locals.new("index")
         inner = {**scope, step.as_ or "number": f"{index} + 1"}
         made = self.future(only, inner)

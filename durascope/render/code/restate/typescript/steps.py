@@ -32,6 +32,8 @@ class _Steps(TypeScriptOperations):
         self.timed = project.timed
 
     def parameters(self, it: Operation) -> Iterator[str]:
+        if it.referred:
+            yield "reference: string"
         if counts_attempts(it):
             yield "run: string"
         if it in self.timed:
@@ -55,9 +57,11 @@ class _Steps(TypeScriptOperations):
             self.source("const signal = timeout === undefined ? undefined : AbortSignal.timeout(timeout);")
         return super().body(it)
 
+    def signal(self, it: Operation) -> str | None:
+        return "signal" if it in self.timed else None
+
     def call(self, it: Operation, *, effect: bool) -> None:
-        signal = "signal" if it in self.timed else None
-        made = call_of(self.book, it, "input", self.attempt, effect=effect, signal=signal)
+        made = call_of(self.book, it, "input", self.attempt, effect=effect, signal=self.signal(it))
         if not may_be_rejected(it):
             self.source.statement("await ", made)
             return

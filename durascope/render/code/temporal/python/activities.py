@@ -8,11 +8,12 @@ from typing import ClassVar
 from durascope.models.run_step import Fails
 from durascope.render.code import python
 from durascope.render.code.layout import Expression, call
-from durascope.render.code.names import quoted
+from durascope.render.code.names import parts_of, quoted, snake
 from durascope.render.code.program import Operation
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_operations import PythonOperations
 from durascope.render.code.python_services import call_of
+from durascope.render.code.temporal.facts import effect_of
 from durascope.render.code.temporal.python.names import Named
 
 
@@ -38,10 +39,18 @@ class _Activities(PythonOperations):
             parts.append(f"next_retry_delay={timedelta(fails.retry_after)}")
         return call("ApplicationError", *parts)
 
-    def body(self, it: Operation) -> bool:
+    def refer(self, it: Operation) -> None:
+        """An activity has the same id in each of its attempts."""
+        effect = effect_of(self.project.book, it)
+        scope = {name: snake(name) for name in it.variables}
+        last = [("info.activity_id", True)] if effect is None else parts_of(effect, scope)
+        self.source("info = activity.info()")
+        self.source(f"reference = {python.template(('info.workflow_run_id', True), ('/', False), *last)}")
+
+    def act(self, it: Operation) -> bool:
         heartbeat, source = it.step.heartbeat, self.source
         if heartbeat is None or heartbeat.every == "never":
-            return super().body(it)
+            return super().act(it)
         every = heartbeat.every if isinstance(heartbeat.every, int) else heartbeat.timeout // 2
         self.needs.add(("asyncio", ""))
         work = call_of(self.project.book, it, self.given, self.attempt, self.needs, effect=True)

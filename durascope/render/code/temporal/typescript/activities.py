@@ -6,10 +6,11 @@ from typing import Final
 
 from durascope.models.run_step import Fails
 from durascope.render.code.layout import Expression, call
-from durascope.render.code.names import quoted
+from durascope.render.code.names import camel, parts_of, quoted
 from durascope.render.code.program import Operation
+from durascope.render.code.temporal.facts import effect_of
 from durascope.render.code.temporal.typescript.names import Named
-from durascope.render.code.typescript import duration, milliseconds, obj
+from durascope.render.code.typescript import duration, milliseconds, obj, template
 from durascope.render.code.typescript_operations import TypeScriptOperations
 from durascope.render.code.typescript_services import call_of
 
@@ -28,17 +29,39 @@ class Activities(TypeScriptOperations):
     attempt = _ATTEMPT
 
     def body(self, it: Operation) -> bool:
-        step, fails = it.step, it.step.fails
+        fails = it.step.fails
         self.attempt = _ATTEMPT
+        asked: list[str] = []
         if len(it.takes) > 1 or (fails is not None and not fails.always):
-            self.source("const { attempt } = Context.current().info;")
+            asked.append("attempt")
             self.attempt = "attempt"
-        if len(it.takes) > 1 or (fails is not None and not fails.always) or "attempts" in it.results:
+        if it.referred:
+            asked += (
+                ["workflowExecution"] if effect_of(self.book, it) is not None else ["activityId", "workflowExecution"]
+            )
+        if asked:
+            self.source(f"const {{ {', '.join(asked)} }} = Context.current().info;")
+        if asked or "attempts" in it.results:
             self.needs.add(("@temporalio/activity", "Context"))
-        if step.heartbeat is not None and step.heartbeat.every != "never":
-            self._heartbeat(it)
-            return True
         return super().body(it)
+
+    def refer(self, it: Operation) -> None:
+        """An activity has the same id in each of its attempts; those of a workflow have its execution."""
+        effect = effect_of(self.book, it)
+        scope = {name: self.variable(it, name) for name in it.variables}
+        last = [("activityId", True)] if effect is None else parts_of(effect, scope)
+        self.source(f"const reference = {template(('workflowExecution!.runId', True), ('/', False), *last)};")
+
+    def variable(self, it: Operation, name: str) -> str:
+        used = it.referred and f"{{{name}}}" in (effect_of(self.book, it) or "")
+        return camel(name) if used else super().variable(it, name)
+
+    def act(self, it: Operation) -> bool:
+        heartbeat = it.step.heartbeat
+        if heartbeat is None or heartbeat.every == "never":
+            return super().act(it)
+        self._heartbeat(it)
+        return True
 
     def failure(self, fails: Fails) -> Expression:
         self.needs.add(("@temporalio/activity", "ApplicationFailure"))
