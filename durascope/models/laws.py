@@ -66,6 +66,8 @@ class _State:
                     yield Broken("one-end", number, f"{event.run} ends again")
                 elif not counts["started", event.run]:
                     yield Broken("one-end", number, f"{event.run} ends and has not started")
+            case Kind.STEP_SCHEDULED:  # what schedules it may do it, too: a signal to another run has no body
+                counts["before", event.lane, *step] += not counts["begun", *step]
             case Kind.STEP_STARTED:
                 counts["begun", *step] += 1
             case Kind.STEP_BEFORE_EFFECT:

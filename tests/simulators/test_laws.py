@@ -16,8 +16,9 @@ from durascope.models.engine import names
 from durascope.models.faults import Crash
 from durascope.models.loading import builtin_names, load, scenario_in
 from durascope.models.scenario import Scenario
-from durascope.models.trace import STATUSES, Kind, Trace
+from durascope.models.trace import Kind, Trace
 from durascope.simulators.simulate import simulate
+from tests.simulators.lawful import acted, lawful
 
 POINTS = 12
 """So many events of each scenario are tried as crash points, spread over its whole length; trying all takes minutes."""
@@ -35,8 +36,8 @@ def digest(trace: Trace) -> str:
 
 DIGESTS = """
 import sys
-sys.path.insert(0, {tests!r})
-from test_laws import digest, scenario
+sys.path.insert(0, {root!r})
+from tests.simulators.test_laws import digest, scenario
 from durascope.models.loading import builtin_names
 from durascope.models.engine import names
 from durascope.simulators.simulate import simulate
@@ -47,7 +48,7 @@ for name in builtin_names():
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_with_another_hash_seed() -> None:
-    program = DIGESTS.format(tests=str(Path(__file__).parent))
+    program = DIGESTS.format(root=str(Path(__file__).parents[2]))
     runs = [
         subprocess.run(
             [sys.executable, "-c", program],
@@ -88,31 +89,6 @@ def crashed(scenario: Scenario, event: int, component: str, down_for: str = "2s"
     return scenario.model_copy(update={"faults": (*scenario.faults, crash)})
 
 
-def conserved(trace: Trace) -> None:
-    """What holds whatever was killed."""
-    assert set(trace.status.values()) <= set(STATUSES)
-    recorded: dict[tuple[str | None, str | None], int] = {}
-    happened: dict[tuple[str | None, str | None], int] = {}
-    ended: dict[str, int] = {}
-    for event in trace.events:
-        key = (event.run, event.step)
-        if event.kind is Kind.STEP_AFTER_EFFECT:
-            happened[key] = happened.get(key, 0) + 1
-        elif event.kind is Kind.STEP_REPORTED:
-            assert happened.get(key, 0) >= 1, f"{key} reported a result without ever having had its effect"
-        elif event.kind is Kind.STEP_RECORDED:
-            recorded[key] = recorded.get(key, 0) + 1
-        elif event.kind is Kind.RUN_ENDED and event.run is not None:
-            ended[event.run] = ended.get(event.run, 0) + 1
-    assert all(count == 1 for count in ended.values()), f"ended more than once: {ended}"
-    counted: dict[str, int] = {}
-    for entry in trace.ledger:
-        counted[entry.step] = counted.get(entry.step, 0) + (not entry.deduplicated)
-    assert counted == {step: count for step, count in trace.effects.items() if count}
-    for run in trace.runs:
-        assert (run.ended_at is None) == (run.status in ("running", "paused", "lost")), run
-
-
 @pytest.mark.parametrize("engine", names())
 @pytest.mark.parametrize("name", builtin_names())
 def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: str) -> None:
@@ -123,7 +99,8 @@ def test_no_crash_at_any_event_breaks_what_must_be_conserved(name: str, engine: 
         for component in ("app", "engine"):
             trace = simulate(crashed(undisturbed, number, component), engine)
             assert any(trace.of_kind(Kind.CRASHED)), f"{component} has not died after event {number}"
-            conserved(trace)
+            lawful(trace)
+            acted(trace)
 
 
 CASES = Path(__file__).parents[1] / "conformance"
@@ -137,4 +114,6 @@ def test_who_is_back_at_once_hears_nothing_that_was_meant_for_his_former_life(en
     asked = scenario_in(load(CASES / engine / f"{case}.yaml"))
     for number in range(simulate(asked, engine).event_count):
         for component in ("app", "engine"):
-            conserved(simulate(crashed(asked, number, component, down_for="0s"), engine))
+            trace = simulate(crashed(asked, number, component, down_for="0s"), engine)
+            lawful(trace)
+            acted(trace)

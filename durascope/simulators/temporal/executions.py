@@ -80,13 +80,19 @@ class Executions:
         elif first_task == "now":
             server.workflow_tasks.schedule(state)
         elif first_task == "eager":
+            self._told(options)
             self._start_eagerly(state)
         elif first_task == "later":
             server.after(server.delays("first_transfer", state.luck, 1), self.first_workflow_task, state, None)
-        if options.execution == 1:
-            server.world.run_started(HISTORY, options.run)
+        self._told(options)
         server.commit(state)
         return state
+
+    def _told(self, options: StartOptions) -> None:
+        """The logical run begins once, before anything of it leaves the server, however often it is asked for."""
+        world = self.server.world
+        if options.execution == 1 and options.run.name not in world.recorder.runs:
+            world.run_started(HISTORY, options.run)
 
     def enter(self, options: StartOptions) -> MutableState:
         """A run without events yet, the latest of its workflow id."""

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from durascope.models.scenario import Scenario
-from durascope.models.trace import STATUSES, Kind, Trace
+from durascope.models.trace import Kind, Trace
 from durascope.simulators.simulate import simulate
+from tests.simulators.lawful import lawful
 
 NAMES = [f"s{n}" for n in range(6)]
 MOMENTS = ["scheduled", "started", "before-effect", "after-effect", "reported", "recorded"]
@@ -201,9 +202,7 @@ def test_any_scenario_is_answered_and_twice_the_same(scenario: Scenario, seed: i
 
 def books_are_kept(trace: Trace) -> None:
     """What holds in every world."""
-    assert set(trace.status.values()) <= set(STATUSES)
-    for number, event in enumerate(trace.events):
-        assert event.cause is None or event.cause < number
+    lawful(trace)
     ended = [event.run for event in trace.events if event.kind is Kind.RUN_ENDED]
     assert len(ended) == len(set(ended)), "a run ends once"
     for run, lines in trace.records.items():

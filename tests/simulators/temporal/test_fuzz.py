@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from durascope.models.faults import Crash
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Kind, Trace
+from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
+from tests.simulators.lawful import lawful
 
 NAMES = ("a", "b", "c", "d")
 EVENTS = ("go", "stop", "now")
@@ -247,15 +248,7 @@ def test_any_event_may_be_the_last_before_a_crash(scenario: Scenario, what: str,
 
 
 def check(trace: Trace) -> None:
-    ended: set[str] = set()
-    last = 0
-    for number, event in enumerate(trace.events):
-        assert event.at >= last, "time goes forward"
-        last = event.at
-        assert event.cause is None or event.cause < number
-        if event.kind is Kind.RUN_ENDED and event.run is not None:
-            assert event.run not in ended, "a run ends once"
-            ended.add(event.run)
+    lawful(trace)
     for run, lines in trace.records.items():
         check_history(lines, trace.status[run])
 
