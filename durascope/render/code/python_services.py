@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from durascope.render.code import python
-from durascope.render.code.layout import Expression, Source, call, flat
+from durascope.render.code.layout import Expression, Group, Source, call, flat
 from durascope.render.code.names import one_line, python_names, quoted
 from durascope.render.code.program import Book, Operation
 from durascope.render.code.project import filled
@@ -75,7 +75,7 @@ def call_of(
 ) -> Expression:
     """The call that an operation makes; `given` is its input, `attempt` the expression of the attempt's number."""
     needs.add(("app", "services"))
-    parts = [quoted(it.name)]
+    parts: list[Expression] = [quoted(it.name)]
     if it.step.idempotency_key is not None:
         parts.append(f"key={_found_by(it, given)}")
     if it.referred:
@@ -84,7 +84,8 @@ def call_of(
     if len(takes) == 1:
         parts.append(f"takes={takes[0]}")
     elif takes:
-        parts.append(f"takes=({', '.join(takes)})[min({attempt}, {len(takes)}) - 1]")
+        chosen = f"min({attempt}, {len(takes)}) - 1"
+        parts.append(Group(f"takes=({', '.join(takes)})[", (chosen,), "]", between=""))
     if not effect:
         parts.append("effect=False")
     return call(f"services.{identifiers(book)[_service(book, it)]}.call", *parts)
