@@ -13,7 +13,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
 from durascope.live.body import Bodies
-from durascope.live.temporal.settings import WorkerSettings, step_at, unpacked
+from durascope.live.temporal.settings import WorkerSettings, every_code, step_at, unpacked
 from durascope.live.temporal.workflow import WARM_UP
 from durascope.models.steps import Heartbeat
 from durascope.models.units import SECOND
@@ -28,6 +28,7 @@ class Activities:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.scenario = unpacked(settings.scenario)
+        self.codes = (self.scenario, *every_code(unpacked(settings.origin)))
         self.bodies = Bodies(self.scenario, settings.seed, settings.ledger, settings.process)
 
     @activity.defn(dynamic=True)
@@ -36,7 +37,7 @@ class Activities:
         given: dict[str, Any] = activity.payload_converter().from_payload(args[0].payload)
         if WARM_UP in given:
             return {}
-        step = step_at(self.scenario, given["workflow"], given["label"], given["place"])
+        step = step_at(self.codes, given["workflow"], given["label"], given["place"])
         run = RunInfo(given["run"], given["workflow"], given["number"], given["entity"], given["handed"], given["luck"])
         async with _alive(step.heartbeat):
             outcome = await self.bodies.execute(run, step, given["step"], given["key"], activity.info().attempt)

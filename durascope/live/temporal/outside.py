@@ -269,6 +269,10 @@ class Outside:
             self._answers.setdefault(name, []).append("answered")
         except WorkflowQueryFailedError:
             self._answers.setdefault(name, []).append("failed")
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            self._answers.setdefault(name, []).append("not found")
 
     @property
     def answers(self) -> Mapping[str, str]:

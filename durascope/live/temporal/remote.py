@@ -19,7 +19,7 @@ from typing import Any, Final, cast
 from temporalio.common import RetryPolicy
 
 from durascope.live.plan import plan
-from durascope.live.temporal.settings import activity_queue, place_of, step_at
+from durascope.live.temporal.settings import activity_queue, every_code, place_of, step_at
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
 from durascope.models.scenario import Scenario
 from durascope.models.steps import (
@@ -64,6 +64,7 @@ class Codes:
 
     def __init__(self, scenario: Scenario, seed: int, take: Callable[[dict[str, object]], object]) -> None:
         self.scenario = scenario
+        self._every_code = every_code(scenario)
         self.seed = seed
         self.take = take
         """What the ledger does with a message of an app."""
@@ -127,7 +128,7 @@ class Codes:
     def body(self, message: Message) -> object:
         """How a step's body goes: times in milliseconds."""
         given, attempt = message["given"], int(message["attempt"])
-        step = step_at(self.scenario, given["workflow"], given["label"], given["place"])
+        step = step_at(self._every_code, given["workflow"], given["label"], given["place"])
         run = RunInfo(given["run"], given["workflow"], given["number"], given["entity"], given["handed"], given["luck"])
         down = bool(self.take({"down": self.services.body(step).lane}))
         planned = plan(self.scenario, self.services, run, step, given["step"], given["key"], attempt, down=down)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from durascope.models.changes import Versions
+from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.models.writing import as_plain
@@ -32,6 +35,8 @@ class WorkerSettings:
     seed: int
     scenario: dict[str, object]
     """With the code that this process has."""
+    origin: dict[str, object]
+    """As it was before any deploy."""
     ready: str
     """The file that it makes when it polls."""
     control: int = 0
@@ -82,11 +87,28 @@ def place_of(scenario: Scenario, workflow: str, step: Run) -> int:
     return next((n for n, each in enumerate(_labelled(scenario, workflow, step.label)) if each == step), 0)
 
 
-def step_at(scenario: Scenario, workflow: str, label: str, place: int) -> Run:
-    """The step that `place_of` names; where the code has changed, one of that label in any workflow."""
-    here = _labelled(scenario, workflow, label)
-    everywhere = here or [each for name in scenario.workflows for each in _labelled(scenario, name, label)]
-    return everywhere[min(place, len(everywhere) - 1)] if everywhere else Run(run=label)
+def step_at(codes: Sequence[Scenario], workflow: str, label: str, place: int) -> Run:
+    """The step that `place_of` names, in the first of these codes that has one of that label."""
+    for code in codes:
+        here = _labelled(code, workflow, label)
+        if here:
+            return here[min(place, len(here) - 1)]
+    return Run(run=label)
+
+
+def every_code(scenario: Scenario) -> list[Scenario]:
+    """The scenario as it begins, and with the code that each of its deploys brings.
+
+    A deploy of a workflow replaces the processes that run workflows. Those that run activities only go on, and know
+    the activities of every code: as if they had been brought up to date before, and kept what older runs still ask for.
+    """
+    workflows = dict(scenario.workflows)
+    versions, codes = Versions(workflows), [scenario]
+    for fault in scenario.faults:
+        if isinstance(fault, Deploy):
+            versions.deploy(fault)
+            codes.append(scenario.model_copy(update={"workflows": dict(workflows)}))
+    return codes
 
 
 def _labelled(scenario: Scenario, workflow: str, label: str) -> list[Run]:

@@ -57,6 +57,7 @@ class Workers:
     ) -> None:
         self.code = scenario
         """The scenario with the latest code."""
+        self._origin = packed(scenario)
         self.stage = stage
         self.target = target
         self.targets = targets
@@ -99,7 +100,10 @@ class Workers:
         self._wait_for(place)
 
     def deploy(self, code: Scenario, down_for: float | None) -> None:
-        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully."""
+        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully.
+
+        Those that run activities only stay: they know every code's activities (see `settings.every_code`).
+        """
         began = time.monotonic()
         self.code = code
         places = [place for place in self.places if place.runs_workflows]
@@ -156,6 +160,7 @@ class Workers:
             slots=place.pool.slots,
             seed=self.seed,
             scenario=packed(self.code),
+            origin=self._origin,
             ready=str(place.ready),
             control=self.control if place is self.places[0] else 0,
             not_before=time.time() + due - time.monotonic() if due else 0.0,
