@@ -28,13 +28,11 @@ CUT_OFF = "the recorder stopped before the end"
 STARTUP = "a worker's start on a busy machine took longer than the scenario says, and a timeout passed"
 RESTART = "calls in flight at the server's crash: which were answered before it"
 HANG = "calls and timers due at the end of a hang: which come first"
-ENTITY = "requests to an entity that race with its end"
 PARALLEL = "many equal branches side by side: the search finds no order of all of them"
 
 DIFFERS = {
     "t-020": CUT_OFF,
     "t-046": RESTART,
-    "t-064": ENTITY,
     "t-072": PARALLEL,
     "t-084": HANG,
     "t-124": RESTART,

@@ -1,10 +1,11 @@
-"""Processes that run activities only stay where a workflow is deployed: which body do the steps of its new code have?"""
+"""Processes that run activities only stay where a workflow is deployed: what do they know of its new code?"""
 
 from __future__ import annotations
 
 from durascope.live.temporal.settings import every_code, step_at
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
+from durascope.models.units import SECOND, Spread
 
 ORDERS = """
 scenario: orders
@@ -29,7 +30,9 @@ def test_a_step_that_a_deploy_renames_keeps_its_body() -> None:
 
 def test_a_step_that_a_deploy_brings_has_the_body_that_is_written_there() -> None:
     new = "{deploy: order, at: 1s, change: {insert: {before: ship, step: {run: weigh, takes: 7s}}}}"
-    assert step_at(deployed(new), "order", "weigh", 0).takes.at(0.5) == 7_000_000
+    takes = step_at(deployed(new), "order", "weigh", 0).takes
+    assert isinstance(takes, Spread)
+    assert takes.at(0.5) == 7 * SECOND
 
 
 def test_what_an_older_run_still_asks_for_is_known_after_a_deploy_has_dropped_it() -> None:

@@ -270,9 +270,10 @@ class Outside:
         except WorkflowQueryFailedError:
             self._answers.setdefault(name, []).append("failed")
         except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
+            answer = _UNANSWERED.get(error.status)
+            if answer is None:
                 raise
-            self._answers.setdefault(name, []).append("not found")
+            self._answers.setdefault(name, []).append(answer)
 
     @property
     def answers(self) -> Mapping[str, str]:
@@ -282,6 +283,12 @@ class Outside:
 
 _REFUSALS: Final = {RPCStatusCode.FAILED_PRECONDITION: "refused", RPCStatusCode.NOT_FOUND: "not found"}
 """What the server says to an update: there may be too many, or the run is over."""
+_UNANSWERED: Final = {
+    **dict.fromkeys((RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED), "timed out"),
+    RPCStatusCode.FAILED_PRECONDITION: "refused",
+    RPCStatusCode.NOT_FOUND: "not found",
+}
+"""Why a query has no answer: no worker gave one in time, the workflow task keeps failing, there is no such run."""
 
 
 def _summed(words: list[str]) -> str:

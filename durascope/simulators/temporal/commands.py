@@ -67,7 +67,7 @@ class Failure:
 class TaskCompletion:
     """What a worker answers to a workflow task."""
 
-    __slots__ = ("commands", "eager", "failed", "failure_message", "sticky", "waits", "wants_another")
+    __slots__ = ("commands", "eager", "failed", "failure_message", "queries", "sticky", "waits", "wants_another")
 
     def __init__(
         self, commands: Sequence[Command] = (), wants_another: bool = False,
@@ -83,5 +83,7 @@ class TaskCompletion:
         self.failure_message = failure_message
         self.eager = 0
         """How many of the activities it schedules the worker would start at once (A12)."""
+        self.queries: Sequence[Any] = ()
+        """What was asked with the task: its completion answers."""
         self.sticky: tuple[str, int] | None = None
         """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""

@@ -208,7 +208,7 @@ class Temporal(Engine):
         entity = workflow.one_at_a_time and run.key is not None
         signal = update = None
         if entity:
-            update = (f"{run.name} request", REQUEST, {"run": run})
+            update = (f"{run.name} request {tries}", REQUEST, {"run": run})  # asked again, it is another update
         elif with_ is not None and with_.send is not None:
             signal = (with_.send, dict(with_.with_))
         elif with_ is not None:
@@ -233,7 +233,7 @@ class Temporal(Engine):
             if update is not None:
                 started, answer = answer
             if entity:
-                if answer == "not found":  # the entity was just ending: it takes a new one
+                if answer in ("not found", "aborted"):  # the entity has ended without it: it takes a new one
                     self._start_again(request, tries)
                 return
             if update is not None:
@@ -307,7 +307,10 @@ class Temporal(Engine):
         return [[worker] for worker in self.pools.get(name, self.workers)]
 
     def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
-        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully."""
+        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully.
+
+        Those that run activities only go on: a step of the new code has the body that is written there all the same.
+        """
         self.world.emit("deployment", Kind.DEPLOYED, detail=name)
         self.server.workflow_tasks.code_changed_at = self.world.now
         for worker in self.workers:

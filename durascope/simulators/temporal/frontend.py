@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
-from durascope.simulators.temporal.updates import Query
+from durascope.simulators.temporal.queries import Query
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -73,7 +73,7 @@ class Frontend:
     def _answer_query(self, link: Link, call: Call) -> None:
         query: Query
         query, answer = call.args
-        self.server.updates.query_answered(query, answer)
+        self.server.queries.answered(query, answer)
         link.reply(call, "answered")
 
     # ---- for clients ---------------------------------------------------------------------------------------
@@ -168,4 +168,4 @@ class Frontend:
         if state is None:
             link.reply(call, "not found")
         else:
-            self.server.updates.ask(link, call, state, name)
+            self.server.queries.ask(link, call, state, name)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 class Backoff(Exception):
     """A local activity is to be tried again after so long a pause that the pause becomes a timer (§7)."""
 
-    def __init__(self, us: int, attempt: int) -> None:
+    def __init__(self, us: int, attempt: int, since: int) -> None:
         super().__init__(us)
         self.us = us
         self.attempt = attempt
+        self.since = since
 
 
 class Pending(Future):
@@ -161,10 +162,19 @@ class ChildStart(Future):
 class LocalActivity(_Operation):
     """A local activity: the worker itself runs it (§7)."""
 
-    __slots__ = ("attempt", "key", "running", "seq", "start_to_close", "step")
+    __slots__ = ("attempt", "key", "running", "seq", "since", "start_to_close", "step")
 
     def __init__(
-        self, instance: WorkflowInstance, seq: int, step: Run, name: str, key: str, attempt: int, start_to_close: int
+        self,
+        instance: WorkflowInstance,
+        seq: int,
+        step: Run,
+        name: str,
+        key: str,
+        start_to_close: int,
+        *,
+        attempt: int = 1,
+        since: int | None = None,
     ) -> None:
         super().__init__(instance, name)
         self.seq = seq
@@ -172,6 +182,8 @@ class LocalActivity(_Operation):
         self.key = key
         self.attempt = attempt
         self.start_to_close = start_to_close
+        self.since = since
+        """When it was first scheduled, where a timer has passed since; None: it is now."""
         self.running: Any = None
         """The worker's execution of it."""
         self.awaits_events = False

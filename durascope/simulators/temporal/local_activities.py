@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from durascope.simulators.temporal.worker import Worker
     from durascope.simulators.temporal.workflow_instance import WorkflowInstance
 
+_TOTAL: Final = Failure("schedule-to-close timeout", "timeout")
 RETRY_THRESHOLD: Final = 60_000_000
 """A longer backoff becomes a timer in the history, in µs (§7)."""
 
@@ -23,8 +24,8 @@ class LocalExecution:
     """The attempts of one local activity in one worker."""
 
     __slots__ = (
-        "_body", "_cancelled", "_latest_start", "_limit", "_pause", "attempt", "deadline", "instance", "limit_at",
-        "local", "policy", "worker",
+        "_body", "_cancelled", "_latest_start", "_limit", "_pause", "_since", "attempt", "deadline", "instance",
+        "limit_at", "local", "policy", "timeout", "worker",
     )  # fmt: skip
 
     def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
@@ -33,11 +34,14 @@ class LocalExecution:
         self.local = local
         self.policy = retry_policy_of(local.step.retry)
         self.attempt = local.attempt
-        total = local.step.total_timeout
-        self.deadline = None if total is None else worker.world.now + total
+        now, total = worker.world.now, local.step.total_timeout
+        self._since = now if local.since is None else local.since
+        self.timeout = local.start_to_close if total is None else min(local.start_to_close, total)
+        """Start-to-close, of one attempt."""
+        self.deadline = None if total is None else self._since + total
         """Schedule-to-close, over all attempts."""
         queued = local.step.queue_timeout
-        self._latest_start = None if queued is None else worker.world.now + queued
+        self._latest_start = None if queued is None else now + (queued if total is None else min(queued, total))
         """Schedule-to-start: core counts it from the first scheduling, for retries, too (§7)."""
         self._body: Execution | None = None
         self._pause: Call | None = None
@@ -48,13 +52,16 @@ class LocalExecution:
 
     def begin(self) -> None:
         """An attempt begins as soon as the worker has a slot for it."""
-        self.worker.local_slots.take_or_wait(self._begin)
+        if self.local.since is not None and self.deadline is not None and self.worker.world.now >= self.deadline:
+            self._resolve({"failure": _TOTAL, "attempt": self.attempt})  # the timer of its backoff took too long
+        else:
+            self.worker.local_slots.take_or_wait(self._begin)
 
     def _begin(self) -> None:
         if self._cancelled:
             self.worker.local_slots.give_back()
             return
-        if self._latest_start is not None and self.worker.world.now > self._latest_start:
+        if self._latest_start is not None and self.worker.world.now >= self._latest_start:  # timers are never early
             self.worker.local_slots.give_back()
             self._resolve({"failure": Failure("schedule-to-start timeout", "timeout"), "attempt": self.attempt})
             return
@@ -63,12 +70,12 @@ class LocalExecution:
         key = local.key if options.acts_as == 1 else f"{options.acts_as}/{local.key}"
         info = self.instance.sdk.info
         self._body = worker.services.execute(worker, info, local.step, local.name, key, self._ended, self.attempt)
-        timeout = local.start_to_close
-        if self.deadline is not None:
-            timeout = min(timeout, max(0, self.deadline - worker.world.now))
-        self.limit_at = worker.world.now + timeout
-        if not self._body.over and self._body.takes > timeout:
-            self._limit = worker.after(timeout, self.timed_out)
+        now = worker.world.now
+        self.limit_at = now + self.timeout
+        if self.deadline is not None and now < self.deadline:
+            self.limit_at = min(self.limit_at, self.deadline)
+        if not self._body.over and self._body.takes > self.limit_at - now:
+            self._limit = worker.after(self.limit_at - now, self.timed_out)
 
     def _attempt_over(self) -> None:
         """The attempt's slot is free, and nothing of it goes on."""
@@ -82,10 +89,18 @@ class LocalExecution:
         worker.local_slots.give_back()
 
     def timed_out(self) -> None:
+        """Start-to-close has passed, or else schedule-to-close: after that there is no retry.
+
+        Core's timer of schedule-to-close ends an attempt that runs. Where it passes in a backoff, or while the next
+        attempt waits for a slot, nobody is told, and nothing limits the attempts after it (`complete`: Untracked).
+        """
         if self not in self.worker.local_attempts:
             return
         self._attempt_over()
-        self._failed(Failure("start-to-close timeout", "timeout"))
+        if self.limit_at == self.deadline:
+            self._resolve({"failure": _TOTAL, "attempt": self.attempt})
+        else:
+            self._failed(Failure("start-to-close timeout", "timeout"))
 
     def _ended(self, outcome: Outcome) -> None:
         self._attempt_over()
@@ -99,7 +114,7 @@ class LocalExecution:
     def _failed(self, failure: Failure) -> None:
         policy = self.policy
         final = not failure.retryable or (policy.max_attempts and self.attempt >= policy.max_attempts)
-        if final or self._too_late(failure):
+        if final:
             self._resolve({"failure": failure, "attempt": self.attempt})
             return
         backoff = policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
@@ -107,14 +122,11 @@ class LocalExecution:
         threshold = RETRY_THRESHOLD if retry is None or retry.local_threshold is None else retry.local_threshold
         self.attempt += 1
         if backoff > threshold:
-            self._resolve({"failure": failure, "backoff": (backoff, self.attempt), "attempt": self.attempt - 1})
+            self._resolve(
+                {"failure": failure, "backoff": (backoff, self.attempt, self._since), "attempt": self.attempt - 1}
+            )
         else:
             self._pause = self.worker.after(backoff, self.begin)
-
-    def _too_late(self, failure: Failure) -> bool:
-        """Whether the next attempt would begin after schedule-to-close."""
-        backoff = self.policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
-        return self.deadline is not None and self.worker.world.now + backoff >= self.deadline
 
     def _resolve(self, attributes: dict[str, Any]) -> None:
         self.instance.local_done(self.local, attributes)

@@ -26,6 +26,7 @@ from durascope.simulators.temporal.history import LARGE, LONG
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.matching import Matching, MatchingStore, Poll, QueuedTask, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.resetting import Resets
 from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore, TimerTask
 from durascope.simulators.temporal.transfer_queue import TransferQueue
@@ -116,7 +117,7 @@ class Server(Component):
     __slots__ = (
         "_api", "_buffered", "_due", "_limits", "activities", "answers_late", "channels", "closing", "commands",
         "delays", "executions", "externals", "keep", "links", "luck", "matching", "network", "options", "outbox",
-        "queue_of", "resets", "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
+        "queries", "queue_of", "resets", "store", "timers", "transfer", "updates", "user_timers", "workflow_tasks",
     )  # fmt: skip
 
     def __init__(
@@ -155,6 +156,7 @@ class Server(Component):
         self.user_timers = UserTimers(self)
         self.externals = Externals(self)
         self.updates = Updates(self)
+        self.queries = Queries(self)
         self.executions = Executions(self)
         self.resets = Resets(self)
         self._api = Frontend(self).methods
@@ -178,6 +180,7 @@ class Server(Component):
         self.timers.reset()
         self.matching.reset()
         self.updates.reset()
+        self.queries.reset()
 
     def started(self) -> None:
         """Recovers: what was in memory only is gone, what waits in the queues goes on."""
@@ -234,7 +237,7 @@ class Server(Component):
         elif kind == "activity":
             started = self.activities.start(state, subject, link.worker)
         else:
-            started = self.updates.start_query(state, subject, queue_kind)
+            started = self.queries.start(state, subject, queue_kind)
         if started is None:
             return False
         link.reply(call, started)

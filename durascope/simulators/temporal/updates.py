@@ -1,4 +1,4 @@
-"""Updates and queries (§8): requests that a running workflow answers.
+"""Updates (§8): requests that change a running workflow.
 
     admitted ─▶ sent with a workflow task ─▶ accepted (event) ─▶ completed (event)
                                      └────▶ rejected (nothing is ever written)
@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.commands import Command
-from durascope.simulators.temporal.constants import duration, limit
+from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.mutable_state import MutableState, Update
 from durascope.simulators.temporal.workflow_sdk import REQUEST
-from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.channel import Call
@@ -39,28 +38,13 @@ class UpdateRequest:
         self.sent = False
 
 
-class Query:
-    """A query on its way to a worker."""
-
-    __slots__ = ("answered", "call", "link", "name", "taken")
-
-    def __init__(self, name: str, link: Link, call: Call) -> None:
-        self.name = name
-        self.link = link
-        self.call = call
-        self.taken = False
-        """A worker has it."""
-        self.answered = False
-
-
 class Updates:
-    """The update registry of every run, and the queries under way."""
+    """The update registry of every run."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
         self._in_flight = limit("updates_in_flight").error
         self._total = limit("updates").error
-        self._query_timeout = duration("query_timeout")
 
     def reset(self) -> None:
         self.registry: dict[int, dict[str, UpdateRequest]] = {}
@@ -172,57 +156,16 @@ class Updates:
             self.server.outbox.append((link, call, _with_start(answer, started)))
 
     def closed(self, state: MutableState) -> None:
-        """The run is over: whoever still waits will not get an answer."""
+        """The run is over: whoever still waits will not get an answer.
+
+        Who has asked an entity for something asks again, and so begins another one: also where it had been accepted.
+        """
         for update_id in self.registry.pop(state.run_id, {}):
             self._answer(state, update_id, "not found")
         for update_id, update in state.updates.items():
             if update.name == REQUEST:
-                run = update.accepted.attributes["payload"]["run"]
-                self.server.world.run_ended("history", run, state.status)
                 state.completed_updates[update_id] = "aborted"
             self._answer(state, update_id, "aborted")
-
-    # ---- queries -------------------------------------------------------------------------------------------
-
-    def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
-        """Sends a query to a worker, by way of matching; the history never hears of it.
-
-        A sticky queue that is not polled costs the run its stickiness, and so does an answer that does not come in
-        time, be it because the worker has died with the query; the normal one is tried then (queryworkflow/api.go).
-        """
-        query = Query(name, link, call)
-        state.queries += 1
-        if state.sticky is not None and self.server.matching.add_sticky_query(state, query):
-            self.server.after(state.sticky[1], self._not_answered, state, query)
-            return
-        state.sticky = None
-        self._ask_anyone(state, query)
-
-    def _not_answered(self, state: MutableState, query: Query) -> None:
-        if not query.answered:
-            query.taken = False
-            state.sticky = None
-            self._ask_anyone(state, query)
-
-    def _ask_anyone(self, state: MutableState, query: Query) -> None:
-        self.server.matching.add_query(state, query)
-        self.server.after(self._query_timeout, self._unanswered, query, daemon=True)
-
-    def start_query(self, state: MutableState, query: Query, queue_kind: str) -> TaskForWorker | None:
-        if query.taken:
-            return None
-        query.taken = True
-        events = state.history.events
-        full = queue_kind != "sticky"
-        return TaskForWorker(state, None, list(events) if full else (), full, query=query)
-
-    def query_answered(self, query: Query, answer: str) -> None:
-        if not query.answered:
-            query.answered = True
-            query.link.reply(query.call, answer)
-
-    def _unanswered(self, query: Query) -> None:
-        self.query_answered(query, "timed out")
 
 
 def _with_start(answer: str, started: str) -> str | tuple[str, str]:

@@ -276,6 +276,7 @@ class Worker(Component):
             self.channel.call("answer query", (task.query, "answered"), None, REPORTS, run=run)
         elif done.failed is None:
             done.sticky = self.sticky
+            done.queries = task.queries
             if self.eager_limit and done.commands:
                 done.eager = processing.eager = self._eager_slots(done)
             args = (task.run_id, task.task, done)

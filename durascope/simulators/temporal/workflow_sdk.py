@@ -163,15 +163,15 @@ class WorkflowSdk(Sdk):
             raise self._interrupted() from None
 
     def _run_local(self, step: Run, name: str, key: str, timeout: int) -> Coroutine:
-        attempt = 1
+        attempt, since = 1, None
         while True:
             seq = self.instance.next_seq("activity")
-            local = LocalActivity(self.instance, seq, step, name, key, attempt, timeout)
+            local = LocalActivity(self.instance, seq, step, name, key, timeout, attempt=attempt, since=since)
             self.instance.issued.append(Command("ScheduleLocalActivity", seq, name, {}, local))
             try:
                 return (yield local)
             except Backoff as backoff:
-                attempt = backoff.attempt
+                attempt, since = backoff.attempt, backoff.since
                 yield from self._pause(backoff.us, name, None)
             except Cancelled:
                 raise self._interrupted() from None

@@ -36,12 +36,13 @@ class TaskForWorker:
     """What a worker gets with a workflow task: the events it has not seen (or all), and updates to handle."""
 
     __slots__ = (
-        "attempt", "events", "full", "last_written_id", "luck", "options", "query", "run", "run_id", "task", "updates",
+        "attempt", "events", "full", "last_written_id", "luck", "options", "queries", "query", "run", "run_id", "task",
+        "updates",
     )  # fmt: skip
 
     def __init__(
         self, state: MutableState, task: WorkflowTask | None, events: Sequence[HistoryEvent], full: bool,
-        updates: Sequence[UpdateRequest] = (), query: Any = None,
+        updates: Sequence[UpdateRequest] = (), query: Any = None, queries: Sequence[Any] = (),
     ) -> None:  # fmt: skip
         self.run_id = state.run_id
         self.options = state.options
@@ -55,6 +56,8 @@ class TaskForWorker:
         """What follows is made up for this task, and may never be written."""
         self.updates = updates
         self.query = query
+        self.queries = queries
+        """Those that its completion answers."""
 
 
 class WorkflowTasks:
@@ -225,7 +228,8 @@ class WorkflowTasks:
                 event.id = number
             delta.extend(made_up)
         updates = self.server.updates
-        return TaskForWorker(state, task, delta, full, updates.to_send(state) if updates.registry else ())
+        sent = updates.to_send(state) if updates.registry else ()
+        return TaskForWorker(state, task, delta, full, sent, queries=self.server.queries.to_send(state))
 
     def _patience(self, state: MutableState, attempt: int) -> int:
         """How much longer a task may take that has failed again and again."""
@@ -275,6 +279,7 @@ class WorkflowTasks:
                 state.sticky = done.sticky
                 server.updates.answered(state, done.commands)
                 self._go_on(state, link, call, (), False, ())
+                server.queries.task_completed(state, done.queries)
                 return
             self._write_at_its_end(state, task)
         completed = history.append(
@@ -296,11 +301,13 @@ class WorkflowTasks:
         if not state.open:
             server.commit(state)
             link.reply(call, "completed")
+            server.queries.task_completed(state, done.queries)
             return
         inline = cancelled or done.wants_another
         if history.buffer and state.flush():
             inline = True
         self._go_on(state, link, call, eager, inline, done.waits)
+        server.queries.task_completed(state, done.queries)
 
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
