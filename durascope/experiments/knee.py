@@ -10,7 +10,7 @@ from typing import Final
 
 from durascope.experiments.statistics import Interval
 from durascope.models.scenario import Scenario
-from durascope.models.spans import spans
+from durascope.models.spans import ripe, spans
 from durascope.models.units import MILLISECOND, SECOND
 from durascope.models.workload import Workload
 from durascope.simulators.simulate import simulate
@@ -81,7 +81,7 @@ def _longest_wait(scenario: Scenario, engine: str, seed: int) -> tuple[str | Non
     few = scenario.model_copy(update={"workload": workload})
     trace = simulate(few, engine, seed=seed, full=True, records=False)
     waits: Mapping[str, list[int]] = defaultdict(list)
-    for span in spans(trace, few):
+    for span in ripe(spans(trace, few)):
         if span.kind == "queued":
             waits[span.detail or span.lane].append(span.lasts)
     means = {queue: sum(each) / len(each) for queue, each in waits.items()}

@@ -110,6 +110,8 @@ class EngineSpec:
     """The `models.cases.Case` of its recordings, where they hold more than all cases do."""
     judge: Part = NOTHING
     """`(case or None) -> live.judging.Alike`: when a recording counts as what was predicted; else line by line."""
+    finds_again: str = ""
+    """How its parts, back after a crash, find again what they had in hand: its time is put behind it."""
     live: Part = NOTHING
     """A `durascope.live.engine.LiveEngine`."""
     importer: Part = NOTHING

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from durascope.models.scenario import Scenario
@@ -29,7 +29,8 @@ BACKOFF: Final = "back-off"
 """The name of the timer with which an engine puts off a whole run; a timer without a name does so too."""
 
 Ending = Literal["done", "failed", "crashed", "dropped", "cancelled", "abandoned", "run-ended", "open"]
-"""done: by its own event · abandoned: the work around it ended first · open: the trace ends before it does."""
+"""done: by its own event · failed: an attempt with an error; code (working) that fails by itself, not with a step ·
+abandoned: the work around it ended first · open: the trace ends before it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class Span:
     """The numbers of the events it is made of, in order; the last one ends it (a crash too), unless time does."""
     detail: str = ""
     """The queue, the error, what kind of work, or why it is down (`crash`, `hang`, `outage`, `cut`)."""
+    ready: int | None = None
+    """queued: when the task may be taken, where it is put into the queue for later (a sleep, a backoff)."""
 
     @property
     def lasts(self) -> int:
@@ -63,6 +66,21 @@ def spans(trace: Trace, scenario: Scenario | None = None) -> list[Span]:
         if event.kind not in NO_SPAN:
             reader.read(number, event)
     return sorted(reader.close(), key=lambda span: (span.start, span.events[0]))
+
+
+def ripe(found: Iterable[Span]) -> list[Span]:
+    """The same spans, but that a task waits in its queue only from when it may be taken.
+
+    One that lies there until its time sleeps or backs off, which are spans of their own; taken by then, it has not
+    waited at all.
+    """
+    kept: list[Span] = []
+    for span in found:
+        if span.ready is None or span.ready <= span.start:
+            kept.append(span)
+        elif span.ready < span.end:
+            kept.append(replace(span, start=span.ready))
+    return sorted(kept, key=lambda span: (span.start, span.events[0]))
 
 
 # ---- reading -------------------------------------------------------------------------------------------------
@@ -81,6 +99,9 @@ class _Open:
     inside: _Open | None = None
     due: int | None = None
     """When it ends by itself."""
+    ready: int | None = None
+    told: bool = False
+    """working: one of its steps has failed, which says why the code does."""
 
 
 class _Lists:
@@ -176,9 +197,13 @@ class _Reader:
 
     def read(self, number: int, event: Event) -> None:
         kind, run, step, attempt, lane = event.kind, event.run, event.step, event.attempt, event.lane
+        if kind is Kind.TIMER_SET:
+            self._lies_until(event)
         match kind:
             case Kind.TASK_QUEUED:
-                self.queued.add(self._begin("queued", number, event, _word(event.detail)), run)
+                task = self._begin("queued", number, event, _word(event.detail))
+                task.ready = self._put_off_until(event.cause, run)
+                self.queued.add(task, run)
             case Kind.TASK_PICKED_UP:
                 self._pick_up(number, event)
             case Kind.STEP_SCHEDULED:
@@ -195,6 +220,8 @@ class _Reader:
                 self.running.note(number, lane, run, step, attempt)
             case Kind.STEP_REPORTED | Kind.STEP_FAILED | Kind.STEP_DROPPED:
                 over = self.running.take(lane, run, step, attempt)
+                if kind is Kind.STEP_FAILED and (around := self.working.last(lane, run)) is not None:
+                    around.told = True
                 self._end(over, number, event.at, _OVER[kind], "" if event.detail is None else _word(event.detail))
             case Kind.STEP_RECORDED:
                 self._end(self.asked.take(run, step), number, event.at)
@@ -208,7 +235,8 @@ class _Reader:
                 self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
             case Kind.WORK_ENDED:
                 over = self.working.take_like(event, lane, run)
-                self._end(over, number, event.at, detail=_word(event.detail))
+                broken = over is not None and not over.told and _fails(event)
+                self._end(over, number, event.at, "failed" if broken else "done", _word(event.detail))
             case Kind.REPLAY_STARTED:
                 begun = self._begin("replaying", number, event)
                 begun.inside = self.working.last(lane, run)
@@ -242,6 +270,21 @@ class _Reader:
                 self.run_ends[run] = event.at
             case _:
                 pass
+
+    def _put_off_until(self, cause: int | None, run: str | None) -> int | None:
+        """When a timer or a retry's delay of the run ends that a task is queued for."""
+        before = None if cause is None else self.trace.events[cause]
+        if before is None or before.run != run or not isinstance(before.detail, int):
+            return None
+        if before.kind is Kind.TIMER_SET:
+            return before.detail
+        return before.at + before.detail if before.kind is Kind.STEP_RETRIED else None
+
+    def _lies_until(self, timer: Event) -> None:
+        """A timer that is itself a task in a queue: the task lies there until then."""
+        task = self.queued.last(timer.run)
+        if task is not None and timer.cause == task.events[0] and isinstance(timer.detail, int):
+            task.ready = timer.detail
 
     def _die(self, number: int, event: Event) -> None:
         """Whatever runs in a component ends with it."""
@@ -288,7 +331,7 @@ class _Reader:
             begun = each.begun
             yield Span(
                 each.kind, begun.lane, begun.run, begun.workflow, begun.step, begun.attempt,
-                begun.at, max(end, begun.at), ended, tuple(each.events), each.detail,
+                begun.at, max(end, begun.at), ended, tuple(each.events), each.detail, each.ready,
             )  # fmt: skip
 
     def _fate(self, span: _Open) -> tuple[int, Ending]:
@@ -309,6 +352,11 @@ class _Reader:
             fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("abandoned", "dropped", "done", "run-ended", "open")
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
+
+
+def _fails(event: Event) -> bool:
+    """Whether an execution of code has ended badly and not because of somebody else."""
+    return any(word in str(event.detail) for word in ("error", "fail"))
 
 
 def _word(detail: object) -> str:

@@ -113,6 +113,32 @@ def sentence(why: Unended, sent: Container[str] = ()) -> str:
     return f"{why.run} is {why.status}: since {spell(why.since)} it waits for {what}."
 
 
+def standstill(why: Unended) -> str:
+    """How the run stands still, in a few words."""
+    if why.deadlock:
+        return f"deadlock: {' → '.join([*why.deadlock, why.deadlock[0]])}"
+    if _does_not_fit(why):
+        return "non-deterministic: the code does not fit its history"
+    if why.status == "lost":
+        return "lost: the engine has forgotten it"
+    held = f", held by {why.held_by}" if why.held_by else ""
+    status = "" if why.status == "running" else f"{why.status}: "
+    return f"{status}waits for {why.waits_for.partition(': ')[0]}{held}"
+
+
+def because(why: Unended) -> str:
+    """The same as a clause about the run, for a title; empty where it only waits."""
+    if why.deadlock:
+        return f"{' and '.join(why.deadlock)} wait for each other"
+    if _does_not_fit(why):
+        return "the code does not fit the history"
+    return {"lost": "the engine has forgotten it", "paused": f"{why.run} is paused"}.get(why.status, "")
+
+
+def _does_not_fit(why: Unended) -> bool:
+    return "the code asks for" in why.waits_for
+
+
 def sentences(whys: Sequence[Unended], sent: Container[str] = ()) -> list[str]:
     """One for each run, up to `MOST_TOLD` of them."""
     more = len(whys) - MOST_TOLD

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from durascope.models.effects import Recovery
+from durascope.models.engine import shown
 from durascope.models.phrases import spell
 from durascope.models.trace import Event, Kind, Trace
 
-WaitKind = Literal["down", "unnoticed", "backoff", "queue"]
+WaitKind = Literal["down", "unnoticed", "left", "backoff", "queue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Wait:
     start: int
     end: int
     kind: WaitKind
-    """down: who works on it is away · unnoticed: nobody knows yet, a timeout will tell · backoff: a retry waits for
-    its time · queue: a task waits to be taken."""
+    """down: who works on it is away · unnoticed: nobody knows yet, a timeout will tell · left: the engine is back, and
+    what it had in hand is not yet · backoff: a retry waits for its time · queue: a task waits to be taken."""
     reason: str
     """`10 s start-to-close`, `backoff 1 s`"""
 
@@ -51,17 +52,54 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
                 since = event.at if recovery.fault == "outage" else since
+                if found and found[-1].kind == "backoff" and event.at < found[-1].end:
+                    since = found.pop().start  # of another branch, at the same time: the longest one is waited for
                 found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
                 since = until
     if not found:
         back = _back(trace, recovery)
         if back is not None:
-            found.append(Wait(since, back, "down", f"{recovery.lane} down {spell(back - since)}"))
+            found.append(Wait(since, back, "down", f"{struck(trace, recovery)} down {spell(back - since)}"))
             since = back
+            found += _left(trace, recovery, back)
+            since = found[-1].end
     taken = _taken(trace, recovery)
     if taken is not None and taken - since > (taken - recovery.at) // 50:
         found.append(Wait(since, taken, "queue", "waits to be taken"))
     return found
+
+
+def _left(trace: Trace, recovery: Recovery, back: int) -> list[Wait]:
+    """What the engine, back again, still has to do before it goes on with what it had in hand: it finds the run's task
+    again, or it is told again what a step has given."""
+    first, last = recovery.events
+    if last is None:
+        return []
+    for event in trace.events[first + 1 : last]:
+        cause = None if event.cause is None else trace.events[event.cause]
+        found_again = event.kind is Kind.TASK_QUEUED and cause is not None and cause.kind is Kind.RESTARTED
+        if event.run == recovery.run and found_again and event.at > back:
+            reason = shown(trace.engine).finds_again or "finding its work again"
+            return [Wait(back, event.at, "left", f"{reason} {spell(event.at - back)}")]
+    end = trace.events[last]
+    if end.kind is Kind.STEP_RECORDED and _reported_before(trace, end, back):
+        return [Wait(back, end.at, "left", f"result sent again {spell(end.at - back)}")]
+    return []
+
+
+def _reported_before(trace: Trace, recorded: Event, back: int) -> bool:
+    """Whether a step had given its result before that moment: what is recorded has been sent again."""
+    step = (recorded.run, recorded.step)
+    given = (event.at for _, event in trace.of_kind(Kind.STEP_REPORTED) if (event.run, event.step) == step)
+    return any(at < back for at in given) and recorded.at > back
+
+
+def struck(trace: Trace, recovery: Recovery) -> str:
+    """What the fault struck: its component, or the engine where several of its parts died at once."""
+    kind = trace.events[recovery.events[0]].kind
+    together = {event.lane for _, event in trace.of_kind(kind) if event.at == recovery.at}
+    apps = {event.lane for _, event in trace.of_kind(Kind.STEP_STARTED, Kind.WORK_STARTED)}
+    return shown(trace.engine).title if len(together - apps) > 1 and recovery.lane not in apps else recovery.lane
 
 
 def _put_off_until(event: Event, recovery: Recovery) -> int | None:
@@ -128,8 +166,12 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
         away = next((wait for wait in found if wait.kind == "down"), None)
         if away is None:
             return f"{title} notices at once"
+        who = struck(trace, recovery)
+        where = "" if who == shown(trace.engine).title else f"on {title}, "
+        left = next((wait for wait in found if wait.kind == "left"), None)
         later = "" if recovery.until is None else f", work goes on {spell(recovery.until - away.end)} after it is back"
-        return f"on {title}, {recovery.lane} is down for {spell(away.end - away.start)}{later}"
+        reason = "" if left is None else f": {left.reason.removesuffix(spell(left.end - left.start)).strip()}"
+        return f"{where}{who} is down for {spell(away.end - away.start)}{later}{reason}"
     times = [spell(wait.end - wait.start) for wait in backoffs]
     listed = times[0] if len(times) == 1 else " · ".join(times) if len(times) <= 4 else f"{len(times)} backoffs"
     return f"{title} notices at once and tries again after {listed}"

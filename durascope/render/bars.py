@@ -16,8 +16,9 @@ from durascope.render.theme import PAPER, SMALL, Hatch, Paint
 from durascope.render.timescale import TimeScale
 
 Bar = Literal[
-    "running", "failed", "crashed", "replaying", "working", "queued", "backing-off", "sleeping", "waiting", "down"
-]
+    "running", "failed", "crashed", "replaying", "working", "broken", "queued", "backing-off", "sleeping", "waiting",
+    "down",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ LOOKS: Final[dict[Bar, Look]] = {
     "crashed": Look("lost in the crash", Paint("#fbcfc9", "#b42318"), "cross"),
     "replaying": Look("code is replayed", Paint("#d5e3fd", "#2b64b0"), "rising"),
     "working": Look("workflow code runs", Paint("#f1f3f6", "#64748b")),
+    "broken": Look("workflow code fails", Paint("#fde3e0", "#b42318"), "level"),
     "queued": Look("waits in a queue", Paint("#fdf0cd", "#b7791f"), "level", tall=False),
     "backing-off": Look("backs off", Paint("#ffffff", "#a86a0b"), "none", tall=False, dash=(3, 2.5)),
     "sleeping": Look("sleeps", Paint("#e6e2fb", "#5b52c7"), "dots", tall=False),
@@ -61,7 +63,7 @@ def bar_of(span: Span) -> Bar:
             return "crashed"
         if span.ended in ("failed", "dropped", "abandoned"):
             return "failed"
-    return span.kind
+    return "broken" if span.kind == "working" and span.ended == "failed" else span.kind
 
 
 def draw_bars(canvas: Canvas, scale: TimeScale, spans: Iterable[Span], middle: float) -> None:
@@ -79,7 +81,8 @@ def draw_bars(canvas: Canvas, scale: TimeScale, spans: Iterable[Span], middle: f
 
 
 _BEHIND_FIRST: Final[tuple[Bar, ...]] = (
-    "down", "queued", "waiting", "sleeping", "backing-off", "working", "replaying", "running", "failed", "crashed",
+    "down", "queued", "waiting", "sleeping", "backing-off", "working", "replaying", "broken", "running", "failed",
+    "crashed",
 )  # fmt: skip
 
 

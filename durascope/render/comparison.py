@@ -17,18 +17,18 @@ from durascope.models.effects import EffectMark, Recovery, effects
 from durascope.models.engine import named_in, title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import SPAN_KINDS, Span, SpanKind, spans
+from durascope.models.spans import SPAN_KINDS, Span, SpanKind, ripe, spans
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import sentence
 from durascope.models.waits import why
 from durascope.render import measure
-from durascope.render.bars import AGAIN, bar_entries, restart_mark
+from durascope.render.bars import AGAIN, bar_entries
 from durascope.render.canvas import Canvas
 from durascope.render.dots import GUTTER, MANY, Plot, dot_entries, draw_dots, plot
 from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import finding
 from durascope.render.picture import Picture
-from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows
+from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows, until_lost, verdicts
 from durascope.render.sheet import (
     AXIS,
     MARGIN,
@@ -41,7 +41,7 @@ from durascope.render.sheet import (
     outcome_of,
 )
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
-from durascope.render.timeline import ROW, draw_rows, gutter_of, height_of, moments_of
+from durascope.render.timeline import ROW, draw_restart, draw_rows, draw_verdict, gutter_of, height_of, moments_of
 from durascope.render.timescale import TimeScale, compressed, linear
 from durascope.render.waiting import RECOVERY, draw_waits
 
@@ -104,7 +104,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     ]
     top, tall = heading.height + AXIS, sum(panel.height for panel in panels)
     table = _TABLE_ROW * (len(panels) + 1) + 26
-    width = scale.right + MARGIN + 12
+    width = round(scale.right + MARGIN + 12, 3)
     canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
     names = [title_of(trace.engine) for trace in traces]
     title = (
@@ -172,8 +172,8 @@ def _name(panel: Panel) -> str:
 
 def _panel(whole: Trace, scenario: Scenario) -> Panel:
     trace = excerpt(whole)
-    all_spans, marks = spans(trace, scenario), effects(trace)
-    rows, notes = _rows(trace, all_spans, marks)
+    all_spans, marks = until_lost(trace, ripe(spans(trace, scenario))), effects(trace)
+    rows, notes = _rows(trace, all_spans, marks, scenario)
     rows = [*outside_rows(trace, limit=3), *rows, *_down(all_spans)]
     if trace is not whole:
         marks = effects(judged(whole))
@@ -215,22 +215,32 @@ def _down(all_spans: Sequence[Span]) -> list[Row]:
     ]
 
 
-def _rows(trace: Trace, all_spans: Sequence[Span], marks: Sequence[EffectMark]) -> tuple[list[Row], list[str]]:
+def _rows(
+    trace: Trace, all_spans: Sequence[Span], marks: Sequence[EffectMark], scenario: Scenario
+) -> tuple[list[Row], list[str]]:
     """A row for each step where the runs are few, else a row for each run."""
     runs = sorted(trace.runs, key=lambda run: in_order(run.name))
-    in_full = [_steps(run, all_spans, marks, trace.ended_at) for run in runs[:2]]
+    in_full = [_steps(run, all_spans, marks, trace.ended_at, scenario) for run in runs[:2]]
     if len(runs) <= 2 and sum(len(rows) for rows, _ in in_full) <= MAX_ROWS + 2:
-        return [row for rows, _ in in_full for row in rows], [note for _, notes in in_full for note in notes]
+        told = [verdicts(trace, run.name) for run in runs]
+        return (
+            [row for (rows, _), why in zip(in_full, told, strict=True) for row in (*rows, *why)],
+            [note for _, notes in in_full for note in notes],
+        )
     left = len(runs) - MAX_RUNS
-    rows = [_whole_run(run, all_spans, marks, trace.ended_at) for run in runs[:MAX_RUNS]]
+    rows = [
+        row
+        for run in runs[:MAX_RUNS]
+        for row in (_whole_run(run, all_spans, marks, trace.ended_at), *verdicts(trace, run.name))
+    ]
     return rows, [f"{left} more runs are not drawn."] if left > 0 else []
 
 
 def _steps(
-    run: RunSummary, all_spans: Sequence[Span], marks: Sequence[EffectMark], trace_end: int
+    run: RunSummary, all_spans: Sequence[Span], marks: Sequence[EffectMark], trace_end: int, scenario: Scenario
 ) -> tuple[list[Row], list[str]]:
     """The run and its steps, all attempts of a step on one row."""
-    head, *steps = run_rows(run, all_spans, marks, trace_end, limit=10_000).rows
+    head, *steps = run_rows(run, all_spans, marks, trace_end, scenario, limit=10_000).rows
     by_step: dict[str, list[Row]] = {}
     for row in steps:
         by_step.setdefault(row.label, []).append(row)
@@ -247,7 +257,8 @@ def _whole_run(run: RunSummary, all_spans: Sequence[Span], marks: Sequence[Effec
     end = run.ended_at if run.ended_at is not None else trace_end
     mine = tuple(span for span in all_spans if span.run == run.name)
     theirs = tuple(mark for mark in marks if mark.run == run.name)
-    return Row(run.name, mine, theirs, f"{run.workflow} · {run.status}", kind="run", bounds=(run.started_at, end))
+    hint = " · ".join(filter(None, (run.workflow, run.key, run.status)))
+    return Row(run.name, mine, theirs, hint, kind="run", bounds=(run.started_at, end))
 
 
 def _scale(panels: Sequence[Panel], left: float, right: float, *, true: bool) -> TimeScale:
@@ -295,9 +306,11 @@ def _draw_restarts(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -
     for row in panel.rows:
         y += height_of(row, before)
         before = row
+        if row.kind == "verdict":
+            draw_verdict(canvas, scale, row, y - ROW / 2)
         for span in row.spans:
             if span.kind == "down" and span.ended == "done":
-                restart_mark(canvas, scale.x(span.end), y - ROW / 2)
+                draw_restart(canvas, scale, span, y - ROW / 2)
 
 
 def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:

@@ -15,9 +15,10 @@ from typing import Final, Literal
 from durascope.models.effects import effects
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import BACKOFF, Span, spans
+from durascope.models.spans import BACKOFF, Span, ripe, spans
 from durascope.models.steps import Run
-from durascope.models.trace import Event, Kind, Trace, Unended
+from durascope.models.trace import Event, Kind, Trace
+from durascope.models.unended import standstill
 from durascope.render.step_names import StepNames
 from durascope.render.unhandled import unhandled
 
@@ -96,7 +97,7 @@ def _unnumbered(text: str) -> str:
 
 def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     """The whole conversation, unfolded."""
-    all_spans = spans(trace, scenario)
+    all_spans = ripe(spans(trace, scenario))
     reading = _Reading(trace, scenario)
     for number, event in enumerate(trace.events):
         reading.read(number, event)
@@ -146,10 +147,16 @@ class _Reading:
         self.effect: dict[tuple[object, ...], Literal["", "effect", "again", "known"]] = {}
         self.begun: set[tuple[str | None, object]] = set()
         """What each run has come to by itself: a replay passes nothing else."""
+        self.pending: set[tuple[str | None, str | None]] = set()
+        """Steps whose attempts have begun and whose results are not recorded: there is nothing of theirs to replay."""
 
     def read(self, number: int, event: Event) -> None:
         if event.kind is not Kind.REPLAY_STEP:
             self.begun |= {(event.run, event.step), (event.run, event.detail if isinstance(event.detail, str) else "")}
+        if event.kind is Kind.STEP_STARTED:
+            self.pending.add((event.run, event.step))
+        elif event.kind is Kind.STEP_RECORDED:
+            self.pending.discard((event.run, event.step))
         match event.kind:
             case Kind.MESSAGE_RECEIVED | Kind.MESSAGE_REFUSED | Kind.MESSAGE_LOST:
                 self._message(number, event)
@@ -174,7 +181,8 @@ class _Reading:
                 self._replay(number, event)
             case Kind.TIMER_SET if event.step in (None, BACKOFF) or self._step(event) is not None:
                 wait = f" {spell(event.detail - event.at)}" if isinstance(event.detail, int) else ""
-                self._note(number, event, f"backs off{wait}", "wait")
+                if not self._just_told(event):
+                    self._note(number, event, f"backs off{wait}", "wait")
             case Kind.EVENT_RECEIVED if number in self.unhandled:
                 self._note(number, event, f"takes in {event.detail}: no code handles it", "bad")
             case Kind.WORK_ENDED if _fails(event) and not self._step_failed(number):
@@ -192,6 +200,11 @@ class _Reading:
                 self._note(number, event, _filled(words, event), tone)
             case _:
                 pass
+
+    def _just_told(self, event: Event) -> bool:
+        """Whether the step's own retry has just been told, with the same wait."""
+        last = self.items[-1] if self.items else None
+        return last is not None and (last.kind, last.at, last.run) == (Kind.STEP_RETRIED, event.at, event.run)
 
     def _step_failed(self, number: int) -> bool:
         """Whether the code that has ended there failed with a step, which has been told."""
@@ -302,7 +315,8 @@ class _Reading:
             if later.run == event.run and later.lane == event.lane:
                 if later.kind is not Kind.REPLAY_STEP:
                     break
-                if later.step is None or (event.run, later.step) in self.begun:
+                known = later.step is None or (event.run, later.step) in self.begun
+                if known and (event.run, later.step) not in self.pending:
                     passed.append(later.step or "a step")
         if passed:
             words = ", ".join(passed[:3]) + (f" and {len(passed) - 3} more" if len(passed) > 3 else "")
@@ -354,19 +368,11 @@ def _standing_still(trace: Trace, items: Sequence[Item]) -> Iterable[Item]:
     lanes = {item.run: item.lane for item in items if item.lane != "client"}
     for why in trace.unended:
         if why.run in lanes:
-            words = stands_still(why)
+            words = f"{why.run}: {standstill(why)}"
             yield Item(
                 "note", trace.ended_at, len(trace.events), lanes[why.run], words, run=why.run, tone="bad",
                 kind=Kind.RUN_ENDED,
             )  # fmt: skip
-
-
-def stands_still(why: Unended) -> str:
-    """In few words: that it is paused or in a deadlock, and what it waits for."""
-    if why.deadlock:
-        return f"deadlock: {' → '.join([*why.deadlock, why.deadlock[0]])}"
-    held = f", held by {why.held_by}" if why.held_by else ""
-    return f"{why.run} is {why.status}: waits for {why.waits_for.partition(': ')[0]}{held}"
 
 
 def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: Trace) -> list[Item]:

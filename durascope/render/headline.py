@@ -10,7 +10,7 @@ from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, RunSummary, Trace
-from durascope.models.unended import sentence
+from durascope.models.unended import because, sentence
 from durascope.models.waits import why
 from durascope.render.sheet import Findings, heading_of
 
@@ -112,7 +112,9 @@ def _open(traces: Mapping[str, Trace]) -> list[str]:
         never = [run.name for run in trace.started if run.ended_at is None]
         if never:
             what = "the run" if len(trace.started) == 1 else never[0] if len(never) == 1 else f"{len(never)} runs"
-            said.append(f"{what} never end{'s' * (len(never) == 1)}{'' if len(traces) == 1 else f' on {name}'}")
+            reasons = (because(each) for each in trace.unended)
+            why = next((f": {reason}" for reason in reasons if reason), "")
+            said.append(f"{what} never end{'s' * (len(never) == 1)}{'' if len(traces) == 1 else f' on {name}'}{why}")
     return said
 
 

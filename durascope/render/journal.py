@@ -19,6 +19,7 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Event, Kind, Trace
+from durascope.models.unended import standstill
 from durascope.render import measure
 from durascope.render.bars import Look, crash_mark
 from durascope.render.canvas import Canvas
@@ -59,7 +60,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     lead = _lead(run, entries, executions)
     text = min(TEXT, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
     left = MARGIN + NUMBER + text + AT
-    folded = fold(entries, executions, _faults(trace), most=int((WIDTH - MARGIN - left) // COLUMN), bad=_fails)
+    folded = fold(entries, executions, _faults(trace, run), most=int((WIDTH - MARGIN - left) // COLUMN), bad=_fails)
     lines, columns, notes = folded.lines, folded.columns, [*folded.notes]
     if len(trace.runs) > 1:
         notes.insert(0, f"Of {len(trace.runs)} runs this is {run}.")
@@ -84,15 +85,17 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     return Picture(f"Record: {title}", f"The {record} of {run} on {title_of(trace.engine)}. {lead}.", canvas)
 
 
-def _faults(trace: Trace) -> list[Fault]:
-    """What broke, and new code; parts that die together are one."""
+def _faults(trace: Trace, run: str) -> list[Fault]:
+    """What broke, and new code; parts that die together are one. At the end, that the run stands still."""
     found: list[tuple[int, Event, list[str]]] = []
     for number, event in trace.of_kind(*_FAULTS):
         if found and (found[-1][1].at, found[-1][1].kind) == (event.at, event.kind):
             found[-1][2].append(event.lane)
         else:
             found.append((number, event, [event.lane]))
-    return [Fault(number, _breaks(event.kind, lanes), event.at) for number, event, lanes in found]
+    struck = [Fault(number, f"{_breaks(event.kind, lanes)}, {spell(event.at)}") for number, event, lanes in found]
+    still = (why for why in trace.unended if why.run == run)
+    return [*struck, *(Fault(len(trace.events), f"{standstill(why)}, since {spell(why.since)}") for why in still)]
 
 
 def _breaks(kind: Kind, lanes: Sequence[str]) -> str:
@@ -146,6 +149,8 @@ def _draw_columns(canvas: Canvas, columns: Sequence[Shared], left: float, top: f
             canvas.lines((x, top - 50), (x, bottom), stroke=FRAME, line=0.7)
             if column.crashed:
                 crash_mark(canvas, middle, bottom + 11, 5)
+            elif column.failed:
+                canvas.text(middle, bottom + 15, "fails", SMALL, bold=True, ink=_BAD.paint.stroke, anchor="middle")
     if columns:
         heads = ("execution", "begun at", "in") if len(lanes) > 1 else ("execution", "begun at")
         for row, word in enumerate(heads):
@@ -193,7 +198,7 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Shared], left: floa
 def _draw_fault(canvas: Canvas, fault: Fault, right: float, y: float) -> None:
     """A line across: what stands above it was recorded before, what stands below it after."""
     red, middle = _BAD.paint.stroke, y + ROW / 2
-    words = measure.shorten(f"{fault.text}, {spell(fault.at)}", right - MARGIN - NUMBER, BODY, bold=True)
+    words = measure.shorten(fault.text, WIDTH - 2 * MARGIN - NUMBER, BODY, bold=True)
     crash_mark(canvas, MARGIN + 14, middle, 5)
     canvas.box(MARGIN + NUMBER - 2, y + 2, measure.width(words, BODY, bold=True) + 4, ROW - 4, fill=PAPER)
     canvas.text(MARGIN + NUMBER, y + 13.5, words, BODY, bold=True, ink=red)

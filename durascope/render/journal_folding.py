@@ -25,7 +25,6 @@ class Fault:
     event: int
     """The number of the event that it is."""
     text: str
-    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +53,11 @@ class Shared:
     @property
     def crashed(self) -> bool:
         return any(each.span.ended == "crashed" for each in self.members)
+
+    @property
+    def failed(self) -> bool:
+        """The code failed by itself, or with a step."""
+        return any(each.span.ended == "failed" or each.span.detail.endswith("failed") for each in self.members)
 
     @property
     def name(self) -> str:

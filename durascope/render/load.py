@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import spans
+from durascope.models.spans import ripe, spans
 from durascope.models.trace import Trace
 from durascope.render.architecture import diagram
 from durascope.render.diagram import Edge, Node, key
@@ -22,7 +22,7 @@ _MANY_RUNS = 10
 def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
     """The architecture of the trace's engine; raises ValueError for one that has none."""
     drawn = diagram(scenario, trace.engine)
-    all_spans = spans(trace, scenario)
+    all_spans = ripe(spans(trace, scenario))
     found = loads(all_spans)
     counts = Counter(span.step for span in all_spans if span.kind == "running")
     rate = _rate(trace)

@@ -15,7 +15,7 @@ from typing import Final
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.bars import LOOKS, crash_mark, restart_mark
@@ -91,7 +91,7 @@ def _depths(waits: Sequence[Span]) -> tuple[tuple[int, int], ...]:
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of one trace's queues."""
     trace = excerpt(trace)
-    all_spans = spans(trace, scenario)
+    all_spans = ripe(spans(trace, scenario))
     found = loads(all_spans)
     chosen = sorted(sorted(found, key=lambda load: -len(load.waits))[:MAX_QUEUES], key=found.index)
     down = [span for span in all_spans if span.kind == "down"]

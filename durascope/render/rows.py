@@ -13,9 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from durascope.models.effects import EffectMark
+from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Kind, RunSummary, Trace
-from durascope.render.conversation import stands_still
+from durascope.models.unended import standstill
+from durascope.render.program_order import in_program_order
 from durascope.render.unhandled import unhandled
 
 MAX_ROWS: Final = 44
@@ -37,7 +39,7 @@ class Row:
     kind: str = "step"
     """outside · run · step · verdict · component · queue"""
     bounds: tuple[int, int] | None = None
-    """run: from when to when."""
+    """run: from when to when; verdict: since when it stands still."""
     moments: tuple[int, ...] = ()
     """outside: when the event came in, or the new code went live."""
     bad: bool = False
@@ -56,11 +58,11 @@ def timeline_rows(
     trace: Trace,
     spans: Sequence[Span],
     effects: Sequence[EffectMark],
+    scenario: Scenario,
     *,
-    undo: frozenset[str] = frozenset(),
     limit: int = MAX_ROWS,
 ) -> Folded:
-    """All rows: runs with their steps, then the components, then the queues; `undo` names steps that undo others."""
+    """All rows: runs with their steps, then the components, then the queues."""
     shown, notes = _chosen_runs(trace, spans)
     parts = _components(spans)
     queues = _queues(spans)
@@ -71,12 +73,31 @@ def timeline_rows(
     room = max(8, limit - len(parts) - len(queues) - len(shown)) // max(1, len(shown))
     rows: list[Row] = []
     for run in shown:
-        folded = run_rows(run, spans, effects, trace.ended_at, limit=room)
+        folded = run_rows(run, spans, effects, trace.ended_at, scenario, limit=room)
         rows += folded.rows
-        rows += [Row(stands_still(why), kind="verdict") for why in trace.unended if why.run == run.name]
+        rows += verdicts(trace, run.name)
         notes += folded.notes
+    undo = {step.undo_step.label for _, step in scenario.runs() if step.undo_step is not None}
     told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
     return Folded((*outside_rows(trace), *told, *parts, *queues), (*notes, *component_notes))
+
+
+def verdicts(trace: Trace, run: str) -> list[Row]:
+    """Why the run stands still for good, and since when."""
+    return [
+        Row(standstill(why), kind="verdict", bounds=(min(why.since, trace.ended_at), trace.ended_at))
+        for why in trace.unended
+        if why.run == run
+    ]
+
+
+def until_lost(trace: Trace, found: Iterable[Span]) -> list[Span]:
+    """A run that its engine has forgotten sleeps and waits for nothing any more."""
+    lost = {why.run: why.since for why in trace.unended if why.status == "lost"}
+    return [
+        replace(span, end=lost[span.run]) if span.run in lost and span.start <= lost[span.run] < span.end else span
+        for span in found
+    ]
 
 
 def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
@@ -107,7 +128,13 @@ def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
 
 
 def run_rows(
-    run: RunSummary, spans: Sequence[Span], effects: Sequence[EffectMark], trace_end: int, *, limit: int = MAX_ROWS
+    run: RunSummary,
+    spans: Sequence[Span],
+    effects: Sequence[EffectMark],
+    trace_end: int,
+    scenario: Scenario,
+    *,
+    limit: int = MAX_ROWS,
 ) -> Folded:
     """The run's own row (workflow code, replays, waiting for it), then a row for each attempt of each step."""
     mine = [span for span in spans if span.run == run.name]
@@ -119,7 +146,7 @@ def run_rows(
     head = Row(
         run.name,
         own,
-        hint=" · ".join(filter(None, (run.workflow, key, run.status))),
+        hint=" · ".join(filter(None, (None if run.name.startswith(run.workflow) else run.workflow, key, run.status))),
         kind="run",
         bounds=(run.started_at, end),
     )
@@ -128,7 +155,7 @@ def run_rows(
         if span.step is not None:
             steps.setdefault(span.step, []).append(span)
     notes: list[str] = []
-    by_step = [_attempt_rows(step, theirs, marks) for step, theirs in steps.items()]
+    by_step = [_attempt_rows(step, steps[step], marks) for step in in_program_order(list(steps), scenario, str)]
     if sum(map(len, by_step)) > limit or any(len(rows) > 12 for rows in by_step):
         many = [rows for rows in by_step if len(rows) > MANY_ATTEMPTS]
         if many:

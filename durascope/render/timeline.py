@@ -15,17 +15,26 @@ from durascope.models.effects import EffectMark, effects
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
 from durascope.render import measure
-from durascope.render.bars import AGAIN, bar_entries, crash_mark, draw_bars, draw_effects, outside_mark, restart_mark
+from durascope.render.bars import (
+    AGAIN,
+    LOOKS,
+    bar_entries,
+    crash_mark,
+    draw_bars,
+    draw_effects,
+    outside_mark,
+    restart_mark,
+)
 from durascope.render.canvas import Canvas
 from durascope.render.dots import GUTTER, MANY, dot_entries, draw_dots, durations, plot
 from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
-from durascope.render.rows import Folded, Row, timeline_rows
+from durascope.render.rows import Folded, Row, timeline_rows, until_lost
 from durascope.render.sheet import (
     AXIS,
     MARGIN,
@@ -45,10 +54,12 @@ from durascope.render.waiting import RECOVERY, draw_waits
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
-GUTTER_MOST: Final = 220.0
+GUTTER_MOST: Final = 300.0
 _DOTS: Final = 330.0
 """The height of the plot of many runs."""
 
+_BESIDE: Final = 10.0
+"""From the middle of a cross to that of a triangle that leaves it seen."""
 _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 
@@ -58,9 +69,8 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
         return _draw_many(trace, scenario, true=linear)
     whole, trace = trace, excerpt(trace)
     outcome, worst = outcome_of(whole), worst_of(whole, scenario)
-    all_spans, marks = spans(trace, scenario), effects(trace)
-    undo = (step.undo_step for _, step in scenario.runs())
-    folded = timeline_rows(trace, all_spans, marks, undo=frozenset(step.label for step in undo if step is not None))
+    all_spans, marks = until_lost(trace, ripe(spans(trace, scenario))), effects(trace)
+    folded = timeline_rows(trace, all_spans, marks, scenario)
     gutter = gutter_of(folded.rows)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     heading = story_heading(whole, scenario, worst, outcome, WIDTH)
@@ -75,7 +85,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     top = heading.height + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
     strip = RECOVERY + 4 if worst is not None else 0.0
-    width = scale.right + MARGIN + 12
+    width = round(scale.right + MARGIN + 12, 3)
     canvas = Canvas(width, top + tall + strip + 14 + footer_height(entries, notes, width - 2 * MARGIN))
     heading.draw(canvas)
     draw_axis(canvas, scale, top, top + tall)
@@ -119,7 +129,7 @@ def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float,
 def moments_of(trace: Trace, all_spans: Iterable[Span]) -> tuple[list[int], list[tuple[int, int]]]:
     """Whenever something begins, ends or happens, and when somebody works."""
     shown = [span for span in all_spans if span.ended != "open" or span.kind != "down"]
-    moments = [at for span in shown for at in (span.start, span.end)]
+    moments = [0, *(at for span in shown for at in (span.start, span.end))]
     moments += [run.started_at for run in trace.runs] + [run.ended_at for run in trace.runs if run.ended_at is not None]
     moments += [event.at for _, event in trace.of_kind(Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED, Kind.DEPLOYED)]
     busy = [(span.start, span.end) for span in shown if span.kind in ("running", "replaying")]
@@ -176,7 +186,7 @@ def draw_rows(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float)
 def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: float) -> None:
     middle = y + ROW / 2
     _label(canvas, scale, row, before, middle)
-    if row.bounds is not None:
+    if row.bounds is not None and row.kind == "run":
         left, right = scale.x(row.bounds[0]), scale.x(row.bounds[1])
         canvas.lines((left, middle), (right, middle), stroke="#8b95a5", line=1)
         for x in (left, right):
@@ -201,12 +211,10 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
     if row.kind == "run":
         canvas.text(x, baseline, row.label, HEAD, bold=True)
         used = measure.width(row.label, HEAD, bold=True) + 8
-        canvas.text(x + used, baseline, measure.shorten(row.hint, room - used, SMALL), SMALL, ink=MUTED)
+        canvas.text(x + used, baseline, _fitting(row.hint, room - used), SMALL, ink=MUTED)
         return
     if row.kind == "verdict":
-        words = measure.shorten(row.label, scale.right - MARGIN - 14, BODY, bold=True)
-        canvas.box(x + 12, middle - 8, measure.width(words, BODY, bold=True) + 4, 16, fill=PAPER)
-        canvas.text(x + 14, baseline, words, BODY, bold=True, ink=AGAIN)
+        canvas.text(x + 14, baseline, "stands still", BODY, ink=AGAIN)
         return
     same = before is not None and before.kind == row.kind and before.label == row.label
     hint = measure.width(row.hint, SMALL)
@@ -215,19 +223,47 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
     canvas.text(scale.left - 12, baseline, row.hint, SMALL, ink=MUTED, anchor="end")
 
 
+def _fitting(hint: str, room: float) -> str:
+    """How a run ended is told before its key, and its key before its workflow."""
+    parts = hint.split(" · ")
+    tries = [" · ".join(parts[at:]) for at in range(len(parts))]
+    return next((each for each in tries if measure.width(each, SMALL) <= room), measure.shorten(hint, room, SMALL))
+
+
 def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
     """Over the tears: how an attempt ended that did not simply succeed, and when what was down came back."""
     y, before, run_end = top, None, FOREVER
     for row in rows:
         y += height_of(row, before)
-        run_end = row.bounds[1] if row.bounds is not None else run_end
+        run_end = row.bounds[1] if row.bounds is not None and row.kind == "run" else run_end
+        if row.kind == "verdict":
+            draw_verdict(canvas, scale, row, y - ROW / 2)
         running = [span for span in row.spans if span.kind == "running"]
         if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects, run_end)):
             _beside(canvas, scale, row, words, y - ROW / 2)
         for span in row.spans:
             if span.kind == "down" and span.ended == "done":
-                restart_mark(canvas, scale.x(span.end), y - ROW / 2)
+                draw_restart(canvas, scale, span, y - ROW / 2)
         before = row
+
+
+def draw_restart(canvas: Canvas, scale: TimeScale, down: Span, middle: float) -> None:
+    """Beside the cross where both are at one place: who broke must be seen."""
+    restart_mark(canvas, max(scale.x(down.end), scale.x(down.start) + _BESIDE), middle)
+
+
+def draw_verdict(canvas: Canvas, scale: TimeScale, row: Row, middle: float) -> None:
+    """A bar from when on the run stands still, with the reason in it or, where there is more room, before it."""
+    assert row.bounds is not None
+    left, right = min(scale.x(row.bounds[0]), scale.right - 4), scale.right
+    with canvas.group("verdict", row.label):
+        canvas.box(left, middle - 9, right - left, 18, fill=LOOKS["down"].paint.fill, stroke=AGAIN, radius=2.5)
+        inside = right - left >= left - scale.left
+        words = measure.shorten(row.label, (right - left if inside else left - scale.left) - 12, BODY, bold=True)
+        start = left + 6 if inside else left - 6 - measure.width(words, BODY, bold=True)
+        if not inside:
+            canvas.box(start - 3, middle - 8, measure.width(words, BODY, bold=True) + 6, 16, fill=PAPER)
+        canvas.text(start, middle + 4, words, BODY, bold=True, ink=AGAIN)
 
 
 def _beside(canvas: Canvas, scale: TimeScale, row: Row, words: str, middle: float) -> None:

@@ -10,15 +10,16 @@ import pytest
 from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
-from durascope.models.spans import spans
-from durascope.models.trace import Trace
+from durascope.models.spans import ripe, spans
+from durascope.models.trace import Kind, Trace
 from durascope.models.waits import waits, why
 from durascope.render import comparison, journal, sequence, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Box, Close, Open, Path
 from durascope.render.excerpt import excerpt
 from durascope.render.picture import Picture
-from durascope.render.rows import run_rows
+from durascope.render.program_order import in_program_order
+from durascope.render.rows import run_rows, timeline_rows
 from durascope.render.theme import SMALL
 from durascope.simulators.simulate import simulate
 
@@ -83,6 +84,32 @@ def test_each_engine_says_who_notices_and_after_what() -> None:
     assert told["restate"].count("·") == 2, "three reconnects, one after the other"
 
 
+@pytest.mark.parametrize(
+    ("engine", "left", "told"),
+    [
+        ("temporal", "result sent again 932 ms", "temporal-server is down for 5 s"),
+        ("inngest", "first scan for ended leases 30 s", "Inngest is down for 5 s"),
+        ("restate", "reading its log again 300 ms", "Restate is down for 5 s"),
+    ],
+)
+def test_an_engine_that_is_back_says_what_it_still_waits_for(engine: str, left: str, told: str) -> None:
+    _, trace = traced("order-fulfillment-engine-crash", engine)
+    recovery = recoveries(trace)[0]  # of each part that died, the same
+    assert [wait.reason for wait in waits(trace, recovery)][1] == left
+    assert told in why(trace, recovery, engine)
+    assert left.rpartition(" ")[0].rpartition(" ")[0] in why(trace, recovery, engine)
+
+
+def test_of_branches_that_back_off_at_the_same_time_the_longest_backoff_is_told() -> None:
+    _, trace = traced("agent-fan-out", "inngest")
+    (recovery,) = recoveries(trace)
+    due = max(event.detail for _, event in trace.of_kind(Kind.TIMER_SET) if isinstance(event.detail, int))
+    assert recovery.until is not None
+    assert len(recovery.steps) == 10
+    (wait,) = waits(trace, recovery)
+    assert (wait.kind, wait.start, wait.end) == ("backoff", recovery.at, min(due, recovery.until))
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", builtin_names())
 def test_the_waits_of_a_recovery_are_all_of_it(name: str, engine: str) -> None:
@@ -139,7 +166,7 @@ def test_waiting_is_drawn_in_proportion_unless_it_takes_more_than_three_quarters
 def test_a_run_that_never_ends_is_in_the_title_with_its_reason_and_has_not_recovered() -> None:
     scenario = load_scenario("order-fulfillment-deploy")
     shown = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
-    assert "The run never ends on Temporal; no effect happens twice on any engine" in shown
+    assert "The run never ends on Temporal: the code does not fit the history; no effect happens twice" in shown
     assert "Temporal: run 1 is running: since" in shown
     assert "never ends" in [
         text.text for text in comparison.draw([simulate(scenario, "temporal")], scenario).canvas.texts
@@ -149,11 +176,11 @@ def test_a_run_that_never_ends_is_in_the_title_with_its_reason_and_has_not_recov
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_run_says_its_key_even_where_the_key_ends_like_the_runs_number(engine: str) -> None:
     """Runs of one key wait for each other: who does not see the key does not see why."""
-    _, trace = traced("payment", engine)
+    scenario, trace = traced("payment", engine)
     keyed = [run for run in trace.started if run.key]
     assert any((run.key or "").endswith(run.name.removeprefix("run ")) for run in keyed)
     for run in keyed:
-        head = run_rows(run, spans(trace), (), trace.ended_at).rows[0]
+        head = run_rows(run, spans(trace), (), trace.ended_at, scenario).rows[0]
         assert run.key in head.hint.split(" · ")
 
 
@@ -198,7 +225,7 @@ def test_code_that_does_not_fit_its_history_is_red_and_named() -> None:
     scenario, trace = traced("order-fulfillment-deploy", "temporal")
     for draw in (sequence.draw, timeline.draw):
         inks = {text.text: text.ink for text in draw(trace, scenario).canvas.texts}
-        told = next(text for text in inks if text.startswith("run 1 is running: waits for a workflow task"))
+        told = next(text for text in inks if "non-deterministic: the code does not fit its history" in text)
         assert draw is sequence.draw or inks[told] == AGAIN
     titles = [mark.title for mark in sequence.draw(trace, scenario).canvas.marks if isinstance(mark, Open)]
     assert any("the code fails: non-deterministic-error" in title for title in titles)
@@ -242,7 +269,7 @@ def test_the_rounds_of_a_loop_that_have_one_name_are_no_duplicates(engine: str) 
         assert "No effect happens twice" in told
         assert "the same effect again" not in told, "the legend"
     assert [
-        row.hint for row in run_rows(trace.runs[0], spans(trace), (), trace.ended_at).rows if "again" in row.hint
+        row.hint for row in run_rows(trace.runs[0], spans(trace), (), trace.ended_at, asked).rows if "again" in row.hint
     ] == []
 
 
@@ -278,3 +305,54 @@ def test_the_comparison_of_a_run_that_is_stuck_still_shows_the_steps_of_the_othe
     wide = [mark.width for mark in picture.canvas.marks if isinstance(mark, Box) and mark.fill == "#bfe6c9"]
     assert max(wide) > 60
     assert "more events up to" in words(picture)
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_the_rows_are_the_programs_steps_on_every_engine(name: str) -> None:
+    """In the order in which they are written, whichever begins first."""
+    scenario = load_scenario(name)
+    orders: list[list[str]] = []
+    for engine in ENGINES:
+        trace = simulate(scenario, engine)
+        written = {step.label for _, step in scenario.runs()} | {f"subtask-{n}" for n in range(1, 11)}
+        rows = timeline_rows(trace, spans(trace, scenario), (), scenario).rows
+        orders.append(list(dict.fromkeys(row.label for row in rows if row.kind == "step" and row.label in written)))
+    steps = set(orders[0]).intersection(*orders[1:])
+    assert [step for step in orders[0] if step in steps] == [step for step in orders[1] if step in steps]
+    assert [step for step in orders[0] if step in steps] == [step for step in orders[2] if step in steps]
+
+
+def test_the_branches_of_a_loop_follow_each_other_and_undo_comes_last() -> None:
+    each = {"for_each": 11, "as": "i", "do": [{"run": "a-{i}"}, {"run": "b-{i}"}]}
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": "first", "undo": "back"}, each, {"run": "last"}]}},
+    })  # fmt: skip
+    names = ["last", "back", "b-2", "a-10", "a-2", "first"]
+    assert in_program_order(names, asked, str) == ["first", "a-2", "b-2", "a-10", "last", "back"]
+
+
+@pytest.mark.parametrize("name", builtin_names())
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_label_of_a_row_is_cut(name: str, engine: str) -> None:
+    scenario, trace = traced(name, engine)
+    axis = timeline.draw(trace, scenario)
+    starts = [text.text for text in axis.canvas.texts if text.left < 300 and text.text.endswith("…")]
+    assert [each for each in starts if not each.startswith("…")] == []
+    assert "0" in [text.text for text in axis.canvas.texts], "the axis begins at zero"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_task_that_lies_in_a_queue_until_its_time_waits_for_nobody(name: str, engine: str) -> None:
+    """Inngest keeps sleeps and backoffs as items of its queue: they are no load of it."""
+    scenario, trace = traced(name, engine)
+    put_off = [(event.run, event.at, event.detail) for _, event in trace.of_kind(Kind.TIMER_SET)]
+    for span in ripe(spans(trace, scenario)):
+        if span.kind == "queued":
+            assert not [
+                due for run, at, due in put_off
+                if run == span.run and at == span.start and isinstance(due, int) and span.end - 2_000_000 <= due
+            ]  # fmt: skip
+    if (name, engine) == ("payment", "inngest"):
+        longest = max(span.lasts for span in ripe(spans(trace, scenario)) if span.kind == "queued")
+        assert longest < 5_000_000 < 30_000_000 < max(s.lasts for s in spans(trace) if s.kind == "queued")

@@ -305,7 +305,7 @@ def test_a_line_across_says_who_died_and_when() -> None:
 
 def test_faults_without_end_take_few_lines_and_are_counted() -> None:
     lines = [Line(place, f"entry {place}", place, 10 * place) for place in range(400)]
-    faults = [Fault(40 * n + 5, "app dies", 40 * n) for n in range(90)]
+    faults = [Fault(40 * n + 5, "app dies") for n in range(90)]
     folded = fold(lines, (), faults, most=4, bad=lambda _: False)
     drawn = [line for line in folded.lines if isinstance(line, Fault)]
     assert len(drawn) == 8

@@ -29,6 +29,7 @@ ENGINE = EngineSpec(
         )
     },
     judge=Part("durascope.live.inngest.judging:judge"),
+    finds_again="first scan for ended leases",
     live=Part("durascope.live.inngest.engine:InngestLive"),
     programs={"inngest": "npm install inngest-cli (its installer needs the open internet)"},
     modelled={

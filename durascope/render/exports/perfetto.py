@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from durascope.models.effects import EffectMark, effects
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Kind, Trace
 from durascope.render.exports import MissingExtra
 from durascope.render.queues import loads
@@ -94,7 +94,7 @@ class _Writer:
                         self._instant(marks, kind.value, event.at, {})
 
     def _queues(self) -> None:
-        for load in loads(self.spans):
+        for load in loads(ripe(self.spans)):
             track = self._descriptor(f"queue {load.name}")
             track.counter.unit = self.types.CounterDescriptor.UNIT_COUNT
             for at, depth in load.depths:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,8 +11,9 @@ from rich.text import Text
 
 from durascope.models.effects import EffectMark, effects
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, spans
+from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Kind, Trace
+from durascope.render.program_order import in_program_order
 from durascope.render.rows import in_order
 from durascope.render.text.axis import Axis
 from durascope.render.text.marks import BREAK, CRASH, DUPLICATE, EFFECT, MARKS, Mark
@@ -36,7 +36,7 @@ class Row:
 
 def timeline(trace: Trace, scenario: Scenario, width: int) -> Text:
     """The engine's time line, at most `width` characters wide."""
-    all_spans = spans(trace, scenario)
+    all_spans = ripe(spans(trace, scenario))
     runs = sorted((run.name for run in trace.runs), key=in_order)
     rows = _rows_of_steps(trace, scenario, all_spans) if len(runs) <= 1 else _rows_of_runs(trace, all_spans, runs)
     hidden = len(rows) - MAX_ROWS
@@ -68,29 +68,7 @@ def _rows_of_steps(trace: Trace, scenario: Scenario, all_spans: Sequence[Span]) 
     code = [row for row in rows.values() if row.label == CODE]
     down = [row for row in rows.values() if row.crashes or all(span.kind == "down" for span in row.spans)]
     steps = [row for row in rows.values() if row not in code and row not in down]
-    return [*code, *in_program_order(steps, scenario), *down]
-
-
-def in_program_order(rows: Sequence[Row], scenario: Scenario) -> list[Row]:
-    """As the steps are written, so that the rows of all engines are the same; what an engine names in its own way stays
-    after what began before it.
-    """
-    labels = [step.label for workflow in scenario.workflows.values() for step in workflow.walk()]
-    exact = {label: number for number, label in reversed(list(enumerate(labels)))}
-    patterns = [
-        (re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(label))), number)
-        for number, label in enumerate(labels)
-        if "{" in label
-    ]
-
-    places: dict[str, float] = {}
-    before = -1
-    for row in rows:
-        filled = (number for pattern, number in patterns if pattern.fullmatch(row.label))
-        known = exact.get(row.label, next(filled, None))
-        before = before if known is None else known
-        places[row.label] = before + 0.5 if known is None else known
-    return sorted(rows, key=lambda row: places[row.label])
+    return [*code, *in_program_order(steps, scenario, lambda row: row.label), *down]
 
 
 def _label(span: Span) -> str:
