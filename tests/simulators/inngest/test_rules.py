@@ -296,8 +296,8 @@ def test_what_inngest_lacks_is_said() -> None:
         "no updates",
         "no queries",
         "retry policy per step",
-        "no `timeout` of a step",
-        "no state of an entity",
+        "no `timeout` per step",
+        "no state per entity",
     ):
         assert what in told
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import yaml
 
@@ -128,3 +130,23 @@ def test_closures_that_fail_together_all_have_their_effects() -> None:
     step = "takes: 50ms, fails: {always: true, moment: after-effect}, retry: {initial: 200ms, max_attempts: 3}"
     trace = predicted(f"workflows: {{fn: {{steps: [{{parallel: [{{run: a, {step}}}, {{run: b, {step}}}]}}]}}}}")
     assert trace.effects == {"a": 3, "b": 3}
+
+
+def test_what_is_said_in_either_direction_keeps_a_stream_open() -> None:
+    """§6: the sleep's notification comes after 200 ms, the command of the run 250 ms later, its result 200 ms later."""
+    trace = predicted("""
+workflows: {order: {steps: [{sleep: 200ms}, {compute: 250ms}, {run: charge, takes: 200ms}]}}
+deployments: {restate: {inactivity_timeout: 300ms}}
+""")
+    attempts: Any = trace.facts["attempts"]
+    assert [attempt["ends"] for attempt in attempts["run 1"]] == ["completed"]
+
+
+def test_a_cancellation_leaves_what_was_sent_alone() -> None:
+    trace = predicted("""
+workflows:
+  order: {steps: [{start: audit}, {run: charge, takes: 2s}], signals: {stop: {then: cancel}}}
+  audit: {steps: [{sleep: 3s}]}
+workload: {of: order, events: [{send: stop, to: 1, at: 1s}]}
+""")
+    assert trace.status == {"run 1": "cancelled", "run 1.1": "completed"}
