@@ -26,8 +26,10 @@ from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.world import Call, World
 from durascope.simulators.restate.engine import Restate
 from durascope.simulators.simulate import simulate
+from durascope.simulators.temporal.engine import Temporal
 
 CONFORMANCE = Path(__file__).parents[1] / "conformance"
+ENGINES = ("inngest", "restate", "temporal")
 EVERY = 23
 """Of so many events one is looked at: crash points lie between any two."""
 
@@ -43,6 +45,8 @@ def stores(engine: Engine) -> object:
     if isinstance(engine, Inngest):
         redis = engine.redis
         return [redis.state, redis.queue, redis.pauses, redis.flow, engine.history.status]
+    if isinstance(engine, Temporal):
+        return [engine.store.history, engine.store.matching]
     assert isinstance(engine, Restate)
     return engine.partitions
 
@@ -94,13 +98,13 @@ def alive_at_any_point(scenario: Scenario, engine: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("engine", ["inngest", "restate"])
+@pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", builtin_names())
 def test_nothing_alive_lies_in_a_store(engine: str, name: str) -> None:
     assert alive_at_any_point(scenario_in(load(name)), engine) == set()
 
 
-@pytest.mark.parametrize("engine", ["inngest", "restate"])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_nothing_alive_lies_in_a_store_in_any_recorded_case(engine: str) -> None:
     for path in sorted((CONFORMANCE / engine).glob("*.yaml")):
         assert alive_at_any_point(scenario_in(load(path)), engine) == set(), path.stem

@@ -13,7 +13,7 @@ from durascope.importing.temporal.lines import word
 from durascope.importing.temporal.observing import CAUSE, Command, Observed, What, failure_of, span
 from durascope.importing.temporal.program import program
 from durascope.models.phrases import spell
-from durascope.simulators.temporal.executions import STATUS
+from durascope.simulators.temporal.closing import STATUS
 
 TIMEOUTS: Final = {"start-to-close": "startToCloseTimeout", "heartbeat": "heartbeatTimeout"}
 

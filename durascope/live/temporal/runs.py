@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from durascope.importing.temporal.lines import Event, attributes, kind, payload, time_of
-from durascope.simulators.temporal.executions import STATUS
+from durascope.simulators.temporal.closing import STATUS
 
 NAMESPACE: Final = "default"
 RESETTER: Final = "history-resetter"

@@ -6,25 +6,25 @@ tells of the last attempt (A2).
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from durascope.models.steps import Run
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import ActivityOptions
+from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, MutableState
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
-HISTORY = "history"
 
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
 """In the order in which the server takes those of one activity that are due at the same time; an activity that starts
@@ -35,35 +35,20 @@ _START_TO_CLOSE: Final = 2
 _HEARTBEAT: Final = 3
 
 
-class ActivityTask:
-    """What a worker gets with an activity task; it is also the token of its reports."""
-
-    __slots__ = ("attempt", "execution", "key", "luck", "name", "run", "run_id", "scheduled_id", "step", "timeouts")
-
-    def __init__(self, state: MutableState, activity: Activity) -> None:
-        self.run_id = state.run_id
-        self.run: RunInfo = activity.run
-        self.execution = state.options.acts_as
-        self.luck = state.luck
-        self.scheduled_id = activity.scheduled_id
-        self.attempt = activity.attempt
-        self.name = activity.name
-        self.key = activity.key
-        self.step: Run = activity.step
-        self.timeouts = activity.timeouts
-
-
 class Activities:
     """The activities of every run."""
 
-    __slots__ = (
-        "_payload", "server", "world",
-    )  # fmt: skip
+    __slots__ = ("_payload", "_tasks", "_timers", "_transfer", "shard", "world")
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.world = server.world
+    def __init__(self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self._timers = shard.timers
+        self._transfer = transfer
+        self._tasks = tasks
         self._payload = limit("payload")
+        shard.timers.on("activity_timeout", self.timeout_due)
+        shard.timers.on("activity_retry", self.retry_due)
 
     # ---- scheduled and started -----------------------------------------------------------------------------
 
@@ -102,18 +87,9 @@ class Activities:
         self._arm(state, activity, _TO_START, now, timeouts[1])
         return activity
 
-    def waits(self, state: MutableState, activity: Activity) -> bool:
-        """Whether the activity is to be given to a worker."""
-        return (
-            state.open
-            and activity.started_at is None
-            and not activity.backing_off
-            and state.activities.get(activity.scheduled_id) is activity
-        )
-
     def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
-        if (  # `waits`, without the call
+        if (  # `awaits_worker`, without the call
             activity.started_at is not None
             or activity.backing_off
             or not state.open
@@ -137,11 +113,15 @@ class Activities:
             self._time(state, timeouts[0])
         return ActivityTask(state, activity)
 
+    def polled(self, state: MutableState, activity: Activity, link: Link, _queue_kind: str) -> ActivityTask | None:
+        """A poll has met it in matching."""
+        return self.start(state, activity, link.worker)
+
     # ---- what workers report -------------------------------------------------------------------------------
 
     def _reported(self, task: ActivityTask) -> tuple[MutableState, Activity] | None:
         """The pending activity that a report is about; None if its attempt is no longer the pending one (A9)."""
-        state = self.server.store.runs.get(task.run_id)
+        state = self.shard.store.runs.get(task.run_id)
         if state is None or not state.open:
             return None
         activity = state.activities.get(task.scheduled_id)
@@ -212,7 +192,7 @@ class Activities:
     def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
         """Ends a report's transition, and answers it: before anybody outside can have seen what was written."""
         world = self.world
-        self.server.commit(state)
+        self.shard.commit(state)
         link.reply(call, "recorded")
         if final:
             world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
@@ -241,7 +221,7 @@ class Activities:
         activity.started_at = None
         activity.backing_off = True
         state.retries += 1
-        activity.retry_timer = self.server.timers.add(now + interval, "activity_retry", state, activity)
+        activity.retry_timer = self._timers.add(now + interval, "activity_retry", state, activity)
         self.set_timer(state)
         return None
 
@@ -254,7 +234,7 @@ class Activities:
         self._arm(state, activity, _TO_START, now, activity.timeouts[1])
         self.set_timer(state)
         self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
-        self.server.transfer.dispatch(state, activity)
+        self._transfer.dispatch(state, activity)
 
     def _arm(self, state: MutableState, activity: Activity, number: int, since: int, timeout: int) -> None:
         if timeout:
@@ -278,12 +258,12 @@ class Activities:
         if heap:
             self._time(state, heap[0])
         else:
-            timers = self.server.timers
+            timers = self._timers
             for task in state.activity_timers:
                 timers.cancel(task)
 
     def _time(self, state: MutableState, first: tuple[int, int, int, int]) -> None:
-        self.server.timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
+        self._timers.ensure(state.activity_timers, first[0], "activity_timeout", state, first, self._holds)
 
     def timeout_due(self, state: MutableState, _: Any) -> None:
         """Every timeout that has passed by now (T3, T4)."""
@@ -301,7 +281,7 @@ class Activities:
                 continue
             (closed if self._timed_out(state, activity, type_) else retried).append(activity)
         self.set_timer(state)
-        self.server.commit(state)
+        self.shard.commit(state)
         for activity in retried:
             noticed = None if activity.last_failure is None else activity.last_failure.timeout_type
             self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1, noticed)
@@ -361,7 +341,7 @@ class Activities:
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
         del state.activities[activity.scheduled_id]
-        timers = self.server.timers
+        timers = self._timers
         if activity.retry_timer is not None:
             timers.discard(activity.retry_timer)
         if state.activities:
@@ -374,7 +354,7 @@ class Activities:
     def _close(self, state: MutableState, activity: Activity, kind: str, attributes: dict[str, Any]) -> None:
         """Writes its start and its end, which has these attributes beside those of every end."""
         self._forget(state, activity)
-        record = state.history.append if state.wft is None else state.record
+        record = state.history.append if state.wft is None else partial(self._tasks.record, state)
         started: HistoryEvent | None = None
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
         if activity.started_at is not None:
@@ -392,12 +372,12 @@ class Activities:
         common = {"scheduled_event_id": scheduled_id, "started": started, "name": name, "identity": worker}
         record(kind, self.world.now, common | attributes)
         if state.wft is None:
-            self.server.workflow_tasks.schedule(state)
+            self._tasks.schedule(state)
 
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""
         for activity in state.activities.values():
-            self.server.timers.discard(activity.retry_timer)
+            self._timers.discard(activity.retry_timer)
         state.activities.clear()
         for task in state.activity_timers:
-            self.server.timers.discard(task)
+            self._timers.discard(task)

@@ -8,12 +8,12 @@ from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.world import Call
 from durascope.simulators.services import Execution
-from durascope.simulators.temporal.channel import REPORTS
+from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.pollers import Slots
 
 if TYPE_CHECKING:
-    from durascope.simulators.temporal.activities import ActivityTask
     from durascope.simulators.temporal.worker import Worker
 
 LOCAL_TIMEOUT_BUFFER: Final = 5_000_000

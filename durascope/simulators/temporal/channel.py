@@ -7,111 +7,55 @@ call ─▶ sent ─▶ answered
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Keepalive
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call as Callback
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Server
+from durascope.simulators.temporal.calls import GAVE_UP, Call, CallPolicy, Retry
+from durascope.simulators.temporal.listener import Listener
 
 KEEPALIVE: Final = Keepalive(every=30_000_000, timeout=15_000_000)
 """The SDKs' HTTP/2 pings (sdk-core, ClientKeepAliveConfig: interval 30 s, timeout 15 s)."""
 
-GAVE_UP: Final = "gave up"
-"""The answer to a call that has been retried for as long as its policy allows."""
-
 DEADLINE: Final = 10_000_000
 """µs after which a call without an answer counts as failed; it matters only where messages can get lost."""
 
-
-@dataclass(frozen=True, slots=True)
-class CallPolicy:
-    """How a failed call is retried (§10), in microseconds."""
-
-    initial: int
-    factor: float
-    max_interval: int
-    max_elapsed: int = 0
-    """0: for ever."""
-    max_tries: int = 0
-    long_poll: bool = False
-
-
-REPORTS: Final = CallPolicy(100_000, 1.7, 5_000_000, 10_000_000, 10)
-"""Reports of results, completions of workflow tasks: at most 10 s or 10 tries."""
-POLLS: Final = CallPolicy(200_000, 2.0, 10_000_000, long_poll=True)
-"""Polls are repeated for ever."""
-REQUESTS: Final = CallPolicy(100_000, 1.7, 5_000_000)
-"""Of the client, which lives as long as the world and insists."""
-
-
 PATIENCE: Final = 40
 """Tries of a poll after which it no longer keeps the simulation going: the server may be gone for good."""
-
-
-class Retry:
-    """How far a call that has failed has come with its policy."""
-
-    __slots__ = ("backoff", "due", "interval", "tries")
-
-    def __init__(self, policy: CallPolicy) -> None:
-        self.interval = policy.initial
-        self.tries = 0
-        self.backoff: Callback | None = None
-        self.due = 0
-
-
-class Call:
-    """One call under way."""
-
-    __slots__ = ("args", "delay", "first_at", "method", "number", "on_reply", "policy", "retry", "run")
-
-    def __init__(
-        self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any] | None,
-        policy: CallPolicy, run: RunInfo | None = None, now: int = 0, delay: int = 0,
-    ) -> None:  # fmt: skip
-        self.number = number
-        self.method = method
-        self.args = args
-        self.on_reply = on_reply
-        self.policy = policy
-        self.run = run
-        self.first_at = now
-        self.delay = delay
-        """How long it has been on its way before it comes to the network."""
-        self.retry: Retry | None = None
 
 
 class Channel:
     """The calls of one component to the server; volatile, like the component's other state."""
 
     __slots__ = (
-        "_calls", "_count", "_delay", "_receive", "_waiting", "connection", "hear", "lossy", "network",
-        "owner", "pushed", "server", "world",
+        "_calls", "_count", "_delay", "_pushed", "_receive", "_waiting", "connection", "lossy", "network", "owner",
+        "server", "world",
     )  # fmt: skip
 
-    def __init__(self, owner: Component, server: Server, *, lossy: bool) -> None:
+    def __init__(
+        self, owner: Component, server: Listener, *, lossy: bool, pushed: Callable[[Any], object] | None = None
+    ) -> None:
+        """`pushed` takes what the server sends unasked."""
         self.owner = owner
         self.server = server
         self.world = owner.world
         self.network = server.network
         self.lossy = lossy
         """Messages can get lost without a trace (cuts, hangs): calls have deadlines."""
-        self.pushed: Callable[[Any], Any] = lambda _: None
-        """Takes what the server sends unasked."""
+        self._pushed = pushed
         self.connection: Connection | None = None
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
         self._delay = server.delays.call
         self._receive = server.receive
-        self.hear = self.answered
-        """Takes an answer."""
         self._count = 0
+        server.callers.append(self)
+
+    def close(self) -> None:
+        """Its owner is gone: nobody waits for answers any more."""
+        self.server.callers.remove(self)
 
     def call(
         self,
@@ -155,6 +99,10 @@ class Channel:
         on_reply = call.on_reply
         if self._calls.pop(call, call) is None and on_reply is not None:
             on_reply(answer)
+
+    def pushed(self, task: Any) -> None:
+        if self._pushed is not None:
+            self._pushed(task)
 
     # ---- attempts ------------------------------------------------------------------------------------------
 

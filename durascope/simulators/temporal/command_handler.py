@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.activities import ActivityTask
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.commands import CLOSES, Command, TaskCompletion
 from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Link, Server
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.user_timers import UserTimers
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
-HISTORY = "history"
 
 _PENDING: Final = {
     "ScheduleActivityTask": "pending-activities-limit-exceeded",
@@ -30,13 +33,21 @@ class CommandHandler:
     """One method per kind of command."""
 
     __slots__ = (
-        "_activities", "_how", "_limit", "_local_markers", "_moments", "_pushes", "server", "world",
+        "_activities", "_closing", "_how", "_limit", "_local_markers", "_moments", "_pushes", "_registry", "_transfer",
+        "_updates", "_user_timers", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.world = server.world
-        self._activities = server.activities
+    def __init__(
+        self, shard: Shard, transfer: TransferQueue, activities: Activities, user_timers: UserTimers,
+        updates: Updates, closing: Closing,
+    ) -> None:  # fmt: skip
+        self.world = shard.world
+        self._transfer = transfer
+        self._activities = activities
+        self._user_timers = user_timers
+        self._updates = updates
+        self._registry = updates.registry
+        self._closing = closing
         self._limit = limit("pending").error
         self._moments: list[tuple[Kind | None, str, RunInfo]] = []
         self._how: dict[str, Callable[[MutableState, Command, int], bool]] = {
@@ -76,7 +87,7 @@ class CommandHandler:
     ) -> tuple[Sequence[ActivityTask], bool]:
         """The events of a completion's commands; the activities that start eagerly, and whether one that had not
         started was cancelled."""
-        server, how = self.server, self._how
+        how = self._how
         self._moments = []
         self._pushes = []
         cancelled = False
@@ -86,31 +97,31 @@ class CommandHandler:
                 if apply(state, command, completed_id):
                     cancelled = True
             elif command.kind in CLOSES:
-                server.executions.close_by(state, command, completed_id)
+                self._closing.close_by(state, command, completed_id)
         if self._local_markers:
             self._local_markers = False
             state.markers_in_tasks += 1
-        if server.updates.registry:
-            server.updates.answered(state, done.commands)
+        if self._registry:
+            self._updates.answered(state, done.commands)
         if not state.open:
             return (), False
         eager = self._start_activities(state, done.eager, link) if self._pushes else ()
         if state.activity_timeouts:
             self._activities.set_timer(state)
         if state.timer_heap:
-            server.user_timers.set_timer(state)
+            self._user_timers.set_timer(state)
         return eager, cancelled
 
     def _start_activities(self, state: MutableState, eager: int, link: Link) -> list[ActivityTask]:
         """The first few start with this very transition (A12), the rest go to matching."""
         started: list[ActivityTask] = []
         for activity in self._pushes:
-            if len(started) < eager and activity.queue == state.queue and self._activities.waits(state, activity):
+            if len(started) < eager and activity.queue == state.queue and state.awaits_worker(activity):
                 task = self._activities.start(state, activity, link.worker, True)
                 if task is not None:
                     started.append(task)
             else:
-                self.server.transfer.activity(state, activity)
+                self._transfer.activity(state, activity)
         return started
 
     def pass_moments(self, state: MutableState, waits: Sequence[tuple[str, str, RunInfo]]) -> None:
@@ -138,7 +149,7 @@ class CommandHandler:
         return self._activities.request_cancel(state, scheduled_id, completed_id)
 
     def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        self.server.user_timers.start(state, command, completed_id)
+        self._user_timers.start(state, command, completed_id)
         run = command.attributes.get("by", state.run)
         self._moments.append((_STEP_SCHEDULED, command.name, run))
         mark = command.attributes.get("mark")
@@ -147,7 +158,7 @@ class CommandHandler:
         return False
 
     def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        self.server.user_timers.cancel(state, command.seq, completed_id)
+        self._user_timers.cancel(state, command.seq, completed_id)
         return False
 
     def _marker(self, state: MutableState, command: Command, completed_id: int) -> bool:
@@ -182,7 +193,7 @@ class CommandHandler:
             attributes["workflow_id"],
             attributes["on_close"],
         )
-        self.server.transfer.other(state, event.id, "start_child", state.run_id, event.id)
+        self._transfer.other(state, event.id, "start_child", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
         return False
 
@@ -193,7 +204,7 @@ class CommandHandler:
         }
         event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.world.now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
-        self.server.transfer.other(state, event.id, "signal_external", state.run_id, event.id)
+        self._transfer.other(state, event.id, "signal_external", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
         return False
 
@@ -202,14 +213,14 @@ class CommandHandler:
         now = self.world.now
         event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
-        self.server.transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
+        self._transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
         return False
 
     def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
         completed = state.history.events[completed_id - 1]
-        self.server.updates.accepted(state, command, completed.attributes["scheduled_event_id"])
+        self._updates.accepted(state, command, completed.attributes["scheduled_event_id"])
         return False
 
     def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
-        self.server.updates.completed(state, command)
+        self._updates.completed(state, command)
         return False

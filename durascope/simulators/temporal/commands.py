@@ -30,6 +30,9 @@ EVENT_OF: Final = CLOSES | {
     "CompleteUpdate": "WorkflowExecutionUpdateCompleted",
 }
 
+REQUEST: Final = "request"
+"""The update by which an entity workflow takes a request (`one_at_a_time`)."""
+
 
 class Command:
     """One command: `seq` is the SDK's own number of the thing, per kind of thing (E5)."""

@@ -14,12 +14,13 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.activity_options import SECOND, ActivityOptions, activity_options
-from durascope.simulators.temporal.channel import REPORTS, REQUESTS, Channel
+from durascope.simulators.temporal.calls import REPORTS, REQUESTS
+from durascope.simulators.temporal.channel import Channel
+from durascope.simulators.temporal.commands import REQUEST
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.server import DEFAULT_QUEUE, Server, ServerStore
 from durascope.simulators.temporal.worker import Worker
-from durascope.simulators.temporal.workflow_sdk import REQUEST
 from durascope.simulators.workload import run_info
 
 OVERTAKES: Final = 0.05
@@ -42,7 +43,6 @@ class Temporal(Engine):
             world, self.network, self.store, self.options, keep=self._closed, queue_of=self.workflow_queue_of
         )
         self.channel = Channel(self.client, self.server, lossy=self.lossy)
-        self.server.channels.append(self.channel)
         self._starting: dict[str, list[Callable[[], Any]]] = {}
         """What waits for a start to be answered, by workflow id."""
         self._arrivals: dict[str, tuple[int, int, int]] = {}
@@ -312,7 +312,7 @@ class Temporal(Engine):
         Those that run activities only go on: a step of the new code has the body that is written there all the same.
         """
         self.world.emit("deployment", Kind.DEPLOYED, detail=name)
-        self.server.workflow_tasks.code_changed_at = self.world.now
+        self.server.code_changed()
         for worker in self.workers:
             if not worker.runs_workflows:
                 continue
@@ -343,9 +343,10 @@ class Temporal(Engine):
     def _closed(self, state: MutableState) -> None:
         self.accounts.closed(state)
         if not self._retains:
-            self.store.runs.pop(state.run_id, None)
-            if self.store.current.get(state.options.workflow_id) == state.run_id:
-                del self.store.current[state.options.workflow_id]
+            history = self.store.history
+            history.runs.pop(state.run_id, None)
+            if history.current.get(state.options.workflow_id) == state.run_id:
+                del history.current[state.options.workflow_id]
 
     def findings(self) -> Findings:
         return self.accounts.findings()

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.mutable_state import Child, MutableState, Parent, StartOptions
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Server
-
-HISTORY = "history"
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 CHILD_ENDED: Final = {
     "completed": "ChildWorkflowExecutionCompleted",
@@ -25,34 +25,33 @@ CHILD_ENDED: Final = {
 class Externals:
     """The transfer tasks that concern another run."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    __slots__ = ("_closing", "_executions", "_store", "_tasks", "_transfer", "shard", "world")
 
-    def process(self, task: str, args: tuple[Any, ...]) -> None:
-        """Runs a task of the transfer queue."""
-        match task:
-            case "start_child":
-                self._start_child(*args)
-            case "child_closed":
-                self._child_closed(*args)
-            case "parent_closed":
-                self._parent_closed(*args)
-            case "signal_external":
-                self._signal(*args)
-            case "cancel_external":
-                self._cancel(*args)
-            case _:
-                raise AssertionError(task)
+    def __init__(
+        self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks, executions: Executions, closing: Closing
+    ) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self._store = shard.store
+        self._transfer = transfer
+        self._tasks = tasks
+        self._executions = executions
+        self._closing = closing
+        transfer.on("start_child", self._start_child)
+        transfer.on("child_closed", self._child_closed)
+        transfer.on("parent_closed", self._parent_closed)
+        transfer.on("signal_external", self._signal)
+        transfer.on("cancel_external", self._cancel)
 
     def _open(self, run_id: int) -> MutableState | None:
-        state = self.server.store.runs.get(run_id)
+        state = self._store.runs.get(run_id)
         return state if state is not None and state.open else None
 
     def _parent(self, run_id: int) -> MutableState | None:
         """The run that has started a child, or the one that it has been reset to since."""
-        state = self.server.store.runs.get(run_id)
+        state = self._store.runs.get(run_id)
         while state is not None and not state.open and state.reset_to:
-            state = self.server.store.runs.get(state.reset_to)
+            state = self._store.runs.get(state.reset_to)
         return state if state is not None and state.open else None
 
     # ---- children ------------------------------------------------------------------------------------------
@@ -63,11 +62,11 @@ class Externals:
         child = None if parent is None else parent.children.get(initiated_id)
         if parent is None or child is None:
             return
-        now, server = self.server.world.now, self.server
-        if server.executions.open_run(child.workflow_id) is not None:
+        now = self.world.now
+        if self._store.open_run(child.workflow_id) is not None:
             del parent.children[initiated_id]
             attributes = {"initiated_event_id": initiated_id, "name": child.name}
-            parent.record("StartChildWorkflowExecutionFailed", now, attributes)
+            self._tasks.record(parent, "StartChildWorkflowExecutionFailed", now, attributes)
             self._tell(parent)
             return
         options = StartOptions(
@@ -77,9 +76,10 @@ class Externals:
             run_timeout=child.initiated.attributes["run_timeout"],
             retry=child.initiated.attributes["retry"],
         )
-        started = server.executions.create(options, first_task="later")
+        started = self._executions.create(options, first_task="later")
         child.run_id = started.run_id
-        event = parent.record(
+        event = self._tasks.record(
+            parent,
             "ChildWorkflowExecutionStarted",
             now,
             {
@@ -92,35 +92,21 @@ class Externals:
         child.started = event
         self._tell(parent)
         by = child.initiated.attributes.get("by", parent.run)
-        server.world.moment(HISTORY, Kind.STEP_STARTED, by, child.key, 1)
+        self.world.moment(HISTORY, Kind.STEP_STARTED, by, child.key, 1)
 
     def _tell(self, state: MutableState) -> None:
-        self.server.workflow_tasks.need(state)
-        self.server.commit(state)
-
-    def closed(self, state: MutableState) -> None:
-        """A run has closed for good: its parent is told, its children follow their parent close policy."""
-        parent = state.options.parent
-        transfer = self.server.transfer
-        if parent is not None:
-            transfer.other(state, 1, "child_closed", parent.run_id, parent.initiated_id, state.status, state.run_id)
-        self.abandon_or_end(state)
-
-    def abandon_or_end(self, state: MutableState) -> None:
-        for child in state.children.values():
-            if child.on_close != "abandon" and child.run_id:
-                number, task = child.initiated.id, "parent_closed"
-                self.server.transfer.other(state, number, task, child.workflow_id, child.on_close)
-        state.children.clear()
+        self._tasks.need(state)
+        self.shard.commit(state)
 
     def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:
         parent = self._parent(run_id)
         child: Child | None = None if parent is None else parent.children.pop(initiated_id, None)
         if parent is None or child is None:
             return
-        parent.record(
+        self._tasks.record(
+            parent,
             CHILD_ENDED[status],
-            self.server.world.now,
+            self.world.now,
             {
                 "initiated_event_id": initiated_id,
                 "started": child.started,
@@ -131,23 +117,23 @@ class Externals:
         )
         self._tell(parent)
         by = child.initiated.attributes.get("by", parent.run)
-        self.server.world.moment(HISTORY, Kind.STEP_RECORDED, by, child.key, 1)
+        self.world.moment(HISTORY, Kind.STEP_RECORDED, by, child.key, 1)
 
     def _parent_closed(self, workflow_id: str, on_close: str) -> None:
         """Its parent close policy ends the child, or asks it to end."""
-        state, executions = self.server.executions.open_run(workflow_id), self.server.executions
+        state = self._store.open_run(workflow_id)
         if state is None:
             return
         if on_close == "cancel":
-            executions.cancel_requested(state)
+            self._executions.cancel_requested(state)
         else:
-            executions.terminate(state, "by parent close policy")
+            self._closing.terminate(state, "by parent close policy")
 
     # ---- signals and cancel requests -----------------------------------------------------------------------
 
     def _other_run(self, sender: MutableState, workflow_id: str) -> MutableState | None:
         """The run that is meant; the server finds none where that is the sender itself."""
-        return None if workflow_id == sender.options.workflow_id else self.server.executions.open_run(workflow_id)
+        return None if workflow_id == sender.options.workflow_id else self._store.open_run(workflow_id)
 
     def _signal(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)
@@ -157,21 +143,21 @@ class Externals:
         target = self._other_run(sender, workflow_id)
         if target is not None and target.closing:
             pause = duration("task_reschedule")
-            self.server.transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
+            self._transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
             return
         del sender.externals[initiated_id]
         name = event.attributes["name"]
-        accepted = target is not None and self.server.executions.signalled(
+        accepted = target is not None and self._executions.signalled(
             target, name, event.attributes["payload"], (run_id, initiated_id)
         )
         kind = "ExternalWorkflowExecutionSignaled" if accepted else "SignalExternalWorkflowExecutionFailed"
         attributes = {"initiated_event_id": initiated_id, "name": name, "workflow_id": workflow_id}
-        sender.record(kind, self.server.world.now, attributes)
+        self._tasks.record(sender, kind, self.world.now, attributes)
         self._tell(sender)
         if accepted:
             label, run = event.attributes["label"], event.attributes.get("by", sender.run)
-            self.server.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, label, 1)
-            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, run, label, 1)
+            self.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, label, 1)
+            self.world.moment(HISTORY, Kind.STEP_RECORDED, run, label, 1)
 
     def _cancel(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)
@@ -180,7 +166,7 @@ class Externals:
         event, workflow_id = sender.externals.pop(initiated_id)
         target = self._other_run(sender, workflow_id)
         if target is not None:
-            self.server.executions.cancel_requested(target, (run_id, initiated_id))
+            self._executions.cancel_requested(target, (run_id, initiated_id))
         child = sender.children.get(event.attributes["initiated_event_id"])
         kind = (  # to cancel a child that has ended is no failure
             "ExternalWorkflowExecutionCancelRequested"
@@ -188,5 +174,5 @@ class Externals:
             else "RequestCancelExternalWorkflowExecutionFailed"
         )
         attributes = {"initiated_event_id": initiated_id, "workflow_id": workflow_id}
-        sender.record(kind, self.server.world.now, attributes)
+        self._tasks.record(sender, kind, self.world.now, attributes)
         self._tell(sender)

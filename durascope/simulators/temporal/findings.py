@@ -85,7 +85,7 @@ class Accounts:
     # ---- read at the end -----------------------------------------------------------------------------------
 
     def findings(self) -> Findings:
-        open_runs = [state for state in self.engine.store.runs.values() if state.open]
+        open_runs = [state for state in self.engine.store.history.runs.values() if state.open]
         for state in open_runs:
             self._count(state)
         counters = self.counters.copy()

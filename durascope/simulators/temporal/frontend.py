@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.closing import Closing
+from durascope.simulators.temporal.completions import Completions
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.matching import QueueId
+from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.matching import Matching, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
-from durascope.simulators.temporal.queries import Query
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
+from durascope.simulators.temporal.queries import Queries, Query
+from durascope.simulators.temporal.resetting import Resets
+from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 Signal = tuple[str, Any]
 StartUpdate = tuple[str, str, Any]
@@ -23,20 +29,32 @@ class Frontend:
     """One method per call of the API: it reads what is asked off `call.args` and answers by `link.reply(call, …)`."""
 
     __slots__ = (
-        "_throttled", "methods", "server",
+        "_after", "_closing", "_executions", "_matching", "_queries", "_resets", "_store", "_tasks", "_throttled",
+        "_updates", "methods",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(
+        self, shard: Shard, *, matching: Matching, tasks: WorkflowTasks, completions: Completions,
+        activities: Activities, executions: Executions, closing: Closing, resets: Resets, updates: Updates,
+        queries: Queries,
+    ) -> None:  # fmt: skip
+        self._after, self._store = shard.after, shard.store
+        self._matching = matching
+        self._tasks = tasks
+        self._executions = executions
+        self._closing = closing
+        self._resets = resets
+        self._updates = updates
+        self._queries = queries
         self._throttled = duration("throttle_retry")
         self.methods: dict[str, Callable[[Link, Call], Any]] = {
-            "poll": server.matching.poll,
-            "complete workflow task": server.workflow_tasks.completed,
+            "poll": matching.poll,
+            "complete workflow task": completions.completed,
             "fail workflow task": self._workflow_task_failed,
-            "complete activity": server.activities.completed,
-            "fail activity": server.activities.failed,
-            "report cancelled activity": server.activities.cancelled,
-            "heartbeat": server.activities.heartbeat,
+            "complete activity": activities.completed,
+            "fail activity": activities.failed,
+            "report cancelled activity": activities.cancelled,
+            "heartbeat": activities.heartbeat,
             "shut down worker": self._shut_down,
             "get history": self._get_history,
             "answer query": self._answer_query,
@@ -55,25 +73,25 @@ class Frontend:
         run_id: int
         task: WorkflowTask
         run_id, task, cause, message = call.args
-        state = self.server.store.runs.get(run_id)
+        state = self._store.runs.get(run_id)
         if state is not None and state.wft is task and task.started_at is not None:
-            self.server.workflow_tasks.failed(state, task, cause, message)
+            self._tasks.failed(state, task, cause, message)
         link.reply(call, "failed")
 
     def _shut_down(self, link: Link, call: Call) -> None:
         queue: QueueId = call.args[0]
-        self.server.matching.lost(link)
-        self.server.matching.unload(queue)
+        self._matching.lost(link)
+        self._matching.unload(queue)
 
     def _get_history(self, link: Link, call: Call) -> None:
         run_id: int = call.args[0]
-        state = self.server.store.runs.get(run_id)
+        state = self._store.runs.get(run_id)
         link.reply(call, () if state is None else tuple(state.history.events))
 
     def _answer_query(self, link: Link, call: Call) -> None:
         query: Query
         query, answer = call.args
-        self.server.queries.answered(query, answer)
+        self._queries.answered(query, answer)
         link.reply(call, "answered")
 
     # ---- for clients ---------------------------------------------------------------------------------------
@@ -84,43 +102,42 @@ class Frontend:
         signal: Signal | None
         update: StartUpdate | None
         options, conflict, signal, update, eager, request_id = call.args
-        server = self.server
-        running = server.executions.open_run(options.workflow_id)
-        again = server.store.started.get(options.workflow_id) == request_id
+        running = self._store.open_run(options.workflow_id)
+        again = self._store.started.get(options.workflow_id) == request_id
         if again and (update is None or running is None):  # the same request again, whose answer was lost
             link.reply(call, "started" if update is None else ("started", self._ended(options.workflow_id, update[0])))
             return
-        ended = server.store.last_updates.get(options.workflow_id)
+        ended = self._store.last_updates.get(options.workflow_id)
         if update is not None and ended is not None and update[0] in ended:
             link.reply(call, ("attached", ended[update[0]]))  # the run that it was part of has closed since
             return
         started = "started" if again or running is None else "attached"
         if running is None:
             first_task = "eager" if eager else "now"
-            running = server.executions.create(options, signal=signal, first_task=first_task, request_id=request_id)
+            running = self._executions.create(options, signal=signal, first_task=first_task, request_id=request_id)
             if update is None:
                 link.reply(call, "started")
         elif (signal is not None or update is not None) and running.closing:
             self._ask_again(link, call)
             return
         elif signal is not None:
-            server.executions.signalled(running, *signal)
+            self._executions.signalled(running, *signal)
             link.reply(call, "attached")
         elif update is None:
             link.reply(call, "attached" if conflict == "use-existing" else "refused")
         if update is not None:
-            server.updates.admit(link, call, running, *update, started)
+            self._updates.admit(link, call, running, *update, started)
 
     def _ask_again(self, link: Link, call: Call) -> None:
         """The run is busy closing (W10): the frontend itself tries again, as whenever something is exhausted."""
-        self.server.after(self._throttled, self.methods[call.method], link, call)
+        self._after(self._throttled, self.methods[call.method], link, call)
 
     def _ended(self, workflow_id: str, update_id: str) -> str:
         """What became of an update of a closed run."""
-        return self.server.store.last_updates.get(workflow_id, {}).get(update_id, "not found")
+        return self._store.last_updates.get(workflow_id, {}).get(update_id, "not found")
 
     def _open(self, link: Link, call: Call, workflow_id: str) -> MutableState | None:
-        state = self.server.executions.open_run(workflow_id)
+        state = self._store.open_run(workflow_id)
         if state is None:
             link.reply(call, "not found")
         return state
@@ -131,26 +148,26 @@ class Frontend:
         if state is not None and state.closing:
             self._ask_again(link, call)
         elif state is not None:
-            accepted = self.server.executions.signalled(state, name, payload)
+            accepted = self._executions.signalled(state, name, payload)
             link.reply(call, "accepted" if accepted else "refused")
 
     def _cancel(self, link: Link, call: Call) -> None:
         state = self._open(link, call, call.args[0])
         if state is not None:
-            self.server.executions.cancel_requested(state)
+            self._executions.cancel_requested(state)
             link.reply(call, "accepted")
 
     def _terminate(self, link: Link, call: Call) -> None:
         state = self._open(link, call, call.args[0])
         if state is not None:
-            self.server.executions.terminate(state, "kill")
+            self._closing.terminate(state, "kill")
             link.reply(call, "accepted")
 
     def _reset(self, link: Link, call: Call) -> None:
         """ResetWorkflowExecution of the latest run, open or closed, to before a step."""
         workflow_id, step = call.args
-        state = self.server.store.runs.get(self.server.store.current.get(workflow_id, 0))
-        done = state is not None and self.server.resets.reset(state, step)
+        state = self._store.latest_run(workflow_id)
+        done = state is not None and self._resets.reset(state, step)
         link.reply(call, "accepted" if done else "not found")
 
     def _update(self, link: Link, call: Call) -> None:
@@ -159,13 +176,12 @@ class Frontend:
         if state is not None and state.closing:
             self._ask_again(link, call)
         elif state is not None:
-            self.server.updates.admit(link, call, state, update_id, name, payload)
+            self._updates.admit(link, call, state, update_id, name, payload)
 
     def _query(self, link: Link, call: Call) -> None:
         workflow_id, name = call.args
-        run_id = self.server.store.current.get(workflow_id)
-        state = None if run_id is None else self.server.store.runs.get(run_id)
+        state = self._store.latest_run(workflow_id)
         if state is None:
             link.reply(call, "not found")
         else:
-            self.server.queries.ask(link, call, state, name)
+            self._queries.ask(link, call, state, name)

@@ -11,11 +11,10 @@ from typing import Any, Final
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import ActivityOptions, RetryPolicy, retry_policy_of
-from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.commands import REQUEST, Failure
 from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import MutableState
-from durascope.simulators.temporal.workflow_sdk import REQUEST
 
 Plain = dict[str, Any]
 

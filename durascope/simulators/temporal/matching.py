@@ -9,20 +9,18 @@ partition and one worker; it refuses tasks once that worker has been silent for 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call as Callback
-from durascope.simulators.kernel.world import World
+from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 from durascope.simulators.temporal.rate_limit import RateLimit
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
 
 LANE: Final = "matching"
 MATCH: Final = {"workflow": 79, "activity": 80, "query": 81}
@@ -37,8 +35,14 @@ QueuedTask = tuple[str, MutableState, Any, int]
 workflow · activity · query, the run, the task, and its number among the run's: what matching's luck is drawn by
 """
 
-Poll = tuple["Link", "Call", int]
+Poll = tuple[Link, Call, int]
 """A worker that waits for a task of a queue: its connection, its call, when that began"""
+
+Start = Callable[[MutableState, Any, Link, str], object]
+"""History's answer to a poll that has met a task: what the worker gets, or None, for the task is none any more.
+
+(the run, the task, the worker's connection, the kind of queue)
+"""
 
 
 @dataclass(slots=True)
@@ -80,27 +84,32 @@ class TaskQueue:
 
 
 class Matching:
-    """All task queues of the server."""
+    """All task queues of the server; who hands it tasks of a kind says by `on` how they are started."""
 
     __slots__ = (
-        "_expiries", "_long_poll", "_rates", "_window", "partitions", "queues", "server", "store", "world",
+        "_expiries", "_long_poll", "_rates", "_server", "_start", "_window", "partitions", "queues", "store", "world",
     )  # fmt: skip
 
     def __init__(
-        self, server: Server, world: World, store: MatchingStore, partitions: int, rates: Mapping[str, float],
-    ) -> None:  # fmt: skip
-        self.server = server
-        self.world = world
+        self, server: Component, store: MatchingStore, *, partitions: int = 1, rates: Mapping[str, float] | None = None
+    ) -> None:
+        self._server = server
+        self.world = server.world
         self.store = store
+        self._start: dict[str, Start] = {}
         self.partitions = partitions
-        self._rates = rates
+        self._rates = rates or {}
         """Tasks per second, of task queues of activities that have a limit."""
         self._window = duration("sticky_poller_window")
         self._long_poll = duration("long_poll")
-        self.queues: dict[QueueId, TaskQueue] = {}
+        self.reset()
+
+    def on(self, kind: str, start: Start) -> None:
+        """Has `start` asked when a task of that kind has met a poll."""
+        self._start[kind] = start
 
     def reset(self) -> None:
-        self.queues = {}
+        self.queues: dict[QueueId, TaskQueue] = {}
         self._expiries: dict[Poll, Callback] = {}
         """Idle polls that are answered when they have waited for a minute, because a task finds none."""
 
@@ -158,11 +167,21 @@ class Matching:
             poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
             if poll[0].open:
                 queue.last_poll_at = world.now
-                if not self.server.start_task(task, poll, queue.kind):
+                if not self._started(task, poll, queue.kind):
                     polls.appendleft(poll)
                 return
         self._put_back(queue, task)
         self._give_up_polls()
+
+    def _started(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
+        """A poll and a task have met; False if the task is none any more."""
+        kind, state, subject, _ = task
+        link, call, _ = poll
+        answer = self._start[kind](state, subject, link, queue_kind)
+        if answer is None:
+            return False
+        link.reply(call, answer)
+        return True
 
     def _put_back(self, queue: TaskQueue, task: QueuedTask) -> None:
         """Nobody has it, or may have it: it is kept on disk."""
@@ -175,7 +194,7 @@ class Matching:
     def _release_later(self, queue: TaskQueue) -> None:
         """The rate limit lets the next task through in a while."""
         if queue.limit is not None and (queue.released is None or not queue.released.live):
-            queue.released = self.server.after(queue.limit.wait(self.world.now), self._release, queue)
+            queue.released = self._server.after(queue.limit.wait(self.world.now), self._release, queue)
 
     def _release(self, queue: TaskQueue) -> None:
         backlog, polls = queue.backlog, queue.polls
@@ -185,7 +204,7 @@ class Matching:
             elif queue.limit is not None and not queue.limit.take(self.world.now):
                 self._release_later(queue)
                 return
-            elif self.server.start_task(self._from_backlog(backlog), polls[0], queue.kind):
+            elif self._started(self._from_backlog(backlog), polls[0], queue.kind):
                 polls.popleft()
 
     def _chosen(self, polls: deque[Poll], task: QueuedTask) -> Poll:
@@ -216,7 +235,7 @@ class Matching:
             if queue.limit is not None and not queue.limit.take(now):
                 self._release_later(queue)
                 break
-            if self.server.start_task(self._from_backlog(queue.backlog), poll, queue.kind):
+            if self._started(self._from_backlog(queue.backlog), poll, queue.kind):
                 return
         queue.polls.append(poll)
 
@@ -228,7 +247,7 @@ class Matching:
                 _, call, began_at = poll
                 if call.args[1] and poll not in self._expiries:
                     left = self._long_poll - (now - began_at) % self._long_poll
-                    self._expiries[poll] = self.server.after(left, self._found_nothing, queue, poll)
+                    self._expiries[poll] = self._server.after(left, self._found_nothing, queue, poll)
 
     def _found_nothing(self, queue: TaskQueue, poll: Poll) -> None:
         """A poll has waited for a minute: it is answered without a task."""
@@ -240,7 +259,7 @@ class Matching:
     def _all_taken(self) -> None:
         """No task waits any more: idle polls hold nobody up."""
         for expiry in self._expiries.values():
-            self.server.cancel(expiry)
+            self._server.cancel(expiry)
         self._expiries.clear()
 
     def _from_backlog(self, backlog: Backlog) -> QueuedTask:

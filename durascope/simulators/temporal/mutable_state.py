@@ -8,16 +8,14 @@ activity:       scheduled ─▶ started ─▶ closed
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call
 from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.commands import Failure
-from durascope.simulators.temporal.history import BUFFERABLE, EventHistory, HistoryEvent
+from durascope.simulators.temporal.history import EventHistory, HistoryEvent
 from durascope.simulators.temporal.timer_queue import TimerTask
 
 
@@ -26,7 +24,7 @@ class WorkflowTask:
 
     __slots__ = (
         "attempt", "events_at_schedule", "kind", "queue_kind", "queue_name", "scheduled_at", "scheduled_id",
-        "started_at", "started_id", "unstarted", "worker", "writer",
+        "started_at", "started_id", "worker",
     )  # fmt: skip
 
     def __init__(self, kind: str, queue_kind: str, queue_name: str, attempt: int, at: int, events: int) -> None:
@@ -42,10 +40,6 @@ class WorkflowTask:
         self.started_id = 0
         self.started_at: int | None = None
         self.worker = ""
-        self.unstarted: Call | None = None
-        """What gives a speculative task up that nobody starts; only in memory."""
-        self.writer: Callable[[MutableState, WorkflowTask], object] | None = None
-        """Writes a speculative task's events, before anything else is written (U3)."""
 
 
 class Activity:
@@ -237,15 +231,14 @@ class MutableState:
         """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
         return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
-    def record(self, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
-        """Appends an event, or buffers it while a workflow task is started (§5)."""
-        wft = self.wft
-        if wft is not None:
-            if wft.writer is not None and wft.kind == "speculative":
-                wft.writer(self, wft)
-            if wft.started_at is not None and kind in BUFFERABLE:
-                return self.history.hold(kind, at, attributes)
-        return self.history.append(kind, at, attributes)
+    def awaits_worker(self, activity: Activity) -> bool:
+        """Whether the activity is to be given to a worker."""
+        return (
+            self.open
+            and activity.started_at is None
+            and not activity.backing_off
+            and self.activities.get(activity.scheduled_id) is activity
+        )
 
     def flush(self) -> bool:
         """Numbers what is buffered; an event breaks a chain of transient tasks (W7)."""

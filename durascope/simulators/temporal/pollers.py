@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.temporal.channel import POLLS, Call
+from durascope.simulators.temporal.calls import POLLS, Call
 from durascope.simulators.temporal.matching import QueueId
 
 if TYPE_CHECKING:

@@ -1,23 +1,23 @@
 """Queries (§8): questions to a run's code, which leave nothing behind.
 
 A query must see everything that has come before it. While no workflow task is pending, it goes to a worker at once, by
-way of matching; else it waits, and goes with the task, whose completion answers it (queryworkflow/api.go). All of it is
-in memory: a crash of the server loses it, and the client asks again.
+way of matching; else it waits, and goes with the task, whose completion answers it (queryworkflow/api.go). Who waits
+for an answer is known in memory only: a crash of the server loses that, and the client asks again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.matching import Matching
+from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState
-from durascope.simulators.temporal.workflow_tasks import TaskForWorker
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
+from durascope.simulators.temporal.shard import Shard
 
 FAILING: Final = 3
 """From this attempt of a workflow task on a query is refused (failQueryWorkflowTaskAttemptCount)."""
@@ -26,41 +26,45 @@ FAILING: Final = 3
 class Query:
     """A query on its way to a worker."""
 
-    __slots__ = ("answered", "call", "limit", "link", "name", "taken")
+    __slots__ = ("answered", "name", "number", "taken")
 
-    def __init__(self, name: str, link: Link, call: Call) -> None:
+    def __init__(self, number: int, name: str) -> None:
+        self.number = number
         self.name = name
-        self.link = link
-        self.call = call
         self.taken = False
         """A worker has it."""
         self.answered = False
-        self.limit: Callback | None = None
-        """When who asks gives up."""
 
 
 class Queries:
     """The queries under way, of every run."""
 
-    __slots__ = ("_timeout", "_waiting", "server")
+    __slots__ = ("_asked", "_callers", "_matching", "_timeout", "_waiting", "shard")
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    def __init__(self, shard: Shard, matching: Matching) -> None:
+        self.shard = shard
+        self._matching = matching
         self._timeout = duration("query_timeout")
+        self._asked = 0
+        matching.on("query", self.start)
         self.reset()
 
     def reset(self) -> None:
         self._waiting: dict[int, list[Query]] = {}
         """By run: those that go with its next workflow task."""
+        self._callers: dict[int, tuple[Link, Call, Callback]] = {}
+        """By the query's number: who has asked, and what gives up."""
 
     def ask(self, link: Link, call: Call, state: MutableState, name: str) -> None:
         begun = state.previous_started_id > 0
         if state.wft_attempt >= FAILING or not (begun or state.open):
             link.reply(call, "refused")
             return
-        query = Query(name, link, call)
+        self._asked += 1
+        query = Query(self._asked, name)
         state.queries += 1
-        query.limit = self.server.after(self._timeout, self.answered, query, "timed out")
+        gives_up = self.shard.after(self._timeout, self.answered, query, "timed out")
+        self._callers[query.number] = (link, call, gives_up)
         if begun and (state.wft is None or not state.open):
             self._ask_worker(state, query)
         else:
@@ -93,19 +97,19 @@ class Queries:
         """A sticky queue that is not polled costs the run its stickiness, and so does an answer that does not come in
         time, be it because the worker has died with the query; the normal one is tried then (queryworkflow/api.go).
         """
-        if state.sticky is not None and self.server.matching.add_sticky_query(state, query):
-            self.server.after(state.sticky[1], self._not_answered, state, query)
+        if state.sticky is not None and self._matching.add_sticky_query(state, query):
+            self.shard.after(state.sticky[1], self._not_answered, state, query)
             return
         state.sticky = None
-        self.server.matching.add_query(state, query)
+        self._matching.add_query(state, query)
 
     def _not_answered(self, state: MutableState, query: Query) -> None:
         if not query.answered:
             query.taken = False
             state.sticky = None
-            self.server.matching.add_query(state, query)
+            self._matching.add_query(state, query)
 
-    def start(self, state: MutableState, query: Query, queue_kind: str) -> TaskForWorker | None:
+    def start(self, state: MutableState, query: Query, _link: Link, queue_kind: str) -> TaskForWorker | None:
         """A poll has met it."""
         if query.taken:
             return None
@@ -114,7 +118,11 @@ class Queries:
         return TaskForWorker(state, None, list(state.history.events) if full else (), full, query=query)
 
     def answered(self, query: Query, answer: str) -> None:
+        """A worker has answered, or none has in time; who asked an earlier process of the server has asked again."""
         if not query.answered:
             query.answered = True
-            self.server.cancel(query.limit)
-            query.link.reply(query.call, answer)
+            caller = self._callers.pop(query.number, None)
+            if caller is not None:
+                link, call, gives_up = caller
+                self.shard.cancel(gives_up)
+                link.reply(call, answer)

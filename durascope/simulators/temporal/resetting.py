@@ -12,16 +12,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import heappush
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.closing import Closing
+from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Child, MutableState, StartOptions, Update
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Server
-
-HISTORY: Final = "history"
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.user_timers import UserTimers
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 ENDED: Final = {
     "scheduled_event_id": frozenset((
@@ -44,29 +46,43 @@ CHILDREN: Final = ENDED["initiated_event_id"] | {"ChildWorkflowExecutionStarted"
 class Resets:
     """Makes the runs that begin where another once was."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    __slots__ = (
+        "_activities", "_closing", "_executions", "_registry", "_tasks", "_transfer", "_user_timers", "shard", "world",
+    )  # fmt: skip
+
+    def __init__(
+        self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks, activities: Activities,
+        user_timers: UserTimers, executions: Executions, closing: Closing,
+    ) -> None:  # fmt: skip
+        self.shard = shard
+        self.world = shard.world
+        self._transfer = transfer
+        self._tasks = tasks
+        self._registry = tasks.registry
+        self._activities = activities
+        self._user_timers = user_timers
+        self._executions = executions
+        self._closing = closing
 
     def reset(self, base: MutableState, step: str) -> bool:
         """Resets the run to before the task that has scheduled the step first; False: there is no such task."""
         finished = next(_finishes(base.history.events, step), 0)
         if not finished:
             return False
-        server = self.server
-        server.world.emit(HISTORY, Kind.EVENT_RECEIVED, base.run, detail="reset")
+        self.world.emit(HISTORY, Kind.EVENT_RECEIVED, base.run, detail="reset")
         options = replace(base.options, reset=(base.run_id, finished), redoes=base.options.acts_as)
         if base.open:
-            server.executions.terminate_to_reset(base, replace(options, execution=options.execution + 1))
+            self._closing.terminate_to_reset(base, replace(options, execution=options.execution + 1))
         else:
             self.begin(replace(options, run=replace(base.run, name=f"{base.run.name} again"), execution=1))
         return True
 
     def begin(self, options: StartOptions) -> None:
         """The new run: what its base was at the point, and what has come from outside since."""
-        server, now = self.server, self.server.world.now
+        shard, now = self.shard, self.world.now
         base_id, finished = options.reset
-        base = server.store.runs[base_id]
-        state = server.executions.enter(replace(options, reset=(0, 0)))
+        base = shard.store.runs[base_id]
+        state = self._executions.enter(replace(options, reset=(0, 0)))
         base.reset_to = state.run_id
         events = base.history.events
         state.history.events = events[: finished - 1]
@@ -78,12 +94,12 @@ class Resets:
         for event in events[finished:]:
             self._reapply(state, event)
         if options.run_timeout:
-            state.run_timer = server.timers.add(now + options.run_timeout, "run_timeout", state)
+            state.run_timer = shard.timers.add(now + options.run_timeout, "run_timeout", state)
         base.children.clear()
-        server.workflow_tasks.schedule(state)
+        self._tasks.schedule(state)
         if options.execution == 1:
-            server.world.run_started(HISTORY, options.run)
-        server.commit(state)
+            self.world.run_started(HISTORY, options.run)
+        shard.commit(state)
 
     def _fail_task(self, state: MutableState, base: MutableState) -> None:
         """The task that was started at the point has failed; it does not count as an attempt."""
@@ -92,7 +108,7 @@ class Resets:
         state.previous_started_id = next((each.attributes["started_event_id"] for each in completed), 0)
         state.history.append(
             "WorkflowTaskFailed",
-            self.server.world.now,
+            self.world.now,
             {
                 "scheduled_event_id": started.attributes["scheduled_event_id"],
                 "started_event_id": started.id,
@@ -106,11 +122,10 @@ class Resets:
     # ---- what was under way at the point -------------------------------------------------------------------
 
     def _rebuild(self, state: MutableState, base: MutableState) -> None:
-        server = self.server
         for event in _open(state.history.events):
             match event.kind:
                 case "ActivityTaskScheduled":
-                    server.transfer.activity(state, server.activities.again(state, event))
+                    self._transfer.activity(state, self._activities.again(state, event))
                 case "TimerStarted":
                     due = event.at + event.attributes["start_to_fire_timeout"]
                     state.timers[event.attributes["timer_id"]] = (due, event)
@@ -123,11 +138,11 @@ class Resets:
                 case "SignalExternalWorkflowExecutionInitiated" | "RequestCancelExternalWorkflowExecutionInitiated":
                     state.externals[event.id] = (event, event.attributes["workflow_id"])
                     task = "signal_external" if event.kind.startswith("Signal") else "cancel_external"
-                    server.transfer.other(state, event.id, task, state.run_id, event.id)
+                    self._transfer.other(state, event.id, task, state.run_id, event.id)
                 case _:
                     pass
-        server.activities.set_timer(state)
-        server.user_timers.set_timer(state)
+        self._activities.set_timer(state)
+        self._user_timers.set_timer(state)
         state.signals = sum(event.kind == "WorkflowExecutionSignaled" for event in state.history.events)
 
     def _reconnect(self, state: MutableState, base: MutableState, initiated: HistoryEvent) -> None:
@@ -142,19 +157,19 @@ class Resets:
             started[0] if started else None,
         )  # fmt: skip
         if not since and child is not None:
-            self.server.transfer.other(state, number, "start_child", state.run_id, number)
+            self._transfer.other(state, number, "start_child", state.run_id, number)
 
     # ---- what has come since -------------------------------------------------------------------------------
 
     def _reapply(self, state: MutableState, event: HistoryEvent) -> None:
-        now, a = self.server.world.now, event.attributes
+        now, a = self.world.now, event.attributes
         if event.kind == "WorkflowExecutionSignaled":
             state.signals += 1
             state.history.append(event.kind, now, a)
         elif event.kind == "WorkflowExecutionUpdateAccepted":
             admitted = {"id": a["id"], "name": a["name"], "payload": a["payload"]}
             state.history.append("WorkflowExecutionUpdateAdmitted", now, admitted)
-            self.server.updates.readmit(state, a["id"], a["name"], a["payload"])
+            self._registry.add(state, a["id"], a["name"], a["payload"])
         elif event.kind in CHILDREN and a["initiated_event_id"] in state.children:
             copy = state.history.append(event.kind, now, a)
             if event.kind == "ChildWorkflowExecutionStarted":

@@ -14,13 +14,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
-from durascope.simulators.kernel.world import Call, World
-from durascope.simulators.temporal.constants import duration
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Server
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.world import Call
+from durascope.simulators.temporal.constants import Delays, duration
 
 NEVER: Final = 1 << 62
 IN_USE_US: Final = 80_000
@@ -28,6 +26,13 @@ IN_USE_US: Final = 80_000
 with a delay, which a shard that nobody uses would not stretch."""
 MANY: Final = 4096
 """So many stale tasks are remembered, the latest."""
+
+
+class Execution(Protocol):
+    """The run that a timer task is part of."""
+
+    luck: int
+    open: bool
 
 
 class TimerTask:
@@ -58,22 +63,34 @@ class TimerStore:
     live: int = 0
 
 
+Process = Callable[[Any, Any], object]
+"""What is done with (run, subject) of a timer task that has fired."""
+
+
 class TimerQueue:
-    """Fires timer tasks in the server."""
+    """Fires timer tasks in the server's process; who makes tasks of a kind says by `on` how they are processed."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_fixed", "_late", "_not_before", "_read_at", "_shift", "_stale_reads", "server",
-        "store", "world",
+        "_armed", "_armed_for", "_delays", "_fixed", "_late", "_luck", "_not_before", "_process", "_read_at",
+        "_server", "_shift", "_stale_reads", "store", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server, world: World, store: TimerStore) -> None:
-        self.server = server
-        self.world = world
+    def __init__(self, server: Component, store: TimerStore, delays: Delays, luck: int) -> None:
+        self._server = server
+        self.world = server.world
         self.store = store
+        self._delays = delays
+        self._luck = luck
+        """The server's own."""
+        self._process: dict[str, Process] = {}
         self._shift = duration("timer_max_shift")
-        self._late = server.delays.of("timer_late")
-        self._fixed = server.delays.fixed("timer_late")
+        self._late = delays.of("timer_late")
+        self._fixed = delays.fixed("timer_late")
         self.reset()
+
+    def on(self, handler: str, process: Process) -> None:
+        """Has `process(run, subject)` called for tasks of that name, if the run is still open."""
+        self._process[handler] = process
 
     def reset(self) -> None:
         self._read_at = self.world.now - IN_USE_US
@@ -90,8 +107,7 @@ class TimerQueue:
 
     def recover(self) -> None:
         """After a restart: begins from the stored tasks, once the shard has been acquired."""
-        server = self.server
-        self._not_before = self.world.now + server.delays("recovery", server.luck, server.incarnation)
+        self._not_before = self.world.now + self._delays("recovery", self._luck, self._server.incarnation)
         self.read()
         self._arm()
 
@@ -153,7 +169,7 @@ class TimerQueue:
         store = self.store
         store.live -= 1
         if not store.live and self._armed is not None:
-            self.server.cancel(self._armed)
+            self._server.cancel(self._armed)
             self._armed = None
 
     def discard(self, task: TimerTask | None) -> None:
@@ -199,25 +215,27 @@ class TimerQueue:
 
     def _arm(self) -> None:
         if self._armed is not None:
-            self.server.cancel(self._armed)
+            self._server.cancel(self._armed)
             self._armed = None
         at = self._first()
         if at is not None:
             self._armed_for = at
             now = self.world.now
-            self._armed = self.server.after(max(0, at - now, self._not_before - now), self._fire)
+            self._armed = self._server.after(max(0, at - now, self._not_before - now), self._fire)
 
     def _fire(self) -> None:
         self._armed = None
         self.read()
-        now = self.server.world.now
+        now = self.world.now
         try:
             while (at := self._first()) is not None and at <= now:
                 task = heappop(self.store.entries)[2]
                 task.entry_at = NEVER
                 task.live = False
                 self.store.live -= 1
-                self.server.timer_due(task)
+                execution: Execution = task.state
+                if execution.open:
+                    self._process[task.handler](execution, task.subject)
         finally:
-            if self._armed is None and self.server.alive:
+            if self._armed is None and self._server.alive:
                 self._arm()

@@ -9,48 +9,37 @@ What is admitted and sent is only in memory: a crash of the server loses it, and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.commands import REQUEST, Command
 from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, Update
-from durascope.simulators.temporal.workflow_sdk import REQUEST
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
-
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 FAILING: Final = 3
 """From this attempt of a workflow task on no update is taken (failUpdateWorkflowTaskAttemptCount)."""
 
 
-class UpdateRequest:
-    """An update that nobody has accepted yet."""
-
-    __slots__ = ("id", "name", "payload", "sent")
-
-    def __init__(self, update_id: str, name: str, payload: Any) -> None:
-        self.id = update_id
-        self.name = name
-        self.payload = payload
-        self.sent = False
-
-
 class Updates:
-    """The update registry of every run."""
+    """The updates of every run, and who waits for their answers."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    __slots__ = ("_in_flight", "_tasks", "_total", "_waiters", "registry", "shard", "world")
+
+    def __init__(self, shard: Shard, tasks: WorkflowTasks) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self._tasks = tasks
+        self.registry = tasks.registry
         self._in_flight = limit("updates_in_flight").error
         self._total = limit("updates").error
+        self.reset()
 
     def reset(self) -> None:
-        self.registry: dict[int, dict[str, UpdateRequest]] = {}
         self._waiters: dict[tuple[int, str], tuple[Link, Call, str]] = {}
-
-    # ---- updates -------------------------------------------------------------------------------------------
 
     def admit(
         self, link: Link, call: Call, state: MutableState, update_id: str, name: str, payload: Any, started: str = ""
@@ -59,58 +48,32 @@ class Updates:
 
         `started`: what became of the start that it came with (U5); it is part of the answer then.
         """
-        world = self.server.world
-        world.emit("history", Kind.EVENT_RECEIVED, state.run, detail=name)
+        world = self.world
+        world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         if name == REQUEST and "run" in payload and payload["run"].name not in world.recorder.runs:
-            world.run_started("history", payload["run"])
+            world.run_started(HISTORY, payload["run"])
         if update_id in state.completed_updates:
             link.reply(call, _with_start(state.completed_updates[update_id], started))
             return
         self._waiters[state.run_id, update_id] = (link, call, started)
-        registry = self.registry.setdefault(state.run_id, {})
-        if update_id in state.updates or update_id in registry:
+        admitted = self.registry.of(state)
+        if update_id in state.updates or update_id in admitted:
             return
-        full = len(registry) + len(state.updates) >= self._in_flight or state.updates_total >= self._total
+        full = len(admitted) + len(state.updates) >= self._in_flight or state.updates_total >= self._total
         if full or state.wft_attempt >= FAILING:  # a task that keeps failing would fail the update too
             del self._waiters[state.run_id, update_id]
             link.reply(call, _with_start("refused", started))
             return
-        registry[update_id] = UpdateRequest(update_id, name, payload)
+        self.registry.add(state, update_id, name, payload)
         if state.wft is None and (state.first_task_timer is None or not state.first_task_timer.live):
-            task = self.server.workflow_tasks.speculative(state)
-            self.server.transfer.speculative_task(state, task)
-            self.server.workflow_tasks.not_started_soon(state, task)
-
-    def readmit(self, state: MutableState, update_id: str, name: str, payload: Any) -> None:
-        """An update that the run had accepted after the point to which it is reset: it goes with the next task."""
-        self.registry.setdefault(state.run_id, {})[update_id] = UpdateRequest(update_id, name, payload)
-
-    def waiting(self, state: MutableState) -> bool:
-        """Whether an update waits for a workflow task to ride on."""
-        registry = self.registry.get(state.run_id)
-        return bool(registry) and any(not update.sent for update in registry.values())
-
-    def to_send(self, state: MutableState) -> Sequence[UpdateRequest]:
-        """What goes out with the workflow task that starts now."""
-        registry = self.registry.get(state.run_id)
-        if not registry:
-            return ()
-        unsent = [update for update in registry.values() if not update.sent]
-        for update in unsent:
-            update.sent = True
-        return unsent
-
-    def send_again(self, state: MutableState) -> None:
-        """The task they went with has failed: they go with the next one."""
-        for update in self.registry.get(state.run_id, {}).values():
-            update.sent = False
+            self._tasks.offer_speculative(state)
 
     def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
         update_id: str = command.attributes["id"]
-        self.registry.get(state.run_id, {}).pop(update_id, None)
+        self.registry.remove(state, update_id)
         event = state.history.append(
             "WorkflowExecutionUpdateAccepted",
-            self.server.world.now,
+            self.world.now,
             {
                 "id": update_id,
                 "name": command.name,
@@ -126,7 +89,7 @@ class Updates:
         update = state.updates.pop(update_id, None)
         state.history.append(
             "WorkflowExecutionUpdateCompleted",
-            self.server.world.now,
+            self.world.now,
             {
                 "id": update_id,
                 "name": command.name,
@@ -138,7 +101,7 @@ class Updates:
             "failed" if command.attributes.get("failure") is not None else "completed"
         )
         if command.name == REQUEST:
-            self.server.world.run_ended("history", command.attributes["payload"]["run"], answer)
+            self.world.run_ended(HISTORY, command.attributes["payload"]["run"], answer)
         self._answer(state, update_id, answer)
 
     def answered(self, state: MutableState, commands: Sequence[Command]) -> None:
@@ -146,21 +109,21 @@ class Updates:
         for command in commands:
             if command.kind == "RejectUpdate":
                 update_id: str = command.attributes["id"]
-                self.registry.get(state.run_id, {}).pop(update_id, None)
+                self.registry.remove(state, update_id)
                 self._answer(state, update_id, "rejected")
 
     def _answer(self, state: MutableState, update_id: str, answer: str) -> None:
         waiter = self._waiters.pop((state.run_id, update_id), None)
         if waiter is not None:
             link, call, started = waiter
-            self.server.outbox.append((link, call, _with_start(answer, started)))
+            self.shard.answer(link, call, _with_start(answer, started))
 
     def closed(self, state: MutableState) -> None:
         """The run is over: whoever still waits will not get an answer.
 
         Who has asked an entity for something asks again, and so begins another one: also where it had been accepted.
         """
-        for update_id in self.registry.pop(state.run_id, {}):
+        for update_id in self.registry.close(state):
             self._answer(state, update_id, "not found")
         for update_id, update in state.updates.items():
             if update.name == REQUEST:

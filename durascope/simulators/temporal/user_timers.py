@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.mutable_state import MutableState
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.server import Server
-
-HISTORY = "history"
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 
 class UserTimers:
     """The timers that workflow code has started."""
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
+    __slots__ = ("_tasks", "_timers", "shard", "world")
+
+    def __init__(self, shard: Shard, tasks: WorkflowTasks) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self._timers = shard.timers
+        self._tasks = tasks
+        shard.timers.on("user_timer", self.due)
 
     def start(self, state: MutableState, command: Command, completed_id: int) -> None:
-        now = self.server.world.now
+        now = self.world.now
         duration: int = command.attributes["duration"]
         run = command.attributes.get("by", state.run)
         attributes: dict[str, Any] = {
@@ -37,7 +40,7 @@ class UserTimers:
         event = state.history.append("TimerStarted", now, attributes)
         state.timers[command.seq] = (now + duration, event)
         heappush(state.timer_heap, (now + duration, command.seq))
-        self.server.world.emit(HISTORY, Kind.TIMER_SET, run, command.name, detail=now + duration)
+        self.world.emit(HISTORY, Kind.TIMER_SET, run, command.name, detail=now + duration)
 
     def cancel(self, state: MutableState, timer_id: int, completed_id: int) -> None:
         """A CancelTimer command; a TimerFired of it that is still in the buffer is deleted (§4)."""
@@ -46,7 +49,7 @@ class UserTimers:
         buffer[:] = [e for e in buffer if e.kind != "TimerFired" or e.attributes["timer_id"] != timer_id]
         state.history.append(
             "TimerCanceled",
-            self.server.world.now,
+            self.world.now,
             {
                 "timer_id": timer_id,
                 "started_event_id": 0 if pending is None else pending[1].id,
@@ -54,14 +57,14 @@ class UserTimers:
             },
         )
         run = state.run if pending is None else pending[1].attributes.get("by", state.run)
-        self.server.world.emit(HISTORY, Kind.TIMER_CANCELLED, run, detail=timer_id)
+        self.world.emit(HISTORY, Kind.TIMER_CANCELLED, run, detail=timer_id)
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest pending timer of a run has a task in the timer queue, and those that once were it (T3)."""
         heap = state.timer_heap
         while heap and heap[0][1] not in state.timers:
             heappop(heap)
-        timers = self.server.timers
+        timers = self._timers
         if heap:
             due, timer_id = heap[0]
             timers.ensure(state.user_timers, due, "user_timer", state, timer_id, self._pending)
@@ -74,25 +77,25 @@ class UserTimers:
 
     def due(self, state: MutableState, _: Any) -> None:
         """Every timer of the run that is due by now fires, in due order, in one transition (T4)."""
-        now, heap = self.server.world.now, state.timer_heap
+        now, heap = self.world.now, state.timer_heap
         fired: list[tuple[str, RunInfo]] = []
         while heap and heap[0][0] <= now:
             _, timer_id = heappop(heap)
             pending = state.timers.pop(timer_id, None)
             if pending is None:
                 continue
-            state.record("TimerFired", now, {"timer_id": timer_id, "started_event_id": pending[1].id})
+            self._tasks.record(state, "TimerFired", now, {"timer_id": timer_id, "started_event_id": pending[1].id})
             fired.append((pending[1].attributes["name"], pending[1].attributes.get("by", state.run)))
         self.set_timer(state)
         if not fired:
             return
-        self.server.workflow_tasks.need(state)
-        self.server.commit(state)
+        self._tasks.need(state)
+        self.shard.commit(state)
         for name, run in fired:
-            self.server.world.emit(HISTORY, Kind.TIMER_FIRED, run, name)
-            self.server.world.moment(HISTORY, Kind.STEP_RECORDED, run, name, 1)
+            self.world.emit(HISTORY, Kind.TIMER_FIRED, run, name)
+            self.world.moment(HISTORY, Kind.STEP_RECORDED, run, name, 1)
 
     def drop(self, state: MutableState) -> None:
         state.timers.clear()
         for task in state.user_timers:
-            self.server.timers.discard(task)
+            self._timers.discard(task)

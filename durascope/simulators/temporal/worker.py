@@ -19,17 +19,17 @@ from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
 from durascope.simulators.temporal.activity_execution import ActivityExecution
-from durascope.simulators.temporal.channel import REPORTS, Channel
+from durascope.simulators.temporal.calls import REPORTS
+from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.commands import Failure, TaskCompletion
 from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.local_activities import LocalExecution
+from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
 from durascope.simulators.temporal.pollers import ALWAYS_ENOUGH, Balance, PollLoop, Slots
 from durascope.simulators.temporal.sdks import NORMAL_SHARE, rules_of
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
-from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
 if TYPE_CHECKING:
-    from durascope.simulators.temporal.activities import ActivityTask
     from durascope.simulators.temporal.engine import Temporal
 
 _WORK_STARTED: Final = Kind.WORK_STARTED
@@ -99,10 +99,8 @@ class Worker(Component):
     def reset(self) -> None:
         old = getattr(self, "channel", None)
         if old is not None:
-            self.server.channels.remove(old)
-        self.channel = Channel(self, self.server, lossy=self.engine.lossy)
-        self.channel.pushed = self._take_eager_start
-        self.server.channels.append(self.channel)
+            old.close()
+        self.channel = Channel(self, self.server, lossy=self.engine.lossy, pushed=self._take_eager_start)
         self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""

@@ -21,9 +21,9 @@ from durascope.simulators.temporal.commands import CLOSES, EVENT_OF, Command, Fa
 from durascope.simulators.temporal.handles import ActivityHandle, ChildHandle, LocalActivity, Pending, TimerHandle
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
+from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, RequestSdk, TaskFailure, WorkflowSdk
-from durascope.simulators.temporal.workflow_tasks import TaskForWorker
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.worker import Worker

@@ -40,7 +40,7 @@ from durascope.simulators.program import (
     WorkflowFailure,
     first,
 )
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import REQUEST, Command
 from durascope.simulators.temporal.handles import (
     ActivityHandle,
     Backoff,
@@ -52,10 +52,6 @@ from durascope.simulators.temporal.handles import (
 
 if TYPE_CHECKING:
     from durascope.simulators.temporal.workflow_instance import WorkflowInstance
-
-
-REQUEST: Final = "request"
-"""The update by which an entity workflow takes a request (`one_at_a_time`)."""
 
 
 _BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)

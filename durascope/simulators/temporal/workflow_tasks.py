@@ -8,21 +8,19 @@ none ─▶ scheduled ─▶ started ─▶ completed ────────�
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import Call
 from durascope.simulators.temporal.activity_options import SECOND
-from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
-from durascope.simulators.temporal.history import LARGE, LONG, EventHistory, HistoryEvent
+from durascope.simulators.temporal.history import BUFFERABLE, LARGE, LONG, EventHistory, HistoryEvent
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.channel import Call
-    from durascope.simulators.temporal.server import Link, Server
-    from durascope.simulators.temporal.updates import UpdateRequest
-
+from durascope.simulators.temporal.queries import Queries
+from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.update_registry import UpdateRegistry
 
 HOPELESS_TASK: Final = 200
 """A run whose workflow task has been tried so many times (for a day and more) fails for ever: it is not followed
@@ -32,63 +30,47 @@ MOST_REFUSED: Final = 50_000
 DAY: Final = 86_400 * SECOND
 
 
-class TaskForWorker:
-    """What a worker gets with a workflow task: the events it has not seen (or all), and updates to handle."""
-
-    __slots__ = (
-        "attempt", "events", "full", "last_written_id", "luck", "options", "queries", "query", "run", "run_id", "task",
-        "updates",
-    )  # fmt: skip
-
-    def __init__(
-        self, state: MutableState, task: WorkflowTask | None, events: Sequence[HistoryEvent], full: bool,
-        updates: Sequence[UpdateRequest] = (), query: Any = None, queries: Sequence[Any] = (),
-    ) -> None:  # fmt: skip
-        self.run_id = state.run_id
-        self.options = state.options
-        self.run = state.options.run
-        self.luck = state.luck
-        self.task = task
-        self.attempt = 1 if task is None else task.attempt
-        self.events = events
-        self.full = full
-        self.last_written_id = len(state.history.events)
-        """What follows is made up for this task, and may never be written."""
-        self.updates = updates
-        self.query = query
-        self.queries = queries
-        """Those that its completion answers."""
-
-
 class WorkflowTasks:
     """The workflow task state machine of every run."""
 
     __slots__ = (
-        "_dropped_events",
-        "_heartbeat_timeout",
-        "_refused",
-        "_speculative_timeout",
-        "_suggest",
-        "_timers",
-        "_transfer",
-        "code_changed_at",
-        "server",
-        "world",
+        "_queries", "_refused", "_speculative_timeout", "_suggest", "_timers", "_transfer", "_unstarted",
+        "code_changed_at", "registry", "shard", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
-        self.server = server
-        self.world = server.world
+    def __init__(self, shard: Shard, transfer: TransferQueue, registry: UpdateRegistry, queries: Queries) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self.registry = registry
+        self._queries = queries
         self.code_changed_at = -DAY
         """When workers last got other code."""
         self._refused: Counter[int] = Counter()
         """By run: commands that were too many at once."""
-        self._timers = server.timers
-        self._transfer = server.transfer
+        self._timers = shard.timers
+        self._transfer = transfer
         self._suggest = limit("events").suggest, limit("bytes").suggest
         self._speculative_timeout = duration("speculative_timeout")
-        self._heartbeat_timeout = duration("heartbeat_timeout")
-        self._dropped_events = limit("dropped_events").error
+        shard.on_full_buffer = self.buffer_is_full
+        shard.timers.on("workflow_task_not_started", self.not_started)
+        shard.timers.on("workflow_task_not_closed", self.not_closed)
+        self.reset()
+
+    def reset(self) -> None:
+        self._unstarted: dict[int, Call] = {}
+        """By run: what gives a speculative task up that nobody starts."""
+
+    # ---- written -------------------------------------------------------------------------------------------
+
+    def record(self, state: MutableState, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
+        """Appends an event, or buffers it while a task is started (§5); a speculative task is written first (U3)."""
+        task = state.wft
+        if task is not None:
+            if task.kind == "speculative":
+                self._convert(state, task)
+            if task.started_at is not None and kind in BUFFERABLE:
+                return state.history.hold(kind, at, attributes)
+        return state.history.append(kind, at, attributes)
 
     # ---- scheduled -----------------------------------------------------------------------------------------
 
@@ -117,12 +99,17 @@ class WorkflowTasks:
         events = len(state.history.events)
         task = WorkflowTask("speculative", queue_kind, name, state.wft_attempt, self.world.now, events)
         state.wft = task
-        task.writer = self._convert
         return task
 
-    def not_started_soon(self, state: MutableState, task: WorkflowTask) -> None:
-        """Nobody may poll: a speculative task is given up, on the normal queue too (U3)."""
-        task.unstarted = self.server.after(self._to_start(state), self.not_started, state, task)
+    def offer_speculative(self, state: MutableState) -> None:
+        """A speculative task that is given up if nobody polls for it, on the normal queue too (U3)."""
+        task = self.speculative(state)
+        self._transfer.speculative_task(state, task)
+        self._unstarted[state.run_id] = self.shard.after(self._to_start(state), self.not_started, state, task)
+
+    def _no_longer_unstarted(self, state: MutableState) -> None:
+        if self._unstarted:
+            self.shard.cancel(self._unstarted.pop(state.run_id, None))
 
     def _to_start(self, state: MutableState) -> int:
         """How long a speculative task may wait: what the sticky queue asks for, or 5 s (U3)."""
@@ -159,7 +146,7 @@ class WorkflowTasks:
             self._write_started(state, task, task.started_at)
         task.kind = "normal"
 
-    def _write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
+    def write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
         """So late, the queue that is written is the run's by now: a start by way of the normal one has changed it."""
         if not task.scheduled_id:
             task.queue_kind = "normal" if state.sticky is None else "sticky"
@@ -170,7 +157,7 @@ class WorkflowTasks:
         """Something else is to be written: a speculative task becomes a normal one, with its timer on disk (U3)."""
         self.write(state, task)
         if task.started_at is None:
-            self.server.cancel(task.unstarted)
+            self._no_longer_unstarted(state)
             due = task.scheduled_at + self._to_start(state)
             self._timers.set(state.wft_timer, due, "workflow_task_not_started", task)
 
@@ -180,7 +167,7 @@ class WorkflowTasks:
         """A poll takes the task; None if it is none any more."""
         if state.wft is not task or task.started_at is not None:
             return None
-        if (task.attempt > HOPELESS_TASK and self._fails_for_ever()) or self._too_much(state):
+        if (task.attempt > HOPELESS_TASK and self._fails_for_ever()) or self.refuses_too_much(state):
             return None  # others may still be waiting for something
         if queue_kind != "sticky":
             state.sticky = None
@@ -190,10 +177,16 @@ class WorkflowTasks:
             task.kind = "normal"
             self._write_scheduled(state, task)
         self.begin(state, task, link.worker)
-        self.server.commit(state)
+        self.shard.commit(state)
         return self.for_worker(state, task, full)
 
-    def _too_much(self, state: MutableState) -> bool:
+    def refused(self, state: MutableState, commands: int) -> None:
+        """So many commands of the run were refused at once; a run that does nothing else is not followed further."""
+        self._refused[state.run_id] += commands
+        if self.refuses_too_much(state):
+            self.world.give_up(state.run)
+
+    def refuses_too_much(self, state: MutableState) -> bool:
         return self._refused[state.run_id] > MOST_REFUSED and not self.world.more_to_come
 
     def _fails_for_ever(self) -> bool:
@@ -203,8 +196,7 @@ class WorkflowTasks:
         """Marks it started: its event, unless it is unwritten, and its start-to-close timer (W5)."""
         now = task.started_at = self.world.now
         task.worker = worker
-        if task.unstarted is not None:
-            self.server.cancel(task.unstarted)
+        self._no_longer_unstarted(state)
         if task.kind == "normal":
             self._write_started(state, task, now)
         timeout = state.task_timeout
@@ -227,9 +219,8 @@ class WorkflowTasks:
             for number, event in enumerate(made_up, first):
                 event.id = number
             delta.extend(made_up)
-        updates = self.server.updates
-        sent = updates.to_send(state) if updates.registry else ()
-        return TaskForWorker(state, task, delta, full, sent, queries=self.server.queries.to_send(state))
+        updates = self.registry.to_send(state) if self.registry else ()
+        return TaskForWorker(state, task, delta, full, updates, queries=self._queries.to_send(state))
 
     def _patience(self, state: MutableState, attempt: int) -> int:
         """How much longer a task may take that has failed again and again."""
@@ -238,107 +229,6 @@ class WorkflowTasks:
         return int(grown * jitter)
 
     # ---- closed --------------------------------------------------------------------------------------------
-
-    def completed(self, link: Link, call: Call) -> None:
-        """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
-        run_id: int
-        task: WorkflowTask
-        done: TaskCompletion
-        run_id, task, done = call.args
-        server = self.server
-        state = server.store.runs.get(run_id)
-        if state is None or state.wft is not task or task.started_at is None:
-            link.reply(call, "not found")
-            return
-        history = state.history
-        if history.buffer and any(command.kind in CLOSES for command in done.commands):
-            self.failed(state, task, "unhandled-command", "UnhandledCommand")
-            link.reply(call, "failed")
-            return
-        if len(done.commands) + len(state.activities) + len(state.children) + len(state.externals) > 100:
-            refusal = server.commands.refusal(state, done.commands)
-            if refusal is not None:
-                self._refused[state.run_id] += len(done.commands)
-                if self._too_much(state):
-                    self.world.give_up(state.run)
-                self.failed(state, task, refusal, "too many pending")
-                link.reply(call, "failed")
-                return
-        if done.wants_another:
-            since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
-            if self.world.now - since > self._heartbeat_timeout:
-                self._heartbeats_too_long(state, task)
-                link.reply(call, "failed")
-                return
-        else:
-            state.heartbeating_since = 0
-        self._timers.cancel(state.wft_timer)
-        if task.kind != "normal":
-            if task.kind == "speculative" and self._leaves_nothing(state, done):
-                state.wft = None
-                state.sticky = done.sticky
-                server.updates.answered(state, done.commands)
-                self._go_on(state, link, call, (), False, ())
-                server.queries.task_completed(state, done.queries)
-                return
-            self._write_at_its_end(state, task)
-        completed = history.append(
-            "WorkflowTaskCompleted",
-            self.world.now,
-            {
-                "scheduled_event_id": task.scheduled_id,
-                "started_event_id": task.started_id,
-                "identity": task.worker,
-            },
-        )
-        state.wft = None
-        state.wft_attempt = 1
-        state.close_attempted = False
-        state.task_failure = ""
-        state.previous_started_id = task.started_id
-        state.sticky = done.sticky
-        eager, cancelled = server.commands.apply(state, completed.id, done, link)
-        if not state.open:
-            server.commit(state)
-            link.reply(call, "completed")
-            server.queries.task_completed(state, done.queries)
-            return
-        inline = cancelled or done.wants_another
-        if history.buffer and state.flush():
-            inline = True
-        self._go_on(state, link, call, eager, inline, done.waits)
-        server.queries.task_completed(state, done.queries)
-
-    def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
-        """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
-        brought = state.history.next_id - state.previous_started_id - 2
-        return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
-
-    def _go_on(
-        self,
-        state: MutableState,
-        link: Link,
-        call: Call,
-        eager: Sequence[Any],
-        inline: bool,
-        waits: Sequence[tuple[str, str, RunInfo]],
-    ) -> None:
-        """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
-        server = self.server
-        task = None
-        if inline:
-            task = self.schedule(state, True)
-            self.begin(state, task, link.worker)
-        elif server.updates.registry and server.updates.waiting(state):
-            task = self.speculative(state)
-            self.begin(state, task, link.worker)
-        server.commit(state)
-        if waits:
-            state.last_wait = waits[-1][:2]
-        inline_task = None if task is None else self.for_worker(state, task, state.sticky is None)
-        link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
-        # nobody can see what was written, and strike then, before the answer has left
-        server.commands.pass_moments(state, waits)
 
     def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
@@ -360,14 +250,14 @@ class WorkflowTasks:
     def buffer_is_full(self, state: MutableState) -> None:
         """More is buffered than may be: the started task fails, and another one tells of it all (§5)."""
         self.force_close(state)
-        self.server.updates.send_again(state)
+        self.registry.send_again(state)
         self.schedule(state)
 
     def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
         if task.kind == "transient":
             return
         state.task_failure = message
-        self._write_at_its_end(state, task)
+        self.write_at_its_end(state, task)
         state.history.append(
             "WorkflowTaskFailed",
             self.world.now,
@@ -385,14 +275,14 @@ class WorkflowTasks:
         if state.wft is not task or task.started_at is None:
             return
         if task.kind != "transient":
-            self._write_at_its_end(state, task)
+            self.write_at_its_end(state, task)
             self._timed_out(state, task, "start-to-close")
         self._again(state, task)
 
-    def _heartbeats_too_long(self, state: MutableState, task: WorkflowTask) -> None:
+    def heartbeats_too_long(self, state: MutableState, task: WorkflowTask) -> None:
         """Local activities may not keep a task alive for ever (W12)."""
         state.heartbeating_since = 0
-        self._write_at_its_end(state, task)
+        self.write_at_its_end(state, task)
         self._timed_out(state, task, "start-to-close")
         self._again(state, task)
 
@@ -400,13 +290,13 @@ class WorkflowTasks:
         """Nobody has taken it off the sticky queue in time (W3); a speculative one, off any queue (U3)."""
         if not state.open or state.wft is not task or task.started_at is not None:
             return
-        self._write_at_its_end(state, task)
+        self.write_at_its_end(state, task)
         self._timed_out(state, task, "schedule-to-start")
         state.wft = None
         state.sticky = None
         state.wft_attempt = 1
         self.schedule(state)
-        self.server.commit(state)
+        self.shard.commit(state)
 
     def _timed_out(self, state: MutableState, task: WorkflowTask, type_: str) -> None:
         state.history.append(
@@ -423,9 +313,9 @@ class WorkflowTasks:
         """The next try, at once."""
         self._count(state, task)
         state.flush()
-        self.server.updates.send_again(state)
+        self.registry.send_again(state)
         self.schedule(state)
-        self.server.commit(state)
+        self.shard.commit(state)
 
     def _count(self, state: MutableState, task: WorkflowTask) -> None:
         """The next try is normal and with events if this one was sticky, else transient (W6)."""
@@ -440,6 +330,5 @@ class WorkflowTasks:
 
     def drop(self, state: MutableState) -> None:
         """The run is over: nobody needs the task any more."""
-        task, state.wft = state.wft, None
-        if task is not None and task.unstarted is not None:
-            self.server.cancel(task.unstarted)
+        state.wft = None
+        self._no_longer_unstarted(state)

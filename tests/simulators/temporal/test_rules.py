@@ -13,11 +13,12 @@ import pytest
 from durascope.models.loading import load_scenario
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import SECOND
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
 from durascope.simulators.simulate import simulate
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.rate_limit import RateLimit
-from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore, TimerTask
+from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore
 
 Simulated = Callable[..., Trace]
 
@@ -41,19 +42,13 @@ class Shard:
     def __init__(self) -> None:
         self.world = World(0, full=False)
         self.fired: list[tuple[Any, int]] = []
-        server: Any = SimpleNamespace(
-            world=self.world,
-            alive=True,
-            delays=Delays({}, self.world.luck),
-            after=self.world.after,
-            cancel=self.world.cancel,
-            timer_due=self._due,
-        )
-        self.queue = TimerQueue(server, self.world, TimerStore())
-        self.state: Any = SimpleNamespace(luck=0)
+        server = Component(self.world, "server")
+        self.queue = TimerQueue(server, TimerStore(), Delays({}, self.world.luck), luck=0)
+        self.queue.on("user_timer", self._due)
+        self.state: Any = SimpleNamespace(luck=0, open=True)
 
-    def _due(self, task: TimerTask) -> None:
-        self.fired.append((task.subject, self.world.now))
+    def _due(self, _state: object, subject: object) -> None:
+        self.fired.append((subject, self.world.now))
 
     def add(self, name: str, delay: int) -> Any:
         return self.queue.add(self.world.now + delay, "user_timer", self.state, name)

@@ -1,0 +1,168 @@
+"""How a run ends: by its own code, by its timeout, or from outside; and what begins after it (§9)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+from durascope.models.trace import Kind
+from durascope.simulators.kernel.world import HOPELESS_ATTEMPT
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.activity_options import retry_policy_of
+from durascope.simulators.temporal.commands import CLOSES, Command
+from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.user_timers import UserTimers
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
+
+STATUS: Final = {
+    "WorkflowExecutionCompleted": "completed",
+    "WorkflowExecutionFailed": "failed",
+    "WorkflowExecutionCanceled": "cancelled",
+    "WorkflowExecutionContinuedAsNew": "continued-as-new",
+    "WorkflowExecutionTerminated": "terminated",
+    "WorkflowExecutionTimedOut": "timed-out",
+}
+"""How the last event of a history says that the run has ended."""
+
+
+class Closing:
+    """Every run's end."""
+
+    __slots__ = (
+        "_activities", "_reuse_interval", "_tasks", "_transfer", "_updates", "_user_timers", "shard", "world",
+    )  # fmt: skip
+
+    def __init__(
+        self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks, activities: Activities,
+        user_timers: UserTimers, updates: Updates,
+    ) -> None:  # fmt: skip
+        self.shard = shard
+        self.world = shard.world
+        self._transfer = transfer
+        self._tasks = tasks
+        self._activities = activities
+        self._user_timers = user_timers
+        self._updates = updates
+        self._reuse_interval = duration("id_reuse_interval")
+        shard.on_limit = self.terminate
+        shard.timers.on("run_timeout", self.run_timeout)
+
+    # ---- from outside --------------------------------------------------------------------------------------
+
+    def terminate(self, state: MutableState, reason: str) -> None:
+        """One last event, no workflow task; running activities are not told (A11)."""
+        self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": reason})
+        self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=reason)
+
+    def terminate_to_reset(self, state: MutableState, successor: StartOptions) -> None:
+        """Another run begins where this one once was; its children stay, and nobody hears of its end."""
+        self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": "reset"}, successor)
+
+    def run_timeout(self, state: MutableState, _: Any) -> None:
+        """The run's time is up (§9): a policy of the workflow may start another run."""
+        successor = self._retry_of(state, timed_out=True)
+        attributes = {"retry_state": None if successor is None else "in-progress"}
+        self._ended_from_outside(state, "WorkflowExecutionTimedOut", attributes, successor)
+
+    def _ended_from_outside(
+        self, state: MutableState, kind: str, attributes: dict[str, Any], successor: StartOptions | None = None
+    ) -> None:
+        """A task that is started fails first, and what it has kept in the buffer is written (§5)."""
+        self._tasks.force_close(state)
+        self._tasks.drop(state)
+        state.history.append(kind, self.world.now, attributes)
+        self._close(state, kind, successor)
+        self.shard.commit(state)
+
+    # ---- closed --------------------------------------------------------------------------------------------
+
+    def close_by(self, state: MutableState, command: Command, completed_id: int) -> None:
+        """A command of the workflow's code ends the run; a new one may take over (§9)."""
+        kind, now = CLOSES[command.kind], self.world.now
+        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
+        successor: StartOptions | None = None
+        if command.kind == "ContinueAsNewWorkflowExecution":
+            successor = replace(
+                state.options, execution=state.options.execution + 1, initiator="workflow", attempt=1,
+                redoes=state.options.redoes and state.options.redoes + 1,
+                resume_at=attributes["done"], carried=attributes["carried"], delay=self._backoff(state, 0),
+            )  # fmt: skip
+        elif command.kind == "FailWorkflowExecution" and state.options.retry is not None:
+            successor = self._retry_of(state) if attributes["failure"].retryable else None
+            attributes["retry_state"] = (
+                "in-progress"
+                if successor is not None
+                else "maximum-attempts-reached"
+                if attributes["failure"].retryable
+                else "non-retryable-failure"
+            )
+        state.history.append(kind, now, attributes)
+        self._close(state, kind, successor)
+
+    def _retry_of(self, state: MutableState, *, timed_out: bool = False) -> StartOptions | None:
+        """The next run of a workflow with a retry policy, or None."""
+        options = state.options
+        if options.retry is None:
+            return None
+        policy = retry_policy_of(options.retry)
+        if options.attempt >= HOPELESS_ATTEMPT and not self.world.more_to_come:
+            self.world.give_up(state.run)
+        if policy.max_attempts and options.attempt >= policy.max_attempts:
+            return None
+        return replace(
+            options, execution=options.execution + 1, initiator="retry", attempt=options.attempt + 1,
+            redoes=options.redoes and options.redoes + 1,
+            delay=self._backoff(state, max(1000, policy.interval(options.attempt))),
+        )  # fmt: skip
+
+    def _backoff(self, state: MutableState, asked: int) -> int:
+        """What the next run waits before its first task: no two of a chain begin within a second (§9).
+
+        What counts of this run is its life after its own backoff.
+        """
+        lived = self.world.now - state.started_at - state.options.delay
+        return asked if lived + asked >= self._reuse_interval else self._reuse_interval - lived
+
+    def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
+        shard = self.shard
+        state.open = False
+        state.status = STATUS[kind]
+        state.closed_at = self.world.now
+        self._activities.drop(state)
+        self._user_timers.drop(state)
+        timers = shard.timers
+        timers.discard(state.wft_timer)
+        timers.discard(state.run_timer)
+        timers.discard(state.first_task_timer)
+        self._updates.closed(state)
+        if state.completed_updates:
+            shard.store.last_updates.setdefault(state.options.workflow_id, {}).update(state.completed_updates)
+        if successor is not None:
+            if not successor.reset[0]:
+                state.history.events[-1].attributes["new_execution"] = successor.execution
+                self._leave_children(state)
+        else:
+            self._tell_parent(state)
+            self._leave_children(state)
+        shard.close(state, successor)
+
+    # ---- its relatives -------------------------------------------------------------------------------------
+
+    def _tell_parent(self, state: MutableState) -> None:
+        """The run has closed for good."""
+        parent = state.options.parent
+        if parent is not None:
+            ended = (parent.run_id, parent.initiated_id, state.status, state.run_id)
+            self._transfer.other(state, 1, "child_closed", *ended)
+
+    def _leave_children(self, state: MutableState) -> None:
+        """They follow their parent close policy."""
+        for child in state.children.values():
+            if child.on_close != "abandon" and child.run_id:
+                number, task = child.initiated.id, "parent_closed"
+                self._transfer.other(state, number, task, child.workflow_id, child.on_close)
+        state.children.clear()

@@ -1,0 +1,138 @@
+"""RespondWorkflowTaskCompleted: a workflow task is done, its commands become events (W6, W9 to W12, U2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.command_handler import CommandHandler
+from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
+from durascope.simulators.temporal.constants import duration, limit
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
+from durascope.simulators.temporal.queries import Queries
+from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
+
+
+class Completions:
+    """Takes the completions of workflow tasks."""
+
+    __slots__ = (
+        "_commands", "_dropped_events", "_heartbeat_timeout", "_queries", "_registry", "_tasks", "_timers", "_updates",
+        "shard", "world",
+    )  # fmt: skip
+
+    def __init__(
+        self, shard: Shard, tasks: WorkflowTasks, updates: Updates, queries: Queries, commands: CommandHandler
+    ) -> None:
+        self.shard = shard
+        self.world = shard.world
+        self._timers = shard.timers
+        self._tasks = tasks
+        self._registry = updates.registry
+        self._updates = updates
+        self._queries = queries
+        self._commands = commands
+        self._heartbeat_timeout = duration("heartbeat_timeout")
+        self._dropped_events = limit("dropped_events").error
+
+    def completed(self, link: Link, call: Call) -> None:
+        """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
+        run_id: int
+        task: WorkflowTask
+        done: TaskCompletion
+        run_id, task, done = call.args
+        state = self.shard.store.runs.get(run_id)
+        if state is None or state.wft is not task or task.started_at is None:
+            link.reply(call, "not found")
+            return
+        history = state.history
+        if history.buffer and any(command.kind in CLOSES for command in done.commands):
+            self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
+            link.reply(call, "failed")
+            return
+        if len(done.commands) + len(state.activities) + len(state.children) + len(state.externals) > 100:
+            refusal = self._commands.refusal(state, done.commands)
+            if refusal is not None:
+                self._tasks.refused(state, len(done.commands))
+                self._tasks.failed(state, task, refusal, "too many pending")
+                link.reply(call, "failed")
+                return
+        if done.wants_another:
+            since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
+            if self.world.now - since > self._heartbeat_timeout:
+                self._tasks.heartbeats_too_long(state, task)
+                link.reply(call, "failed")
+                return
+        else:
+            state.heartbeating_since = 0
+        self._timers.cancel(state.wft_timer)
+        if task.kind != "normal":
+            if task.kind == "speculative" and self._leaves_nothing(state, done):
+                state.wft = None
+                state.sticky = done.sticky
+                self._updates.answered(state, done.commands)
+                self._go_on(state, link, call, (), False, ())
+                self._queries.task_completed(state, done.queries)
+                return
+            self._tasks.write_at_its_end(state, task)
+        completed = history.append(
+            "WorkflowTaskCompleted",
+            self.world.now,
+            {
+                "scheduled_event_id": task.scheduled_id,
+                "started_event_id": task.started_id,
+                "identity": task.worker,
+            },
+        )
+        state.wft = None
+        state.wft_attempt = 1
+        state.close_attempted = False
+        state.task_failure = ""
+        state.previous_started_id = task.started_id
+        state.sticky = done.sticky
+        eager, cancelled = self._commands.apply(state, completed.id, done, link)
+        if not state.open:
+            self.shard.commit(state)
+            link.reply(call, "completed")
+            self._queries.task_completed(state, done.queries)
+            return
+        inline = cancelled or done.wants_another
+        if history.buffer and state.flush():
+            inline = True
+        self._go_on(state, link, call, eager, inline, done.waits)
+        self._queries.task_completed(state, done.queries)
+
+    def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
+        """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
+        brought = state.history.next_id - state.previous_started_id - 2
+        return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
+
+    def _go_on(
+        self,
+        state: MutableState,
+        link: Link,
+        call: Call,
+        eager: Sequence[Any],
+        inline: bool,
+        waits: Sequence[tuple[str, str, RunInfo]],
+    ) -> None:
+        """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
+        tasks, task = self._tasks, None
+        if inline:
+            task = tasks.schedule(state, True)
+            tasks.begin(state, task, link.worker)
+        elif self._registry and self._registry.waiting(state):
+            task = tasks.speculative(state)
+            tasks.begin(state, task, link.worker)
+        self.shard.commit(state)
+        if waits:
+            state.last_wait = waits[-1][:2]
+        inline_task = None if task is None else tasks.for_worker(state, task, state.sticky is None)
+        link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
+        # nobody can see what was written, and strike then, before the answer has left
+        self._commands.pass_moments(state, waits)

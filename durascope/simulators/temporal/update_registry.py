@@ -1,0 +1,70 @@
+"""The updates of every run that a worker has yet to be told of, or to accept (§8).
+
+Only in memory: a crash of the server loses them, and the client asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from durascope.simulators.temporal.mutable_state import MutableState
+
+
+class UpdateRequest:
+    """An update that nobody has accepted yet."""
+
+    __slots__ = ("id", "name", "payload", "sent")
+
+    def __init__(self, update_id: str, name: str, payload: Any) -> None:
+        self.id = update_id
+        self.name = name
+        self.payload = payload
+        self.sent = False
+        """It has gone out with a workflow task."""
+
+
+class UpdateRegistry:
+    """What has been admitted, by run and update id."""
+
+    __slots__ = ("_requests",)
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self._requests: dict[int, dict[str, UpdateRequest]] = {}
+
+    def __bool__(self) -> bool:
+        """Whether there ever was one, since the process began: runs without updates need not ask."""
+        return bool(self._requests)
+
+    def add(self, state: MutableState, update_id: str, name: str, payload: Any) -> None:
+        self._requests.setdefault(state.run_id, {})[update_id] = UpdateRequest(update_id, name, payload)
+
+    def of(self, state: MutableState) -> dict[str, UpdateRequest]:
+        return self._requests.get(state.run_id, {})
+
+    def remove(self, state: MutableState, update_id: str) -> None:
+        """A worker has accepted or rejected it."""
+        self.of(state).pop(update_id, None)
+
+    def close(self, state: MutableState) -> dict[str, UpdateRequest]:
+        """The run is over; what nobody has taken."""
+        return self._requests.pop(state.run_id, {})
+
+    def waiting(self, state: MutableState) -> bool:
+        """Whether an update waits for a workflow task to ride on."""
+        return any(not update.sent for update in self.of(state).values())
+
+    def to_send(self, state: MutableState) -> Sequence[UpdateRequest]:
+        """What goes out with the workflow task that starts now."""
+        unsent = [update for update in self.of(state).values() if not update.sent]
+        for update in unsent:
+            update.sent = True
+        return unsent
+
+    def send_again(self, state: MutableState) -> None:
+        """The task they went with has failed: they go with the next one."""
+        for update in self.of(state).values():
+            update.sent = False
