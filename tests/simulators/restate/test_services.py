@@ -150,3 +150,12 @@ workflows:
 workload: {of: order, events: [{send: stop, to: 1, at: 1s}]}
 """)
     assert trace.status == {"run 1": "cancelled", "run 1.1": "completed"}
+
+
+def test_failures_of_the_step_before_do_not_count_for_a_steps_own_policy() -> None:
+    """§9: the attempt begins with two failures of `reserve`; `charge` is a new command of it, and has failed once."""
+    trace = predicted("""
+workflows: {order: {steps: [{run: reserve, fails: 2}, {run: charge, fails: 1, retry: {max_attempts: 2}}]}}
+""")
+    assert trace.status == {"run 1": "completed"}
+    assert trace.facts["executions"] == {"reserve": 3, "charge": 2}
