@@ -10,6 +10,7 @@ from durascope.experiments.expectations import Verdict, verdicts
 from durascope.experiments.metrics import metrics
 from durascope.experiments.pool import cores, followed
 from durascope.models.engine import shown
+from durascope.models.failures import failures
 from durascope.models.phrases import fault_text
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -131,6 +132,7 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
             {"fault": fault_text(fault), "struck": trace.struck.count(number)}
             for number, fault in enumerate(scenario.faults)
         ],
+        "failed": [failure._asdict() for failure in failures(trace)] if trace.events else None,
         "unended": [unended._asdict() for unended in trace.unended],
         "unconsumed": None if trace.unconsumed is None else [each._asdict() for each in trace.unconsumed],
         "notes": list(trace.notes),

@@ -48,6 +48,14 @@ class Arrivals(Model):
     together: Literal[True] | None = None
     """All at once."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_bare_value(cls, written: object) -> object:
+        if isinstance(written, str):
+            form = "poisson" if "/" in written else "every"
+            raise Misread("how runs arrive is a mapping", f"write {{{form}: {written:.20}}}")
+        return written
+
     @model_validator(mode="after")
     def _one_form(self) -> Arrivals:
         if sum(each is not None for each in (self.poisson, self.every, self.at, self.together)) != 1:

@@ -55,6 +55,11 @@ def test_a_number_for_a_retry_policy_is_told_as_its_attempts() -> None:
     assert "write {max_attempts: 3}" in told(f"{HEAD}      - {{run: charge, retry: 3}}\n")
 
 
+@pytest.mark.parametrize(("written", "meant"), [("5/s", "{poisson: 5/s}"), ("200ms", "{every: 200ms}")])
+def test_arrivals_without_their_form(written: str, meant: str) -> None:
+    assert f"write {meant}" in told(f"{HEAD}      - run: a\nworkload: {{arrivals: {written}}}\n")
+
+
 def test_the_step_at_which_a_fault_strikes_is_no_time() -> None:
     problem = told(f"{HEAD}      - run: charge\nfaults: [{{crash: app, at: charge}}]\n")
     assert "`at` is a time of the clock" in problem

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from durascope.models.effects import recoveries
 from durascope.models.engine import title_of
+from durascope.models.failures import failure_sentences
 from durascope.models.phrases import fault_text, missing
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
@@ -82,7 +83,7 @@ def first_paragraph(markdown: str) -> str:
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
-    """One engine: its time line, why work stood still as long as it did, and its notes on this scenario."""
+    """One engine: its time line, why work stood still for so long, why runs failed, and its notes on this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),
@@ -91,6 +92,7 @@ def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType
     if worst is not None:
         clause = why(trace, worst, title_of(trace.engine))
         parts.append(Padding(Text(clause[0].upper() + clause[1:] + ".", "red"), (0, 0, 0, 2)))
+    parts += [Padding(Text(cause, "red"), (0, 0, 0, 2)) for cause in failure_sentences(trace)]
     missed = [fault for number, fault in enumerate(scenario.faults) if number not in trace.struck]
     notes = [*(f"Never struck: {missing(fault)}." for fault in missed), *trace.notes]
     parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in notes]

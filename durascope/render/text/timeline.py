@@ -19,8 +19,8 @@ from durascope.render.text.axis import Axis
 from durascope.render.text.marks import BREAK, CRASH, DUPLICATE, EFFECT, MARKS, Mark
 
 MAX_ROWS: Final = 28
-_LAYERS: Final = ("down", "sleeping", "waiting", "queued", "backing-off", "working", "replaying", "running")
-"""What is drawn over what, the last on top."""
+_LAYERS: Final = ("down", "working", "sleeping", "waiting", "queued", "backing-off", "replaying", "running")
+"""What is drawn over what, the last on top. Code that is held open while it waits is drawn as a wait."""
 CODE: Final = "workflow code"
 
 
