@@ -43,3 +43,42 @@ deployments:
 """)
     began = {event.step: event.lane for event in trace.events if event.kind is Kind.STEP_STARTED}
     assert began == {"a": "other", "b": "mine"}
+
+
+def test_three_activities_of_a_task_start_eagerly_and_the_fourth_by_matching() -> None:
+    branches = ", ".join(f"{{run: {name}, takes: 10ms}}" for name in "abcd")
+    trace = simulated(f"workflows: {{wf: {{steps: [{{parallel: [{branches}]}}]}}}}")
+    began = {event.step: event.at for event in trace.events if event.kind is Kind.STEP_STARTED}
+    assert began["a"] == began["b"] == began["c"]
+    assert began["d"] > began["a"]
+
+
+def test_ten_updates_may_be_in_flight_and_the_eleventh_is_refused() -> None:
+    updates = ", ".join(f"{{update: set, to: 1, at: {100 + number}ms}}" for number in range(12))
+    trace = simulated(f"""
+workflows: {{wf: {{steps: [{{sleep: 5s}}], updates: {{set: {{steps: [{{run: a, takes: 2s}}]}}}}}}}}
+workload: {{runs: 1, events: [{updates}]}}
+""")
+    assert trace.effects["a"] == 10
+
+
+def test_a_second_cancel_request_leaves_no_event() -> None:
+    stop = "{operator: cancel, to: 1, at: %s}"
+    trace = simulated(f"""
+workflows: {{wf: {{steps: [{{run: a, takes: 3s, undo: refund}}, {{sleep: 1m}}]}}}}
+workload: {{runs: 1, events: [{stop % "4s"}, {stop % "4020ms"}, {stop % "4s500ms"}]}}
+""")
+    assert trace.records["run 1"].count("WorkflowExecutionCancelRequested") == 1
+
+
+def test_the_run_that_was_used_longest_ago_leaves_a_full_cache() -> None:
+    """Two places: run 1 wakes every second, run 2 never; the third run takes the place of the second."""
+    trace = simulated("""
+workflows:
+  busy: {steps: [{repeat: 6, do: [{sleep: 1s}]}]}
+  idle: {steps: [{sleep: 1h}]}
+deployments: {temporal: {workers: [{name: worker, runs: both, cache: 2}]}}
+workload: {runs: 3, of: [busy, idle, idle], arrivals: {at: [0s, 100ms, 2s500ms]}}
+""")
+    replays = [event.run for event in trace.events if event.kind is Kind.REPLAY_STARTED and event.at > 3 * SECOND]
+    assert "run 1" not in replays

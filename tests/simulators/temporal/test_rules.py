@@ -78,6 +78,13 @@ def test_a_timer_that_was_taken_back_still_wakes_the_queue_when_its_time_comes()
     assert shard.fires() == {"short": woken_at + SECOND + 1_000 + LATE}
 
 
+def test_a_timer_that_was_taken_back_stretches_nothing_before_its_time_has_come() -> None:
+    shard = Shard()
+    shard.queue.cancel(shard.add("taken back", 5 * SECOND))
+    shard.world.after(3 * SECOND, shard.add, "short", 50_000)
+    assert shard.fires() == {"short": 3 * SECOND + 50_000 + LATE}
+
+
 def test_without_a_read_a_short_timer_fires_when_it_is_due() -> None:
     shard = Shard()
     shard.world.after(5 * SECOND, shard.add, "short", 50_000)
