@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from durascope.models.units import SECOND
+from durascope.simulators.inngest.events import Event
+from durascope.simulators.inngest.functions import Functions
+from durascope.simulators.inngest.hops import Hops
+from durascope.simulators.inngest.items import EDGE, PAUSE
 from durascope.simulators.inngest.protocol import (
     SLEEP,
     STEP_ERROR,
@@ -19,7 +23,9 @@ from durascope.simulators.inngest.protocol import (
     done,
     failed,
 )
-from tests.simulators.inngest.parts import Server, event, function
+from durascope.simulators.inngest.runner import Runner
+from durascope.simulators.kernel.defaults import latencies
+from tests.simulators.inngest.parts import SCENARIO, Server, event, function
 
 HOUR = 3_600 * SECOND
 WHILE = 5 * SECOND
@@ -120,6 +126,38 @@ def test_a_wait_that_nobody_ends_gives_nothing_when_its_time_is_over(server: Ser
     assert len(asked(server)) == 1
     server.pass_time(60 * SECOND)
     assert asked(server)[1:] == ["POST step attempt=0 memo=[reply]"]
+
+
+def waiting(server: Server) -> Runner:
+    """The run waits a minute for `paid`; who hands the server's events on is the runner."""
+    answer(server, Op(WAIT_FOR_EVENT, "reply", "reply", opts=WaitOpts("paid", None, 60 * SECOND)))
+    redis = server.redis
+    return Runner(
+        server.world, functions=Functions(SCENARIO, server.world.luck), pauses=redis.pauses, history=server.history,
+        scheduler=server.scheduler, batcher=server.batcher, resumer=server.resumer, finalizer=server.finalizer,
+        hops=Hops(server.world, latencies("durascope.simulators.inngest", {})), records=False,
+    )  # fmt: skip
+
+
+def paid(at: int) -> Event:
+    return Event("paid", {}, at, 9)
+
+
+def test_the_event_of_a_wait_takes_its_timeout_out_of_the_queue(server: Server) -> None:
+    runner = waiting(server)
+    assert [item.kind for item in server.redis.queue.items.values()] == [PAUSE]
+    runner.handle((paid(server.world.now),))
+    assert [item.kind for item in server.redis.queue.items.values()] == [EDGE]
+
+
+def test_an_event_that_comes_when_the_time_of_a_wait_is_over_does_not_end_it(server: Server) -> None:
+    runner = waiting(server)
+    (pause,) = server.redis.pauses.matching(paid(0))
+    server.executor.crash()  # nobody is there to take the timeout off the queue
+    server.pass_time(60 * SECOND)
+    assert pause.expires < server.world.now
+    runner.handle((paid(server.world.now),))
+    assert list(server.redis.pauses.matching(paid(0))) == [pause]
 
 
 def test_a_result_that_was_saved_before_is_kept(server: Server) -> None:

@@ -9,9 +9,11 @@ from durascope.models.units import SECOND
 from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.flow import Gcra
 from durascope.simulators.inngest.functions import Function, Rules
+from durascope.simulators.inngest.items import EDGE, Item
 from durascope.simulators.inngest.protocol import STEP_PLANNED, STEP_RUN, Answer, Op, Request, done
-from durascope.simulators.inngest.retries import retry_after
+from durascope.simulators.inngest.retries import backoff, retry_after
 from durascope.simulators.inngest.state import RunState
+from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.runs import RunInfo
 
 MINUTE = 60_000_000
@@ -71,6 +73,17 @@ def test_retry_after_lies_between_a_second_and_a_day(asked: int, given: int) -> 
 
 def test_seconds_of_retry_after_count_from_the_second_that_is_running() -> None:
     assert retry_after(1_700_000, 3 * SECOND, whole_seconds=True) == 4 * SECOND
+
+
+@pytest.mark.parametrize(("attempt", "least"), [(0, 15), (1, 30), (2, 60), (9, 7_200), (10, 7_200), (25, 7_200)])
+def test_the_backoff_grows_to_two_hours_and_has_up_to_half_a_minute_on_top(attempt: int, least: int) -> None:
+    items = [Item(EDGE, f"job {number}", 0, None, None) for number in range(20)]
+    for item in items:
+        item.attempt = attempt
+    waits = [backoff(Luck(0), None, item) for item in items]
+    assert all(least * SECOND <= wait < (least + 30) * SECOND for wait in waits)
+    assert max(waits) - min(waits) > 10 * SECOND
+    assert backoff(Luck(0), 3 * SECOND, items[0]) == 3 * SECOND
 
 
 def test_the_first_result_of_a_step_is_kept() -> None:

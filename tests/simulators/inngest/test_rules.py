@@ -226,6 +226,16 @@ def test_a_rate_limit_of_ten_lets_two_of_a_burst_through() -> None:
     assert sorted(trace.status.values()).count("completed") == 2
 
 
+@pytest.mark.parametrize(("second", "runs"), [("2h", 1), ("25h", 2)])
+def test_an_idempotency_expression_starts_one_run_a_day(second: str, runs: int) -> None:
+    trace = run(
+        [quick("a")],
+        workload={"runs": 2, "arrivals": {"at": ["0s", second]}, "keys": ["order-7", "order-7"]},
+        flow={"idempotency": "id"},
+    )
+    assert list(trace.status.values()).count("completed") == runs
+
+
 def test_a_debounce_past_its_timeout_is_still_put_off_by_a_second_with_each_event() -> None:
     trace = run(
         [quick("a")],

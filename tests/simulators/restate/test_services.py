@@ -159,3 +159,13 @@ workflows: {order: {steps: [{run: reserve, fails: 2}, {run: charge, fails: 1, re
 """)
     assert trace.status == {"run 1": "completed"}
     assert trace.facts["executions"] == {"reserve": 3, "charge": 2}
+
+
+def test_progress_gives_an_invocation_no_attempts_back() -> None:
+    """§9: of three attempts `reserve` uses up two, `charge` the third."""
+    trace = predicted("""
+workflows: {order: {steps: [{run: reserve, fails: 2}, {run: charge, fails: 1}]}}
+deployments: {restate: {retry: {initial: 100ms, max_attempts: 3}}}
+""")
+    assert trace.status == {"run 1": "paused"}
+    assert trace.facts["executions"] == {"reserve": 3, "charge": 1}
