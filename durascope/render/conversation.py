@@ -91,6 +91,10 @@ _EVENTFUL: Final = frozenset({
 })  # fmt: skip
 
 
+_GLANCE: Final = 48
+"""Letters of a list of names."""
+
+
 def _unnumbered(text: str) -> str:
     return "".join("0" if each.isdigit() else each for each in text).replace("00", "0")
 
@@ -247,7 +251,7 @@ class _Reading:
                     event.at,
                     number,
                     owner,
-                    f"task from {event.detail}",
+                    f"task from {'its sticky queue' if ' #' in str(event.detail) else event.detail}",
                     event.lane,
                     run=event.run,
                     kind=event.kind,
@@ -319,8 +323,7 @@ class _Reading:
                 if known and (event.run, later.step) not in self.pending:
                     passed.append(later.step or "a step")
         if passed:
-            words = ", ".join(passed[:3]) + (f" and {len(passed) - 3} more" if len(passed) > 3 else "")
-            self._note(number, event, f"replays {words}", "replay")
+            self._note(number, event, f"replays {_few(passed)}", "replay")
 
     def _note(self, number: int, event: Event, text: str, tone: Tone = "") -> None:
         self.items.append(
@@ -329,6 +332,12 @@ class _Reading:
 
     def _step(self, event: Event) -> Run | None:
         return self.steps.named(event.step or "")
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first of them, as many as are read at a glance: at most three, and few letters."""
+    tries = [", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "") for n in (3, 2, 1)]
+    return next((each for each in tries if len(each) <= _GLANCE), tries[-1])
 
 
 def _fails(event: Event) -> bool:

@@ -1,14 +1,14 @@
 """Makes a long conversation short enough to be read, and says what it left out.
 
-Four things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept; what
-repeats itself (retries, rounds of a loop) is shown the first time and the last; steps to which nothing happened are a
-band, but for those beside one to which something did; and of what is still too long the beginning, the end, and the
-neighbourhood of each fault are kept.
+Four things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept;
+steps to which nothing happened are a band, and so are attempts between the first and the last; what repeats itself is
+shown the first time and the last; and of what is still too long the beginning, the end, and the neighbourhood of each
+fault are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
@@ -25,6 +25,8 @@ _LADDER: Final = (
 """How many items around a fault, at the beginning and at the end are kept, less and less."""
 _NAMED: Final = 3
 """So many steps are named in a row."""
+_OF_ONE: Final = 2
+"""So many runs that a run has started are drawn with it."""
 _WORTH_A_BAND: Final = 3
 """Fewer lines than this take less room than the band that would stand for them."""
 
@@ -35,6 +37,8 @@ class FoldedConversation:
     notes: tuple[str, ...]
     run: str | None = None
     """The only run that is drawn; None: all are."""
+    quiet: int = 1_000_000
+    """From how long on a silence is shown as one, in microseconds."""
 
 
 def fold(
@@ -42,58 +46,149 @@ def fold(
     runs: Sequence[str],
     *,
     worst: str | None = None,
-    fits: Callable[[Sequence[Item]], bool] = lambda _: True,
+    fits: Callable[[Sequence[Item], int], bool] = lambda _items, _quiet: True,
 ) -> FoldedConversation:
     """As few lines as `fits` asks for, at most about 120; `fold` items where something is left out, notes say what.
 
-    `worst`: the run that is drawn if only one can be; None: the first that something happened to.
+    `worst`: the run that is drawn if only one can be; None: the first that something happened to. `fits` is handed the
+    lines, and from how long on a silence is one.
     """
     items, notes, chosen = list(conversation.items), list[str](), None
+    quiet = quiet_from(items)
 
     def short(asked: Sequence[Item]) -> bool:
-        return len(asked) <= MAX_ITEMS and fits(asked)
+        return len(asked) <= MAX_ITEMS and fits(asked, quiet)
 
     def too_long() -> bool:
         return not short(items)
 
-    if too_long() and len(runs) > 1:
+    if too_long() and _strangers(runs):
         items, note, chosen = _one_run(items, runs, worst)
+        quiet = quiet_from(items)
         notes.append(note)
+    if too_long():
+        items, told = _unimportant(items, short, quiet)
+        notes += told
     if too_long():
         items, count = _repetitions(items)
         if count:
             notes.append(f"{count} messages and steps that repeat earlier ones are not drawn one by one.")
-    if too_long():
-        items, names = _quiet_stretches(items, short)
-        if names:
-            notes.append(f"{_listed(names)} went like the steps that are drawn.")
     left = 0
     for around, *ends in _LADDER:
         if too_long():
             before = _drawn(items)
-            items = _excerpt(items, around, *ends)
+            items = _excerpt(items, quiet, around, *ends)
             left += before - _drawn(items)
     if left:
         notes.append(f"{left} messages far from any fault are left out.")
     if conversation.left_out:
         notes.append(f"{conversation.left_out} polls and acknowledgements that carry nothing are not drawn.")
-    return FoldedConversation(tuple(items), tuple(notes), chosen)
+    return FoldedConversation(tuple(items), tuple(notes), chosen, quiet)
 
 
-def _quiet_stretches(items: Sequence[Item], short: Callable[[Sequence[Item]], bool]) -> tuple[list[Item], list[str]]:
-    """The steps to which nothing happened, but for those beside one to which something did: a band for each row of
-    them, the farthest first and no more than needed. Where nothing happened at all the first step is drawn in full."""
+def _strangers(runs: Sequence[str]) -> bool:
+    """Whether there are runs that have nothing to do with each other; what a run has started belongs to it."""
+    begun = [run for run in runs if run.startswith("run ") and "." not in run]
+    return len(begun) > 1 or len(runs) - len(begun) > _OF_ONE
+
+
+# ---- whole steps and attempts --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """What is said until a result is recorded, or until an attempt is to be made again."""
+
+    items: tuple[Item, ...]
+
+    @property
+    def recorded(self) -> bool:
+        return self.items[-1].kind is Kind.STEP_RECORDED
+
+    @property
+    def retried(self) -> bool:
+        return self.items[-1].kind is Kind.STEP_RETRIED
+
+    @property
+    def step(self) -> str | None:
+        return self.items[-1].step
+
+    @property
+    def eventful(self) -> bool:
+        return any(item.eventful for item in self.items)
+
+    @property
+    def told(self) -> bool:
+        """What the picture is drawn for: a crash, something lost, done again or undone."""
+        return any(
+            item.sort == "crash" or item.fate or item.effect in ("again", "known") or item.undoes for item in self.items
+        )
+
+
+def _unimportant(
+    items: Sequence[Item], short: Callable[[Sequence[Item]], bool], quiet: int
+) -> tuple[list[Item], list[str]]:
+    """Whole steps and attempts as bands, the least important first and no more than needed: quiet steps far from what
+    happened, attempts between the first and the last, quiet steps beside it, steps that were only replayed around."""
     stretches = _stretches(items)
-    eventful = [at for at, stretch in enumerate(stretches) if any(item.eventful for item in stretch)] or [0]
-    far = [min(abs(at - each) for each in eventful) for at in range(len(stretches))]
-    folded, names = list(items), list[str]()
-    for near in sorted({*far, 1}, reverse=True):
-        if near < 1 or short(folded):
-            break
-        left = {at for at, distance in enumerate(far) if distance > near and _recorded(stretches[at]) is not None}
-        folded = _banded((i, at not in left or _always(i)) for at, stretch in enumerate(stretches) for i in stretch)
-        names = [str(_recorded(stretches[at])) for at in sorted(left)]
-    return folded, names
+    levels = _levels(stretches)
+    wanted = sorted({level for level in levels if level is not None})
+    if any(level == _BETWEEN for level in levels):
+        wanted = sorted([*wanted, _JOINED])
+
+    places = list(zip(levels, stretches, strict=True))
+
+    def folded(upto: int) -> list[Item]:
+        least = wanted[:upto]
+        joined = {each for each in least if each != _BETWEEN or _JOINED in least}
+        whole = frozenset(i.position for level, each in places if level in joined for i in each.items)
+        return _banded(
+            ((i, level not in least or _always(i)) for level, each in places for i in each.items), quiet, whole
+        )
+
+    low, high = 0, len(wanted)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if short(folded(middle)) else (middle + 1, high)
+    gone = [each for level, each in places if level in wanted[:low]]
+    names = [str(each.step) for each in gone if each.recorded]
+    attempts = sum(each.retried for each in gone)
+    notes = [f"{_listed(names)} went like the steps that are drawn."] if names else []
+    notes += [f"{attempts} attempts went like the ones before and after them."] if attempts else []
+    return folded(low), notes
+
+
+_BETWEEN: Final = (1, 0)
+_JOINED: Final = (1, 1)
+
+
+def _levels(stretches: Sequence[_Stretch]) -> list[tuple[int, int] | None]:
+    """How soon each may be a band: the lowest first; None: never."""
+    happened = _distances([each.eventful for each in stretches])
+    told = _distances([each.told for each in stretches])
+    levels: list[tuple[int, int] | None] = []
+    for at, each in enumerate(stretches):
+        before, after = (stretches[n] if 0 <= n < len(stretches) else None for n in (at - 1, at + 1))
+        between = before is not None and before.retried and before.step == each.step and after is not None
+        if each.told or not (each.recorded or each.retried):
+            levels.append(None)
+        elif each.retried:
+            levels.append(_BETWEEN if between and after is not None and after.retried else None)
+        elif not each.eventful:
+            levels.append((0, -happened[at]) if happened[at] > 1 else (2, 0))
+        else:
+            levels.append((3, -told[at]) if any(stretch.told for stretch in stretches) else None)
+    return levels
+
+
+def _distances(marked: Sequence[bool]) -> list[int]:
+    """How far each place is from the nearest marked one; from the first place where none is."""
+    far = [0 if mark else len(marked) for mark in (marked if any(marked) else [True, *marked[1:]])]
+    for at in range(1, len(far)):
+        far[at] = min(far[at], far[at - 1] + 1)
+    for at in range(len(far) - 2, -1, -1):
+        far[at] = min(far[at], far[at + 1] + 1)
+    return far
 
 
 def _always(item: Item) -> bool:
@@ -101,13 +196,14 @@ def _always(item: Item) -> bool:
     return item.sort == "fold" or item.kind in (Kind.RUN_STARTED, Kind.RUN_ENDED) or "client" in (item.lane, item.to)
 
 
-def _banded(items: Iterable[tuple[Item, bool]]) -> list[Item]:
-    """What is to be kept, and bands for the rows of what is not; a row too short for a band is kept."""
+def _banded(items: Iterable[tuple[Item, bool]], quiet: int, whole: Container[int] = ()) -> list[Item]:
+    """What is to be kept, and bands for the rows of what is not; a row too short for a band is kept.
+
+    What is waited for stands between two bands, but for what is `whole` (the numbers of its events): steps that only
+    run for long, and attempts that are too many.
+    """
     kept: list[Item] = []
     left: list[Item] = []
-
-    items = list(items)
-    quiet = quiet_from([item for item, _ in items])
 
     def close() -> None:
         kept.extend([_fold_item(left, _what(left))] if len(left) >= _WORTH_A_BAND else left)
@@ -118,17 +214,21 @@ def _banded(items: Iterable[tuple[Item, bool]]) -> list[Item]:
             close()
             kept.append(item)
         else:
-            if left and item.at - max(left[-1].at, left[-1].ends) >= quiet:
-                close()  # what is waited for stands between two bands
+            if left and item.position not in whole and item.at - max(left[-1].at, left[-1].ends) >= quiet:
+                close()
             left.append(item)
     close()
     return kept
 
 
 def _what(left: Sequence[Item]) -> str:
-    """Whole steps by their names, else how many messages."""
-    if left[-1].kind is Kind.STEP_RECORDED and not any(item.sort == "fold" for item in left):
-        return _listed(list(dict.fromkeys(item.step for item in left if item.step is not None)))
+    """Whole steps by their names, attempts by their number, else how many messages."""
+    ends = [item for item in left if item.kind in (Kind.STEP_RECORDED, Kind.STEP_RETRIED)]
+    if ends and left[-1] is ends[-1] and not any(item.sort == "fold" for item in left):
+        if all(item.kind is Kind.STEP_RETRIED for item in ends):
+            attempts = f"{len(ends)} more attempts" if len(ends) > 1 else "1 more attempt"
+            return f"{attempts} of {_listed(list(dict.fromkeys(str(item.step) for item in ends)))}"
+        return _listed(list(dict.fromkeys(str(item.step) for item in ends)))
     return f"{_drawn(left)} more messages"
 
 
@@ -142,18 +242,14 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(short[:-1]), short[-1]] if short[1:] else short)
 
 
-def _stretches(items: Sequence[Item]) -> list[list[Item]]:
-    """Each ends with what records a result; the last has what is left."""
+def _stretches(items: Sequence[Item]) -> list[_Stretch]:
+    """In order; the last has what is left."""
     stretches: list[list[Item]] = [[]]
     for item in items:
         stretches[-1].append(item)
-        if item.kind is Kind.STEP_RECORDED:
+        if item.kind in (Kind.STEP_RECORDED, Kind.STEP_RETRIED):
             stretches.append([])
-    return [stretch for stretch in stretches if stretch]
-
-
-def _recorded(stretch: Sequence[Item]) -> str | None:
-    return stretch[-1].step if stretch[-1].kind is Kind.STEP_RECORDED else None
+    return [_Stretch(tuple(each)) for each in stretches if each]
 
 
 def _one_run(items: Sequence[Item], runs: Sequence[str], worst: str | None) -> tuple[list[Item], str, str]:
@@ -211,7 +307,7 @@ def _motif(codes: Sequence[int], at: int) -> tuple[int, int]:
     return best
 
 
-def _excerpt(items: Sequence[Item], around: int, beginning: int, end: int) -> list[Item]:
+def _excerpt(items: Sequence[Item], quiet: int, around: int, beginning: int, end: int) -> list[Item]:
     """The beginning, the end, what broke or was repeated with its neighbours, and what was tried again or replayed."""
     wanted = set(range(beginning)) | set(range(len(items) - end, len(items)))
     for at, item in enumerate(items):
@@ -219,7 +315,7 @@ def _excerpt(items: Sequence[Item], around: int, beginning: int, end: int) -> li
             wanted |= set(range(at - around, at + around))
         elif item.eventful and around > 1:
             wanted.add(at)
-    return _banded((item, at in wanted) for at, item in enumerate(items))
+    return _banded(((item, at in wanted) for at, item in enumerate(items)), quiet)
 
 
 def quiet_from(items: Sequence[Item]) -> int:

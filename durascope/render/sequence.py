@@ -68,7 +68,7 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *told], WIDTH - 2 * MARGIN)
     room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around
     run = None if worst is None else worst.run
-    folded = fold(talk, runs, worst=run, fits=lambda items: whole or tall(items) <= room)
+    folded = fold(talk, runs, worst=run, fits=lambda items, quiet: whole or tall(items, quiet) <= room)
     sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
     notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in told)]
@@ -134,7 +134,10 @@ def _draw_down(canvas: Canvas, sheet: Sheet, span: Span, x: float) -> None:
     begun = sheet.row_of(span.events[0], after=True)
     if begun >= len(sheet.lines):
         return
-    ended = sheet.row_of(span.events[-1], after=True) if span.ended == "done" else len(sheet.lines)
+    ended = sheet.row_of(span.events[-1], after=False) if span.ended == "done" else len(sheet.lines)
+    together = 0 <= ended < len(sheet.lines) and sheet.lines[ended].item.sort == "restart"
+    if span.ended == "done" and not (together and sheet.lines[ended].item.at == span.end):
+        ended = sheet.row_of(span.events[-1], after=True)
     bottom = sheet.lines[ended].y if ended < len(sheet.lines) else sheet.bottom
     canvas.lines((x, sheet.lines[begun].y), (x, bottom), stroke=PAPER, line=4)
     canvas.lines((x, sheet.lines[begun].y), (x, bottom), stroke=LOOKS["down"].paint.stroke, line=1.6, dash=(2, 4))
@@ -265,7 +268,8 @@ def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: S
 def _draw_fold(canvas: Canvas, sheet: Sheet, item: Item, y: float) -> None:
     left, right = MARGIN + TIME - 10, sheet.width - MARGIN
     canvas.box(left, y - 17, right - left, 22, fill="#f1f3f6", stroke="#8b95a5", radius=4, dash=(5, 3))
-    canvas.text((left + right) / 2, y - 2, f"…  {item.text}  …", BODY, bold=True, ink=MUTED, anchor="middle")
+    words = measure.shorten(item.text, right - left - 60, BODY, bold=True)
+    canvas.text((left + right) / 2, y - 2, f"…  {words}  …", BODY, bold=True, ink=MUTED, anchor="middle")
 
 
 def _draw_times(canvas: Canvas, sheet: Sheet) -> None:

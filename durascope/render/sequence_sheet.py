@@ -12,7 +12,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.render import measure
 from durascope.render.conversation import Conversation, Item, Role
-from durascope.render.folding import FoldedConversation, quiet_from
+from durascope.render.folding import FoldedConversation
 from durascope.render.sheet import MARGIN
 from durascope.render.theme import BODY, SMALL
 
@@ -82,25 +82,25 @@ def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario,
         width = max(right, max(lanes.values(), default=400.0) + end, 620.0) + MARGIN
     lines: list[Line] = []
     y = top + HEAD_HEIGHT + 12
-    for item, silence in silences(folded.items):
+    for item, silence in silences(folded.items, folded.quiet):
         y += (SILENCE if silence else 0.0) + HEIGHTS[item.sort]
         lines.append(Line(item, y - 7, silence))
     positions = tuple(item.position for item in folded.items)
     return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, width)
 
 
-def silences(items: Sequence[Item]) -> Iterator[tuple[Item, int]]:
+def silences(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int]]:
     """Each item with the silence before it that is shown as a band, in microseconds; 0: none."""
-    quiet, before = quiet_from(items), None
+    before = None
     for item in items:
         silence = item.at - before if before is not None else 0
         yield item, silence if silence >= quiet else 0
         before = max(item.at, item.ends)
 
 
-def tall(items: Sequence[Item]) -> float:
+def tall(items: Sequence[Item], quiet: int) -> float:
     """The height that all lines take."""
-    return sum((SILENCE if silence else 0.0) + HEIGHTS[item.sort] for item, silence in silences(items))
+    return sum((SILENCE if silence else 0.0) + HEIGHTS[item.sort] for item, silence in silences(items, quiet))
 
 
 def _least(titles: Sequence[str]) -> list[float]:

@@ -10,10 +10,11 @@ from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
+from durascope.models.spans import spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.waits import longest, waits
 from durascope.render import sequence
-from durascope.render.canvas import Open
+from durascope.render.canvas import Open, Path
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.theme import SMALL
@@ -152,3 +153,45 @@ def test_the_run_that_is_drawn_is_the_one_whose_waits_are_told() -> None:
     told = {text.removeprefix("backoff ") for text in shown if text.startswith("backoff ")}
     assert told
     assert told <= backoffs
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", [name for name in builtin_names() if name != "agent-fan-out"])
+def test_no_band_hides_one_half_of_a_call(name: str, engine: str) -> None:
+    """Whole steps and whole attempts are bands: what is asked is answered, but for who died meanwhile."""
+    picture = drawn(name, engine)
+    opened = [mark for mark in picture.canvas.marks if isinstance(mark, Open)]
+    told = {sort: [dict(mark.data)["step"] for mark in opened if mark.name == sort] for sort in ("call", "return")}
+    crashed = [span.step for span in spans(trace(name, engine)) if span.ended == "crashed" and span.kind == "running"]
+    for step in {*told["call"], *told["return"]}:
+        unanswered = told["call"].count(step) - told["return"].count(step)
+        assert 0 <= unanswered <= crashed.count(step), step
+
+
+def test_the_attempts_between_the_first_and_the_last_are_one_band_and_the_one_that_works_is_drawn() -> None:
+    picture = drawn("order-fulfillment-outage", "temporal")
+    assert [band for band in groups(picture, "fold") if "3 more attempts of charge-payment" in band]
+    assert "records the result of charge-payment" in words(picture)
+    assert "PaymentService.charge #6" in words(picture)
+
+
+def test_the_run_that_undoes_what_a_cancelled_one_did_is_drawn_with_it() -> None:
+    shown = words(drawn("order-fulfillment-cancel", "inngest"))
+    assert "fulfill-order-cancelled run 1 begins" in shown
+    assert "PaymentService.refund" in shown
+    assert shown.count("400") >= 2, "results of a run that is over are refused"
+
+
+def test_a_replay_passes_no_step_whose_result_is_not_recorded() -> None:
+    """On Restate the command of the interrupted step is in the journal, its result is not."""
+    assert "replays check-inventory, reserve-stock" in words(drawn("order-fulfillment", "restate"))
+
+
+def test_parts_that_came_back_together_are_no_longer_drawn_as_dead() -> None:
+    picture = drawn("order-fulfillment-engine-crash", "inngest")
+    marks = picture.canvas.marks
+    first = next(at for at, mark in enumerate(marks) if isinstance(mark, Open) and mark.name == "message")
+    dead = [mark for mark in marks[:first] if isinstance(mark, Path) and mark.dash == (2, 4)]
+    back = next(text.y for text in picture.canvas.texts if text.text == "back")
+    assert dead
+    assert all(float(step[2]) <= back + 3 for mark in dead for step in mark.steps)

@@ -100,8 +100,8 @@ class ApiClient:
         api, run = self._api, request.run
 
         def arrived(connection: Connection) -> None:
-            answer = saved if api.checkpoint(request, ops) else refused
-            connection.send(api, partial(_hear, connection), answer, what="checkpointed")
+            answer, what = (saved, "checkpointed") if api.checkpoint(request, ops) else (refused, "400")
+            connection.send(api, partial(_hear, connection), answer, what=what)
 
         def unheard() -> None:
             self._relay.checkpoint(run, ops, " -> refused")
