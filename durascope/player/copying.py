@@ -15,6 +15,8 @@ Numbers = NDArray[np.int64]
 SHORTEST: Final = 4
 """Fewer in a row are told anew: a copy takes three numbers."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
+_BITS: Final = 22
+"""Of a key. Where two places share one by accident, one copy may be missed; none is wrong."""
 
 
 class Copies(NamedTuple):
@@ -32,7 +34,7 @@ def copies(sequence: Numbers) -> Copies:
     if len(sequence) == 0:
         return found
     keys = _keys(sequence)
-    latest = np.full(int(keys.max(initial=0)) + 1, -1, dtype=np.int64)
+    latest = np.full(1 << _BITS, -1, dtype=np.int64)
     at = begun = back = 0
     while at < len(keys):
         source, same = _best(sequence, at, {int(latest[keys[at]]), at - back} if back else {int(latest[keys[at]])})
@@ -54,14 +56,14 @@ def copies(sequence: Numbers) -> Copies:
 
 
 def _keys(sequence: Numbers) -> NDArray[Any]:
-    """By place, a number for what begins there: equal where the next few are the same."""
+    """By place, a number of `_BITS` bits for what begins there: equal where the next few are the same."""
     if len(sequence) < SHORTEST:
         return np.zeros(0, dtype=np.int64)
     values = sequence.astype(np.uint64)
     key = values[: len(values) - SHORTEST + 1].copy()
     for ahead in range(1, SHORTEST):
         key = key * _MIX + values[ahead : len(values) - SHORTEST + 1 + ahead]
-    return np.unique(key, return_inverse=True)[1]
+    return (key * _MIX >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
 def _best(sequence: Numbers, at: int, sources: set[int]) -> tuple[int, int]:

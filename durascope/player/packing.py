@@ -8,7 +8,7 @@ the page reads is written down in docs/player.md, "What is in the file".
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -42,6 +42,12 @@ class Table:
     def number(self, row: Row) -> int:
         """The row's number; it is added where it is not there yet."""
         return self._numbers.setdefault(row, len(self._numbers))
+
+    def numbers(self, rows: Iterable[Row]) -> list[int]:
+        """The numbers of many rows. Reports have millions: nothing is called for each."""
+        known = self._numbers
+        add = known.setdefault
+        return [add(row, len(known)) for row in rows]
 
     def rows(self) -> list[Row]:
         """In the order of their numbers."""
@@ -86,10 +92,10 @@ class Telling:
         self._tokens: dict[Row, int] = {} if before is None else dict(before._tokens)
         self._own: list[int] = [] if before is None else before._own[:first]
         """Of each event its token."""
-        self._where = [] if before is None else [places[: bisect_left(places, first)] for places in before._where]
-        """Of each token its events."""
+        self._where: list[list[int] | None] = [None] * len(self._tokens)
+        """Of each token its events; None: as in the trace before, so far. Of a trace without one, none is None."""
         known = len(self._tokens)
-        events = self._rest(first)
+        events = self._rest(first, [] if before is None else before._where)
         last = self._events[-1].at if self._events else 0
         self.told = Told(
             first, list(self._tokens)[known:], events, loose, _ends(trace), trace.ended_at - last,
@@ -102,8 +108,11 @@ class Telling:
         effects = sorted(self._effects.keys() | before._effects.keys())
         return next((n for n in effects if n < alike and self._effects.get(n) != before._effects.get(n)), alike)
 
-    def _rest(self, first: int) -> list[tuple[int, int, int, int]]:
-        """The events after the first ones. Reports tell millions: names are looked up once, and nothing is called."""
+    def _rest(self, first: int, past: Sequence[list[int] | None]) -> list[tuple[int, int, int, int]]:
+        """The events after the first ones. Reports tell millions: names are looked up once, and nothing is called.
+
+        `past`: of each token the events of the trace before.
+        """
         events, tokens, own, where, effects = self._events, self._tokens, self._own, self._where, self._effects
         found: list[tuple[int, int, int, int]] = []
         now = events[first - 1].at if first else 0
@@ -122,12 +131,22 @@ class Telling:
             else:
                 of = own[cause]
                 alike = where[of]
+                if alike is None:
+                    alike = where[of] = _until(first, past[of])
                 between = 0 if alike[-1] == cause else len(alike) - 1 - bisect_left(alike, cause)
                 found.append((token, of, between, at - events[cause].at))
             own.append(token)
-            where[token].append(number)
+            places = where[token]
+            if places is None:
+                places = where[token] = _until(first, past[token])
+            places.append(number)
             now = at
         return found
+
+
+def _until(first: int, places: Sequence[int] | None) -> list[int]:
+    """The places before the first."""
+    return list(places[: bisect_left(places, first)] if places else ())
 
 
 def _ledger(trace: Trace) -> tuple[dict[int, Row], list[Row]]:
@@ -187,11 +206,12 @@ class Pack:
         """
         story = None if before is None else self._traces[before]
         tokens = [*(() if story is None else story.tokens), *map(self._token, trace.tokens)]
-        row = self._events.number
-        rest = [
-            row((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
-            for token, cause, between, after in trace.events
-        ]
+        rest = self._events.numbers(
+            [
+                (tokens[token], -1 if cause < 0 else tokens[cause], between, after)
+                for token, cause, between, after in trace.events
+            ]
+        )
         order = np.array(rest, dtype=np.int64)
         if story is not None:
             order = np.concatenate([story.order[: trace.first], order])
@@ -245,11 +265,12 @@ class Pack:
 def _first_come(orders: Sequence[Numbers]) -> tuple[list[int], Numbers]:
     """The numbers that occur, in the order in which they first do, and all in a row, by their place in that order."""
     whole = np.concatenate([np.zeros(0, dtype=np.int64), *orders])
-    numbers, first, places = np.unique(whole, return_index=True, return_inverse=True)
-    came = np.argsort(first)
-    place_of = np.empty_like(came)
+    first = np.full(int(whole.max(initial=-1)) + 1, len(whole), dtype=np.int64)
+    first[whole[::-1]] = np.arange(len(whole))[::-1]  # of several, the last that is written counts: the first place
+    came = np.argsort(first, kind="stable")[: np.count_nonzero(first < len(whole))]
+    place_of = np.zeros(len(first), dtype=np.int64)
     place_of[came] = np.arange(len(came))
-    return numbers[came].tolist(), place_of[places]
+    return came.tolist(), place_of[whole]
 
 
 def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
