@@ -226,6 +226,21 @@ def test_a_rate_limit_of_ten_lets_two_of_a_burst_through() -> None:
     assert sorted(trace.status.values()).count("completed") == 2
 
 
+def test_a_checkpoint_gives_the_item_its_attempts_back() -> None:
+    """§6.2: a request is taken for lost after two hours, but its host works on, and posts the result after three.
+
+    So the second request, lost after four, was not the last one.
+    """
+    trace = run([{"run": "a", "takes": "3h"}, quick("b")], app={"sdk": "typescript"}, retries=1)
+    assert lines(trace)[2:6] == [
+        "POST step attempt=1 memo=[]",
+        "checkpoint StepRun a",
+        "-> lost",
+        "POST step attempt=1 memo=[a] generation=3 -> 206 StepRun b",
+    ]
+    assert trace.status == {"run 1": "completed"}
+
+
 @pytest.mark.parametrize(("second", "runs"), [("2h", 1), ("25h", 2)])
 def test_an_idempotency_expression_starts_one_run_a_day(second: str, runs: int) -> None:
     trace = run(

@@ -169,3 +169,13 @@ deployments: {restate: {retry: {initial: 100ms, max_attempts: 3}}}
 """)
     assert trace.status == {"run 1": "paused"}
     assert trace.facts["executions"] == {"reserve": 3, "charge": 1}
+
+
+def test_a_thousand_invocations_run_at_once() -> None:
+    trace = predicted("""
+workflows: {order: {steps: [{run: charge, takes: 10s}]}}
+workload: {runs: 1001, arrivals: {together: true}}
+""")
+    ends = [run.ended_at or 0 for run in trace.runs]
+    assert sum(end < 15 * SECOND for end in ends) == 1000
+    assert max(ends) > 20 * SECOND
