@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 
 from tests.mutants import page, results
-from tests.mutants.generic import change, drawn, mutated
+from tests.mutants.generic import change, drawn
 from tests.mutants.results import Results, Sample, Tried
 from tests.mutants.rules import ENGINES, rule_mutants
 from tests.mutants.trial import BaselineFails, Copy, copy
@@ -36,23 +36,17 @@ def try_rules(place: Copy, known: Results, engine: str, *, everything: bool, onl
 
 
 def try_sample(place: Copy, known: Results, engine: str, count: int, seed: int) -> None:
-    places, of = drawn(engine, count, seed)
+    sample = drawn(engine, count, seed)
     before = known.sample
     tried = dict(before.tried) if before is not None and before.seed == seed else {}
-    nothing = 0
-    for each in places:
-        source = mutated(each)
-        if source is None:
-            nothing += 1
-            continue
+    known.sample = Sample(seed, sample.of, sample.nothing, {})
+    for each, source in sample.mutants.items():
         last, what = tried.get(each.name), change(each, source)
         if last is None or last.outcome == "survived" or last.change != what:
             verdict = place.judge(each.path, source, engine, "" if last is None else last.killed_by)
-            tried[each.name] = Tried(verdict.outcome, verdict.killed_by, today(), what)
+            last = Tried(verdict.outcome, verdict.killed_by, today(), what)
             told(engine, verdict.outcome, f"{each.name}\n{what}", verdict.killed_by)
-        names = [place.name for place in places]
-        found = {name: tried[name] for name in names if name in tried}
-        known.sample = Sample(seed, of, len(places), nothing, found)
+        known.sample.tried[each.name] = last
         results.write(engine, known)
 
 

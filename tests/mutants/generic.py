@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import random
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -34,10 +35,33 @@ class Place:
         return f"{self.path.removeprefix('durascope/simulators/')} {self.operator} {self.occurrence}"
 
 
-def drawn(engine: str, count: int, seed: int) -> tuple[list[Place], int]:
-    """A sample of the places in an engine's modules, and how many there are."""
+@dataclass(frozen=True)
+class Drawn:
+    """A sample: the mutants by their places, and how it came about."""
+
+    mutants: dict[Place, str]
+    """The module's text with the change."""
+    of: int
+    """All places in the engine's modules."""
+    nothing: int
+    """How many were drawn and left out, because the change is one of an annotation, or no Python."""
+
+
+def drawn(engine: str, count: int, seed: int) -> Drawn:
+    """The first so many mutants, in an order that the seed gives, that change what runs."""
     places = list(_places(engine))
-    return random.Random(f"{seed} {engine}").sample(places, min(count, len(places))), len(places)
+    random.Random(f"{seed} {engine}").shuffle(places)
+    found: dict[Place, str] = {}
+    nothing = 0
+    for place in places:
+        if len(found) == count:
+            break
+        source = mutated(place)
+        if source is None:
+            nothing += 1
+        else:
+            found[place] = source
+    return Drawn(found, len(places), nothing)
 
 
 def _places(engine: str) -> Iterator[Place]:
@@ -62,10 +86,13 @@ def mutated(place: Place) -> str | None:
     changed: str | None = import_module("cosmic_ray.mutating").mutate_code(original, operator, place.occurrence)
     if changed is None:
         return None
-    try:
-        return None if _what_runs(changed) == _what_runs(original) else changed
-    except SyntaxError:
-        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", SyntaxWarning)  # `x is "a"` would fail for that, not for what it does
+        try:
+            compile(changed, place.path, "exec")
+        except SyntaxError:
+            return None
+    return None if _what_runs(changed) == _what_runs(original) else changed
 
 
 def _what_runs(source: str) -> str:
@@ -76,6 +103,9 @@ def _what_runs(source: str) -> str:
                 node.annotation = ast.Name("Any")
             case ast.arg():
                 node.annotation = None
+            case ast.arguments():
+                node.args = [*node.posonlyargs, *node.args, *node.kwonlyargs]  # not how they have to be handed over
+                node.posonlyargs, node.kwonlyargs = [], []
             case ast.FunctionDef():
                 node.returns = None
             case _:

@@ -29,9 +29,8 @@ class Sample:
     seed: int
     of: int
     """Places that cosmic-ray's operators can change."""
-    drawn: int
     nothing: int
-    """How many of those drawn change nothing that runs."""
+    """How many were drawn and left out, because they change nothing that runs."""
     tried: dict[str, Tried]
 
 

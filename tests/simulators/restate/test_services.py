@@ -56,6 +56,13 @@ def test_a_workflow_runs_once_for_its_key_until_its_retention_is_over(third: str
     assert trace.status["run 2"] == "refused"
 
 
+def test_a_workflow_has_a_retention_of_its_own() -> None:
+    keyed = REQUESTS.replace("{steps", "{key: id, steps").replace(
+        "idempotency_retention: 1h", "idempotency_retention: 5h"
+    )
+    assert predicted(keyed % ("workflow", "2h", "keys: [w, w, w]")).effects == {"charge": 2}
+
+
 def test_a_workflow_takes_no_idempotency_key() -> None:
     trace = predicted(REQUESTS % ("workflow", "2s", "idempotency_keys: [p, p, p]"))
     assert set(trace.status.values()) == {"refused"}
