@@ -261,7 +261,7 @@ def commands_page() -> str:
             names = [parameter.metavar or parameter.name.upper()] if argument else parameter.opts
             text += [
                 ", ".join(f"`{each}{value}`" for each in names),
-                f": {parameter.help or ''}{_choices(parameter)}",
+                f": {(parameter.help or '').replace('<', '&lt;')}{_choices(parameter)}",
                 "",
             ]
     text += [

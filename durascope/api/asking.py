@@ -1,4 +1,4 @@
-"""Scenarios: which there are, reading one, and what is to be known of it before it runs."""
+"""Scenarios: which there are, reading one, and what can be said about it before it runs."""
 
 from __future__ import annotations
 

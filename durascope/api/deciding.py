@@ -62,7 +62,7 @@ class Costs(Shown):
 
     @property
     def rows(self) -> list[dict[str, object]]:
-        """One row a plan, the cheapest of a vendor first; no price where the plan does not allow so many runs."""
+        """One row a plan, the cheapest of a vendor first; no price if the plan does not allow that many runs."""
         return [
             {
                 "engine": engine,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.api.asking import Target, load
 from durascope.api.showing import Page, Shown
-from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import What
 from durascope.experiments.exploration.explore import DEFAULT
 from durascope.experiments.exploration.explore import explore as explore_all
 from durascope.experiments.exploration.explored import Exploration as Found
 from durascope.experiments.exploration.shrink import shrunk
 from durascope.experiments.exploration.swarm import swarmed
+from durascope.experiments.exploration.trials import with_remedies
 from durascope.experiments.grid import Axis
 from durascope.experiments.measures import DEFAULT as MEASURES
 from durascope.experiments.pool import mapped
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Exploration(Page):
-    """What `durascope explore` shows: guarantees, promises, findings and cures."""
+    """What `durascope explore` shows: guarantees, promises, findings and remedies."""
 
     def __init__(self, found: Found) -> None:
         self.found = found
@@ -92,7 +92,7 @@ def explore(
     crashes: int = 1,
     seconds: float = 0,
     shrink: bool = False,
-    cures: bool = False,
+    remedies: bool = False,
     processes: int | None = None,
 ) -> Exploration:
     """Breaks a scenario, without its own faults, once at every point of its undisturbed trace.
@@ -103,10 +103,10 @@ def explore(
         seed: The random seed.
         what: crash, graceful, hang, cut, outage, deploy, cancel.
         moments_only: Only the moments of steps, not every event.
-        crashes: 2: pairs, too, over the moments of steps.
-        seconds: Then random swarms of disturbances for so long.
+        crashes: 2 also tries pairs, at the moments of steps.
+        seconds: For how long random swarms of disturbances follow.
         shrink: Look for the smallest scenario that shows each finding.
-        cures: Try the remedies that fit, and explore again.
+        remedies: Try the remedies that fit, and explore again.
         processes: How many processes; default: the cores.
 
     Raises:
@@ -133,7 +133,7 @@ def explore(
         found = swarmed(found, seconds, processes=processes)
     if shrink:
         found = shrunk(found)
-    return Exploration(cured(found, processes=processes) if cures else found)
+    return Exploration(with_remedies(found, processes=processes) if remedies else found)
 
 
 class Sweep(Shown):
@@ -187,7 +187,7 @@ def sweep(
         engines: Default: all but the baselines.
         seed: The first seed.
         seeds: Replications of each point.
-        sample: So many points of the grid, spread evenly; default: all.
+        sample: How many points of the grid, spread evenly; default: all.
         measures: Names such as `p50_ms`, `p99_ms`, `completed`, `recovery_ms`.
         out: A folder in which finished points are kept; a sweep that was interrupted goes on there.
         processes: How many processes; default: the cores.

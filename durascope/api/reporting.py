@@ -21,7 +21,7 @@ class Report:
 
     @property
     def forks(self) -> Mapping[str, int]:
-        """How many crashes are in it, by engine; those that are there with a remedy, too, count once."""
+        """How many crashes are in it, by engine; one that is also there with a remedy counts once."""
         from durascope.player.document import crashes_in
 
         return crashes_in(dict(self.document))
@@ -32,7 +32,7 @@ class Report:
         return dict(self.document["left_out"])
 
     def html(self, *, embed: bool = False) -> str:
-        """The page; `embed`: to stand in another one. Raises `NoPlayer` where its script is not installed."""
+        """The page; `embed`: for an iframe in another one. Raises `NoPlayer` if its script is not installed."""
         from durascope.player.page import html
 
         return html(dict(self.document), embed=embed)

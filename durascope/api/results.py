@@ -1,4 +1,4 @@
-"""What a simulation gave: numbers, records, the ledger, every event, and pictures, all of which show themselves."""
+"""The result of a simulation: numbers, records, the ledger, every event, and pictures, all of which show themselves."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Events(Sequence[Event]):
 
 
 _MOST = 50
-"""So many events are shown."""
+"""At most this many events are shown."""
 
 
 class Result:
@@ -80,7 +80,7 @@ class Result:
 
     def __init__(self, scenario: Scenario, simulated: Simulated) -> None:
         self.scenario = scenario
-        """What was asked."""
+        """The scenario that was simulated."""
         self.trace: Trace = simulated.trace
         """What happened, in full: see `durascope.models.trace`."""
         self.metrics: Mapping[str, Any] = simulated.metrics
@@ -107,7 +107,7 @@ class Result:
 
     @property
     def records(self) -> Mapping[str, Sequence[str]]:
-        """The engine's own record of each run, line by line; empty where more than 100 runs were only counted."""
+        """The engine's own record of each run, line by line; empty if more than 100 runs were only counted."""
         return self.trace.records
 
     @property
@@ -132,7 +132,7 @@ class Result:
 
     @property
     def events(self) -> Events:
-        """Every event; empty where more than 100 runs were only counted."""
+        """Every event; empty if more than 100 runs were only counted."""
         return Events(self.trace.events)
 
     # ---- pictures ------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Result:
     def journal(self, run: str | None = None) -> Picture:
         """The record of a run as it grows, and what each replay read back; default: a run that something happened to.
 
-        Raises ValueError for a run that there is not.
+        Raises ValueError if there is no such run.
         """
         from durascope.render.journal import draw
 

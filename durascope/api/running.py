@@ -54,6 +54,6 @@ def run(
     scenario = load(target)
     chosen = (engines,) if isinstance(engines, str) else tuple(compared() if engines is None else engines)
     for each in chosen:
-        spec_of(each)  # one that there is not is told before anything runs
+        spec_of(each)  # an unknown one is reported before anything runs
     found = [Result(scenario, result(scenario, each, seed=seed, full=full, records=full)) for each in chosen]
     return found[0] if isinstance(engines, str) else Results(scenario, tuple(found))

@@ -59,7 +59,7 @@ def framed(page: str, title: str) -> str:
 
 
 def frame_of(rows: Sequence[Mapping[str, object]]) -> Any:
-    """Rows as a pandas data frame. Raises ImportError where pandas is not installed."""
+    """Rows as a pandas data frame. Raises ImportError if pandas is not installed."""
     try:
         import pandas  # pyright: ignore[reportMissingImports, reportMissingModuleSource]
     except ModuleNotFoundError:
@@ -76,7 +76,7 @@ class Shown(ABC):
         """The figures as flat rows."""
 
     def frame(self) -> Any:
-        """The rows as a pandas data frame. Raises ImportError where pandas is not installed."""
+        """The rows as a pandas data frame. Raises ImportError if pandas is not installed."""
         return frame_of(self.rows)
 
     @abstractmethod

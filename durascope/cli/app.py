@@ -1,4 +1,4 @@
-"""The command line's frame: which commands there are, and what becomes of what goes wrong in them.
+"""The command line's frame: which commands there are, and how errors become exit statuses.
 
 Exit status: 0 done; 1 an expectation or invariant failed; 2 the scenario or the command line is wrong; 3 a bug in
 durascope. Data goes to stdout, words to stderr, and no traceback to anybody who has not asked for it.
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _nobody_reads() -> int:
-    """Whoever reads has had enough, as `head` has: that is no failure."""
+    """The reader has closed the pipe, as `head` does: no failure."""
     _forget_stdout()
     return DONE
 

@@ -256,7 +256,7 @@ def _pictures(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Pic
 
 
 def _curves(data: dict[str, Any]) -> list[Picture]:
-    """What a month costs over the runs, and where each engine saturates, as far as that was asked for."""
+    """What a month costs over the runs, and where each engine saturates, if asked for."""
     from durascope.render import cost_curve, sweep
     from durascope.render.document import Picture
 

@@ -93,7 +93,7 @@ def command(
             help="Then try random combinations of disturbances for N seconds.",
         ),
     ] = 0,
-    cures: Annotated[bool, typer.Option("--cures", help="Try the remedies that fit, and explore again.")] = False,
+    remedies: Annotated[bool, typer.Option("--remedies", help="Try the remedies that fit, and explore again.")] = False,
     shrink: Annotated[
         bool, typer.Option("--shrink", help="Shrink each finding to the smallest scenario that still shows it.")
     ] = False,
@@ -129,15 +129,15 @@ def command(
 
     Exit status 1 if an invariant or an expectation of the scenario does not hold after some disturbance.
 
-    durascope explore order-fulfillment --cures
+    durascope explore order-fulfillment --remedies
 
     durascope explore order-fulfillment-deploy --what deploy -e temporal
     """
-    from durascope.experiments.exploration.cures import cured
     from durascope.experiments.exploration.disturbances import NothingToExplore
     from durascope.experiments.exploration.explore import DEFAULT, explore
     from durascope.experiments.exploration.shrink import shrunk
     from durascope.experiments.exploration.swarm import swarmed
+    from durascope.experiments.exploration.trials import with_remedies
     from durascope.models.durations import parse_duration
 
     asked = request(scenario, engine, runs=runs, settings=settings)
@@ -162,8 +162,8 @@ def command(
                 found = swarmed(found, seconds, processes=processes, progress=progress)
             if shrink and not found.interrupted:
                 found = shrunk(found)
-            if cures and not found.interrupted:
-                found = cured(found, processes=processes, progress=progress)
+            if remedies and not found.interrupted:
+                found = with_remedies(found, processes=processes, progress=progress)
     except NothingToExplore as error:
         raise typer.BadParameter(str(error)) from None
     data = found.as_json()

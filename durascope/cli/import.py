@@ -73,7 +73,7 @@ def command(
 
 
 def told(found: Imported, wrong: list[Difference]) -> str:
-    """What came of the check, for people."""
+    """The result of the check, as text."""
     count = sum(len(lines) for lines in found.records.values())
     if not wrong:
         runs = ", ".join(found.records) if len(found.records) < FEW else f"{len(found.records)} runs"
@@ -82,7 +82,7 @@ def told(found: Imported, wrong: list[Difference]) -> str:
 
 
 def as_json(found: Imported, wrong: list[Difference] | None) -> dict[str, object]:
-    """What came of it, for programs."""
+    """The result, as plain data."""
     checked = {} if wrong is None else {
         "agrees": not wrong,
         "differences": [{"what": each.what, "line": each.line, "text": str(each)} for each in wrong],

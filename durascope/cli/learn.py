@@ -157,7 +157,7 @@ def _shown(found: Answer, letter: str) -> Shown:
 
     refuting = found.counterexample(letter)
     shows = " and ".join(f"{title_of(engine)} shows {_figure(found, engine)}" for engine in refuting)
-    verdict = f"Not so: {shows}. The player below stands at that moment." if refuting else "Right."
+    verdict = f"Not so: {shows}. The player below shows that moment." if refuting else "Right."
     return Shown(letter, found.question.letters[letter].says, verdict, not refuting, _moment(found, refuting))
 
 
@@ -172,10 +172,14 @@ def _moment(found: Answer, engines: Sequence[str]) -> str:
 
 
 def _figure(found: Answer, engine: str) -> str:
-    """`2 effects`"""
+    """`2 effects`, `1 effect`, `33 s`"""
     from durascope.course.questions import UNITS
+    from durascope.models.phrases import spell
 
-    return f"{found.figures[engine]:g} {UNITS[found.question.measure.partition(' ')[0]]}"
+    value, unit = found.figures[engine], UNITS[found.question.measure.partition(" ")[0]]
+    if unit == "s":
+        return spell(round(value * SECOND))
+    return f"{value:g} {unit.removesuffix('s') if value == 1 else unit}"
 
 
 def _start(chosen: Lesson, folder: Path) -> None:
@@ -183,7 +187,7 @@ def _start(chosen: Lesson, folder: Path) -> None:
     for kind, text in (("lesson", chosen.scenario_text), ("exercise", chosen.exercise_text)):
         file = folder / f"{kind}-{chosen.number}.yaml"
         if file.exists():
-            say(f"kept {file}, which exists")
+            say(f"{file} exists and was not changed")
             continue
         with file.open("x", encoding="utf-8") as new:
             new.write(text)

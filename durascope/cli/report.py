@@ -42,7 +42,7 @@ def command(
             "--budget", metavar="SIZE", help="Largest size of the page; the least interesting forks are left out."
         ),
     ] = "1MB",
-    embed: Annotated[bool, typer.Option("--embed", help="Make a page for an <iframe> in another page.")] = False,
+    embed: Annotated[bool, typer.Option("--embed", help="Make a page for an iframe in another page.")] = False,
 ) -> None:
     """Write one HTML file that plays a scenario.
 
@@ -84,7 +84,7 @@ def command(
 
 
 def _writable(folder: Path) -> None:
-    """Raises OSError where no file can be written, before the work is done."""
+    """Raises OSError if no file can be written, before the work is done."""
     if not folder.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
     if not os.access(folder, os.W_OK):

@@ -14,7 +14,7 @@ _received: list[int] = []
 
 
 def heed() -> None:
-    """From now on both are noted and unwind; whoever was told to ignore Ctrl-C (by a shell's `&`) goes on doing so."""
+    """From now on both unwind the command; a process that ignores Ctrl-C (started with a shell's `&`) still does."""
     _received.clear()
     if threading.current_thread() is not threading.main_thread():
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ _SECTIONS: Final = {
     "expect": "You changed what is expected (`{path}`). The exercise has its own expectations; put it back.",
     "deployments": "You changed the deployment (`{path}`). This exercise is about the workflow.",
 }
-_OTHER: Final = "You changed `{path}`. This exercise can be solved without that; put it back."
+_CHANGED: Final = "You changed `{path}`. This exercise can be solved without that; put it back."
+_ADDED: Final = "You added `{path}`. This exercise can be solved without that; take it out again."
+_REMOVED: Final = "You removed `{path}`. This exercise can be solved without that; put it back."
 _FREE: Final = ("scenario", "title", "about")
 
 
@@ -32,8 +34,19 @@ def cheats(exercise: Scenario, answer: Scenario, keeps: Sequence[str], may_chang
         if section in _FREE or any(fnmatchcase(path, pattern) for pattern in may_change):
             continue
         if before.get(path) != after.get(path):
-            sections.setdefault(section, _SECTIONS.get(section, _OTHER).format(path=path))
+            sections.setdefault(section, _sentence(section, path, before.keys(), after.keys()))
     return list(sections.values())
+
+
+def _sentence(section: str, path: str, before: Collection[str], after: Collection[str]) -> str:
+    """What was done there; what is added or removed as a whole is named as a whole: the step, not its first field."""
+    if section in _SECTIONS or (path in before and path in after):
+        return _SECTIONS.get(section, _CHANGED).format(path=path)
+    sentence, other = (_ADDED, before) if path in after else (_REMOVED, after)
+    parts = path.split(".")
+    above = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    whole = next(each for each in above if not any(f"{known}.".startswith(f"{each}.") for known in other))
+    return sentence.format(path=whole)
 
 
 def _missing(exercise: Scenario, answer: Scenario, keeps: Sequence[str]) -> Iterator[str]:

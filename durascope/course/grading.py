@@ -91,7 +91,7 @@ class Broken:
     count: int
     of: int
     reproduce: str | None
-    """A command that shows it; None where no single command can."""
+    """A command that shows it; None if no single command can."""
 
     def __str__(self) -> str:
         where = f"{self.situation} ({title_of(self.engine)}): {self.found}"

@@ -19,7 +19,7 @@ from durascope.simulators.simulate import simulate
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one engine's simulation gave."""
+    """The result of one engine's simulation."""
 
     trace: Trace
     undisturbed: Trace | None
@@ -38,7 +38,7 @@ class Result:
 
 
 MANY: Final = 500
-"""Above so many runs each simulation gets a process of its own, as far as there are cores."""
+"""Above this many runs, each simulation gets a process of its own, as far as there are cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _engine_json(scenario: Scenario, result: Result) -> dict[str, object]:
 
 
 def _stopped_json(trace: Trace) -> dict[str, object] | None:
-    """Which limit of durascope ended the simulation, and the runs that it left open; None where it ended by itself."""
+    """Which limit of durascope ended the simulation, and the runs that it left open; None if it ended by itself."""
     if trace.stopped is None:
         return None
     return {

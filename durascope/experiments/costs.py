@@ -96,10 +96,10 @@ class Bill:
     vendor: str
     plan: str
     usd_per_month: float | None
-    """What the units cost; None: the plan does not allow so many."""
+    """What the units cost; None: the plan does not allow that many."""
     usd_without_faults: float | None
     storage_usd_per_month: float
-    """Beside it: open runs as long as they last, closed ones for `RETENTION_DAYS`; 0 where it is not billed."""
+    """Beside it: open runs as long as they last, closed ones for `RETENTION_DAYS`; 0 if it is not billed."""
     confidence: str
     retrieved: str
     intervals: Mapping[str, Interval] = field(default_factory=dict[str, Interval])
@@ -114,7 +114,7 @@ class Bill:
 
 
 def usage(prices: Prices, counters: Mapping[str, float], runs: int, lasts_us: float = 0.0) -> Usage:
-    """What a run uses on average, from the counters of a simulation of so many runs."""
+    """What a run uses on average, from the counters of a simulation of that many runs."""
     each = max(runs, 1)
     units = {unit: counters.get(counter, 0.0) / each for unit, counter in prices.usage.items()}
     stored = counters.get(prices.storage.bytes, 0.0) / each if prices.storage else 0.0
@@ -183,13 +183,13 @@ class Offer:
     """The low and the high end of its 95 % interval; None: it is known exactly."""
 
     def usd(self, runs: int, used: Usage | None = None) -> float:
-        """A month's bill; infinite where the plan does not allow so many runs."""
+        """A month's bill; infinite if the plan does not allow that many runs."""
         found = self.plan.usd_per_month((used or self.used).month(runs))
         return math.inf if found is None else found
 
 
 def curve(offers: Sequence[Offer]) -> list[tuple[int, float]]:
-    """(runs a month, the cheapest of these plans), from a thousand to a hundred million, where any allows so many."""
+    """(runs a month, the cheapest of these plans), from a thousand to a hundred million, as far as any plan allows."""
     runs = [round(10 ** (3 + 5 * step / _STEPS)) for step in range(_STEPS + 1)]
     found = [(count, min((offer.usd(count) for offer in offers), default=math.inf)) for count in runs]
     return [(count, usd) for count, usd in found if math.isfinite(usd)]
@@ -197,7 +197,7 @@ def curve(offers: Sequence[Offer]) -> list[tuple[int, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Crossover:
-    """From so many runs a month on, one plan is cheaper than another."""
+    """The number of runs a month from which on one plan is cheaper than another."""
 
     runs_per_month: int
     cheaper_below: str

@@ -41,9 +41,9 @@ class Decision:
     alternatives: Mapping[str, Estimates]
     """What happens without an engine: the baselines that were not asked for, under a few of the same seeds."""
     expected: Mapping[str, Sequence[Expected]]
-    """What failures at the asked rates cost a run on average; empty where no rates were asked for."""
+    """What failures at the asked rates cost a run on average; empty if no rates were asked for."""
     guarantees: Mapping[str, Guaranteed]
-    """What holds if a process dies at any moment of a step; empty where finding out takes long."""
+    """What holds if a process dies at any moment of a step; empty if finding out takes long."""
     knobs: Mapping[str, Knob]
     handwritten: Size
     """Of the state machine that one would write by hand."""

@@ -1,6 +1,6 @@
 """The guarantees of a scenario in short: every process is killed once at each moment of each step.
 
-`durascope explore` does the same at every event, with the findings and the cures.
+`durascope explore` does the same at every event, with the findings and the remedies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Guaranteed:
     effects: Mapping[str, tuple[int, int]]
     """By step: the fewest and the most times that its effect happens in a run."""
     stuck: int
-    """After so many of the crashes the run does not end."""
+    """How many of the crashes leave a run that does not end."""
     worst_delay_us: int | None
     """None: some run did not end that ends undisturbed."""
 
@@ -49,7 +49,7 @@ class Guaranteed:
 def guarantees(
     scenario: Scenario, engines: Sequence[str], *, seed: int = 0, processes: int | None = None
 ) -> dict[str, Guaranteed]:
-    """By engine, for one run; empty where that would take long."""
+    """By engine, for one run; empty if that would take long."""
     workload = scenario.workload.model_copy(update={"runs": min(1, scenario.workload.runs)})
     single = scenario.model_copy(update={"workload": workload, "faults": ()})
     found: dict[str, Guaranteed] = {}

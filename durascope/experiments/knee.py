@@ -16,11 +16,12 @@ from durascope.models.workload import Workload
 from durascope.simulators.simulate import simulate
 
 TIMES: Final = 1.25
-"""The knee is the first load at which the whole interval of the duration is above so many times the lightest load's."""
+"""The knee is the first load at which the duration, with its whole interval, is above this many times the lightest
+load's."""
 FILLED: Final = 10
-"""A load says something of its queues if its runs arrive over so many times as long as one of them takes."""
+"""A load tells something about queues if its runs arrive over this many times the duration of one run."""
 LOOKED_AT: Final = 3_000
-"""At most so many runs are kept in full to see where tasks wait: fewer would not fill the queue."""
+"""At most this many runs are kept in full to see where tasks wait: fewer would not fill the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def knee_of(engine: str, series: Sequence[tuple[str, Interval | None, Scenario]]
 
 
 def _between_us(workload: Workload) -> float | None:
-    """The mean time between two arrivals; None where they are not spread over time."""
+    """The mean time between two arrivals; None if they are not spread over time."""
     if workload.arrivals.poisson is not None:
         return SECOND / workload.arrivals.poisson
     return None if workload.arrivals.every is None else float(workload.arrivals.every)

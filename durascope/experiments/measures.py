@@ -65,5 +65,5 @@ DEFAULT: Final = ("p50_ms", "p99_ms", "completed", "duplicates_per_million")
 
 
 def measured(found: Estimates, names: tuple[str, ...]) -> dict[str, Interval | None]:
-    """The figures of those names; KeyError for one that there is not."""
+    """The figures of those names; KeyError if there is none of that name."""
     return {name: MEASURES[name].of(found) for name in names}

@@ -28,7 +28,7 @@ def durations(trace: Trace) -> list[int]:
 
 
 def latency_ms(trace: Trace) -> Mapping[str, float]:
-    """Percentiles of the runs' durations in milliseconds; empty where no run has ended."""
+    """Percentiles of the runs' durations in milliseconds; empty if no run has ended."""
     ordered = durations(trace)
     if not ordered:
         return {}
@@ -38,7 +38,7 @@ def latency_ms(trace: Trace) -> Mapping[str, float]:
 def recovery_ms(trace: Trace) -> float | None:
     """The longest that a fault kept a run from its work, in milliseconds; see `models.effects.recoveries`.
 
-    None where no fault interrupted any run's work, or work never went on, or only metrics were kept.
+    None if no fault interrupted any run's work, or work never went on, or only metrics were kept.
     """
     lasted = [recovery.lasts for recovery in recoveries(trace) if recovery.lasts is not None]
     return max(lasted) / MILLISECOND if lasted else None
@@ -121,7 +121,7 @@ def delays_by_status(trace: Trace, undisturbed: Trace) -> dict[str, float]:
 
 
 def delay_ms(trace: Trace, undisturbed: Trace) -> float | None:
-    """The same over all of them, in milliseconds; None where no run ended in the same way in both."""
+    """The same over all of them, in milliseconds; None if no run ended in the same way in both."""
     longer = _longer(trace, undisturbed).values()
     count = sum(map(len, longer))
     return sum(map(sum, longer)) / count / MILLISECOND if count else None

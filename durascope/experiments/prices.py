@@ -40,7 +40,7 @@ class _Fact(BaseModel):
 
 
 class Tier(_Fact):
-    """A price that holds for the first so many units, or for all that are left."""
+    """A price for the first N units, or for all that are left."""
 
     usd: float = Field(ge=0)
     """For a million units."""
@@ -61,7 +61,7 @@ class Plan(_Fact):
     """By kind of unit. A kind that is only included ends there; one that is neither included nor priced is free."""
 
     def usd_per_month(self, units: Mapping[str, float]) -> float | None:
-        """A month's bill for so many units of each kind; None: the plan does not allow so many.
+        """A month's bill for that many units of each kind; None: the plan does not allow as many.
 
         >>> plan = Plan(name="Pro", base_usd=99, included={"step": 10}, prices={"step": (Tier(usd=50_000),)})
         >>> plan.usd_per_month({"step": 12})
@@ -80,7 +80,7 @@ class Plan(_Fact):
 
 
 def _tiered(tiers: tuple[Tier, ...], count: float) -> float | None:
-    """What so many units cost; None where the prices end before the units do."""
+    """What that many units cost; None if the prices end before the units do."""
     cost = 0.0
     for tier in tiers:
         here = count if tier.first is None else min(count, tier.first)

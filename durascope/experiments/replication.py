@@ -23,7 +23,7 @@ _OTHER_LUCK: Final = 0x9E3779B97F4A7C15
 
 @dataclass(frozen=True, slots=True)
 class Replication:
-    """What a simulation gave, in numbers that can be sent between processes and added up."""
+    """The result of a simulation, in numbers that can be sent between processes and added up."""
 
     seed: int
     runs: int
@@ -41,7 +41,7 @@ class Replication:
     calm_repeated: Repeated
     """What is done again without the faults too: attempts that fail by themselves."""
     parts_us: Mapping[str, float]
-    """A run's duration without the faults, split (see `breakdown.PARTS`); empty where only metrics were kept."""
+    """A run's duration without the faults, split (see `breakdown.PARTS`); empty if only metrics were kept."""
     counters: Mapping[str, float]
     calm_counters: Mapping[str, float] = field(default_factory=dict[str, float])
     """The same scenario without its faults."""

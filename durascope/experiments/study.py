@@ -25,8 +25,8 @@ BUDGET_S: Final = 60.0
 LEAST: Final = 3
 """Replications that are made whatever the time: fewer have no interval worth the name."""
 EVENTS: Final = 200_000
-"""What is made beside the replications (the same engine twice, another setting, …) takes at most so many events an
-engine, and so fewer seeds where a simulation is long. A count, not a time: the same command gives the same page."""
+"""What is made beside the replications (the same engine twice, another setting, …) takes at most this many events an
+engine, so fewer seeds if a simulation is long. A count, not a time: the same command gives the same page."""
 PRECISION: Final = 0.05
 MILLION: Final = 1_000_000
 ENDED_WELL: Final = ("completed", "continued-as-new")
@@ -51,7 +51,7 @@ class Estimates:
     """Time spent on work that had been done before, per run."""
     repeated_usd: Interval | None
     per_crash: Mapping[str, Interval]
-    """Work that one crash has done again: `us`, `tokens` and `usd`; empty where nothing was killed."""
+    """Work that one crash has done again: `us`, `tokens` and `usd`; empty if nothing was killed."""
     calm_us: Interval | None
     """The mean duration without the faults."""
     parts_us: Mapping[str, Interval]

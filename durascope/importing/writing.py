@@ -87,7 +87,7 @@ def _list(value: list[Any], depth: int) -> Iterator[str]:
 
 
 def _short(value: Any) -> str | None:
-    """The value on one line; None where it has comments, or steps inside that deserve lines of their own."""
+    """The value on one line; None if it has comments, or steps inside that deserve lines of their own."""
     return None if _long(value) else flow(value)
 
 

@@ -33,7 +33,7 @@ GRACE: Final = 2.0
 
 
 def check(scenario: Scenario) -> None:
-    """Raises `LiveProblem` where the scenario asks for what nobody can do here."""
+    """Raises `LiveProblem` if the scenario asks for what nobody can do here."""
     for fault in scenario.faults:
         if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()
@@ -49,7 +49,7 @@ class Conductor:
         self.scenario = scenario
         self.engine = engine
         self.world = World(engine.seed, full=False)
-        """Only for its luck: the real runs get the inputs of the simulated ones."""
+        """Only for its random draws: the real runs get the inputs of the simulated ones."""
         self.errors: list[BaseException] = []
         self.began = 0.0
         """When the scenario began, on the ledger's clock."""

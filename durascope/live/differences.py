@@ -22,7 +22,7 @@ MEASURED: Final = LASTS | {"replayed"}
 def differences(
     trace: Trace, recording: Recording, alike: Alike = exactly, case: Case | None = None
 ) -> list[Difference]:
-    """All of them, one a run, a status, a step or a fact; empty where the model is right.
+    """All of them, one a run, a status, a step or a fact; empty if the model is right.
 
     A recording that is another variant of its case is right, too: the engine is not deterministic there.
     """

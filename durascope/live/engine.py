@@ -85,7 +85,7 @@ class LiveEngine(ABC):
         """Puts new code live; the apps are away for `down_for` seconds."""
 
     def lines(self, name: str) -> Sequence[Line]:
-        """The lines between the engine and the processes of that name. Raises `LiveProblem` where none can be cut."""
+        """The lines between the engine and the processes of that name. Raises `LiveProblem` if none can be cut."""
         raise LiveProblem(f"the line between the engine and {name} can't be cut here")
 
     @property

@@ -20,7 +20,7 @@ def runnable() -> tuple[str, ...]:
 
 
 def live_engine(name: str) -> type[LiveEngine]:
-    """The engine's class. Raises `LiveProblem` where there is none, or its SDK is not installed."""
+    """The engine's class. Raises `LiveProblem` if there is none, or its SDK is not installed."""
     part = engine(name).live
     if not part:
         raise LiveProblem(f"verify runs {', '.join(runnable())}, not {name}")
@@ -44,9 +44,9 @@ def record(
     """Runs the scenario once on the real engine; everything it starts is stopped again, whatever happens.
 
     `late`: how many seconds after the last run's end the last effect may come. `server` is the path of the engine's
-    server, where it is not to be looked for.
+    server, if it is not to be looked up on PATH.
 
-    Raises `LiveProblem` where something is missing or does not start. A scenario that has not ended after `seconds`
+    Raises `LiveProblem` if something is missing or does not start. A scenario that has not ended after `seconds`
     is recorded as far as it came.
     """
     from durascope.live.conductor import GRACE, Conductor

@@ -32,7 +32,7 @@ class LiveProblem(Exception):
 
 
 def free_ports(count: int) -> list[int]:
-    """So many ports of the loopback that nobody listens on now."""
+    """That many loopback ports on which nothing listens now."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
@@ -70,7 +70,7 @@ class Gate:
         self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, text=True)
 
     def start(self, managed: Managed) -> subprocess.Popen[bytes]:
-        """Starts the process. Raises `LiveProblem` where the stage is over: nothing may outlive it."""
+        """Starts the process. Raises `LiveProblem` if the stage is over: nothing may outlive it."""
         with self._lock:
             if not self._open:
                 raise LiveProblem(f"{managed.name} is not started any more: the verification is over")
@@ -176,7 +176,7 @@ class Managed:
 class Stage:
     """Everything that a verification starts; leaving it ends all of it and removes its folder.
 
-    The folder comes to be after the guard that will remove it. Raises `LiveProblem` where it can't be made.
+    The folder comes to be after the guard that will remove it. Raises `LiveProblem` if it can't be made.
     """
 
     def __init__(self) -> None:

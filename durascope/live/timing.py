@@ -67,7 +67,7 @@ class Timing:
 
 
 def predicted(trace: Trace) -> Timing | None:
-    """Of a simulation; None where its trace does not have every event."""
+    """Of a simulation; None if its trace does not have every event."""
     if len(trace.events) < trace.event_count:
         return None
     kinds = {Kind.STEP_STARTED: "started", Kind.STEP_REPORTED: "reported"}

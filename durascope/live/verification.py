@@ -1,4 +1,4 @@
-"""Predicted against recorded: equal, equal with other luck of the engine's, or the first difference in its context."""
+"""Predicted against recorded: equal, equal with other random choices of the engine, or the first difference."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Verification:
     notes: Sequence[str] = ()
     """What had to be another than the scenario says, for the prediction, too."""
     ways: Sequence[Way | None] = ()
-    """For each recording that is not the prediction, the nearest way of the model's; None: luck decides nothing."""
+    """For each recording that is not the prediction, the nearest way of the model; None: nothing is left to chance."""
     seconds: float = 0.0
     """How long each run of it was watched, at most."""
 
@@ -61,7 +61,7 @@ class Verification:
 
     @property
     def racy(self) -> bool:
-        """Whether a recording is right that is not what was predicted: the order is a matter of luck."""
+        """Whether a recording that is not what was predicted is right all the same: the order is left to chance."""
         return any(way is not None and way.fits for way in self.ways)
 
     def way(self, number: int) -> Way | None:
@@ -88,7 +88,7 @@ def verify(
     to be looked for; `search` is how many seconds may go by in looking for such luck; `tell` is told what is being
     worked on.
 
-    Raises `LiveProblem` where tools are missing, `ScenarioProblems` where the engine can't run the scenario.
+    Raises `LiveProblem` if tools are missing, `ScenarioProblems` if the engine can't run the scenario.
     """
     from durascope.simulators.simulate import simulate
 
@@ -198,7 +198,7 @@ def _late(trace: Trace) -> float:
 
 
 def told(found: Verification) -> str:
-    """What came of it, for people."""
+    """The result, as text."""
     first = found.recordings[0]
     how = ", ".join((str(found.scale), *found.notes))
     lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
@@ -243,7 +243,7 @@ def _times(recording: Recording) -> Iterator[str]:
 
 
 def as_json(found: Verification) -> dict[str, Any]:
-    """What came of it, for programs."""
+    """The result, as plain data."""
     return {
         "scenario": found.scenario.scenario,
         "engine": found.engine,
@@ -288,7 +288,7 @@ def _tolerance() -> dict[str, float]:
 
 
 def _luck_as_json(way: Way | None) -> dict[str, Any] | None:
-    """The engine's luck with which the model goes that way, or nearest to it; None: that of the seed."""
+    """The random draws with which the model goes that way, or nearest to it; None: those of the seed."""
     if way is None:
         return None
     turns = [{"decides": list(address), "turns": count} for address, count in way.luck.turns.items()]

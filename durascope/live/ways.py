@@ -1,4 +1,4 @@
-"""Whether the model can go the way a real run went: its engine's luck is drawn again until it does, or will not.
+"""Whether the model can go the way a real run went: the engine's random choices are drawn again until it does.
 
 Who takes which task, and which of two messages comes first, no scenario decides: a real engine does, anew each time. A
 recording of that is right when the model can go that way, too. What is outside of the engine stays as it was recorded:
@@ -28,7 +28,7 @@ TRIES: Final = 15_000
 SECONDS: Final = 60.0
 """The longest that they may take."""
 BEGINNINGS: Final = 40
-"""Ways to start from, each with luck of its own. Where all differ in the same, luck decides nothing of it."""
+"""Ways to start from, each with random draws of its own. If all differ in the same, chance does not decide it."""
 LATE: Final = (0, 2_000, 5_000, 10_000, 20_000, 40_000)
 """µs by which a recorder may strike late after a moment that it has to learn of."""
 SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
@@ -43,7 +43,7 @@ STALLED: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """The way that the model goes with some luck of the engine's, and how far that is from what was recorded."""
+    """A way that the model goes with some random draws, and how far it is from what was recorded."""
 
     luck: TurnedLuck
     loose: bool
@@ -67,7 +67,7 @@ def nearest_way(
     *,
     seconds: float = SECONDS,
 ) -> Way | None:
-    """The first way that fits, or else the nearest that was found; None where luck decides nothing."""
+    """The first way that fits, or else the nearest that was found; None if nothing is left to chance."""
     search = _Search(scenario, engine, seed, compare, tell, seconds)
     beginnings = list(search.beginnings())
     if beginnings[-1].fits:

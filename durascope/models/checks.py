@@ -270,8 +270,8 @@ class Checks:
     def endless(self) -> None:
         for name in endless_calls(self.scenario, self.names):
             message = f"`{name}` calls itself, and what it calls does so again: no run ever ends"
-            cure = "call it in a `choose` whose condition comes to an end, or with another `key:`"
-            self.wrong("endless-calls", message, ("workflows", name), cure, key=True)
+            fix = "call it in a `choose` whose condition comes to an end, or with another `key:`"
+            self.wrong("endless-calls", message, ("workflows", name), fix, key=True)
 
     def expectations(self) -> None:
         completed = self.scenario.expect.completed

@@ -1,4 +1,4 @@
-"""What is probably not meant: valid scenarios that hardly show what their author wants to see, each with a cure."""
+"""What is probably not meant: valid scenarios that hardly show what their author wants to see, each with a fix."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from durascope.models.source import Path, Value
 from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, WaitFor
 
 UNLIKE: Final = 3
-"""Deployments are of very different size if one has so many times the processes of another."""
+"""Deployments differ a lot in size if one has this many times the processes of another."""
 _CONDITIONAL: Final = ("choose", "then", "on_timeout", "otherwise", "updates", "on_failure", "faults", "undo")
 """Where one of two steps of a name may be all that a run does."""
 
@@ -36,8 +36,8 @@ class _Doubts:
         self.names = Names.of(scenario)
         self.found: list[Problem] = []
 
-    def warn(self, code: str, message: str, path: Path, cure: str, *, key: bool = False) -> None:
-        problem = self.value.problem(code, message, path, key=key, help=cure)
+    def warn(self, code: str, message: str, path: Path, fix: str, *, key: bool = False) -> None:
+        problem = self.value.problem(code, message, path, key=key, help=fix)
         self.found.append(replace(problem, severity="warning"))
 
     def workers(self) -> None:
@@ -50,8 +50,8 @@ class _Doubts:
         for written in self.names.steps:
             queue = written.step.queue if isinstance(written.step, Run) else None
             if queue is not None and queue not in queues:
-                cure = f"add a worker with `queue: {queue}`, or leave the step's queue out"
-                self.warn("no-worker", f"no worker polls the queue `{queue}`", (*written.path, "queue"), cure)
+                fix = f"add a worker with `queue: {queue}`, or leave the step's queue out"
+                self.warn("no-worker", f"no worker polls the queue `{queue}`", (*written.path, "queue"), fix)
 
     def waits(self) -> None:
         """A wait without a timeout ends only if somebody sends what it waits for."""
@@ -64,8 +64,8 @@ class _Doubts:
             step = written.step
             if isinstance(step, WaitFor) and step.timeout is None and step.wait_for not in sent:
                 event = step.wait_for
-                cure = f"send it in `workload.events: [{{send: {event}, to: 1, at: 1s}}]`, or give the wait a timeout"
-                self.warn("never-sent", f"nobody sends `{event}`", (*written.path, "wait_for"), cure)
+                fix = f"send it in `workload.events: [{{send: {event}, to: 1, at: 1s}}]`, or give the wait a timeout"
+                self.warn("never-sent", f"nobody sends `{event}`", (*written.path, "wait_for"), fix)
 
     def keys(self) -> None:
         """A key that no input has gets a value of its own; an idempotency key that no input has is not handed over."""
@@ -78,16 +78,16 @@ class _Doubts:
         for name, workflow in self.scenario.workflows.items():
             of_workload = workload.keys is not None and name in self.scenario.started
             if workflow.key is not None and workflow.key not in fields and not of_workload and name not in called:
-                cure = f"add `input: {{{workflow.key}: unique}}`"
+                fix = f"add `input: {{{workflow.key}: unique}}`"
                 message = f"no input has the key `{workflow.key}`: each run gets one of its own"
-                self.warn("unknown-key", message, ("workflows", name, "key"), cure)
+                self.warn("unknown-key", message, ("workflows", name, "key"), fix)
         for written in self.names.steps:
             step = written.step
             handed = step.idempotency_key if isinstance(step, Run) else None
             if handed is not None and handed not in fields and handed != self.scenario.workflows[written.workflow].key:
                 message = f"no input has `{handed}`: the step hands over no idempotency key"
-                cure = f"add `{handed}` to the workflow's `input`, or name one of its fields"
-                self.warn("unknown-key", message, (*written.path, "idempotency_key"), cure)
+                fix = f"add `{handed}` to the workflow's `input`, or name one of its fields"
+                self.warn("unknown-key", message, (*written.path, "idempotency_key"), fix)
 
     def names_used_twice(self) -> None:
         """Faults and expectations name steps; which of two do they mean?"""
@@ -115,8 +115,8 @@ class _Doubts:
         app = deployments.inngest.app
         if "sdk" not in app.model_fields_set and "checkpointing" not in app.model_fields_set:
             message = "the app's SDK is not named: it is Python's, which does not checkpoint as TypeScript's does"
-            cure = "write `app: {sdk: typescript}` or python"
-            self.warn("silent-default", message, ("deployments", "inngest"), cure, key=True)
+            fix = "write `app: {sdk: typescript}` or python"
+            self.warn("silent-default", message, ("deployments", "inngest"), fix, key=True)
 
     def sizes(self) -> None:
         """What is compared should be alike, or differ on purpose."""

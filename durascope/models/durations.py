@@ -66,7 +66,7 @@ def shown(value: object) -> str:
 
 
 def parse_duration(value: object) -> int:
-    """`"1m30s"` → 90_000_000 µs. Raises `Misread` where the value is not a duration."""
+    """`"1m30s"` → 90_000_000 µs. Raises `Misread` if the value is not a duration."""
     if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdecimal()):
         raise Misread("a duration needs a unit", f"write {value!s:.20}s or {value!s:.20}ms")
     if not isinstance(value, str):

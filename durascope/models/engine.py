@@ -48,7 +48,7 @@ class Part:
         return bool(self.place)
 
     def load(self) -> Any:
-        """The part itself. Raises ImportError where something it needs is not installed."""
+        """The part itself. Raises ImportError if something it needs is not installed."""
         module, _, attribute = self.place.partition(":")
         return getattr(import_module(module), attribute)
 

@@ -35,7 +35,7 @@ class Document:
 
     @classmethod
     def read(cls, target: str | Path) -> Document:
-        """The document that `target` names. Raises `ScenarioProblems` where it cannot be read at all."""
+        """The document that `target` names. Raises `ScenarioProblems` if it cannot be read at all."""
         source, stem = _find(target)
         value, problems = compose(source)
         wrong = misnamed(value, "case" if is_case(value) else "scenario", stem)

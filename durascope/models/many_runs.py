@@ -13,7 +13,7 @@ from typing import Final, overload
 from durascope.models.trace import RunSummary
 
 MANY: Final = 50_000
-"""Above so many runs they are kept in this way, where only metrics are asked for."""
+"""Above this many runs, they are kept in this way if only metrics are asked for."""
 _PREFIX: Final = "run "
 _NEVER: Final = -1
 

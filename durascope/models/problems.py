@@ -53,7 +53,7 @@ class ScenarioProblems(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
-    """The known name that is most like `name`, None where none is `alike` enough (1: but for case and hyphens)."""
+    """The known name that is most like `name`, None if none is `alike` enough (1: but for case and hyphens)."""
     names = {_plain(each): each for each in reversed(list(known))}
     found = difflib.get_close_matches(_plain(name[:200]), names, n=1, cutoff=alike)
     return names[found[0]] if found else None

@@ -63,7 +63,7 @@ def misnamed(value: Value, field: str, stem: str) -> list[Problem]:
 
 
 def open_source(path: Path) -> Source:
-    """The text of a file. Raises `ScenarioProblems` where there is none, or where it is not text."""
+    """The text of a file. Raises `ScenarioProblems` if there is none, or it is not text."""
     name = str(path)
     try:
         with path.open("rb") as file:

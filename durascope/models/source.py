@@ -23,7 +23,7 @@ class Source:
     text: str
 
     def line(self, number: int) -> str:
-        """The line of that number, from 1; empty where there is none."""
+        """The line of that number, from 1; empty if there is none."""
         lines = _LINE_END.split(self.text, number)
         return lines[number - 1] if number <= len(lines) else ""
 

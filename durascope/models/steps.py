@@ -221,7 +221,7 @@ STEP_KINDS: Final[dict[str, type[StepModel]]] = {
 
 
 def step_kind(value: object) -> str | None:
-    """The kind of a written step: the one key of it that names a kind; None where there is none or several."""
+    """The kind of a written step: the one key of it that names a kind; None if there is none or several."""
     if isinstance(value, StepModel):
         return value.kind
     if not isinstance(value, dict):

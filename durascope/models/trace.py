@@ -177,7 +177,7 @@ class RunSummary:
     parent: str | None = None
     """The run that has called or started it; None: it was started from outside."""
     stopped: StopReason | None = None
-    """The run was open when the simulation was stopped: what becomes of it is not known."""
+    """The run was open when the simulation was stopped: how it would end is not known."""
 
 
 class Unended(NamedTuple):

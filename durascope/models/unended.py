@@ -42,7 +42,7 @@ def unended(trace: Trace, scenario: Scenario) -> list[Unended]:
 
 
 def explained(trace: Trace, scenario: Scenario) -> Trace:
-    """The trace with the reasons in it, and in its notes; what the engine tells itself with a cure goes first."""
+    """The trace with the reasons in it, and in its notes; what the engine itself says, with a way out, goes first."""
     found = {why.run: why for why in unended(trace, scenario)}
     told = {why.run: why for why in trace.unended if why.freed_by is not None or why.run not in found}
     whys = list((found | told).values())

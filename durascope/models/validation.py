@@ -37,7 +37,7 @@ def validate(model: type[Part], value: Value) -> tuple[Part | None, list[Problem
 def salvage(model: type[Part], value: Value) -> tuple[Part, Value, frozenset[str]] | None:
     """The model without the parts that are wrong, so that the rest can be checked too.
 
-    With it come what is left of the document, and the names that stood in what was left out. None where too
+    With it come what is left of the document, and the names that stood in what was left out. None if too
     little would be left.
     """
     lost: set[str] = set()

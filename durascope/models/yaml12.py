@@ -88,7 +88,7 @@ class _Composer(Reader, Scanner, Parser, Composer, CoreSchema):
 def compose(source: Source, text: str | None = None) -> tuple[Value, list[Problem]]:
     """The values of a text, and what is wrong with it that does not keep the rest from being read.
 
-    `text` is read in place of the source's own, whose places it must keep. Raises `ScenarioProblems` where the
+    `text` is read in place of the source's own, whose places it must keep. Raises `ScenarioProblems` if the
     text cannot be read at all.
     """
     composer: _Composer | None = None

@@ -107,9 +107,9 @@ class _Draft:
         crash, kind = fork.crash, _kind(fork, story.id)
         row = self._kinds.setdefault(json.dumps(kind), (len(self._kinds), kind))[0]
         before: int = next(each["traces"][engine] for each in self._stories if each["id"] == story.id)
-        trace, cured = self._pack.add(fork.told, before), fork.remedy is not None
-        self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, cured, fork.interest))
-        if not cured:
+        trace, with_remedy = self._pack.add(fork.told, before), fork.remedy is not None
+        self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, with_remedy, fork.interest))
+        if not with_remedy:
             self.left_out[engine] -= 1
 
     def whole(self) -> Json:

@@ -30,9 +30,9 @@ from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
 MOST_EVENTS: Final = 600_000
-"""So many events are simulated for the forks of one story on one engine, about: five seconds."""
+"""About this many events are simulated for the forks of one story on one engine: five seconds."""
 MOST_REMEDIED: Final = MOST_EVENTS // 4
-"""And so many for the same crashes with remedies."""
+"""And this many for the same crashes with remedies."""
 STILL_US: Final = 100_000
 """Nothing happens for so long: the story stands still."""
 

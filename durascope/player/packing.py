@@ -63,7 +63,7 @@ class Told:
     """One trace, or what it has that the trace before has not: it can be made where the trace is, and be sent."""
 
     first: int
-    """So many events are those of the trace before."""
+    """How many events are shared with the trace before."""
     tokens: Sequence[Row]
     """Distinct events without time and cause, numbered on from those of the trace before; the last is the ledger's
     entry of an effect, or None."""

@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, document: Json, yaml: str, *, port: int = 0, worker: Worker | None = None) -> None:
         """`yaml`: the scenario that is asked about unless the page sends another.
 
-        Raises OSError where the port is in use, `NoPlayer` without the page's script.
+        Raises OSError if the port is in use, `NoPlayer` without the page's script.
         """
         self.token = secrets.token_urlsafe(24)
         self.page = html(document, token=self.token).encode("utf-8")

@@ -19,7 +19,7 @@ from durascope.render.picture import Picture
 def diagram(scenario: Scenario, engine: str) -> Diagram:
     """The boxes and arrows before they are laid out.
 
-    Raises `UnknownEngine` for an engine that is none, ValueError for one that has no architecture to draw.
+    Raises `UnknownEngine` for an unknown engine, ValueError for one that has no architecture to draw.
     """
     spec = spec_of(engine)
     if not spec.architecture:

@@ -1,4 +1,4 @@
-"""The cast of a conversation: at most so many life lines, by merging those that are not part of the story.
+"""The cast of a conversation: at most eight life lines, by merging those that are not part of the story.
 
 First the processes of one pool that nothing happens to, then the engine's parts, then the services that only do what
 they are asked; where that is not enough, those of the story too. What is said inside of a merged life line is not

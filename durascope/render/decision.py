@@ -211,7 +211,7 @@ def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Ite
     yield Paragraph(
         f"Every crash of the app or the engine at a step's moment was simulated once, so these are bounds and not "
         f"estimates (under seed {data['seed']}): {tried}. durascope explore "
-        f"{data['scenario']} tries every event, and names causes and cures.",
+        f"{data['scenario']} tries every event, and names causes and remedies.",
         quiet=True,
     )
 

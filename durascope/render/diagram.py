@@ -147,7 +147,7 @@ class Diagram:
     """What the legend says of a kind of arrow or box, where it differs from the usual."""
 
     def node(self, key: str) -> Node:
-        """Raises KeyError where there is none of that key."""
+        """Raises KeyError if there is none of that key."""
         for node in self.nodes:
             if node.key == key:
                 return node

@@ -34,7 +34,7 @@ _BAND: Final = 22.0
 """The height of the words over a band."""
 _NAMED: Final = 6
 _OUTLIER: Final = 3
-"""A run stands out when it lasts so many times as long as half of the others."""
+"""A run stands out if it lasts this many times as long as the median run."""
 _CELL: Final = 2.0
 """Dots that would stand so near each other are one, in pixels."""
 

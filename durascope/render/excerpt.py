@@ -17,13 +17,13 @@ from durascope.models.waits import longest
 
 MAX_EVENTS: Final = 20_000
 JUDGED: Final = 300_000
-"""What is not drawn is judged all the same: what interrupted runs is looked for in so many events."""
+"""What is not drawn is judged all the same: what interrupted runs is looked for in this many events."""
 _READABLE: Final = 100_000
 """More are not read to draw a single run."""
 STUCK: Final = 600
-"""A trace is stuck when so many events follow the last one that achieved something."""
+"""A trace is stuck when this many events follow the last one that made progress."""
 SEEN: Final = 48
-"""So many of them are kept: it goes on like that."""
+"""This many of them are kept: the rest is the same."""
 _PROGRESS: Final = frozenset(
     {
         Kind.RUN_STARTED, Kind.RUN_ENDED, Kind.STEP_RECORDED, Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED,

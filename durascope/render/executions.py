@@ -102,7 +102,7 @@ class _Executions:
             self._spans.setdefault(span.lane, []).append((span.events[0], last, place))
 
     def of(self, number: int) -> int | None:
-        """Its place; None where there is none."""
+        """Its place; None if there is none."""
         way: list[int] = []
         cause, found = self._events[number].cause, None
         while cause is not None and cause not in self._known:

@@ -1,4 +1,4 @@
-"""An exploration as a page: guarantees per step and engine, the crash map, findings and cures.
+"""An exploration as a page: guarantees per step and engine, the crash map, findings and remedies.
 
 It is made of the data that `durascope explore --json` prints.
 """
@@ -18,9 +18,9 @@ Data = Mapping[str, Any]
 _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "+", "duplicate": "◆", "stuck": "✖"}
 _NAMED: Final = 4
-"""So many steps are named in one sentence."""
+"""At most this many steps are named in one sentence."""
 _ON_A_LINE: Final = 2
-"""So many settings stand on one line."""
+"""At most this many settings stand on one line."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 
@@ -163,7 +163,7 @@ def _findings(data: Data, title_of: Callable[[str], str], tokens: bool) -> Itera
             yield Paragraph(f"{number}. {_headline(finding, others)}: {finding['cause']}.")
             yield Command(finding["reproduce"])
             recovery = "longest delay" if finding["property"] != "duplicate" else "longest recovery"
-            yield from _tried(finding["cures"], recovery, _again(data, name))
+            yield from _tried(finding["remedies"], recovery, _again(data, name))
             if finding["smallest"]:
                 yield Paragraph("The smallest scenario that shows it:")
                 yield Code(finding["smallest"])
@@ -233,41 +233,41 @@ def _verdict(point: Data) -> str:
     return f"{point['verdict']}{racy}" + (f": {point['difference']}" if point["difference"] else "")
 
 
-def _tried(cures: Sequence[Data], run: str, explore: str) -> Iterator[Block]:
+def _tried(remedies: Sequence[Data], run: str, explore: str) -> Iterator[Block]:
     """A row a remedy, the first without any; under it the lines that explore again with those that help.
 
     `run`: whose recovery or delay it is.
     """
-    if not cures:
+    if not remedies:
         return
-    prices = any(usd is not None for cure in cures for usd in cure["usd"])
+    prices = any(usd is not None for remedy in remedies for usd in remedy["usd"])
     head = ["tried", "", "", run, *(["its calls"] if prices else []), "undisturbed"]
-    rows = [["as it is", "", *_side(cures[0], 0, prices)]]
-    rows += [[cure["title"], _verdict_of(cure), *_side(cure, 1, prices)] for cure in cures]
+    rows = [["as it is", "", *_side(remedies[0], 0, prices)]]
+    rows += [[remedy["title"], _verdict_of(remedy), *_side(remedy, 1, prices)] for remedy in remedies]
     yield Table(head, rows)
-    for cure in cures:
-        if cure["helped"] and not cure["loses"]:
-            settings = [shlex.join(("--set", setting)) for setting in cure["settings"]]
+    for remedy in remedies:
+        if remedy["helped"] and not remedy["loses"]:
+            settings = [shlex.join(("--set", setting)) for setting in remedy["settings"]]
             if len(settings) <= _ON_A_LINE:
                 yield Command(" ".join([explore, *settings]))
             else:
                 yield Code(" \\\n  ".join([explore, *settings]), "console")
 
 
-def _verdict_of(cure: Data) -> str:
-    if not cure["helped"]:
+def _verdict_of(remedy: Data) -> str:
+    if not remedy["helped"]:
         return "does not help"
-    return "helps: at most once" if cure["loses"] else "helps"
+    return "helps: at most once" if remedy["loses"] else "helps"
 
 
-def _side(cure: Data, side: int, prices: bool) -> list[str]:
+def _side(remedy: Data, side: int, prices: bool) -> list[str]:
     """The figures before (0) or after (1): the finding's own, recovery, cost, time undisturbed."""
-    recovery, usd = cure["recovery_ms"][side], cure["usd"][side]
+    recovery, usd = remedy["recovery_ms"][side], remedy["usd"][side]
     return [
-        cure[("before", "after")[side]],
+        remedy[("before", "after")[side]],
         "–" if recovery is None else spell(recovery * _MS),
         *([f"${usd:g}" if usd is not None else "–"] if prices else []),
-        spell(cure["latency_ms"][side] * _MS),
+        spell(remedy["latency_ms"][side] * _MS),
     ]
 
 

@@ -24,9 +24,9 @@ _LADDER: Final = (
 )  # fmt: skip
 """How many items around a fault, at the beginning and at the end are kept, less and less."""
 _NAMED: Final = 3
-"""So many steps are named in a row."""
+"""At most this many steps are named in a row."""
 _OF_ONE: Final = 2
-"""So many runs that a run has started are drawn with it."""
+"""At most this many runs that a run has started are drawn with it."""
 _WORTH_A_BAND: Final = 3
 """Fewer lines than this take less room than the band that would stand for them."""
 

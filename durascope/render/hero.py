@@ -61,7 +61,7 @@ class NothingToPlay(ValueError):
 
 
 def draw(traces: Sequence[Trace], scenario: Scenario) -> Picture:
-    """The picture. Raises `NothingToPlay` where no fault interrupted anything on some engine."""
+    """The picture. Raises `NothingToPlay` if no fault interrupted anything on some engine."""
     stories = [_story(trace) for trace in traces]
     longest_us = max(story.end for story in stories)
     scale = linear(0, longest_us, MARGIN + _GUTTER, WIDTH - MARGIN - 20)

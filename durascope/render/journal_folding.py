@@ -15,7 +15,7 @@ from durascope.render.executions import UNREAD, Column, Line
 MOST_LINES: Final = 44
 MOST_FAULTS: Final = 8
 _AROUND: Final = 4
-"""So many entries before and after a fault are never folded."""
+"""This many entries before and after a fault are never folded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
 
 
 def _rate(trace: Trace) -> float:
-    """Seconds to divide a count by; 0 where there are too few runs for a rate."""
+    """Seconds to divide a count by; 0 if there are too few runs for a rate."""
     return trace.ended_at / 1_000_000 if len(trace.runs) > _MANY_RUNS else 0.0
 
 

@@ -118,7 +118,7 @@ class Picture:
     def save(self, path: Path | str, format: Format | None = None) -> Path:  # noqa: A002
         """Writes the picture; the format is the one that the name ends in unless it is given. Returns the path.
 
-        Raises ValueError where the name ends in no format that the picture has.
+        Raises ValueError if the name ends in no format that the picture has.
         """
         path = Path(path)
         chosen: Format | None = format or self._named(path.suffix[1:].lower())

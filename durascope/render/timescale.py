@@ -25,7 +25,7 @@ MAX_BREAKS: Final = 2
 IDLE_SHARE: Final = 0.3
 BUSY_SHARE: Final = 0.75
 JUMP: Final = 6
-"""Many idle gaps are broken together when each is so many times as long as the next one."""
+"""Idle gaps are cut out together when each is this many times as long as the next one."""
 MIN_LIVE_PX: Final = 22.0
 """A live piece is at least so wide: a replay of a millisecond is seen between two days of sleep."""
 BREAK_PAD_PX: Final = 12.0

@@ -25,7 +25,7 @@ class AppCode:
         return self._outside.sample(step.compute, "compute", run.luck, key)
 
     def handles(self, execution: object, event: str, count: int) -> None:
-        """The code of that execution has now taken so many messages of that name; a replay tells it again."""
+        """The code of that execution has now consumed N messages of that name; a replay reports it again."""
         self.handled[execution, event] = max(count, self.handled.get((execution, event), 0))
 
     def computed(self, run: RunInfo, key: str) -> int:
@@ -34,7 +34,7 @@ class AppCode:
         return count
 
     def code_fails(self, run: RunInfo, step: Fail | Bug, key: str) -> bool:
-        """Whether the bug shows; one with `times` goes away after so many."""
+        """Whether the bug shows; one with `times: N` goes away after N executions."""
         times = step.times if isinstance(step, Fail) else None
         shown = self._bugs.get((run.name, key), 0)
         if times is not None and shown >= times:

@@ -104,7 +104,7 @@ class Future:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Yielded by code that is busy: the whole loop stands still for so many microseconds."""
+    """Yielded by code that is busy: the whole loop is blocked for that many microseconds."""
 
     us: int
     name: str

@@ -34,7 +34,7 @@ FORGET_US: Final = 600_000_000
 """Where there are very many runs, what is known of one is forgotten so long after its end (10 min)."""
 
 KNOWN_BODIES: Final = 1_000
-"""So many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
+"""How many bodies are remembered: more steps than a scenario has, but steps are also made while a run unwinds."""
 
 
 class Services:
@@ -66,7 +66,7 @@ class Services:
         """Outages under way, by service."""
         self._bodies: dict[int, Body] = {}
         self._of_run: dict[str, list[tuple[dict[tuple[str, str], int], tuple[str, str]]]] = {}
-        """By run: where something is known of it. Only where there are so many runs that it is forgotten again."""
+        """By run: where something is known of it. Only with so many runs that it is forgotten again."""
         self._counts: dict[int, str] = {}
         """By the identity of a table of `_had`: what it counts."""
         self._ended: deque[tuple[int, str]] = deque()

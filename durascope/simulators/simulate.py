@@ -25,7 +25,7 @@ from durascope.simulators.workload import WorkloadDriver
 from durascope.version import __version__
 
 FULL_UP_TO: Final = 100
-"""Up to so many runs a trace keeps every event and every record, unless it is told otherwise."""
+"""Up to this many runs, a trace keeps every event and every record, unless it is told otherwise."""
 
 
 def simulate(

@@ -56,7 +56,7 @@ def test_the_exercise_is_written_once_and_graded() -> None:
     assert "✗ The app or the engine dies (Temporal)" in unsolved.out
     assert "$ durascope run work/exercise-4.yaml -e temporal" in unsolved.out
     file.write_text(lesson(4).solution_text, "utf-8")
-    assert "kept work/exercise-4.yaml" in durascope("learn", "4", "--start", "work").err
+    assert "work/exercise-4.yaml exists and was not changed" in durascope("learn", "4", "--start", "work").err
     solved = durascope("learn", "4", "--check", str(file))
     assert solved.status == 0
     assert "✓ Solved" in solved.out
@@ -130,3 +130,8 @@ def test_what_is_asked_wrongly_is_told(arguments: tuple[str, ...], told: str) ->
     found = durascope("learn", *arguments)
     assert found.status == 2
     assert told in found.err
+
+
+def test_a_figure_has_its_unit_in_the_singular_and_times_as_everywhere() -> None:
+    assert "Temporal   1 attempt\n" in durascope("learn", "1", "--answer", "a").out
+    assert "Inngest    33 s\n" in durascope("learn", "5", "--answer", "a").out

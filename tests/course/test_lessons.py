@@ -87,7 +87,7 @@ CHEATING = [
             "      - {run: ship, on: warehouse, fails: {times: 1, moment: after-effect}}\n", "how `ship` fails"),
     Attempt(3, "      - {run: ship, on: warehouse}\n",
             "      - {run: ship, on: warehouse}\n      - {run: ship-again, on: warehouse, effect: ship}\n",
-            "You changed `workflows.order.steps"),
+            "You added `workflows.order.steps.ship-again`."),
     Attempt(4, "{run: charge, on: stripe, idempotency_key: order_id}", "{run: charge, on: stripe, effect_at: 10%}",
             "the effect of `charge`"),
     Attempt(4, "charge", "charge-card", "You renamed `charge` to `charge-card`"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -143,6 +144,9 @@ HABITS = {
     r"\bsim[- ]?py\b": "SimPy",
     r"\bdedupe|\bde-duplicat": "deduplicate",
     r"\bfail-?over\b": "recovery",
+    r"\b(cure|cures|cured|Cure|Cures)\b": "remedy",
+    r"\btime line": "timeline",
+    r"\bbroken after \d": "broken by",
 }
 """Expressions that native readers stumble over, or that the glossary says otherwise, and what to write."""
 
@@ -167,10 +171,39 @@ def test_what_is_generated_has_none_of_them_either(site: Path) -> None:
             assert found is None, f"{name}: {found and found[0]!r}: write {instead}"
 
 
+def sentences(module: Path) -> Iterator[str]:
+    """What a module's code says: texts of three words or more that are no docstrings."""
+    tree = ast.parse(module.read_text("utf-8"))
+    silent = {id(each.value) for each in ast.walk(tree) if isinstance(each, ast.Expr)}
+    for each in ast.walk(tree):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str) and id(each) not in silent:
+            yield from [each.value] if each.value.count(" ") >= 2 else []
+
+
+def test_what_the_code_says_has_none_of_them_either() -> None:
+    """Errors, notes, help, titles, captions: every text in the code."""
+    said = [(module, text) for module in sorted((ROOT / "durascope").rglob("*.py")) for text in sentences(module)]
+    assert len(said) > 1_000
+    for habit, instead in HABITS.items():
+        assert [f"{module.name}: {text}: write {instead}" for module, text in said if re.search(habit, text)] == []
+
+
+def terms() -> list[str]:
+    return re.findall(r"^(\S[^\n]*)\n: ", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE)
+
+
 def test_the_glossary_has_each_term_once_in_order() -> None:
-    terms = re.findall(r"^(\S[^\n]*)\n: ", (DOCS / "glossary.md").read_text("utf-8"), re.MULTILINE)
-    assert terms == sorted(set(terms), key=str.lower)
-    assert len(terms) > 20
+    assert terms() == sorted(set(terms()), key=str.lower)
+    assert len(terms()) > 20
+
+
+def test_the_glossary_has_what_the_product_says_without_explaining_it() -> None:
+    from durascope.models.faults import FAULT_KINDS
+
+    kinds = set(FAULT_KINDS) - {"random"}
+    player = {"fork", "story"}
+    pages = {"crash map", "finding", "guarantee", "knee", "point", "promise", "remedy", "replication", "swarm", "token"}
+    assert kinds | player | pages <= set(terms())
 
 
 def test_nothing_is_misspelt() -> None:

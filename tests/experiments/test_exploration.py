@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from durascope.experiments.exploration.cures import cured
 from durascope.experiments.exploration.disturbances import NothingToExplore, calm, long_us
 from durascope.experiments.exploration.explore import explore
 from durascope.experiments.exploration.explored import Exploration, Explored
 from durascope.experiments.exploration.points import points
+from durascope.experiments.exploration.trials import with_remedies
 from durascope.models.loading import load_scenario
 from durascope.models.overrides import Overrides
 from durascope.models.phrases import spell
@@ -69,24 +69,28 @@ class TestOrderFulfillment:
     def test_the_expectations_do_not_hold_whatever_breaks(self, orders: Exploration) -> None:
         assert not orders.held
 
-    def test_the_cure_was_tried_and_helps(self, orders: Exploration) -> None:
+    def test_the_remedy_was_tried_and_helps(self, orders: Exploration) -> None:
         restate = replace(orders, engines={"restate": orders.engines["restate"]})
-        finding = next(f for f in cured(restate, processes=1).engines["restate"].findings if f.step == "charge-payment")
-        cure = finding.cures[0]
-        assert (cure.before, cure.after, cure.helped) == ("1–2 times", "once", True)
-        one_attempt = next(each for each in finding.cures if "one attempt" in each.title)
+        finding = next(
+            f for f in with_remedies(restate, processes=1).engines["restate"].findings if f.step == "charge-payment"
+        )
+        remedy = finding.remedies[0]
+        assert (remedy.before, remedy.after, remedy.helped) == ("1–2 times", "once", True)
+        one_attempt = next(each for each in finding.remedies if "one attempt" in each.title)
         assert not one_attempt.helped, "Restate retries the invocation, whatever the step says"
 
     def test_checking_before_acting_helps_and_takes_its_time(self, orders: Exploration) -> None:
         restate = replace(orders, engines={"restate": orders.engines["restate"]})
-        finding = next(f for f in cured(restate, processes=1).engines["restate"].findings if f.step == "charge-payment")
-        cure = next(each for each in finding.cures if "checking" in each.title)
-        assert (cure.before, cure.after, cure.helped, cure.loses) == ("1–2 times", "once", True, False)
-        assert cure.now.latency_us > cure.was.latency_us, "the question is one more call"
+        finding = next(
+            f for f in with_remedies(restate, processes=1).engines["restate"].findings if f.step == "charge-payment"
+        )
+        remedy = next(each for each in finding.remedies if "checking" in each.title)
+        assert (remedy.before, remedy.after, remedy.helped, remedy.loses) == ("1–2 times", "once", True, False)
+        assert remedy.now.latency_us > remedy.was.latency_us, "the question is one more call"
 
     def test_what_helped_is_tried_together(self, orders: Exploration) -> None:
         restate = replace(orders, engines={"restate": orders.engines["restate"]})
-        together = cured(restate, processes=1).engines["restate"].together
+        together = with_remedies(restate, processes=1).engines["restate"].together
         assert together is not None
         assert (together.before, together.after) == (
             "5 of 5 steps can happen again",
@@ -99,20 +103,20 @@ class TestOrderFulfillment:
     def test_one_attempt_is_at_most_once_on_temporal(self, orders: Exploration) -> None:
         temporal = replace(orders, engines={"temporal": orders.engines["temporal"]})
         finding = next(
-            f for f in cured(temporal, processes=1).engines["temporal"].findings if f.step == "reserve-stock"
+            f for f in with_remedies(temporal, processes=1).engines["temporal"].findings if f.step == "reserve-stock"
         )
-        one_attempt = next(each for each in finding.cures if "one attempt" in each.title)
+        one_attempt = next(each for each in finding.remedies if "one attempt" in each.title)
         assert (one_attempt.before, one_attempt.after) == ("1–2 times", "0–1 times")
         assert one_attempt.helped
         assert one_attempt.loses, "at most once is not exactly once"
 
     def test_a_run_that_is_not_in_a_small_cache_costs_a_replay_that_a_larger_one_saves(self) -> None:
         small = load_scenario("order-fulfillment", Overrides(("deployments.temporal.workers.0.cache=0",)))
-        found = cured(explore(small, ["temporal"], between=False, processes=1), processes=1)
+        found = with_remedies(explore(small, ["temporal"], between=False, processes=1), processes=1)
         slow = next(f for f in found.engines["temporal"].findings if f.property == "slow")
-        cure = next(each for each in slow.cures if each.title == "a cache of 1,000 runs")
-        assert cure.settings == ("deployments.temporal.workers.workflow-worker.cache=1000",)
-        assert cure.now.latency_us < cure.was.latency_us
+        remedy = next(each for each in slow.remedies if each.title == "a cache of 1,000 runs")
+        assert remedy.settings == ("deployments.temporal.workers.workflow-worker.cache=1000",)
+        assert remedy.now.latency_us < remedy.was.latency_us
 
 
 def test_a_deploy_that_inserts_a_step_breaks_runs_in_flight_on_temporal_alone() -> None:
@@ -124,10 +128,12 @@ def test_a_deploy_that_inserts_a_step_breaks_runs_in_flight_on_temporal_alone() 
     assert not found.engines["restate"].changed
 
 
-def test_a_version_guard_cures_the_deploy() -> None:
-    found = cured(at_moments("order-fulfillment-deploy", "temporal", whats=["deploy"]), processes=1)
+def test_a_version_guard_helps_against_the_deploy() -> None:
+    found = with_remedies(at_moments("order-fulfillment-deploy", "temporal", whats=["deploy"]), processes=1)
     finding = next(f for f in found.engines["temporal"].findings if f.property == "no-run-lost")
-    assert [cure.title for cure in finding.cures if cure.helped] == ["a version guard (`patched`) around the new step"]
+    assert [remedy.title for remedy in finding.remedies if remedy.helped] == [
+        "a version guard (`patched`) around the new step"
+    ]
 
 
 def test_a_cancel_at_every_moment_undoes_what_was_done() -> None:

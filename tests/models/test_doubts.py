@@ -1,4 +1,4 @@
-"""Scenarios that are valid and hardly show what is meant: each warning with its place and its cure."""
+"""Scenarios that are valid and hardly show what is meant: each warning with its place and its fix."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def doubts_of(text: str) -> list[Problem]:
 
 
 @pytest.mark.parametrize(
-    ("text", "code", "line", "message", "cure"),
+    ("text", "code", "line", "message", "fix"),
     [
         (
             "workflows: {w: {steps: [{run: a}]}}\n"
@@ -56,11 +56,11 @@ def doubts_of(text: str) -> list[Problem]:
         ),
     ],
 )  # fmt: skip
-def test_a_doubt_has_a_code_a_place_and_a_cure(text: str, code: str, line: int, message: str, cure: str) -> None:
+def test_a_doubt_has_a_code_a_place_and_a_fix(text: str, code: str, line: int, message: str, fix: str) -> None:
     (found,) = doubts_of(text)
     assert (found.severity, found.code, found.line) == ("warning", code, line)
     assert message in found.message
-    assert cure in found.help
+    assert fix in found.help
 
 
 @pytest.mark.parametrize(

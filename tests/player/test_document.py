@@ -118,9 +118,9 @@ def test_with_an_idempotency_key_the_same_crash_charges_once(engine: str) -> Non
 
     calm = [each for each in forks(told, engine) if each["story"] == "calm"]
     plain_forks = {moment(each): each for each in calm if each["remedy"] is None}
-    cured = [each for each in calm if each["remedy"] == "an idempotency key at Stripe API"]
-    assert cured
-    for each in cured:
+    with_remedy = [each for each in calm if each["remedy"] == "an idempotency key at Stripe API"]
+    assert with_remedy
+    for each in with_remedy:
         assert charges(plain_forks[moment(each)]) == 2
         assert charges(each) == 1
 

@@ -47,7 +47,7 @@ def _one(each: Disturbance) -> str:
 
 
 def _noticed(trace: Trace, step: str | None) -> str:
-    """Who noticed, after what; empty where the trace does not tell."""
+    """Who noticed, after what; empty if the trace does not tell."""
     found = recoveries(trace)
     wanted = [each for each in found if step is None or step in each.steps] or found
     worst: Recovery | None = longest(wanted)

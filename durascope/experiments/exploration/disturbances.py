@@ -60,7 +60,7 @@ class Disturbance:
 
     @property
     def phrase(self) -> str | None:
-        """The words of `--crash`; None where only `--set` can say it."""
+        """The words of `--crash`; None if only `--set` can say it."""
         if self.what != "crash":
             return None
         replica = "" if self.replica is None else f" replica {self.replica}"

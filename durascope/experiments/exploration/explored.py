@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from durascope.experiments.exploration.disturbances import What
-from durascope.experiments.exploration.findings import Cure, Finding
+from durascope.experiments.exploration.findings import Finding, TriedRemedy
 from durascope.experiments.exploration.properties import ALWAYS, SOMETIMES
 from durascope.experiments.exploration.tally import SEVERITY, Guarantee, Tally
 from durascope.experiments.exploration.tokens import Origin
@@ -20,7 +20,7 @@ from durascope.simulators.places import Undisturbed
 from durascope.version import __version__
 
 CHAIN: Final = 4
-"""So many crashes are tried, one after the other, before `any number of times` is said."""
+"""This many crashes are tried, one after the other, before `any number of times` is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Explored:
     interrupted: bool = False
     swarms: int = 0
     """Simulations with random disturbances."""
-    together: Cure | None = None
+    together: TriedRemedy | None = None
     """What helped against each finding, all applied at once; None: not tried, or there is no more than one remedy."""
 
     @property

@@ -25,7 +25,7 @@ DUPLICATE: Final = "duplicate"
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What stands on one side of a cure."""
+    """The figures without a remedy, or with it."""
 
     words: str
     """What the finding is about: how often a step can happen, how late a run can be, whether a promise held."""
@@ -38,7 +38,7 @@ class Figures:
 
 
 @dataclass(frozen=True, slots=True)
-class Cure:
+class TriedRemedy:
     """A remedy, tried: the settings, and the same figures before and after."""
 
     title: str
@@ -90,7 +90,7 @@ class Finding:
     """A command line."""
     token: str
     seed: int = 0
-    cures: tuple[Cure, ...] = field(default=())
+    remedies: tuple[TriedRemedy, ...] = field(default=())
     smallest: str | None = None
     """The smallest scenario that shows it, as YAML; None: it was not looked for."""
 
@@ -105,7 +105,7 @@ class Finding:
             "reproduce": self.reproduce,
             "token": self.token,
             "seed": self.seed,
-            "cures": [cure.as_json() for cure in self.cures],
+            "remedies": [remedy.as_json() for remedy in self.remedies],
             "smallest": self.smallest,
         }
 

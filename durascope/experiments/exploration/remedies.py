@@ -36,7 +36,7 @@ class Remedy:
     settings: tuple[str, ...]
 
     def applied_to(self, document: Value) -> Scenario:
-        """The scenario as it was `written`, with it. Raises `ScenarioProblems` where it does not fit."""
+        """The scenario as it was `written`, with it. Raises `ScenarioProblems` if it does not fit."""
         return scenario_of(*Overrides(self.settings).applied_to(document))
 
 

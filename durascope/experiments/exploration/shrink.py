@@ -145,7 +145,7 @@ def _clause(found: str) -> str:
 
 
 def _moved(each: Disturbance, old: Trace, new: Trace) -> Disturbance:
-    """The disturbance at the same event of another trace. Raises LookupError where there is none like it."""
+    """The disturbance at the same event of another trace. Raises LookupError if there is none like it."""
     if each.event is None:
         return each
     if each.event >= len(old.events):
@@ -184,7 +184,7 @@ def _parts(plain: dict[str, Any]) -> Iterator[Path]:
 
 
 def _without(plain: dict[str, Any], path: Path) -> dict[str, Any] | None:
-    """The values without that part; None where it is gone already."""
+    """The values without that part; None if it is gone already."""
     copy = deepcopy(plain)
     inside: Any = copy
     try:

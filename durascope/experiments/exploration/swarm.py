@@ -37,7 +37,7 @@ class _Swarm:
     whats: tuple[What, ...]
 
     def tried(self, seed: int) -> Tally:
-        """So many random sets of disturbances under that seed. A pure function."""
+        """Tries N random sets of disturbances under that seed. A pure function."""
         quiet = calm(self.scenario)
         base = undisturbed(quiet, self.engine, seed=seed)
         known = Calm.of(base.trace)

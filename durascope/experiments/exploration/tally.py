@@ -17,7 +17,7 @@ SEVERITY: Final = ("nothing", "delay", "duplicate", "stuck")
 """What a disturbance can lead to, the worst last."""
 
 Rank = tuple[int, ...]
-"""How plain an example is: the least is shown."""
+"""How simple an example is: the least is shown."""
 
 
 @dataclass(frozen=True, slots=True)

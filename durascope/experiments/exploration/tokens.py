@@ -66,7 +66,7 @@ class Replay:
     """Of the workload, as JSON, beside the scenario's own."""
 
     def check(self, scenario: Scenario) -> None:
-        """Raises `BadToken` where the scenario is not the one that the token was made of."""
+        """Raises `BadToken` if the scenario is not the one that the token was made of."""
         if digest(scenario) != self.origin.digest:
             raise BadToken(
                 f"the token was made of another {self.origin.name}: name the file that it was made of, "

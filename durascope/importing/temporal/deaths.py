@@ -23,9 +23,9 @@ from durascope.models.durations import FOREVER, format_duration
 STICKY: Final = 10_000_000
 """How long a task waits in a worker's own queue, by default, in microseconds."""
 AT_ONCE: Final = 100_000
-"""What begins within so many microseconds of being due did not have to wait for a worker."""
+"""What begins within this many µs of being due did not wait for a worker."""
 LONG: Final = 1_000_000
-"""A task that waits longer than so many microseconds waits for a worker."""
+"""A task that waits longer than this many µs waits for a worker."""
 STOPPED: Final = "Worker is shutting down"
 """How the failure of an attempt begins whose worker was stopped."""
 RESTART: Final = 2_000_000

@@ -12,7 +12,7 @@ from durascope.importing.temporal.recording import Recording
 from durascope.models.durations import format_duration
 
 AT_ONCE: Final = 1_000
-"""An activity that starts within so many microseconds of being scheduled came back with the task's completion."""
+"""An activity that starts within this many µs of being scheduled came back with the task's completion."""
 SDKS: Final = {
     "temporal-python": "python", "temporal-typescript": "typescript", "temporal-go": "go", "temporal-java": "java",
     "temporal-dotnet": "dotnet", "temporal-php": "php", "temporal-ruby": "ruby",

@@ -80,7 +80,7 @@ class Service:
         self.setting = setting
         self.functions = register(setting.scenario)
         self.world = World(setting.seed, full=False)
-        """Only for its luck."""
+        """Only for its random draws."""
         self.bodies = Bodies(setting.scenario, setting.seed, setting.ledger, setting.process)
 
     async def ask(self, question: str, **fields: object) -> Any:

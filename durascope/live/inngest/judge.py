@@ -478,6 +478,6 @@ def _busy(script: Script) -> float:
 
 
 def _within(time_: str, ahead: int, window: tuple[float, float]) -> bool:
-    """Whether an ISO time lies so many microseconds ahead of some moment of the window."""
+    """Whether an ISO time lies that many microseconds ahead of some moment of the window."""
     at = wire.moment(time_) - ahead / SECOND
     return window[0] <= at <= window[1]

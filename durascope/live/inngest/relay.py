@@ -128,7 +128,7 @@ class Relay:
 
 
 async def read(reader: asyncio.StreamReader, *, answer: bool = False) -> Message:
-    """One message. Raises `IncompleteReadError` where the connection ends before it does."""
+    """One message. Raises `IncompleteReadError` if the connection ends before it does."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     first, *lines = head.rstrip("\r\n").split("\r\n")
     pairs = [line.partition(":") for line in lines]

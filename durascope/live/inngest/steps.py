@@ -99,7 +99,7 @@ class Steps(Variables, RealSdk):
         self.app = app
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        """step.run; its memoised error, or one that is not to be retried, is what the program catches."""
+        """step.run; its memoised error, or one that is not retried, is what the program catches."""
 
         async def body() -> Any:
             outcome = await self.app.execute(step, name, key)

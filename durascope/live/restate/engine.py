@@ -62,7 +62,7 @@ class RestateLive(LiveEngine):
         self.options = scenario.deployments.restate
         self.targets = Targets(scenario)
         self.world = World(seed, full=False)
-        """Only for its luck."""
+        """Only for its random draws."""
         self.started: dict[str, Started] = {}
         """What was accepted from outside, by name (`run 1`, `event 1`, `query 1`)."""
         self._asked: set[str] = set()

@@ -71,7 +71,7 @@ class Outside:
         self._pending.add(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
-        """What comes of it. Raises `LiveProblem` if nothing has after so many seconds."""
+        """Its result. Raises `LiveProblem` if there is none after that many seconds."""
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         try:
             return future.result(seconds)
@@ -234,7 +234,7 @@ class Outside:
         self.runs.reset(target, answer.run_id)
 
     async def _addressee(self, event: OutsideEvent) -> str | None:
-        """The workflow id that an event goes to; None where it starts workflows instead, or nobody hears it."""
+        """The workflow id that an event goes to; None if it starts workflows instead, or nobody hears it."""
         if event.run is not None:
             return workflow_id(event.run)
         if event.key is not None:

@@ -66,7 +66,7 @@ class MissingExtra(Exception):
 def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
     """The trace in that format.
 
-    Raises KeyError for a format that there is not, ValueError where it cannot hold this engine's traces, and
+    Raises KeyError if there is no such format, ValueError if it cannot hold this engine's traces, and
     `MissingExtra` where something it needs is not installed.
     """
     chosen = formats()[name]

@@ -20,7 +20,7 @@ from durascope.render.queues import loads
 
 _SEQUENCE: Final = 1
 _FAR: Final = 40
-"""So many causes back a flow may begin."""
+"""A flow may begin at most this many causes back."""
 
 
 def write(trace: Trace, scenario: Scenario) -> bytes:

@@ -30,12 +30,12 @@ class NoGlyphs(ValueError):
 
 
 def require_known(texts: Iterable[str]) -> None:
-    """Raises NoGlyphs where Arimo lacks a letter: for a PDF."""
+    """Raises NoGlyphs if Arimo lacks a letter: for a PDF."""
     _require(texts, lambda letter: letter in font().glyphs, "pdf")
 
 
 def require_drawn(texts: Iterable[str]) -> None:
-    """Raises NoGlyphs where neither Arimo nor a font of this machine has a letter: for a PNG."""
+    """Raises NoGlyphs if neither Arimo nor a font of this machine has a letter: for a PNG."""
     _require(texts, lambda letter: letter in font().glyphs or _drawn(letter) != _drawn(" "), "png")
 
 

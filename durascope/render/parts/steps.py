@@ -13,10 +13,10 @@ from durascope.models.units import FOREVER, SECOND, format_duration
 from durascope.render.diagram import Edge, Row, Section, Style, key
 
 FOLD: Final = 4
-"""So many steps after one another that make the same call become one row."""
+"""From this many on, consecutive steps that make the same call become one row."""
 MOST_ROWS: Final = 24
 NAMED: Final = 3
-"""So many calls of one service are named on its arrow."""
+"""At most this many calls of one service are named on its arrow."""
 
 _UNITS: Final = (("week", 604_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 

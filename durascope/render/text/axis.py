@@ -10,7 +10,7 @@ from typing import Final
 from durascope.models.phrases import spell
 
 TOO_LONG: Final = 2.0
-"""A stretch in which nothing begins or ends is cut where it lasts so many times longer than all the rest."""
+"""A stretch in which nothing begins or ends is cut if it lasts this many times longer than all the rest."""
 CUT_TO: Final = 0.13
 """What a cut stretch takes, as a share of all that is drawn to scale."""
 

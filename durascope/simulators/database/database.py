@@ -27,7 +27,7 @@ from durascope.simulators.kernel.world import Call, World
 DUE: Final = "due rows"
 """What pictures call the queue of rows that a poller may take."""
 MOST_BUGS: Final = 5
-"""After so many times that the code has thrown, nobody takes the row any more: a person has to look at it."""
+"""After this many exceptions of the code, the row is no longer taken: a person has to look at it."""
 BUG_BACKOFF_US: Final = 1_000_000
 """After the first time, in microseconds; it doubles each time."""
 ROW_BYTES: Final = 200

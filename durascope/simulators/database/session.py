@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RETRY_US: Final = 1_000_000
 """A client that finds nobody tries again after this (1 s)."""
 PATIENCE: Final = 60
-"""After so many tries (a minute) it goes on, but is no reason to simulate any further."""
+"""After this many tries (a minute) it goes on, but no longer keeps the simulation alive."""
 
 Reply = Callable[[Any], Any]
 

@@ -105,7 +105,7 @@ class Functions:
         return self._by_name[name]
 
     def triggered_by(self, event: Event) -> Sequence[Function]:
-        """The functions that an event starts, in an order that only luck knows (§12.6)."""
+        """The functions that an event starts, in a random order (§12.6)."""
         if event.name == INVOKED:
             invoked = self._by_name.get(event.function or "")
             return () if invoked is None else (invoked,)

@@ -219,7 +219,7 @@ class Generator:
         return pause
 
     def _park(self, state: RunState, pause: Pause) -> bool:
-        """Writes the pause and the item that times it out; False where it was there before."""
+        """Writes the pause and the item that times it out; False if it was there before."""
         item = self._item(items.PAUSE, state, pause.step, pause.expires)
         item.payload = pause
         pause.item = item

@@ -19,9 +19,9 @@ class Hops(Delays):
         self._us_per_byte = self.typical("megabyte") / 1_000_000
 
     def drawn(self, name: str, luck: float) -> int:
-        """How long it takes with luck that has been drawn already."""
+        """How long it takes, given a draw already made."""
         return self._spreads[name].at(luck)
 
     def transfer(self, size: int) -> int:
-        """What a body of so many bytes takes, beside the hop itself."""
+        """The time that a body of that many bytes takes, in addition to the hop itself."""
         return int(size * self._us_per_byte)

@@ -70,7 +70,7 @@ class Relay:
         self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
 
     def created(self, run: RunInfo, event: str, count: int, event_size: int) -> None:
-        """A run has been created by so many events, the first of that name."""
+        """A run has been created by that many events, the first of that name."""
         if self.silent:
             self.world.recorder.count += 1
             return

@@ -83,7 +83,7 @@ class PauseStore:
         return event in self._fields
 
     def remove(self, pause: Pause) -> bool:
-        """Consumes a pause; False where somebody else has: it is consumed once."""
+        """Consumes a pause; False if somebody else has: it is consumed once."""
         mine = self._of_run.get(pause.run.name)
         if mine is None or pause not in mine:
             return False

@@ -1,7 +1,7 @@
 """What an executor asks of a function host and what the host answers: the bodies and headers of one HTTP exchange.
 
 Everything that the two know of each other is in here (inngest.md §3), so that either side can be put behind real HTTP.
-Nobody changes any of it; it is not frozen because a million runs make so many of them.
+Nothing changes them; they are not frozen only because a million runs make many of them.
 """
 
 from __future__ import annotations

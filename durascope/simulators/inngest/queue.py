@@ -38,7 +38,7 @@ class Queue:
         self._sequence = 0
 
     def enqueue(self, item: Item, now: int) -> int | None:
-        """Takes an item; from when on a scan may find it, or None where its job id is known."""
+        """Takes an item; from when on a scan may find it, or None if its job id is known."""
         job = item.job
         if item.run is None:
             if job in self.items:
@@ -120,7 +120,7 @@ class Queue:
         self._partitions.release(item)
 
     def leased(self) -> list[Item]:
-        """What somebody is working on, or was when he died."""
+        """Items that an executor is working on, including those whose executor has died."""
         return [item for item in self.items.values() if item.state == "leased"]
 
     def _queue(self, item: Item) -> int:

@@ -29,7 +29,7 @@ class QueueClient:
         """Who scans, told when that is worth while: the model's short cut for a scan at every tick."""
 
     def enqueue(self, item: Item, state: RunState | None = None) -> bool:
-        """Puts an item into the queue; False where its job is known there."""
+        """Puts an item into the queue; False if its job is known there."""
         world = self._world
         luck = item.luck = world.luck(item.job)
         now = world.now
@@ -59,7 +59,7 @@ class QueueClient:
         self._world.emit("queue", _TASK_QUEUED, item.run, item.step_name, None, item.kind)
 
     def reschedule(self, job: str, due: int) -> bool:
-        """Moves the time of a job that nobody works on yet; False where there is none."""
+        """Moves the time of a job that nobody works on yet; False if there is none."""
         item = self._queue.items.get(job)
         if item is None or item.state != "queued":
             return False

@@ -47,7 +47,7 @@ class RunState:
         """Bytes of its events' JSON."""
 
     def save(self, step: str, memo: Memo) -> bool:
-        """SaveStep stores a step's output; once only. False where the step had another one already, which is kept."""
+        """SaveStep stores a step's output; once only. False if the step had another one already, which is kept."""
         known = self.steps.get(step)
         if known is not None:
             return known == memo

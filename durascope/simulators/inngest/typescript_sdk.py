@@ -234,7 +234,7 @@ class TypeScriptInvocation(Invocation):
         self.advance()
 
     def _resolve_next(self) -> bool:
-        """Resolves the next finished step that the code waits for; False where there is none."""
+        """Resolves the next finished step that the code waits for; False if there is none."""
         for number, key in enumerate(self._completed):
             step = self._unhandled.pop(key, None)
             if step is not None:

@@ -1,6 +1,6 @@
 """Undoing a cancelled run: a function on `inngest/function.cancelled` undoes the steps that had begun.
 
-Nothing in the event says which those are: a user keeps that in a table of his own, written when a step begins. The log
+Nothing in the event says which those are: users keep that in a table of their own, written when a step begins. The log
 stands for that table.
 """
 

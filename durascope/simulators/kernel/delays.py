@@ -24,7 +24,7 @@ class Delays:
         return fixed if fixed is not None else self._world.luck.sample(self._spreads[name], name, *address)
 
     def typical(self, name: str) -> int:
-        """The median, where no luck is wanted."""
+        """The median, if nothing is to be random."""
         return self._spreads[name].typical
 
     def spread(self, name: str) -> Spread:

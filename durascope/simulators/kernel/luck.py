@@ -35,7 +35,7 @@ class Luck:
         return (_from_bytes(digest.digest(), "big") >> 11) * _SCALE
 
     def drawn(self, luck: int, kind: int, number: int) -> float:
-        """The same for what hangs on luck that has been drawn: the thing of that number, of that kind.
+        """A second draw, derived from one already made: the thing of that number, of that kind.
 
         It is mixed in integer arithmetic: a digest for each would cost more than what it decides.
         """
@@ -64,7 +64,7 @@ def mix(luck: int, kind: int, number: int) -> int:
 
 
 class TurnedLuck(Luck):
-    """The luck of a seed that has fallen out otherwise at some addresses, and only there.
+    """A seed's luck with some addresses drawn again.
 
     Because luck is addressed, one thing can be decided another way while all else stays: so a way is found, turn by
     turn, in which something can have happened.

@@ -50,7 +50,7 @@ CONNECT_RETRIES: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Keepalive:
-    """An end that pings its peer `every` so many µs, and breaks the connection after `timeout` µs without an answer."""
+    """An end that pings its peer `every` N µs, and breaks the connection after `timeout` µs without an answer."""
 
     every: int
     timeout: int

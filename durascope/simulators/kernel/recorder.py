@@ -76,6 +76,6 @@ class Recorder:
         return self.full and self.count > len(self.events)
 
     def stopped(self, reason: StopReason) -> None:
-        """The simulation is stopped: what becomes of the open runs is not known."""
+        """The simulation is stopped: how the open runs would end is not known."""
         for run in self.open_runs():
             self.runs[run.name] = replace(run, stopped=reason)

@@ -37,7 +37,7 @@ _LAST: Final = 2
 """A priority below SimPy's."""
 
 MANY_VOID: Final = 64
-"""So many entries that have been taken back do not matter."""
+"""Below this many cancelled entries the queue is not compacted."""
 
 
 class Killed(BaseException):
@@ -127,12 +127,12 @@ class World:
         self.deliver: Callable[..., None] = _no_network
         """The network's `deliver(message, handler, args)`."""
         self.luck = self.outside if engine_luck is None else engine_luck
-        """What an engine's own parts leave to luck: delays, and who takes which task."""
+        """The random draws of an engine's own parts: delays, and who takes which task."""
         self.recorder = Recorder(full=full, many=many)
         self.many = many
-        """There are so many runs that nothing is kept of one that has ended but its numbers."""
+        """With this many runs, only the numbers of a run that has ended are kept."""
         self.forget: Callable[[RunInfo], None] | None = None
-        """Told of each run that has ended, where there are so many."""
+        """Called for each run that has ended, if only numbers are kept."""
         self.followed: Callable[[int], object] | None = None
         """Told now and then how many runs have begun."""
         self.full = full
@@ -270,7 +270,7 @@ class World:
             self.stopped = stopped(reason, self.now, self.limits)
 
     def _run_on(self, calls: int) -> bool:
-        """So many callbacks; True if the simulation has ended with them."""
+        """Executes that many callbacks. Returns True if the simulation has ended with them."""
         recorder, queue = self.recorder, self.queue
         for _ in range(calls):
             at, _, _, call, fn, args, cause = heappop(queue)
@@ -394,7 +394,7 @@ class World:
             self.points.strike()
 
     def _attempted(self, kind: Kind, run: RunInfo, step: str, attempt: int) -> None:
-        """One more attempt is progress, until there are so many that more do not matter."""
+        """One more attempt is progress, up to a number beyond which more do not matter."""
         if attempt >= HOPELESS_ATTEMPT:
             if kind is _STEP_STARTED:
                 self.give_up(run)

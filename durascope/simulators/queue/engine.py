@@ -29,7 +29,7 @@ QUEUE: Final = "jobs"
 RETRY_US: Final = 1_000_000
 """A client of the broker that finds nobody tries again after this (1 s), as its publishers do."""
 PATIENCE: Final = 60
-"""After so many tries (a minute) it goes on, but is no reason to simulate any further."""
+"""After this many tries (a minute) it goes on, but no longer keeps the simulation alive."""
 
 Handler = Callable[..., Any]
 

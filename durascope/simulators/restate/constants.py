@@ -17,5 +17,5 @@ def _table() -> dict[str, float]:
 
 
 def constant(name: str) -> float:
-    """The constant of that name; KeyError for one that there is not."""
+    """The constant of that name; KeyError if there is none of that name."""
     return _table()[name]

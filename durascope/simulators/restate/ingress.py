@@ -65,6 +65,6 @@ class Ingress(Component):
         self.propose(connection, invocation.partition, record)
 
     def unknown(self, what: str, connection: Connection) -> None:
-        """Nobody is there to whom it could be told."""
+        """There is nobody to receive the response."""
         self.world.emit(self.name, Kind.EVENT_RECEIVED, None, detail=what)
         connection.send(self, connection.close, what="not found")

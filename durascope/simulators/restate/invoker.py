@@ -127,7 +127,7 @@ class Invoker(Component):
         self.queue: deque[tuple[Session, bool]] = deque()
 
     def resume(self) -> None:
-        """A stream that has something to read while its time is over: which of the two is seen first is luck."""
+        """A stream that has something to read while its time is over: which of the two is seen first is random."""
         if self.hung is not None and self.world.luck("resumed", self.name, self.world.now) < TIMER_FIRST:
             self.hung.sort(key=lambda each: each[0] == self.receive)
         super().resume()

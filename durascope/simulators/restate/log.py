@@ -25,7 +25,7 @@ class Reader(Protocol):
     incarnation: int
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any) -> Any:
-        """Calls it in so many microseconds, unless the process has died by then."""
+        """Calls it after that many microseconds, unless the process has died by then."""
         ...
 
     def apply(self, record: Record) -> None:

@@ -1,6 +1,6 @@
-"""The two retry policies (restate.md §9): the invocation's, kept by the invoker in memory, and a run's, kept by nobody.
+"""The two retry policies (restate.md §9): the invocation's, in the invoker's memory, and `ctx.run`'s, stored nowhere.
 
-A run's policy is computed anew by the SDK from the retry count that comes with the attempt; the delay it asks for
+The SDK computes a run's policy anew in each attempt, from the retry count that comes with it. The delay it asks for
 overrides the invocation's policy and does not advance it.
 """
 

@@ -149,7 +149,7 @@ class Invocation:
         return self.run.name
 
     def become(self, status: Status) -> None:
-        """Changes its state; raises `WrongState` for a transition that there is not."""
+        """Changes its state; raises `WrongState` if there is no such transition."""
         if status not in FOLLOWS[self.status]:
             raise WrongState(f"{self.name} is {self.status.value} and cannot become {status.value}")
         self.status = status

@@ -1,4 +1,4 @@
-"""Cures: the remedies of an exploration's findings, each tried: applied, explored again, before and after."""
+"""Trials: each remedy of an exploration's findings is applied, and the scenario is explored again."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Final
 
 from durascope.experiments.exploration.explore import explore
 from durascope.experiments.exploration.explored import Exploration, Explored, prices
-from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Cure, Figures, Finding
+from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Figures, Finding, TriedRemedy
 from durascope.experiments.exploration.remedies import Remedy, remedies, written
 from durascope.models.phrases import spell
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
 
 HELPS: Final = 0.9
-"""A delay that is shorter than this share of the one before is a cure."""
+"""A remedy helps if the delay is shorter than this share of the delay without it."""
 
 Progress = Callable[[str, int, int], None]
 
 
-def cured(
+def with_remedies(
     exploration: Exploration,
     *,
     processes: int | None = None,
     progress: Progress = lambda _engine, _done, _of: None,
 ) -> Exploration:
-    """The exploration with the cures of its findings; each was applied and explored again at the steps' moments.
+    """The exploration with the remedies of its findings, each tried at the moments of the steps.
 
     What helped against each finding is then applied at once, and explored a last time: `Explored.together`.
     """
     engines = {
-        name: _Trial(exploration, each, processes, progress).cured() for name, each in exploration.engines.items()
+        name: _Trials(exploration, each, processes, progress).explored() for name, each in exploration.engines.items()
     }
     return replace(exploration, engines=engines)
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _Trials:
     """Remedies tried on one engine."""
 
     exploration: Exploration
@@ -46,12 +46,12 @@ class _Trial:
     progress: Progress
     tried: dict[Remedy, Explored | None] = field(default_factory=dict[Remedy, "Explored | None"])
 
-    def cured(self) -> Explored:
-        """The engine's part with the cures of each finding."""
-        found = [replace(each, cures=tuple(self._cures(each))) for each in self.before.findings]
+    def explored(self) -> Explored:
+        """The engine's part with the remedies of each finding."""
+        found = [replace(each, remedies=tuple(self._remedies(each))) for each in self.before.findings]
         return replace(self.before, findings=found, together=self._together(found))
 
-    def _cures(self, finding: Finding) -> Iterable[Cure]:
+    def _remedies(self, finding: Finding) -> Iterable[TriedRemedy]:
         for remedy in remedies(self.exploration.scenario, self.before.engine, finding, self.before.steps):
             after = self._with(remedy)
             if after is not None:
@@ -76,9 +76,9 @@ class _Trial:
         )  # fmt: skip
         return again.engines[engine]
 
-    def _together(self, found: Iterable[Finding]) -> Cure | None:
+    def _together(self, found: Iterable[Finding]) -> TriedRemedy | None:
         """What helped against each finding, all at once; None: there are not two different remedies."""
-        settings = _compatible([each.cures for each in found])
+        settings = _compatible([each.remedies for each in found])
         if settings is None:
             return None
         remedy = Remedy("what helped, together", settings)
@@ -88,23 +88,23 @@ class _Trial:
         old, new = (_figures(_again(each), None, each, self.exploration.scenario) for each in (self.before, after))
         better = new.words != old.words or after.tally.excess_us < HELPS * self.before.tally.excess_us
         loses = any(_loses(step, self.before, after) for step in self.before.steps)
-        return Cure(remedy.title, remedy.settings, old, new, helped=better, loses=loses)
+        return TriedRemedy(remedy.title, remedy.settings, old, new, helped=better, loses=loses)
 
 
-def _compatible(findings: Iterable[Sequence[Cure]]) -> tuple[str, ...] | None:
-    """For each finding the first cure that takes nothing else away; None: there are not two different ones.
+def _compatible(findings: Iterable[Sequence[TriedRemedy]]) -> tuple[str, ...] | None:
+    """For each finding the first remedy that takes nothing else away; None: there are not two different ones.
 
     A service that is handed one idempotency key by two steps would take the second for the first.
     """
     settings: dict[str, str] = {}
     chosen: set[tuple[str, ...]] = set()
-    for cures in findings:
-        for cure in cures:
-            new = {path: value for path, _, value in (each.partition("=") for each in cure.settings)}
+    for tried in findings:
+        for remedy in tried:
+            new = {path: value for path, _, value in (each.partition("=") for each in remedy.settings)}
             shared = any(path.endswith(".deduplicates") and path in settings for path in new)
-            if cure.helped and not cure.loses and (cure.settings in chosen or not shared):
+            if remedy.helped and not remedy.loses and (remedy.settings in chosen or not shared):
                 settings |= {path: value for path, value in new.items() if path not in settings}
-                chosen.add(cure.settings)
+                chosen.add(remedy.settings)
                 break
     return tuple(f"{path}={value}" for path, value in settings.items()) if len(chosen) > 1 else None
 
@@ -114,16 +114,16 @@ def _loses(step: str, before: Explored, after: Explored) -> bool:
     return step in after.steps and after.steps[step].fewest < before.steps[step].fewest
 
 
-def _judged(remedy: Remedy, finding: Finding, before: Explored, after: Explored, scenario: Scenario) -> Cure:
+def _judged(remedy: Remedy, finding: Finding, before: Explored, after: Explored, scenario: Scenario) -> TriedRemedy:
     words, helped = _words(finding, before, after)
     step = finding.step if finding.property == DUPLICATE else None
     figures = [_figures(word, step, each, scenario) for word, each in zip(words, (before, after), strict=True)]
     loses = step is not None and _loses(step, before, after)
-    return Cure(remedy.title, remedy.settings, figures[0], figures[1], helped=helped, loses=loses)
+    return TriedRemedy(remedy.title, remedy.settings, figures[0], figures[1], helped=helped, loses=loses)
 
 
 def _words(finding: Finding, before: Explored, after: Explored) -> tuple[tuple[str, str], bool]:
-    """What the finding is about, before and after, and whether that is a cure."""
+    """What the finding is about, before and after, and whether the remedy helped."""
     if finding.property == DUPLICATE and finding.step is not None:
         old, new = before.steps[finding.step], after.steps.get(finding.step)
         return (_often(old.fewest, old.most), "–" if new is None else _often(new.fewest, new.most)), (
