@@ -26,11 +26,7 @@ def test_no_engine_knows_another(imports: grimp.ImportGraph, room: str) -> None:
         assert not imports.chain_exists(one, other, as_packages=True), f"{one} imports {other}"
 
 
-LAYERED = ("inngest", "restate", "queue")
-"""Engines whose modules stand in layers. (Temporal's server parts still know each other in a circle.)"""
-
-
-@pytest.mark.parametrize("engine", LAYERED)
+@pytest.mark.parametrize("engine", BUILT_IN)
 def test_no_modules_of_an_engine_know_each_other_in_a_circle(imports: grimp.ImportGraph, engine: str) -> None:
     """Imports for types count too: a part that needs another's type cannot be read, or made in a test, without it."""
     package = f"durascope.simulators.{engine}"

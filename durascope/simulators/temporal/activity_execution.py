@@ -1,20 +1,23 @@
-"""One attempt of an activity in a worker: its body, its heartbeats, its cancellation and its report (A7, A10, A13)."""
+"""The activities of a worker: its slots and threads (§10), and the attempts that run in them, each with its body, its
+heartbeats, its cancellation and its report (A7, A10, A13).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call
-from durascope.simulators.services import Execution
+from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
+from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.pollers import Slots
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.worker import Worker
 
 LOCAL_TIMEOUT_BUFFER: Final = 5_000_000
 """µs after an attempt's timeout at which the worker itself cancels it (sdk-core, local_timeout_buffer)."""
@@ -26,7 +29,7 @@ class ActivityExecution:
 
     __slots__ = ("_beat", "_limit", "_over", "_thread", "body", "limit_at", "task", "worker")
 
-    def __init__(self, worker: Worker, task: ActivityTask) -> None:
+    def __init__(self, worker: ActivityWorker, task: ActivityTask) -> None:
         self.worker = worker
         self.task = task
         self.body: Execution | None = None
@@ -50,7 +53,7 @@ class ActivityExecution:
         else:
             worker.threads.take_or_wait(self._thread_taken)
         if not self._over and (self.body is None or self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER):
-            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
+            self._limit = worker.process.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
 
     def _thread_taken(self) -> None:
         threads = self.worker.threads
@@ -66,11 +69,11 @@ class ActivityExecution:
         task, worker = self.task, self.worker
         heartbeat = task.step.heartbeat
         if heartbeat is not None and heartbeat.every != "never":
-            self._beat = worker.after(0, self._heartbeat)
+            self._beat = worker.process.after(0, self._heartbeat)
         # a later execution of a chain has its own keys in the ledger
         key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
         services = worker.services
-        body = services.execute(worker, task.run, task.step, task.name, key, self._ended, task.attempt)
+        body = services.execute(worker.process, task.run, task.step, task.name, key, self._ended, task.attempt)
         if not self._over:
             self.body = body
 
@@ -88,7 +91,7 @@ class ActivityExecution:
     def _stop(self) -> None:
         """Ends it without a report: nobody wants to know."""
         self._end()
-        self.worker.activity_over(self)
+        self.worker.over(self)
 
     def _end(self) -> None:
         self._over = True
@@ -97,9 +100,9 @@ class ActivityExecution:
         if body is not None and not body.over:
             body.cancel()
         if self._beat is not None:
-            worker.cancel(self._beat)
+            worker.process.cancel(self._beat)
         if self._limit is not None:
-            worker.cancel(self._limit)
+            worker.process.cancel(self._limit)
         if self._thread is not None:
             thread, self._thread = self._thread, None
             thread.give_back()
@@ -118,7 +121,7 @@ class ActivityExecution:
         task, worker = self.task, self.worker
         delay = worker.delays("heartbeat", task.luck, task.scheduled_id * 1000 + task.attempt)
         worker.channel.call("heartbeat", (task,), self._answered, REPORTS, run=task.run, delay=delay)
-        self._beat = self.worker.after(self._interval(), self._heartbeat)
+        self._beat = self.worker.process.after(self._interval(), self._heartbeat)
 
     def _answered(self, answer: Any) -> None:
         """The answer to a heartbeat is how a cancellation reaches an activity (A10)."""
@@ -133,7 +136,7 @@ class ActivityExecution:
 
     def _emit_cancelled(self, why: str) -> None:
         task = self.task
-        self.worker.world.emit(self.worker.name, Kind.STEP_DROPPED, task.run, task.name, task.attempt, why)
+        self.worker.world.emit(self.worker.process.name, Kind.STEP_DROPPED, task.run, task.name, task.attempt, why)
 
     # ---- ends that the body does not choose ----------------------------------------------------------------
 
@@ -147,3 +150,66 @@ class ActivityExecution:
     def shut_down(self) -> None:
         """The worker stops: the attempt is cancelled, and reported as a failure worth a retry (A13)."""
         self._report("fail activity", Failure("Worker is shutting down and this activity did not complete in time"))
+
+
+class ActivityWorker:
+    """What of a worker process runs activities."""
+
+    __slots__ = ("_many", "_reports", "channel", "delays", "draining", "process", "running", "services", "slots",
+                 "threads", "world")  # fmt: skip
+
+    def __init__(
+        self, process: Component, channel: Channel, services: Services, delays: Delays, *, slots: int,
+        threads: int | None, many: int, reports: Callable[[int, int], int],
+    ) -> None:  # fmt: skip
+        """`threads`: where activities block a thread each, fewer than the slots; `many`: so many slots are never in use
+        by polls alone; `reports`: what a report takes."""
+        self.process = process
+        self.world = process.world
+        self.channel = channel
+        self.services = services
+        self.delays = delays
+        self.slots = Slots(slots)
+        self.threads = None if threads is None else Slots(threads)
+        self.running: dict[ActivityExecution, None] = {}
+        self.draining = False
+        """The process stops."""
+        self._many = many
+        self._reports = reports
+
+    def execute(self, task: ActivityTask) -> None:
+        """Begins an attempt; one that comes while the worker stops is cancelled as soon as it has begun (A13)."""
+        execution = ActivityExecution(self, task)
+        self.running[execution] = None
+        execution.begin()
+        if self.draining and execution in self.running:
+            execution.shut_down()
+
+    def over(self, execution: ActivityExecution) -> None:
+        """An attempt has ended without a report: nobody wants to know."""
+        if self.running.pop(execution, 0) is None:
+            self.slots.give_back()
+
+    def report(self, method: str, execution: ActivityExecution, content: Outcome | Failure | None) -> None:
+        """Reports an attempt's end; its slot is free once that has been answered (§10)."""
+        if self.running.pop(execution, 0) is not None:
+            return
+        task = execution.task
+        args = (task,) if content is None else (task, content)
+        delay_of = self._reports
+        delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
+        slots, answered = self.slots, None
+        if slots.free > self._many:  # nobody waits for this one
+            slots.free += 1
+        else:
+            answered = self._reported
+        self.channel.call(method, args, answered, REPORTS, task.run, delay)
+
+    def _reported(self, _answer: Any) -> None:
+        self.slots.give_back()
+
+    def shut_down(self) -> None:
+        """SIGTERM with a grace period of 0: attempts are reported as failed (A13)."""
+        self.draining = True
+        for execution in tuple(self.running):
+            execution.shut_down()

@@ -5,27 +5,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import TYPE_CHECKING
 
+from durascope.models.scenario import Scenario
 from durascope.models.trace import Unconsumed
 from durascope.simulators.engine import Findings
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.billing import actions_beside, actions_of
 from durascope.simulators.temporal.constants import event_bytes
 from durascope.simulators.temporal.histories import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
+from durascope.simulators.temporal.shard import HistoryStore
 from durascope.simulators.temporal.standstill import unconsumed, unended
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.engine import Temporal
 
 
 class Accounts:
     """Counts what closes and keeps what is asked for; no part of Temporal looks at it."""
 
-    def __init__(self, engine: Temporal) -> None:
-        self.engine = engine
+    def __init__(self, world: World, scenario: Scenario, store: HistoryStore, *, records: bool) -> None:
+        """`records`: whether the runs' records are wanted."""
+        self.world = world
+        self.scenario = scenario
+        self.store = store
+        self.records = records
         self.counters: Counter[str] = Counter()
         self._kinds: Counter[str] = Counter()
         """All events by kind."""
@@ -57,7 +60,7 @@ class Accounts:
 
     def closed(self, state: MutableState) -> None:
         self._count(state)
-        if self.engine.records:
+        if self.records:
             self.states.append(state)
 
     def _count(self, state: MutableState) -> None:
@@ -85,7 +88,7 @@ class Accounts:
     # ---- read at the end -----------------------------------------------------------------------------------
 
     def findings(self) -> Findings:
-        open_runs = [state for state in self.engine.store.history.runs.values() if state.open]
+        open_runs = [state for state in self.store.runs.values() if state.open]
         for state in open_runs:
             self._count(state)
         counters = self.counters.copy()
@@ -93,10 +96,10 @@ class Accounts:
         for kind, name in _COUNTED.items():
             counters[name] += self._kinds[kind]
         found = Findings(counters={name: count for name, count in counters.items() if count or name in self.counters})
-        states = sorted([*self.states, *(open_runs if self.engine.records else ())], key=lambda state: state.run_id)
+        states = sorted([*self.states, *(open_runs if self.records else ())], key=lambda state: state.run_id)
         anew = self._numbered_anew(states)
         found.recorded_as.update(anew)
-        begun = self.engine.world.recorder.runs
+        begun = self.world.recorder.runs
         found.no_runs.update({name: answer for name, answer in self._no_runs.items() if name not in begun})
         names = self._names(states, anew)
         lasts: dict[str, int] = {}
@@ -107,16 +110,11 @@ class Accounts:
             found.status[name] = state.status
             if state.open:
                 found.unended.append(unended(state, name))
-            taken += unconsumed(state, name, self.engine.scenario.workflows)
+            taken += unconsumed(state, name, self.scenario.workflows)
             began = state.history.events[0].at  # a run that another was reset to has that one's beginning
-            lasts[name] = (state.closed_at or self.engine.world.now) - began
-        for name, run in self.engine.world.recorder.runs.items():
-            if (
-                self.engine.records
-                and "." not in name
-                and name not in found.status
-                and run.workflow in self._entities()
-            ):
+            lasts[name] = (state.closed_at or self.world.now) - began
+        for name, run in self.world.recorder.runs.items():
+            if self.records and "." not in name and name not in found.status and run.workflow in self._entities():
                 found.status[name] = run.status
         found.facts.update(
             starts=dict(self._starts),
@@ -125,13 +123,13 @@ class Accounts:
             lasts=lasts,
             histories=histories(states, names),
         )
-        if self.engine.records:
+        if self.records:
             found.unconsumed = taken
         found.notes.extend(self._notes)
         return found
 
     def _entities(self) -> set[str]:
-        return {name for name, workflow in self.engine.scenario.workflows.items() if workflow.one_at_a_time}
+        return {name for name, workflow in self.scenario.workflows.items() if workflow.one_at_a_time}
 
     def _numbered_anew(self, states: list[MutableState]) -> dict[str, str]:
         """Where starts were refused or attached, or one made two runs: runs are numbered as they came to be."""

@@ -7,14 +7,12 @@ awaits it. The order of commands depends on it; each handle says how many turns 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from durascope.models.steps import Run
 from durascope.simulators.program import Cancelled, Future, Loop, WorkflowFailure
 from durascope.simulators.temporal.commands import Command, Failure
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
+from durascope.simulators.temporal.context import WorkflowContext
 
 
 class Backoff(Exception):
@@ -32,8 +30,8 @@ class Pending(Future):
 
     __slots__ = ("awaits_events", "event_id")
 
-    def __init__(self, instance: WorkflowInstance) -> None:
-        super().__init__(instance.loop)
+    def __init__(self, context: WorkflowContext) -> None:
+        super().__init__(context.loop)
         self.event_id = 0
         """Of the event that began it; 0 until it has been seen."""
         self.awaits_events = True
@@ -46,15 +44,15 @@ class _Operation(Pending):
     on its way then is lost (the SDK's flag RAISE_ON_CANCELLING_COMPLETED_ACTIVITY), or comes all the same (children).
     """
 
-    __slots__ = ("_outcome", "closed", "command", "instance", "name", "resolved", "settled")
+    __slots__ = ("_outcome", "closed", "command", "context", "name", "resolved", "settled")
 
     cancelled_when_settled = True
 
-    def __init__(self, instance: WorkflowInstance, name: str) -> None:
-        Future.__init__(self, instance.loop)
+    def __init__(self, context: WorkflowContext, name: str) -> None:
+        Future.__init__(self, context.loop)
         self.event_id = 0
         self.awaits_events = True
-        self.instance = instance
+        self.context = context
         self.name = name
         self.command: Command
         self.resolved = False
@@ -97,7 +95,7 @@ class _Operation(Pending):
         if self.settled and self.cancelled_when_settled:
             self.fail(Cancelled())
         elif not self.done and not self.resolved:
-            self.instance.issued.append(self.cancellation_command())
+            self.context.issued.append(self.cancellation_command())
 
     def cancellation_command(self) -> Command:
         raise NotImplementedError
@@ -108,8 +106,8 @@ class ActivityHandle(_Operation):
 
     __slots__ = ("cancellation",)
 
-    def __init__(self, instance: WorkflowInstance, name: str, cancellation: str) -> None:
-        _Operation.__init__(self, instance, name)
+    def __init__(self, context: WorkflowContext, name: str, cancellation: str) -> None:
+        _Operation.__init__(self, context, name)
         self.cancellation = cancellation
 
     def cancellation_command(self) -> Command:
@@ -123,8 +121,8 @@ class ChildHandle(_Operation):
 
     cancelled_when_settled = False
 
-    def __init__(self, instance: WorkflowInstance, name: str) -> None:
-        super().__init__(instance, name)
+    def __init__(self, context: WorkflowContext, name: str) -> None:
+        super().__init__(context, name)
         self.start = ChildStart(self)
         self.child_started = False
 
@@ -147,14 +145,14 @@ class ChildStart(Future):
     __slots__ = ("child",)
 
     def __init__(self, child: ChildHandle) -> None:
-        super().__init__(child.instance.loop)
+        super().__init__(child.context.loop)
         self.child = child
 
     def cancel(self) -> bool:
         if self.done:
             return False
-        self.child.instance.issued.append(self.child.cancellation_command())
-        if self.child.instance.cancel_requested:
+        self.child.context.issued.append(self.child.cancellation_command())
+        if self.child.context.cancel_requested:
             return super().cancel()
         return True
 
@@ -166,7 +164,7 @@ class LocalActivity(_Operation):
 
     def __init__(
         self,
-        instance: WorkflowInstance,
+        context: WorkflowContext,
         seq: int,
         step: Run,
         name: str,
@@ -176,7 +174,7 @@ class LocalActivity(_Operation):
         attempt: int = 1,
         since: int | None = None,
     ) -> None:
-        super().__init__(instance, name)
+        super().__init__(context, name)
         self.seq = seq
         self.step = step
         self.key = key
@@ -195,7 +193,7 @@ class LocalActivity(_Operation):
 class TimerHandle:
     """A timer of the code: `fire` is what the loop calls when it has fired."""
 
-    __slots__ = ("awaits_events", "command", "event_id", "fired", "future", "seq")
+    __slots__ = ("awaits_events", "command", "event_id", "fired", "future", "pending", "seq")
 
     def __init__(self, loop: Loop, seq: int, command: Command) -> None:
         self.seq = seq
@@ -204,6 +202,9 @@ class TimerHandle:
         self.event_id = 0
         self.awaits_events = True
         self.fired = False
+        """The server has written so."""
+        self.pending = True
+        """The code has neither cancelled it nor been told that it has fired."""
 
     def fire(self) -> None:
         self.future.resolve()

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Call
-from durascope.simulators.services import Execution
+from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.handles import LocalActivity
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.worker import Worker
-    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
+from durascope.simulators.temporal.host import LocalDone
+from durascope.simulators.temporal.mutable_state import StartOptions
+from durascope.simulators.temporal.pollers import Slots
 
 _TOTAL: Final = Failure("schedule-to-close timeout", "timeout")
 RETRY_THRESHOLD: Final = 60_000_000
@@ -24,14 +24,15 @@ class LocalExecution:
     """The attempts of one local activity in one worker."""
 
     __slots__ = (
-        "_body", "_cancelled", "_latest_start", "_limit", "_pause", "_since", "attempt", "deadline", "instance",
-        "limit_at", "local", "policy", "timeout", "worker",
+        "_body", "_cancelled", "_done", "_latest_start", "_limit", "_options", "_pause", "_since", "attempt",
+        "deadline", "limit_at", "local", "policy", "timeout", "worker",
     )  # fmt: skip
 
-    def __init__(self, worker: Worker, instance: WorkflowInstance, local: LocalActivity) -> None:
+    def __init__(self, worker: LocalActivities, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
         self.worker = worker
-        self.instance = instance
         self.local = local
+        self._options = options
+        self._done = done
         self.policy = retry_policy_of(local.step.retry)
         self.attempt = local.attempt
         now, total = worker.world.now, local.step.total_timeout
@@ -55,38 +56,39 @@ class LocalExecution:
         if self.local.since is not None and self.deadline is not None and self.worker.world.now >= self.deadline:
             self._resolve({"failure": _TOTAL, "attempt": self.attempt})  # the timer of its backoff took too long
         else:
-            self.worker.local_slots.take_or_wait(self._begin)
+            self.worker.slots.take_or_wait(self._begin)
 
     def _begin(self) -> None:
         if self._cancelled:
-            self.worker.local_slots.give_back()
+            self.worker.slots.give_back()
             return
         if self._latest_start is not None and self.worker.world.now >= self._latest_start:  # timers are never early
-            self.worker.local_slots.give_back()
+            self.worker.slots.give_back()
             self._resolve({"failure": Failure("schedule-to-start timeout", "timeout"), "attempt": self.attempt})
             return
-        self.worker.local_attempts[self] = None
-        local, worker, options = self.local, self.worker, self.instance.options
+        self.worker.attempts[self] = None
+        local, worker, options = self.local, self.worker, self._options
         key = local.key if options.acts_as == 1 else f"{options.acts_as}/{local.key}"
-        info = self.instance.sdk.info
-        self._body = worker.services.execute(worker, info, local.step, local.name, key, self._ended, self.attempt)
+        self._body = worker.services.execute(
+            worker.process, options.run, local.step, local.name, key, self._ended, self.attempt
+        )
         now = worker.world.now
         self.limit_at = now + self.timeout
         if self.deadline is not None and now < self.deadline:
             self.limit_at = min(self.limit_at, self.deadline)
         if not self._body.over and self._body.takes > self.limit_at - now:
-            self._limit = worker.after(self.limit_at - now, self.timed_out)
+            self._limit = worker.process.after(self.limit_at - now, self.timed_out)
 
     def _attempt_over(self) -> None:
         """The attempt's slot is free, and nothing of it goes on."""
         worker, body = self.worker, self._body
-        if self not in worker.local_attempts:
+        if self not in worker.attempts:
             return
-        del worker.local_attempts[self]
-        worker.cancel(self._limit)
+        del worker.attempts[self]
+        worker.process.cancel(self._limit)
         if body is not None and not body.over:
             body.cancel()
-        worker.local_slots.give_back()
+        worker.slots.give_back()
 
     def timed_out(self) -> None:
         """Start-to-close has passed, or else schedule-to-close: after that there is no retry.
@@ -94,7 +96,7 @@ class LocalExecution:
         Core's timer of schedule-to-close ends an attempt that runs. Where it passes in a backoff, or while the next
         attempt waits for a slot, nobody is told, and nothing limits the attempts after it (`complete`: Untracked).
         """
-        if self not in self.worker.local_attempts:
+        if self not in self.worker.attempts:
             return
         self._attempt_over()
         if self.limit_at == self.deadline:
@@ -126,14 +128,38 @@ class LocalExecution:
                 {"failure": failure, "backoff": (backoff, self.attempt, self._since), "attempt": self.attempt - 1}
             )
         else:
-            self._pause = self.worker.after(backoff, self.begin)
+            self._pause = self.worker.process.after(backoff, self.begin)
 
     def _resolve(self, attributes: dict[str, Any]) -> None:
-        self.instance.local_done(self.local, attributes)
-        self.worker.local_activity_done(self.instance)
+        self._done(self.local, attributes)
 
     def cancel(self) -> None:
         """Stops it where it is; nothing of it is kept."""
         self._cancelled = True
         self._attempt_over()
-        self.worker.cancel(self._pause)
+        self.worker.process.cancel(self._pause)
+
+
+class LocalActivities:
+    """What of a worker process runs local activities: as many attempts at a time as it has slots."""
+
+    __slots__ = ("attempts", "process", "services", "slots", "world")
+
+    def __init__(self, process: Component, services: Services, slots: int) -> None:
+        self.process = process
+        self.world = process.world
+        self.services = services
+        self.slots = Slots(slots)
+        self.attempts: dict[LocalExecution, None] = {}
+        """Those that run."""
+
+    def run(self, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
+        """Runs it for the run that was started so; `done` is told how it has ended."""
+        local.running = LocalExecution(self, local, options, done)
+        local.running.begin()
+
+    def cancel(self, local: LocalActivity) -> None:
+        """Stops it where it is."""
+        if local.running is not None:
+            local.running.cancel()
+            local.running = None

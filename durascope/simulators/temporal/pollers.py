@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.temporal.calls import POLLS, Call
+from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.matching import QueueId
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.worker import Worker
 
 ALWAYS_ENOUGH: Final = 5
 """Slots beside those of the polls; with these, polls alone never use the slots up."""
@@ -78,7 +77,7 @@ class Poller:
         else:
             world = loop.world
             if world.full:
-                world.emit(loop.worker.name, Kind.TASK_PICKED_UP, task.run, detail=loop.queue[1])
+                world.emit(loop.lane, Kind.TASK_PICKED_UP, task.run, detail=loop.queue[1])
             else:
                 world.recorder.count += 1
             take = loop.take
@@ -93,16 +92,17 @@ class PollLoop:
     """Keeps up to `most` polls under way on one queue, each in a slot of its own."""
 
     __slots__ = (
-        "_channel", "active", "balance", "barred", "few", "holds_slot", "most", "queue", "slots", "spare",
-        "stopped", "take", "worker", "world",
+        "_channel", "active", "balance", "barred", "few", "holds_slot", "lane", "most", "queue", "slots", "spare",
+        "stopped", "take", "world",
     )  # fmt: skip
 
     def __init__(
-        self, worker: Worker, slots: Slots, queue: QueueId, most: int, take: Callable[[Any], Any], *, few: bool
-    ) -> None:
-        self.worker = worker
+        self, worker: Component, channel: Channel, slots: Slots, queue: QueueId, most: int, take: Callable[[Any], Any],
+        *, few: bool,
+    ) -> None:  # fmt: skip
+        self.lane = worker.name
         self.world = worker.world
-        self._channel = worker.channel
+        self._channel = channel
         self.slots = slots
         self.queue = queue
         self.most = most

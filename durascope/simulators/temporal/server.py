@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from durascope.models.scenario import TemporalDeployment
 from durascope.simulators.kernel.component import Component
@@ -34,13 +35,12 @@ from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.resetting import Resets
 from durascope.simulators.temporal.shard import HistoryStore, Shard
+from durascope.simulators.temporal.task_queues import queue_of_workflow, rates
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
 from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.user_timers import UserTimers
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
-
-DEFAULT_QUEUE: Final = "default"
 
 
 @dataclass(slots=True)
@@ -67,15 +67,16 @@ class Server(Listener):
 
     def __init__(
         self, world: World, network: Network, store: ServerStore, options: TemporalDeployment, *,
-        keep: Callable[[MutableState], Any], queue_of: Callable[[str], str],
+        keep: Callable[[MutableState], Any],
     ) -> None:  # fmt: skip
-        """`keep` is told of every run that has closed; `queue_of`: the task queue that a workflow's starter names."""
+        """`keep` is told of every run that has closed."""
         self._volatile: tuple[Volatile, ...] = ()
         super().__init__(world, "temporal-server", network, Delays(options.latencies, world.luck))
         self._store = store.history
         shard = self._shard = Shard(self, store.history, self.delays, self.luck)
-        rates = {worker.queue or DEFAULT_QUEUE: worker.queue_rate for worker in options.workers if worker.queue_rate}
-        matching = self._matching = Matching(self, store.matching, partitions=options.server.partitions, rates=rates)
+        matching = self._matching = Matching(
+            self, store.matching, partitions=options.server.partitions, rates=rates(options)
+        )
         transfer = self._transfer = TransferQueue(shard, matching)
         queries = Queries(shard, matching)
         registry = UpdateRegistry()
@@ -87,7 +88,12 @@ class Server(Listener):
         matching.on("activity", activities.polled)
         closing = Closing(shard, transfer, tasks, activities, user_timers, updates)
         executions = self._executions = Executions(
-            shard, transfer, tasks, queue_of=queue_of, task_timeout=options.workflow_task_timeout, poller=self.polls
+            shard,
+            transfer,
+            tasks,
+            queue_of=partial(queue_of_workflow, options),
+            task_timeout=options.workflow_task_timeout,
+            poller=self.polls,
         )
         Externals(shard, transfer, tasks, executions, closing)
         resets = Resets(shard, transfer, tasks, activities, user_timers, executions, closing)

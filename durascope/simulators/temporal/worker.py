@@ -7,30 +7,34 @@ workflow task in flight (§1, §10). Whatever it knows after a crash, the server
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
-from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call as Callback
 from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Block
-from durascope.simulators.temporal.activity_execution import ActivityExecution
+from durascope.simulators.temporal.activity_execution import ActivityWorker
+from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.commands import TaskCompletion
+from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.handles import LocalActivity
-from durascope.simulators.temporal.local_activities import LocalExecution
+from durascope.simulators.temporal.host import LocalDone
+from durascope.simulators.temporal.listener import Listener
+from durascope.simulators.temporal.local_activities import LocalActivities
+from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
+from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.pollers import ALWAYS_ENOUGH, Balance, PollLoop, Slots
 from durascope.simulators.temporal.sdks import NORMAL_SHARE, rules_of
+from durascope.simulators.temporal.task_queues import queue_of
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.engine import Temporal
 
 _WORK_STARTED: Final = Kind.WORK_STARTED
 _WORK_ENDED: Final = Kind.WORK_ENDED
@@ -44,14 +48,15 @@ class Processing:
     """A workflow task in a worker's hands."""
 
     __slots__ = (
-        "activation", "blocked_us", "buffered", "eager", "heartbeat", "instance", "replays", "steps", "task",
+        "_worker", "activation", "blocked_us", "buffered", "eager", "heartbeat", "instance", "replays", "steps", "task",
         "waits_for_local",
     )  # fmt: skip
 
-    def __init__(self, task: TaskForWorker, instance: WorkflowInstance) -> None:
+    def __init__(self, worker: Worker, task: TaskForWorker, instance: WorkflowInstance) -> None:
+        self._worker = worker
         self.task = task
         self.instance = instance
-        self.replays = instance.primary is None and len(task.events) > 3
+        self.replays = not instance.begun and len(task.events) > 3
         """Whether the code begins again from the top."""
         self.buffered: TaskForWorker | None = None
         """Another task of the same run that came meanwhile."""
@@ -65,25 +70,31 @@ class Processing:
         """How long the code has been busy in that activation."""
 
     def completed(self, answer: Any) -> None:
-        self.instance.worker.completed(self, answer)
+        self._worker.completed(self, answer)
 
 
 class Worker(Component):
     """One replica of a pool of workers."""
 
     __slots__ = (
-        "_replays", "_reports", "_takes", "activities", "activity_slots", "cache", "cache_size", "channel", "code",
-        "delays", "draining", "eager_limit", "engine", "local_attempts", "local_slots", "many", "options", "polls",
-        "process_name", "rules", "runs_activities", "runs_workflows", "server", "services", "slots", "sticky",
-        "sticky_queue", "tasks", "threads", "uncached", "wanted_again", "workflow_slots",
+        "_delays", "_lossy", "_options", "_replays", "_reports", "_server", "_takes", "activities", "app", "cache",
+        "cache_size", "channel", "code", "draining", "eager_limit", "local_activities", "many", "polls", "process_name",
+        "queue", "rules", "runs_activities", "runs_workflows", "slots", "sticky", "sticky_queue", "tasks", "uncached",
+        "wanted_again", "workflow_slots",
     )  # fmt: skip
 
-    def __init__(self, world: World, engine: Temporal, options: TemporalWorker, name: str) -> None:
-        self.engine = engine
-        self.options = options
-        self.server = engine.server
-        self.services = engine.services
-        delays = self.delays = engine.server.delays
+    def __init__(
+        self, world: World, name: str, options: TemporalWorker, *, app: App, server: Listener, delays: Delays,
+        lossy: bool,
+    ) -> None:  # fmt: skip
+        """`lossy`: messages can get lost without anybody being told."""
+        self.app = app
+        self.queue = queue_of(options)
+        """The task queue that it polls, for whatever it runs."""
+        self._options = options
+        self._server = server
+        self._lossy = lossy
+        self._delays = delays
         self._takes, self._replays, self._reports = (delays.of(name) for name in ("workflow_task", "replay", "report"))
         self.channel: Channel
         self.cache_size = options.cache
@@ -91,7 +102,7 @@ class Worker(Component):
         self.rules = rules_of(options.sdk)
         self.many = self.rules.polls + ALWAYS_ENOUGH
         """So many slots are never all in use by polls alone."""
-        self.eager_limit = MAX_EAGER if engine.options.eager_activities and options.runs == "both" else 0
+        self.eager_limit = MAX_EAGER if app.deployment.eager_activities and options.runs == "both" else 0
         self.runs_workflows = options.runs != "activities"
         self.runs_activities = options.runs != "workflows"
         super().__init__(world, name)
@@ -100,38 +111,42 @@ class Worker(Component):
         old = getattr(self, "channel", None)
         if old is not None:
             old.close()
-        self.channel = Channel(self, self.server, lossy=self.engine.lossy, pushed=self._take_eager_start)
+        self.channel = Channel(self, self._server, lossy=self._lossy, pushed=self._take_eager_start)
         self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""
-        self.activities: dict[ActivityExecution, None] = {}
         self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
         self.workflow_slots = Slots(self._slots_for_workflows())
-        self.activity_slots = Slots(self.slots)
-        self.local_slots = Slots(self.slots)
-        self.threads = None if self.options.threads is None else Slots(self.options.threads)
-        """Where activities block a thread each: the threads that run them, fewer than the slots."""
-        self.local_attempts: dict[LocalExecution, None] = {}
+        services = self.app.services
+        self.activities = ActivityWorker(
+            self, self.channel, services, self._delays, slots=self.slots, threads=self._options.threads, many=self.many,
+            reports=self._reports,
+        )  # fmt: skip
+        self.local_activities = LocalActivities(self, services, self.slots)
         self.uncached: deque[TaskForWorker] = deque()
         """Tasks of runs for which the cache has no place as long as all that are in it have tasks of their own."""
         self.polls: list[PollLoop] = []
 
     def started(self) -> None:
         """The process comes up: with the code as it is now, an empty cache, and polls on its queues."""
-        self.code = dict(self.engine.code)
-        self.process_name = self.engine.process_started(self)
+        self.code = dict(self.app.latest)
+        self.process_name = self.app.process_started() if self.runs_workflows else self.name
         self.sticky_queue = f"{self.name} #{self.incarnation}"
-        self.sticky = (self.sticky_queue, self.engine.options.sticky_timeout) if self.cache_size else None
+        self.sticky = (self.sticky_queue, self.app.deployment.sticky_timeout) if self.cache_size else None
         if self.runs_workflows:
             self._poll_for_workflow_tasks()
         if self.runs_activities:
-            queue = ("activity", self.engine.queue_of_activities(self))
-            most = min(self.rules.polls, self.slots)
-            self.polls.append(PollLoop(self, self.activity_slots, queue, most, self._execute, few=False))
+            most, activities = min(self.rules.polls, self.slots), self.activities
+            self.polls.append(
+                self._poll(activities.slots, ("activity", self.queue), most, activities.execute, few=False)
+            )
         for loop in self.polls:
             loop.ask()
+
+    def _poll(self, slots: Slots, queue: QueueId, most: int, take: Callable[[Any], Any], *, few: bool) -> PollLoop:
+        return PollLoop(self, self.channel, slots, queue, most, take, few=few)
 
     def _slots_for_workflows(self) -> int:
         return max(self.slots, self.rules.fewest_slots) if self.cache_size else self.slots
@@ -139,12 +154,12 @@ class Worker(Component):
     def _poll_for_workflow_tasks(self) -> None:
         """The loop for the normal queue is the first to ask for a slot; without a cache there is no sticky one."""
         slots, take, count = self.workflow_slots, self._take_workflow_task, self._slots_for_workflows()
-        queue, few, polls = ("workflow", self.engine.workflow_queue(self)), count <= self.many, self.rules.polls
+        queue, few, polls = ("workflow", self.queue), count <= self.many, self.rules.polls
         most = max(1, int(polls * NORMAL_SHARE)) if self.cache_size else polls
-        normal = PollLoop(self, slots, queue, most, take, few=few)
+        normal = self._poll(slots, queue, most, take, few=few)
         self.polls.append(normal)
         if self.cache_size:
-            sticky = PollLoop(self, slots, ("sticky", self.sticky_queue), polls - most, take, few=few)
+            sticky = self._poll(slots, ("sticky", self.sticky_queue), polls - most, take, few=few)
             self.polls.append(sticky)
             if few:
                 Balance(normal, sticky, count)
@@ -167,7 +182,7 @@ class Worker(Component):
                 self._fetch_history(task)
                 return
             instance = WorkflowInstance(self, run_id, task.options, self.code[task.run.workflow])
-        processing = self.tasks[run_id] = Processing(task, instance)
+        processing = self.tasks[run_id] = Processing(self, task, instance)
         world = self.world
         if world.full:
             world.emit(self.name, _WORK_STARTED, task.run, detail="query" if task.task is None else "workflow task")
@@ -213,7 +228,7 @@ class Worker(Component):
         if step is None:
             processing.waits_for_local = True
             if processing.heartbeat is None:
-                timeout = processing.task.options.task_timeout(self.engine.options.workflow_task_timeout) * 4 // 5
+                timeout = processing.task.options.task_timeout(self.app.deployment.workflow_task_timeout) * 4 // 5
                 processing.heartbeat = self.after(timeout, self._heartbeat, processing)
         else:
             self._busy(processing, step)
@@ -221,7 +236,7 @@ class Worker(Component):
     def _busy(self, processing: Processing, block: Block) -> None:
         """The code does not yield: nothing else happens to the run meanwhile."""
         run = block.run or processing.task.run
-        attempt = self.engine.computes(run, block.name)
+        attempt = self.app.is_busy(run, block.name)
         self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
         if processing.activation != processing.instance.activations:
             processing.activation, processing.blocked_us = processing.instance.activations, 0
@@ -293,10 +308,10 @@ class Worker(Component):
         """Takes slots for activities that may start with the completion that schedules them (A12)."""
         if self.draining:
             return 0
-        queue, taken = self.engine.workflow_queue(self), 0
+        queue, taken, slots = self.queue, 0, self.activities.slots
         for command in done.commands:
             if command.kind == "ScheduleActivityTask" and command.attributes["options"].queue == queue:
-                if taken == self.eager_limit or not self.activity_slots.take():
+                if taken == self.eager_limit or not slots.take():
                     break
                 taken += 1
         return taken
@@ -312,10 +327,10 @@ class Worker(Component):
             if started_id > instance.processed:
                 instance.processed = started_id
         for _ in range(processing.eager - len(eager)):
-            self.activity_slots.give_back()
+            self.activities.slots.give_back()
         self._free(processing, instance if accepted else None, inline)
         for activity in eager:
-            self._execute(activity)
+            self.activities.execute(activity)
         if self.draining:
             self._drained()
 
@@ -347,64 +362,28 @@ class Worker(Component):
 
     def _evict(self, instance: WorkflowInstance) -> None:
         for local in instance.local.values():
-            self.cancel_local_activity(local)
+            self.local_activities.cancel(local)
         instance.close()
 
-    # ---- local activities ----------------------------------------------------------------------------------
+    # ---- what runs in its cache ask of it ------------------------------------------------------------------
 
-    def run_local_activity(self, instance: WorkflowInstance, local: LocalActivity) -> None:
-        local.running = LocalExecution(self, instance, local)
-        local.running.begin()
+    def step_replayed(self, run: RunInfo, name: str) -> None:
+        """The code comes to a step that the replay passes."""
+        self.app.replayed_step(self.process_name, name)
+        self.world.emit(self.name, Kind.REPLAY_STEP, run, name)
 
-    def local_activity_done(self, instance: WorkflowInstance) -> None:
-        """News for a run that may be waiting for it in this very task."""
-        processing = self.tasks.get(instance.run_id)
-        if processing is not None and processing.instance is instance and processing.waits_for_local:
-            processing.waits_for_local = False
-            self._go_on(processing, "local")
+    def run_local_activity(self, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
+        self.local_activities.run(local, options, done)
 
     def cancel_local_activity(self, local: LocalActivity) -> None:
-        if local.running is not None:
-            local.running.cancel()
-            local.running = None
+        self.local_activities.cancel(local)
 
-    def step_replayed(self, instance: WorkflowInstance, name: str) -> None:
-        """The code comes to a step that the replay passes."""
-        self.engine.replayed_step(self.process_name, name)
-        self.world.emit(self.name, Kind.REPLAY_STEP, instance.options.run, name)
-
-    # ---- activities ----------------------------------------------------------------------------------------
-
-    def _execute(self, task: ActivityTask) -> None:
-        """Begins an attempt; one that comes while the worker stops is cancelled as soon as it has begun (A13)."""
-        execution = ActivityExecution(self, task)
-        self.activities[execution] = None
-        execution.begin()
-        if self.draining and execution in self.activities:
-            execution.shut_down()
-
-    def activity_over(self, execution: ActivityExecution) -> None:
-        """An attempt has ended without a report: nobody wants to know."""
-        if self.activities.pop(execution, 0) is None:
-            self.activity_slots.give_back()
-
-    def report(self, method: str, execution: ActivityExecution, content: Outcome | Failure | None) -> None:
-        """Reports an attempt's end; its slot is free once that has been answered (§10)."""
-        if self.activities.pop(execution, 0) is not None:
-            return
-        task = execution.task
-        args = (task,) if content is None else (task, content)
-        delay_of = self._reports
-        delay = delay_of(task.luck, task.scheduled_id * 1000 + task.attempt)
-        slots, answered = self.activity_slots, None
-        if slots.free > self.many:  # nobody waits for this one
-            slots.free += 1
-        else:
-            answered = self._reported
-        self.channel.call(method, args, answered, REPORTS, task.run, delay)
-
-    def _reported(self, _answer: Any) -> None:
-        self.activity_slots.give_back()
+    def local_news(self, run_id: int) -> None:
+        """News for a run that may be waiting for it in this very task."""
+        processing = self.tasks.get(run_id)
+        if processing is not None and processing.waits_for_local:
+            processing.waits_for_local = False
+            self._go_on(processing, "local")
 
     # ---- the end -------------------------------------------------------------------------------------------
 
@@ -415,8 +394,7 @@ class Worker(Component):
         self.draining = True
         for loop in self.polls:
             loop.stop()
-        for execution in tuple(self.activities):
-            execution.shut_down()
+        self.activities.shut_down()
         if self.channel.connection is not None:
             self.channel.call("shut down worker", (("sticky", self.sticky_queue),), None, REPORTS)
         self._drained()
@@ -432,7 +410,9 @@ class Worker(Component):
         """Goes on after a hang: the SDK's own timers are served before the code of attempts that it has given up."""
         if self.alive and self.hung is not None:
             now = self.world.now
-            late = [each for each in (*self.activities, *self.local_attempts) if each.limit_at <= now]
+            late = [
+                each for each in (*self.activities.running, *self.local_activities.attempts) if each.limit_at <= now
+            ]
             self.hung[:0] = [(each.timed_out, ()) for each in late]
         super().resume()
 

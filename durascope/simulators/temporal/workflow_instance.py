@@ -12,21 +12,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.scenario import Workflow
-from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import Block, Coroutine, Future, Loop, Program, RunCancelled, Task, WorkflowFailure
+from durascope.simulators.program import Block, Future, WorkflowFailure
 from durascope.simulators.temporal.commands import CLOSES, EVENT_OF, Command, Failure, TaskCompletion
+from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
 from durascope.simulators.temporal.handles import ActivityHandle, ChildHandle, LocalActivity, Pending, TimerHandle
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
+from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions
-from durascope.simulators.temporal.workflow_sdk import ContinueAsNew, RequestSdk, TaskFailure, WorkflowSdk
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.worker import Worker
+from durascope.simulators.temporal.workflow_sdk import WorkflowSdk
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 HEARTBEAT: Final = "heartbeat"
@@ -48,74 +46,48 @@ class WorkflowInstance:
     """One run in one worker process."""
 
     __slots__ = (
-        "activations", "cancel_requested", "conditions", "core_jobs", "failure", "finished", "issued", "local",
-        "local_news", "loop", "machines", "markers", "options", "outgoing", "patches", "primary", "processed",
-        "program", "rejections", "replaying", "run_id", "sdk", "sent", "seqs", "timers", "waits", "worker", "workflow",
+        "activations", "context", "core_jobs", "finished", "host", "local", "local_news", "loop", "machines", "markers",
+        "options", "outgoing", "processed", "run_id", "sdk", "sent",
     )  # fmt: skip
 
-    def __init__(self, worker: Worker, run_id: int, options: StartOptions, workflow: Workflow) -> None:
-        self.worker = worker
+    def __init__(self, host: Host, run_id: int, options: StartOptions, workflow: Workflow) -> None:
+        self.host = host
         self.run_id = run_id
         self.options = options
-        self.workflow = workflow
-        self.loop = Loop()
-        self.sdk = WorkflowSdk(self, options.run)
-        self.program = Program(
-            workflow, options.run, self.sdk, compute_time=self._compute_time, resume_at=options.resume_at
-        )
-        self.primary: Task | None = None
+        context = self.context = WorkflowContext(options, workflow)
+        self.loop = context.loop
+        self.sdk = WorkflowSdk(context, options.run, host, options.resume_at)
         self.processed = 0
         """The last event that has been applied."""
         self.activations = 0
-        self.replaying = False
         self.finished = False
-        self.cancel_requested = False
-        self.failure: TaskFailure | None = None
-        """The code has thrown something that is no failure of the run: the task fails (W11)."""
-        self.issued: list[Command] = []
-        """Commands of the activation under way."""
         self.outgoing: deque[Command] = deque()
         """Commands that no event has confirmed yet."""
         self.sent = 0
-        self.rejections = False
-        """Whether there may be rejections among them: they leave no events."""
         self.core_jobs: list[Job] = []
-        self.conditions: list[tuple[Callable[[], bool], Future]] = []
         self.machines: dict[int, Any] = {}
         """What waits for later events, by the id of the event that began it."""
-        self.timers: dict[int, TimerHandle] = {}
         self.markers: dict[int, HistoryEvent] = {}
         """Markers of local activities that the replay has seen coming."""
         self.local: dict[int, LocalActivity] = {}
         """Local activities that run, or wait for a marker."""
         self.local_news: list[Job] = []
-        self.patches: set[str] = set()
-        self.waits: list[tuple[str, str, RunInfo]] = []
-        """Waits without a timer that this task has begun: the step, the event, whose."""
-        self.seqs = {"activity": 0, "timer": 0, "child": 0, "signal": 0}
 
-    def _compute_time(self, step: Any, key: str) -> int:
-        return self.worker.engine.compute_time(self.options.run, step, key)
-
-    def request(self, run: RunInfo) -> Program:
-        """The program of a request that an entity workflow works off."""
-        return Program(self.workflow, run, RequestSdk(self, run), compute_time=self._compute_time)
-
-    def next_seq(self, kind: str) -> int:
-        """The SDK's counters: activities and local activities share one (E5)."""
-        seqs = self.seqs
-        seq = seqs[kind] = seqs[kind] + 1
-        return seq
+    @property
+    def begun(self) -> bool:
+        """Whether the code has begun: else it begins from the top."""
+        return self.sdk.primary is not None
 
     def close(self) -> None:
         """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""
-        del self.program, self.primary, self.sdk.instance, self.sdk
+        self.sdk.close()
+        del self.sdk
 
     # ---- one workflow task ---------------------------------------------------------------------------------
 
     def process(self, task: TaskForWorker) -> Generator[Block | None, str | None, TaskCompletion]:
         """Applies a task; yields `Block` while the code is busy, None while it waits for local activities."""
-        self.waits = []
+        self.context.waits = []
         try:
             events = task.events
             if events and events[0].id <= self.processed:
@@ -129,7 +101,9 @@ class WorkflowInstance:
                 if self.local:
                     self._start_waiting_local()
                 if task.updates:
-                    messages += [(self._update, (each.id, each.name, each.payload, True)) for each in task.updates]
+                    messages += [
+                        (self.sdk.start_update, (each.id, each.name, each.payload, True)) for each in task.updates
+                    ]
                 yield from self._activate(patches, messages, others)
                 if self.core_jobs:
                     yield from self._core()
@@ -150,14 +124,14 @@ class WorkflowInstance:
         self, past: list[Sequence[HistoryEvent]], news: Sequence[HistoryEvent], task: TaskForWorker
     ) -> Generator[Block, Any, None]:
         """Applies the tasks that the history has already seen through."""
-        self.replaying = True
+        self.context.replaying = True
         for number, sequence in enumerate(past, 1):
             following = past[number] if number < len(past) else news
             patches, messages, others = self._jobs(sequence, following, task)
             yield from self._activate(patches, messages, others)
             if self.core_jobs:
                 yield from self._core()
-        self.replaying = False
+        self.context.replaying = False
 
     def _completion(self, wants_another: bool = False) -> TaskCompletion:
         commands = list(self.outgoing)
@@ -165,14 +139,14 @@ class WorkflowInstance:
             commands = [command for command in commands if not command.withdrawn]
             self.outgoing = deque(commands)
         self.sent = len(commands)
-        return TaskCompletion(commands, wants_another, self.waits)
+        return TaskCompletion(commands, wants_another, self.context.waits)
 
     def _jobs(
         self, sequence: Sequence[HistoryEvent], following: Sequence[HistoryEvent], task: TaskForWorker
     ) -> tuple[list[Job], list[Job], list[Job]]:
         """What a stretch of events gives the code to do: patches; signals and updates; the rest (§8)."""
         self.sent = 0
-        if self.rejections:
+        if self.context.rejections:
             self._rejections_sent()
         patches: list[Job] = []
         messages: list[Job] = []
@@ -189,7 +163,7 @@ class WorkflowInstance:
 
     def _rejections_sent(self) -> None:
         """Nothing will confirm them."""
-        self.rejections = False
+        self.context.rejections = False
         self.outgoing = deque(command for command in self.outgoing if command.kind != "RejectUpdate")
 
     def _core(self) -> Generator[Block, Any, None]:
@@ -203,7 +177,7 @@ class WorkflowInstance:
         for event in following:
             a = event.attributes
             if event.kind == "MarkerRecorded" and a["marker"] == "patch":
-                patches.append((self.patches.add, (a["name"],)))
+                patches.append((self.context.patches.add, (a["name"],)))
             elif event.kind == "MarkerRecorded":
                 waiting = self.local.get(a["seq"])
                 if waiting is None:
@@ -211,7 +185,7 @@ class WorkflowInstance:
                 else:
                     self._resolve_by_marker(waiting, event)
             elif event.kind == "WorkflowExecutionUpdateAccepted":
-                messages.append((self._update, (a["id"], a["name"], a["payload"], False)))
+                messages.append((self.sdk.start_update, (a["id"], a["name"], a["payload"], False)))
 
     # ---- activations ---------------------------------------------------------------------------------------
 
@@ -220,7 +194,7 @@ class WorkflowInstance:
     ) -> Generator[Block, Any, None]:
         """Patches, then signals and updates, then the rest: the code runs after each set (§8)."""
         self.activations += 1
-        loop = self.loop
+        context, loop = self.context, self.loop
         for jobs in (patches, messages, others):
             if not jobs:
                 continue
@@ -228,21 +202,21 @@ class WorkflowInstance:
                 fn(*args)
             while True:
                 block = loop.run()
-                if self.failure is not None:
-                    raise self.failure
+                if context.failure is not None:
+                    raise context.failure
                 if block is not None:
                     yield block
                     loop.unblock()
-                elif not self.conditions or jobs is patches or not self._check_conditions():
+                elif not context.conditions or jobs is patches or not self._check_conditions():
                     break
-        if self.issued:
+        if context.issued:
             self._take_commands()
 
     def _check_conditions(self) -> bool:
         """Wakes what waits for a condition that has become true; all are checked, in their order."""
         woken = False
         left: list[tuple[Callable[[], bool], Future]] = []
-        for condition, future in self.conditions:
+        for condition, future in self.context.conditions:
             if future.done:
                 continue
             if condition():
@@ -250,12 +224,13 @@ class WorkflowInstance:
                 woken = True
             else:
                 left.append((condition, future))
-        self.conditions = left
+        self.context.conditions = left
         return woken
 
     def _take_commands(self) -> None:
         """Hands an activation's commands to the core: one that closes the run goes last."""
-        issued, self.issued = self.issued, []
+        context = self.context
+        issued, context.issued = context.issued, []
         if self.finished:
             return
         closing: Command | None = None
@@ -335,7 +310,7 @@ class WorkflowInstance:
             self._resolved_by_core(child)
             return
         attributes = {"workflow_id": child.command.attributes["workflow_id"], "initiated_event_id": child.event_id}
-        request = Command("RequestCancelExternalWorkflowExecution", 0, command.name, attributes, Pending(self))
+        request = Command("RequestCancelExternalWorkflowExecution", 0, command.name, attributes, Pending(self.context))
         self.outgoing.append(request)
 
     # ---- local activities ----------------------------------------------------------------------------------
@@ -345,14 +320,17 @@ class WorkflowInstance:
         self.local[local.seq] = local
         if marker is not None:
             self._resolve_by_marker(local, marker)
-        elif not self.replaying:
-            self.worker.run_local_activity(self, local)
+        elif not self.context.replaying:
+            self._run_local(local)
+
+    def _run_local(self, local: LocalActivity) -> None:
+        self.host.run_local_activity(local, self.options, self._local_done)
 
     def _start_waiting_local(self) -> None:
         """The replay has ended without their markers: they have to run (again)."""
         for local in self.local.values():
             if not local.running:
-                self.worker.run_local_activity(self, local)
+                self._run_local(local)
 
     def _resolve_by_marker(self, local: LocalActivity, marker: HistoryEvent) -> None:
         del self.local[local.seq]
@@ -360,12 +338,13 @@ class WorkflowInstance:
         a = marker.attributes
         self.core_jobs.append((local.settle, (a.get("values"), a.get("failure"), a.get("backoff"))))
 
-    def local_done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+    def _local_done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
         """The worker has run a local activity: its marker goes out with the task, the code goes on."""
         if self.local.pop(local.seq, None) is None:
             return
         a = {"marker": "local-activity", "seq": local.seq, "key": local.key, **attributes}
         self.local_news.append((self._local_resolved, (local, a)))
+        self.host.local_news(self.run_id)
 
     def _local_resolved(self, local: LocalActivity, a: dict[str, Any]) -> None:
         self.outgoing.append(Command("RecordMarker", local.seq, local.name, a, local))
@@ -373,7 +352,7 @@ class WorkflowInstance:
 
     def _cancel_local(self, local: LocalActivity) -> None:
         if self.local.pop(local.seq, None) is not None:
-            self.worker.cancel_local_activity(local)
+            self.host.cancel_local_activity(local)
             failure = Failure("cancelled", "canceled", retryable=False)
             a = {"marker": "local-activity", "seq": local.seq, "key": local.key, "failure": failure}
             self.core_jobs.append((self._local_resolved, (local, a)))
@@ -428,56 +407,14 @@ class WorkflowInstance:
         return None
 
     def _initialize(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        others.append((self._begin, ()))
-
-    def _begin(self) -> None:
-        self.primary = self.loop.task(self._main())
-
-    def _main(self) -> Coroutine:
-        """The workflow function; how it ends becomes a command."""
-        self.sdk.begun = True
-        try:
-            if self.options.entity:
-                result = yield from self.sdk.entity()
-            else:
-                result = yield from self.program.main()
-        except RunCancelled as cancelled:
-            if cancelled.returns:
-                self.issue("CompleteWorkflowExecution", {"result": "cancelled"})
-            else:
-                self.issue("CancelWorkflowExecution", {})
-        except ContinueAsNew as new:
-            self.issue("ContinueAsNewWorkflowExecution", {"done": new.done, "carried": self.sdk.carried()})
-        except WorkflowFailure as failure:
-            reason = Failure(failure.message, "application")
-            self.issue("FailWorkflowExecution", {"failure": reason, "step": failure.step})
-        except TaskFailure as failure:
-            self.failure = failure
-        else:
-            self.issue("CompleteWorkflowExecution", {"result": result})
-
-    def issue(self, kind: str, attributes: dict[str, Any]) -> None:
-        """The code has ended so; signals that nobody has taken are lost with it."""
-        left = self.sdk.unhandled()
-        if left:
-            attributes["unhandled_signals"] = left
-        self.issued.append(Command(kind, 0, "", attributes))
+        others.append((self.sdk.begin, ()))
 
     def _signaled(self, event: HistoryEvent, messages: list[Job], _others: list[Job]) -> None:
         a = event.attributes
         messages.append((self.loop.call_soon, (self.sdk.signalled, a["name"], a["payload"])))
 
-    def _update(self, update_id: str, name: str, payload: Any, validate: bool) -> None:
-        self.loop.task(self.sdk.update(update_id, name, payload, validate=validate))
-
     def _cancel_wanted(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        others.append((self._cancel_primary, ()))
-
-    def _cancel_primary(self) -> None:
-        self.cancel_requested = True
-        primary = self.primary
-        if primary is not None:
-            self.loop.call_soon(self.sdk.cancel_run, RunCancelled("cancel request"))
+        others.append((self.sdk.cancel_requested, ()))
 
     def _timer_fired(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         timer = self.machines.pop(event.attributes["started_event_id"], None)
@@ -486,7 +423,8 @@ class WorkflowInstance:
             others.append((self._fire, (timer,)))
 
     def _fire(self, timer: TimerHandle) -> None:
-        if self.timers.pop(timer.seq, None) is not None:
+        if timer.pending:
+            timer.pending = False
             self.loop.call_soon(timer.fire)
 
     def _timer_cancelled(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from durascope.models.steps import (
     Bug,
@@ -34,13 +34,15 @@ from durascope.simulators.program import (
     CodeBug,
     Coroutine,
     Future,
+    Program,
     RunCancelled,
     Sdk,
     Task,
     WorkflowFailure,
     first,
 )
-from durascope.simulators.temporal.commands import REQUEST, Command
+from durascope.simulators.temporal.commands import REQUEST, Failure
+from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
 from durascope.simulators.temporal.handles import (
     ActivityHandle,
     Backoff,
@@ -49,17 +51,10 @@ from durascope.simulators.temporal.handles import (
     Pending,
     TimerHandle,
 )
-
-if TYPE_CHECKING:
-    from durascope.simulators.temporal.workflow_instance import WorkflowInstance
-
+from durascope.simulators.temporal.host import Host
 
 _BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)
 """What a cancelled scope refuses to begin."""
-
-
-class TaskFailure(Exception):
-    """The workflow task fails, not the workflow (W11)."""
 
 
 class ContinueAsNew(Exception):
@@ -92,26 +87,79 @@ class _Gathered(Future):
 class WorkflowSdk(Sdk):
     """The calls of one run's code."""
 
-    def __init__(self, instance: WorkflowInstance, info: RunInfo) -> None:
-        self.instance = instance
+    def __init__(self, context: WorkflowContext, info: RunInfo, host: Host, resume_at: int = 0) -> None:
+        self.context = context
+        self.host = host
+        self.app = host.app
         self.info = info
         """The run that the steps are done for: an entity works off those of its requests."""
         self._by: dict[str, Any] = {}
         """Whose steps they are, where that is not the run itself."""
-        self.loop = instance.loop
-        self.workflow = instance.workflow
+        self.loop = context.loop
+        self.workflow = context.workflow
+        self.program = Program(context.workflow, info, self, compute_time=self._compute_time, resume_at=resume_at)
+        self.primary: Task | None = None
+        """The workflow function."""
         self.begun = False
         """Whether the workflow function has begun."""
         self.cancelling: RunCancelled | None = None
-        self.variables: dict[str, object] = dict(instance.options.carried)
+        self.variables: dict[str, object] = dict(context.options.carried)
         self.events: dict[str, deque[object]] = {}
         """Signals (and updates that have been worked off) that nobody has waited for yet."""
         self._patches: dict[str, bool] = {}
         self._locks: dict[str, deque[Future]] = {}
         self._open_updates = 0
-        rules = instance.worker.rules
+        rules = host.rules
         self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
         self._answers_last = rules.answers_last
+
+    def _compute_time(self, step: Compute, key: str) -> int:
+        return self.app.code.compute_time(self.context.options.run, step, key)
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What the run's code knows by name: its input, and results."""
+        return self.program.values
+
+    def close(self) -> None:
+        """The run has left the worker: its parts let go of each other."""
+        del self.program, self.primary
+
+    # ---- the workflow function -----------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The workflow function begins."""
+        self.primary = self.loop.task(self._main())
+
+    def _main(self) -> Coroutine:
+        """The workflow function; how it ends becomes a command."""
+        self.begun = True
+        try:
+            if self.context.options.entity:
+                result = yield from self.entity()
+            else:
+                result = yield from self.program.main()
+        except RunCancelled as cancelled:
+            if cancelled.returns:
+                self._end("CompleteWorkflowExecution", {"result": "cancelled"})
+            else:
+                self._end("CancelWorkflowExecution", {})
+        except ContinueAsNew as new:
+            self._end("ContinueAsNewWorkflowExecution", {"done": new.done, "carried": self.carried()})
+        except WorkflowFailure as failure:
+            reason = Failure(failure.message, "application")
+            self._end("FailWorkflowExecution", {"failure": reason, "step": failure.step})
+        except TaskFailure as failure:
+            self.context.failure = failure
+        else:
+            self._end("CompleteWorkflowExecution", {"result": result})
+
+    def _end(self, kind: str, attributes: dict[str, Any]) -> None:
+        """The code has ended so; signals that nobody has taken are lost with it."""
+        left = self.unhandled()
+        if left:
+            attributes["unhandled_signals"] = left
+        self.context.issue(kind, 0, "", attributes)
 
     def carried(self) -> tuple[tuple[str, object], ...]:
         """What the next run of a chain is handed over."""
@@ -123,8 +171,14 @@ class WorkflowSdk(Sdk):
         """Cancels the workflow function where it waits."""
         if self.cancelling is None:
             self.cancelling = reason
-        if self.instance.primary is not None:
-            self.instance.primary.cancel()
+        if self.primary is not None:
+            self.primary.cancel()
+
+    def cancel_requested(self) -> None:
+        """Somebody asks the run to end."""
+        self.context.cancel_requested = True
+        if self.primary is not None:
+            self.loop.call_soon(self.cancel_run, RunCancelled("cancel request"))
 
     def _interrupted(self) -> Exception:
         """What a cancelled wait raises in the code: the end of the run, or just of this branch."""
@@ -142,17 +196,16 @@ class WorkflowSdk(Sdk):
     # ---- run -----------------------------------------------------------------------------------------------
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        instance = self.instance
-        if instance.replaying:
-            instance.worker.step_replayed(instance, name)
-        options = instance.worker.engine.activity_options(step)
+        context = self.context
+        if context.replaying:
+            self.host.step_replayed(context.options.run, name)
+        options = self.app.activity_options(step)
         if options.local:
             return (yield from self._run_local(step, name, key, options.start_to_close))
-        seq = instance.next_seq("activity")
-        handle = ActivityHandle(instance, name, options.cancellation)
+        seq = context.next_seq("activity")
+        handle = ActivityHandle(context, name, options.cancellation)
         attributes = {"run": self.info, "key": key, "options": options}
-        command = handle.command = Command("ScheduleActivityTask", seq, name, attributes, handle)
-        instance.issued.append(command)
+        handle.command = context.issue("ScheduleActivityTask", seq, name, attributes, handle)
         try:
             return (yield handle)
         except Cancelled:
@@ -161,9 +214,9 @@ class WorkflowSdk(Sdk):
     def _run_local(self, step: Run, name: str, key: str, timeout: int) -> Coroutine:
         attempt, since = 1, None
         while True:
-            seq = self.instance.next_seq("activity")
-            local = LocalActivity(self.instance, seq, step, name, key, timeout, attempt=attempt, since=since)
-            self.instance.issued.append(Command("ScheduleLocalActivity", seq, name, {}, local))
+            seq = self.context.next_seq("activity")
+            local = LocalActivity(self.context, seq, step, name, key, timeout, attempt=attempt, since=since)
+            self.context.issue("ScheduleLocalActivity", seq, name, {}, local)
             try:
                 return (yield local)
             except Backoff as backoff:
@@ -191,21 +244,20 @@ class WorkflowSdk(Sdk):
             raise self._interrupted() from None
 
     def _start_timer(self, us: int, name: str, mark: str | None) -> TimerHandle:
-        instance = self.instance
-        seq = instance.next_seq("timer")
-        command = Command("StartTimer", seq, name, {"duration": us, "mark": mark, **self._by})
+        context = self.context
+        seq = context.next_seq("timer")
+        command = context.issue("StartTimer", seq, name, {"duration": us, "mark": mark, **self._by})
         timer = command.handle = TimerHandle(self.loop, seq, command)
-        instance.timers[seq] = timer
-        instance.issued.append(command)
         return timer
 
     def _cancel_timer(self, timer: TimerHandle) -> None:
-        if self.instance.timers.pop(timer.seq, None) is not None:
-            self.instance.issued.append(Command("CancelTimer", timer.seq, timer.command.name, {}, timer))
+        if timer.pending:
+            timer.pending = False
+            self.context.issue("CancelTimer", timer.seq, timer.command.name, {}, timer)
 
     def _condition(self, holds: Any) -> Future:
         future = self.loop.future()
-        self.instance.conditions.append((holds, future))
+        self.context.conditions.append((holds, future))
         return future
 
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
@@ -226,7 +278,7 @@ class WorkflowSdk(Sdk):
     def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
         condition = self._condition(lambda: matching() is not None)
         if step.timeout is None:
-            self.instance.waits.append((name, step.wait_for, self.info))
+            self.context.waits.append((name, step.wait_for, self.info))
             try:
                 yield condition
             except Cancelled:
@@ -312,12 +364,11 @@ class WorkflowSdk(Sdk):
     def _start_child(
         self, workflow: str, name: str, key: str, reference: object, timeout: int | None, on_close: str
     ) -> Coroutine:
-        instance = self.instance
-        worker = instance.worker
+        context = self.context
         entity = self._value(reference)
-        run, workflow_id = worker.engine.child_run(instance.options, self.info, workflow, key, entity)
-        child = ChildHandle(instance, name)
-        definition = worker.code[workflow]
+        run, workflow_id = self.app.ids.child(context.options, self.info, workflow, key, entity)
+        child = ChildHandle(context, name)
+        definition = self.host.code[workflow]
         attributes = {
             "run": run,
             "workflow_id": workflow_id,
@@ -328,9 +379,8 @@ class WorkflowSdk(Sdk):
             "retry": definition.retry,
             **self._by,
         }
-        seq = instance.next_seq("child")
-        child.command = Command("StartChildWorkflowExecution", seq, workflow, attributes, child)
-        instance.issued.append(child.command)
+        seq = context.next_seq("child")
+        child.command = context.issue("StartChildWorkflowExecution", seq, workflow, attributes, child)
         try:
             yield child.start
         except Cancelled:
@@ -339,27 +389,27 @@ class WorkflowSdk(Sdk):
 
     def _value(self, reference: object) -> object:
         """A value that a step refers to: a result or field of that name, else what is written there."""
-        values = self.instance.program.values
+        values = self.values
         return values.get(reference, reference) if isinstance(reference, str) else reference
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
         if step.after:
             yield from self._pause(step.after, name, None)
-        instance, engine = self.instance, self.instance.worker.engine
+        context, ids = self.context, self.app.ids
         if step.to is None:
-            for number, workflow in enumerate(engine.started_by(step.send)):
+            for number, workflow in enumerate(ids.started_by(step.send)):
                 child_key = f"{workflow} of {key}" if number else key
                 yield from self._start_child(workflow, name, child_key, None, None, "abandon")
             return
-        pending = Pending(instance)
+        pending = Pending(context)
         attributes = {
-            "workflow_id": engine.workflow_id_of(self._value(step.to), step.send),
-            "payload": dict(instance.program.values),
+            "workflow_id": ids.meant(self._value(step.to), step.send),
+            "payload": dict(self.values),
             "label": name,
             **self._by,
         }
-        seq = instance.next_seq("signal")
-        instance.issued.append(Command("SignalExternalWorkflowExecution", seq, step.send, attributes, pending))
+        seq = context.next_seq("signal")
+        context.issue("SignalExternalWorkflowExecution", seq, step.send, attributes, pending)
         try:
             yield pending
         except Cancelled:
@@ -383,30 +433,27 @@ class WorkflowSdk(Sdk):
 
     def patched(self, step: Patched) -> Coroutine:
         """True for new code, and for replays of runs that had it (§4)."""
-        patch, instance = step.patched, self.instance
+        patch, context = step.patched, self.context
         if patch not in self._patches:
-            new = self._patches[patch] = not instance.replaying or patch in instance.patches
+            new = self._patches[patch] = not context.replaying or patch in context.patches
             if new:
-                marker = {"marker": "patch", "seq": 0}
-                instance.issued.append(Command("RecordMarker", 0, patch, marker))
-                instance.issued.append(
-                    Command("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": patch})
-                )
+                context.issue("RecordMarker", 0, patch, {"marker": "patch", "seq": 0})
+                context.issue("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": patch})
         return self._patches[patch]
         yield
 
     def computed(self, step: Compute, key: str) -> int:
-        return self.instance.worker.engine.computed(self.info, key)
+        return self.app.code.computed(self.info, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         """A plain exception in workflow code fails the task, not the run (W11)."""
-        if self.instance.worker.engine.code_fails(self.info, step, key):
+        if self.app.code.code_fails(self.info, step, key):
             raise TaskFailure(str(CodeBug(step.fail if isinstance(step, Fail) else step.bug)))
         return False
 
     def continue_as_new(self, done: int) -> Coroutine:
         """Ends the run, to go on as a new one; an entity just goes on with its request."""
-        if not self.instance.options.entity:
+        if not self.context.options.entity:
             raise ContinueAsNew(done)
         return
         yield
@@ -419,7 +466,7 @@ class WorkflowSdk(Sdk):
         signal = self.workflow.signals.get(name)
         if signal is None or signal.then == "ignore" or self.cancelling is not None:
             return
-        if signal.then == "cancel" or self.instance.options.entity:
+        if signal.then == "cancel" or self.context.options.entity:
             self.cancelling = RunCancelled(name, returns=True)
         else:
             self.cancel_run(RunCancelled(name, returns=True))
@@ -429,14 +476,18 @@ class WorkflowSdk(Sdk):
         declared = self.workflow.signals.keys() | self.workflow.updates.keys()
         return {name: len(kept) for name, kept in self.events.items() if kept and name not in declared}
 
+    def start_update(self, update_id: str, name: str, payload: Any, validate: bool) -> None:
+        """An update has come."""
+        self.loop.task(self.update(update_id, name, payload, validate=validate))
+
     def update(self, update_id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
         """An update's handler: validated, accepted, worked off, completed (U2)."""
-        issued, update = self.instance.issued, self.workflow.updates.get(name)
+        context, update = self.context, self.workflow.updates.get(name)
         if not self._valid(name, payload, validate=validate):
-            issued.append(Command("RejectUpdate", 0, name, {"id": update_id}))
-            self.instance.rejections = True
+            context.issue("RejectUpdate", 0, name, {"id": update_id})
+            context.rejections = True
             return
-        issued.append(Command("AcceptUpdate", 0, name, {"id": update_id, "payload": payload}))
+        context.issue("AcceptUpdate", 0, name, {"id": update_id, "payload": payload})
         self._open_updates += 1
         if not self.begun:
             yield self._condition(lambda: self.begun)
@@ -446,18 +497,22 @@ class WorkflowSdk(Sdk):
         failure: str | None = None
         try:
             if update is not None:
-                yield from self.instance.program.block(update.steps, payload)
+                yield from self.program.block(update.steps, payload)
             else:
-                yield from self.instance.request(payload["run"]).main()
+                request = RequestSdk(self, payload["run"])
+                try:
+                    yield from request.program.main()
+                finally:
+                    request.close()
         except WorkflowFailure as failed:
             failure = failed.message
         except RunCancelled:
             failure = "cancelled"
         except TaskFailure as bug:
-            self.instance.failure = bug
+            context.failure = bug
             return
         except ContinueAsNew:
-            self.instance.failure = TaskFailure("Cannot continue as new from an update handler")
+            context.failure = TaskFailure("Cannot continue as new from an update handler")
             return
         finally:
             self._open_updates -= 1
@@ -470,13 +525,13 @@ class WorkflowSdk(Sdk):
         attributes: dict[str, Any] = {"id": update_id, "payload": payload}
         if failure is not None:
             attributes["failure"] = failure
-        self.instance.issued.append(Command("CompleteUpdate", 0, name, attributes))
+        context.issue("CompleteUpdate", 0, name, attributes)
         self.events.setdefault(name, deque()).append(payload)
 
     def _valid(self, name: str, payload: Mapping[str, Any], *, validate: bool) -> bool:
         update = self.workflow.updates.get(name)
         if update is None:
-            return self.instance.options.entity and name == REQUEST
+            return self.context.options.entity and name == REQUEST
         return not validate or update.rejects is None or not update.rejects.holds({**self.info.input, **payload})
 
     def _acquire(self, name: str) -> Coroutine:
@@ -507,18 +562,23 @@ class WorkflowSdk(Sdk):
 class RequestSdk(WorkflowSdk):
     """The calls of a request that an entity works off: whatever cancels the entity ends it too."""
 
-    def __init__(self, instance: WorkflowInstance, info: RunInfo) -> None:
-        super().__init__(instance, info)
+    def __init__(self, entity: WorkflowSdk, info: RunInfo) -> None:
+        super().__init__(entity.context, info, entity.host)
+        self._entity = entity
         self._by = {"by": info}
         self.begun = True
-        self.variables = instance.sdk.variables
-        self.events = instance.sdk.events
+        self.variables = entity.variables
+        self.events = entity.events
+
+    @property
+    def values(self) -> dict[str, object]:
+        return self._entity.values
 
     def before_step(self, step: Step) -> None:
-        self.instance.sdk.before_step(step)
+        self._entity.before_step(step)
 
     def compute(self, step: Compute, name: str, us: int) -> Coroutine:
         yield Block(us, name, self.info)
 
     def _interrupted(self) -> Exception:
-        return self.instance.sdk._interrupted()
+        return self._entity._interrupted()

@@ -1,0 +1,61 @@
+"""The app: what its worker processes have in common, its code above all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from durascope.models.scenario import TemporalDeployment, Workflow
+from durascope.models.steps import Run
+from durascope.simulators.app_code import AppCode
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.services import Services
+from durascope.simulators.temporal.activity_options import ActivityOptions, activity_options
+from durascope.simulators.temporal.task_queues import queue_of_activities
+from durascope.simulators.temporal.workflow_ids import WorkflowIds
+
+
+class App:
+    """One app of workers; it keeps nothing that a process would lose, only counts what has happened to all of them."""
+
+    __slots__ = (
+        "_activity_options", "_activity_queue", "_busy", "_processes", "code", "deployment", "ids", "latest",
+        "replayed_step", "services",
+    )  # fmt: skip
+
+    def __init__(
+        self, deployment: TemporalDeployment, *, latest: Mapping[str, Workflow], code: AppCode, services: Services,
+        ids: WorkflowIds, replayed_step: Callable[[str, str], object],
+    ) -> None:  # fmt: skip
+        """`latest`: the workflows' code as it is now; `code`: what it is like on every engine; `replayed_step` is told
+        of each step that a process (by its name) has replayed."""
+        self.deployment = deployment
+        self.latest = latest
+        self.code = code
+        self.services = services
+        self.ids = ids
+        self.replayed_step = replayed_step
+        self._activity_queue = queue_of_activities(deployment)
+        self._activity_options: dict[int, ActivityOptions] = {}
+        """By the step's identity; each keeps its step, so that it stays the only one with it."""
+        self._busy: dict[tuple[str, str], int] = {}
+        self._processes = 0
+
+    def activity_options(self, step: Run) -> ActivityOptions:
+        """What workflow code schedules that step with; made once for each."""
+        options = self._activity_options.get(id(step))
+        if options is None:
+            if len(self._activity_options) > 10_000:  # undo steps are made anew each time
+                self._activity_options.clear()
+            options = activity_options(step, self._activity_queue, self.deployment.step_timeout)
+            self._activity_options[id(step)] = options
+        return options
+
+    def process_started(self) -> str:
+        """The name of a process that runs workflows: `worker-1` is the first that has started, and so on."""
+        self._processes += 1
+        return f"worker-{self._processes}"
+
+    def is_busy(self, run: RunInfo, name: str) -> int:
+        """How often the run's code has now been busy there."""
+        count = self._busy[run.name, name] = self._busy.get((run.name, name), 0) + 1
+        return count
