@@ -101,7 +101,7 @@ class CommandHandler:
         if self._local_markers:
             self._local_markers = False
             state.markers_in_tasks += 1
-        if self._registry:
+        if self._registry.requests:
             self._updates.answered(state, done.commands)
         if not state.open:
             return (), False

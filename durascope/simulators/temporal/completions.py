@@ -105,7 +105,8 @@ class Completions:
         if history.buffer and state.flush():
             inline = True
         self._go_on(state, link, call, eager, inline, done.waits)
-        self._queries.task_completed(state, done.queries)
+        if self._queries.waiting:
+            self._queries.task_completed(state, done.queries)
 
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
@@ -126,7 +127,7 @@ class Completions:
         if inline:
             task = tasks.schedule(state, True)
             tasks.begin(state, task, link.worker)
-        elif self._registry and self._registry.waiting(state):
+        elif self._registry.requests and self._registry.waiting(state):
             task = tasks.speculative(state)
             tasks.begin(state, task, link.worker)
         self.shard.commit(state)

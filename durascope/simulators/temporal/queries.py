@@ -39,7 +39,7 @@ class Query:
 class Queries:
     """The queries under way, of every run."""
 
-    __slots__ = ("_asked", "_callers", "_matching", "_timeout", "_waiting", "shard")
+    __slots__ = ("_asked", "_callers", "_matching", "_timeout", "shard", "waiting")
 
     def __init__(self, shard: Shard, matching: Matching) -> None:
         self.shard = shard
@@ -50,7 +50,7 @@ class Queries:
         self.reset()
 
     def reset(self) -> None:
-        self._waiting: dict[int, list[Query]] = {}
+        self.waiting: dict[int, list[Query]] = {}
         """By run: those that go with its next workflow task."""
         self._callers: dict[int, tuple[Link, Call, Callback]] = {}
         """By the query's number: who has asked, and what gives up."""
@@ -68,26 +68,26 @@ class Queries:
         if begun and (state.wft is None or not state.open):
             self._ask_worker(state, query)
         else:
-            self._waiting.setdefault(state.run_id, []).append(query)
+            self.waiting.setdefault(state.run_id, []).append(query)
 
     # ---- with a workflow task ------------------------------------------------------------------------------
 
     def to_send(self, state: MutableState) -> Sequence[Query]:
         """What goes out with the workflow task that starts now; should that fail, it goes with the next one, too."""
-        return tuple(self._waiting.get(state.run_id, ()))
+        return tuple(self.waiting.get(state.run_id, ()))
 
     def task_completed(self, state: MutableState, sent: Sequence[Query]) -> None:
         """Answers what went with the task; what has come since waits for the next one, if there is one."""
-        waiting = self._waiting.get(state.run_id)
+        waiting = self.waiting.get(state.run_id)
         if not waiting:
             return
         for query in sent:
             self.answered(query, "answered")
         left = [query for query in waiting if not query.answered]
         if state.wft is not None and state.open:
-            self._waiting[state.run_id] = left
+            self.waiting[state.run_id] = left
             return
-        del self._waiting[state.run_id]
+        del self.waiting[state.run_id]
         for query in left:
             self._ask_worker(state, query)
 

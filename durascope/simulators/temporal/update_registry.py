@@ -27,23 +27,20 @@ class UpdateRequest:
 class UpdateRegistry:
     """What has been admitted, by run and update id."""
 
-    __slots__ = ("_requests",)
+    __slots__ = ("requests",)
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        self._requests: dict[int, dict[str, UpdateRequest]] = {}
-
-    def __bool__(self) -> bool:
-        """Whether there ever was one, since the process began: runs without updates need not ask."""
-        return bool(self._requests)
+        self.requests: dict[int, dict[str, UpdateRequest]] = {}
+        """By run and update id; empty as long as no run has had one: then nobody needs to ask."""
 
     def add(self, state: MutableState, update_id: str, name: str, payload: Any) -> None:
-        self._requests.setdefault(state.run_id, {})[update_id] = UpdateRequest(update_id, name, payload)
+        self.requests.setdefault(state.run_id, {})[update_id] = UpdateRequest(update_id, name, payload)
 
     def of(self, state: MutableState) -> dict[str, UpdateRequest]:
-        return self._requests.get(state.run_id, {})
+        return self.requests.get(state.run_id, {})
 
     def remove(self, state: MutableState, update_id: str) -> None:
         """A worker has accepted or rejected it."""
@@ -51,7 +48,7 @@ class UpdateRegistry:
 
     def close(self, state: MutableState) -> dict[str, UpdateRequest]:
         """The run is over; what nobody has taken."""
-        return self._requests.pop(state.run_id, {})
+        return self.requests.pop(state.run_id, {})
 
     def waiting(self, state: MutableState) -> bool:
         """Whether an update waits for a workflow task to ride on."""

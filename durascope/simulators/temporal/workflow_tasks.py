@@ -108,8 +108,7 @@ class WorkflowTasks:
         self._unstarted[state.run_id] = self.shard.after(self._to_start(state), self.not_started, state, task)
 
     def _no_longer_unstarted(self, state: MutableState) -> None:
-        if self._unstarted:
-            self.shard.cancel(self._unstarted.pop(state.run_id, None))
+        self.shard.cancel(self._unstarted.pop(state.run_id, None))
 
     def _to_start(self, state: MutableState) -> int:
         """How long a speculative task may wait: what the sticky queue asks for, or 5 s (U3)."""
@@ -196,7 +195,8 @@ class WorkflowTasks:
         """Marks it started: its event, unless it is unwritten, and its start-to-close timer (W5)."""
         now = task.started_at = self.world.now
         task.worker = worker
-        self._no_longer_unstarted(state)
+        if self._unstarted:
+            self._no_longer_unstarted(state)
         if task.kind == "normal":
             self._write_started(state, task, now)
         timeout = state.task_timeout
@@ -219,8 +219,9 @@ class WorkflowTasks:
             for number, event in enumerate(made_up, first):
                 event.id = number
             delta.extend(made_up)
-        updates = self.registry.to_send(state) if self.registry else ()
-        return TaskForWorker(state, task, delta, full, updates, queries=self._queries.to_send(state))
+        updates = self.registry.to_send(state) if self.registry.requests else ()
+        queries = self._queries.to_send(state) if self._queries.waiting else ()
+        return TaskForWorker(state, task, delta, full, updates, queries=queries)
 
     def _patience(self, state: MutableState, attempt: int) -> int:
         """How much longer a task may take that has failed again and again."""
