@@ -56,11 +56,11 @@ class Bodies:
         if not await asked(self.port, known_by):
             return None
         await self.pass_moment(info.name, name, number, "reported")
-        return body.found_done(self.services.world.outside, info, key, number)
+        return body.found_done(self.services.world.scenario_luck, info, key, number)
 
     async def act(self, info: RunInfo, body: Body, name: str, key: str, number: int) -> Outcome:
         """The call of the service."""
-        run, luck = info.name, self.services.world.outside
+        run, luck = info.name, self.services.world.scenario_luck
         takes = body.takes(luck, info, key, number) / SECOND
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):

@@ -31,7 +31,7 @@ def plan(
     scenario: Scenario, services: Services, run: RunInfo, step: Run, name: str, key: str, attempt: int, *, down: bool
 ) -> Plan:
     """The body's plan; `down`: its service is away."""
-    body, luck = services.body(step), services.world.outside
+    body, luck = services.body(step), services.world.scenario_luck
     outcome = body.outcome(luck, run, key, attempt, down)
     known = None
     if body.idempotency_key is not None and body.deduplicates:

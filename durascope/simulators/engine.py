@@ -97,7 +97,7 @@ class Engine(ABC):
         self.client = Component(world, "client")
         self.code: dict[str, Workflow] = dict(scenario.workflows)
         """The latest code of each workflow."""
-        self.app_code = AppCode(world.outside)
+        self.app_code = AppCode(world.scenario_luck)
         """What the apps of every engine have in common; these four are its methods."""
         self.compute_time = self.app_code.compute_time
         self.handles = self.app_code.handles

@@ -98,7 +98,7 @@ class Services:
         self.down[name] = self.down.get(name, 0) + 1
         self.world.emit(name, Kind.OUTAGE_STARTED)
         if duration < FOREVER:
-            self.world.ahead(duration, self._recover, name)
+            self.world.post_external(duration, self._recover, name)
 
     def _recover(self, name: str) -> None:
         self.down[name] -= 1
@@ -150,7 +150,7 @@ class Services:
     def takes(self, run: RunInfo, step: Run, key: str, attempt: int) -> int:
         """How many microseconds that execution of the step's body takes."""
         body = self.body(step)
-        return (body.check_us or 0) + body.takes(self.world.outside, run, key, attempt)
+        return (body.check_us or 0) + body.takes(self.world.scenario_luck, run, key, attempt)
 
     # ---- what one execution asks ---------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class Execution:
         self.key = key
         self.attempt = attempt
         self.report = report
-        self.takes = body.takes(services.world.outside, run, key, attempt)
+        self.takes = body.takes(services.world.scenario_luck, run, key, attempt)
         """Microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Call | None = None
@@ -289,7 +289,7 @@ class Execution:
             self._outcome = UNAVAILABLE
             self._end()
         elif services.is_done(self.run, body, self.name, self.key):
-            self._outcome = body.found_done(services.world.outside, self.run, self.key, self.attempt)
+            self._outcome = body.found_done(services.world.scenario_luck, self.run, self.key, self.attempt)
             self._end()
         else:
             self._work()
@@ -297,7 +297,7 @@ class Execution:
     def _work(self) -> None:
         services, body, attempt = self.services, self.body, self.attempt
         down = bool(services.down) and services.is_down(body)
-        outcome = self._outcome = body.outcome(services.world.outside, self.run, self.key, attempt, down)
+        outcome = self._outcome = body.outcome(services.world.scenario_luck, self.run, self.key, attempt, down)
         if body.effective if outcome.error is None else body.has_effect(outcome, attempt):
             self._in(int(self.takes * body.effect_at), self._effect)
         else:

@@ -53,7 +53,7 @@ class WorkloadDriver:
         while following is not None and following[0] == at:
             together.append(following[1])
             following = next(starts, None)
-        self.world.ahead(at - self.world.now, self._start, together, starts, following)
+        self.world.post_external(at - self.world.now, self._start, together, starts, following)
 
     def _start(self, numbers: list[int], starts: Iterator[tuple[int, int]], following: tuple[int, int] | None) -> None:
         self.world.recorder.cause = None
@@ -65,7 +65,7 @@ class WorkloadDriver:
         identities = self._identities.get(workflow)
         if identities is None:
             identities = self._identities[workflow] = Identities(self.scenario, workflow)
-        run = identities.run(self.world.outside, f"run {number}", number)
+        run = identities.run(self.world.scenario_luck, f"run {number}", number)
         if number in self._addressed:
             self._runs[number] = run
         keys = self._keys
@@ -78,7 +78,7 @@ class WorkloadDriver:
         share = share_of(event.to)
         if event.when is None:
             for target in self._targets(event, share):
-                self.world.ahead(event.at or 0, self._send, event, number, target, None)
+                self.world.post_external(event.at or 0, self._send, event, number, target, None)
             return
         numbers = frozenset((event.to,)) if isinstance(event.to, int) else None
         if share is not None:
@@ -141,7 +141,7 @@ class WorkloadDriver:
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
     """(time, number) of every start, in time order."""
     workload = scenario.workload
-    arrivals, luck = workload.arrivals, world.outside
+    arrivals, luck = workload.arrivals, world.scenario_luck
     if arrivals.poisson is not None:
         at, gap = 0, Spread("exponential", (round(SECOND / arrivals.poisson),))
         for number in range(1, workload.runs + 1):
@@ -162,7 +162,7 @@ def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
 def chosen(world: World, scenario: Scenario, share: float) -> list[int]:
     """The runs that make up a share of all."""
     runs = range(1, scenario.workload.runs + 1)
-    return [number for number in runs if world.outside("addressed", number) < share]
+    return [number for number in runs if world.scenario_luck("addressed", number) < share]
 
 
 def run_info(
@@ -179,7 +179,7 @@ def run_info(
 
     `number` is the workload's start (its `keys` and `inputs` apply to `run N` itself); other runs pass theirs.
     """
-    return Identities(scenario, workflow).run(world.outside, name, number, key, given)
+    return Identities(scenario, workflow).run(world.scenario_luck, name, number, key, given)
 
 
 class Identities:

@@ -148,7 +148,7 @@ class Request(App):
         return await self.service.bodies.execute(self.run, step, name, key)
 
     def compute_time(self, step: Compute, key: str) -> int:
-        return self.service.world.outside.sample(step.compute, "compute", self.run.luck, key)
+        return self.service.world.scenario_luck.sample(step.compute, "compute", self.run.luck, key)
 
     async def compute(self, step: Compute, name: str, us: int) -> None:
         """Whoever waits for the point in the code is told of it; the process is busy in between."""

@@ -82,7 +82,7 @@ class Handlers(App):
         return (yield from program.block(update.steps))
 
     def _compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
-        return self.world.outside.sample(step.compute, "compute", run.luck, key)
+        return self.world.scenario_luck.sample(step.compute, "compute", run.luck, key)
 
 
 def starters(scenario: Scenario, event: str) -> Iterator[str]:

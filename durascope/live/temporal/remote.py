@@ -231,7 +231,9 @@ class RemoteSdk(Sdk):
             scenario.workflows[given["workflow"]],
             self.info,
             self,
-            compute_time=lambda step, key: codes.world.outside.sample(step.compute, "compute", self.info.luck, key),
+            compute_time=lambda step, key: codes.world.scenario_luck.sample(
+                step.compute, "compute", self.info.luck, key
+            ),
             resume_at=int(given.get("resume_at", 0)),
         )
 

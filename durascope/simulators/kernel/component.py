@@ -62,7 +62,7 @@ class Component:
         """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
         world = self.world
         if daemon:
-            world.idle += 1
+            world.inert_entries += 1
         call, number = Call(daemon, self, self.incarnation), world.number
         heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
         return call

@@ -107,7 +107,7 @@ class Moments:
                 continue
             waiter.fired.add(run.name)
             if waiter.after:
-                self.world.ahead(waiter.after, waiter.action, run)
+                self.world.post_external(waiter.after, waiter.action, run)
             else:
                 self.world.struck += 1
                 waiter.action(run)
@@ -138,7 +138,7 @@ class FaultInjector:
                 continue
             action = self._action(number, fault)
             if fault.when is None:
-                self.world.ahead(fault.at or 0, action, None)
+                self.world.post_external(fault.at or 0, action, None)
             elif isinstance(fault.when.event, int):
                 self._wait_for(fault.when.event, fault.when.after, fault, action)
             else:
@@ -154,7 +154,7 @@ class FaultInjector:
             return self._replica(fault.crash, fault.replica, None, None) if isinstance(fault, Crash) else ()
 
         if after:
-            points.wait(event, tuple, lambda: self.world.ahead(after, action, None))
+            points.wait(event, tuple, lambda: self.world.post_external(after, action, None))
         else:
             points.wait(event, victims, lambda: action(None))
 
@@ -175,7 +175,7 @@ class FaultInjector:
                     replica = self._replica(fault.hang, fault.replica, run, step)
                     for component in replica:
                         component.hang()
-                        self.world.ahead(fault.for_, component.resume)
+                        self.world.post_external(fault.for_, component.resume)
                 case Outage():
                     self.engine.services.outage(fault.outage, fault.for_)
                 case Cut():
@@ -216,7 +216,7 @@ class FaultInjector:
             else:
                 component.crash()
         if down_for < FOREVER:
-            self.world.ahead(down_for, self._restart, replica)
+            self.world.post_external(down_for, self._restart, replica)
 
     def _restart(self, replica: Sequence[Component]) -> None:
         with self._whole():
@@ -244,22 +244,22 @@ class FaultInjector:
         for a, b in pairs:
             network.cut(a, b)
             if duration < FOREVER:
-                self.world.ahead(duration, network.heal, a, b)
+                self.world.post_external(duration, network.heal, a, b)
         self.world.emit("network", Kind.CUT, detail=(one, other))
         if duration < FOREVER:
-            self.world.ahead(duration, self.world.emit, "network", Kind.HEALED)
+            self.world.post_external(duration, self.world.emit, "network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
         workflow = self._versions.deploy(fault)
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
     def _next_random(self, fault: RandomFault, number: int, count: int) -> None:
-        delay = self.world.outside.sample(fault.random.every, "random fault", number, count)
+        delay = self.world.scenario_luck.sample(fault.random.every, "random fault", number, count)
         self.world.after(delay, self._random_crash, fault, number, count, daemon=True)
 
     def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
         replicas = self.engine.replicas(fault.random.crash)
-        chosen = int(self.world.outside("random replica", number, count) * len(replicas))
+        chosen = int(self.world.scenario_luck("random replica", number, count) * len(replicas))
         if any(component.alive for component in replicas[chosen]):  # the dead can't die
             self._strikes(number)
             self._crash(replicas[chosen], FOREVER)

@@ -117,7 +117,7 @@ class Network:
         """From now on nothing gets from one to the other."""
         pair = frozenset((a.name, b.name))
         self._cuts[pair] = self._cuts.get(pair, 0) + 1
-        self.world.plain = False
+        self.world.delivers_directly = False
         if self._cuts[pair] == 1:
             self._cut_since[pair] = self.world.now
             for connection in tuple(a.connections):
@@ -132,7 +132,7 @@ class Network:
             for connection in self._unaware:
                 if frozenset((connection.client.name, connection.server.name)) == pair:
                     self.world.after(RETRANSMIT_US, self.tell, connection)
-        self.world.plain = not (self._cuts or self._unacknowledged or self.world.full)
+        self.world.delivers_directly = not (self._cuts or self._unacknowledged or self.world.full)
 
     def reachable(self, a: Component, b: Component) -> bool:
         return not self._cuts or frozenset((a.name, b.name)) not in self._cuts
@@ -173,7 +173,7 @@ class Network:
     def acknowledged(self, sent: _Unacknowledged) -> None:
         for key in [key for key, waiting in self._unacknowledged.items() if waiting is sent]:
             del self._unacknowledged[key]
-        self.world.plain = not (self._cuts or self._unacknowledged or self.world.full)
+        self.world.delivers_directly = not (self._cuts or self._unacknowledged or self.world.full)
 
     def drop(self, a: Component, b: Component) -> None:
         """A connection of the two has been given up: what was sent between them and has not arrived never will."""

@@ -36,7 +36,7 @@ _STEP_RECORDED: Final = Kind.STEP_RECORDED
 _LAST: Final = 2
 """A priority below SimPy's."""
 
-MANY_VOID: Final = 64
+MANY_CANCELLED: Final = 64
 """Below this many cancelled entries the queue is not compacted."""
 
 
@@ -45,16 +45,16 @@ class Killed(BaseException):
 
 
 class Call:
-    """What stands for a callback that can be taken back, or that belongs to a component."""
+    """A scheduled callback that can be cancelled, or that belongs to a component."""
 
     __slots__ = ("daemon", "incarnation", "live", "owner")
 
     def __init__(self, daemon: bool, owner: Component | None = None, incarnation: int = 0) -> None:
         self.live = True
-        """It has neither happened nor been taken back."""
+        """True until it has run or been cancelled."""
         self.daemon = daemon
         self.owner = owner
-        """Whose code it is; it happens only if that incarnation of it still lives."""
+        """Whose code it is; it runs only if that incarnation of the component still lives."""
         self.incarnation = incarnation
 
 
@@ -66,7 +66,7 @@ class Clock(simpy.Environment):
     """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too.
 
     An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
-    that nobody can take back, (receiver, sender, what, run) for a message, and SimPy's own events have no function.
+    that cannot be cancelled, (receiver, sender, what, run) for a message, and SimPy's own events have no function.
     """
 
     def __init__(self, world: World) -> None:
@@ -108,9 +108,9 @@ class World:
     """
 
     __slots__ = (
-        "_ahead", "_attempts", "_hopeless", "_runs", "_void", "components", "deliver", "emit", "env", "followed",
-        "forget", "full", "idle", "limits", "luck", "many", "moments", "now", "number", "outside", "plain", "points",
-        "progressed", "queue", "recorder", "running", "stopped", "struck",
+        "_attempts", "_cancelled", "_externals", "_hopeless", "_runs", "components", "deliver", "delivers_directly",
+        "emit", "env", "followed", "forget", "full", "inert_entries", "limits", "luck", "many", "moments", "now",
+        "number", "points", "progressed", "queue", "recorder", "running", "scenario_luck", "stopped", "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, many: bool = False, engine_luck: Luck | None = None) -> None:
@@ -118,15 +118,15 @@ class World:
         """Microseconds since the start."""
         self.env = Clock(self)
         self.queue = self.env.queue
-        """What is to happen. The kernel's own."""
+        """Scheduled callbacks and messages. The kernel's own."""
         self.number = self.env.number
-        self.outside = Luck(seed)
-        """What happens outside of every engine: arrivals, inputs, how long steps take and whether they fail."""
-        self.plain = not full
-        """Nothing is cut and no event is kept: messages to the living just arrive."""
+        self.scenario_luck = Luck(seed)
+        """Random draws that are the same on every engine: arrivals, inputs, how long steps take, whether they fail."""
+        self.delivers_directly = not full
+        """Nothing is cut and no event is kept: a message to a living component just arrives."""
         self.deliver: Callable[..., None] = _no_network
         """The network's `deliver(message, handler, args)`."""
-        self.luck = self.outside if engine_luck is None else engine_luck
+        self.luck = self.scenario_luck if engine_luck is None else engine_luck
         """The random draws of an engine's own parts: delays, and who takes which task."""
         self.recorder = Recorder(full=full, many=many)
         self.many = many
@@ -134,7 +134,7 @@ class World:
         self.forget: Callable[[RunInfo], None] | None = None
         """Called for each run that has ended, if only numbers are kept."""
         self.followed: Callable[[int], object] | None = None
-        """Told now and then how many runs have begun."""
+        """Called now and then with the number of runs that have begun."""
         self.full = full
         self.emit: Callable[..., None] = self._record if full else self._count
         """`emit(lane, kind, run, step, attempt, detail)` puts an event into the trace, or only counts it."""
@@ -142,49 +142,49 @@ class World:
         """The component whose code is being executed."""
         self.components: dict[str, Component] = {}
         self.limits = Limits.of(1_000_000)
-        """What it may use before it is stopped."""
+        """What the simulation may use before it is stopped."""
         self.stopped: Stopped | None = None
-        """Which limit has stopped it; None: it has ended by itself."""
+        """The limit that has stopped the simulation; None: it has ended by itself."""
         self.moments: Moments | None = None
         """What waits for moments of steps (faults, events of the workload); None: nothing."""
         self.points: Points | None = None
         """What waits for events of the trace by their numbers (only where all are kept); None: nothing."""
         self.struck = 0
-        """How many times a moment has set something off at once: a fault, or a message from outside."""
-        self.idle = 0
-        """Entries of the queue that keep nothing going: of daemons, what was taken back, ends. The kernel's own."""
-        self._void = 0
-        """Entries of the queue that have been taken back."""
+        """How many times a moment has triggered something at once: a fault, or a message from outside."""
+        self.inert_entries = 0
+        """Entries of the queue that keep nothing alive: daemons, cancelled ones, the end. The kernel's own."""
+        self._cancelled = 0
+        """Entries of the queue that have been cancelled."""
         self.progressed = False
         """Something durable has changed: a run has begun or ended, the engine has recorded something new."""
         self._runs = 0
-        self._ahead = 0
+        self._externals = 0
         self._hopeless: set[str] = set()
         self._attempts: dict[tuple[str, str], int] = {}
-        """By run and step, where there was a second one: the latest attempt."""
+        """By run and step, if there was a second attempt: the latest."""
 
     # ---- the future ----------------------------------------------------------------------------------------
 
     def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
-        """Calls `fn(*args)` in `delay` microseconds; `cancel` takes it back."""
+        """Calls `fn(*args)` in `delay` microseconds, unless `cancel` is called first."""
         if daemon:
-            self.idle += 1
+            self.inert_entries += 1
         call = Call(daemon)
         heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
         return call
 
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The same for what nobody can take back, as a message that has left: nothing has to stand for it."""
+        """The same for what cannot be cancelled, such as a message that has left: no object stands for it."""
         number = self.number
         heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
-    def ahead(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
-        """The same for what comes from outside (a start, an event, a fault, its end): it sets things going again."""
-        self._ahead += 1
+    def post_external(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
+        """The same for what comes from outside (a start, an event, a fault, its end): progress may follow."""
+        self._externals += 1
         self.post(delay, self._arrive, (fn, args))
 
     def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._ahead -= 1
+        self._externals -= 1
         fn(*args)
 
     @property
@@ -194,25 +194,25 @@ class World:
 
     @property
     def more_to_come(self) -> bool:
-        """Whether something is still to come from outside."""
-        return self._ahead > 0
+        """Whether something is still scheduled from outside."""
+        return self._externals > 0
 
     def cancel(self, call: Call | None) -> None:
-        """Takes a callback back; one that has happened, was taken back or is None is left alone."""
+        """Cancels a callback; one that has run, was cancelled or is None is left alone."""
         if call is not None and call.live:
             call.live = False
             if not call.daemon:
-                self.idle += 1
-            self._void += 1
-            if self._void > MANY_VOID and 2 * self._void > len(self.queue):
-                self._drop_void()
+                self.inert_entries += 1
+            self._cancelled += 1
+            if self._cancelled > MANY_CANCELLED and 2 * self._cancelled > len(self.queue):
+                self._drop_cancelled()
 
-    def _drop_void(self) -> None:
-        """Most entries of the queue stand for nothing any more: a short queue is a fast one."""
+    def _drop_cancelled(self) -> None:
+        """Compacts the queue if most of its entries are cancelled: a short queue is a fast one."""
         self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].live)
         heapify(self.queue)
-        self.idle -= self._void
-        self._void = 0
+        self.inert_entries -= self._cancelled
+        self._cancelled = 0
 
     def interrupt(self, fn: Callable[[], Any]) -> None:
         """Calls `fn()` when the code that is running has ended, before anything else."""
@@ -225,8 +225,8 @@ class World:
             self.points.strike()
 
     def run(self) -> None:
-        """Lets everything happen, until nothing is left that matters."""
-        self.idle += 1
+        """Runs the simulation until nothing is left that matters."""
+        self.inert_entries += 1
         heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
         callbacks = in_vain = futile = 0
         while True:
@@ -238,7 +238,7 @@ class World:
                 self.followed(self._runs)
             callbacks += window
             in_vain = 0 if self.progressed else in_vain + window
-            still_to_come = self.progressed or self._ahead or self._set_before(newest)
+            still_to_come = self.progressed or self._externals or self._set_before(newest)
             futile = 0 if still_to_come else futile + 1
             if futile == 2:  # what was set within the first one would show in the second
                 if self.recorder.open_runs():
@@ -259,7 +259,7 @@ class World:
 
     @staticmethod
     def _matters(call: object) -> bool:
-        """Whether what waits in the queue can still happen, and is not a daemon."""
+        """Whether an entry of the queue can still run, and is not a daemon."""
         if type(call) is not Call:
             return call is not END
         owner = call.owner
@@ -280,7 +280,7 @@ class World:
             elif type(call) is tuple:
                 self.now, recorder.cause = at, cause
                 receiver = call[0]
-                if self.plain and receiver.alive and receiver.hung is None:  # what `deliver` comes down to
+                if self.delivers_directly and receiver.alive and receiver.hung is None:  # what `deliver` comes down to
                     recorder.count += 1
                     self.running = receiver
                     try:  # noqa: SIM105 - as in `run_in`
@@ -298,13 +298,13 @@ class World:
                 self.now, recorder.cause = int(at), cause
                 self.env.happens(call)
             elif not call.live:
-                self._void -= 1
-                self.idle -= 1
+                self._cancelled -= 1
+                self.inert_entries -= 1
             else:
                 if call.daemon:
-                    if len(queue) < self.idle:
+                    if len(queue) < self.inert_entries:
                         return True  # nothing else is left
-                    self.idle -= 1
+                    self.inert_entries -= 1
                 self.now, recorder.cause = at, cause
                 call.live = False
                 owner = call.owner
@@ -324,7 +324,7 @@ class World:
         return False
 
     def run_in(self, owner: Component, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Runs code of a living component that nobody else's code has called."""
+        """Runs code of a living component that no other component's code has called."""
         if self.points is not None and self.points.due:
             self.points.strike()
             if not owner.alive:

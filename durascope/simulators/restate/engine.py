@@ -177,10 +177,10 @@ class Restate(Engine):
             self._ask(event.name, run, Ingress.unknown, event.name)
         elif self.router.target(run.workflow, run.key).of_workflow:
             self._accept(event.name, run)
-            self._helper(event, run, "complete-promise", event.payload)
+            self._invoke_handler(event, run, "complete-promise", event.payload)
         elif self.options.service.wait_for == "signal":
             self._accept(event.name, run)
-            self._helper(event, run, "send-signal", {"target": self.router.find(run.name)})
+            self._invoke_handler(event, run, "send-signal", {"target": self.router.find(run.name)})
         else:
             payload = dict(event.payload)
 
@@ -206,8 +206,8 @@ class Restate(Engine):
 
         self._ask(what, run, tell)
 
-    def _helper(self, event: OutsideEvent, run: RunInfo, kind: HandlerKind, given: Any) -> None:
-        """Invokes a handler beside the run's own: `event N`, `query N`, `update N`."""
+    def _invoke_handler(self, event: OutsideEvent, run: RunInfo, kind: HandlerKind, given: Any) -> None:
+        """Invokes a handler other than the run's own: `event N`, `query N`, `update N`."""
         name = label_of(event, run.name)
         info = RunInfo(name, run.workflow, 0, run.key, dict(given), f"{run.luck}/{name}", run.name)
         row = self._row(info, run.workflow, self._key_of(run), kind, event.name)
@@ -221,7 +221,7 @@ class Restate(Engine):
             if self.router.target(run.workflow, run.key).key is None:
                 self._say(f"query {event.name}: a plain service has no state to read; use an object or a workflow")
             else:
-                self._helper(event, run, "query", {})
+                self._invoke_handler(event, run, "query", {})
 
     def _say(self, note: str) -> None:
         self.said[note] = None
@@ -229,7 +229,7 @@ class Restate(Engine):
     def _update(self, event: OutsideEvent) -> None:
         for run in self._addressed(event):
             if event.name in self.scenario.workflows[run.workflow].updates:
-                self._helper(event, run, "update", {**run.input, **event.payload})
+                self._invoke_handler(event, run, "update", {**run.input, **event.payload})
 
     def _operator(self, event: OutsideEvent) -> None:
         for run in self._addressed(event):

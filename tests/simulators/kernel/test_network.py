@@ -48,7 +48,7 @@ def test_a_dead_peer_refuses_and_the_sender_hears_of_it_later() -> None:
 
 def cut_for(place: Place, duration: int) -> None:
     place.network.cut(place.client, place.server)
-    place.world.ahead(duration, place.network.heal, place.client, place.server)
+    place.world.post_external(duration, place.network.heal, place.client, place.server)
 
 
 def test_a_message_into_a_short_cut_is_retransmitted_and_arrives_late() -> None:
