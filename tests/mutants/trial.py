@@ -5,9 +5,9 @@ The copy keeps the working tree safe from whoever stops a run, and what a mutant
 
 from __future__ import annotations
 
+import json
 import os
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -16,20 +16,14 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
+
+from tests.mutants.warm import COLD, PASSED, QUIET, limit
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("durascope", "tests", "docs", "benchmarks", "models", "simulators", "render", "scenarios")
 FILES: Final = ("pyproject.toml", "README.md", "Makefile", "constraints.txt")
-CPU_SECONDS: Final = 150
-"""A mutant whose tests compute longer than this has been noticed: the suite of one engine takes a fifth of it."""
-MEMORY: Final = 2 << 30
-
 RANDOM: Final = ("test_fuzz.py", "test_any_scenario.py", "test_real_sdk.py")
-
-QUIET: Final = (
-    "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-rfE", "--hypothesis-profile=once",
-)  # fmt: skip
 
 Outcome = Literal["killed", "survived"]
 
@@ -57,9 +51,10 @@ class Copy:
     """The repository in another place."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder = folder.resolve()
+        self._warm: dict[str, subprocess.Popen[str]] = {}
         for name in COPIED:
-            ignored = shutil.ignore_patterns("node_modules", ".git")
+            ignored = shutil.ignore_patterns("node_modules", ".git", "__pycache__")
             if (ROOT / name).is_dir():
                 shutil.copytree(ROOT / name, folder / name, symlinks=True, ignore=ignored)
         for name in FILES:
@@ -68,66 +63,73 @@ class Copy:
     def check(self, engines: Sequence[str]) -> None:
         """The copy's own code runs, and its tests pass. Raises BaselineFails."""
         where = self._python("-c", "import durascope; print(durascope.__file__)")
-        if not Path(where.stdout.strip()).is_relative_to(self.folder.resolve()):
+        if not Path(where.stdout.strip()).is_relative_to(self.folder):
             raise BaselineFails(f"durascope is imported from {where.stdout.strip()}")
         for engine in engines:
-            done = self._tests(suite(engine), first_failure=False, compiled=True)
+            done = self._python("-m", "pytest", *QUIET, *suite(engine), compiled=True)
             if done.returncode:
                 raise BaselineFails(done.stdout[-2000:])
 
     def judge(self, file: str, source: str, engine: str, likely: str = "") -> Verdict:
         """Runs the tests on the changed file: first the one that has noticed the mutant before, then all."""
         path = self.folder / file
+        answer = self._ask(engine, {"path": str(path), "source": source, "likely": likely})
+        if answer["code"] == COLD:
+            return self._judge_anew(path, source, engine, likely)
+        if answer["code"] in PASSED:
+            return Verdict("survived")
+        return Verdict("killed", answer["failed"] or "no end")
+
+    def _ask(self, engine: str, job: dict[str, str]) -> dict[str, Any]:
+        """Has the engine's warm process try a mutant."""
+        warm = self._warm.get(engine)
+        if warm is None:
+            command = [sys.executable, "-m", "tests.mutants.warm", *suite(engine)]
+            warm = self._warm[engine] = subprocess.Popen(
+                command, cwd=self.folder, env=self._env(), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        assert warm.stdin is not None
+        assert warm.stdout is not None
+        warm.stdin.write(json.dumps(job) + "\n")
+        warm.stdin.flush()
+        return json.loads(warm.stdout.readline())
+
+    def _judge_anew(self, path: Path, source: str, engine: str, likely: str) -> Verdict:
+        """The same in a process that imports the changed file."""
         original, stat = path.read_text("utf-8"), path.stat()
         path.write_text(source, "utf-8")
         try:
             for tests in ((likely,) if likely else (), suite(engine)):
                 if tests:
-                    done = self._tests(tests)
-                    if done.returncode not in (0, 4):  # 4: there is no such test any more
+                    done = self._python("-m", "pytest", *QUIET, "-x", *tests)
+                    if done.returncode not in PASSED:
                         return Verdict("killed", _first_failed(done))
             return Verdict("survived")
         finally:
             path.write_text(original, "utf-8")
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # what is compiled of it holds again
 
-    def _tests(
-        self, tests: Sequence[str], *, first_failure: bool = True, compiled: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        options = ["-x"] if first_failure else []
-        quiet = [
-            "-q",
-            "-n",
-            "0",
-            "-p",
-            "no:cacheprovider",
-            "--no-header",
-            "--tb=no",
-            "-rfE",
-            "--hypothesis-profile=once",
-        ]
-        return self._python("-m", "pytest", *quiet, *options, *tests, compiled=compiled)
+    def end(self) -> None:
+        """No mutant is tried any more."""
+        for warm in self._warm.values():
+            warm.kill()
+            warm.communicate()
+
+    def _env(self, *, compiled: bool = False) -> dict[str, str]:
+        """`compiled`: what is compiled is written; a mutant's code never is."""
+        return {**os.environ, "PYTHONPATH": str(self.folder), **({} if compiled else {"PYTHONDONTWRITEBYTECODE": "1"})}
 
     def _python(self, *arguments: str, compiled: bool = False) -> subprocess.CompletedProcess[str]:
-        """`compiled`: what is compiled is written; a mutant's code never is."""
-        env = {**os.environ, "PYTHONPATH": str(self.folder)}
-        if not compiled:
-            env["PYTHONDONTWRITEBYTECODE"] = "1"
         return subprocess.run(
             [sys.executable, *arguments],
             check=False,
             cwd=self.folder,
-            env=env,
+            env=self._env(compiled=compiled),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            preexec_fn=_limit,
+            preexec_fn=limit,
         )
-
-
-def _limit() -> None:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
 
 
 def _first_failed(done: subprocess.CompletedProcess[str]) -> str:
@@ -138,4 +140,8 @@ def _first_failed(done: subprocess.CompletedProcess[str]) -> str:
 @contextmanager
 def copy() -> Generator[Copy]:
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        yield Copy(Path(folder))
+        made = Copy(Path(folder))
+        try:
+            yield made
+        finally:
+            made.end()
