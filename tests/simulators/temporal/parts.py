@@ -1,0 +1,184 @@
+"""Parts of Temporal, put together by hand: no worker's process, no channel, no engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Run
+from durascope.models.trace import StopReason
+from durascope.simulators.app_code import AppCode
+from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.services import Services
+from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.activity_options import activity_options
+from durascope.simulators.temporal.app import App
+from durascope.simulators.temporal.calls import REPORTS, Call
+from durascope.simulators.temporal.closing import Closing
+from durascope.simulators.temporal.command_handler import CommandHandler
+from durascope.simulators.temporal.commands import Command, TaskCompletion
+from durascope.simulators.temporal.completions import Completions
+from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.handles import LocalActivity
+from durascope.simulators.temporal.host import LocalDone
+from durascope.simulators.temporal.lines import line
+from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.matching import Matching, MatchingStore
+from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.queries import Queries, Query
+from durascope.simulators.temporal.sdks import PYTHON
+from durascope.simulators.temporal.shard import HistoryStore, Shard
+from durascope.simulators.temporal.transfer_queue import TransferQueue
+from durascope.simulators.temporal.update_registry import UpdateRegistry
+from durascope.simulators.temporal.updates import Updates
+from durascope.simulators.temporal.user_timers import UserTimers
+from durascope.simulators.temporal.workflow_ids import WorkflowIds
+from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
+
+NORMAL = ("workflow", "default")
+ACTIVITY = ("activity", "default")
+RUN = RunInfo("run 1", "order", 1, None, {}, "run 1")
+
+
+class Wire(Link):
+    """A worker's connection that keeps what it is answered."""
+
+    def __init__(self, worker: str = "worker") -> None:
+        self.worker = worker
+        self.queues = {}
+        self.open = True
+        self.answers: list[Any] = []
+
+    def reply(self, call: Call, answer: Any) -> None:
+        if self.open:
+            self.answers.append(answer)
+
+
+def call(method: str, *args: Any) -> Call:
+    return Call(1, method, args, lambda _: None, REPORTS)
+
+
+def poll(queue: tuple[str, str]) -> Call:
+    return call("poll", queue, False)
+
+
+class History:
+    """The history service and matching, from their stores up to the completions of workflow tasks."""
+
+    def __init__(self) -> None:
+        world = self.world = World(0, full=True)
+        self.process = Component(world, "server")
+        self.store, self.on_disk = HistoryStore(), MatchingStore()
+        shard = self.shard = Shard(self.process, self.store, Delays({}, world.luck))
+        matching = self.matching = Matching(self.process, self.on_disk)
+        transfer = self.transfer = TransferQueue(shard, matching)
+        self.queries, self.registry = Queries(shard, matching), UpdateRegistry()
+        tasks = self.tasks = WorkflowTasks(shard, transfer, self.registry, self.queries)
+        self.activities, self.user_timers = Activities(shard, transfer, tasks), UserTimers(shard, tasks)
+        self.updates = Updates(shard, tasks)
+        matching.on("workflow", tasks.start)
+        matching.on("activity", self.activities.polled)
+        self.closing = Closing(shard, transfer, tasks, self.activities, self.user_timers, self.updates)
+        self.executions = Executions(
+            shard, transfer, tasks, queue_of=lambda _: "default", task_timeout=10_000_000, poller=lambda _: None
+        )
+        self.commands = CommandHandler(shard, transfer, self.activities, self.user_timers, self.updates, self.closing)
+        self.completions = Completions(shard, tasks, self.updates, self.queries, self.commands)
+        self.wire = Wire()
+
+    def started(self, **options: Any) -> MutableState:
+        """A run that has just been started."""
+        return self.executions.create(StartOptions(RUN, "order 1", **options))
+
+    def lines(self, state: MutableState, since: int = 0) -> list[str]:
+        return [line(event) for event in state.history.events[since:]]
+
+    def pass_time(self, us: int) -> None:
+        """Lets so many microseconds pass."""
+        self.world.after(us, self.world.stop, StopReason.CALLBACKS)
+        self.world.run()
+        self.world.stopped = None
+
+    def dies_and_comes_back(self) -> None:
+        """The server's process dies: what its parts keep in memory is gone."""
+        self.process.crash()
+        for part in (self.shard, self.matching, self.registry, self.tasks, self.updates, self.queries):
+            part.reset()
+        self.process.restart()
+
+    def takes_task(self, state: MutableState, wire: Wire | None = None) -> TaskForWorker:
+        """A worker takes the run's pending workflow task off the queue on which it is."""
+        assert state.wft is not None
+        took = self.tasks.start(state, state.wft, wire or self.wire, state.wft.queue_kind)
+        assert took is not None
+        return took
+
+    def takes_activity(self, state: MutableState) -> ActivityTask:
+        """A worker takes the run's first pending activity."""
+        took = self.activities.start(state, next(iter(state.activities.values())), "worker")
+        assert took is not None
+        return took
+
+    def completes(
+        self,
+        state: MutableState,
+        *commands: Command,
+        sticky: bool = False,
+        eager: int = 0,
+        queries: Sequence[Query] = (),
+    ) -> Any:
+        """The worker that has the workflow task completes it with these commands; what it is answered."""
+        done = TaskCompletion(list(commands))
+        done.eager, done.queries = eager, queries
+        done.sticky = ("worker #1", 10_000_000) if sticky else None
+        self.completions.completed(self.wire, call("complete workflow task", state.run_id, state.wft, done))
+        return self.wire.answers[-1]
+
+
+def schedules(seq: int, name: str, **step: Any) -> Command:
+    """The code asks for an activity."""
+    options = activity_options(Run.model_validate({"run": name, **step}), "default", 10_000_000)
+    return Command("ScheduleActivityTask", seq, name, {"run": RUN, "key": name, "options": options})
+
+
+def starts_timer(seq: int, seconds: int) -> Command:
+    return Command("StartTimer", seq, "nap", {"duration": seconds * 1_000_000, "mark": None})
+
+
+class Process:
+    """A worker's process as a run in its cache knows it; it keeps what it is asked for."""
+
+    rules = PYTHON
+
+    def __init__(self, *steps: Any, **workflow: Any) -> None:
+        scenario = Scenario.model_validate(
+            {"scenario": "parts", "workflows": {"order": {"steps": list(steps), **workflow}}}
+        )
+        world, deployment = World(0, full=True), scenario.deployments.temporal
+        self.code: dict[str, Workflow] = dict(scenario.workflows)
+        self.app = App(
+            deployment, latest=self.code, code=AppCode(world.scenario_luck), services=Services(world, scenario),
+            ids=WorkflowIds(world, scenario), replayed_step=lambda _process, _step: None,
+        )  # fmt: skip
+        self.replayed: list[str] = []
+        self.local: list[tuple[LocalActivity, LocalDone]] = []
+        self.cancelled: list[str] = []
+        self.news = 0
+
+    def step_replayed(self, run: RunInfo, name: str) -> None:
+        self.replayed.append(name)
+
+    def run_local_activity(self, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
+        self.local.append((local, done))
+        local.running = done
+
+    def cancel_local_activity(self, local: LocalActivity) -> None:
+        self.cancelled.append(local.name)
+
+    def local_news(self, run_id: int) -> None:
+        self.news += 1

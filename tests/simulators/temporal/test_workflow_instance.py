@@ -1,0 +1,190 @@
+"""A run in a worker's cache by itself: workflow tasks in, commands out, without a worker or a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from durascope.models.scenario import Workflow
+from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.messages import TaskForWorker
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
+from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
+from tests.simulators.temporal.parts import RUN, Process
+
+
+class Code:
+    """One run's code in one process, and the history that the test writes for it."""
+
+    def __init__(self, *steps: Any, **workflow: Any) -> None:
+        self.host = Process(*steps, **workflow)
+        self.options = StartOptions(RUN, "order 1")
+        self.events: list[HistoryEvent] = []
+        self.write("WorkflowExecutionStarted")
+        self.instance = self.anew()
+
+    def anew(self, workflow: Workflow | None = None) -> WorkflowInstance:
+        """Another process takes the run over, perhaps with other code."""
+        self.instance = WorkflowInstance(self.host, 1, self.options, workflow or self.host.code["order"])
+        return self.instance
+
+    def write(self, kind: str, **attributes: Any) -> HistoryEvent:
+        event = HistoryEvent(kind, 0, attributes, len(self.events) + 1)
+        self.events.append(event)
+        return event
+
+    def begin(self) -> Any:
+        """The process takes a workflow task with the whole history."""
+        for kind in ("WorkflowTaskScheduled", "WorkflowTaskStarted"):
+            self.write(kind)
+        state = MutableState(1, self.options, 0, "default", 10_000_000, 0)
+        state.history.events = list(self.events)
+        task = WorkflowTask("normal", "normal", "default", 1, 0, 0)
+        return self.instance.process(TaskForWorker(state, task, list(self.events), True))
+
+    def task(self) -> TaskCompletion:
+        """A workflow task, run to its end; what the process answers."""
+        steps = self.begin()
+        with pytest.raises(StopIteration) as end:  # else the code is busy, or waits for local activities
+            next(steps)
+        self.write("WorkflowTaskCompleted")
+        return end.value.value
+
+    def scheduled(self, seq: int, name: str) -> HistoryEvent:
+        return self.write("ActivityTaskScheduled", activity_id=seq, name=name)
+
+    def completed(self, scheduled: HistoryEvent, **values: Any) -> None:
+        self.write("ActivityTaskCompleted", scheduled_event_id=scheduled.id, values=values)
+
+
+def asked(completion: TaskCompletion) -> list[str]:
+    return [repr(command).strip() for command in completion.commands]
+
+
+def test_the_code_runs_until_it_waits_and_asks_for_what_it_waits_for() -> None:
+    code = Code({"run": "charge"}, {"sleep": "5s", "name": "nap"}, {"run": "ship"})
+    assert asked(code.task()) == ["ScheduleActivityTask 1 charge"]
+    code.completed(code.scheduled(1, "charge"))
+    assert asked(code.task()) == ["StartTimer 1 nap"]
+    started = code.write("TimerStarted", timer_id=1)
+    code.write("TimerFired", started_event_id=started.id)
+    assert asked(code.task()) == ["ScheduleActivityTask 2 ship"]
+
+
+def test_branches_are_asked_for_in_one_task_and_wake_one_by_one() -> None:
+    code = Code({"parallel": [[{"run": "a"}, {"run": "c"}], [{"run": "b"}]]}, {"run": "d"})
+    assert asked(code.task()) == ["ScheduleActivityTask 1 a", "ScheduleActivityTask 2 b"]
+    a, b = code.scheduled(1, "a"), code.scheduled(2, "b")
+    code.completed(a)
+    assert asked(code.task()) == ["ScheduleActivityTask 3 c"]
+    c = code.scheduled(3, "c")
+    code.completed(b)
+    code.completed(c)
+    assert asked(code.task()) == ["ScheduleActivityTask 4 d"]
+
+
+def test_an_ended_run_closes_with_its_last_command() -> None:
+    code = Code({"run": "charge"})
+    code.task()
+    code.completed(code.scheduled(1, "charge"))
+    assert asked(code.task()) == ["CompleteWorkflowExecution 0"]
+    assert code.instance.finished
+
+
+def test_a_failure_that_the_code_does_not_catch_fails_the_run() -> None:
+    code = Code({"run": "charge"})
+    code.task()
+    scheduled = code.scheduled(1, "charge")
+    code.write("ActivityTaskFailed", scheduled_event_id=scheduled.id, failure=Failure("declined"))
+    assert asked(code.task()) == ["FailWorkflowExecution 0"]
+
+
+def test_another_process_replays_the_history_and_asks_for_nothing_twice() -> None:
+    code = Code({"run": "charge"}, {"run": "ship"})
+    code.task()
+    code.completed(code.scheduled(1, "charge"))
+    code.anew()
+    assert asked(code.task()) == ["ScheduleActivityTask 2 ship"]
+    assert code.host.replayed == ["charge"]
+
+
+def test_code_that_asks_for_something_else_than_the_history_tells_fails_the_task() -> None:
+    code = Code({"run": "charge"}, {"run": "ship"})
+    code.task()
+    code.completed(code.scheduled(1, "charge"))
+    code.anew(Workflow.model_validate({"steps": [{"run": "check"}, {"run": "ship"}]}))
+    completion = code.task()
+    assert completion.failed == "non-deterministic-error"
+    assert completion.failure_message == (
+        "event 5 is ActivityTaskScheduled charge, the code asks for ScheduleActivityTask 1 check"
+    )
+
+
+def test_a_bug_fails_the_task_and_not_the_run() -> None:
+    completion = Code({"bug": "boom"}).task()
+    assert completion.failed == "workflow-worker-unhandled-failure"
+    assert asked(completion) == []
+
+
+def test_the_losers_timer_is_cancelled_when_the_winner_is_in() -> None:
+    code = Code({"race": [[{"run": "a"}], [{"sleep": "5s", "name": "nap"}]]}, {"run": "b"})
+    assert asked(code.task()) == ["ScheduleActivityTask 1 a", "StartTimer 1 nap"]
+    scheduled = code.scheduled(1, "a")
+    code.write("TimerStarted", timer_id=1)
+    code.completed(scheduled)
+    completion = code.task()
+    assert asked(completion) == ["ScheduleActivityTask 2 b", "CancelTimer 1 nap"]
+    assert completion.commands[1].attributes["started_event_id"] == 6
+
+
+def test_a_signal_that_is_there_ends_the_wait_without_a_timer() -> None:
+    code = Code({"wait_for": "approved", "timeout": "5s"}, {"run": "ship"})
+    code.write("WorkflowExecutionSignaled", name="approved", payload={})
+    assert asked(code.task()) == ["ScheduleActivityTask 1 ship"]
+
+
+def test_a_local_activity_holds_the_task_until_its_marker_goes_out_with_it() -> None:
+    code = Code({"run": "look", "local": True}, {"run": "ship"})
+    steps = code.begin()
+    assert next(steps) is None, "it waits"
+    ((local, done),) = code.host.local
+    assert local.name == "look"
+    done(local, {"values": {}, "attempt": 1})
+    assert code.host.news == 1
+    with pytest.raises(StopIteration) as end:
+        steps.send("local")
+    assert asked(end.value.value) == ["RecordMarker 1 look", "ScheduleActivityTask 2 ship"]
+
+
+def test_a_task_that_lasts_too_long_asks_for_another_one_and_the_local_activity_goes_on() -> None:
+    code = Code({"run": "look", "local": True})
+    steps = code.begin()
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(HEARTBEAT)
+    assert end.value.value.wants_another
+    assert asked(end.value.value) == []
+    assert code.host.cancelled == []
+    assert list(code.instance.local) == [1]
+
+
+def test_a_replay_takes_a_local_activitys_result_from_its_marker() -> None:
+    code = Code({"run": "look", "local": True}, {"run": "ship"}, {"run": "tell"})
+    for kind in ("WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted"):
+        code.write(kind)
+    code.write("MarkerRecorded", marker="local-activity", seq=1, name="look", key="look", values={})
+    code.completed(code.scheduled(2, "ship"))
+    assert asked(code.task()) == ["ScheduleActivityTask 3 tell"]
+    assert code.host.local == []
+
+
+def test_a_cancel_request_is_raised_where_the_code_waits_and_what_is_undone_is_undone() -> None:
+    code = Code({"run": "charge", "undo": {"run": "refund"}}, {"sleep": "1h", "name": "nap"})
+    code.task()
+    code.completed(code.scheduled(1, "charge"))
+    code.task()
+    code.write("TimerStarted", timer_id=1)
+    code.write("WorkflowExecutionCancelRequested")
+    assert asked(code.task()) == ["CancelTimer 1 nap", "ScheduleActivityTask 2 refund"]
