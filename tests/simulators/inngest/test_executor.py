@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Functions
@@ -174,6 +175,9 @@ def test_what_comes_for_a_run_that_is_over_is_dropped(server: Server) -> None:
     assert server.runs == {"run 1": "cancelled"}
     assert len(asked(server)) == 1
     assert not server.redis.queue.items
+    told = [event.kind for event in server.world.recorder.events]
+    assert Kind.STEP_DROPPED in told
+    assert Kind.STEP_RECORDED not in told
 
 
 def test_a_process_that_has_died_hears_nothing_of_its_requests(server: Server) -> None:
