@@ -31,14 +31,14 @@ from tests.live.battery.counting import wilson  # noqa: E402
 HEAD = """\
 # Fidelity: predicted against recorded
 
-Every case below is a scenario that ran on the real engine, with real kills; `tests/conformance` holds what was
-recorded, and its READMEs say how a prediction is judged. The table is what the models predict under seed 0, written by
-`python tests/conformance/fidelity.py`; the test suite judges the same cases under more seeds, and for racy ones looks
-that every recorded variant is possible.
+Every case below is a scenario that ran on the real engine, with real kills. The recordings are in `tests/conformance`,
+and its READMEs say how a prediction is judged. The tables show what the models predict under seed 0;
+`python tests/conformance/fidelity.py` writes this page. The test suite judges the same cases under more seeds. For racy
+cases it checks that every recorded variant is possible.
 
-*Lines* are those of the predicted records of all runs that the case names, *variants* the records that the real engine
-gave, *also* is what else of the case is compared and agrees. What verifying on the real engines has found out about
-points that the specifications mark as unconfirmed stands on pages of its own; recordings that it left are cases, too:
+*Lines* counts the lines of the predicted records, over all runs that the case names. *Variants* counts the different
+records that the real engine gave. *Also* lists what else of the case is compared and agrees. Three more pages say what
+verification on the real engines has settled that the specifications mark as unconfirmed. Its recordings are cases, too:
 """
 
 JUDGES: Mapping[str, Callable[[Any, Trace], Sequence[str]]] = {
@@ -95,9 +95,9 @@ def batteries() -> Iterator[str]:
     if not file.exists():
         return
     yield "## Random scenarios\n"
-    yield "Drawn from the models' own fields and run on the real engine by `make battery`. What differs is run again,"
-    yield "and counts as equal where the model can go the recorded way with other random draws of the engine's. The"
-    yield "interval holds the true share in 95 of 100 such samples.\n"
+    yield "`make battery` draws scenarios from the language itself and runs them on the real engine. One that differs"
+    yield "is run again, and counts as equal if the model gives the recording with other random draws of the engine."
+    yield "The interval is a 95 % confidence interval of the share.\n"
     yield "| engine | SDK | agree | share | interval | by other draws | not run | seed | date | kinds that differ |"
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in json.loads(file.read_text("utf-8")):
@@ -125,12 +125,12 @@ DRAWS = 8
 RANDOM_HEAD = """\
 ## Recordings of random scenarios
 
-Scenarios drawn at random and recorded on the real engine, most of them once, on a busy machine: as many are predicted
-*under seed 0* exactly, in record, effects and status, as one run of `durascope` would have shown; the interval is that
-of the share, it holds the true one in 95 of 100 such samples. *By other draws*: the model goes the recorded way where
-single random choices of the engine's are drawn again; the test suite runs them all. *The model with itself*: how many
-would agree if the model, with other draws, had been recorded in place of the engine: what a single prediction can reach
-at most where two things race. What is *not reached* is listed in the tests by name, and here.
+These scenarios were drawn at random and recorded on the real engine, most of them once, on a busy machine. *Under seed
+0* counts those that a single run of `durascope` predicts exactly, in record, effects and status; the interval is a 95 %
+confidence interval of the share. *By other draws*: the model gives the recording once single random choices of the
+engine are drawn again; the test suite checks them all. *The model with itself*: how many would agree if the model, with
+other draws, had been recorded in place of the engine. No single prediction can do better where two things race. *Not
+reached* is listed below, and by name in the tests.
 
 | engine | under seed 0 | share | interval | by other draws | not reached | the model with itself |
 |---|---|---|---|---|---|---|
@@ -172,8 +172,8 @@ def built_in() -> Iterator[str]:
     columns = list(dict.fromkeys((row["engine"], row["sdk"]) for row in found))
     cells = {(row["scenario"], row["engine"], row["sdk"]): row for row in found}
     yield "## Built-in scenarios on the real engines\n"
-    yield "Each one run by `python -m tests.live.on_real_engines`, processes really killed. *Equal by other draws*:"
-    yield "the model can go the recorded way where single random choices of the engine's are drawn again.\n"
+    yield "`python -m tests.live.on_real_engines` runs each one, with real kills. *Equal by other draws*: the model"
+    yield "gives the recording once single random choices of the engine are drawn again.\n"
     for name, sdk in columns:
         mine = [row for row in found if (row["engine"], row["sdk"]) == (name, sdk)]
         versions = " and ".join(
