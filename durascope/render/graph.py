@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import ceil, hypot
 
 from durascope.models.visible import visible
@@ -10,6 +12,7 @@ from durascope.render import measure, shapes
 from durascope.render.bars import crash_mark
 from durascope.render.canvas import Canvas, Point
 from durascope.render.diagram import STROKES, Diagram, Edge, Group, Node
+from durascope.render.frame_titles import titled
 from durascope.render.graphviz_layout import (
     BADGE,
     GROUP_TITLE,
@@ -17,9 +20,10 @@ from durascope.render.graphviz_layout import (
     Curve,
     Layout,
     Rect,
-    group_label_size,
     label_lines,
     lay_out,
+    riders,
+    undo_lines,
 )
 from durascope.render.legend import draw_legend, legend_height
 from durascope.render.picture import Picture
@@ -59,6 +63,7 @@ def describe(diagram: Diagram) -> str:
 
 def paint(diagram: Diagram, layout: Layout) -> Canvas:
     """The whole picture: title, graph, legend, notes."""
+    layout, titles = titled(diagram, layout)
     title_width = measure.width(diagram.title, TITLE, bold=True)
     inner = ceil(max(layout.width, LEAST_WIDTH, title_width, measure.width(diagram.subtitle, BODY)))
     notes = _note_lines(diagram, inner)
@@ -69,21 +74,26 @@ def paint(diagram: Diagram, layout: Layout) -> Canvas:
     canvas = Canvas(inner + 2 * MARGIN, ceil(height))
     canvas.text(MARGIN, MARGIN + 16, diagram.title, TITLE, bold=True)
     canvas.text(MARGIN, MARGIN + 38, diagram.subtitle, BODY, ink=MUTED)
-    _graph(canvas, diagram, layout, MARGIN + (inner - layout.width) / 2, top)
+    _graph(canvas, diagram, layout, titles, MARGIN + (inner - layout.width) / 2, top)
     draw_legend(canvas, diagram, MARGIN, legend_y, inner)
     _notes(canvas, notes, notes_y)
     return canvas
 
 
-def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float) -> None:
+def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, titles: Mapping[str, Point], x: float, y: float) -> None:
     for group in diagram.groups:
         if group.key in layout.groups:
             _frame(canvas, group, layout.groups[group.key], x, y)
+    labels = [_clear(curve.label, layout) for curve in layout.edges]
+    for place in labels:
+        if place is not None:  # under the arrows: it hides frames' lines, and shaves no arrow
+            fill = _under(diagram, layout, place)
+            canvas.box(x + place.x, y + place.y, place.width, place.height, fill=fill, radius=4)
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         _arrow(canvas, diagram, edge, curve, x, y)
     for group in diagram.groups:
         if group.key in layout.groups:
-            _frame_title(canvas, group, layout.groups[group.key], x, y)
+            _frame_title(canvas, group, titles[group.key], x, y)
     for node in diagram.nodes:
         place = layout.nodes[node.key]
         with canvas.group("node", key=node.key, role=node.role, **_traced(node)):
@@ -93,9 +103,22 @@ def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, x: float, y: float)
         if place is not None:
             with canvas.group("struck", f"the scenario breaks {struck}", key=struck):
                 crash_mark(canvas, x + place.x + place.width - 4, y + place.y + 4, 7)
-    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
-        if curve.label is not None:
-            _label(canvas, edge, curve.label, x, y, _under(diagram, layout, curve.label))
+    riding = riders(diagram)
+    for at, (edge, place) in enumerate(zip(diagram.edges, labels, strict=True)):
+        if place is not None:
+            undo = [diagram.edges[rider] for rider, lane in riding.items() if lane == at]
+            _label(canvas, edge, undo, place, x, y)
+
+
+def _clear(label: Rect | None, layout: Layout) -> Rect | None:
+    """The label beside the line of a frame that would go through it."""
+    for frame in layout.groups.values():
+        for edge in (frame.x, frame.x + frame.width):
+            beside = label is not None and frame.y < label.y + label.height and label.y < frame.y + frame.height
+            if label is not None and beside and label.x < edge < label.x + label.width:
+                left, right = edge - label.width - 3, edge + 3
+                label = replace(label, x=left if label.x - left < right - label.x else right)
+    return label
 
 
 def _traced(node: Node) -> dict[str, str]:
@@ -122,14 +145,11 @@ def _frame(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> Non
         canvas.box(left, top, place.width, place.height, fill=paint.fill, stroke=paint.stroke, line=1.2, radius=10)
 
 
-def _frame_title(canvas: Canvas, group: Group, place: Rect, x: float, y: float) -> None:
-    """Drawn after the arrows: one that enters from above goes behind the words."""
+def _frame_title(canvas: Canvas, group: Group, place: Point, x: float, y: float) -> None:
     paint = group.paint or ROLES[group.role]
-    left, top = x + place.x, y + place.y
-    wide, tall = group_label_size(group)
-    canvas.box(left + 8, top + 6, wide - 8, tall - 2, fill=paint.fill)
-    canvas.text(left + 14, top + 21, group.title, GROUP_TITLE, bold=True, ink=paint.ink)
-    canvas.text(left + 14, top + 37, group.subtitle, SMALL, ink=paint.muted)
+    left, top = x + place[0], y + place[1]
+    canvas.text(left, top + 21, group.title, GROUP_TITLE, bold=True, ink=paint.ink)
+    canvas.text(left, top + 37, group.subtitle, SMALL, ink=paint.muted)
 
 
 def _arrow(canvas: Canvas, diagram: Diagram, edge: Edge, curve: Curve, x: float, y: float) -> None:
@@ -166,11 +186,11 @@ def _under(diagram: Diagram, layout: Layout, place: Rect) -> str:
     return fill
 
 
-def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: str) -> None:
+def _label(canvas: Canvas, edge: Edge, undo: Sequence[Edge], place: Rect, x: float, y: float) -> None:
     left, top = x + place.x, y + place.y
-    lines = label_lines(edge)
+    lines = [(line, INK) for line in label_lines(edge)]
+    lines += [(line, STROKES["undo"].colour) for each in undo for line in undo_lines(each)]
     with canvas.group("label", tail=edge.tail, head=edge.head):
-        canvas.box(left, top, place.width, place.height, fill=fill, radius=4)
         text_x = left + 2
         if edge.number:
             middle = top + place.height / 2
@@ -178,8 +198,8 @@ def _label(canvas: Canvas, edge: Edge, place: Rect, x: float, y: float, fill: st
             canvas.text(left + BADGE / 2 - 1, middle + 4.2, edge.number, SMALL, bold=True, ink=PAPER, anchor="middle")
             text_x += BADGE + 3
         first = top + (place.height - LABEL_LINE * len(lines)) / 2 + 10.6
-        for at, line in enumerate(lines):
-            canvas.text(text_x, first + LABEL_LINE * at, line, SMALL, ink=INK)
+        for at, (line, ink) in enumerate(lines):
+            canvas.text(text_x, first + LABEL_LINE * at, line, SMALL, ink=ink)
 
 
 def _note_lines(diagram: Diagram, room: float) -> list[str]:

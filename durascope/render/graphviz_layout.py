@@ -7,9 +7,9 @@ every machine, whatever fonts it has.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, hypot
 from typing import Any, Final
 
 from durascope.render import measure, shapes
@@ -22,6 +22,10 @@ HEAD = "@head"
 GROUP_TITLE = BODY + 1
 BADGE = 20.0
 LABEL_LINE = 14.0
+LANE: Final = 5.0
+"""Between an arrow and the one that rides beside it."""
+ACROSS: Final = 20
+"""What a label needs on both sides where its arrow leaves a frame sideways, to stand beside the frame's line."""
 LABEL_ROOM = 152.0
 """How wide a label of an edge may become before it goes on in another line."""
 
@@ -76,14 +80,31 @@ def label_lines(edge: Edge) -> tuple[str, ...]:
     return tuple(line for part in edge.label.split("\n") for line in measure.wrap(part, LABEL_ROOM, SMALL))
 
 
-def label_size(edge: Edge) -> tuple[int, int]:
-    """Width and height of an edge's label with its number; (0, 0) without one."""
-    lines = label_lines(edge)
+def undo_lines(edge: Edge) -> tuple[str, ...]:
+    """The lines of what undoes, in the label of what it undoes."""
+    return tuple(measure.wrap(f"undo: {' · '.join(edge.label.split())}", LABEL_ROOM, SMALL))
+
+
+def riders(diagram: Diagram) -> dict[int, int]:
+    """Arrows that undo something in the place where another calls: they are dashed beside it, on the same lane."""
+    found: dict[int, int] = {}
+    for at, edge in enumerate(diagram.edges):
+        ends = (_key(edge.tail), edge.head)
+        lanes = (n for n, other in enumerate(diagram.edges)
+                 if other.style == "call" and (_key(other.tail), other.head) == ends)  # fmt: skip
+        if edge.style == "undo" and edge.label and (lane := next(lanes, None)) is not None:
+            found[at] = lane
+    return found
+
+
+def label_size(edge: Edge, undo: Sequence[Edge] = ()) -> tuple[int, int]:
+    """Width and height of an edge's label with its number, and with what undoes it; (0, 0) without one."""
+    lines = (*label_lines(edge), *(line for each in undo for line in undo_lines(each)))
     badge = BADGE + 3 if edge.number else 0
     if not lines and not badge:
         return 0, 0
     height = max(LABEL_LINE * len(lines) + 4, BADGE + 2 if badge else 0)
-    return ceil(measure.widest(lines, SMALL) + badge + 8), ceil(height)
+    return ceil(measure.widest(lines, SMALL) + badge + 8 + (2 * LANE if undo else 0)), ceil(height)
 
 
 def group_label_size(group: Group) -> tuple[int, int]:
@@ -116,7 +137,8 @@ def _dot(diagram: Diagram) -> str:
     lines += [_in_order(row if diagram.direction == "TB" else row[::-1]) for row in diagram.across]
     if len(diagram.order) > 1:
         lines.append(_in_order(diagram.order))
-    lines += [_edge(diagram, at, edge) for at, edge in enumerate(diagram.edges)]
+    riding = riders(diagram)
+    lines += [_edge(diagram, at, edge, riding) for at, edge in enumerate(diagram.edges) if at not in riding]
     return "\n".join([*lines, "}"])
 
 
@@ -166,21 +188,33 @@ def _cell(width: int, height: int, port: str = "") -> str:
     return f'<TR><TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}"{named}></TD></TR>'
 
 
-def _edge(diagram: Diagram, at: int, edge: Edge) -> str:
+def _undo(diagram: Diagram, at: int, riding: Mapping[int, int]) -> list[Edge]:
+    """What rides on the lane of that edge."""
+    return [diagram.edges[rider] for rider, lane in riding.items() if lane == at]
+
+
+def _edge(diagram: Diagram, at: int, edge: Edge, riding: Mapping[int, int]) -> str:
     first, last = (edge.head, edge.tail) if edge.back else (edge.tail, edge.head)
-    width, height = label_size(edge)
+    width, height = label_size(edge, _undo(diagram, at, riding))
     out, into = ("e", "w") if diagram.direction == "LR" else ("s", "n")
     attributes = [f"id=e{at}", f"weight={edge.weight}"]
+    flat = any({_key(first), _key(last)} <= set(row) for row in (*diagram.level, *diagram.across))
+    if width and flat and diagram.node(_key(first)).group != diagram.node(_key(last)).group:
+        width += 2 * ACROSS
     if width:
         attributes.append(f"label=<{_blank(width, height)}>")
     attributes.append("dir=" + ("both" if edge.both else "back" if edge.back else "forward"))
-    if edge.loose or any({_key(first), _key(last)} <= set(row) for row in (*diagram.level, *diagram.across)):
+    if edge.loose or flat:
         attributes += ["constraint=false"] if edge.loose else []
         return f"{_quoted(_key(first))} -> {_quoted(_key(last))} [{' '.join(attributes)}]"
     if diagram.direction == "TB" and diagram.node(_key(edge.head)).role == "service":
         return (
             f"{_quoted(_key(first))} -> {_end(last, into)} [{' '.join(attributes)}]"  # side by side, not from one row
         )
+    if diagram.direction == "TB" and last.partition("/")[2] not in ("", HEAD):
+        last, into = _key(last), ""  # what comes from above ends at the top: a row further down lies under the node
+    if diagram.direction == "TB" and edge.back and "/" in first:
+        first, out = _key(first), ""  # and what comes from below at the bottom
     return f"{_end(first, out)} -> {_end(last, into)} [{' '.join(attributes)}]"
 
 
@@ -225,7 +259,13 @@ def _read(diagram: Diagram, found: dict[str, Any]) -> Layout:
             key = diagram.groups[int(name.removeprefix("cluster_"))].key
             groups[key] = Rect(left, _round(height - high), _round(right - left), _round(high - low))
     curves = {str(edge["id"]): edge for edge in found.get("edges", ())}
-    edges = tuple(_curve(edge, curves[f"e{at}"], height) for at, edge in enumerate(diagram.edges))
+    riding = riders(diagram)
+    own = {
+        at: _curve(edge, curves[f"e{at}"], height, _undo(diagram, at, riding))
+        for at, edge in enumerate(diagram.edges)
+        if at not in riding
+    }
+    edges = tuple(_beside(own[riding[at]]) if at in riding else own[at] for at in range(len(diagram.edges)))
     return Layout(width, height, nodes, groups, edges)
 
 
@@ -235,7 +275,25 @@ def _node_rect(node: Node, thing: dict[str, Any], height: float) -> Rect:
     return Rect(_round(x - size.width / 2), _round(height - y - size.height / 2), size.width, size.height)
 
 
-def _curve(edge: Edge, thing: dict[str, Any], height: float) -> Curve:
+def _beside(curve: Curve) -> Curve:
+    """The same way, a little to the right of it: between it and its label."""
+    ends = [point for point in (curve.start_tip, *curve.points, curve.end_tip) if point is not None]
+    across, down = ends[-1][0] - ends[0][0], ends[-1][1] - ends[0][1]
+    length = hypot(across, down) or 1.0
+    step = (abs(down) / length * LANE, (-across if down > 0 else across) / length * LANE)
+
+    def moved(point: Point) -> Point:
+        return _round(point[0] + step[0]), _round(point[1] + step[1])
+
+    return Curve(
+        tuple(map(moved, curve.points)),
+        None if curve.start_tip is None else moved(curve.start_tip),
+        None if curve.end_tip is None else moved(curve.end_tip),
+        None,
+    )
+
+
+def _curve(edge: Edge, thing: dict[str, Any], height: float, undo: Sequence[Edge]) -> Curve:
     start_tip = end_tip = None
     points: list[Point] = []
     for word in str(thing["pos"]).split(";")[0].split():
@@ -250,19 +308,20 @@ def _curve(edge: Edge, thing: dict[str, Any], height: float) -> Curve:
     if edge.back:
         points.reverse()
         start_tip, end_tip = end_tip, start_tip
-    return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, thing, height))
+    return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, thing, height, undo))
 
 
 BESIDE: Final = 2
 """Of the space that a label is given, what stays free on its left and right: it stands beside its line, not over it."""
 
 
-def _label_rect(edge: Edge, thing: dict[str, Any], height: float) -> Rect | None:
+def _label_rect(edge: Edge, thing: dict[str, Any], height: float, undo: Sequence[Edge]) -> Rect | None:
     if "lp" not in thing:
         return None
     x, y = _numbers(thing["lp"])
-    wide, tall = label_size(edge)
-    return Rect(_round(x - wide / 2 + BESIDE), _round(height - y - tall / 2), wide - 2 * BESIDE, tall)
+    wide, tall = label_size(edge, undo)
+    lane = 2 * LANE if undo else 0.0
+    return Rect(_round(x - wide / 2 + BESIDE + lane), _round(height - y - tall / 2), wide - 2 * BESIDE - lane, tall)
 
 
 def _numbers(text: Any) -> list[float]:

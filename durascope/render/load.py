@@ -91,7 +91,7 @@ def _edge(
             for step in steps
             if step.on is not None
             and edge.head == key("service", step.on)
-            and (step.via or step.label).rpartition(".")[2] == edge.label
+            and (step.via or step.label).rpartition(".")[2] in edge.label.split("\n")
         }
         return replace(edge, label=f"{edge.label}\n{_times(sum(counts[each] for each in named), seconds)}")
     return edge

@@ -63,6 +63,18 @@
       for (let j = 1; j < other.length; j++)
         if (cut(one[i - 1], one[i], other[j - 1], other[j]) && seen(one[i])) crossings++;
   }));
+  // Lines that a plate lies on, and arrowheads that a box hides.
+  const shaved = [], headless = [];
+  for (const g of svg.querySelectorAll("g.edge")) {
+    const [line, ...heads] = [...g.querySelectorAll("path")].map((each) => items.find((item) => item.each === each));
+    const over = plates.filter((p) => p.kind === "rect" && p.at > line.at && !p.each.closest("g.node"));
+    const inside = (p) => ([x, y]) => x > p.box[0] && x < p.box[2] && y > p.box[1] && y < p.box[3];
+    for (const plate of over) if (points(line.each, 3).some(inside(plate))) shaved.push([g.dataset.label, where(plate)]);
+    for (const head of heads) {
+      const [x, y, right, low] = head.box;
+      if (!seen([(x + right) / 2, (y + low) / 2])) headless.push(`${g.dataset.tail} to ${g.dataset.head}`);
+    }
+  }
   const sizes = texts.map((text) => parseFloat(text.each.getAttribute("font-size")));
-  return { together, struck, outside, crossings, width, height, smallest: Math.min(...sizes) };
+  return { shaved, headless, together, struck, outside, crossings, width, height, smallest: Math.min(...sizes) };
 }

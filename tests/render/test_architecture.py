@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import hypot
 
 import pytest
 
@@ -10,8 +11,11 @@ from durascope.models.engine import compared
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import architecture
-from durascope.render.diagram import Diagram, Edge
-from durascope.render.graphviz_layout import lay_out
+from durascope.render.canvas import Open
+from durascope.render.diagram import STROKES, Diagram, Edge
+from durascope.render.graphviz_layout import LANE, lay_out, riders
+from durascope.render.load import draw_loaded
+from durascope.simulators.simulate import simulate
 
 ELEMENTS: dict[tuple[str, str], list[str]] = {
     ("order-fulfillment", "temporal"): [
@@ -200,3 +204,28 @@ def test_for_a_stage_it_reads_from_left_to_right(name: str, engine: str) -> None
     """The player's stage is wider than high: a picture from top to bottom would be too small to read there."""
     drawn = architecture.draw(load_scenario(name), engine, wide=True)
     assert drawn.width > 1.3 * drawn.height
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_what_undoes_is_dashed_on_the_lane_of_what_it_undoes(engine: str) -> None:
+    scenario = load_scenario("order-fulfillment")
+    diagram = architecture.diagram(scenario, engine)
+    layout, riding = lay_out(diagram), riders(diagram)
+    assert {diagram.edges[at].label for at in riding} == {"releaseStock", "refund", "cancelLabel"}
+    for undo, call in riding.items():
+        assert diagram.edges[undo].head == diagram.edges[call].head
+        for (x, y), (other_x, other_y) in zip(layout.edges[undo].points, layout.edges[call].points, strict=True):
+            assert 0 < hypot(x - other_x, y - other_y) <= LANE + 0.2
+    drawn = architecture.draw(scenario, engine)
+    red = [text.text for text in drawn.canvas.texts if text.ink == STROKES["undo"].colour]
+    assert {"undo: releaseStock", "undo: refund", "undo: cancelLabel"} <= set(red)
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_the_load_on_an_arrow_counts_the_calls_of_all_its_steps(engine: str) -> None:
+    """One arrow stands for checkStock and reserveStock."""
+    scenario = load_scenario("order-fulfillment")
+    drawn = draw_loaded(scenario, simulate(scenario, engine, full=True))
+    labels = [dict(mark.data)["label"] for mark in drawn.canvas.marks if isinstance(mark, Open) and mark.name == "edge"]
+    assert any("checkStock reserveStock × 2" in label for label in labels), labels
+    assert not any(label.endswith("sendConfirmation × 0") for label in labels)
