@@ -33,7 +33,7 @@ def titled(diagram: Diagram, layout: Layout) -> tuple[Layout, dict[str, Point]]:
         frame = groups[group.key]
         wide, tall = group_label_size(group)
         strip = Rect(0, frame.y + 4, layout.width, tall + 6)
-        others = [place for key, place in layout.nodes.items() if place.meets(replace(strip, x=frame.x - wide))]
+        others = [place for place in layout.nodes.values() if place.meets(replace(strip, x=frame.x - wide))]
         taken = sorted([*_taken(lines, strip), *((rect.x - 4, rect.x + rect.width + 4) for rect in others)])
         x = _free(taken, frame.x + INSET, frame.x + frame.width - _RIM, wide - 12)
         if x is None:
