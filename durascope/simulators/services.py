@@ -16,6 +16,7 @@ from durascope.models.steps import Run
 from durascope.models.trace import Effect, Kind
 from durascope.models.units import FOREVER
 from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
+from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call, World
@@ -95,15 +96,17 @@ class Services:
                 self._forgotten.setdefault(counted, Counter())[count] += 1
 
     def outage(self, name: str, duration: int) -> None:
+        """The service fails every call for that long."""
+        self.world.process(self._outage(name, duration))
+
+    def _outage(self, name: str, duration: int) -> Steps:
         self.down[name] = self.down.get(name, 0) + 1
         self.world.emit(name, Kind.OUTAGE_STARTED)
         if duration < FOREVER:
-            self.world.post_external(duration, self._recover, name)
-
-    def _recover(self, name: str) -> None:
-        self.down[name] -= 1
-        if not self.down[name]:
-            self.world.emit(name, Kind.OUTAGE_ENDED)
+            yield self.world.env.timeout(duration)
+            self.down[name] -= 1
+            if not self.down[name]:
+                self.world.emit(name, Kind.OUTAGE_ENDED)
 
     def begun(self, run: RunInfo, key: str) -> int:
         """How often the body of that step of that run has begun, over all crashes."""

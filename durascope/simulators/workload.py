@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
 
 from durascope.models.scenario import InputPool, InputShare, InputUniform, Scenario, WorkloadEvent
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND, Spread
 from durascope.simulators.engine import Engine, OutsideEvent, StartRequest
+from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.faults import Moments
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.runs import RunInfo
@@ -34,8 +37,7 @@ class WorkloadDriver:
     def arm(self) -> None:
         if any(event.of for event in self.scenario.workload.events):
             self.world.recorder.identities = {}
-        starting = starts(self.world, self.scenario)
-        self._schedule_next(starting, next(starting, None))
+        self.world.process(self._arrivals())
         numbers: dict[str, int] = {}
         for event in self.scenario.workload.events:
             number = numbers[event.kind] = numbers.get(event.kind, 0) + 1
@@ -43,22 +45,13 @@ class WorkloadDriver:
 
     # ---- starts --------------------------------------------------------------------------------------------
 
-    def _schedule_next(self, starts: Iterator[tuple[int, int]], first: tuple[int, int] | None) -> None:
-        """Schedules the starts of the next instant, all in one request."""
-        if first is None:
-            return
-        at, number = first
-        together = [number]
-        following = next(starts, None)
-        while following is not None and following[0] == at:
-            together.append(following[1])
-            following = next(starts, None)
-        self.world.post_external(at - self.world.now, self._start, together, starts, following)
-
-    def _start(self, numbers: list[int], starts: Iterator[tuple[int, int]], following: tuple[int, int] | None) -> None:
-        self.world.recorder.cause = None
-        self.engine.client.execute(self.engine.start, [self._request(number) for number in numbers])
-        self._schedule_next(starts, following)
+    def _arrivals(self) -> Steps:
+        """The starts of one instant are one request."""
+        for at, numbered in groupby(starts(self.world, self.scenario), key=itemgetter(0)):
+            numbers = [number for _, number in numbered]
+            yield self.world.env.timeout(at - self.world.now)
+            self.world.recorder.cause = None
+            self.engine.client.execute(self.engine.start, [self._request(number) for number in numbers])
 
     def _request(self, number: int) -> StartRequest:
         workflow = self.scenario.workflow_of(number)
@@ -78,7 +71,7 @@ class WorkloadDriver:
         share = share_of(event.to)
         if event.when is None:
             for target in self._targets(event, share):
-                self.world.post_external(event.at or 0, self._send, event, number, target, None)
+                self.world.process(self._sends(event, number, target))
             return
         numbers = frozenset((event.to,)) if isinstance(event.to, int) else None
         if share is not None:
@@ -90,6 +83,10 @@ class WorkloadDriver:
             numbers=numbers,
             every=every,
         )
+
+    def _sends(self, event: WorkloadEvent, number: int, to: int | str | None) -> Steps:
+        yield self.world.env.timeout(event.at or 0)
+        self._send(event, number, to, None)
 
     def _targets(self, event: WorkloadEvent, share: float | None) -> list[int | str | None]:
         if share is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from simpy.events import NORMAL
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.world import Call, Killed, World
 
 if TYPE_CHECKING:
@@ -119,6 +120,11 @@ class Component:
         self.alive = True
         self.world.emit(self.name, Kind.RESTARTED)
         self.execute(self.started)
+
+    def restarts(self, delay: int) -> Steps:
+        """A supervisor that starts it again after so many µs."""
+        yield self.world.env.timeout(delay)
+        self.restart()
 
     def stop(self) -> None:
         """SIGTERM: a graceful stop. A component that has something to hand over first overrides this."""

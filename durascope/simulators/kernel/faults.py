@@ -6,6 +6,7 @@ scenario's faults into such waiters, into ones for events by their numbers (`Poi
 
 from __future__ import annotations
 
+import itertools
 from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,6 +17,7 @@ from durascope.models.changes import Versions
 from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
+from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.points import Points
 from durascope.simulators.kernel.runs import RunInfo
@@ -107,12 +109,16 @@ class Moments:
                 continue
             waiter.fired.add(run.name)
             if waiter.after:
-                self.world.post_external(waiter.after, waiter.action, run)
+                self.world.process(self._later(waiter, run))
             else:
                 self.world.struck += 1
                 waiter.action(run)
         if running is not None and running.incarnation != incarnation:
             raise Killed
+
+    def _later(self, waiter: _Waiter, run: RunInfo) -> Steps:
+        yield self.world.env.timeout(waiter.after)
+        waiter.action(run)
 
 
 class FaultInjector:
@@ -134,11 +140,11 @@ class FaultInjector:
     def arm(self) -> None:
         for number, fault in enumerate(self.scenario.faults):
             if isinstance(fault, RandomFault):
-                self._next_random(fault, number, 1)
+                self.world.process(self._random_crashes(fault, number), goes_on=False)
                 continue
             action = self._action(number, fault)
             if fault.when is None:
-                self.world.post_external(fault.at or 0, action, None)
+                self.world.process(self._strikes_in(fault.at or 0, action))
             elif isinstance(fault.when.event, int):
                 self._wait_for(fault.when.event, fault.when.after, fault, action)
             else:
@@ -154,9 +160,13 @@ class FaultInjector:
             return self._replica(fault.crash, fault.replica, None, None) if isinstance(fault, Crash) else ()
 
         if after:
-            points.wait(event, tuple, lambda: self.world.post_external(after, action, None))
+            points.wait(event, tuple, lambda: self.world.process(self._strikes_in(after, action)))
         else:
             points.wait(event, victims, lambda: action(None))
+
+    def _strikes_in(self, delay: int, action: Action) -> Steps:
+        yield self.world.env.timeout(delay)
+        action(None)
 
     def _action(self, number: int, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
         step = None if fault.when is None else fault.when.step
@@ -170,12 +180,11 @@ class FaultInjector:
             match fault:
                 case Crash():
                     replica = self._replica(fault.crash, fault.replica, run, step)
-                    self._crash(replica, fault.down_for, graceful=fault.graceful)
+                    self.world.process(self._crash(replica, fault.down_for, graceful=fault.graceful))
                 case Hang():
                     replica = self._replica(fault.hang, fault.replica, run, step)
                     for component in replica:
-                        component.hang()
-                        self.world.post_external(fault.for_, component.resume)
+                        self.world.process(self._hang(component, fault.for_))
                 case Outage():
                     self.engine.services.outage(fault.outage, fault.for_)
                 case Cut():
@@ -209,19 +218,22 @@ class FaultInjector:
                 return of_these[event.lane]
         return None
 
-    def _crash(self, replica: Sequence[Component], down_for: int, *, graceful: bool = False) -> None:
+    def _crash(self, replica: Sequence[Component], down_for: int, *, graceful: bool = False) -> Steps:
         for component in replica:
             if graceful:
                 component.stop()
             else:
                 component.crash()
         if down_for < FOREVER:
-            self.world.post_external(down_for, self._restart, replica)
+            yield self.world.env.timeout(down_for)
+            with self._whole():
+                for component in replica:
+                    component.restart()
 
-    def _restart(self, replica: Sequence[Component]) -> None:
-        with self._whole():
-            for component in replica:
-                component.restart()
+    def _hang(self, component: Component, duration: int) -> Steps:
+        component.hang()
+        yield self.world.env.timeout(duration)
+        component.resume()
 
     def _whole(self) -> AbstractContextManager[None]:
         """What happens within it is not cut short by another fault."""
@@ -243,34 +255,40 @@ class FaultInjector:
         ]
         for a, b in pairs:
             network.cut(a, b)
-            if duration < FOREVER:
-                self.world.post_external(duration, network.heal, a, b)
+            self.world.process(self._heals(a, b, duration))
+        self.world.process(self._told(one, other, duration))
+
+    def _heals(self, one: Component, other: Component, duration: int) -> Steps:
+        if duration < FOREVER:
+            yield self.world.env.timeout(duration)
+            self.engine.network.heal(one, other)
+
+    def _told(self, one: str, other: str, duration: int) -> Steps:
         self.world.emit("network", Kind.CUT, detail=(one, other))
         if duration < FOREVER:
-            self.world.post_external(duration, self.world.emit, "network", Kind.HEALED)
+            yield self.world.env.timeout(duration)
+            self.world.emit("network", Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
         workflow = self._versions.deploy(fault)
         self.engine.deploy(fault.deploy, workflow, fault.down_for, in_place=fault.in_place)
 
-    def _next_random(self, fault: RandomFault, number: int, count: int) -> None:
-        delay = self.world.scenario_luck.sample(fault.random.every, "random fault", number, count)
-        self.world.after(delay, self._random_crash, fault, number, count, daemon=True)
-
-    def _random_crash(self, fault: RandomFault, number: int, count: int) -> None:
+    def _random_crashes(self, fault: RandomFault, number: int) -> Steps:
+        """One after the other, as long as one can strike. None of them keeps the simulation going."""
+        every, down_for = fault.random.every, fault.random.down_for
         replicas = self.engine.replicas(fault.random.crash)
-        chosen = int(self.world.scenario_luck("random replica", number, count) * len(replicas))
-        if any(component.alive for component in replicas[chosen]):  # the dead can't die
-            self._strikes(number)
-            self._crash(replicas[chosen], FOREVER)
-            if fault.random.down_for < FOREVER:  # not `ahead`: endless crashes set nothing going by themselves
-                self.world.after(fault.random.down_for, self._restart, replicas[chosen])
-        if (
-            fault.random.down_for < FOREVER
-            or self._revives
-            or any(each.alive for replica in replicas for each in replica)
-        ):
-            self._next_random(fault, number, count + 1)
+        for count in itertools.count(1):
+            yield self.world.env.idle_timeout(self.world.scenario_luck.sample(every, "random fault", number, count))
+            chosen = int(self.world.scenario_luck("random replica", number, count) * len(replicas))
+            if any(component.alive for component in replicas[chosen]):  # the dead can't die
+                self._strikes(number)
+                self.world.process(self._crash(replicas[chosen], down_for), goes_on=False)
+            if (
+                down_for == FOREVER
+                and not self._revives
+                and not any(component.alive for replica in replicas for component in replica)
+            ):
+                return
 
     def _strikes(self, number: int) -> None:
         self.struck.append(number)

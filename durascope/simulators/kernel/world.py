@@ -7,9 +7,10 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 import simpy
-from simpy.events import NORMAL, URGENT, EventPriority
+from simpy.events import NORMAL, URGENT
 
 from durascope.models.trace import Kind, Stopped, StopReason
+from durascope.simulators.kernel.clock import Clock, IdleTimeout, Outside, Steps
 from durascope.simulators.kernel.limits import (
     DEEPEST,
     HOPELESS_ATTEMPT,
@@ -60,40 +61,6 @@ class Call:
 
 END: Final = object()
 """What stands in the queue where the simulation is to end."""
-
-
-class Clock(simpy.Environment):
-    """SimPy's environment on the world's time: SimPy's own events and processes may live in the world, too.
-
-    An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
-    that cannot be cancelled, (receiver, sender, what, run) for a message, and SimPy's own events have no function.
-    """
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        super().__init__()
-        self.queue: list[Any] = self._queue
-        self.number = self._eid.__next__
-
-    @property
-    def _now(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.world.now
-
-    @_now.setter
-    def _now(self, _: float) -> None: ...
-
-    def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
-        entry = (self.world.now + delay, priority, self.number(), event, None, (), self.world.recorder.cause)
-        heappush(self.queue, entry)
-
-    @staticmethod
-    def happens(event: simpy.Event) -> None:
-        """One of SimPy's own events, as its `step` has it."""
-        callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
-        for callback in callbacks:
-            callback(event)
-        if not event._ok and not event._defused:
-            raise event._value
 
 
 def _no_network(*_: Any) -> None:
@@ -178,14 +145,26 @@ class World:
         number = self.number
         heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
-    def post_external(self, delay: int, fn: Callable[..., Any], *args: Any) -> None:
-        """The same for what comes from outside (a start, an event, a fault, its end): progress may follow."""
-        self._externals += 1
-        self.post(delay, self._arrive, (fn, args))
+    def process(self, steps: Steps, *, goes_on: bool = True) -> None:
+        """Starts a process of SimPy for what comes from outside (starts, events, faults and their ends), at once.
 
-    def _arrive(self, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        While one lives, something is still to come. Not so with `goes_on=False`: what would go on for ever sets
+        nothing going by itself.
+
+        >>> def outage(world, service):
+        ...     service.fails()
+        ...     yield world.env.timeout(5_000_000)
+        ...     service.recovers()
+        """
+        first = next(steps, None)
+        if first is not None:
+            process = Outside(self.env, steps, first)
+            if goes_on:
+                self._externals += 1
+                process.callbacks.append(self._over)
+
+    def _over(self, _: simpy.Event) -> None:
         self._externals -= 1
-        fn(*args)
 
     @property
     def unseen(self) -> bool:
@@ -261,7 +240,7 @@ class World:
     def _matters(call: object) -> bool:
         """Whether an entry of the queue can still run, and is not a daemon."""
         if type(call) is not Call:
-            return call is not END
+            return call is not END and type(call) is not IdleTimeout
         owner = call.owner
         return call.live and not call.daemon and (owner is None or owner.incarnation == call.incarnation)
 
@@ -295,6 +274,10 @@ class World:
                     if at == HORIZON_US and any(self._matters(entry[3]) for entry in queue):
                         self._stop(StopReason.HORIZON)
                     return True
+                if type(call) is IdleTimeout:
+                    if len(queue) < self.inert_entries:
+                        return True  # nothing else is left
+                    self.inert_entries -= 1
                 self.now, recorder.cause = int(at), cause
                 self.env.happens(call)
             elif not call.live:

@@ -41,7 +41,7 @@ class ServiceEndpoint(Process):
         down_for = self.down_for
         self.crash()
         if down_for is not None:
-            self.world.post_external(down_for, self.restart)
+            self.world.process(self.restarts(down_for))
 
     def restart(self) -> None:
         if self.asked_to_stop is not None:

@@ -404,7 +404,7 @@ class Worker(Component):
             wanted = self.wanted_again
             self.crash()
             if wanted:
-                self.world.post_external(0, self.restart)
+                self.world.process(self.restarts(0))
 
     def resume(self) -> None:
         """Goes on after a hang: the SDK's own timers are served before the code of attempts that it has given up."""

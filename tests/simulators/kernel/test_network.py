@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.world import World
@@ -47,8 +48,12 @@ def test_a_dead_peer_refuses_and_the_sender_hears_of_it_later() -> None:
 
 
 def cut_for(place: Place, duration: int) -> None:
-    place.network.cut(place.client, place.server)
-    place.world.post_external(duration, place.network.heal, place.client, place.server)
+    def steps() -> Steps:
+        place.network.cut(place.client, place.server)
+        yield place.world.env.timeout(duration)
+        place.network.heal(place.client, place.server)
+
+    place.world.process(steps())
 
 
 def test_a_message_into_a_short_cut_is_retransmitted_and_arrives_late() -> None:

@@ -1,0 +1,78 @@
+"""SimPy's environment on the world's time: processes of SimPy live beside the engines' parts, in one queue.
+
+What comes from outside of the engines and takes time is a SimPy process: arrivals, events, faults and their ends. The
+engines' own parts use the queue directly (`World.after`, `World.post`), which is the hot path: both are entries of the
+same queue and come in its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from heapq import heappush
+from typing import TYPE_CHECKING, Any
+
+import simpy
+from simpy.events import NORMAL, EventPriority
+
+if TYPE_CHECKING:
+    from durascope.simulators.kernel.world import World
+
+Steps = Generator[simpy.Event, Any, Any]
+"""A process of SimPy: it yields the events that it waits for."""
+
+
+class Clock(simpy.Environment):
+    """The environment.
+
+    An entry of its queue is (µs, priority, number, event, function, arguments, cause): the event is None for a callback
+    that nobody can take back, (receiver, sender, what, run) for a message, and SimPy's own events have no function.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        super().__init__()
+        self.queue: list[Any] = self._queue
+        self.number = self._eid.__next__
+
+    @property
+    def _now(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.world.now
+
+    @_now.setter
+    def _now(self, _: float) -> None: ...
+
+    def schedule(self, event: simpy.Event, priority: EventPriority = NORMAL, delay: float = 0) -> None:
+        world = self.world
+        if type(event) is IdleTimeout:
+            world.inert_entries += 1
+        heappush(self.queue, (world.now + delay, priority, self.number(), event, None, (), world.recorder.cause))
+
+    def idle_timeout(self, delay: float) -> IdleTimeout:
+        """A timeout for which the simulation does not go on: what would happen for ever."""
+        return IdleTimeout(self, delay)
+
+    @staticmethod
+    def happens(event: simpy.Event) -> None:
+        """One of SimPy's own events, as its `step` has it."""
+        callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
+        for callback in callbacks:
+            callback(event)
+        if not event._ok and not event._defused:
+            raise event._value
+
+
+class IdleTimeout(simpy.Timeout):
+    """A timeout for which the simulation does not go on."""
+
+
+class Outside(simpy.Process):
+    """A process of the outside world.
+
+    Its code begins at once, in the place that starts it, not as an event of its own: a fault strikes where it strikes.
+    """
+
+    def __init__(self, env: Clock, steps: Steps, first: simpy.Event) -> None:
+        simpy.Event.__init__(self, env)
+        self._generator = steps
+        self._target = first
+        first.callbacks.append(self._resume)
