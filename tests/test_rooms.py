@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from itertools import permutations
+from pathlib import Path
 
 import grimp
 import networkx as nx
 import pytest
 
+import durascope
 from durascope.models.engine import BUILT_IN
 
 ROOMS = ("engines", "simulators", "importing", "live", "render.parts")
@@ -35,3 +38,32 @@ def test_no_modules_of_an_engine_know_each_other_in_a_circle(imports: grimp.Impo
         (module, other) for module in mine for other in imports.find_modules_directly_imported_by(module) & mine
     )
     assert [sorted(circle) for circle in nx.strongly_connected_components(known) if len(circle) > 1] == []
+
+
+ROOMS_THAT_SAY_WHAT_THEY_RAISE = ("api", "course", "experiments", "importing", "models", "player", "render")
+BUGS = {"AssertionError", "NotImplementedError"}
+
+
+def raised_by(function: ast.FunctionDef) -> set[str]:
+    """The errors that its own lines raise, without those of the functions in it."""
+    found = set[str]()
+    inner = list(ast.iter_child_nodes(function))
+    while inner:
+        node = inner.pop()
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            found.add(ast.unparse(node.exc.func if isinstance(node.exc, ast.Call) else node.exc))
+        if not isinstance(node, ast.FunctionDef | ast.Lambda):
+            inner += ast.iter_child_nodes(node)
+    return found - BUGS
+
+
+@pytest.mark.parametrize("room", ROOMS_THAT_SAY_WHAT_THEY_RAISE)
+def test_a_function_that_raises_says_so(room: str) -> None:
+    silent = [
+        f"{module.name}: {node.name} raises {', '.join(sorted(raised_by(node)))}"
+        for module in sorted((Path(durascope.__file__).parent / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith(("_", "do_"))
+        if raised_by(node) and "aises" not in (ast.get_docstring(node) or "")
+    ]
+    assert silent == []

@@ -104,7 +104,7 @@ PerMonthOption = Annotated[
 
 
 def read(option: str, text: str, parse: Callable[[str], _Value]) -> _Value:
-    """What is given for an option, as the language reads it; else an error that names it and says what to write."""
+    """An option's value, as the language reads it. Raises `typer.BadParameter`, which names the option and the fix."""
     from durascope.models.units import Misread
 
     try:

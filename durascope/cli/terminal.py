@@ -121,7 +121,7 @@ def console() -> Console:
 
     class Story(Console):
         def on_broken_pipe(self) -> None:
-            """The reader has closed the pipe, as `head` does: no failure (rich would exit with 1)."""
+            """Raises BrokenPipeError: the reader has closed the pipe, as `head` does (rich would exit with 1)."""
             raise BrokenPipeError
 
         def _render_buffer(self, buffer: Iterable[Segment]) -> str:

@@ -66,7 +66,10 @@ class Conductor:
         engine.marked, engine.moment = self.marked, self.moment
 
     def conduct(self, *, seconds: float, grace: float = GRACE) -> None:
-        """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`."""
+        """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`.
+
+        Raises the first error of the threads that start runs and inject faults.
+        """
         self.engine.ledger.listeners.append(self._reported)
         self.began = self.engine.ledger.now
         self._arm_faults()

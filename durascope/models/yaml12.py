@@ -70,6 +70,7 @@ class _Composer(Reader, Scanner, Parser, Composer, CoreSchema):
         self.nodes = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        """PyYAML's own, within limits. Raises `Refusal` for tags, too many values, and values nested too deep."""
         event: Any = self.peek_event()
         if getattr(event, "tag", None) is not None:
             raise Refusal("tags (`!…`) are not part of the scenario language", event.start_mark, "remove the tag")
@@ -122,6 +123,7 @@ class _Reading:
         self.open: set[int] = set()
 
     def value(self, node: Node, key: Place | None = None) -> Value:
+        """The value of a node, with its place. Raises `Refusal`."""
         self.count += 1
         if self.count > MAX_VALUES:
             raise Refusal(

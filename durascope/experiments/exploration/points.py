@@ -47,7 +47,10 @@ def points(
 def at_moments(
     scenario: Scenario, trace: Trace, whats: Sequence[What], *, down_us: int | None = None, since: int = 0
 ) -> Iterator[Disturbance]:
-    """Every disturbance at each moment of each attempt of each step that first passes from that event on."""
+    """Every disturbance at each moment of each attempt of each step that first passes from that event on.
+
+    Raises `NothingToExplore`.
+    """
     if "deploy" in whats and not _deploys(scenario):
         raise NothingToExplore("there is no deploy to explore: the scenario has no fault `deploy` with a change")
     times = downs(scenario, down_us)

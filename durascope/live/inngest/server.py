@@ -92,7 +92,7 @@ class Server:
         return stage.process("redis", command)
 
     def start(self) -> None:
-        """Starts it and returns when it answers."""
+        """Starts it and returns when it answers. Raises `LiveProblem` if it ends or does not answer in time."""
         if self.redis is not None and not self.redis.running:
             self.redis.start()
             wait_until(lambda: listens(self._redis_port), "Redis")

@@ -33,7 +33,7 @@ class Activities:
 
     @activity.defn(dynamic=True)
     async def step(self, args: Sequence[RawValue]) -> dict[str, Any]:
-        """Runs a step's body once, as the attempt that the engine counts."""
+        """Runs a step's body once, as the attempt that the engine counts. Raises ApplicationError if the step fails."""
         given: dict[str, Any] = activity.payload_converter().from_payload(args[0].payload)
         if WARM_UP in given:
             return {}

@@ -204,7 +204,7 @@ class ScenarioWorkflow:
 
     @updated.validator
     def validate(self, name: str, args: Sequence[RawValue]) -> None:
-        """Rejects what the scenario rejects."""
+        """Raises ApplicationError for an update that the scenario rejects."""
         update = self.definition.updates.get(name)
         if update is None and not (self.given.get("entity") and name == REQUEST):
             raise ApplicationError(f"there is no update {name}", type=REJECTED)

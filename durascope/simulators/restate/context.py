@@ -129,7 +129,7 @@ class Context(Sdk):
         return (yield handle)
 
     def value(self, completion: NotificationId, step: str | None = None) -> Coroutine:
-        """Waits for a completion; its failure is thrown as a terminal error."""
+        """Waits for a completion. Raises `WorkflowFailure` if it is a failure."""
         notification: Notification = yield from self.result(completion)
         if notification.failure is not None:
             raise WorkflowFailure(notification.failure.message, code=notification.failure.code, step=step)
