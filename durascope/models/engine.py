@@ -90,6 +90,8 @@ class EngineSpec:
     """A `durascope.simulators.engine.Engine`."""
     record: str = "record"
     """What it calls what it keeps of a run: event history, journal, …"""
+    record_reads: str = ""
+    """How the lines of its record are read, in a sentence for those who see them for the first time."""
     baseline: bool = False
     """Whether it is shown only when it is asked for: something to compare the others with."""
     colours: Colours = Colours()

@@ -6,6 +6,8 @@ ENGINE = EngineSpec(
     name="inngest",
     title="Inngest",
     record="requests and answers",
+    record_reads="POST is a request to the app, with the stored results that it carries (memo); -> is the answer; a "
+    "checkpoint is a result that the app reports while the request goes on.",
     colours=Colours("#fdf3f8", "#cf86ad", "#a83a78", "bold bright_magenta"),
     steps={
         "run": ("step.run", "step.run"),

@@ -6,6 +6,7 @@ ENGINE = EngineSpec(
     name="restate",
     title="Restate",
     record="journal",
+    record_reads="#N is the number that a command and its completion share; > is the completion.",
     colours=Colours("#eff6ff", "#7ba6dd", "#2b64b0", "bold bright_green"),
     steps={
         "run": ("ctx.run", "ctx.run"),

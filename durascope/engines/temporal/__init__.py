@@ -6,6 +6,7 @@ ENGINE = EngineSpec(
     name="temporal",
     title="Temporal",
     record="event history",
+    record_reads="an attempt that is retried leaves no event; attempt=N is the one that closed the step.",
     colours=Colours("#f5f4ff", "#8f88de", "#5b52c7", "bold bright_blue"),
     steps={
         "run": ("activity", "activity"),

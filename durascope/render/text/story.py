@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from durascope.models.effects import recoveries
+from durascope.models.engine import engine as spec_of
 from durascope.models.engine import title_of
 from durascope.models.failures import failure_sentences
 from durascope.models.phrases import fault_text, missing
@@ -48,6 +49,9 @@ def tell(
             console.print(
                 RecordTables({each.engine: each.records[names[each.engine]] for each in traces if each.records})
             )
+            for spec in filter(lambda spec: spec.record_reads, map(spec_of, names)):
+                console.print(Text(f"{spec.title}: {spec.record_reads}", "dim"))
+            console.print()
     if any(trace.effects for trace in traces):
         console.print(Text("Side effects, as the services counted them", "bold"))
         console.print(ledger_table(scenario, traces, width=console.width))

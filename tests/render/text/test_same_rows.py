@@ -48,3 +48,4 @@ def test_the_records_shown_are_of_the_first_start_on_each_engine() -> None:
     traces = [simulate(CALLS, engine) for engine in compared()]
     tell(Console(file=out, width=100), CALLS, traces, {trace.engine: metrics(trace) for trace in traces})
     assert "History of run 1 on each engine\n" in out.getvalue()
+    assert "Restate: #N is the number that a command and its completion share" in out.getvalue()
