@@ -157,7 +157,7 @@ class ScenarioWorkflow:
     def _program(self, given: Mapping[str, Any]) -> Program:
         """The program of the run, or of a request that it works off as an entity."""
         run = RunInfo(given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"])
-        luck = World(self.seed, full=False).outside
+        luck = World(self.seed, full=False).scenario_luck
 
         def compute_time(step: Compute, key: str) -> int:
             return luck.sample(step.compute, "compute", run.luck, key)
