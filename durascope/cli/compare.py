@@ -164,9 +164,9 @@ def _load(
         wrong = f"{rates!r} are not different rates: write for instance 20/s,1000/s"
         raise typer.BadParameter(wrong, param_hint="'--load'") from None
     runs = max(LOADED, asked.scenario.workload.runs)
+    overrides = Overrides((*(settings or ()), "faults=[]"), runs=runs, varied_by="--load")
     return sweep(
-        target, [axis], asked.engines,
-        overrides=Overrides((*(settings or ()), "faults=[]"), runs=runs), seed=seed, seeds=2, measures=("p50_ms",),
+        target, [axis], asked.engines, overrides=overrides, seed=seed, seeds=2, measures=("p50_ms",),
         mapper=partial(mapped, processes=processes),
     ).as_json()  # fmt: skip
 

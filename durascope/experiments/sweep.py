@@ -182,8 +182,8 @@ def _knees(
 
 def _at(document: Document, base: Overrides, point: Point) -> Scenario:
     """The scenario at a point: what the point sets comes after what the command line sets."""
-    settings = tuple(f"{path}={value}" for path, value in point.items())
-    return scenario_in(document.having(replace(base, settings=(*base.settings, *settings))))
+    varied = tuple(f"{path}={value}" for path, value in point.items())
+    return scenario_in(document.having(replace(base, varied=varied)))
 
 
 def _finite(interval: Interval | None) -> dict[str, float | None] | None:

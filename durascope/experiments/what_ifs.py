@@ -6,7 +6,7 @@ where the scenario is touched by the question: a workflow that waits for no even
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from durascope.models.faults import Crash, Deploy
 from durascope.models.run_step import Fails, Run
 from durascope.models.scenario import OWN_STEP, Scenario, Workflow
 from durascope.models.starts import counted
-from durascope.models.steps import WaitFor
+from durascope.models.steps import Parallel, Race, Step, Steps, WaitFor
 from durascope.models.trace import Trace
 from durascope.models.units import MILLISECOND, SECOND
 from durascope.models.workload import Arrivals, WorkloadEvent
@@ -155,7 +155,7 @@ def _engine_dies(calm: Scenario) -> Changed:
 
 def _app_dies(calm: Scenario) -> Changed | None:
     """In the middle of the longest step, before anybody could report it."""
-    steps = [step for step in _workflow(calm).steps if isinstance(step, Run)]
+    steps = [step for step in always_run(_workflow(calm).steps) if isinstance(step, Run)]
     if not steps:
         return None
     longest = max(steps, key=lambda step: _takes(calm, step))
@@ -204,7 +204,7 @@ def _approval(times: Callable[[WaitFor], Sequence[Mapping[str, Any]] | None], wo
     """An event that comes at other times than a second after the wait for it has begun."""
 
     def change(calm: Scenario) -> Changed | None:
-        wait = next((step for step in _workflow(calm).steps if isinstance(step, WaitFor)), None)
+        wait = next((step for step in always_run(_workflow(calm).steps) if isinstance(step, WaitFor)), None)
         if wait is None or wait.times != 1:
             return None
         disturbed = times(wait)
@@ -277,6 +277,15 @@ def _always(disturbed: Scenario) -> Callable[[int], Scenario]:
 def _workflow(scenario: Scenario) -> Workflow:
     """The one that the first run is of."""
     return scenario.workflows[scenario.started[0]]
+
+
+def always_run(steps: Steps) -> Iterator[Step]:
+    """The steps that every run comes to once: those in parallel branches too, those of choices and rounds not."""
+    for step in steps:
+        yield step
+        if isinstance(step, Parallel | Race):
+            for block in step.blocks():
+                yield from always_run(block)
 
 
 def _with_workflow(scenario: Scenario, workflow: Workflow) -> Scenario:

@@ -26,6 +26,10 @@ class Overrides:
     """A number of runs in place of the workload's."""
     rate: str | None = None
     """Arrivals (`5/s`, at random times) in place of the workload's."""
+    varied: tuple[str, ...] = ()
+    """`path=value`, each: the fields that differ from point to point. They are set after all others."""
+    varied_by: str = "--over"
+    """The option that they come from, as errors name it."""
 
     def applied_to(self, scenario: Value) -> tuple[Value, list[Problem]]:
         """The scenario's document with the changes made, and what is wrong with those that could not be."""
@@ -34,9 +38,10 @@ class Overrides:
             scenario = _with_runs(scenario, self.runs)
         if self.rate is not None:
             scenario = _with_rate(scenario, self.rate)
-        for text in self.settings:
+        written = [(text, "--set") for text in self.settings]
+        for text, option in (*written, *((text, self.varied_by) for text in self.varied)):
             try:
-                scenario = Setting.parse(text).applied_to(scenario)
+                scenario = Setting.parse(text, option).applied_to(scenario)
             except Unaddressable as error:
                 problems.append(error.problem)
             except ScenarioProblems as error:

@@ -38,12 +38,17 @@ class Setting:
     value: Value
 
     @classmethod
-    def parse(cls, text: str) -> Setting:
-        """`services.stripe.latency={p50: 1s, p99: 2s}`. Raises `Unaddressable`, and `ScenarioProblems` for bad YAML."""
-        source = Source("--set", text)
+    def parse(cls, text: str, option: str = "--set") -> Setting:
+        """`services.stripe.latency={p50: 1s, p99: 2s}`. Raises `Unaddressable`, and `ScenarioProblems` for bad YAML.
+
+        `option`: where the setting was written, as errors name it.
+        """
+        source = Source(option, text)
         path, equals, written = text.partition("=")
         if not equals or not path.strip():
-            problem = source.problem("bad-setting", "a setting is a path and a value", help="write --set path=value")
+            problem = source.problem(
+                "bad-setting", "a setting is a path and a value", help=f"write {option} path=value"
+            )
             raise Unaddressable(problem)
         if not written.strip():
             return cls(source, path, Value(Place(source, 1, len(text) + 1)))

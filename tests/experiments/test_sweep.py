@@ -80,8 +80,9 @@ class TestASweep:
         assert long.value - short.value == pytest.approx(3_000, abs=50)
 
     def test_a_path_that_leads_nowhere_is_said_as_with_set(self) -> None:
-        with pytest.raises(ScenarioProblems, match="strip"):
+        with pytest.raises(ScenarioProblems, match="strip") as raised:
             sweep("order-fulfillment", [Axis.parse("services.strip.failures=1%")], ["temporal"])
+        assert raised.value.problems[0].file == "--over"
 
     def test_an_unknown_measure(self) -> None:
         with pytest.raises(GridError, match="p50_ms"):

@@ -74,6 +74,19 @@ class TestAnApproval:
         for told in found.values():
             assert abs(late(told)) < SECOND
 
+    def test_in_a_branch_is_found_too(self) -> None:
+        approval = {"wait_for": "approved", "timeout": "1h"}
+        branches = {"parallel": [[approval, {"run": "publish"}], {"run": "prepare", "takes": "1s"}]}
+        found = asked(workflow({"run": "draft"}, branches), "approval_late")
+        assert set(found) == set(ENGINES)
+        for told in found.values():
+            assert late(told) == pytest.approx(3_600 * SECOND, rel=0.01)
+
+    def test_that_only_some_runs_wait_for_is_not_asked_about(self) -> None:
+        choice = {"choose": [{"when": "large", "do": [{"wait_for": "approved", "timeout": "1h"}]}]}
+        rare = workflow({"run": "draft", "result": {"large": "10%"}}, choice)
+        assert asked(rare, "approval_late") == {}
+
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_runs_of_one_key_wait_for_each_other(engine: str) -> None:
