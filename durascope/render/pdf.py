@@ -1,13 +1,14 @@
-"""A canvas as a PDF of one page: vectors, selectable text, its fonts inside, the same bytes every time."""
+"""A canvas as a PDF of one page: vectors, selectable text, of its fonts what it needs, the same bytes every time."""
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
 from collections.abc import Iterable
-from functools import cache
 
 from durascope.render.canvas import Box, Canvas, Mark, Path, Text
 from durascope.render.fonts import font
+from durascope.render.fonts.subset import subset
 from durascope.render.svg import number
 
 _CURVE = 0.5523
@@ -71,13 +72,18 @@ def _mark(mark: Mark) -> str:
             return f"/G gs {drawn} /N gs" if mark.opacity != 1.0 else drawn
         case Text():
             face = font(mark.bold)
-            glyphs = "".join(f"{face.glyphs.get(each, 0):04X}" for each in mark.text)
+            glyphs = "".join(f"{face.glyphs[each]:04X}" for each in _written(mark) if each in face.glyphs)
             return (
                 f"BT {_colour(mark.ink)} rg /F{int(mark.bold)} {number(mark.size)} Tf "
                 f"1 0 0 -1 {number(mark.left)} {number(mark.y)} Tm <{glyphs}> Tj ET"
             )
         case _:
             return ""
+
+
+def _written(mark: Text) -> str:
+    """Letters with what stands on them as one character, where there is one: nothing here puts two glyphs together."""
+    return unicodedata.normalize("NFC", mark.text)
 
 
 def _step(step: tuple[str | float, ...]) -> str:
@@ -123,8 +129,9 @@ def _colour(colour: str) -> str:
 def _face(bold: bool, canvas: Canvas) -> list[bytes]:
     """Five objects: the font, its glyphs' widths, its description, its file, and which characters glyphs stand for."""
     face, first = font(bold), 11 if bold else 6
-    used = sorted({each for text in canvas.texts if text.bold is bold for each in text.text if each in face.glyphs})
-    name = b"Arimo-Bold" if bold else b"Arimo"
+    texts = [_written(text) for text in canvas.texts if text.bold is bold]
+    used = sorted({each for text in texts for each in text if each in face.glyphs})
+    name = b"DURASC+Arimo-Bold" if bold else b"DURASC+Arimo"  # six letters and a plus: a subset
     scale = 1000 / face.units_per_em
     widths = " ".join(f"{face.glyphs[each]}[{round(face.advances[face.glyphs[each]] * scale)}]" for each in used)
     return [
@@ -135,14 +142,13 @@ def _face(bold: bool, canvas: Canvas) -> list[bytes]:
         b"/FontDescriptor %d 0 R/DW 600/W[%s]/CIDToGIDMap/Identity>>" % (name, first + 2, widths.encode()),
         b"<</Type/FontDescriptor/FontName/%s/Flags 32/FontBBox[-544 -303 1302 980]/ItalicAngle 0/Ascent 905"
         b"/Descent -212/CapHeight 716/StemV %d/FontFile2 %d 0 R>>" % (name, 140 if bold else 80, first + 3),
-        _font_file(bold),
+        _font_file(subset(face.file, {face.glyphs[each] for each in used})),
         _stream(_to_unicode((face.glyphs[each], each) for each in used).encode("ascii")),
     ]
 
 
-@cache
-def _font_file(bold: bool) -> bytes:
-    return _stream(font(bold).file, b"/Length1 %d" % len(font(bold).file))
+def _font_file(file: bytes) -> bytes:
+    return _stream(file, b"/Length1 %d" % len(file))
 
 
 def _to_unicode(pairs: Iterable[tuple[int, str]]) -> str:
