@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from html import escape
+from typing import TYPE_CHECKING
 
 from durascope.render.diagram import STROKES, Diagram, Edge, Group, Node, Shape
 from durascope.render.shapes import paint_of
 from durascope.render.theme import ROLES, STATE_WORDS
+
+if TYPE_CHECKING:
+    from graphviz import Digraph
 
 _DOT_SHAPES: dict[Shape, str] = {
     "box": "box", "stack": "box3d", "store": "cylinder", "queue": "cds", "log": "box", "pill": "oval",
@@ -46,67 +50,74 @@ def edge_label(edge: Edge) -> str:
 
 def dot(diagram: Diagram) -> str:
     """For `dot -Tsvg` and every other tool of Graphviz; draws the same graph with Graphviz' own shapes."""
-    lines = [
-        "digraph {",
-        f"  graph [rankdir={diagram.direction}, newrank=true, label={_dot_text(_caption(diagram))}, "
-        "fontname=Helvetica, labelloc=t, labeljust=l, nodesep=0.35, ranksep=0.7]",
-        "  node [fontname=Helvetica, fontsize=11, style=filled, margin=0.15]",
-        "  edge [fontname=Helvetica, fontsize=10]",
-        *_dot_members(diagram, "", "  "),
-        *(f"  {{rank=same; {' '.join(json.dumps(key) for key in level)}}}" for level in diagram.level),
-        *(f"  {_dot_edge(diagram, edge)}" for edge in diagram.edges),
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
+    from graphviz import Digraph  # only who asks for DOT waits for it
+
+    written = Digraph(
+        graph_attr={
+            "rankdir": diagram.direction, "newrank": "true", "label": _dot_text(_caption(diagram)), "labelloc": "t",
+            "labeljust": "l", "fontname": "Helvetica", "nodesep": "0.35", "ranksep": "0.7",
+        },
+        node_attr={"fontname": "Helvetica", "fontsize": "11", "style": "filled", "margin": "0.15"},
+        edge_attr={"fontname": "Helvetica", "fontsize": "10"},
+    )  # fmt: skip
+    _add_members(written, diagram, "")
+    for level in diagram.level:
+        same = Digraph(graph_attr={"rank": "same"})
+        for key in level:
+            same.node(_dot_name(key))
+        written.subgraph(same)
+    for edge in diagram.edges:
+        _add_edge(written, diagram, edge)
+    return written.source
 
 
 def _caption(diagram: Diagram) -> list[str]:
     return [diagram.title, *([diagram.subtitle] if diagram.subtitle else [])]
 
 
-def _dot_members(diagram: Diagram, parent: str, indent: str) -> list[str]:
-    lines: list[str] = []
+def _add_members(written: Digraph, diagram: Diagram, parent: str) -> None:
+    from graphviz import Digraph
+
     for node in diagram.nodes:
         if node.group == parent:
             paint = paint_of(node)
-            lines.append(
-                f"{indent}{json.dumps(node.key, ensure_ascii=False)} [shape={_DOT_SHAPES[node.shape]}, "
-                f'label={_dot_text(node_lines(node))}, fillcolor="{paint.fill}", color="{paint.stroke}"]'
-            )
+            written.node(
+                _dot_name(node.key), _dot_text(node_lines(node)), shape=_DOT_SHAPES[node.shape],
+                fillcolor=paint.fill, color=paint.stroke,
+            )  # fmt: skip
     for at, group in enumerate(diagram.groups):
         if group.parent == parent:
             paint = group.paint or ROLES[group.role]
-            lines.append(f"{indent}subgraph cluster_{at} {{")
-            lines.append(
-                f"{indent}  graph [label={_dot_text(_group_lines(group))}, style=filled, "
-                f'fillcolor="{paint.fill}", color="{paint.stroke}"]'
-            )
-            lines += _dot_members(diagram, group.key, indent + "  ")
-            lines.append(indent + "}")
-    return lines
+            label = _dot_text(_group_lines(group))
+            looks = {"label": label, "style": "filled", "fillcolor": paint.fill, "color": paint.stroke}
+            inside = Digraph(f"cluster_{at}", graph_attr=looks)
+            _add_members(inside, diagram, group.key)
+            written.subgraph(inside)
 
 
 def _group_lines(group: Group) -> list[str]:
     return [group.title, *([group.subtitle] if group.subtitle else [])]
 
 
-def _dot_edge(diagram: Diagram, edge: Edge) -> str:
+def _add_edge(written: Digraph, diagram: Diagram, edge: Edge) -> None:
     """Rows are no nodes in DOT: an arrow from a row starts at its node and names the row."""
+    from graphviz import escape
+
     (tail, tail_row), (head, _) = _split(edge.tail), _split(edge.head)
     stroke = STROKES[edge.style]
-    attributes = [f'color="{stroke.colour}"', f"tooltip={json.dumps(_joint(diagram, edge), ensure_ascii=False)}"]
     label = edge_label(edge) or (diagram.name(edge.tail) if tail_row else "")
-    if label:
-        attributes.append(f"label={json.dumps(label, ensure_ascii=False)}")
-    if stroke.dash:
-        attributes.append("style=dashed")
-    direction = "both" if edge.both else "back" if edge.back else "forward"
-    attributes.append(f"dir={direction}")
-    if edge.loose:
-        attributes.append("constraint=false")
     first, last = (head, tail) if edge.back else (tail, head)
-    ends = f"{json.dumps(first, ensure_ascii=False)} -> {json.dumps(last, ensure_ascii=False)}"
-    return f"{ends} [{', '.join(attributes)}]"
+    written.edge(
+        _dot_name(first), _dot_name(last), escape(label) if label else None,
+        color=stroke.colour, tooltip=escape(_joint(diagram, edge)), style="dashed" if stroke.dash else None,
+        dir="both" if edge.both else "back" if edge.back else "forward",
+        constraint="false" if edge.loose else None,
+    )  # fmt: skip
+
+
+def _dot_name(key: str) -> str:
+    """A colon would part a node from its port."""
+    return key.replace(":", "\N{RATIO}")
 
 
 def _split(end: str) -> tuple[str, str]:
@@ -119,8 +130,10 @@ def _joint(diagram: Diagram, edge: Edge) -> str:
 
 
 def _dot_text(lines: list[str]) -> str:
-    escaped = "".join(line.replace("\\", "\\\\").replace('"', '\\"') + "\\l" for line in lines)
-    return f'"{escaped}"'
+    """Lines that begin at the left."""
+    from graphviz import escape
+
+    return escape("\n".join(lines)).replace("\n", "\\l") + "\\l"
 
 
 # ---- Mermaid -------------------------------------------------------------------------------------------------
