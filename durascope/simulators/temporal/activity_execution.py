@@ -10,6 +10,7 @@ from typing import Any, Final
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Call
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
@@ -155,15 +156,15 @@ class ActivityExecution:
 class ActivityWorker:
     """What of a worker process runs activities."""
 
-    __slots__ = ("_many", "_reports", "channel", "delays", "draining", "process", "running", "services", "slots",
-                 "threads", "world")  # fmt: skip
+    __slots__ = ("_many", "_reports", "_sent", "channel", "delays", "draining", "leaving", "process", "running",
+                 "services", "slots", "threads", "world")  # fmt: skip
 
     def __init__(
         self, process: Component, channel: Channel, services: Services, delays: Delays, *, slots: int,
-        threads: int | None, many: int, reports: Callable[[int, int], int],
+        threads: int | None, many: int, reports: Callable[[int, int], int], sent: Callable[[], object],
     ) -> None:  # fmt: skip
         """`threads`: where activities block a thread each, fewer than the slots; `many`: so many slots are never in use
-        by polls alone; `reports`: what a report takes."""
+        by polls alone; `reports`: what a report takes; `sent` is called when one has left a process that stops."""
         self.process = process
         self.world = process.world
         self.channel = channel
@@ -176,6 +177,9 @@ class ActivityWorker:
         """The process stops."""
         self._many = many
         self._reports = reports
+        self._sent = sent
+        self.leaving = 0
+        """Reports that the SDK is about to send."""
 
     def execute(self, task: ActivityTask) -> None:
         """Begins an attempt; one that comes while the worker stops is cancelled as soon as it has begun (A13)."""
@@ -191,7 +195,11 @@ class ActivityWorker:
             self.slots.give_back()
 
     def report(self, method: str, execution: ActivityExecution, content: Outcome | Failure | None) -> None:
-        """Reports an attempt's end; its slot is free once that has been answered (§10)."""
+        """Reports an attempt's end; its slot is free once that has been answered (§10).
+
+        The SDK takes its time before the report leaves the process, and what kills the process then, kills it too: two
+        steps end side by side, a fault strikes at the end of one, and neither is ever reported.
+        """
         if self.running.pop(execution, 0) is not None:
             return
         task = execution.task
@@ -203,7 +211,17 @@ class ActivityWorker:
             slots.free += 1
         else:
             answered = self._reported
-        self.channel.call(method, args, answered, REPORTS, task.run, delay)
+        if self.draining:  # a process that stops sends off what it has
+            self.channel.call(method, args, answered, REPORTS, task.run, delay)
+        else:
+            self.leaving += 1
+            self.process.after(delay, self._send, method, args, answered, task.run)
+
+    def _send(self, method: str, args: tuple[Any, ...], answered: Callable[[Any], Any] | None, run: RunInfo) -> None:
+        self.leaving -= 1
+        self.channel.call(method, args, answered, REPORTS, run)
+        if self.draining:
+            self._sent()
 
     def _reported(self, _answer: Any) -> None:
         self.slots.give_back()

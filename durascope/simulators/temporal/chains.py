@@ -13,7 +13,7 @@ from durascope.simulators.temporal.shard import HISTORY, Shard
 class Chains:
     """Goes on once a run's last event is written."""
 
-    __slots__ = ("_executions", "_keep", "_resets", "world")
+    __slots__ = ("_executions", "_keep", "_resets", "_timers", "world")
 
     def __init__(
         self, shard: Shard, executions: Executions, resets: Resets, keep: Callable[[MutableState], object]
@@ -23,6 +23,7 @@ class Chains:
         self._executions = executions
         self._resets = resets
         self._keep = keep
+        self._timers = shard.timers
         shard.on_closed = self.go_on
 
     def go_on(self, state: MutableState, successor: StartOptions | None) -> None:
@@ -32,4 +33,5 @@ class Chains:
             self._executions.create(successor)
         elif not state.options.entity:
             self.world.run_ended(HISTORY, state.run, state.status)
+        self._timers.read()
         self._keep(state)

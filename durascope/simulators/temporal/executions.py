@@ -87,6 +87,7 @@ class Executions:
             shard.after(shard.delays("first_transfer", state.luck, 1), self.first_workflow_task, state, None)
         self._told(options)
         shard.commit(state)
+        self._timers.read()  # every run's start has tasks of the transfer and visibility queues, and so has its end
         return state
 
     def _told(self, options: StartOptions) -> None:

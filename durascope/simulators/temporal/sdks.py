@@ -31,10 +31,16 @@ class SdkRules:
     """An update's result passes through the SDK's own promises before it is a command (`updateNextHandler`, `then`):
     the update that waits for its lock goes on first."""
 
+    waits_let_go: bool
+    """A wait with a timeout that is cancelled waits for its condition to be cancelled before it cancels its timer
+    (asyncio.wait_for of Python 3.11, `_cancel_and_wait`): two turns of the loop."""
 
-PYTHON: Final = SdkRules("python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1, answers_last=False)
+
+PYTHON: Final = SdkRules(
+    "python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1, answers_last=False, waits_let_go=True
+)
 TYPESCRIPT: Final = SdkRules(
-    "typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2, answers_last=True
+    "typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2, answers_last=True, waits_let_go=False
 )
 
 _MODELLED: Final = {rules.name: rules for rules in (PYTHON, TYPESCRIPT)}

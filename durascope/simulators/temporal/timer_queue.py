@@ -1,8 +1,10 @@
 """The shard's timer queue (T1 to T5): durable timer tasks in the order in which they are due.
 
 A queue that is read at time t has its read level at t + 1 s; no task may be put below it. A timer shorter than that
-is therefore stretched to just after the level. What reads a queue: the timer queue's own firing (stale tasks too,
-T5), and every task of the transfer queue.
+is therefore stretched to just after the level. What reads a queue: every task of the transfer and visibility queues,
+and the first task of the timer queue that lies beyond what it has read: it then reads all that is due within the next
+second (stale tasks too, T5), and does that from memory when its time comes, without another read
+(queues/queue_scheduled.go, processNewRange, lookAheadTask).
 
 A task that is set again keeps its entry in the queue if that comes first, and is put back when the entry is met: most
 timers (of workflow tasks, of activities) are taken back long before their time, and cost next to nothing so.
@@ -10,7 +12,6 @@ timers (of workflow tasks, of activities) are taken back long before their time,
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -25,7 +26,7 @@ IN_USE_US: Final = 80_000
 """µs since a server that is in use has last read a queue when the first run comes: 33 to 154 before six recorded starts
 with a delay, which a shard that nobody uses would not stretch."""
 MANY: Final = 4096
-"""So many stale tasks are remembered, the latest."""
+"""So many stale tasks are remembered before those are passed whose time has come."""
 
 
 class Execution(Protocol):
@@ -71,8 +72,8 @@ class TimerQueue:
     """Fires timer tasks in the server's process; who makes tasks of a kind says by `on` how they are processed."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_delays", "_fixed", "_late", "_luck", "_not_before", "_process", "_read_at",
-        "_server", "_shift", "_stale_reads", "store", "world",
+        "_armed", "_armed_for", "_delays", "_fixed", "_late", "_loaded", "_luck", "_not_before", "_process",
+        "_read_at", "_server", "_shift", "_stale_reads", "store", "world",
     )  # fmt: skip
 
     def __init__(self, server: Component, store: TimerStore, delays: Delays, luck: int) -> None:
@@ -95,15 +96,24 @@ class TimerQueue:
     def reset(self) -> None:
         self._read_at = self.world.now - IN_USE_US
         """When a queue of the shard was last read: it sets the level."""
+        self._loaded = 0
+        """Up to when the timer queue itself has been read."""
         self._armed: Call | None = None
         self._armed_for = 0
         self._not_before = 0
         """When the shard has been acquired after a restart: calls are taken before that already."""
-        self._stale_reads: deque[int] = deque(maxlen=MANY)
+        self._stale_reads: list[int] = []
+        """When tasks are due that nobody needs any more, a heap: the queue is read for them all the same."""
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
         self._read_at = self.world.now
+
+    def _reads_for(self, at: int) -> None:
+        """A task is due then: the queue is read on, unless that has been read already."""
+        if at >= self._loaded:
+            self._read_at = max(self._read_at, at)
+            self._loaded = at // 1000 * 1000 + self._shift
 
     def recover(self) -> None:
         """After a restart: begins from the stored tasks, once the shard has been acquired."""
@@ -130,7 +140,7 @@ class TimerQueue:
                 at = level + 1000
         at += self._fixed or self._late(task.state.luck, due)
         if task.live:
-            self._stale_reads.append(task.at)
+            self._stale(task.at)
         else:
             task.live = True
             self.store.live += 1
@@ -165,7 +175,7 @@ class TimerQueue:
         if task is None or not task.live:
             return
         task.live = False
-        self._stale_reads.append(task.at)
+        self._stale(task.at)
         store = self.store
         store.live -= 1
         if not store.live and self._armed is not None:
@@ -190,7 +200,12 @@ class TimerQueue:
         """Stale tasks whose time has come have been read too (T5)."""
         now, reads = self.world.now, self._stale_reads
         while reads and reads[0] <= now:
-            self._read_at = max(self._read_at, reads.popleft())
+            self._reads_for(heappop(reads))
+
+    def _stale(self, at: int) -> None:
+        heappush(self._stale_reads, at)
+        if len(self._stale_reads) > MANY:
+            self._pass_stale_reads()
 
     # ---- firing --------------------------------------------------------------------------------------------
 
@@ -225,8 +240,9 @@ class TimerQueue:
 
     def _fire(self) -> None:
         self._armed = None
-        self.read()
+        self._pass_stale_reads()
         now = self.world.now
+        self._reads_for(now)
         try:
             while (at := self._first()) is not None and at <= now:
                 task = heappop(self.store.entries)[2]

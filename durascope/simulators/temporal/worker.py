@@ -10,6 +10,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, Final
+from zlib import crc32
 
 from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
@@ -122,7 +123,7 @@ class Worker(Component):
         services = self.app.services
         self.activities = ActivityWorker(
             self, self.channel, services, self._delays, slots=self.slots, threads=self._options.threads, many=self.many,
-            reports=self._reports,
+            reports=self._reports, sent=self._drained,
         )  # fmt: skip
         self.local_activities = LocalActivities(self, services, self.slots)
         self.uncached: deque[TaskForWorker] = deque()
@@ -193,11 +194,29 @@ class Worker(Component):
         self._go_on(processing, None)
 
     def _makes_room(self) -> bool:
-        """Whether the cache has, or gets, a place for another run: one whose task is under way keeps its own."""
+        """Whether the cache has, or gets, a place for another run: one whose task is under way keeps its own, unless
+        it only waits for local activities. Then these are cancelled, and the task is never completed (core,
+        `reconcile_buffered`; recorded: local-activity-in-a-full-cache-0 and -1)."""
         cache, size = self.cache, max(1, self.cache_size)
         while cache and len(cache) + len(self.tasks) >= size:
             self._evict(cache.popitem(last=False)[1])
-        return len(self.tasks) < size
+        if len(self.tasks) < size:
+            return True
+        waiting = next((each for each in self.tasks.values() if each.waits_for_local), None)
+        if waiting is None:
+            return False
+        self._lose(waiting)
+        return True
+
+    def _lose(self, processing: Processing) -> None:
+        """Its run is evicted while the task is under way: nobody will complete it."""
+        processing.steps.close()
+        processing.waits_for_local = False
+        self.cancel(processing.heartbeat)
+        del self.tasks[processing.task.run_id]
+        self._evict(processing.instance)
+        self.world.emit(self.name, _WORK_ENDED, processing.task.run, detail="evicted")
+        self.workflow_slots.give_back()
 
     def _take_eager_start(self, task: TaskForWorker) -> None:
         """A first task that came with the answer to its run's start, in a slot that was free then (A12b)."""
@@ -400,7 +419,7 @@ class Worker(Component):
         self._drained()
 
     def _drained(self) -> None:
-        if self.draining and not self.tasks:
+        if self.draining and not self.tasks and not self.activities.leaving:
             wanted = self.wanted_again
             self.crash()
             if wanted:
@@ -414,6 +433,11 @@ class Worker(Component):
                 each for each in (*self.activities.running, *self.local_activities.attempts) if each.limit_at <= now
             ]
             self.hung[:0] = [(each.timed_out, ()) for each in late]
+            if self._delays.fixed("worker_waking") is None:
+                held, self.hung = self.hung, []
+                luck = crc32(self.sticky_queue.encode())
+                for number, (fn, args) in enumerate(held):
+                    self.after(self._delays("worker_waking", luck, number), fn, *args)
         super().resume()
 
     def restart(self) -> None:

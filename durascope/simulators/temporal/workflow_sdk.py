@@ -111,7 +111,7 @@ class WorkflowSdk(Sdk):
         self._open_updates = 0
         rules = host.rules
         self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
-        self._answers_last = rules.answers_last
+        self._answers_last, self._waits_let_go = rules.answers_last, rules.waits_let_go
 
     def _compute_time(self, step: Compute, key: str) -> int:
         return self.app.code.compute_time(self.context.options.run, step, key)
@@ -291,14 +291,24 @@ class WorkflowSdk(Sdk):
         try:
             yield either
         except Cancelled:
-            self._cancel_timer(timer)
-            condition.cancel()
+            yield from self._let_go(condition, timer)
             raise self._interrupted() from None
         if condition.done:
             self._cancel_timer(timer)
             return matching()
         condition.cancel()
         return None
+
+    def _let_go(self, condition: Future, timer: TimerHandle) -> Coroutine:
+        """A wait with a timeout is cancelled: first its condition, then its timer, in Python two turns later."""
+        released = self.loop.future()
+        condition.then(released.resolve)
+        condition.cancel()
+        try:
+            if self._waits_let_go:
+                yield released
+        finally:
+            self._cancel_timer(timer)
 
     def _matches(self, step: WaitFor, payload: object) -> bool:
         field = step.match
