@@ -82,3 +82,13 @@ workload: {runs: 3, of: [busy, idle, idle], arrivals: {at: [0s, 100ms, 2s500ms]}
 """)
     replays = [event.run for event in trace.events if event.kind is Kind.REPLAY_STARTED and event.at > 3 * SECOND]
     assert "run 1" not in replays
+
+
+def test_no_retry_is_begun_that_the_whole_step_has_no_time_for() -> None:
+    """A3: attempts of 100 ms, a second between them; after the fourth, 3.4 s after the schedule, none fits in 4 s."""
+    step = "{run: a, takes: 100ms, fails: {always: true}, total_timeout: 4s, retry: {initial: 1s, factor: 1}}"
+    trace = simulated(f"workflows: {{wf: {{steps: [{step}]}}}}")
+    (run,) = trace.runs
+    assert run.ended_at is not None
+    assert 3 * SECOND < run.ended_at < 3.8 * SECOND
+    assert "ActivityTaskStarted a attempt=4" in trace.records["run 1"]
