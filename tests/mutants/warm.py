@@ -12,12 +12,16 @@ import json
 import os
 import resource
 import sys
+from importlib import import_module
 from inspect import CO_OPTIMIZED
 from pathlib import Path
+from pkgutil import walk_packages
 from types import CodeType, FunctionType
 from typing import Any, Final
 
 import pytest
+
+import durascope.simulators
 
 CPU_SECONDS: Final = 150
 """A mutant whose tests compute longer than this has been noticed: the suite of one engine takes a tenth of it."""
@@ -134,6 +138,8 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
+    for module in walk_packages(durascope.simulators.__path__, "durascope.simulators."):  # engines come when asked for
+        import_module(module.name)
     pytest.main([*QUIET, "--collect-only", *tests])
     gc.freeze()
     for line in sys.stdin:
