@@ -62,10 +62,10 @@ def command(
 
     durascope verify payment -e restate --repeat 3
 
-    Records, statuses, effects and attempts must be equal. Starts of steps and durations of runs may be early by 10 % +
-    50 ms and late by 30 % + 500 ms, by what the machine took to get going (2 s at most) and to bring killed processes
-    back. The most executions of a step at once must be equal unless it hangs on 100 ms. If only times differ, the
-    scenario is run once more.
+    Records, statuses, effects and attempts must be equal. A step may start, and a run may end, at most 10 % + 50 ms
+    early or 30 % + 500 ms late, plus the time that the machine needed to start (2 s at most) and to bring killed
+    processes back. The maximum number of executions of a step at once must be equal, unless 100 ms decide it. If only
+    times differ, the scenario is run once more.
     """
     from durascope.live.engines import runnable
     from durascope.live.interrupts import all_as_ctrl_c

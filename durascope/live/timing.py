@@ -30,7 +30,7 @@ class Tolerance:
     late_share: float = 0.30
     late: int = 500 * MILLISECOND
     start_up: int = 2 * SECOND
-    """By so much the first step may be late for what the machine takes to get going, and all that follows with it."""
+    """How late the first step, and all that follows it, may be because the machine needs time to start."""
     overlap: int = 100 * MILLISECOND
     """By so much each execution may begin and end at another time where those that run at once are counted."""
 
@@ -42,7 +42,7 @@ class Tolerance:
         return (
             f"early by at most {self.early_share:.0%} + {format_duration(self.early)},"
             f" late by at most {self.late_share:.0%} + {format_duration(self.late)}"
-            f" + up to {format_duration(self.start_up)} to get going"
+            f" + up to {format_duration(self.start_up)} of start-up"
         )
 
 
@@ -128,7 +128,7 @@ def differences(draws: Sequence[Timing], found: Timing, tolerance: Tolerance = T
 
 
 def _start_up(draws: Sequence[Timing], found: Timing) -> int:
-    """How late the first step of all began: what a machine takes to get going."""
+    """How late the first step of all began: the time that the machine needed to start."""
     first = min(found.starts.values(), default=0)
     return max(0, first - max(min(draw.starts.values(), default=0) for draw in draws))
 

@@ -131,8 +131,11 @@ class _Doubts:
             return
         most, least = max(sizes, key=sizes.__getitem__), min(sizes, key=sizes.__getitem__)
         if sizes[most] >= UNLIKE * sizes[least]:
-            message = f"{sizes[most]} processes run steps on {most}, {sizes[least]} on {least}: a load shows that first"
-            self.warn("unlike-sizes", message, ("deployments", least), "give each as many `replicas`", key=True)
+            message = (
+                f"{sizes[most]} processes run steps on {most}, {sizes[least]} on {least}: under load, that decides "
+                "more than the engine does"
+            )
+            self.warn("unlike-sizes", message, ("deployments", least), "give both the same `replicas`", key=True)
 
 
 def endless_calls(scenario: Scenario, names: Names) -> Iterator[str]:

@@ -155,4 +155,4 @@ def test_a_model_with_another_rule_is_found_out() -> None:
 
 
 def test_the_tolerance_is_said_in_words() -> None:
-    assert str(TOLERANCE) == "early by at most 10% + 50ms, late by at most 30% + 500ms + up to 2s to get going"
+    assert str(TOLERANCE) == "early by at most 10% + 50ms, late by at most 30% + 500ms + up to 2s of start-up"

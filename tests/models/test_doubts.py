@@ -52,7 +52,7 @@ def doubts_of(text: str) -> list[Problem]:
         (
             "workflows: {w: {steps: [{run: a}]}}\n"
             "deployments:\n  restate: {}\n  temporal: {workers: [{name: w, replicas: 5}]}",
-            "unlike-sizes", 4, "5 processes run steps on temporal, 1 on restate", "as many `replicas`",
+            "unlike-sizes", 4, "5 processes run steps on temporal, 1 on restate", "the same `replicas`",
         ),
     ],
 )  # fmt: skip
