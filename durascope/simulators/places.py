@@ -22,7 +22,7 @@ from durascope.models.trace import Kind, Trace
 from durascope.simulators.engine import Engine
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.points import Points
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.simulate import simulate
 
 ENGINE = "engine"
@@ -143,7 +143,7 @@ class _Watch(Points):
         """What is to happen, without what this watch has put there: whatever code does for others changes it."""
         return tuple(
             sorted(
-                (*entry[:3], type(entry[3]) is Call and entry[3].live)
+                (*entry[:3], type(entry[3]) is Callback and entry[3].live)
                 for entry in self.world.queue
                 if entry[4] != self._interrupted
             )

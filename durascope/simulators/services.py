@@ -19,7 +19,7 @@ from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.program import filled, scope_of
 
 _STEP_STARTED: Final = Kind.STEP_STARTED
@@ -264,7 +264,7 @@ class Execution:
         self.takes = body.takes(services.world.scenario_luck, run, key, attempt)
         """Microseconds."""
         self._outcome = UNAVAILABLE
-        self._call: Call | None = None
+        self._call: Callback | None = None
         self._cancelled = False
 
     def begin(self) -> None:

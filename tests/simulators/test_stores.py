@@ -23,7 +23,7 @@ from durascope.simulators.engine import Engine
 from durascope.simulators.inngest.engine import Inngest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Network
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.restate.engine import Restate
 from durascope.simulators.simulate import simulate
 from durascope.simulators.temporal.engine import Temporal
@@ -34,7 +34,8 @@ EVERY = 23
 """Of so many events one is looked at: crash points lie between any two."""
 
 ALIVE = (
-    Component, Connection, Network, World, Call, FunctionType, MethodType, BuiltinFunctionType, GeneratorType, partial,
+    Component, Connection, Network, World, Callback, FunctionType, MethodType, BuiltinFunctionType, GeneratorType,
+    partial,
 )  # fmt: skip
 PLAIN = (str, int, float, bytes, type(None), Enum, type, BaseModel)
 """Not looked into; a model of the scenario language is data by its making."""

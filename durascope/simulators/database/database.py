@@ -22,7 +22,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.database.rows import Changes, Claim, Post, Row, Saved, Tables
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 
 DUE: Final = "due rows"
 """What pictures call the queue of rows that a poller may take."""
@@ -86,7 +86,7 @@ class Database(Component):
         super().__init__(world, "database")
 
     def reset(self) -> None:
-        self.alarms: dict[str, Call] = {}
+        self.alarms: dict[str, Callback] = {}
         """By open row: what makes it due."""
         self.ready: dict[str, None] = {}
         """The rows that have become due, in that order: an index, in a real one."""

@@ -14,7 +14,7 @@ from durascope.simulators.engine import OutsideEvent
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 
 if TYPE_CHECKING:
     from durascope.simulators.database.engine import OnADatabase
@@ -30,7 +30,7 @@ class Process(Component):
 
     def reset(self) -> None:
         self.working: dict[str, RowCode] = {}
-        self.polling: Call | None = None
+        self.polling: Callback | None = None
         self.asking = False
         self.more = False
         """The last poll has left rows that are due, for lack of hands."""

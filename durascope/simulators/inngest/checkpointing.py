@@ -17,7 +17,7 @@ from durascope.simulators.inngest.protocol import RUN_COMPLETE, Answer, Op
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.typescript_sdk import FoundStep, TypeScriptInvocation
 from durascope.simulators.kernel.network import Connection
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 
 
 class CheckpointingInvocation(TypeScriptInvocation):
@@ -38,7 +38,7 @@ class CheckpointingInvocation(TypeScriptInvocation):
         self._then: Callable[[], Any] | None = None
         """What waits for that POST."""
         self._runtime_exceeded = False
-        self._max_runtime: Call | None = None
+        self._max_runtime: Callback | None = None
 
     def begin(self) -> None:
         config = self.app.checkpointing

@@ -33,7 +33,7 @@ from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.state import RunState, StateStore
 from durascope.simulators.inngest.transport import Transport
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 
 _STEP_DROPPED: Final = Kind.STEP_DROPPED
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
@@ -99,7 +99,7 @@ class Executor(Component):
         super().__init__(world, EXECUTOR)
 
     def reset(self) -> None:
-        self._scan_at: Call | None = None
+        self._scan_at: Callback | None = None
         self._scan_due = 0
         self._workers = self._workers_of
         self._deadlines: deque[tuple[int, Exchange, Dispatch]] = deque()

@@ -37,7 +37,7 @@ from durascope.simulators.inngest.protocol import (
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.network import Connection
-from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
 
 _WHOLE_SECONDS: Final = True

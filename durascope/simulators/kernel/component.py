@@ -18,7 +18,7 @@ from simpy.events import NORMAL
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.clock import Steps
-from durascope.simulators.kernel.world import Call, Killed, World
+from durascope.simulators.kernel.world import Callback, Killed, World
 
 if TYPE_CHECKING:
     from durascope.simulators.kernel.network import Connection
@@ -59,16 +59,16 @@ class Component:
 
     # ---- time ------------------------------------------------------------------------------------------------
 
-    def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
+    def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Callback:
         """Calls `fn(*args)` in `delay` µs, unless this incarnation has died by then."""
         world = self.world
         if daemon:
             world.inert_entries += 1
-        call, number = Call(daemon, self, self.incarnation), world.number
+        call, number = Callback(daemon, self, self.incarnation), world.number
         heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
         return call
 
-    def cancel(self, call: Call | None) -> None:
+    def cancel(self, call: Callback | None) -> None:
         self.world.cancel(call)
 
     def process(self, steps: Process) -> None:

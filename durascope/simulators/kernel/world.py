@@ -45,7 +45,7 @@ class Killed(BaseException):
     """Unwinds the code of a component that a fault has killed in the middle of what it did."""
 
 
-class Call:
+class Callback:
     """A scheduled callback that can be cancelled, or that belongs to a component."""
 
     __slots__ = ("daemon", "incarnation", "live", "owner")
@@ -132,11 +132,11 @@ class World:
 
     # ---- the future ----------------------------------------------------------------------------------------
 
-    def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Call:
+    def after(self, delay: int, fn: Callable[..., Any], *args: Any, daemon: bool = False) -> Callback:
         """Calls `fn(*args)` in `delay` microseconds, unless `cancel` is called first."""
         if daemon:
             self.inert_entries += 1
-        call = Call(daemon)
+        call = Callback(daemon)
         heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
         return call
 
@@ -176,7 +176,7 @@ class World:
         """Whether something is still scheduled from outside."""
         return self._externals > 0
 
-    def cancel(self, call: Call | None) -> None:
+    def cancel(self, call: Callback | None) -> None:
         """Cancels a callback; one that has run, was cancelled or is None is left alone."""
         if call is not None and call.live:
             call.live = False
@@ -188,7 +188,7 @@ class World:
 
     def _drop_cancelled(self) -> None:
         """Compacts the queue if most of its entries are cancelled: a short queue is a fast one."""
-        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Call or entry[3].live)
+        self.queue[:] = (entry for entry in self.queue if type(entry[3]) is not Callback or entry[3].live)
         heapify(self.queue)
         self.inert_entries -= self._cancelled
         self._cancelled = 0
@@ -239,7 +239,7 @@ class World:
     @staticmethod
     def _matters(call: object) -> bool:
         """Whether an entry of the queue can still run, and is not a daemon."""
-        if type(call) is not Call:
+        if type(call) is not Callback:
             return call is not END and type(call) is not IdleTimeout
         owner = call.owner
         return call.live and not call.daemon and (owner is None or owner.incarnation == call.incarnation)
@@ -269,7 +269,7 @@ class World:
                     self.running = None
                 else:
                     self.deliver(call, fn, args)
-            elif type(call) is not Call:
+            elif type(call) is not Callback:
                 if call is END:
                     if at == HORIZON_US and any(self._matters(entry[3]) for entry in queue):
                         self._stop(StopReason.HORIZON)

@@ -21,8 +21,7 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call as Callback
-from durascope.simulators.kernel.world import World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.program import TIMED_OUT, Block, Coroutine, Loop, Program, Sdk, WorkflowFailure
 
 QUEUE: Final = "jobs"

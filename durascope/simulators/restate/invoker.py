@@ -21,7 +21,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
-from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Call, World
+from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Callback, World
 from durascope.simulators.restate import records
 from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
@@ -85,7 +85,7 @@ class Session:
         self.pin_proposed = False
         self.input_closed = False
         self.last_activity = 0
-        self.timer: Call | None = None
+        self.timer: Callback | None = None
         self.stored_at = 0
         """When all that was proposed so far will have been stored."""
 

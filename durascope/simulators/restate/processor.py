@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import Delays
-from durascope.simulators.kernel.world import Call, World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.restate.applying import HOW
 from durascope.simulators.restate.journal import Command, Entry, Notification
 from durascope.simulators.restate.leaders import Leaders
@@ -81,7 +81,7 @@ class PartitionProcessor(Component):
     # ---- leadership ------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
-        self.armed: dict[tuple[int, int], Call] = {}
+        self.armed: dict[tuple[int, int], Callback] = {}
         """The wheel: what is to happen when each timer is due, by partition and number."""
         self.leading: set[int] = set()
         """The partitions that it has taken over completely."""

@@ -11,7 +11,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
@@ -35,8 +35,8 @@ class ActivityExecution:
         self.task = task
         self.body: Execution | None = None
         self._over = False
-        self._beat: Call | None = None
-        self._limit: Call | None = None
+        self._beat: Callback | None = None
+        self._limit: Callback | None = None
         self._thread: Slots | None = None
         """The threads of which it holds one."""
         self.limit_at = 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import Callback
 
 GAVE_UP: Final = "gave up"
 """The answer to a call that has been retried for as long as its policy allows."""

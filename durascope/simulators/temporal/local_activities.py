@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import Failure
@@ -46,8 +46,8 @@ class LocalExecution:
         self._latest_start = None if queued is None else now + (queued if total is None else min(queued, total))
         """Schedule-to-start: core counts it from the first scheduling, for retries, too (§7)."""
         self._body: Execution | None = None
-        self._pause: Call | None = None
-        self._limit: Call | None = None
+        self._pause: Callback | None = None
+        self._limit: Callback | None = None
         self.limit_at = 0
         """When the attempt that runs has used up its time."""
         self._last = False

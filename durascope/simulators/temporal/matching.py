@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.listener import Link

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from durascope.simulators.kernel.world import Call as Callback
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.listener import Link

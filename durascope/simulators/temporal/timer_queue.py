@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.constants import Delays, duration
 
 NEVER: Final = 1 << 62
@@ -98,7 +98,7 @@ class TimerQueue:
         """When a queue of the shard was last read: it sets the level."""
         self._loaded = 0
         """Up to when the timer queue itself has been read."""
-        self._armed: Call | None = None
+        self._armed: Callback | None = None
         self._armed_for = 0
         self._not_before = 0
         """When the shard has been acquired after a restart: calls are taken before that already."""

@@ -16,8 +16,7 @@ from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.kernel.world import Call as Callback
-from durascope.simulators.kernel.world import World
+from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.program import Block
 from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.app import App

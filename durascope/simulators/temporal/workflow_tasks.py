@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
-from durascope.simulators.kernel.world import Call
+from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.history import BUFFERABLE, LARGE, LONG, EventHistory, HistoryEvent
@@ -57,7 +57,7 @@ class WorkflowTasks:
         self.reset()
 
     def reset(self) -> None:
-        self._unstarted: dict[int, Call] = {}
+        self._unstarted: dict[int, Callback] = {}
         """By run: what gives a speculative task up that nobody starts."""
 
     # ---- written -------------------------------------------------------------------------------------------
