@@ -92,13 +92,23 @@ def command(
                 tell(f"{asked.scenario.scenario} on {name}")
                 traces[name] = simulate(asked.scenario, name, seed=seed, full=True, records=True)
         written: list[Path] = []
+        shown: list[tuple[int, str]] = []
         for drawn in pictures(asked.scenario, asked.engines, traces, views, options):
             tell(drawn.name)
-            written += _save(drawn, formats, out)
+            files = _save(drawn, formats, out)
+            written += files
+            if files and drawn.picture.finding:
+                shown.append((_TELLS_MOST.index(drawn.view), f"look at {files[0]}: {drawn.picture.finding}"))
     if not written:
         say(f"durascope: error: {_nothing(views, formats, asked.engines)}")
         raise typer.Exit(2)
     say("wrote " + "\n      ".join(str(path) for path in written))
+    if shown:
+        say(min(shown)[1])
+
+
+_TELLS_MOST = ("comparison", "timeline", "sequence", "journal", "queues", "architecture", "workflow")
+"""The view whose finding is told where several are drawn: the first of these."""
 
 
 def _save(drawn: Drawn, formats: list[str], out: Path) -> list[Path]:

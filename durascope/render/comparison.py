@@ -129,7 +129,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
     draw_footer(canvas, entries, notes, y + table)
     told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.whole)}." for each in panels)
     told = f"{'. '.join(heading.lines)}. The scenario {scenario.scenario} on each engine. {told}"
-    return Picture(f"Comparison: {title}", told, canvas)
+    return Picture(f"Comparison: {title}", told, canvas, finding=heading.finding)
 
 
 def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:

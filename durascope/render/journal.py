@@ -82,7 +82,12 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
             else:
                 _draw_line(canvas, line, columns, left, y)
     draw_footer(canvas, legend, notes, bottom + 26)
-    return Picture(f"Record: {title}", f"The {record} of {run} on {title_of(trace.engine)}. {lead}.", canvas)
+    return Picture(
+        f"Record: {title}",
+        f"The {record} of {run} on {title_of(trace.engine)}. {lead}.",
+        canvas,
+        finding=heading.finding,
+    )
 
 
 def _faults(trace: Trace, run: str) -> list[Fault]:

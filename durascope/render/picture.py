@@ -38,6 +38,8 @@ class Picture:
     sources: Mapping[Format, Callable[[], str]] = field(default_factory=dict[Format, Callable[[], str]], repr=False)
     style: str = field(default="", repr=False)
     """CSS of the picture's own, `&` standing for the picture: what moves in it."""
+    finding: str = ""
+    """What it shows, in a sentence: its heading, where that is one."""
 
     @property
     def width(self) -> float:

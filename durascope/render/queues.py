@@ -120,7 +120,12 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
         draw_footer(canvas, entries, notes, top + tall)
     told = "; ".join(f"{load.name}: at most {load.deepest} deep, waits up to {spell(load.longest)}" for load in found)
     title = f"Queues: {heading_of(scenario, trace)}"
-    return Picture(title, f"Queues of {title_of(trace.engine)} over time. {told or ' '.join(heading.lines)}.", canvas)
+    return Picture(
+        title,
+        f"Queues of {title_of(trace.engine)} over time. {told or ' '.join(heading.lines)}.",
+        canvas,
+        finding=heading.finding,
+    )
 
 
 def _idle(trace: Trace, found: Sequence[QueueLoad]) -> bool:

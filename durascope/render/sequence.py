@@ -91,7 +91,11 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
         title,
         words,
         canvas,
-        {"mermaid": lambda: mermaid(talk, folded, scenario, title), "d2": lambda: d2(talk, folded, scenario, title)},
+        {
+            "mermaid": lambda: mermaid(talk, folded, scenario, title, reasons),
+            "d2": lambda: d2(talk, folded, scenario, title, reasons),
+        },
+        finding=heading.finding,
     )
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
+from durascope.models.trace import Kind
 from durascope.render.conversation import Conversation, Item
 from durascope.render.folding import FoldedConversation
+from durascope.render.sequence_sheet import silences
+from durascope.render.silence import Silences
+from durascope.render.timescale import break_words
 
 _SYMBOLS = {"client": "actor"}
 _ENTITIES = str.maketrans({"#": "#35;", ";": "#59;", "\n": " "})
@@ -31,14 +36,41 @@ def _names(talk: Conversation, folded: FoldedConversation) -> dict[str, str]:
 # ---- Mermaid -------------------------------------------------------------------------------------------------
 
 
-def mermaid(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title: str) -> str:
-    """A `sequenceDiagram`."""
+_THEME: Final = """\
+config:
+  theme: base
+  themeVariables:
+    noteBkgColor: "#f6f7f9"
+    noteBorderColor: "#8b95a5"
+    noteTextColor: "#1a202c"
+    actorBkg: "#ffffff"
+    actorBorder: "#4a5568"
+    actorLineColor: "#8b95a5"
+    signalColor: "#1a202c"
+  sequence: {width: 190, noteMargin: 12}"""
+_DOWN: Final = "rect rgb(253, 227, 224)"
+"""The ground of what happens while something is dead or does not answer."""
+
+
+def mermaid(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title: str, reasons: Silences) -> str:
+    """A `sequenceDiagram`; what is down is red, and silences say what is waited for."""
     ids = _names(talk, folded)
-    lines = [f"---\ntitle: {_quoted(title)}\n---", "sequenceDiagram"]
+    lines = [f"---\ntitle: {_quoted(title)}\n{_THEME}\n---", "sequenceDiagram"]
     for identifier, name, role in _lanes(talk, folded, scenario):
         lines.append(f"    {_SYMBOLS.get(role, 'participant')} {identifier} as {_plain(name)}")
-    for item in folded.items:
+    down: set[str] = set()
+    for item, silence in silences(folded.items, folded.quiet):
+        if silence and ids:
+            why = reasons.of(item.at - silence, item.at).words
+            lines.append(f"    Note over {_all(ids)}: {_plain(f'{break_words(silence)} {why}')}")
+        if item.lane in ids and _breaks(item):
+            lines += [] if down else [f"    {_DOWN}"]
+            down.add(item.lane)
         lines += (f"    {line}" for line in _mermaid_item(item, ids))
+        if item.lane in down and _is_back(item):
+            down.discard(item.lane)
+            lines += [] if down else ["    end"]
+    lines += ["    end"] if down else []
     lines += (f"    Note over {_all(ids)}: Folded: {_plain(note)}" for note in folded.notes if ids)
     return "\n".join(lines) + "\n"
 
@@ -53,7 +85,16 @@ def _mermaid_item(item: Item, ids: dict[str, str]) -> Iterator[str]:
         arrow = {"return": "--"}.get(item.sort, "-") + ("x" if item.fate else ">>")
         yield f"{ids[item.lane]}{arrow}{ids[item.to]}: {_plain(_words(item))}"
     elif item.to is None:
-        yield f"Note right of {ids[item.lane]}: {_plain(f'{item.text} ({at})')}"
+        mark = {"crash": "✗ ", "restart": "▶ "}.get(item.sort, "")
+        yield f"Note right of {ids[item.lane]}: {_plain(f'{mark}{item.text} ({at})')}"
+
+
+def _breaks(item: Item) -> bool:
+    return item.sort == "crash" or item.kind in (Kind.HUNG, Kind.OUTAGE_STARTED)
+
+
+def _is_back(item: Item) -> bool:
+    return item.sort == "restart" or item.kind in (Kind.RESUMED, Kind.OUTAGE_ENDED)
 
 
 def _words(item: Item) -> str:
@@ -80,8 +121,11 @@ def _quoted(text: str) -> str:
 # ---- D2 ------------------------------------------------------------------------------------------------------
 
 
-def d2(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title: str) -> str:
-    """A D2 sequence diagram."""
+_RED: Final = '{style.fill: "#fde3e0"; style.stroke: "#b42318"}'
+
+
+def d2(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title: str, reasons: Silences) -> str:
+    """A D2 sequence diagram; what breaks is red, and silences say what is waited for."""
     ids = _names(talk, folded)
     lines = [
         f"title: {_quoted(title)} {{shape: text; near: top-center}}",
@@ -91,7 +135,13 @@ def d2(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title
     for identifier, name, role in _lanes(talk, folded, scenario):
         shape = " {shape: person}" if role == "client" else ""
         lines.append(f"  {identifier}: {_quoted(name)}{shape}")
-    for item in folded.items:
+    for item, silence in silences(folded.items, folded.quiet):
+        if silence and ids:
+            since = item.at - silence
+            why = reasons.of(since, item.at).words
+            lines.append(
+                f"  {next(iter(ids.values()))}.{_quoted(f'{break_words(silence)} {why} (from {spell(since)})')}"
+            )
         lines += (f"  {line}" for line in _d2_item(item, ids))
     return "\n".join([*lines, "}"]) + "\n"
 
@@ -99,7 +149,7 @@ def d2(talk: Conversation, folded: FoldedConversation, scenario: Scenario, title
 def _d2_item(item: Item, ids: dict[str, str]) -> Iterator[str]:
     if item.sort == "fold":
         first = next(iter(ids.values()))
-        yield f"{first}.{_quoted(item.text)}"
+        yield f"{first}.{_quoted(f'{item.text} ({spell(item.at)})')}"
     elif item.lane not in ids:
         return
     elif item.to is not None and item.to in ids:
@@ -108,4 +158,5 @@ def _d2_item(item: Item, ids: dict[str, str]) -> Iterator[str]:
         tail = f" {{{'; '.join(styles)}}}" if styles else ""
         yield f"{ids[item.lane]} -> {ids[item.to]}: {_quoted(_words(item))}{tail}"
     elif item.to is None:
-        yield f"{ids[item.lane]}.{_quoted(f'{item.text} ({spell(item.at)})')}"
+        red = f": {_RED}" if _breaks(item) or item.tone == "bad" else ""
+        yield f"{ids[item.lane]}.{_quoted(f'{item.text} ({spell(item.at)})')}{red}"

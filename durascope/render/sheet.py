@@ -86,6 +86,11 @@ class Findings:
         return note in " ".join(self.reasons)
 
     @property
+    def finding(self) -> str:
+        """What was found, in one sentence."""
+        return " ".join(self.lines)
+
+    @property
     def height(self) -> float:
         return 34 + 24 * len(self.lines) + 17 * len(self.reasons) + 10
 

@@ -139,10 +139,20 @@ def _dot_text(lines: list[str]) -> str:
 # ---- Mermaid -------------------------------------------------------------------------------------------------
 
 
+_MERMAID_ROOM = (
+    "config:",
+    "  flowchart:",
+    "    wrappingWidth: 420",
+    "    subGraphTitleMargin: {top: 4, bottom: 26}",
+)
+"""Lines stay whole, and no box stands on the title of its frame."""
+
+
 def mermaid(diagram: Diagram) -> str:
     """A Mermaid flow chart."""
     ids = _ids(diagram)
-    lines = ["---", f"title: {json.dumps(diagram.title, ensure_ascii=False)}", "---", f"flowchart {diagram.direction}"]
+    lines = ["---", f"title: {json.dumps(diagram.title, ensure_ascii=False)}", *_MERMAID_ROOM, "---"]
+    lines.append(f"flowchart {diagram.direction}")
     lines += _mermaid_members(diagram, ids, "", "  ")
     for at, edge in enumerate(diagram.edges):
         lines += [f"  {_mermaid_edge(edge, ids, diagram)}", *_mermaid_style(at, edge)]

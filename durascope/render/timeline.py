@@ -95,7 +95,12 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     if worst is not None:
         draw_waits(canvas, scale, trace, worst, top + tall + 8)
     draw_footer(canvas, entries, notes, top + tall + strip + 14)
-    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(trace, scenario, marks, outcome), canvas)
+    return Picture(
+        f"Timeline: {heading_of(scenario, trace)}",
+        _told(trace, scenario, marks, outcome),
+        canvas,
+        finding=heading.finding,
+    )
 
 
 def _draw_many(trace: Trace, scenario: Scenario, *, true: bool) -> Picture:
@@ -115,7 +120,12 @@ def _draw_many(trace: Trace, scenario: Scenario, *, true: bool) -> Picture:
     draw_dots(canvas, scale, drawn, top, _DOTS)
     draw_breaks(canvas, scale, top, top + _DOTS)
     draw_footer(canvas, entries, notes, top + _DOTS + 22)
-    return Picture(f"Timeline: {heading_of(scenario, trace)}", _told(kept, scenario, effects(kept), outcome), canvas)
+    return Picture(
+        f"Timeline: {heading_of(scenario, trace)}",
+        _told(kept, scenario, effects(kept), outcome),
+        canvas,
+        finding=heading.finding,
+    )
 
 
 def scale_of(trace: Trace, all_spans: Iterable[Span], left: float, right: float, *, true: bool) -> TimeScale:

@@ -14,6 +14,9 @@ from tests.cli.commands import durascope
 def test_all_views_of_an_engine_are_written_as_svg(tmp_path: Path) -> None:
     outcome = durascope("diagram", "payment", "--engine", "queue", "--out", str(tmp_path))
     assert outcome.status == 0
+    assert outcome.err.splitlines()[-1].startswith(f"look at {tmp_path / 'payment.queue.timeline.svg'}: "), (
+        "what to see"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "payment.queue.journal.svg",
         "payment.queue.queues.svg",

@@ -339,18 +339,35 @@ def test_sequences_have_sources_that_parse(name: str, engine: str, tmp_path: Pat
 def _check_mermaid(source: str) -> None:
     """A strict grammar for what is written: participants first, then messages and notes between them."""
     head, _, body = source.partition("sequenceDiagram\n")
-    assert re.fullmatch(r'---\ntitle: "[^"\n]*"\n---\n', head)
+    assert re.fullmatch(r'---\ntitle: "[^"\n]*"\nconfig:\n(  .*\n)+---\n', head)
+    assert body.count("    rect rgb(") == body.count("    end\n"), "a red ground begins and ends"
     text = r"(?:[^#;\n]|#\d+;)+"
     known: set[str] = set()
     for line in body.splitlines():
         if named := re.fullmatch(rf"    (?:actor|participant) (p\d+) as {text}", line):
             known.add(named[1])
             continue
+        if re.fullmatch(r"    (end|rect rgb\(\d+, \d+, \d+\))", line):
+            continue
         said = re.fullmatch(rf"    (p\d+)(?:->>|-->>|-x|--x)(p\d+): {text}", line)
         noted = re.fullmatch(rf"    Note (?:right of|over) (p\d+)(?:,(p\d+))?: {text}", line)
         found = said or noted
         assert found, line
         assert {name for name in found.groups() if name} <= known
+
+
+def test_sources_say_what_breaks_and_what_is_waited_for() -> None:
+    picture = _picture("order-fulfillment", "temporal", "sequence")
+    mermaid, d2 = picture.source("mermaid"), picture.source("d2")
+    down = mermaid[mermaid.index("rect rgb") : mermaid.index("    end\n")]
+    assert "✗ killed" in down
+    assert "▶ back" in down
+    for source in (mermaid, d2):
+        assert "nobody notices until the 10 s start-to-close timeout" in source
+        assert "backoff 1 s" in source
+    assert next(line for line in d2.splitlines() if "killed" in line).endswith(
+        '{style.fill: "#fde3e0"; style.stroke: "#b42318"}'
+    )
 
 
 def test_the_mermaid_source_of_a_crash(snapshot: object) -> None:
