@@ -47,5 +47,12 @@ def plan(
         "error": outcome.error or "Error",
         "retryable": outcome.retryable,
         "retryAfter": None if outcome.retry_after is None else outcome.retry_after / _MS,
+        "waits": sorted(awaited(scenario)),
     }
     return Plan(outcome, body.found_done(luck, run, key, attempt), words)
+
+
+def awaited(scenario: Scenario) -> frozenset[str]:
+    """The moments of steps that a fault or an event of the scenario waits for."""
+    triggers = [getattr(each, "when", None) for each in (*scenario.faults, *scenario.workload.events)]
+    return frozenset(str(each.moment) for each in triggers if each is not None and each.moment is not None)

@@ -6,9 +6,12 @@ eight bytes of header (type, flags, length), then a protobuf message.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from typing import Any, Final
+from contextvars import ContextVar
+from typing import Any, Final, cast
 
 START: Final = 0x0000
 ENDINGS: Final = {0x0001: "suspended", 0x0002: "failed", 0x0003: "completed"}
@@ -16,6 +19,8 @@ ENDINGS: Final = {0x0001: "suspended", 0x0002: "failed", 0x0003: "completed"}
 _KNOWN_ENTRIES: Final = 3
 _RETRIES: Final = 7
 _DEBUG_ID: Final = 2
+_INTERNAL_ERROR: Final = 2
+"""Of HTTP/2's errors."""
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -26,8 +31,8 @@ Tell = Callable[..., Awaitable[None]]
 """Tells the conductor of a start (`attempt-started`, entries, retries) or an end (`attempt-ended`, how)."""
 
 
-def watched(app: App, tell: Tell, abort_timeout: float) -> App:
-    """The app with its attempts watched; `abort_timeout` in seconds."""
+def watched(app: App, tell: Tell, abort_timeout: float, longest: float | None = None) -> App:
+    """The app with its attempts watched; `longest`: the host kills a request that lasts longer. Both in seconds."""
 
     async def watching(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or "/invoke/" not in scope["path"]:
@@ -42,19 +47,48 @@ def watched(app: App, tell: Tell, abort_timeout: float) -> App:
 
         async def sent(message: Message) -> None:
             await attempt.sending(message)
-            await send(message)
+            if not attempt.killed:
+                await send(message)
 
-        await app(scope, received, sent)
+        _CURRENT.set(attempt)
+        running = asyncio.ensure_future(app(scope, received, sent))
+        await asyncio.wait((running,), timeout=longest)
+        if not running.done():
+            await attempt.kill()
+            running.cancel()
+            await _reset(send)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
     return watching
 
 
+def closure_begins() -> None:
+    """The task that runs is a closure of the attempt whose code has begun it: it dies with the attempt's process."""
+    attempt, task = _CURRENT.get(None), asyncio.current_task()
+    if attempt is not None and task is not None:
+        attempt.closures.add(task)
+        task.add_done_callback(attempt.closures.discard)
+
+
+async def _reset(send: Send) -> None:
+    """Breaks the request's stream off, for which ASGI has no message: by the web server's own connection."""
+    stream = cast("Any", send).__self__
+    protocol = stream.send.__self__
+    protocol.connection.reset_stream(stream.stream_id, _INTERNAL_ERROR)
+    await protocol._flush()
+
+
 class _Attempt:
+    """One request, as it passes."""
+
     def __init__(self, tell: Tell, abort_timeout: float) -> None:
         self.tell = tell
         self.abort_timeout = abort_timeout
         self.invocation: str | None = None
         self.ended = False
+        self.killed = False
+        self.closures: set[asyncio.Task[Any]] = set()
         self._incoming = b""
         self._outgoing = Frames()
         self._closed_at: float | None = None
@@ -69,7 +103,7 @@ class _Attempt:
                 self._closed_at = time.monotonic()
 
     async def sending(self, message: Message) -> None:
-        if message["type"] != "http.response.body":
+        if message["type"] != "http.response.body" or self.killed:
             return
         for kind in self._outgoing.types(message.get("body", b"")):
             late = self._closed_at is not None and time.monotonic() - self._closed_at > self.abort_timeout
@@ -79,6 +113,13 @@ class _Attempt:
                 await self._end(ENDINGS[kind])
             if self._closed_at is not None:
                 self._closed_at = time.monotonic()
+
+    async def kill(self) -> None:
+        """Its process is killed by the host: nothing of it goes any further."""
+        self.killed = True
+        for closure in tuple(self.closures):
+            closure.cancel()
+        await self._end("connection-lost")
 
     async def _begin(self, body: bytes) -> None:
         self._incoming += body
@@ -102,6 +143,9 @@ class _Attempt:
         if not self.ended and self.invocation is not None:
             self.ended = True
             await self.tell("attempt-ended", invocation=self.invocation, how=how)
+
+
+_CURRENT: Final[ContextVar[_Attempt]] = ContextVar("attempt")
 
 
 class Frames:

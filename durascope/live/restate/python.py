@@ -18,6 +18,7 @@ from restate.vm import (
 )
 
 from durascope.live.body import Bodies, result_of
+from durascope.live.restate.attempts import closure_begins
 from durascope.live.restate.context import App, Context, Durable
 from durascope.models.steps import Run
 from durascope.models.targets import Target
@@ -53,6 +54,7 @@ class PythonContext(Context):
 
     def begin(self, step: Run, name: str, key: str) -> Durable:
         async def body() -> dict[str, Any]:
+            closure_begins()
             return await self._body(step, name, key)
 
         return self.context.run_typed(name, body, _options(step))

@@ -102,7 +102,9 @@ class Service(Handlers):
         async def tell(question: str, **fields: object) -> None:
             await self.ask(question, **fields)
 
-        return watched(restate.app(services.values(), mode), tell, deployment.abort_timeout / SECOND)
+        longest = deployment.service.longest_request
+        limit = None if longest is None else longest / SECOND
+        return watched(restate.app(services.values(), mode), tell, deployment.abort_timeout / SECOND, limit)
 
     def _bind(self, service: Any, target: Target) -> None:
         async def handler(ctx: Any, request: dict[str, Any]) -> Any:

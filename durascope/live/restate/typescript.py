@@ -18,11 +18,13 @@ _MS: Final = 1_000
 
 def write_settings(file: Path, scenario: Scenario, *, ledger: int, process: str) -> None:
     deployment = scenario.deployments.restate
+    longest = deployment.service.longest_request
     settings = {
         "ledger": ledger,
         "process": process,
         "bidirectional": deployment.service.mode != "request-response",
         "abortTimeout": deployment.abort_timeout / _MS,
+        "longestRequest": None if longest is None else longest / _MS,
         "services": [*_services(scenario), _helper()],
     }
     file.write_text(json.dumps(settings), "utf-8")

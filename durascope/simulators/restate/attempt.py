@@ -197,14 +197,14 @@ class Attempt:
         self._flush()
         self.stop(how)
 
-    def stop(self, how: str) -> None:
-        """The attempt is over; nothing of it is sent any more."""
+    def stop(self, how: str, *, killed: bool = False) -> None:
+        """The attempt is over: nothing of it is sent any more. TypeScript's closures go on, unless they are killed."""
         if self.closed:
             return
         self.closed = True
         self.endpoint.emit(Kind.WORK_ENDED, self.start.run, detail=how)
         self.endpoint.over(self.connection)
-        if not self.endpoint.typescript:
+        if killed or not self.endpoint.typescript:
             for execution in self.executing.values():
                 if execution is not None:
                     execution.cancel()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from durascope.models.steps import (
     Awakeable,
@@ -26,6 +26,7 @@ from durascope.models.steps import (
     Start,
     WaitFor,
 )
+from durascope.models.units import MILLISECOND
 from durascope.simulators.program import (
     TIMED_OUT,
     Block,
@@ -43,6 +44,9 @@ from durascope.simulators.restate.routing import Outgoing
 from durascope.simulators.restate.state_machine import UNKNOWN, StateMachine
 from durascope.simulators.restate.waiting import Combinator, Waiting
 from durascope.simulators.services import NEWS_US
+
+TICK: Final = 0.1
+"""How often the clock, which the SDK reads in milliseconds, has gone on between two commands of one turn."""
 
 
 class Handle(Future):
@@ -108,6 +112,9 @@ class Context(Sdk):
         self.attempt = attempt
         self.vm = attempt.vm
         self.typescript = attempt.endpoint.typescript
+        self._clock_read = -1
+        self._ticks = 0
+        """By how much the clock has gone on within this turn."""
         self.awaited: dict[NotificationId, Handle] = {}
         self.made: dict[str, list[int]] = {}
         """The awakeables that were made before they are awaited, by event."""
@@ -233,9 +240,17 @@ class Context(Sdk):
             yield Block(NEWS_US, event)
 
     def timer(self, duration: int, name: str | None) -> int:
-        """Issues a Sleep; its wake-up time is this process's clock plus the duration."""
+        """Issues a Sleep; its wake-up time is this process's clock, in milliseconds, plus the duration.
+
+        The clock may go on between two commands of one turn: then their timers are due one after the other.
+        """
         number = self.vm.completion_id()
-        wake_up = self.attempt.endpoint.world.now + duration
+        world = self.attempt.endpoint.world
+        if self._clock_read != world.now:
+            self._clock_read, self._ticks = world.now, 0
+        elif world.luck("clock", self.attempt.start.run.luck, number, world.now) < TICK:
+            self._ticks += MILLISECOND
+        wake_up = world.now + self._ticks + duration
         self.attempt.command(Command("Sleep", name, (number,), wake_up), name)
         return number
 

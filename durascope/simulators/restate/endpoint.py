@@ -100,7 +100,7 @@ class ServiceEndpoint(Process):
         if attempt is not None:
             connection.broken_by(self)
             self.observer.ended(attempt.start.run.name, "connection-lost")
-            attempt.stop("killed by the host")
+            attempt.stop("killed by the host", killed=True)
 
     def _disconnected(self, connection: Connection) -> None:
         attempt = self.attempts.get(connection)

@@ -11,11 +11,26 @@ export interface Plan {
   error: string;
   retryable: boolean;
   retryAfter: number | null;
+  /** The moments that something waits for: the body stands still until that has been done. */
+  waits: string[];
 }
 
 export type Ask = (message: object) => Promise<unknown>;
 export type Pass = (moment: string, more?: object) => Promise<unknown>;
 export type Sleep = (ms: number) => Promise<void>;
+
+/**
+ * Passes moments one after the other. A body waits for its effect to be counted, and for moments that something waits
+ * for, no others: of two bodies that take equally long, the one with more to tell would else end later.
+ */
+export function passing(plan: Plan, pass: Pass): Pass {
+  let last: Promise<unknown> = Promise.resolve();
+  return async (moment, more) => {
+    const passed = last.then(() => pass(moment, more));
+    last = passed.catch(() => undefined);
+    if (moment === "after-effect" || plan.waits.includes(moment)) await passed;
+  };
+}
 
 /** Its time and its effect. Whether it has found the effect there already. */
 export async function carryOut(plan: Plan, ask: Ask, pass: Pass, sleep: Sleep): Promise<boolean> {
@@ -23,13 +38,15 @@ export async function carryOut(plan: Plan, ask: Ask, pass: Pass, sleep: Sleep): 
     await sleep(plan.check);
     if (Number(await ask({ counted: plan.effect })) > 0) return true;
   }
-  const at = plan.ms * (plan.effectAt ?? 1);
-  await sleep(at);
-  if (plan.effectAt === null) return false;
-  await pass("before-effect");
-  if (plan.effect !== null) await ask({ count: plan.effect });
-  const known = plan.known !== null && Number(await ask({ count: plan.known })) > 1;
-  await pass("after-effect", known ? { deduplicated: true } : {});
-  await sleep(plan.ms - at);
+  const began = performance.now();
+  const until = (ms: number) => sleep(Math.max(0, began + ms - performance.now()));
+  if (plan.effectAt !== null) {
+    await until(plan.ms * plan.effectAt);
+    await pass("before-effect");
+    if (plan.effect !== null) await ask({ count: plan.effect });
+    const known = plan.known !== null && Number(await ask({ count: plan.known })) > 1;
+    await pass("after-effect", known ? { deduplicated: true } : {});
+  }
+  await until(plan.ms);
   return false;
 }

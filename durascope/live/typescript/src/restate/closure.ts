@@ -1,15 +1,25 @@
 /** The closure of a step, as it is given to `ctx.run`. */
 
 import { RetryableError, TerminalError } from "@restatedev/restate-sdk";
-import { type Ask, carryOut } from "../body";
+import { type Ask, carryOut, passing } from "../body";
 import type { Body, Execution, Settings } from "./protocol";
+import { killed } from "./watching";
 
 /** Milliseconds after which the command that has been sent before its closure began is stored. */
 const STORED = 5;
 
 /** `ask` keeps the order in which an attempt's closures ask: of two that take the same time, the first ends first. */
-export function closure(settings: Settings, ask: Ask, attempt: number, handle: number): () => Promise<unknown> {
+export function closure(settings: Settings, asked: Ask, attempt: number, handle: number): () => Promise<unknown> {
   const { process } = settings;
+  const end = killed();
+  const alive = <Given extends unknown[], Found>(does: (...given: Given) => Promise<Found>) => async (...given: Given) => {
+    if (!end.aborted) {
+      const found = await does(...given);
+      if (!end.aborted) return found;
+    }
+    return new Promise<Found>(() => {}); // what is killed goes no further
+  };
+  const ask = alive(asked);
 
   return async () => {
     const begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
@@ -22,9 +32,10 @@ export function closure(settings: Settings, ask: Ask, attempt: number, handle: n
     const limit = AbortSignal.timeout(begun.limit ?? 2 ** 31 - 1);
     await pass("started");
     const body = (await ask({ ask: "body", attempt, handle, execution })) as Body;
-    const found = await carryOut(body, ask, pass, (ms) => within(limit, ms));
+    const passed = passing(body, pass);
+    const found = await carryOut(body, ask, passed, alive((ms) => within(limit, ms)));
     if (!found && !body.ok) throw failure(body, execution);
-    await pass("reported");
+    await passed("reported");
     return found ? body.found : body.values;
   };
 }

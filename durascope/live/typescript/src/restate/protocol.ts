@@ -71,5 +71,7 @@ export interface Settings {
   bidirectional: boolean;
   /** In milliseconds. */
   abortTimeout: number;
+  /** The longest that the host lets a request run, in milliseconds. */
+  longestRequest: number | null;
   services: ServiceSettings[];
 }

@@ -3,6 +3,7 @@
  * Restate's service protocol as they pass: eight bytes of header (type, flags, length), then a protobuf message.
  */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { ask } from "../ledger";
 import type { Settings } from "./protocol";
@@ -16,14 +17,24 @@ const KNOWN_ENTRIES = 3;
 const RETRIES = 7;
 const HEADER = 8;
 
+const current = new AsyncLocalStorage<AbortSignal>();
+
+/** Aborted when the host has killed the request that the code is part of. */
+export function killed(): AbortSignal {
+  return current.getStore() ?? new AbortController().signal;
+}
+
 export function watched(settings: Settings, handler: Handler): Handler {
   return (request, response) => {
-    if (request.url.includes("/invoke/")) new Watch(settings).over(request, response);
-    handler(request, response);
+    if (!request.url.includes("/invoke/")) return handler(request, response);
+    const watch = new Watch(settings);
+    watch.over(request, response);
+    current.run(watch.killed.signal, handler, request, response);
   };
 }
 
 class Watch {
+  readonly killed = new AbortController();
   private invocation: string | null = null;
   private ended = false;
   private incoming = Buffer.alloc(0);
@@ -44,7 +55,19 @@ class Watch {
       this.sending(Buffer.from(chunk));
       return write(chunk, ...more);
     };
-    request.once("close", () => this.end("disconnected"));
+    const limit = this.settings.longestRequest;
+    const timer = limit === null ? undefined : setTimeout(() => this.kill(request), limit);
+    request.once("close", () => {
+      clearTimeout(timer);
+      this.end("disconnected");
+    });
+  }
+
+  /** The host lets no request last longer: its code goes no further, and the engine sees its stream end. */
+  private kill(request: Http2ServerRequest): void {
+    this.killed.abort();
+    this.end("connection-lost");
+    request.stream.destroy(new Error("killed by the host"));
   }
 
   private received(chunk: Buffer | null): void {

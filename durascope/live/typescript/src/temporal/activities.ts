@@ -2,7 +2,7 @@
 
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
-import { carryOut } from "../body";
+import { carryOut, passing } from "../body";
 import { ask } from "../ledger";
 import type { Body, Given, Settings } from "./protocol";
 
@@ -17,9 +17,10 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
     await pass("started");
     const body = (await ask(ledger, { ask: "body", given, attempt })) as Body;
     const beating = body.beats === null ? null : setInterval(() => Context.current().heartbeat(), body.beats);
+    const passed = passing(body, pass);
     let found: boolean;
     try {
-      found = await carryOut(body, (message) => ask(ledger, message), pass, (ms) => Context.current().sleep(ms));
+      found = await carryOut(body, (message) => ask(ledger, message), passed, (ms) => Context.current().sleep(ms));
     } finally {
       if (beating !== null) clearInterval(beating);
     }
@@ -31,7 +32,7 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
         ...(body.retryAfter === null ? {} : { nextRetryDelay: body.retryAfter }),
       });
     }
-    await pass("reported");
+    await passed("reported");
     return { ok: given["step"], values: found ? body.found : body.values, padding: "x".repeat(body.padding) };
   };
 }
