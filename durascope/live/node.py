@@ -14,15 +14,16 @@ PLACES: Final = (Path(__file__).resolve().parents[2], Path.cwd())
 """Beside the package, as in the repository, or where the command is called."""
 
 
-def installed() -> bool:
-    """Whether the TypeScript workers can be run here."""
-    return shutil.which("node") is not None and _folder() is not None
+def installed(program: str = "") -> bool:
+    """Whether the TypeScript workers, or that one of them, can be run here."""
+    folder = _folder()
+    return shutil.which("node") is not None and folder is not None and (folder / "dist" / program).exists()
 
 
 def node(program: str) -> list[str]:
     """The command that runs one of the workers. Raises `LiveProblem`."""
     found, folder = shutil.which("node"), _folder()
-    if found is None or folder is None:
+    if found is None or folder is None or not installed(program):
         raise LiveProblem("the TypeScript SDKs are not installed: make .engines/.typescript")
     return [found, str(folder / "dist" / program)]
 

@@ -27,6 +27,8 @@ class Run:
         self.steps: dict[str, Any] = {}
         self.arrived = threading.Condition()
         self.waits: dict[str, str] = {}
+        self.attempts: dict[str, int] = {}
+        """Of each item; a checkpoint gives it all of them back."""
 
 
 class Server:
@@ -76,9 +78,12 @@ class Server:
     def item(self, run: Run, target: str, *, plan_only: bool) -> bool:
         """One queue item with its attempts; False where the run is over."""
         most = run.function["steps"]["step"].get("retries", {}).get("attempts", 3) + 1
-        for attempt in range(most):
+        run.attempts[target] = 0
+        while run.attempts[target] < most:
+            attempt = run.attempts[target]
             if attempt:
                 time.sleep(self.retry_interval)
+            run.attempts[target] += 1
             answer = self.post(run, target, attempt, most, plan_only=plan_only)
             if run.status != "Running":
                 return False
@@ -104,10 +109,12 @@ class Server:
             match op["op"]:
                 case "StepRun":
                     run.steps[op["id"]] = {"data": op.get("data")}
+                case "RunComplete":
+                    run.status = "Completed"
                 case "StepError" | "StepFailed":
                     run.steps[op["id"]] = {"error": op["error"]}
                 case "Sleep":
-                    time.sleep(max(0.0, datetime.fromisoformat(op["name"]).timestamp() - time.time()))
+                    time.sleep(_wait(op["name"]))
                     run.steps[op["id"]] = None
                 case "WaitForEvent":
                     run.waits[op["id"]] = op["name"]
@@ -132,8 +139,9 @@ class Server:
         stack = [] if "FAKE_MEMO_LOST" in os.environ and len(run.steps) > 2 else list(run.steps)
         body = {
             "ctx": {
-                "run_id": run.id, "fn_id": "0", "step_id": "step", "attempt": attempt, "max_attempts": most, "env": "",
-                "request_id": "0", "job_id": f"{run.id}-{target}", "generation_id": attempt + 1, "qi_id": "",
+                "run_id": run.id, "fn_id": run.function["id"], "step_id": "step", "attempt": attempt,
+                "max_attempts": most, "env": "", "request_id": "0", "job_id": f"{run.id}-{target}",
+                "generation_id": attempt + 1, "qi_id": f"{run.id}-{target}",
                 "disable_immediate_execution": plan_only, "use_api": False,
                 "stack": {"stack": stack, "current": len(stack)},
             },
@@ -151,6 +159,13 @@ class Server:
             return None
         finally:
             connection.close()
+
+
+def _wait(text: str) -> float:
+    """Python names a date, TypeScript seconds."""
+    if text.endswith("s") and "T" not in text:
+        return float(text[:-1])
+    return max(0.0, datetime.fromisoformat(text).timestamp() - time.time())
 
 
 def _starts(trigger: dict[str, Any], event: dict[str, Any]) -> bool:
@@ -203,11 +218,21 @@ class Handler(BaseHTTPRequestHandler):
             self.reply({})
             return
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if self.path == "/fn/register":
+        if self.path.startswith("/v1/checkpoint/"):
+            self.checkpoint(next(run for run in self.inngest.runs if run.id == body["run_id"]), body["steps"])
+        elif self.path.startswith("/fn/register"):
             self.inngest.functions = {each["id"]: each for each in body["functions"]}
             self.reply({"ok": True, "modified": True})
         else:
             self.reply({"ids": [self.inngest.take(event) for event in body], "status": 200})
+
+    def checkpoint(self, run: Run, steps: list[dict[str, Any]]) -> None:
+        if run.status != "Running":
+            self.reply({"error": "run not found in state store"}, 400)
+            return
+        run.steps |= {step["id"]: {"data": step.get("data")} for step in steps}
+        run.attempts["step"] = 1
+        self.reply({})
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         return

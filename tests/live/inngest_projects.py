@@ -239,10 +239,8 @@ class ProjectEngine(JudgedEngine):
         judge = Comparison(self, app, script)
         planned = self.planned.setdefault(request.run.name, {})
         app.ask("/script", judge.script_json(planned))
-        version = -1 if not request.stack and not request.attempt else self.app.request_version
         self._requests += 1
-        headers = wire.headers(request, self._requests, version)
-        response = app.ask(judge.query(), judge.body(self._requests, planned), headers)
+        response = app.ask(judge.query(), judge.body(self._requests, planned), judge.headers(self._requests))
         problems = [*judge.differences(answer, response), *judge.beside(app.ask("/told", {}).body)]
         self.verdict.compared += 1
         self.verdict.disagreements += [Disagreement(request.run.name, request.line, each) for each in problems]
@@ -270,6 +268,11 @@ class Comparison:
         request = self.request
         step = "step" if request.step is None else wire.hashed(request.step)
         return f"/api/inngest?fnId={self.app.named.app}-{request.function}&stepId={step}"
+
+    def headers(self, number: int) -> Mapping[str, str]:
+        request = self.request
+        version = -1 if not request.stack and not request.attempt else self.engine.app.request_version
+        return wire.headers(request, number, version)
 
     def body(self, number: int, planned: Mapping[str, Op]) -> Mapping[str, Any]:
         made = wire.body(self.request, number, self.script.events, planned)
@@ -356,10 +359,7 @@ class Comparison:
             yield f"events sent: {[event.name for event in script.posts.values()]} predicted, {posted} real"
         for event, real in zip(script.posts.values(), told["posted"], strict=False):
             yield from _common(event.data, real["data"], "event data")
-        for (ops, _), real in zip(_checkpoints(script), told["checkpoints"], strict=False):
-            yield from self._ops("checkpoint", ops, real)
-        if len(_checkpoints(script)) != len(told["checkpoints"]):
-            yield f"checkpoints: {len(_checkpoints(script))} predicted, {len(told['checkpoints'])} real"
+        yield from self.checkpointed(told["checkpoints"])
         if sorted(told["fetched"]) != (["actions", "batch"] if self.request.use_api else []):
             yield f"fetched: {told['fetched']}"
 
@@ -375,6 +375,14 @@ class Comparison:
             if list(references.values()).count(reference) > 1:
                 yield f"{reference} stands for two effects"
 
+    def checkpointed(self, real: Sequence[Sequence[Mapping[str, Any]]]) -> Iterator[str]:
+        """What was posted in the course of the request."""
+        predicted = self.script.checkpoints if isinstance(self.script, ProjectScript) else ()
+        for (ops, _), steps in zip(predicted, real, strict=False):
+            yield from self._ops("checkpoint", ops, steps)
+        if len(predicted) != len(real):
+            yield f"checkpoints: {len(predicted)} predicted, {len(real)} real"
+
     def _operation(self, name: str) -> Operation:
         return next(each for each in self.app.named.book.operations if each.name == name)
 
@@ -388,7 +396,7 @@ class Comparison:
             ("retry-after", _seconds(answer), _rounded(headers.get("retry-after"))),
         ]
         if response.status >= 400:
-            pairs.append(("error", answer.error, body.get("message") if isinstance(body, dict) else body))
+            pairs.append(("error", answer.error, _error(body)))
         yield from _unequal(pairs)
         yield from self._ops("op", answer.ops, response.ops)
 
@@ -433,10 +441,6 @@ class Comparison:
                 pass
 
 
-def _checkpoints(script: Script) -> Sequence[tuple[Sequence[Op], str]]:
-    return script.checkpoints if isinstance(script, ProjectScript) else ()
-
-
 def _label(it: Operation) -> re.Pattern[str]:
     """The names that steps with that operation have: loop variables may be any numbers."""
     return re.compile(r"\w+".join(map(re.escape, re.split(r"\{\w+\}", it.step.run))))
@@ -453,6 +457,14 @@ def _unequal(pairs: Iterator[tuple[str, object, object]] | Sequence[tuple[str, o
     for what, predicted, got in pairs:
         if predicted != got:
             yield f"{what}: {predicted!r} predicted, {got!r} real"
+
+
+def _error(body: Any) -> object:
+    """What an answer says is wrong; without the steps that were found in place of the one that was asked for."""
+    if not isinstance(body, dict):
+        return body
+    said = str(body.get("message") or body.get("error"))
+    return said.partition(". Found new steps")[0].removesuffix(".") if "error" in body else said
 
 
 def _seconds(answer: Answer) -> int | None:

@@ -301,7 +301,8 @@ def test_a_server_that_is_none(capfd: pytest.CaptureFixture[str]) -> None:
     assert "no/such/program is no program that can be run" in capfd.readouterr().err
 
 
-def test_what_cannot_be_run_here_is_told() -> None:
+def test_what_cannot_be_run_here_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("durascope.live.node.PLACES", ())
     asked, notes = InngestLive.adapted(scenario("parallel-mode-race-typescript"))
     assert asked.deployments.inngest.app.sdk == "python"
     assert notes == ["the Python SDK, not typescript"]
@@ -328,7 +329,7 @@ STAND_IN = [
 """Cases that need no more of a server than the stand-in has."""
 
 
-def _no_difference(*_compared: object) -> list[object]:
+def no_difference(*_compared: object) -> list[object]:
     return []
 
 
@@ -337,7 +338,7 @@ def test_a_case_runs_for_real_on_a_stand_in_for_the_server(
     fake: Path, tmp_path: Path, name: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Real processes, real kills, the real SDK; only the server is a stand-in, which is faster than the real one."""
-    monkeypatch.setattr("durascope.live.timing.differences", _no_difference)
+    monkeypatch.setattr("durascope.live.timing.differences", no_difference)
     kept = tmp_path / f"{name}.yaml"
     arguments = ["verify", str(CASES / f"{name}.yaml"), "-e", "inngest", "--server", str(fake), "--save", str(kept)]
     assert main(arguments) == 0, capfd.readouterr().out

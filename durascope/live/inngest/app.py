@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ import inngest
 
 from durascope.live.body import Bodies
 from durascope.live.inngest.functions import client, let_go, served
-from durascope.live.inngest.recorder import IDENTITY
+from durascope.live.inngest.outside import Outside, code_of
 from durascope.live.inngest.serving import Asgi, serve_until
 from durascope.live.inngest.steps import App, call
 from durascope.live.ledger import ask, ask_now
@@ -31,7 +32,6 @@ from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send,
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.functions import register
-from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
@@ -86,9 +86,6 @@ class Service:
     async def ask(self, question: str, **fields: object) -> Any:
         return await ask(self.setting.ledger, {"ask": question, "process": self.setting.process, **fields})
 
-    def count(self, name: str) -> int:
-        return int(str(ask_now(self.setting.ledger, {"count": name})))
-
     def code(self) -> Code:
         return pickle.loads(self.setting.code.read_bytes())
 
@@ -96,14 +93,15 @@ class Service:
         """Runs a function's code for one request."""
         told = await self.ask("run", id=context.run_id)
         run = RunInfo(told["name"], told["workflow"], told["number"], told["key"], told["input"], told["luck"])
-        function, code = self.functions[name], self.code()
-        workflow = code.workflows[function.workflow]
-        if function.kind == "on-failure":
-            workflow = Workflow(steps=workflow.on_failure)
-        elif function.kind == "on-cancel":
-            steps = await self.ask("undo", run=run.input.get("run_id"))
-            workflow = Workflow(steps=tuple(Run.model_validate(each) for each in steps))
-        return await call(context, Request(self, run, code, context), workflow, run)
+        code, ask = self.code(), partial(ask_now, self.setting.ledger)
+        workflow = code_of(
+            self.functions[name], code.workflows, lambda: ask({"ask": "undo", "run": run.input.get("run_id")})
+        )
+        outside = Outside(
+            self.setting.scenario, self.functions, run, ask,
+            world=self.world, created_at=context.event.ts, since=code.since,
+        )  # fmt: skip
+        return await call(context, Request(self, run, outside), workflow, run)
 
     async def serve(self) -> None:
         stop = asyncio.Event()
@@ -128,32 +126,29 @@ async def _go(file: Path, stop: asyncio.Event) -> None:
 class Request(App):
     """What the code of one request knows."""
 
-    def __init__(self, service: Service, run: RunInfo, code: Code, context: inngest.Context) -> None:
+    def __init__(self, service: Service, run: RunInfo, outside: Outside) -> None:
         self.service = service
         self.run = run
-        self.code = code
-        self.context = context
+        self.outside = outside
 
     async def _passed(self, step: str, moment: str) -> None:
         await self.service.ask("moment", number=self.run.number, step=step, moment=moment)
 
     async def execute(self, step: Run, name: str, key: str) -> Outcome:
         await self._passed(name, "scheduled")
-        if step.undo is not None:
-            log = UndoLog(self.service.setting.scenario)
-            log.begun(self.run, step, name)
-            for undo in log.steps(self.run.name):
-                told = undo.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-                await self.service.ask("begun", run=self.run.name, step=name, undo=told)
+        self.outside.begun(step, name)
         return await self.service.bodies.execute(self.run, step, name, key)
 
     def compute_time(self, step: Compute, key: str) -> int:
-        return self.service.world.scenario_luck.sample(step.compute, "compute", self.run.luck, key)
+        return self.outside.compute_time(step, key)
 
     async def compute(self, step: Compute, name: str, us: int) -> None:
         """Whoever waits for the point in the code is told of it; the process is busy in between."""
         await self._passed(name, "started")
         await asyncio.sleep(us / SECOND)
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.outside.computed(key)
 
     async def sending(self, name: str) -> None:
         for moment in ("scheduled", "started", "before-effect"):
@@ -164,45 +159,20 @@ class Request(App):
             await self._passed(name, moment)
 
     def event(self, step: Send | Start, key: str) -> inngest.Event:
-        functions = self.service.functions
-        data: dict[str, Any] = dict(self.run.input)
-        if isinstance(step, Start):
-            name = functions[step.start].event
-            data |= self._keyed(step.start, step.key)
-        else:
-            name = step.send
-            data |= self._addressed(step.to)
-        ts = 0 if not step.after else round(time.time() * 1_000 + step.after / 1_000)
-        identity = {"number": self.run.number, "luck": f"{self.run.luck}/{key}", "sender": self.run.name}
-        return inngest.Event(name=name, data={**data, IDENTITY: identity}, ts=ts)
-
-    def _addressed(self, to: str | int | None) -> dict[str, Any]:
-        if to is None:
-            return {}
-        if isinstance(to, int):
-            found = ask_now(self.service.setting.ledger, {"ask": "input", "run": f"run {to}"})
-            return dict(found) if isinstance(found, dict) else {}
-        workflows = self.service.setting.scenario.workflows.values()
-        return {workflow.key: to for workflow in workflows if workflow.key is not None}
-
-    def _keyed(self, function: str, key: object) -> dict[str, Any]:
-        field = self.service.functions[function].key
-        return {} if key is None or field is None else {field: str(self.run.input.get(str(key), key))}
+        name, data, due = self.outside.event(step, key)
+        return inngest.Event(name=name, data=data, ts=due)
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
-        identity = {"number": self.run.number, "luck": f"{self.run.luck}/{key}"}
-        return {**self.run.input, **self._keyed(step.call, step.key), IDENTITY: identity}
+        return self.outside.payload(step, key)
 
     def match_field(self, step: WaitFor) -> str | None:
-        return step.match or self.service.functions[self.run.workflow].key
+        return self.outside.match_field(step)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
-        times = step.times if isinstance(step, Fail) else None
-        return times is None or self.service.count(f"bug/{self.run.name}/{key}") <= times
+        return self.outside.code_fails(step, key)
 
     def patched(self, step: Patched) -> bool:
-        function = self.service.functions[self.run.workflow]
-        return self.context.event.ts >= self.code.since.get(function.workflow, 0)
+        return self.outside.patched(step)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Inngest for real: its server, an app on its Python SDK, and between them a relay that records.
+"""Inngest for real: its server, an app on its Python or TypeScript SDK, and between them a relay that records.
 
 server ── request ──▶ relay ──▶ app           app ── events, state ──▶ relay ──▶ server
 """
@@ -16,11 +16,15 @@ from typing import Any, Final, cast
 
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.inngest.app import BINDS, GO, Code, Setting
+from durascope.live.inngest.outside import Outside, code_of
 from durascope.live.inngest.recorder import IDENTITY, Recorder, Run
 from durascope.live.inngest.relay import Relay
+from durascope.live.inngest.remote import Around, RemoteFunctions
 from durascope.live.inngest.server import Refused, Server
 from durascope.live.inngest.serving import PATH
+from durascope.live.inngest.typescript import PACKAGE, SERVICE, write_settings
 from durascope.live.ledger import Ledger
+from durascope.live.node import installed, node, sdk_version
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports, listens, wait_until
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.units import MILLISECOND, SECOND, Spread
@@ -28,6 +32,8 @@ from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.inngest.functions import register
 from durascope.simulators.inngest.lines import Relay as Records
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
+from durascope.simulators.services import Services
 
 LEAD: Final = 10.0
 """Seconds before it is due at which an app begins to start again: it is ready early, and waits."""
@@ -50,7 +56,7 @@ CLIENT_RETRY: Final = 1.0
 
 
 class InngestLive(LiveEngine):
-    """Inngest with its Python SDK."""
+    """Inngest with its Python or its TypeScript SDK."""
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)
@@ -72,6 +78,10 @@ class InngestLive(LiveEngine):
         self._ended: dict[str, int] = {}
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._typescript = self.deployment.app.sdk == "typescript"
+        self._world = World(seed, full=False)
+        """Only for its luck."""
+        self._bodies = Services(self._world, scenario)
         self._wrong: Exception | None = None
         """What ended the watcher."""
         self._restarted = False
@@ -83,15 +93,17 @@ class InngestLive(LiveEngine):
             "begun": self._begun,
             "undo": lambda message: list(reversed(self._undo.get(str(message["run"]), {}).values())),
             "input": lambda message: self._inputs.get(str(message["run"])),
+            **RemoteFunctions(self._around).answers,
         }
 
     @classmethod
     def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
-        """On the Python SDK, without checkpoints, one process behind plain HTTP, on a server that can be run here."""
+        """One process behind plain HTTP, on a server that can be run here; on the Python SDK where no other is."""
         inngest = scenario.deployments.inngest
         app, server = inngest.app, inngest.server
         notes: list[str] = []
-        if app.sdk != "python":
+        typescript = app.sdk == "typescript" and installed(SERVICE)
+        if app.sdk != "python" and not typescript:
             notes.append(f"the Python SDK, not {app.sdk}")
         if app.transport != "http":
             notes.append("HTTP, not connect")
@@ -101,7 +113,9 @@ class InngestLive(LiveEngine):
             notes.append("a self-hosted server, not the cloud")
         if not notes:
             return scenario, ()
-        given = {"sdk": "python", "framework": "fastapi", "checkpointing": None, "transport": "http", "replicas": 1}
+        given: dict[str, object] = {"transport": "http", "replicas": 1}
+        if not typescript:
+            given |= {"sdk": "python", "framework": "fastapi", "checkpointing": None}
         hosting = "dev" if server.hosting == "cloud" else server.hosting
         deployment = inngest.model_copy(
             update={"app": app.model_copy(update=given), "server": server.model_copy(update={"hosting": hosting})}
@@ -123,20 +137,7 @@ class InngestLive(LiveEngine):
         self._app_port, self._origin = app_port, f"http://{HOST}:{to_app}"
         self._code_file = self.stage.directory / "code"
         self._deploy(self._code)
-        setting = Setting(
-            scenario=self.scenario,
-            code=self._code_file,
-            seed=self.seed,
-            port=app_port,
-            origin=self._origin,
-            server=f"http://{HOST}:{to_server}",
-            signing_key=self.server.signing_key,
-            ledger=self.ledger.port,
-            process="app",
-        )
-        file = self.stage.directory / "app.setting"
-        setting.write(file)
-        command = [sys.executable, "-m", "durascope.live.inngest.app", str(file)]
+        command = self._command(f"http://{HOST}:{to_server}")
         environment = {"INNGEST_DEV": "1" if self.server.is_dev else "0"}
         self.app = self.stage.process("app", command, environment)
         self._spare = self.stage.process("spare", command, environment)
@@ -148,6 +149,22 @@ class InngestLive(LiveEngine):
         self._start_app()
         self._sync(to_app)
         self._watcher.start()
+
+    def _command(self, server: str) -> list[str]:
+        """What serves the functions; it reaches the server at that address."""
+        file = self.stage.directory / "app.setting"
+        key, port, ledger = self.server.signing_key, self._app_port, self.ledger.port
+        if self._typescript:
+            write_settings(
+                file, self.functions, self.deployment.app, port=port, origin=self._origin, server=server,
+                signing_key=key, ledger=ledger, process="app",
+            )  # fmt: skip
+            return [*node(SERVICE), str(file)]
+        Setting(
+            scenario=self.scenario, code=self._code_file, seed=self.seed, port=port, origin=self._origin,
+            server=server, signing_key=key, ledger=ledger, process="app",
+        ).write(file)  # fmt: skip
+        return [sys.executable, "-m", "durascope.live.inngest.app", str(file)]
 
     def _start_app(self) -> None:
         """Lets the spare process, which has loaded everything, serve in the app's place; and loads the next one.
@@ -242,6 +259,23 @@ class InngestLive(LiveEngine):
             "input": dict(info.input),
             "luck": info.luck,
         }
+
+    def _around(self, message: Mapping[str, Any]) -> Around:
+        """What the code of a request of another language's app runs in."""
+        run, take = self.recorder.runs[str(message["run"])].info, self.ledger.take
+        workflow = code_of(
+            self.functions[message["function"]],
+            self._code.workflows,
+            lambda: take({"ask": "undo", "run": run.input.get("run_id")}),
+        )
+        outside = Outside(
+            self.scenario, self.functions, run, lambda question: take(dict(question)),
+            world=self._world, created_at=message["created"], since=self._code.since,
+        )  # fmt: skip
+        return Around(
+            outside, workflow, self.scenario, self._bodies, take,
+            lambda step, moment: self.moment(run.number, step, None, moment),
+        )  # fmt: skip
 
     def _passed(self, message: Mapping[str, Any]) -> None:
         self.moment(message["number"], str(message["step"]), None, str(message["moment"]))
@@ -405,7 +439,11 @@ class InngestLive(LiveEngine):
         facts = records.facts(self._started, self._ended, status)
         return Recording(
             server=self.server.version(),
-            sdk=f"inngest {version('inngest')} (Python)",
+            sdk=(
+                f"inngest {sdk_version(PACKAGE)} (TypeScript)"
+                if self._typescript
+                else f"inngest {version('inngest')} (Python)"
+            ),
             records=records.records,
             status=status,
             effects=self.ledger.effects(),

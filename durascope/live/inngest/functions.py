@@ -77,8 +77,12 @@ def _function(
 def _trigger(function: Function) -> inngest.TriggerEvent | inngest.TriggerCron:
     if function.cron is not None:
         return inngest.TriggerCron(cron=function.cron)
-    about = None if function.of is None else f"event.data.function_id == '{function_id(function.of)}'"
-    return inngest.TriggerEvent(event=function.event, expression=about)
+    return inngest.TriggerEvent(event=function.event, expression=about(function))
+
+
+def about(function: Function) -> str | None:
+    """The expression by which a handler is triggered only by events about the function that it is of."""
+    return None if function.of is None else f"event.data.function_id == '{function_id(function.of)}'"
 
 
 def flow_control(flow: Flow) -> dict[str, Any]:
@@ -86,27 +90,31 @@ def flow_control(flow: Flow) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if flow.concurrency is not None:
         each = flow.concurrency
-        found["concurrency"] = [inngest.Concurrency(limit=each.limit, key=_field(each.key), scope=each.scope)]
+        found["concurrency"] = [inngest.Concurrency(limit=each.limit, key=field_of(each.key), scope=each.scope)]
     if flow.throttle is not None:
         each = flow.throttle
         more = {} if each.burst is None else {"burst": each.burst}
-        found["throttle"] = inngest.Throttle(limit=each.limit, period=_time(each.period), key=_field(each.key), **more)
+        found["throttle"] = inngest.Throttle(
+            limit=each.limit, period=_time(each.period), key=field_of(each.key), **more
+        )
     if flow.rate_limit is not None:
         each = flow.rate_limit
-        found["rate_limit"] = inngest.RateLimit(limit=each.limit, period=_time(each.period), key=_field(each.key))
+        found["rate_limit"] = inngest.RateLimit(limit=each.limit, period=_time(each.period), key=field_of(each.key))
     if flow.debounce is not None:
         each = flow.debounce
         timeout = None if each.timeout is None else _time(each.timeout)
-        found["debounce"] = inngest.Debounce(period=_time(each.period), key=_field(each.key), timeout=timeout)
+        found["debounce"] = inngest.Debounce(period=_time(each.period), key=field_of(each.key), timeout=timeout)
     if flow.batch is not None:
         each = flow.batch
-        found["batch_events"] = inngest.Batch(max_size=each.max_size, timeout=_time(each.timeout), key=_field(each.key))
+        found["batch_events"] = inngest.Batch(
+            max_size=each.max_size, timeout=_time(each.timeout), key=field_of(each.key)
+        )
     if flow.idempotency is not None:
-        found["idempotency"] = _field(flow.idempotency)
+        found["idempotency"] = field_of(flow.idempotency)
     if flow.singleton is not None:
-        found["singleton"] = inngest.Singleton(mode=flow.singleton.mode, key=_field(flow.singleton.key))
+        found["singleton"] = inngest.Singleton(mode=flow.singleton.mode, key=field_of(flow.singleton.key))
     if flow.priority is not None:
-        found["priority"] = inngest.Priority(run=_priority(flow.priority))
+        found["priority"] = inngest.Priority(run=priority_of(flow.priority))
     if flow.timeouts is not None:
         start, finish = flow.timeouts.start, flow.timeouts.finish
         found["timeouts"] = inngest.Timeouts(
@@ -115,7 +123,7 @@ def flow_control(flow: Flow) -> dict[str, Any]:
     return found
 
 
-def _field(name: str | None) -> str | None:
+def field_of(name: str | None) -> str | None:
     return None if name is None else f"event.data.{name}"
 
 
@@ -123,7 +131,7 @@ def _time(us: int) -> timedelta:
     return timedelta(microseconds=us)
 
 
-def _priority(priority: str | tuple[PriorityArm, ...]) -> str:
+def priority_of(priority: str | tuple[PriorityArm, ...]) -> str:
     """One expression: `event.data.vip ? 120 : 0`."""
     if isinstance(priority, str):
         return f"event.data.{priority}"

@@ -69,6 +69,8 @@ class Script:
     outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     """How the bodies ended, by the use of the step, in the order in which they began."""
     bugs: dict[str, bool] = field(default_factory=dict[str, bool])
+    computed: dict[str, int] = field(default_factory=dict[str, int])
+    """How many times the code had come to each computation that is not deterministic."""
     posts: dict[str, Event] = field(default_factory=dict[str, Event])
     payloads: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
@@ -144,7 +146,7 @@ class JudgedEngine(Inngest):
 
     def build_app(self) -> ModelledApp:
         app = super().build_app()
-        fails, sends = app.code.code_fails, app.event_from_step
+        fails, computes, sends = app.code.code_fails, app.code.computed, app.event_from_step
 
         def code_fails(run: RunInfo, step: Fail | Bug, key: str) -> bool:
             shows = fails(run, step, key)
@@ -152,13 +154,19 @@ class JudgedEngine(Inngest):
             self.current.bugs[key] = shows
             return shows
 
+        def computed(run: RunInfo, key: str) -> int:
+            times = computes(run, key)
+            assert self.current is not None
+            self.current.computed[key] = times
+            return times
+
         def event_from_step(run: RunInfo, step: Send | Start, luck: str) -> Event:
             event = sends(run, step, luck)
             assert self.current is not None
             self.current.posts[luck.removeprefix(f"{run.luck}/")] = event
             return event
 
-        app.code.code_fails, app.event_from_step = code_fails, event_from_step
+        app.code.code_fails, app.code.computed, app.event_from_step = code_fails, computed, event_from_step
         return app
 
     def build_host(self, name: str, kind: type[FunctionHost] = FunctionHost) -> FunctionHost:
@@ -290,6 +298,9 @@ class Expected(App):
 
     async def compute(self, step: Compute, name: str, us: int) -> None:
         return
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.script.computed.get(key, 1)
 
     def event(self, step: Send | Start, key: str) -> inngest.Event:
         event = self.script.posts.get(key)

@@ -77,6 +77,14 @@ class Asked:
     exchange: Exchange
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Finished steps on their way to the server: a checkpoint."""
+
+    run: Run
+    ops: tuple[Op, ...]
+
+
 class Recorder:
     """Watches both ways: requests to the app (`to_app`), and the app's own to the server (`to_server`)."""
 
@@ -235,8 +243,8 @@ class Recorder:
 
     # ---- the app's own requests ------------------------------------------------------------------------------
 
-    def sent(self, message: Message) -> None:
-        """A host posts events, or fetches a run's state."""
+    def sent(self, message: Message) -> Posted | None:
+        """A host posts events, or fetches a run's state; or it posts steps, of which the answer matters."""
         with self._lock:
             if message.path.startswith("/e/"):
                 events = json.loads(message.body)
@@ -245,11 +253,30 @@ class Recorder:
                     run = next((each for each in self.runs.values() if each.info.name == sender), None)
                     if run is not None:
                         self.relay.other(run.info, f"send {event['name']}")
+            elif message.path.startswith("/v1/checkpoint/"):
+                return self._checkpointed(message)
             elif message.path.startswith("/v0/runs/"):
                 _, _, _, id_, what, *_ = (*message.path.split("/"), "")
                 run = self.runs.get(id_)
                 if run is not None and message.method == "GET":
                     self.relay.other(run.info, f"GET {what}")
+        return None
+
+    def _checkpointed(self, message: Message) -> Posted | None:
+        run = self.runs.get(message.path.split("/")[3])
+        if run is None:
+            return None
+        ops = tuple(_op(each) for each in json.loads(message.body)["steps"])
+        return Posted(run, ops)
+
+    def saved(self, posted: Posted, said: str = "") -> None:
+        """What came of steps that were posted; `said`: that they were not taken."""
+        with self._lock:
+            for op in posted.ops:
+                posted.run.asked.setdefault(op.id, op)
+            self.relay.checkpoint(posted.run.info, posted.ops, said)
+        for op in () if said else posted.ops:
+            self._moment(posted.run, op.name, "recorded")
 
 
 class _ToApp:
@@ -288,18 +315,21 @@ class _ToServer:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    async def asked(self, request: Message) -> None:
+    async def asked(self, request: Message) -> Posted | None:
         self._recorder.active = time.monotonic()
-        self._recorder.sent(request)
+        return self._recorder.sent(request)
 
-    async def answered(self, token: None, answer: Message, *, heard: bool) -> None:
+    async def answered(self, token: Posted | None, answer: Message, *, heard: bool) -> None:
+        if token is not None:
+            said = "" if answer.status < 400 else f" -> {answer.status}"
+            await asyncio.to_thread(self._recorder.saved, token, said)
+
+    async def passed_on(self, token: Posted | None, answer: Message) -> None:
         return
 
-    async def passed_on(self, token: None, answer: Message) -> None:
-        return
-
-    async def unanswered(self, token: None, why: str) -> None:
-        return
+    async def unanswered(self, token: Posted | None, why: str) -> None:
+        if token is not None:
+            self._recorder.saved(token, f" -> {why}")
 
 
 # ---- reading answers -----------------------------------------------------------------------------------------

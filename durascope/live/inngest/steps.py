@@ -44,6 +44,10 @@ class App(ABC):
         """How long the function's own code is busy, in microseconds."""
         return 0
 
+    def computed(self, step: Compute, key: str) -> int:
+        """How many times the run's code has come to that computation."""
+        return 1
+
     @abstractmethod
     async def compute(self, step: Compute, name: str, us: int) -> None:
         """The function's own code is busy."""
@@ -166,6 +170,9 @@ class Steps(Variables, RealSdk):
 
     def compute(self, step: Compute, name: str, us: int) -> Coroutine:
         yield from awaited(self.app.compute(step, name, us))
+
+    def computed(self, step: Compute, key: str) -> int:
+        return self.app.computed(step, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
         return self.app.code_fails(step, name, key)

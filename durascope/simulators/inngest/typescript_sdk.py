@@ -9,7 +9,8 @@ handled one after the other, which may take a while; the code may go on meanwhil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from hashlib import sha1
 from typing import Any, Final
 
 from durascope.models.steps import Call, Run, Send, Sleep, Start, WaitFor
@@ -17,6 +18,7 @@ from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.invocation import Host, Invocation, Reply, step_done
 from durascope.simulators.inngest.lines import Exchange
+from durascope.simulators.inngest.promises import Promises
 from durascope.simulators.inngest.protocol import (
     INVOKE_FUNCTION,
     SLEEP,
@@ -38,7 +40,7 @@ from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.world import Callback
-from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Task, WorkflowFailure, first
+from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, WorkflowFailure
 
 _WHOLE_SECONDS: Final = True
 """How an answer says when to try again."""
@@ -71,87 +73,37 @@ class FoundStep:
         return Op(self.code, self.key, self.name, None, self.opts, self.race)
 
 
-class TypeScriptSdk(InngestSdk):
+class TypeScriptSdk(Promises, InngestSdk):
     """`step` and `group`."""
 
     invocation: TypeScriptInvocation
 
     def __init__(self, invocation: TypeScriptInvocation) -> None:
         super().__init__(invocation, invocation.loop)
-        self._race = False
-        """The parallel mode of the code that is running."""
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self.in_race))
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
-        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self.in_race))
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
-        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self._race))
+        return (yield self.invocation.found(STEP_PLANNED, key, name, step, None, self.in_race))
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
         opts = SleepOpts(None, _seconds(step.sleep))
-        yield self.invocation.found(SLEEP, key, name, None, opts, self._race)
+        yield self.invocation.found(SLEEP, key, name, None, opts, self.in_race)
 
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
         opts = self.wait_opts(step)
         opts = WaitOpts(opts.event, opts.field, _seconds(opts.timeout) * SECOND)
-        value = yield self.invocation.found(WAIT_FOR_EVENT, key, name, None, opts, self._race)
+        value = yield self.invocation.found(WAIT_FOR_EVENT, key, name, None, opts, self.in_race)
         return TIMED_OUT if value is None else value
 
     def call(self, step: Call, name: str, key: str) -> Coroutine:
         timeout = None if step.timeout is None else _seconds(step.timeout) * SECOND
         opts = self.invoke_opts(step, key, timeout)
-        return (yield self.invocation.found(INVOKE_FUNCTION, key, name, None, opts, self._race))
-
-    def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Promise.all: the first rejection leaves at once, the others go on unheard."""
-        race = self._race or self._mode == "race"
-        return (yield from _all(self, [self.loop.task(self._within(branch, race=race)) for branch in branches]))
-
-    def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Promise.race, in `group.parallel` unless it is plain: the first that settles decides, the others go on."""
-        race = self._race or self._mode != "plain"
-        index, tasks = yield from first(self.loop, [self._within(branch, race=race) for branch in branches])
-        if tasks[index].exception is not None:
-            raise tasks[index].exception
-        return index
-
-    def _within(self, branch: Coroutine, *, race: bool) -> Coroutine:
-        """Runs a branch in its asynchronous context: the parallel mode of the group that it was begun in."""
-        value, thrown = None, None
-        while True:
-            outer, self._race = self._race, race
-            try:
-                waited = branch.send(value) if thrown is None else branch.throw(thrown)
-            except StopIteration as end:
-                return end.value
-            finally:
-                self._race = outer
-            try:
-                value, thrown = (yield waited), None
-            except Exception as error:
-                value, thrown = None, error
-
-
-def _all(sdk: TypeScriptSdk, tasks: list[Task]) -> Coroutine:
-    settled = sdk.loop.future()
-    left = len(tasks)
-
-    def one_settled(task: Future) -> None:
-        nonlocal left
-        left -= 1
-        if task.exception is not None:
-            settled.fail(task.exception)
-        elif not left:
-            settled.resolve()
-
-    for task in tasks:
-        task.then(one_settled)
-    if tasks:
-        yield settled
-    return [task.result for task in tasks]
+        return (yield self.invocation.found(INVOKE_FUNCTION, key, name, None, opts, self.in_race))
 
 
 class TypeScriptInvocation(Invocation):
@@ -374,8 +326,9 @@ class TypeScriptInvocation(Invocation):
             self._not_found = self.host.after(TIMES.step_not_found, self._give_up)
 
     def _give_up(self) -> None:
-        name = self.request.step_name
-        self.respond(500, error=f'Could not find step "{name}" to run; timed out')
+        """The step has no name here: only code that has come to it would know."""
+        target = sha1((self.request.step or "").encode()).hexdigest()
+        self.respond(500, error=f'Could not find step "{target}" to run; timed out')
 
     def respond(
         self,

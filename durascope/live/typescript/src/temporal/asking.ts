@@ -5,21 +5,9 @@
  */
 
 import type { Worker as Thread } from "node:worker_threads";
+import { THREAD } from "../thread";
 
 declare const URL: { constructor: (code: string) => () => NodeJS.Process };
-
-const THREAD = `
-const { parentPort } = require("node:worker_threads");
-const { createConnection } = require("node:net");
-parentPort.on("message", ({ port, text, reply, done }) => {
-  const connection = createConnection({ port, host: "127.0.0.1" }, () => connection.write(text + "\\n"));
-  let answer = "";
-  connection.setEncoding("utf8");
-  connection.on("data", (chunk) => { answer += chunk; });
-  const end = (said) => { reply.postMessage(said); Atomics.store(done, 0, 1); Atomics.notify(done, 0); };
-  connection.on("end", () => end(answer));
-  connection.on("error", (error) => end(JSON.stringify({ error: String(error) })));
-});`;
 
 interface Host {
   durascopeThread?: Thread;
