@@ -80,10 +80,6 @@ def _of_restate(part: str, field: str) -> Callable[[Scenario], Iterator[str]]:
     return uses
 
 
-def _resets(scenario: Scenario) -> Iterator[str]:
-    return (f"`operator: reset` to {each.step}" for each in scenario.workload.events if each.operator == "reset")
-
-
 def _own_times(scenario: Scenario) -> Iterator[str]:
     return (f"`time` of event {each.name}" for each in scenario.workload.events if each.time is not None)
 
@@ -112,7 +108,6 @@ USES: Final[dict[str, Callable[[Scenario], Iterator[str]]]] = {
     "idempotency_retention": _of_restate("service", "idempotency_retention"),
     "workflow_retention": _of_restate("service", "workflow_retention"),
     "journal_retention": _of_restate("service", "journal_retention"),
-    "reset": _resets,
     "event.time": _own_times,
     "undo of a cancelled call": _called_undo,
 }
@@ -120,7 +115,6 @@ USES: Final[dict[str, Callable[[Scenario], Iterator[str]]]] = {
 
 NOT_YET: Final[dict[str, dict[str, str]]] = {
     "inngest": {
-        "reset": "nothing happens",
         "undo of a cancelled call": "a called run is not undone on cancellation",
     },
 }

@@ -27,6 +27,10 @@ class Run:
         self.steps: dict[str, Any] = {}
         self.arrived = threading.Condition()
         self.waits: dict[str, str] = {}
+        self.told: dict[str, dict[str, Any]] = {}
+        """The last op of each step, in the order in which they were told of."""
+        self.target = "step"
+        """What it is asked for first."""
         self.attempts: dict[str, int] = {}
         """Of each item; a checkpoint gives it all of them back."""
 
@@ -56,6 +60,21 @@ class Server:
                 threading.Thread(target=self.work, args=(run,), daemon=True).start()
         return id_
 
+    def rerun(self, run: Run, step: str) -> str | None:
+        """Another run by the same event, with the steps before that one."""
+        targets = [op for op in run.told.values() if op.get("displayName") == step]
+        if len(targets) != 1:
+            return None
+        new = Run(len(self.runs), run.function, run.event)
+        for op in run.told.values():
+            if op is targets[0]:
+                break
+            new.steps[op["id"]] = run.steps[op["id"]]
+        new.target = targets[0]["id"] if targets[0]["op"] == "StepRun" else "step"
+        self.runs.append(new)
+        threading.Thread(target=self.work, args=(new,), daemon=True).start()
+        return new.id
+
     def resume(self, run: Run, step: str, value: Any) -> None:
         with run.arrived:
             if run.waits.pop(step, None) is not None:
@@ -70,7 +89,8 @@ class Server:
             if len(run.steps) >= limit:
                 run.status = "Failed"
                 break
-            more = self.item(run, "step", plan_only=False)
+            more = self.item(run, run.target, plan_only=False)
+            run.target = "step"
         if run.status != "Completed":
             about = {"function_id": run.function["id"], "run_id": run.id, "event": run.event}
             self.take({"name": f"inngest/function.{run.status.lower()}", "data": about})
@@ -105,6 +125,7 @@ class Server:
         return False
 
     def handle(self, run: Run, ops: list[dict[str, Any]], *, plan_only: bool) -> None:
+        run.told |= {op["id"]: op for op in ops}
         for op in ops:
             match op["op"]:
                 case "StepRun":
@@ -218,7 +239,11 @@ class Handler(BaseHTTPRequestHandler):
             self.reply({})
             return
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        if self.path.startswith("/v1/checkpoint/"):
+        if self.path.endswith("/rerun"):
+            found = next(run for run in self.inngest.runs if run.id == self.path.split("/")[4])
+            made = self.inngest.rerun(found, body["fromStep"]["stepId"])
+            self.reply({"data": {"runId": made}}) if made else self.reply({"errors": [{"code": "bad"}]}, 400)
+        elif self.path.startswith("/v1/checkpoint/"):
             self.checkpoint(next(run for run in self.inngest.runs if run.id == body["run_id"]), body["steps"])
         elif self.path.startswith("/fn/register"):
             self.inngest.functions = {each["id"]: each for each in body["functions"]}
@@ -231,6 +256,7 @@ class Handler(BaseHTTPRequestHandler):
             self.reply({"error": "run not found in state store"}, 400)
             return
         run.steps |= {step["id"]: {"data": step.get("data")} for step in steps}
+        run.told |= {step["id"]: step for step in steps}
         run.attempts["step"] = 1
         self.reply({})
 

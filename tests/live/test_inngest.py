@@ -28,10 +28,12 @@ from durascope.live.inngest.server import MISSING, find
 from durascope.live.inngest.wire import Response
 from durascope.live.judging import judge as alike
 from durascope.live.processes import HOST, LiveProblem, free_ports, wait_until
+from durascope.live.verification import told, verify
 from durascope.models.cases import InngestCase
 from durascope.models.conditions import Condition
 from durascope.models.flow import Flow
 from durascope.models.loading import builtin_names, load, scenario_in
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.simulators.inngest.functions import register
 
@@ -352,6 +354,36 @@ def test_a_case_runs_for_real_on_a_stand_in_for_the_server(
 
 def _happened(case: InngestCase) -> Mapping[str, int]:
     return {step: count for step, count in case.effects.items() if count}
+
+
+RERUN = """
+scenario: rerun
+workflows:
+  order:
+    steps:
+      - {run: check, takes: 50ms}
+      - {run: charge, takes: 50ms}
+      - {run: ship, takes: 50ms, fails: {always: true, error: NoStock}}
+      - {run: mail, takes: 50ms}
+workload:
+  of: order
+  events: [{operator: reset, to: 1, step: charge, at: 3s}, {operator: reset, to: 1, step: mail, at: 3s}]
+deployments: {inngest: {retries: 0, app: {sdk: SDK}}}
+"""
+
+
+def rerun_for_real(fake: Path, sdk: str) -> None:
+    """Of two reruns the server refuses the one from a step that the run has never come to."""
+    found = verify(parse_scenario(RERUN.replace("SDK", sdk)), "inngest", server=str(fake))
+    (recording,) = found.recordings
+    assert sorted(recording.records) == ["run 1", "run 2"]
+    assert recording.records["run 2"][1].startswith("POST charge attempt=0 memo=[check] -> 206 StepRun charge")
+    assert recording.effects == {"check": 1, "charge": 2, "ship": 0}
+    assert not [each for each in found.differences[0] if each.line is not None], told(found)
+
+
+def test_a_rerun_for_real_on_a_stand_in_for_the_server(fake: Path) -> None:
+    rerun_for_real(fake, "python")
 
 
 def test_what_is_wrong_is_shown(fake: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,9 @@ from durascope.models.loading import builtin_names, load, scenario_in
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from tests.live.inngest_typescript import Host, judged
-from tests.live.test_inngest import fake, no_difference
+from tests.live.test_inngest import fake, no_difference, rerun_for_real
 from tests.live.test_inngest_code import SEVERAL
+from tests.simulators.inngest.test_real_sdk import RERUN
 
 __all__ = ["fake"]
 
@@ -85,6 +86,15 @@ def test_the_scenario_of_a_recording(host: Host, path: Path) -> None:
 @pytest.mark.parametrize("checkpointing", ["true", "false"])
 def test_kinds_of_steps(host: Host, checkpointing: str) -> None:
     assert agrees(parse_scenario(SEVERAL.replace("CHECKPOINTING", checkpointing)), host) > 15
+
+
+@pytest.mark.parametrize("checkpointing", [True, False])
+def test_reruns_from_a_step(host: Host, checkpointing: bool) -> None:
+    assert agrees(on_typescript(parse_scenario(RERUN.replace("SDK", "typescript")), checkpointing=checkpointing), host)
+
+
+def test_a_rerun_for_real_on_a_stand_in_for_the_server(fake: Path) -> None:
+    rerun_for_real(fake, "typescript")
 
 
 @pytest.mark.parametrize("name", STAND_IN)

@@ -26,7 +26,7 @@ deployments:
     service: {max_duration: 3s, idempotency_retention: 1h, workflow_retention: 1h, journal_retention: 1h}
 workload:
   of: parent
-  events: [{send: go, to: 1, at: 3s, time: 2s}, {operator: reset, to: 1, step: c, at: 20s}]
+  events: [{send: go, to: 1, at: 3s, time: 2s}]
 """
 
 PLAIN = "scenario: s\nworkflows: {w: {steps: [{run: a}, {call: v}]}, v: {steps: []}}\nworkload: {of: w}"

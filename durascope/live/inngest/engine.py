@@ -65,7 +65,9 @@ class InngestLive(LiveEngine):
         crons = [name for name, function in self.functions.items() if function.cron is not None]
         if crons:
             raise LiveProblem(f"the schedule of {crons[0]} can't be waited for: verify a workflow that an event starts")
-        self.recorder = Recorder(self.functions, moment=self._recorded, marked=self._marked)
+        self.recorder = Recorder(
+            self.functions, starts=scenario.workload.runs, moment=self._recorded, marked=self._marked
+        )
         self.loop = BackgroundLoop()
         self._relays: list[Relay] = []
         self._code = Code(dict(scenario.workflows), {})
@@ -76,6 +78,8 @@ class InngestLive(LiveEngine):
         self._inputs: dict[str, Mapping[str, object]] = {}
         self._undo: dict[str, dict[str, object]] = {}
         self._ended: dict[str, int] = {}
+        self._made: set[str] = set()
+        """The ids of runs that an operator has made of others."""
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._typescript = self.deployment.app.sdk == "typescript"
@@ -333,17 +337,22 @@ class InngestLive(LiveEngine):
         elif event.kind == "operator" and event.name in ("cancel", "kill"):
             for run in self._meant(event):
                 self._insist(lambda run=run: self.server.cancel(run))
+        elif event.kind == "operator" and event.name == "reset":
+            for run in self._meant(event, over=True)[-1:]:
+                made = self._insist(lambda run=run: self.server.rerun(run, event.step or ""))
+                self.recorder.active = time.monotonic()
+                self._made.update([made] if made else ())
 
     def _addressed(self, key: str | None) -> dict[str, Any]:
         workflows = self.scenario.workflows.values()
         return {} if key is None else {workflow.key: key for workflow in workflows if workflow.key is not None}
 
-    def _meant(self, event: OutsideEvent) -> list[str]:
-        """The ids of the run, or of all runs of the key, that a command is for."""
+    def _meant(self, event: OutsideEvent, *, over: bool = False) -> list[str]:
+        """The ids of the run, or of all runs of the key, that a command is for; `over`: those that are, too."""
         runs = tuple(self.recorder.runs.values())
         if event.run is not None:
             return [run.id for run in runs if run.info.name == event.run.name]
-        return [run.id for run in runs if run.status == "running" and run.info.key == event.key]
+        return [run.id for run in runs if (over or run.status == "running") and run.info.key == event.key]
 
     @staticmethod
     def _insist(ask: Callable[[], Any]) -> Any:
@@ -367,6 +376,8 @@ class InngestLive(LiveEngine):
             forgotten = self._restarted and not self.deployment.server.survives
             return quiet and forgotten
         known = {run.info.name for run in runs}
+        if not self._made <= self.recorder.runs.keys():
+            return quiet
         return quiet or (all(start in known for start in self._started) and not self._may_follow())
 
     def _watch(self) -> None:

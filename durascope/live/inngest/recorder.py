@@ -10,7 +10,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 
 from durascope.live.inngest.functions import APP
@@ -65,6 +65,8 @@ class Run:
     status: str = "running"
     asked: dict[str, Op] = field(default_factory=dict[str, Op])
     """What its answers asked for or told of, by hash."""
+    inherits: bool = False
+    """What its first request shows as finished is another run's work."""
     memos: dict[str, Memo] = field(default_factory=dict[str, Memo])
     """Its finished steps, by hash, as far as requests have shown them."""
 
@@ -92,6 +94,7 @@ class Recorder:
         self,
         functions: Mapping[str, Function],
         *,
+        starts: int = 0,
         moment: Callable[[Run, str, str], None] = lambda _run, _step, _moment: None,
         marked: Callable[[Run, str], None] = lambda _run, _event: None,
     ) -> None:
@@ -105,6 +108,8 @@ class Recorder:
         self._moment = moment
         self._marked = marked
         self._numbers: dict[str, int] = {}
+        self._starts = starts
+        """How many runs there are with the workload's and those that an operator has made of others."""
         self._lock = threading.RLock()
         self.to_app = _ToApp(self)
         self.to_server = _ToServer(self)
@@ -116,10 +121,22 @@ class Recorder:
         with self._lock:
             run = self.runs.get(id_)
             if run is None:
-                run = self.runs[id_] = Run(id_, self._info(function, event))
+                run = self._made(id_, self._info(function, event))
                 more = f" x{count}" if count > 1 else ""
                 self.relay.other(run.info, f"run created {event['name']}{more}")
             return run
+
+    def _made(self, id_: str, info: RunInfo) -> Run:
+        """A new run; where there is one of that name an operator has made it of that one, whose steps it may have."""
+        other = next((run for run in self.runs.values() if run.info.name == info.name), None)
+        if other is None:
+            run = Run(id_, info)
+        else:
+            self._starts += 1
+            name = f"run {self._starts}"
+            run = Run(id_, replace(info, name=name, luck=name), asked=dict(other.asked), inherits=True)
+        self.runs[id_] = run
+        return run
 
     def _info(self, name: str, event: Mapping[str, Any]) -> RunInfo:
         function = self.functions[name]
@@ -153,6 +170,8 @@ class Recorder:
             name = message.query["fnId"].removeprefix(f"{APP}-")
             run = self.identify(body["ctx"]["run_id"], name, body["event"], len(body.get("events") or (None,)))
             new = self._memos(run, body)
+            if run.inherits:
+                new, run.inherits = (), False
             target = message.query.get("stepId", "step")
             op = run.asked.get(target)
             step = None if target == "step" else target

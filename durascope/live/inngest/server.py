@@ -121,6 +121,11 @@ class Server:
     def cancel(self, run: str) -> None:
         self.call("DELETE", f"/v1/runs/{run}")
 
+    def rerun(self, run: str, step: str) -> str:
+        """Has a run's function called anew from that step on; returns the id of the new run. Raises `Refused`."""
+        answer = self.call("POST", f"/api/v2/runs/{run}/rerun", {"fromStep": {"stepId": step}})
+        return str((answer.get("data") or {}).get("runId", ""))
+
     def status(self, run: str) -> str | None:
         """`running`, `completed`, …; None: it knows no such run."""
         try:

@@ -1,4 +1,4 @@
-"""The server's API for hosts and operators: checkpoints, the state of a run, cancelling (inngest.md §3, §11)."""
+"""The server's API for hosts and operators: checkpoints, a run's state, cancelling, reruns (inngest.md §3, §9, §11)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from durascope.simulators.inngest.lines import Relay
 from durascope.simulators.inngest.protocol import Op, Request
 from durascope.simulators.inngest.queue import Queue
 from durascope.simulators.inngest.runner import EventApi
+from durascope.simulators.inngest.scheduling import Scheduler
 from durascope.simulators.inngest.state import StateStore
+from durascope.simulators.inngest.stores import History
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection, Handler, Network
 from durascope.simulators.kernel.runs import RunInfo
@@ -28,14 +30,34 @@ class Api(Component):
     """Answers requests to `/v0` and `/v1`."""
 
     def __init__(
-        self, world: World, *, states: StateStore, line: Queue, finalizer: Finalizer, relay: Relay, meter: Meter
+        self,
+        world: World,
+        *,
+        states: StateStore,
+        line: Queue,
+        finalizer: Finalizer,
+        scheduler: Scheduler,
+        history: History,
+        relay: Relay,
+        meter: Meter,
     ) -> None:
+        self.notes: list[str] = []
+        """What could not be done that an operator asked for."""
         self._states = states
+        self._scheduler = scheduler
+        self._history = history
         self._line = line
         self._finalizer = finalizer
         self._relay = relay
         self._meter = meter
         super().__init__(world, "api")
+
+    def rerun(self, run: RunInfo, step: str) -> None:
+        """POST /api/v2/runs/<id>/rerun."""
+        self.world.emit(self.name, _EVENT_RECEIVED, run, detail=f"rerun from {step}")
+        refused = self._scheduler.rerun(run.name, step)
+        if refused is not None:
+            self.notes.append(f"Inngest does not rerun {run.name} from {step}: {refused}.")
 
     def cancel_run(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""
@@ -55,6 +77,7 @@ class Api(Component):
         for op in ops:
             assert op.memo is not None
             state.save(op.id, op.memo)
+            self._history.saw(state, op)
             self.world.moment(self.name, _STEP_RECORDED, run, op.name)
         item = self._line.items.get(request.job)
         if item is not None:

@@ -132,6 +132,10 @@ class Client:
         elif event.kind == "operator" and event.name in ("cancel", "kill"):
             for run in self._meant(event):
                 self._cancel(run)
+        elif event.kind == "operator" and event.name == "reset":
+            run = event.run or self._latest_of(event.key)
+            if run is not None:
+                self._rerun(run, event.step or "")
 
     def _meant(self, event: OutsideEvent) -> list[RunInfo]:
         """Whom a command is for: a run, or all of that key, as the operator sees them in the server's list."""
@@ -139,6 +143,25 @@ class Client:
             return [event.run]
         known = (self._states.get(name) for name, status in self._history.status.items() if status == "running")
         return [state.info for state in known if state is not None and state.info.key == event.key]
+
+    def _latest_of(self, key: str | None) -> RunInfo | None:
+        """The youngest run of that key that the server shows, whether it is over or not."""
+        known = [spans.state.info for spans in self._history.spans.values() if spans.state.info.key == key]
+        return known[-1] if known else None
+
+    def _rerun(self, run: RunInfo, step: str) -> None:
+        """POST /api/v2/runs/<id>/rerun."""
+        self._network.send(
+            self._process,
+            self._api,
+            self._hops("http", run.name),
+            self._api.rerun,
+            run,
+            step,
+            what="rerun",
+            run=run,
+            on_refused=lambda: self._process.after(_AGAIN, self._rerun, run, step),
+        )
 
     def _cancel(self, run: RunInfo) -> None:
         """DELETE /v1/runs/<id>."""

@@ -90,7 +90,10 @@ class Inngest(Engine):
         world, hops, relay, meter, stream = self.world, self.hops, self.relay, self.meter, self.stream
         cloud = self.deployment.server.hosting == "cloud"
         redis = self.redis = Redis(world, nearest(self.deployment.app.sdk), hops("clock_phase"))
-        history = self.history = History(world, "history" if cloud else "sqlite")
+        history = self.history = History(
+            world, "history" if cloud else "sqlite",
+            keeps_spans=any(event.operator == "reset" for event in self.scenario.workload.events),
+        )  # fmt: skip
         states, pauses, flow = redis.state, redis.pauses, redis.flow
         queue = self.queue = QueueClient(world, redis.queue)
         resumer = self.resumer = Resumer(world, states=states, pauses=pauses, queue=queue, relay=relay)
@@ -101,7 +104,8 @@ class Inngest(Engine):
         self.deadlines = Deadlines(world, queue, states, finalizer)
         scheduler = self.scheduler = Scheduler(
             world, states=states, pauses=pauses, flow=flow, history=history, queue=queue, finalizer=finalizer,
-            deadlines=self.deadlines, stream=stream, identities=Identities(), hops=hops, relay=relay, meter=meter,
+            deadlines=self.deadlines, stream=stream, identities=Identities(self.scenario.workload.runs),
+            hops=hops, relay=relay, meter=meter,
         )  # fmt: skip
         self.batcher = Batcher(world, flow=flow, queue=queue, scheduler=scheduler, stream=stream)
         self.event_api = EventApi(world, stream)
@@ -109,7 +113,10 @@ class Inngest(Engine):
             world, functions=self.functions, pauses=pauses, history=history, scheduler=scheduler, batcher=self.batcher,
             resumer=resumer, finalizer=finalizer, hops=hops, records=self.records,
         )  # fmt: skip
-        self.api = Api(world, states=states, line=redis.queue, finalizer=finalizer, relay=relay, meter=meter)
+        self.api = Api(
+            world, states=states, line=redis.queue, finalizer=finalizer, scheduler=scheduler, history=history,
+            relay=relay, meter=meter,
+        )  # fmt: skip
 
     def build_app(self) -> App:
         """What the app's replicas share; one that is judged by the real SDK takes its place (live/inngest/judge.py)."""
@@ -150,7 +157,7 @@ class Inngest(Engine):
         world, redis, queue, server = self.world, self.redis, self.queue, self.deployment.server
         generator = Generator(
             world, pauses=redis.pauses, queue=queue, finalizer=self.finalizer, functions=self.functions,
-            stream=self.stream, hops=self.hops,
+            stream=self.stream, history=self.history, hops=self.hops,
         )  # fmt: skip
         self.executor = Executor(
             world, line=redis.queue, queue=queue, states=redis.state, transport=self.transport, generator=generator,
@@ -218,7 +225,7 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
-            notes=self._vanished(),
+            notes=[*self._vanished(), *self.api.notes],
             unconsumed=self.runner.unconsumed,
         )
 

@@ -19,6 +19,7 @@ from durascope.simulators.inngest.protocol import Answer, InvokeOpts, Op, SleepO
 from durascope.simulators.inngest.queue_client import QueueClient
 from durascope.simulators.inngest.settings import NUMBERS, TIMES
 from durascope.simulators.inngest.state import REQUEST_VERSION_UNKNOWN, RunState
+from durascope.simulators.inngest.stores import History
 from durascope.simulators.inngest.stream import EventStream
 from durascope.simulators.kernel.world import World
 
@@ -53,6 +54,7 @@ class Generator:
         finalizer: Finalizer,
         functions: Functions,
         stream: EventStream,
+        history: History,
         hops: Hops,
     ) -> None:
         self._world = world
@@ -61,6 +63,7 @@ class Generator:
         self._finalizer = finalizer
         self._functions = functions
         self._stream = stream
+        self._history = history
         self._hops = hops
 
     def handle(self, dispatch: Dispatch, answer: Answer) -> Handled:
@@ -91,6 +94,7 @@ class Generator:
             state.force_step_plan = True
 
     def _handle(self, dispatch: Dispatch, op: Op, coalesce: str | None) -> Handled:
+        self._history.saw(dispatch.state, op)
         match op.code:
             case protocol.RUN_COMPLETE:
                 self._finalizer.complete(dispatch.state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Function
 from durascope.simulators.kernel.runs import RunInfo
@@ -10,8 +12,16 @@ from durascope.simulators.kernel.runs import RunInfo
 class Identities:
     """Counts the runs that functions have got from elsewhere than the workload; no crash touches it."""
 
-    def __init__(self) -> None:
+    def __init__(self, starts: int) -> None:
+        """`starts`: how many the workload has."""
         self._runs_of: dict[str, int] = {}
+        self._starts = starts
+
+    def again(self, run: RunInfo) -> RunInfo:
+        """The identity of a run that an operator has made of another."""
+        self._starts += 1
+        name = f"run {self._starts}"
+        return replace(run, name=name, luck=name)
 
     def identify(self, function: Function, event: Event) -> RunInfo:
         """The identity of a run that is created."""

@@ -8,7 +8,8 @@ The order is the server's. It runs in whoever calls it: the runner for events, t
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from durascope.models.flow import RateLimit
 from durascope.simulators.inngest.billing import Meter
@@ -22,15 +23,28 @@ from durascope.simulators.inngest.identity import Identities
 from durascope.simulators.inngest.items import DEBOUNCE, START, Item
 from durascope.simulators.inngest.lines import Relay
 from durascope.simulators.inngest.pauses import Pause, PauseStore
+from durascope.simulators.inngest.protocol import SLEEP, STEP_RUN, Memo, Op, nothing
 from durascope.simulators.inngest.queue_client import QueueClient
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.inngest.state import RunState, StateStore
 from durascope.simulators.inngest.stores import DebounceEntry, FlowState, History
 from durascope.simulators.inngest.stream import EventStream
+from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
 _SECOND: Final = 1_000_000
 _YEAR: Final = TIMES.year
+
+
+class Again(NamedTuple):
+    """What a run begins with that is made of another one."""
+
+    run: RunInfo
+    """That one."""
+    steps: Mapping[str, Memo]
+    """What it has of it."""
+    target: Op
+    """The step that it goes on from: one that has run is asked for at once (rerunFromStepEdge)."""
 
 
 class Scheduler:
@@ -132,7 +146,7 @@ class Scheduler:
         """When the scans find a start of that time: the starts of one POST together."""
         return since + self._hops("first_item", since)
 
-    def create(self, function: Function, events: tuple[Event, ...], found_at: int) -> None:
+    def create(self, function: Function, events: tuple[Event, ...], found_at: int, again: Again | None = None) -> None:
         """Creates a run: state, pauses, timeouts, and the item that starts it, which scans find from then on."""
         event, rules, now = events[0], function.rules, self._world.now
         singleton = None
@@ -143,9 +157,14 @@ class Scheduler:
                 return
             if holder is not None:
                 self._finalizer.cancel(holder)
-        if event.id is not None and not self._states.first_of(function.name, event.id, now, TIMES.idempotency):
+        if again is not None:
+            state = RunState(self._identities.again(again.run), function, events, now)
+            for step, memo in again.steps.items():
+                state.save(step, memo)
+        elif event.id is not None and not self._states.first_of(function.name, event.id, now, TIMES.idempotency):
             return
-        state = RunState(self._identities.identify(function, event), function, events, now)
+        else:
+            state = RunState(self._identities.identify(function, event), function, events, now)
         if rules.priority is not None:
             state.priority = priority(rules.priority, event.data)
         concurrency = rules.concurrency
@@ -161,17 +180,45 @@ class Scheduler:
             self._cancel_on(state, event)
             if rules.start_timeout is not None:
                 self._deadlines.set(state, "start", now + rules.start_timeout)
-        self._enqueue_start(state, max(now, event.ts), found_at)
+        self._enqueue_start(state, max(now, event.ts), found_at, again)
+
+    def rerun(self, run: str, step: str) -> str | None:
+        """Another run by the same event, which has the steps before that one already (§9). Returns why it can't be."""
+        spans = self._history.spans.get(run)
+        if spans is None:
+            return "the server knows no such run"
+        targets = [op for op in spans.steps.values() if op.name == step]
+        if len(targets) != 1:
+            return f"{'several' if targets else 'none'} of its steps have that name"
+        state, steps = spans.state, dict[str, Memo]()
+        for op in spans.steps.values():
+            if op is targets[0]:
+                break
+            memo = state.steps.get(op.id) or (nothing(op.name) if op.code == SLEEP else None)
+            if memo is None:
+                return f"{op.name} comes before it, and has no result"
+            steps[op.id] = memo
+        function, event = state.function, state.events[0]
+        if function.rules.debounce is not None:
+            self._debounce(function, event)
+        else:
+            found_at = self.found_after(self._world.now)
+            self.create(function, (event,), found_at, Again(state.info, steps, targets[0]))
+        return None
 
     def _created(self, state: RunState) -> None:
         info = state.info
-        self._history.began(info.name)
+        self._history.began(state)
         self._world.run_started("runner", info)
         self._meter.run(state)
         self._relay.created(info, state.events[0].name, len(state.events), state.event_size)
 
-    def _enqueue_start(self, state: RunState, due: int, found_at: int) -> None:
+    def _enqueue_start(self, state: RunState, due: int, found_at: int, again: Again | None) -> None:
         item = Item(START, f"{state.info.name} start", due, state.info, state.function)
+        if again is not None:
+            item.outgoing = state.stack[-1] if state.stack else None
+            if again.target.code == STEP_RUN:
+                item.step, item.step_name = again.target.id, again.target.name
         item.found_at = found_at
         item.concurrency_key = state.concurrency_key
         throttle = state.function.rules.throttle

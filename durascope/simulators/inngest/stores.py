@@ -12,8 +12,9 @@ from durascope.models.scenario import Sdk
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import Gcra
 from durascope.simulators.inngest.pauses import PauseStore
+from durascope.simulators.inngest.protocol import Op
 from durascope.simulators.inngest.queue import Queue
-from durascope.simulators.inngest.state import StateStore
+from durascope.simulators.inngest.state import RunState, StateStore
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
 
@@ -85,19 +86,42 @@ class Redis(Component):
         self.flow.flush()
 
 
-class History(Component):
-    """The run list, as the server shows it, and which apps are synced."""
+class Spans:
+    """What is told of one run's steps, in the order in which the server came to know of them."""
 
-    def __init__(self, world: World, name: str) -> None:
+    __slots__ = ("state", "steps")
+
+    def __init__(self, state: RunState) -> None:
+        self.state = state
+        """What the run has, or had at its end."""
+        self.steps: dict[str, Op] = {}
+        """The last that was told of each."""
+
+
+class History(Component):
+    """The run list, as the server shows it, what it tells of each run's steps, and which apps are synced."""
+
+    def __init__(self, world: World, name: str, *, keeps_spans: bool) -> None:
+        """`keeps_spans`: somebody will ask for the steps of runs that are over."""
+        self._keeps_spans = keeps_spans
         super().__init__(world, name)
         self.synced = True
 
     def reset(self) -> None:
         self.status: dict[str, str] = {}
+        self.spans: dict[str, Spans] = {}
         self.synced = False
 
-    def began(self, run: str) -> None:
-        self.status[run] = "running"
+    def began(self, state: RunState) -> None:
+        self.status[state.info.name] = "running"
+        if self._keeps_spans:
+            self.spans[state.info.name] = Spans(state)
+
+    def saw(self, state: RunState, op: Op) -> None:
+        """An answer or a checkpoint tells of a step."""
+        spans = self.spans.get(state.info.name)
+        if spans is not None:
+            spans.steps[op.id] = op
 
     def ended(self, run: str, status: str) -> None:
         """The run is shown with that status; of very many only those are kept that go on."""

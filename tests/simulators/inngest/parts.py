@@ -72,7 +72,7 @@ class Server:
         hops = Hops(world, latencies("durascope.simulators.inngest", {}))
         self.relay, self.meter = Relay(world, keep=True), Meter(step_limit)
         redis = self.redis = Redis(world, "python", 0)
-        self.history = History(world, "history")
+        self.history = History(world, "history", keeps_spans=False)
         self.told: list[Event] = []
         self.stream = EventStream(network, hops, self.meter)
         self.queue = QueueClient(world, redis.queue)
@@ -86,7 +86,7 @@ class Server:
         deadlines = Deadlines(world, self.queue, redis.state, finalizer)
         self.scheduler = Scheduler(
             world, states=redis.state, pauses=redis.pauses, flow=redis.flow, history=self.history, queue=self.queue,
-            finalizer=finalizer, deadlines=deadlines, stream=self.stream, identities=Identities(), hops=hops,
+            finalizer=finalizer, deadlines=deadlines, stream=self.stream, identities=Identities(0), hops=hops,
             relay=self.relay, meter=self.meter,
         )  # fmt: skip
         self.batcher = Batcher(
@@ -95,7 +95,7 @@ class Server:
         functions = Functions(SCENARIO, world.luck)
         generator = Generator(
             world, pauses=redis.pauses, queue=self.queue, finalizer=finalizer, functions=functions,
-            stream=self.stream, hops=hops,
+            stream=self.stream, history=self.history, hops=hops,
         )  # fmt: skip
         self.host = Posted()
         self.executor = Executor(

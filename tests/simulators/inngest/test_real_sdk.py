@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from durascope.live.inngest.judge import JudgedEngine, RealHost, Script, judge
 from durascope.models.loading import builtin_names, load, scenario_in
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest import python_sdk
@@ -56,6 +57,29 @@ def test_a_scenario_that_ships(host: RealHost, name: str, seed: int) -> None:
 def test_the_scenario_of_a_recording(host: RealHost, path: Path) -> None:
     """Those recorded with the TypeScript SDK too, moved to Python's."""
     agrees(on_python(scenario_in(load(path))), host)
+
+
+RERUN = """
+scenario: rerun
+workflows:
+  order:
+    steps:
+      - {run: check, takes: 50ms}
+      - {sleep: 1s, name: pause}
+      - parallel: [{run: charge, takes: 50ms}, {run: pack, takes: 90ms}]
+      - {run: ship, takes: 50ms, fails: {always: true, error: NoStock}}
+workload:
+  of: order
+  events:
+    - {operator: reset, to: 1, step: pack, at: 6s}
+    - {operator: reset, to: 1, step: ship, at: 9s}
+    - {operator: reset, to: 1, step: pause, at: 12s}
+deployments: {inngest: {retries: 0, app: {sdk: SDK}}}
+"""
+
+
+def test_reruns_from_a_step(host: RealHost) -> None:
+    assert agrees(parse_scenario(RERUN.replace("SDK", "python")), host) > 12
 
 
 def _any_scenario() -> st.SearchStrategy[Scenario]:

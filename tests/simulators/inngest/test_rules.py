@@ -480,3 +480,82 @@ def test_a_debounce_keeps_the_event_whose_own_time_is_the_later_one() -> None:
     )
     (started,) = (event.at for event in trace.events if event.kind == Kind.STEP_STARTED and event.step == "a")
     assert 5 * SECOND < started < 6 * SECOND  # the second event did not put it off
+
+
+# ---- reruns from a step ------------------------------------------------------------------------------------
+
+
+FAILING: list[Any] = [
+    quick("check"),
+    {"sleep": "1s", "name": "pause"},
+    quick("charge"),
+    quick("ship", fails={"always": True, "error": "NoStock"}),
+]
+
+
+def rerun(steps: list[Any], step: str, *, at: str = "9s", **options: Any) -> Trace:
+    events = [{"operator": "reset", "to": 1, "step": step, "at": at}]
+    return run(steps, workload={"events": events}, retries=0, **options)
+
+
+def test_a_rerun_is_another_run_that_asks_for_the_step_at_once() -> None:
+    trace = rerun(FAILING, "charge")
+    assert trace.effects == {"check": 1, "charge": 2, "ship": 0}
+    assert lines(trace, "run 2") == [
+        "run created order/created",
+        "POST charge attempt=0 memo=[check, pause] -> 206 StepRun charge",
+        "POST step attempt=0 memo=[check, pause, charge] -> 206 StepFailed ship",
+        "POST step attempt=0 memo=[check, pause, charge, ship!] -> 500 no-retry",
+        "run failed",
+    ]
+    assert len(lines(trace)) == len(lines(run(FAILING, retries=0))), "the first run is left as it was"
+
+
+@pytest.mark.parametrize(
+    ("step", "first"),
+    [
+        ("pause", "POST step attempt=0 memo=[check] -> 206 Sleep pause 1s"),
+        ("ship", "POST step attempt=0 memo=[check, pause, charge] -> 206 StepFailed ship"),
+    ],
+)
+def test_what_has_no_result_of_its_own_is_discovered(step: str, first: str) -> None:
+    """A sleep is no step that could be run, and of one that failed the last that was told is StepFailed."""
+    assert lines(rerun(FAILING, step), "run 2")[1] == first
+
+
+@pytest.mark.parametrize(
+    ("steps", "step", "why"),
+    [
+        (FAILING, "mail", "none of its steps have that name"),
+        ([{"repeat": 2, "as": "n", "do": [quick("again")]}], "again", "several of its steps have that name"),
+        ([{"wait_for": "go", "timeout": "1h", "name": "go"}, quick("b")], "b", "none of its steps have that name"),
+    ],
+)
+def test_what_cannot_be_rerun_is_noted(steps: list[Any], step: str, why: str) -> None:
+    trace = rerun(steps, step)
+    assert set(trace.status) == {"run 1"}
+    assert f"Inngest does not rerun run 1 from {step}: {why}." in trace.notes
+
+
+def test_a_step_that_is_still_waited_for_has_no_result_to_take_over() -> None:
+    """A sleep counts as over all the same."""
+    group = [{"wait_for": "go", "timeout": "1h", "name": "go"}, quick("b")]
+    trace = rerun([{"parallel": group}], "b")
+    assert "Inngest does not rerun run 1 from b: go comes before it, and has no result." in trace.notes
+    assert lines(rerun([{"parallel": [{"sleep": "1h", "name": "nap"}, quick("b")]}], "b"), "run 2")[1:] == [
+        "POST b attempt=0 memo=[nap] -> 206 StepRun b",
+        "POST step attempt=0 memo=[nap, b] -> 200",
+        "run completed",
+    ]
+
+
+def test_a_debounced_function_is_called_from_its_beginning() -> None:
+    """The debounce keeps the event, and nothing of the rerun (executor.schedule)."""
+    trace = rerun(FAILING, "charge", flow={"debounce": {"period": "1s"}})
+    assert trace.effects["check"] == 2
+
+
+def test_a_dev_server_that_was_killed_knows_no_run() -> None:
+    faults = [{"crash": "engine", "at": "5s", "down_for": "1s"}]
+    trace = rerun(FAILING, "charge", at="20s", faults=faults)
+    assert "Inngest does not rerun run 1 from charge: the server knows no such run." in trace.notes
