@@ -444,7 +444,7 @@ class Program:
             if self.workflow.after_undo == "complete" and self.undone:
                 return "undone"
             if self.workflow.on_failure and self.sdk.catches_failures:
-                yield from self.block(self.workflow.on_failure)
+                yield from self.body(self.workflow.on_failure)
             raise
         except RunCancelled as cancelled:
             yield from self.unwind()
@@ -472,6 +472,13 @@ class Program:
             yield from _HOW[type(step)](self, step, scope or _NO_SCOPE)  # pyright: ignore[reportArgumentType]
             if not self._unwinding:
                 after(step)
+
+    def body(self, steps: Steps, scope: Mapping[str, object] | None = None) -> Coroutine:
+        """Runs the steps of a handler beside the workflow's own; a `finish` ends that handler, with its result."""
+        try:
+            yield from self.block(steps, scope)
+        except _Finished as finished:
+            return finished.result
 
     def pass_over(self, names: Mapping[str, int], values: Mapping[str, object]) -> None:
         """Goes on as if steps of these names (and how many of each) had run and returned these values."""

@@ -216,3 +216,16 @@ def test_verify_without_the_server_exits_with_2(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "npm install @restatedev/restate-server" in done.stderr
     assert done.stdout == ""
+
+
+def test_steps_have_ended_in_the_order_of_their_results() -> None:
+    journal = [
+        command("Run", "a", completion_id=1),
+        command("Run", "b", completion_id=2),
+        completion("Run", 2, **FAILURE),
+        command("Sleep", completion_id=3, wake_up_time=1),
+        completion("Sleep", 3),
+        completion("Run", 1),
+    ]
+    numbered = [{**row, "index": index} for index, row in enumerate(journal)]
+    assert list(rows.ended(numbered)) == ["b", "a"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Call, Clear, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
 from durascope.simulators.kernel.runs import RunInfo
@@ -19,6 +20,7 @@ from durascope.simulators.program import (
     Sdk,
     WorkflowFailure,
 )
+from durascope.simulators.simulate import simulate
 
 
 class Recording(Sdk):
@@ -175,6 +177,39 @@ def test_finish_ends_the_run_early() -> None:
     sdk, task = program({"run": "a"}, {"finish": "early"}, {"run": "b"})
     sdk.answer("a")
     assert (task.result, sdk.asked) == ("early", ["a"])
+
+
+@pytest.mark.parametrize("engine", ["temporal", "restate"])
+def test_finish_in_the_handler_of_an_update_ends_that_handler(engine: str) -> None:
+    """It has ended the simulation once."""
+    scenario = parse_scenario("""
+scenario: s
+workflows:
+  w:
+    key: id
+    input: {id: unique}
+    steps: [{run: a, takes: 1s}]
+    updates: {change: {steps: [{run: b, takes: 10ms}, {finish: early}, {run: c}]}}
+workload: {of: w, events: [{update: change, to: 1, at: 300ms}]}
+deployments: {restate: {service: {kind: object}}}
+""")
+    trace = simulate(scenario, engine)
+    assert trace.effects == {"a": 1, "b": 1}
+
+
+@pytest.mark.parametrize("engine", ["temporal", "restate", "inngest"])
+def test_finish_after_a_failure_ends_only_what_is_done_about_it(engine: str) -> None:
+    scenario = parse_scenario("""
+scenario: s
+workflows:
+  w:
+    steps: [{fail: no}]
+    on_failure: [{run: tell, takes: 10ms}, {finish: told}, {run: more}]
+workload: {of: w}
+""")
+    trace = simulate(scenario, engine)
+    assert trace.effects == {"tell": 1}
+    assert trace.status["run 1"] == "failed"
 
 
 def test_busy_code_stops_everything_until_it_is_done() -> None:

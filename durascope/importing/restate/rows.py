@@ -42,6 +42,17 @@ def called(rows: Sequence[Row]) -> Iterator[str]:
             yield str(fields["request"]["invocation_id"])
 
 
+def ended(rows: Sequence[Row]) -> Iterator[str]:
+    """The names of the steps whose results an invocation has, in the order in which they came."""
+    begun: dict[object, str] = {}
+    for row in sorted(rows, key=lambda row: int(row["index"])):
+        entry = json.loads(row["entry_json"])
+        if row["entry_type"] == "Command: Run":
+            begun[_only(entry["Command"])[1]["completion_id"]] = str(row["name"])
+        elif row["entry_type"] == "Notification: Run":
+            yield begun[_only(_only(entry["Notification"])[1])[1]["completion_id"]]
+
+
 def event(row: Row) -> str:
     """The line of a row of `sys_journal_events`."""
     kind = str(row["event_type"])

@@ -232,15 +232,24 @@ class Context(Sdk):
     # ---- steps -----------------------------------------------------------------------------------------------
 
     def run(self, step: Run, name: str, key: str) -> Coroutine:
-        values: Mapping[str, object] = yield from self.value(self.begin(step, name, key), name)
-        if (name, "recorded") in self.app.watched:
-            begun = self.executed.get(key)
-            if begun is not None:
-                told = self.app.passed(self.run_info.name, *begun, "recorded")
-            else:  # an earlier attempt's: this is the first in which the code has come to its result
-                told = self.app.ask("moment", number=self.run_info.number, step=name, moment="recorded")
-            yield from self.outside(told)
+        try:
+            values: Mapping[str, object] = yield from self.value(self.begin(step, name, key), name)
+        except WorkflowFailure:
+            yield from self._recorded(name, key)
+            raise
+        yield from self._recorded(name, key)
         return {each: values[each] for each in values if each not in ("step", "ok", "padding")}
+
+    def _recorded(self, name: str, key: str) -> Coroutine:
+        """The code has come to the step's end, well or not."""
+        if (name, "recorded") not in self.app.watched:
+            return
+        begun = self.executed.get(key)
+        if begun is not None:
+            told = self.app.passed(self.run_info.name, *begun, "recorded")
+        else:  # an earlier attempt's: this is the first in which the code has come to its result
+            told = self.app.ask("moment", number=self.run_info.number, step=name, moment="recorded")
+        yield from self.outside(told)
 
     def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
         future = self.timer(step.sleep, None if step.name is None else name)
@@ -287,7 +296,11 @@ class Context(Sdk):
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         handle = self._one_way(*self._child(step.start, step.key, key), after=step.after)
         if step.confirm:
-            yield from self.outside(handle.invocation_id())
+            yield from self.confirmed(handle)
+
+    def confirmed(self, handle: Any) -> Coroutine:
+        """Waits until what was sent has been accepted."""
+        return (yield from self.outside(handle.invocation_id()))
 
     def _child(self, workflow: str, key: object, luck: str) -> tuple[Target, RunInfo]:
         self._children += 1

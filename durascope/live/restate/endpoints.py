@@ -93,7 +93,8 @@ class Endpoints:
     def _start(self, endpoint: Endpoint, name: str, *, waiting: bool) -> None:
         setting = self._setting(name)
         if self._typescript:
-            write_settings(setting, self.scenario, ledger=self._ledger, process=name)
+            holds = any(moment == "recorded" for _, moment in self.watched)
+            write_settings(setting, self.scenario, ledger=self._ledger, process=name, holds=holds)
         else:
             Setting(
                 self.scenario, endpoint.code, self._seed, endpoint.port, self._ledger, name, self.watched

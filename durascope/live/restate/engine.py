@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -178,13 +179,33 @@ class RestateLive(LiveEngine):
     # ---- the apps' questions ---------------------------------------------------------------------------------
 
     def _attempt_started(self, message: Mapping[str, Any]) -> None:
-        self.attempts.started(message)
+        """An attempt may be the first to hear of a result: then that moment passes before the attempt begins."""
+        with contextlib.suppress(OSError, Refused):  # the server may have died since
+            for number, step in self._results(message["invocation"]):
+                self.moment(number, step, None, "recorded")
+        if any(each.name == message["process"] and each.running for each in self.replicas("app")):
+            self.attempts.started(message)
+
+    def _results(self, invocation: str) -> Iterator[tuple[int, str]]:
+        """The steps of a run that have ended, of those whose end something waits for."""
+        started = next((each for each in self.started.values() if each.invocation == invocation), None)
+        waited = {step for step, moment in self.endpoints.watched if moment == "recorded"}
+        if started is None or not waited:
+            return
+        sql = f"SELECT * FROM sys_journal WHERE id = '{invocation}' ORDER BY index"
+        for name in rows.ended(self.server.query(sql)):
+            if name in waited:
+                yield started.run.number, name
 
     def _attempt_ended(self, message: Mapping[str, Any]) -> None:
         self.attempts.ended(message)
 
     def _execution(self, message: Mapping[str, Any]) -> object:
-        return self.ledger.take({"count": f"{message['run']}/{message['key']}"})
+        """The number of a step's execution; of the `next` one, which does not begin yet."""
+        name = f"{message['run']}/{message['key']}"
+        if message.get("next"):
+            return int(str(self.ledger.take({"counted": name}))) + 1
+        return self.ledger.take({"count": name})
 
     def _name(self, message: Mapping[str, Any]) -> str | None:
         with self._restarting:

@@ -79,7 +79,7 @@ class Handlers(App):
         update = workflow.updates[name]
         if update.rejects is not None and update.rejects.holds(run.input):
             raise WorkflowFailure(f"{name} is rejected", code=400)
-        return (yield from program.block(update.steps))
+        return (yield from program.body(update.steps))
 
     def _compute_time(self, run: RunInfo, step: Compute, key: str) -> int:
         return self.world.scenario_luck.sample(step.compute, "compute", run.luck, key)

@@ -82,14 +82,16 @@ class RemoteServices:
         context = self._attempts[message["attempt"]].context
         step, name, key = context.begun[message["handle"]]
         run = context.run_info.name
-        number = int(self.take({"ask": "execution", "run": run, "key": key}))
-        context.executed[key] = (name, number)
+        waits = (name, "scheduled") in self._watched and not message.get("stored")
+        number = int(self.take({"ask": "execution", "run": run, "key": key, "next": waits}))
+        if not waits:
+            context.executed[key] = (name, number)
         return {
             "run": run,
             "step": name,
             "execution": number,
             "limit": None if step.timeout is None else step.timeout / _MS,
-            "scheduled": (name, "scheduled") in self._watched,
+            "scheduled": waits,
         }
 
     def body(self, message: Message) -> object:
@@ -258,12 +260,8 @@ class RemoteSend:
     """What has been sent."""
 
     def __init__(self, invocation: RemoteFuture) -> None:
-        self._invocation = invocation
-
-    async def invocation_id(self) -> str:
-        if not self._invocation.is_completed():
-            await _Turn({"wait": [self._invocation.number], "together": False})
-        return await self._invocation
+        self.invocation = invocation
+        """Its id, once it has been accepted."""
 
 
 class _Turn:
@@ -305,6 +303,9 @@ class RemoteContext(Context):
         of = cast("RemoteFuture", future).number
         either = self.context.future("or-timeout", of=of, ms=duration // _MS)
         return (yield from self.value(either, name))
+
+    def confirmed(self, handle: Any) -> Coroutine:
+        return (yield from self.value(handle.invocation))
 
     def make(self, event: str) -> Durable:
         return self.context.future("awakeable", event=event, run=self.run_info.name)

@@ -16,7 +16,8 @@ PACKAGE: Final = "@restatedev/restate-sdk"
 _MS: Final = 1_000
 
 
-def write_settings(file: Path, scenario: Scenario, *, ledger: int, process: str) -> None:
+def write_settings(file: Path, scenario: Scenario, *, ledger: int, process: str, holds: bool) -> None:
+    """`holds`: what something waits for may pass before an attempt begins."""
     deployment = scenario.deployments.restate
     longest = deployment.service.longest_request
     settings = {
@@ -24,6 +25,7 @@ def write_settings(file: Path, scenario: Scenario, *, ledger: int, process: str)
         "process": process,
         "bidirectional": deployment.service.mode != "request-response",
         "abortTimeout": deployment.abort_timeout / _MS,
+        "holds": holds,
         "longestRequest": None if longest is None else longest / _MS,
         "services": [*_services(scenario), _helper()],
     }

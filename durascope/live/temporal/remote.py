@@ -115,7 +115,7 @@ class Codes:
             sdk = RemoteSdk(self, host.scenario, message, message["payload"], host.variables)
             return self.add(sdk, sdk.program.main())
         program = host.program
-        return self.add(host, program.block(program.workflow.updates[message["name"]].steps, message["payload"]))
+        return self.add(host, program.body(program.workflow.updates[message["name"]].steps, message["payload"]))
 
     def _refusal(self, message: Message) -> str | None:
         program = self._codes[message["code"]].sdk.program

@@ -216,7 +216,7 @@ class ScenarioWorkflow:
         """An update's own steps, or the whole program for an entity's request."""
         program = self._program(payload) if update is None else self.program
         try:
-            await drive(program.main() if update is None else program.block(update.steps, payload))
+            await drive(program.main() if update is None else program.body(update.steps, payload))
         except (WorkflowFailure, RunCancelled) as failure:
             raise ApplicationError(str(failure), non_retryable=True) from None
 

@@ -194,6 +194,7 @@ class Attempt:
 
     def _close(self, last: Message, how: str) -> None:
         self.vm.output.append(last)
+        self._sent(how)
         self._flush()
         self.stop(how)
 
@@ -210,7 +211,12 @@ class Attempt:
                     execution.cancel()
         del self.context, self.program, self._root  # they hold on to the attempt
 
+    def _sent(self, last: str | None = None) -> None:
+        """Whoever watches the stream sees what is sent now."""
+        self.endpoint.observer.sent(self.start.run.name, self.endpoint.world.now, last)
+
     def _flush(self) -> None:
+        self._sent()
         messages, self.vm.output = self.vm.output, []
         self.endpoint.send(self.connection, self.reply, messages)
 
@@ -228,6 +234,7 @@ class Attempt:
 
     def close_input(self) -> None:
         self.input_closed = True
+        self.endpoint.observer.input_closed(self.start.run.name, self.endpoint.world.now)
         self.go_on()
 
     # ---- for the context -------------------------------------------------------------------------------------

@@ -56,13 +56,13 @@ class ServiceEndpoint(Process):
         """
         read = (self.deliver, self.close_input, self.reset_stream)
         if self.alive and self.hung is not None:
-            come = [each for each in self.hung if each[0] in read]
+            come = [each for each in self.hung if each[0] in read and each[1][0] in self.attempts]
             late = (
                 ()
                 if self.typescript
                 else [each for attempt in self.attempts.values() for each in attempt.out_of_time()]
             )
-            self.hung = [*come, *((each, ()) for each in late), *(each for each in self.hung if each[0] not in read)]
+            self.hung = [*come, *((each, ()) for each in late), *(each for each in self.hung if each not in come)]
         super().resume()
 
     # ---- requests --------------------------------------------------------------------------------------------
@@ -70,6 +70,8 @@ class ServiceEndpoint(Process):
     def accept(self, start: Start, reply: Reply, connection: Connection) -> None:
         """A new attempt, with the journal as it is known."""
         self.observer.accepted(start.run.name, len(start.entries), start.retry_count, self.world.now)
+        if start.request_response:
+            self.observer.input_closed(start.run.name, self.world.now)
         self.emit(Kind.WORK_STARTED, start.run, detail="attempt")
         attempt = Attempt(self, connection, reply, start, self.code[start.target.workflow], handler)
         self.attempts[connection] = attempt

@@ -51,7 +51,7 @@ class Restate(Engine):
         nodes = options.server.nodes
         replicated = nodes > 1 or options.server.hosting in ("cluster", "cloud")
         commit = delays.spread("replicated_commit" if replicated else "commit")
-        self.observer = Observer(keep=records)
+        self.observer = Observer(keep=records, abort_timeout=self.options.abort_timeout)
         self.partitions: list[Partition] = []
         self.router = Router(world, scenario, self.partitions)
         self.outside = Outside(scenario, self.router)

@@ -54,7 +54,7 @@ def _update(attempt: Attempt) -> Coroutine:
     if update.rejects is not None and update.rejects.holds(attempt.start.run.input):
         raise WorkflowFailure(f"{name} is rejected", code=400)
     program = attempt.program
-    return (yield from Program.block(program, update.steps))
+    return (yield from Program.body(program, update.steps))
 
 
 _HANDLERS = {

@@ -16,6 +16,8 @@ class AttemptRow:
     retries: int
     at: int
     ends: str | None = None
+    silent_since: int | None = None
+    """Since when its input is closed, or since the app has last sent anything after that."""
 
     @property
     def fact(self) -> dict[str, object]:
@@ -27,8 +29,9 @@ class AttemptRow:
 class Observer:
     """Keeps the attempts of each invocation, where records are kept; counts them always."""
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool, abort_timeout: int) -> None:
         self.keep = keep
+        self._abort_timeout = abort_timeout
         self.attempts: dict[str, list[AttemptRow]] = {}
         self.count = 0
         self.replayed = 0
@@ -39,6 +42,23 @@ class Observer:
         self.replayed += entries - 1
         if self.keep:
             self.attempts.setdefault(invocation, []).append(AttemptRow(entries, retries, at))
+
+    def input_closed(self, invocation: str, at: int) -> None:
+        """The engine has closed its side of the stream."""
+        rows = self.attempts.get(invocation)
+        if rows:
+            rows[-1].silent_since = at
+
+    def sent(self, invocation: str, at: int, last: str | None = None) -> None:
+        """The app has sent something; `last`: how the attempt ends with it, unless that comes too late."""
+        rows = self.attempts.get(invocation)
+        if not rows:
+            return
+        since, rows[-1].silent_since = rows[-1].silent_since, None if rows[-1].silent_since is None else at
+        if since is not None and at - since > self._abort_timeout:
+            self.ended(invocation, "aborted")
+        elif last is not None:
+            self.ended(invocation, last)
 
     def ended(self, invocation: str, how: str) -> None:
         """How the attempt that is under way ended; the first that tells is believed."""

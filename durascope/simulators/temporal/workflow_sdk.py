@@ -507,7 +507,7 @@ class WorkflowSdk(Sdk):
         failure: str | None = None
         try:
             if update is not None:
-                yield from self.program.block(update.steps, payload)
+                yield from self.program.body(update.steps, payload)
             else:
                 request = RequestSdk(self, payload["run"])
                 try:

@@ -17,7 +17,14 @@ export interface Plan {
 
 export type Ask = (message: object) => Promise<unknown>;
 export type Pass = (moment: string, more?: object) => Promise<unknown>;
-export type Sleep = (ms: number) => Promise<void>;
+/** Returns when so many milliseconds have passed since the body began. */
+export type Until = (ms: number) => Promise<void>;
+
+/** The time of a body that begins now; `sleep` lets time pass. */
+export function since(sleep: (ms: number) => Promise<void>): Until {
+  const began = performance.now();
+  return (ms) => sleep(Math.max(0, began + ms - performance.now()));
+}
 
 /**
  * Passes moments one after the other. A body waits for its effect to be counted, and for moments that something waits
@@ -33,20 +40,19 @@ export function passing(plan: Plan, pass: Pass): Pass {
 }
 
 /** Its time and its effect. Whether it has found the effect there already. */
-export async function carryOut(plan: Plan, ask: Ask, pass: Pass, sleep: Sleep): Promise<boolean> {
+export async function carryOut(plan: Plan, ask: Ask, pass: Pass, until: Until): Promise<boolean> {
+  const checked = plan.check ?? 0;
   if (plan.check !== null) {
-    await sleep(plan.check);
+    await until(checked);
     if (Number(await ask({ counted: plan.effect })) > 0) return true;
   }
-  const began = performance.now();
-  const until = (ms: number) => sleep(Math.max(0, began + ms - performance.now()));
   if (plan.effectAt !== null) {
-    await until(plan.ms * plan.effectAt);
+    await until(checked + plan.ms * plan.effectAt);
     await pass("before-effect");
     if (plan.effect !== null) await ask({ count: plan.effect });
     const known = plan.known !== null && Number(await ask({ count: plan.known })) > 1;
     await pass("after-effect", known ? { deduplicated: true } : {});
   }
-  await until(plan.ms);
+  await until(checked + plan.ms);
   return false;
 }

@@ -1,7 +1,7 @@
 /** The closure of a step, as it is given to `ctx.run`. */
 
 import { RetryableError, TerminalError } from "@restatedev/restate-sdk";
-import { type Ask, carryOut, passing } from "../body";
+import { type Ask, carryOut, passing, since, type Until } from "../body";
 import type { Body, Execution, Settings } from "./protocol";
 import { killed } from "./watching";
 
@@ -22,39 +22,31 @@ export function closure(settings: Settings, asked: Ask, attempt: number, handle:
   const ask = alive(asked);
 
   return async () => {
-    const begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
-    const { run, step, execution } = begun;
-    const pass = (moment: string, more: object = {}) => ask({ run, step, attempt: execution, moment, process, ...more });
+    const until = since(alive((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))));
+    let begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
+    const pass = (moment: string, more: object = {}) => ask({ run: begun.run, step: begun.step, attempt: begun.execution, moment, process, ...more });
     if (begun.scheduled) {
-      await new Promise((resolve) => setTimeout(resolve, STORED));
+      await until(STORED);
       await pass("scheduled");
+      begun = (await ask({ ask: "closure", attempt, handle, stored: true })) as Execution;
     }
-    const limit = AbortSignal.timeout(begun.limit ?? 2 ** 31 - 1);
+    const { execution } = begun;
     await pass("started");
     const body = (await ask({ ask: "body", attempt, handle, execution })) as Body;
     const passed = passing(body, pass);
-    const found = await carryOut(body, ask, passed, alive((ms) => within(limit, ms)));
+    const found = await carryOut(body, ask, passed, within(begun.limit, until));
     if (!found && !body.ok) throw failure(body, execution);
     await passed("reported");
     return found ? body.found : body.values;
   };
 }
 
-/** Sleeps, unless the closure's own time is over. */
-function within(limit: AbortSignal, ms: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const over = () => reject(new Error("TimeoutError"));
-    if (limit.aborted) return over();
-    const timer = setTimeout(() => {
-      limit.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    const stop = () => {
-      clearTimeout(timer);
-      over();
-    };
-    limit.addEventListener("abort", stop, { once: true });
-  });
+/** Until then, or until the closure's own time is over, whichever comes first: as its timers do, in their order. */
+function within(limit: number | null, until: Until): Until {
+  return async (ms) => {
+    await until(Math.min(ms, limit ?? ms));
+    if (limit !== null && limit < ms) throw new Error("TimeoutError");
+  };
 }
 
 function failure({ error, retryable, retryAfter }: Body, execution: number): Error {

@@ -40,7 +40,7 @@ export interface Execution {
   execution: number;
   /** The time that the closure allows itself, in milliseconds. */
   limit: number | null;
-  /** Whether something waits for its command to be stored. */
+  /** Whether something waits for its command to be stored, before which the body does not begin. */
   scheduled: boolean;
 }
 
@@ -73,5 +73,7 @@ export interface Settings {
   abortTimeout: number;
   /** The longest that the host lets a request run, in milliseconds. */
   longestRequest: number | null;
+  /** Whether an attempt begins only when the verification has heard of it. */
+  holds: boolean;
   services: ServiceSettings[];
 }

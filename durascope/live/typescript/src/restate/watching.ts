@@ -48,7 +48,9 @@ class Watch {
     const push = request.push.bind(request);
     request.push = (chunk: Buffer | null, ...more: []) => {
       this.received(chunk);
-      return push(chunk, ...more);
+      if (!this.settings.holds) return push(chunk, ...more);
+      this.told.then(() => push(chunk, ...more));
+      return true;
     };
     const write = response.write.bind(response) as (...given: unknown[]) => boolean;
     response.write = (chunk: Uint8Array, ...more: unknown[]) => {

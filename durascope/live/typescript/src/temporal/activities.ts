@@ -2,7 +2,7 @@
 
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
-import { carryOut, passing } from "../body";
+import { carryOut, passing, since } from "../body";
 import { ask } from "../ledger";
 import type { Body, Given, Settings } from "./protocol";
 
@@ -12,6 +12,7 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
   return async (given) => {
     if ("warm-up" in given) return {};
     const { attempt } = Context.current().info;
+    const until = since((ms) => Context.current().sleep(ms));
     const pass = (moment: string, more: object = {}) =>
       ask(ledger, { run: given["run"], step: given["step"], attempt, moment, process, ...more });
     await pass("started");
@@ -20,7 +21,7 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
     const passed = passing(body, pass);
     let found: boolean;
     try {
-      found = await carryOut(body, (message) => ask(ledger, message), passed, (ms) => Context.current().sleep(ms));
+      found = await carryOut(body, (message) => ask(ledger, message), passed, until);
     } finally {
       if (beating !== null) clearInterval(beating);
     }
