@@ -42,7 +42,7 @@ class Outside:
 
     def compute_time(self, step: Compute, key: str) -> int:
         """How long the code is busy, in microseconds."""
-        return self._world.outside.sample(step.compute, "compute", self.run.luck, key)
+        return self._world.scenario_luck.sample(step.compute, "compute", self.run.luck, key)
 
     def computed(self, key: str) -> int:
         """How many times the run's code has come to that computation."""
