@@ -74,7 +74,7 @@ def main() -> int:
             try:
                 place.check(engines)
             except BaselineFails as failure:
-                sys.stderr.write(f"the tests fail without a mutant:\n{failure}\n")
+                sys.stderr.write(f"{failure}\n")
                 return 1
             for engine in engines:
                 known = results.read(engine)

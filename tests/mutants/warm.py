@@ -141,7 +141,6 @@ def main() -> None:
     for module in walk_packages(durascope.simulators.__path__, "durascope.simulators."):  # engines come when asked for
         import_module(module.name)
     pytest.main([*QUIET, "--collect-only", *tests])
-    gc.freeze()
     for line in sys.stdin:
         job = json.loads(line)
         answer = tried(Path(job["path"]), job["source"], job["likely"], tests)

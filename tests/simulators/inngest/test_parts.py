@@ -7,7 +7,7 @@ import pytest
 from durascope.models.flow import Flow
 from durascope.models.units import SECOND
 from durascope.simulators.inngest.cron import next_time
-from durascope.simulators.inngest.flow import Gcra
+from durascope.simulators.inngest.flow import Gcra, priority
 from durascope.simulators.inngest.functions import Function, Rules
 from durascope.simulators.inngest.items import EDGE, Item
 from durascope.simulators.inngest.protocol import STEP_PLANNED, STEP_RUN, Answer, Op, Request, done
@@ -64,6 +64,17 @@ def test_a_result_is_wrapped_and_hashed_as_it_travels() -> None:
     assert op.hashed == "03e989b5c1a4a558648abda9476182c29d310212"
     assert op.memo is not None
     assert op.memo.size == len('{"data":') + 36 + 1
+
+
+@pytest.mark.parametrize(("asked", "given"), [(120, 120), (90_000, 43_200), (-90_000, -43_200)])
+def test_a_priority_is_at_most_twelve_hours_either_way(asked: int, given: int) -> None:
+    flow = Flow.model_validate({"priority": [{"when": "vip", "is": asked}, {"otherwise": 0}]})
+    assert priority(flow.priority, {"vip": True}) == given
+    assert priority(flow.priority, {"vip": False}) == 0
+
+
+def test_a_bare_field_of_the_event_is_no_priority() -> None:
+    assert priority(Flow.model_validate({"priority": "prio"}).priority, {"prio": 120}) == 0
 
 
 @pytest.mark.parametrize(("asked", "given"), [(10_000, SECOND), (3 * SECOND, 3 * SECOND), (48 * HOUR, 24 * HOUR)])
