@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from durascope.models.scenario import Workflow
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.app import App
-from durascope.simulators.temporal.handles import LocalActivity
+from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.sdks import SdkRules
 

@@ -10,8 +10,8 @@ from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import Failure
-from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.host import LocalDone
+from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.pollers import Slots
 

@@ -24,10 +24,10 @@ from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.commands import TaskCompletion
 from durascope.simulators.temporal.constants import Delays
-from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.listener import Listener
 from durascope.simulators.temporal.local_activities import LocalActivities
+from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions
@@ -365,7 +365,7 @@ class Worker(Component):
             instance.close()
         elif self.uncached:
             self._evict(instance)  # others have been waiting for its place
-        elif self.cache_size or instance.local:
+        elif self.cache_size or instance.local.open:
             self.cache[run_id] = instance
         else:
             instance.close()
@@ -379,7 +379,7 @@ class Worker(Component):
             self._take_workflow_task(self.uncached.popleft())
 
     def _evict(self, instance: WorkflowInstance) -> None:
-        for local in instance.local.values():
+        for local in instance.local.open.values():
             self.local_activities.cancel(local)
         instance.close()
 

@@ -41,17 +41,15 @@ from durascope.simulators.program import (
     WorkflowFailure,
     first,
 )
+from durascope.simulators.temporal.activity_machine import ActivityMachine
+from durascope.simulators.temporal.child_machine import ChildMachine
 from durascope.simulators.temporal.commands import REQUEST, Failure
 from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
-from durascope.simulators.temporal.handles import (
-    ActivityHandle,
-    Backoff,
-    ChildHandle,
-    LocalActivity,
-    Pending,
-    TimerHandle,
-)
+from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.host import Host
+from durascope.simulators.temporal.local_activity import LocalActivity
+from durascope.simulators.temporal.operations import Backoff
+from durascope.simulators.temporal.timer_machine import TimerMachine
 
 _BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)
 """What a cancelled scope refuses to begin."""
@@ -203,7 +201,7 @@ class WorkflowSdk(Sdk):
         if options.local:
             return (yield from self._run_local(step, name, key, options.start_to_close))
         seq = context.next_seq("activity")
-        handle = ActivityHandle(context, name, options.cancellation)
+        handle = ActivityMachine(context, name, options.cancellation)
         attributes = {"run": self.info, "key": key, "options": options}
         handle.command = context.issue("ScheduleActivityTask", seq, name, attributes, handle)
         try:
@@ -243,16 +241,15 @@ class WorkflowSdk(Sdk):
             self._cancel_timer(timer)
             raise self._interrupted() from None
 
-    def _start_timer(self, us: int, name: str, mark: str | None) -> TimerHandle:
+    def _start_timer(self, us: int, name: str, mark: str | None) -> TimerMachine:
         context = self.context
         seq = context.next_seq("timer")
         command = context.issue("StartTimer", seq, name, {"duration": us, "mark": mark, **self._by})
-        timer = command.handle = TimerHandle(self.loop, seq, command)
+        timer = command.handle = TimerMachine(self.loop, seq, command)
         return timer
 
-    def _cancel_timer(self, timer: TimerHandle) -> None:
-        if timer.pending:
-            timer.pending = False
+    def _cancel_timer(self, timer: TimerMachine) -> None:
+        if timer.cancel():
             self.context.issue("CancelTimer", timer.seq, timer.command.name, {}, timer)
 
     def _condition(self, holds: Any) -> Future:
@@ -299,7 +296,7 @@ class WorkflowSdk(Sdk):
         condition.cancel()
         return None
 
-    def _let_go(self, condition: Future, timer: TimerHandle) -> Coroutine:
+    def _let_go(self, condition: Future, timer: TimerMachine) -> Coroutine:
         """A wait with a timeout is cancelled: first its condition, then its timer, in Python two turns later."""
         released = self.loop.future()
         condition.then(released.resolve)
@@ -377,7 +374,7 @@ class WorkflowSdk(Sdk):
         context = self.context
         entity = self._value(reference)
         run, workflow_id = self.app.ids.child(context.options, self.info, workflow, key, entity)
-        child = ChildHandle(context, name)
+        child = ChildMachine(context, name)
         definition = self.host.code[workflow]
         attributes = {
             "run": run,
@@ -411,7 +408,7 @@ class WorkflowSdk(Sdk):
                 child_key = f"{workflow} of {key}" if number else key
                 yield from self._start_child(workflow, name, child_key, None, None, "abandon")
             return
-        pending = Pending(context)
+        pending = ExternalMachine(context)
         attributes = {
             "workflow_id": ids.meant(self._value(step.to), step.send),
             "payload": dict(self.values),

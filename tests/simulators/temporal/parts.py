@@ -23,10 +23,10 @@ from durascope.simulators.temporal.commands import Command, TaskCompletion
 from durascope.simulators.temporal.completions import Completions
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.executions import Executions
-from durascope.simulators.temporal.handles import LocalActivity
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.listener import Link
+from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.matching import Matching, MatchingStore
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions

@@ -167,7 +167,7 @@ def test_a_task_that_lasts_too_long_asks_for_another_one_and_the_local_activity_
     assert end.value.value.wants_another
     assert asked(end.value.value) == []
     assert code.host.cancelled == []
-    assert list(code.instance.local) == [1]
+    assert list(code.instance.local.open) == [1]
 
 
 def test_a_replay_takes_a_local_activitys_result_from_its_marker() -> None:

@@ -1,0 +1,56 @@
+"""An activity in a run's code: scheduled, perhaps cancelled (try · wait · abandon, A10), and closed by the server."""
+
+from __future__ import annotations
+
+from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.operations import Operation, State
+
+
+class ActivityMachine(Operation):
+    """One activity; its states are those of every operation (`operations.State`)."""
+
+    __slots__ = ("cancellation",)
+
+    def __init__(self, context: WorkflowContext, name: str, cancellation: str) -> None:
+        Operation.__init__(self, context, name)
+        self.cancellation = cancellation
+
+    def cancellation_command(self) -> Command:
+        return Command("RequestCancelActivityTask", self.command.seq, self.name, {}, self)
+
+    def take(self, request: Command, core: Core) -> None:
+        """The code asks for its cancellation."""
+        if self.state is not State.PENDING:
+            return
+        if core.unsent(self.command):
+            self.command.withdrawn = True
+            self._answer(core)
+            return
+        if self.cancellation != "abandon":
+            request.attributes["scheduled_event_id"] = self.event_id
+            core.send(request)
+        if self.cancellation != "wait":
+            self._answer(core)
+
+    def _answer(self, core: Core) -> None:
+        self.state = State.ANSWERED
+        core.jobs.append((self.settle, (None, CANCELLED)))
+
+    def closed(self, event: HistoryEvent) -> Job | None:
+        """The server has written its end; what the code is told."""
+        was, self.state = self.state, State.CLOSED
+        if was is State.PENDING:
+            a, kind = event.attributes, event.kind
+            if kind == "ActivityTaskCompleted":
+                return self.settle, (a["values"], None)
+            if kind == "ActivityTaskCanceled":
+                return self.settle, (None, CANCELLED)
+            if kind == "ActivityTaskFailed":
+                return self.settle, (None, a["failure"])
+            return self.settle, (None, Failure(f"timed out: {a['timeout_type']}", "timeout"))
+        if was is State.CLOSED:
+            raise UnexpectedEvent(f"activity {self.name}", was, event.kind)
+        return None

@@ -1,0 +1,92 @@
+"""The local activities of one run in one worker, and the markers that tell of their ends (§7).
+
+scheduled ─┬─(the replay has seen its marker coming)─▶ resolved by the core, the marker is confirmed
+           ├─(replaying)─▶ waits for its marker ─(none has come)─▶ runs
+           └─▶ runs ─▶ done: the marker goes out with the task, and the code goes on
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.core import CANCELLED, Core, Job
+from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.host import Host
+from durascope.simulators.temporal.local_activity import LocalActivity
+
+
+class LocalMarkers:
+    """Which local activities run, or wait for their markers."""
+
+    __slots__ = ("_context", "_core", "_host", "_markers", "_run_id", "news", "open")
+
+    def __init__(self, context: WorkflowContext, core: Core, host: Host, run_id: int) -> None:
+        self._context = context
+        self._core = core
+        self._host = host
+        self._run_id = run_id
+        self._markers: dict[int, HistoryEvent] = {}
+        """Those that the replay has seen coming."""
+        self.open: dict[int, LocalActivity] = {}
+        """Those that run, or wait for a marker."""
+        self.news: list[Job] = []
+        """Ends of which the code has not heard."""
+
+    def take(self, command: Command) -> None:
+        """The code asks for one, or for the cancellation of one."""
+        if command.kind == "ScheduleLocalActivity":
+            self._schedule(command.handle)
+        else:
+            self._cancel(command.handle)
+
+    def _schedule(self, local: LocalActivity) -> None:
+        marker = self._markers.pop(local.seq, None)
+        self.open[local.seq] = local
+        if marker is not None:
+            self._resolve(local, marker)
+        elif not self._context.replaying:
+            self._run(local)
+
+    def _run(self, local: LocalActivity) -> None:
+        self._host.run_local_activity(local, self._context.options, self._done)
+
+    def run_waiting(self) -> None:
+        """The replay has ended without their markers: they have to run (again)."""
+        for local in self.open.values():
+            if not local.running:
+                self._run(local)
+
+    def seen(self, marker: HistoryEvent) -> None:
+        """The replay sees a marker coming."""
+        waiting = self.open.get(marker.attributes["seq"])
+        if waiting is None:
+            self._markers[marker.attributes["seq"]] = marker
+        else:
+            self._resolve(waiting, marker)
+
+    def _resolve(self, local: LocalActivity, marker: HistoryEvent) -> None:
+        del self.open[local.seq]
+        a = dict(marker.attributes)
+        self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
+        self._core.jobs.append((local.settle, (a.get("values"), a.get("failure"), a.get("backoff"))))
+
+    def _done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+        """The worker has run it: its marker goes out with the task, the code goes on."""
+        if self.open.pop(local.seq, None) is None:
+            return
+        self.news.append((self._tell, (local, attributes)))
+        self._host.local_news(self._run_id)
+
+    def _cancel(self, local: LocalActivity) -> None:
+        if self.open.pop(local.seq, None) is not None:
+            self._host.cancel_local_activity(local)
+            self._core.jobs.append((self._tell, (local, {"failure": CANCELLED})))
+
+    def _tell(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+        """Its marker goes out, and the code hears of its end."""
+        a: dict[str, Any] = {"marker": "local-activity", "seq": local.seq, "key": local.key, **attributes}
+        self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
+        local.settle(a.get("values"), a.get("failure"), a.get("backoff"))

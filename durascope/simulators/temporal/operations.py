@@ -1,0 +1,111 @@
+"""What workflow code waits for, as the SDK's event loop has it.
+
+The SDK wraps some of these in tasks of their own, so that a result takes a few turns of the loop to reach the code that
+awaits it. The order of commands depends on it; each says how many turns it takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from durascope.simulators.program import Cancelled, Future, WorkflowFailure
+from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.context import WorkflowContext
+
+
+class Backoff(Exception):
+    """A local activity is to be tried again after so long a pause that the pause becomes a timer (§7)."""
+
+    def __init__(self, us: int, attempt: int, since: int) -> None:
+        super().__init__(us)
+        self.us = us
+        self.attempt = attempt
+        self.since = since
+
+
+class Pending(Future):
+    """Something that later events of the history will answer."""
+
+    __slots__ = ("awaits_events", "event_id")
+
+    def __init__(self, context: WorkflowContext) -> None:
+        super().__init__(context.loop)
+        self.event_id = 0
+        """Of the event that began it; 0 until it has been seen."""
+        self.awaits_events = True
+
+
+class State(Enum):
+    """Where an operation is, for the core.
+
+    pending ─▶ closed                  the server has written its end, and the code is told
+       └─(cancelled)─▶ answered ─▶ closed       the core has told the code: the end that comes later is no news
+    """
+
+    PENDING = "pending"
+    ANSWERED = "answered by the core"
+    CLOSED = "closed"
+
+
+class Operation(Pending):
+    """A task of the SDK around the result: its awaiter is resumed three turns after the result is in.
+
+    Cancelling it asks for the operation's cancellation one turn later and goes on waiting; a result that is already
+    on its way then is lost (the SDK's flag RAISE_ON_CANCELLING_COMPLETED_ACTIVITY), or comes all the same (children).
+    """
+
+    __slots__ = ("_outcome", "command", "context", "name", "settled", "state")
+
+    cancelled_when_settled = True
+
+    def __init__(self, context: WorkflowContext, name: str) -> None:
+        Future.__init__(self, context.loop)
+        self.event_id = 0
+        self.awaits_events = True
+        self.context = context
+        self.name = name
+        self.command: Command
+        """What began it."""
+        self.state = State.PENDING
+        self.settled = False
+        """The result is in."""
+        self._outcome: tuple[Mapping[str, Any] | None, Failure | None, Any]
+
+    def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
+        self.settled = backoff is None
+        self._outcome = (values, failure, backoff)
+        self.loop.call_soon(self._noticed)
+
+    def _noticed(self) -> None:
+        self.loop.call_soon(self._returned)
+
+    def _returned(self) -> None:
+        values, failure, backoff = self._outcome
+        if backoff is not None:
+            self.fail(Backoff(*backoff))
+        elif failure is None:
+            self.resolve(values)
+        elif failure.kind == "canceled":
+            self.fail(Cancelled())
+        else:
+            self.fail(WorkflowFailure(f"{self.name}: {failure.message}", step=self.name))
+
+    def cancel(self) -> bool:
+        if self.done:
+            return False
+        if self.settled and self.cancelled_when_settled:
+            self.fail(Cancelled())
+        else:
+            self.loop.call_soon(self._ask_to_cancel)
+        return True
+
+    def _ask_to_cancel(self) -> None:
+        if self.settled and self.cancelled_when_settled:
+            self.fail(Cancelled())
+        elif not self.done and self.state is State.PENDING:
+            self.context.issued.append(self.cancellation_command())
+
+    def cancellation_command(self) -> Command:
+        raise NotImplementedError
