@@ -179,6 +179,14 @@ def _marker(a: Mapping[str, Any], _names: _Names) -> str:
     return f" {a['markerName']}"
 
 
+def local_activity(event: Event) -> str | None:
+    """The step whose result a marker records, run as a local activity; None: it is another marker, or a failure."""
+    a = attributes(event)
+    if a["markerName"] != "core_local_activity" or "failure" in a:
+        return None
+    return str(payload(a.get("details", {}).get("data"))["activity_type"])
+
+
 def _workflow_failed(a: Mapping[str, Any], _names: _Names) -> str:
     return "" if a.get("retryState") == "RETRY_STATE_RETRY_POLICY_NOT_SET" else _state(a)
 

@@ -9,7 +9,16 @@ from typing import Any, Final
 
 from temporalio.service import __version__ as sdk_version
 
-from durascope.importing.temporal.lines import Event, attributes, kind, lines, payload, step_name, time_of
+from durascope.importing.temporal.lines import (
+    Event,
+    attributes,
+    kind,
+    lines,
+    local_activity,
+    payload,
+    step_name,
+    time_of,
+)
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
 from durascope.live.line import Line
@@ -36,6 +45,8 @@ LATE: Final = {
     name: Spread("uniform", (least * MILLISECOND, most * MILLISECOND)) for name, (least, most) in _LATE_MS.items()
 }
 """Delays of clients, server and workers that are often longer than in a quiet recording (specification, §15)."""
+SLOW_REPLAYS: Final = {"replay": Spread("uniform", (10 * MILLISECOND, 800 * MILLISECOND))}
+"""A fresh process on Node.js first makes the sandbox that workflow code runs in."""
 
 _NOT_SET: Final = ("threads", "queue_rate")
 """Options of workers that those here do not have."""
@@ -96,7 +107,9 @@ class TemporalLive(LiveEngine):
 
     @classmethod
     def loosened(cls, scenario: Scenario) -> Scenario:
-        deployment = scenario.deployments.temporal.model_copy(update={"latencies": LATE})
+        asked = scenario.deployments.temporal
+        slow = SLOW_REPLAYS if any(worker.sdk == "typescript" for worker in asked.workers) else {}
+        deployment = asked.model_copy(update={"latencies": LATE | slow})
         deployments = scenario.deployments.model_copy(update={"temporal": deployment})
         return scenario.model_copy(update={"deployments": deployments})
 
@@ -184,6 +197,8 @@ class TemporalLive(LiveEngine):
                 scheduled = attributes(execution.history[int(a["scheduledEventId"]) - 1])
                 started = attributes(execution.history[int(a["startedEventId"]) - 1])
                 self._act(self.moment, number, step_name(scheduled), started.get("attempt", 1), "recorded")
+            case "MarkerRecorded" if (local := local_activity(event)) is not None:
+                self._act(self.moment, number, local, 1, "recorded")
             case "TimerStarted":
                 summary = payload({"payloads": [event.get("userMetadata", {}).get("summary", {})]})
                 if summary in ("sleep", "wait"):

@@ -222,6 +222,8 @@ class Activities:
         activity.backing_off = True
         state.retries += 1
         activity.retry_timer = self._timers.add(now + interval, "activity_retry", state, activity)
+        # from when the backoff is to end (activity.go, ScheduledTime): a timer that is stretched may be too late for it
+        self._arm(state, activity, _TO_START, now + interval, activity.timeouts[1])
         self.set_timer(state)
         return None
 
@@ -229,9 +231,7 @@ class Activities:
         """The backoff is over: the next attempt goes to matching directly (A6)."""
         if state.activities.get(activity.scheduled_id) is not activity:
             return
-        now = self.world.now
         activity.backing_off = False
-        self._arm(state, activity, _TO_START, now, activity.timeouts[1])
         self.set_timer(state)
         self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
         self._transfer.dispatch(state, activity)
@@ -246,9 +246,11 @@ class Activities:
         activity = state.activities.get(scheduled_id)
         if activity is None or number == _TO_CLOSE:
             return activity
-        if activity.attempt != attempt or activity.backing_off:
+        if activity.attempt != attempt:
             return None
-        return activity if (activity.started_at is None) == (number == _TO_START) else None
+        if number == _TO_START:
+            return activity if activity.started_at is None else None
+        return None if activity.backing_off or activity.started_at is None else activity
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""

@@ -102,6 +102,8 @@ class Shard:
         world, history = self.world, state.history
         if history.buffer and len(history.buffer) > self._buffered:
             self.on_full_buffer(state)
+        if self.timers.to_read:
+            self.timers.read()
         events = len(history.events)
         if world.full:
             for event in history.uncommitted():

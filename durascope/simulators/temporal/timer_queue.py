@@ -73,7 +73,8 @@ class TimerQueue:
 
     __slots__ = (
         "_armed", "_armed_for", "_delays", "_fixed", "_late", "_loaded", "_luck", "_not_before", "_process",
-        "_read_at", "_server", "_shift", "_stale_reads", "store", "world",
+        "_read_at", "_server", "_shift", "_stale_reads", "store", "to_read",
+        "world",
     )  # fmt: skip
 
     def __init__(self, server: Component, store: TimerStore, delays: Delays, luck: int) -> None:
@@ -96,6 +97,9 @@ class TimerQueue:
     def reset(self) -> None:
         self._read_at = self.world.now - IN_USE_US
         """When a queue of the shard was last read: it sets the level."""
+        self.to_read = False
+        """Whether the write under way has tasks for a queue, which reads them once it is done: its own timers are set
+        before that (task_key_manager.go: keys are given at the write)."""
         self._loaded = 0
         """Up to when the timer queue itself has been read."""
         self._armed: Callback | None = None
@@ -107,6 +111,7 @@ class TimerQueue:
 
     def read(self) -> None:
         """Some queue of the shard is read now: the level rises (T2)."""
+        self.to_read = False
         self._read_at = self.world.now
 
     def _reads_for(self, at: int) -> None:

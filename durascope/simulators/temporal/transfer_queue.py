@@ -39,7 +39,7 @@ class TransferQueue:
         self._do[task] = do
 
     def workflow_task(self, state: MutableState, task: WorkflowTask) -> None:
-        self._timers.read()
+        self._timers.to_read = True
         delay = self._dispatch if state.previous_started_id else self._first_dispatch
         number = len(state.history.events) + task.attempt
         self._after(delay(state.luck, number), self._add_workflow_task, state, task)
@@ -50,7 +50,7 @@ class TransferQueue:
         self._after(delay, self._add_workflow_task, state, task)
 
     def activity(self, state: MutableState, activity: Activity) -> None:
-        self._timers.read()
+        self._timers.to_read = True
         self.dispatch(state, activity)
 
     def dispatch(self, state: MutableState, activity: Activity) -> None:
@@ -69,7 +69,7 @@ class TransferQueue:
 
         `pause`: before it is done, once more.
         """
-        self._timers.read()
+        self._timers.to_read = True
         store = self._store
         store.last_transfer += 1
         store.transfers[store.last_transfer] = (task, args)

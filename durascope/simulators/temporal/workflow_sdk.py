@@ -51,6 +51,8 @@ from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.operations import Backoff
 from durascope.simulators.temporal.timer_machine import TimerMachine
 
+LOSERS_TURNS: Final = 2
+"""So often the loop goes round before the code goes on after a race whose losers come first."""
 _BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)
 """What a cancelled scope refuses to begin."""
 
@@ -110,6 +112,7 @@ class WorkflowSdk(Sdk):
         rules = host.rules
         self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
         self._answers_last, self._waits_let_go = rules.answers_last, rules.waits_let_go
+        self._losers_first = rules.losers_first
 
     def _compute_time(self, step: Compute, key: str) -> int:
         return self.app.code.compute_time(self.context.options.run, step, key)
@@ -335,8 +338,13 @@ class WorkflowSdk(Sdk):
         try:
             yield gathered
         except Cancelled:
-            raise self._interrupted() from None
-        for task in tasks:
+            if not self._scopes:
+                raise self._interrupted() from None
+        for (
+            task
+        ) in tasks:  # in a scope each branch hears of a cancellation by itself: one that had failed before counts
+            if isinstance(task.exception, Cancelled):
+                raise self._interrupted() from None
             if task.exception is not None:
                 raise task.exception
         return [task.result for task in tasks]
@@ -349,6 +357,11 @@ class WorkflowSdk(Sdk):
         for task in tasks:
             if not task.done:
                 task.cancel()
+        if self._losers_first:
+            for _ in range(LOSERS_TURNS):
+                turn = self.loop.future()
+                self.loop.call_soon(turn.resolve)
+                yield turn
         if tasks[index].exception is not None:
             raise tasks[index].exception
         return index

@@ -91,6 +91,23 @@ def test_without_a_read_a_short_timer_fires_when_it_is_due() -> None:
     assert shard.fires() == {"short": 5 * SECOND + 50_000 + LATE}
 
 
+def test_what_a_read_has_seen_coming_is_done_without_another_read() -> None:
+    shard = Shard()
+    shard.add("read for", 5 * SECOND)
+    shard.add("seen coming", 5 * SECOND + 400_000)
+    shard.world.after(5 * SECOND + 450_000, shard.add, "short", 50_000)
+    read_at = 5 * SECOND + LATE
+    assert shard.fires()["short"] == read_at + SECOND + 1_000 + LATE, "by the first read, not by the second task"
+
+
+def test_a_task_beyond_what_was_read_is_read_for() -> None:
+    shard = Shard()
+    shard.add("first", 5 * SECOND)
+    shard.add("beyond", 6 * SECOND + 400_000)
+    shard.world.after(6 * SECOND + 450_000, shard.add, "short", 50_000)
+    assert shard.fires()["short"] == 7 * SECOND + 400_000 + LATE + 1_000 + LATE
+
+
 # ---- activities (A4, A7) -------------------------------------------------------------------------------------
 
 
@@ -102,6 +119,15 @@ def test_an_attempts_timeout_without_time_for_another_is_told_as_that_of_the_who
     assert trace.ended_at > SECOND
     assert trace.runs[0].ended_at is not None
     assert trace.runs[0].ended_at < 1.1 * SECOND, "at once, not at the deadline"
+
+
+@pytest.mark.parametrize(("queue_timeout", "in_time"), [("300ms", False), ("2s", True)])
+def test_schedule_to_start_of_a_retry_counts_from_its_backoffs_end_not_from_when_a_stretched_timer_fires(
+    simulated: Simulated, queue_timeout: str, in_time: bool
+) -> None:
+    step = f"{{run: a, takes: 100ms, fails: 1, retry: {{initial: 200ms}}, queue_timeout: {queue_timeout}}}"
+    trace = simulated(f"workflows: {{wf: {{steps: [{step}]}}}}")
+    assert ("ActivityTaskTimedOut a schedule-to-start timeout" not in trace.records["run 1"]) is in_time
 
 
 @pytest.mark.parametrize(("heartbeat", "expected"), [("{timeout: 10s}", 4), ("{timeout: 10s, every: 5s}", 6)])
