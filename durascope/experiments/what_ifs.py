@@ -26,9 +26,9 @@ from durascope.models.workload import Arrivals, WorkloadEvent
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
 AWAY_US: Final = 5 * SECOND
-"""For how long the engine is taken away."""
+"""How long the engine is down."""
 DOWN_US: Final = 2 * SECOND
-"""For how long a killed app is away."""
+"""How long a killed app is down."""
 SOON_US: Final = SECOND
 """An approval on time comes so long after the wait has begun; a second one as long after the first."""
 EARLY_US: Final = 10 * MILLISECOND

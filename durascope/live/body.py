@@ -82,7 +82,7 @@ class Bodies:
             await count(self.port, self.services.effect_name(info, body, name, key))
 
     async def _is_down(self, body: Body) -> bool:
-        """Whether the service is away just now; only the conductor of the scenario's faults knows."""
+        """Whether the service is down just now; only the conductor of the scenario's faults knows."""
         return body.lane in self._with_outages and bool(await ask(self.port, {"down": body.lane}))
 
     async def _known(self, run: RunInfo, body: Body, name: str) -> bool:

@@ -82,7 +82,7 @@ class LiveEngine(ABC):
 
     @abstractmethod
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
-        """Puts new code live; the apps are away for `down_for` seconds."""
+        """Puts new code live; the apps are down for `down_for` seconds."""
 
     def lines(self, name: str) -> Sequence[Line]:
         """The lines between the engine and the processes of that name. Raises `LiveProblem` if none can be cut."""

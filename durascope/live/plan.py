@@ -30,7 +30,7 @@ class Plan:
 def plan(
     scenario: Scenario, services: Services, run: RunInfo, step: Run, name: str, key: str, attempt: int, *, down: bool
 ) -> Plan:
-    """The body's plan; `down`: its service is away."""
+    """The body's plan; `down`: its service is down."""
     body, luck = services.body(step), services.world.scenario_luck
     outcome = body.outcome(luck, run, key, attempt, down)
     known = None

@@ -57,7 +57,7 @@ class Recovery:
     """A fault that interrupted a run, and how long the run stood still because of it."""
 
     lane: str
-    """What died, hung, or was away."""
+    """What died, hung, or was down."""
     fault: str
     """`crash`, `hang`, `outage` or `cut …`."""
     run: str
@@ -78,7 +78,7 @@ class Recovery:
 def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recovery]:
     """For each fault and each run that it interrupted, how long that run stood still; in order of the faults.
 
-    A step is interrupted when its attempt dies with its component, or fails while its service is away. It has
+    A step is interrupted when its attempt dies with its component, or fails while its service is down. It has
     recovered when the attempt that follows begins (after a crash) or its result is reported (after an outage). A fault
     of an app that hits no step interrupts the runs that had work in it, one of an engine's part those that have a step
     or work in flight or a task in it; they have recovered with their next step begun or recorded. Runs that only sleep

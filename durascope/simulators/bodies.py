@@ -14,7 +14,7 @@ from durascope.simulators.kernel.runs import RunInfo
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the execution of a step's body gave."""
+    """The result of executing a step's body once."""
 
     values: Mapping[str, object] = field(default_factory=dict[str, object])
     """The named outcomes of `result:`, usable in conditions."""
@@ -31,7 +31,7 @@ class Outcome:
 
 
 UNAVAILABLE: Final = Outcome(error="ServiceUnavailable")
-"""What a call to a service gives that is away."""
+"""What a call gets during an outage of its service."""
 
 
 class Body:

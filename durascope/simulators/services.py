@@ -313,7 +313,7 @@ class Execution:
             then()
 
     def _effect(self) -> None:
-        """The service changes something, unless it is away just now."""
+        """The service has the effect, unless it is down just now."""
         if self._cancelled:
             return  # while it was held up in an app that hung
         if self.services.down and self.services.is_down(self.body):
@@ -331,7 +331,7 @@ class Execution:
         self._in(self.takes - int(self.takes * self.body.effect_at), self._end)
 
     def _end(self) -> None:
-        """The service's answer arrives; one that has gone away meanwhile does not answer, though it had its effect."""
+        """The service answers; one that has gone down meanwhile does not, though it had the effect."""
         self._call = None
         if self._cancelled:
             return

@@ -92,7 +92,7 @@ class _Trials:
 
 
 def _compatible(findings: Iterable[Sequence[TriedRemedy]]) -> tuple[str, ...] | None:
-    """For each finding the first remedy that takes nothing else away; None: there are not two different ones.
+    """For each finding the first remedy that costs nothing else; None: there are fewer than two different ones.
 
     A service that is handed one idempotency key by two steps would take the second for the first.
     """

@@ -249,7 +249,7 @@ class _Import:
     # ---- faults --------------------------------------------------------------------------------------------
 
     def _faults(self) -> list[Any]:
-        """Connections that were lost say that the service went away, and when it did."""
+        """Connections that were lost say that the service went down, and when."""
         lost: list[tuple[int, int]] = []
         for invocation in self.by_id.values():
             for row in invocation.events:

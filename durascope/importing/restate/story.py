@@ -78,5 +78,5 @@ def _cause(invocation: Invocation, code: Program) -> str:
     elif invocation.row.get("status") == "paused":
         told.append("The invocation has used up its retries and is paused.")
     if any("RT0010" in str(row.get("event_json")) for row in invocation.events):
-        told.append("The service went away while the invocation was under way, or could not be reached.")
+        told.append("The service went down while the invocation was running, or could not be reached.")
     return " ".join(told)

@@ -29,7 +29,7 @@ LONG: Final = 1_000_000
 STOPPED: Final = "Worker is shutting down"
 """How the failure of an attempt begins whose worker was stopped."""
 RESTART: Final = 2_000_000
-"""How long a worker is taken to be away where nothing says it."""
+"""How long a worker is taken to be down if nothing says so."""
 
 
 @dataclass(slots=True)

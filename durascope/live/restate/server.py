@@ -131,7 +131,7 @@ class Server:
     def _patient(
         self, port: int, method: str, path: str, payload: object = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """Asks again while the server is away or does not know its partitions yet (503), as a client would."""
+        """Asks again while the server is down or does not know its partitions yet (503), as a client would."""
         deadline = time.monotonic() + 60
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What the scenario breaks, marked in its architecture: processes that die or hang, services that go away."""
+"""What the scenario breaks, marked in its architecture: processes that die or hang, services that go down."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class OnADatabase(Engine):
         self._request(hear, 1 if event.run is None else event.run.number, event.kind)
 
     def _request(self, handler: Callable[[Process, Connection], None], number: int, what: str, tries: int = 0) -> None:
-        """To one of the processes, by turns; one that is away, or dies before it has answered, is passed over."""
+        """To one of the processes, by turns; one that is down, or dies before it has answered, is passed over."""
         process = self.processes[(number - 1 + tries) % len(self.processes)]
 
         def again() -> None:

@@ -33,7 +33,7 @@ class Process(Component):
         self.polling: Callback | None = None
         self.asking = False
         self.more = False
-        """The last poll has left rows that are due, for lack of hands."""
+        """The last poll has left rows that are due, for lack of free slots."""
         self.phase = self.world.now
 
     def started(self) -> None:
@@ -142,7 +142,7 @@ class Process(Component):
             self._again()
 
     def _again(self) -> None:
-        """A poller that has found work and has a hand free asks again at once."""
+        """A poller that has found work and still has a free slot polls again at once."""
         if self.more and self.polling is None and not self.asking and len(self.working) < self.engine.at_once:
             self.polling = self.after(0, self._poll)
 

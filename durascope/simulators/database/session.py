@@ -78,7 +78,7 @@ class Session:
             self._send(number)
 
     def _lost(self) -> None:
-        """Nobody expects a database to be back that has been away for long: waiting for it keeps nothing going."""
+        """Waiting for a database that has been down for long does not keep the simulation alive."""
         self._connection = None
         self._tries += 1
         if self._pending and not self._closed:

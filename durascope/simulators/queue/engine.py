@@ -157,7 +157,7 @@ class Consumer(Component):
         connection.on_lost[self] = self._again
 
     def _again(self) -> None:
-        """Nobody expects a broker to be back that has been away for so long: it alone keeps nothing going."""
+        """Waiting for a broker that has been down for long does not keep the simulation alive."""
         self.tries += 1
         self.after(RETRY_US, self.started, daemon=self.tries > PATIENCE)
 
