@@ -143,7 +143,7 @@ def _differences(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
         ours, theirs = title_of(each["engine"]), title_of(each["other"])
         ms = each["ms"]
         if not each["shown"]:
-            lines.append(f"{ours} and {theirs}: no difference that the data shows ({span(ms)})")
+            lines.append(f"{ours} and {theirs}: no significant difference ({span(ms)})")
         else:
             slower, faster = (ours, theirs) if ms["value"] > 0 else (theirs, ours)
             lines.append(f"{slower} takes {between(absolute(ms))} longer than {faster}")

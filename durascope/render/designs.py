@@ -9,7 +9,7 @@ from durascope.models.phrases import spell
 from durascope.render.document import Block, Document, Heading, Paragraph, Picture, Table
 from durascope.render.figures import MS, figure
 
-_MARK: Final = {"better": "better", "worse": "worse", "no difference": "no difference that the data shows"}
+_MARK: Final = {"better": "better", "worse": "worse", "no difference": "no significant difference"}
 
 
 def page(data: Mapping[str, Any], title_of: Callable[[str], str], pictures: tuple[Picture, ...] = ()) -> Document:
@@ -18,8 +18,8 @@ def page(data: Mapping[str, Any], title_of: Callable[[str], str], pictures: tupl
     title = f"{data['before']}: before and after" if same else f"{data['before']} → {data['after']}"
     counts = {verdict: sum(c["verdict"] == verdict for c in data["changes"]) for verdict in ("better", "worse")}
     lead = (
-        f"{counts['better']} figures are better, {counts['worse']} are worse; {data['replications']} replications a "
-        f"design, paired under the same seeds from {data['seed']} on; 95 % confidence."
+        f"{counts['better']} figures are better, {counts['worse']} are worse; {data['replications']} replications "
+        f"per design, paired under the same seeds from {data['seed']} on; 95 % confidence."
     )
     weaker = [title_of(engine) for engine, each in data["guarantees"].items() if each["weaker"]]
     if weaker:

@@ -28,6 +28,8 @@ from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, Paint, engine_
 Data = Mapping[str, Any]
 
 WIDTH: Final = 880.0
+_MANY: Final = 3
+"""Measures from which on the paths of axes are broken after their dots, for narrow terminals."""
 _PLOT_HEIGHT: Final = 170.0
 _PLOT_GAP: Final = 62.0
 _LEFT: Final = 96.0
@@ -46,7 +48,7 @@ def table(data: Data) -> Table:
     names = _measures(data)
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for path in data["axes"]:
-        shown.add_column(path, overflow="fold")
+        shown.add_column(path if len(names) < _MANY else path.replace(".", ".\n"), overflow="fold")
     shown.add_column("engine")
     for name in names:
         shown.add_column(data["titles"][name], justify="right")
@@ -92,7 +94,7 @@ def lines(data: Data) -> Picture:
     height = HEADING + 46 + 18 * len(knees) + len(names) * (_PLOT_HEIGHT + _PLOT_GAP) + 10
     canvas = Canvas(WIDTH, height)
     title = f"{data['scenario']} over {path}"
-    lead = f"{data['seeds']} replications a point; bands are 95 % confidence intervals"
+    lead = f"{data['seeds']} replications per point; bands are 95 % confidence intervals"
     draw_heading(canvas, title, lead)
     draw_legend(canvas, data["engines"], HEADING + 12)
     across = _scale(list(map(_position, values)), MARGIN + _LEFT, WIDTH - MARGIN - 16)
@@ -212,7 +214,7 @@ def heat_map(data: Data, name: str) -> Picture:
     one = 34 + cell_height * len(rows) + 22
     canvas = Canvas(WIDTH, HEADING + len(engines) * one + 8)
     title = f"{data['scenario']}: {data['titles'][name]}"
-    draw_heading(canvas, title, f"{across} → · {down} ↓ · {data['seeds']} replications a point")
+    draw_heading(canvas, title, f"{across} → · {down} ↓ · {data['seeds']} replications per point")
     cells = {(p["engine"], p["at"][across], p["at"][down]): p["measures"][name] for p in data["points"]}
     values = [found["value"] for found in cells.values() if found is not None]
     least, most = min(values, default=0.0), max(values, default=1.0)
