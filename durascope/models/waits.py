@@ -9,6 +9,7 @@ from typing import Literal
 from durascope.models.effects import Recovery
 from durascope.models.engine import shown
 from durascope.models.phrases import spell
+from durascope.models.spans import BACKOFF
 from durascope.models.trace import Event, Kind, Trace
 
 WaitKind = Literal["down", "unnoticed", "left", "backoff", "queue"]
@@ -36,8 +37,9 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
     end = len(trace.events) if last is None else last
     found: list[Wait] = []
     since, pending = recovery.at, None
+    last_one = _last_one(trace, recovery)
     for event in trace.events[first + 1 : end]:
-        if event.run != recovery.run:
+        if event.run != recovery.run or (last_one is not None and event.step not in (None, BACKOFF, last_one)):
             continue
         if event.kind is Kind.STEP_RETRIED and isinstance(event.detail, str):
             limit = event.at - _begun(trace, event)
@@ -52,8 +54,6 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
                 since = event.at if recovery.fault == "outage" else since
-                if found and found[-1].kind == "backoff" and event.at < found[-1].end:
-                    since = found.pop().start  # of another branch, at the same time: the longest one is waited for
                 found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
                 since = until
     if not found:
@@ -67,6 +67,13 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
     if taken is not None and taken - since > (taken - recovery.at) // 50:
         found.append(Wait(since, taken, "queue", "waits to be taken"))
     return found
+
+
+def _last_one(trace: Trace, recovery: Recovery) -> str | None:
+    """Of the interrupted steps the one that was back last: what it waited for is told; None: no step is known."""
+    number = recovery.events[1]
+    step = None if number is None else trace.events[number].step
+    return step if step in recovery.steps else None
 
 
 def _left(trace: Trace, recovery: Recovery, back: int) -> list[Wait]:
@@ -134,7 +141,7 @@ def _back(trace: Trace, recovery: Recovery) -> int | None:
 
 def _of_the_run(event: Event, recovery: Recovery) -> bool:
     """A timer with which the engine puts the run, or the interrupted step, off."""
-    return event.step is None or event.step == "back-off" or event.step in recovery.steps
+    return event.step is None or event.step == BACKOFF or event.step in recovery.steps
 
 
 def _begun(trace: Trace, retried: Event) -> int:

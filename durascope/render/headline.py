@@ -43,8 +43,20 @@ def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outc
     elif trace.unended:
         reasons.insert(0, sentence(trace.unended[0]))
     elif any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
-        reasons.insert(0, "The fault interrupts no work: nothing has to recover.")
+        reasons.insert(0, _harmless(trace))
     return Findings.of(heading_of(scenario, trace), title, reasons, width)
+
+
+def _harmless(trace: Trace) -> str:
+    """What a fault does that interrupts no work: nothing, or it keeps work from beginning."""
+    refused = next((event for _, event in trace.of_kind(Kind.MESSAGE_REFUSED) if event.run is not None), None)
+    if refused is not None:
+        begun = (event.at for _, event in trace.of_kind(Kind.WORK_STARTED) if event.run == refused.run)
+        at = next((at for at in begun if at > refused.at), None)
+        if at is not None:
+            late = f"{refused.run} finds nobody there and begins {spell(at - refused.at)} later"
+            return f"The fault interrupts no work, but {late}."
+    return "The fault interrupts no work: nothing has to recover."
 
 
 def _runs(traces: Mapping[str, Trace]) -> Iterator[RunSummary]:

@@ -187,7 +187,8 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Shared], left: floa
         return
     canvas.text(MARGIN + 24, baseline, str(line.number + 1), SMALL, ink=MUTED, anchor="end")
     room = left - AT - MARGIN - NUMBER
-    canvas.text(MARGIN + NUMBER, baseline, measure.shorten(line.text, room, BODY), BODY, ink=INK)
+    text = line.text if measure.width(line.text, BODY) <= room else _brief(line.text)
+    canvas.text(MARGIN + NUMBER, baseline, measure.shorten(text, room, BODY), BODY, ink=INK)
     if line.at is not None:
         canvas.text(left - 8, baseline, spell(line.at), SMALL, ink=MUTED, anchor="end")
     if columns and line.column is None and line.at is not None:
@@ -198,6 +199,12 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Shared], left: floa
             _cell(canvas, _BAD if _fails(line) else _NEW, x + 5, y, COLUMN - 10)
         elif line.number in column.read:
             _cell(canvas, _READ, x + 5, y, COLUMN - 10)
+
+
+def _brief(text: str) -> str:
+    """Lists of steps as how many they are: `memo=[12]`, `StepPlanned 10 steps`."""
+    listed = re.sub(r"\[([^\]]+)\]", lambda found: f"[{found[1].count(', ') + 1}]", text)
+    return re.sub(r"(?<=StepPlanned ).*, .*", lambda found: f"{found[0].count(', ') + 1} steps", listed)
 
 
 def _draw_fault(canvas: Canvas, fault: Fault, right: float, y: float) -> None:

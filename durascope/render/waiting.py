@@ -63,7 +63,8 @@ def _draw_wait(canvas: Canvas, scale: TimeScale, wait: Wait, top: float) -> bool
 
 def _draw_below(canvas: Canvas, scale: TimeScale, found: Sequence[Wait], top: float) -> None:
     """The reason of the longest of waits that have no room for theirs, where it is most of a second."""
-    wait = max(found, key=lambda each: each.end - each.start, default=None)
+    unusual = (each for each in found if each.kind != "backoff")  # how long a backoff lasts says it all
+    wait = max(unusual, key=lambda each: each.end - each.start, default=None)
     if wait is None or wait.end - wait.start < 500_000:
         return
     width = measure.width(wait.reason, SMALL)
