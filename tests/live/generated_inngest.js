@@ -7,6 +7,7 @@ const { mkdirSync, readFileSync, readdirSync, writeFileSync } = require("node:fs
 const { createServer } = require("node:http");
 const { createRequire } = require("node:module");
 const { basename, join } = require("node:path");
+const { setTimeout: pause } = require("node:timers/promises");
 
 const [folder, port] = process.argv.slice(2);
 const required = createRequire(join(folder, "lib", "x.js"));
@@ -33,7 +34,9 @@ function inTheModelsWorld() {
   const services = required("./services");
   services.Service.prototype.call = async function (operation, { key } = {}) {
     told.executed.push({ operation, key });
-    const { ok, error, values } = script.outcomes.shift() ?? { ok: false, error: "Rejected", values: {} };
+    const done = script.outcomes.shift() ?? { ok: false, error: "Rejected", values: {}, ms: 0 };
+    const { ok, error, values, ms } = done;
+    if (ms > 0) await pause(ms);
     drawn = Object.entries(values).filter(([name]) => name !== "attempts").map(([, value]) => value);
     if (!ok && ["ServiceError", "ServiceUnavailable"].includes(error)) throw new services.ServiceError(error);
     if (!ok && error === "Rejected") throw new services.Rejected(error);

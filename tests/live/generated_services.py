@@ -33,7 +33,7 @@ from durascope.render.code.restate.typescript.names import MAIN
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.services import Services
 from durascope.simulators.workload import run_info
-from tests.live.generated import written
+from tests.live.written import written
 
 HERE = Path(__file__).parent
 PATIENCE = 10

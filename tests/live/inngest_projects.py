@@ -39,7 +39,6 @@ from durascope.live.processes import HOST, free_ports, listens, wait_until
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Run, Send, Start
 from durascope.models.units import SECOND
-from durascope.render.code import project
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.python.names import Named as PythonNamed
 from durascope.render.code.inngest.typescript.names import Named as TypeScriptNamed
@@ -63,11 +62,11 @@ from durascope.simulators.inngest.typescript_sdk import TypeScriptInvocation
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.services import Services
+from durascope.simulators.services import Execution, Services
+from tests.live.written import packages, written
 
 HERE: Final = Path(__file__).parent
-PACKAGES: Final = HERE.parents[1] / ".engines" / "inngest" / "node_modules"
-"""What `make .engines/.inngest` has installed."""
+PACKAGES: Final = packages("inngest")
 
 
 # ---- the generated app ---------------------------------------------------------------------------------------
@@ -81,10 +80,7 @@ class App(ABC):
     """What everything in the project is called."""
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
-        for path, text in project(scenario, "inngest", self.sdk).items():
-            file = folder / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
+        written(scenario, "inngest", self.sdk, folder)
         self.named = self.names(facts.told_of(scenario))
         (self.port,) = free_ports(1)
         with (folder / "app.log").open("wb") as log:
@@ -145,6 +141,8 @@ class ProjectScript(Script):
 
     checkpoints: list[tuple[Sequence[Op], str]] = field(default_factory=list[tuple[Sequence[Op], str]])
     """What was posted, and what came of it."""
+    takes: dict[str, int] = field(default_factory=dict[str, int])
+    """How long the bodies of steps take, by their use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +167,12 @@ class OnTypeScript(Noting, TypeScriptInvocation):
     def send(self, step: Send | Start, name: str, key: str, report: Any) -> None:
         self.engine.current = self.script
         super().send(step, name, key, report)
+
+    def execute(self, step: Run, name: str, key: str, report: Any) -> Execution:
+        execution = super().execute(step, name, key, report)
+        assert isinstance(self.script, ProjectScript)
+        self.script.takes[key] = execution.takes
+        return execution
 
 
 class OnCheckpointing(OnTypeScript, CheckpointingInvocation):
@@ -307,18 +311,27 @@ class Comparison:
     def script_json(self, planned: Mapping[str, Op]) -> Mapping[str, Any]:
         script = self.script
         asked = self._questions()
-        ran = [outcome for key, outcome in script.outcomes.items() if self._acts(key)]
+        ran = [(key, outcome) for key, outcome in script.outcomes.items() if self._acts(key)]
         return {
             "questions": [
                 {"found": it.found, "values": dict(script.outcomes[key].values)} for key, it in asked.items()
             ],
-            "outcomes": [{"ok": it.ok, "error": it.error, "values": dict(it.values)} for it in ran],
+            "outcomes": [
+                {"ok": it.ok, "error": it.error, "values": dict(it.values), "ms": self._takes(key)} for key, it in ran
+            ],
             "posts": [it.ok for key, it in script.outcomes.items() if not isinstance(script.steps[key], Run)],
             "begun": list(self._begun()),
             "checkpoints": [what for _, what in script.checkpoints] if isinstance(script, ProjectScript) else [],
             "batch": [self._event(each) for each in script.events],
             "actions": self._steps(planned),
         }
+
+    def _takes(self, key: str) -> float:
+        """How many milliseconds a body takes in the app: none, unless the scenario limits a request's time."""
+        checkpointing = self.engine.app.checkpointing
+        if checkpointing is None or checkpointing.max_runtime is None or not isinstance(self.script, ProjectScript):
+            return 0
+        return self.script.takes[key] / 1000
 
     def _questions(self) -> dict[str, Question]:
         """What was asked of services, by the step's use."""

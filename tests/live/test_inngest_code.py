@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from durascope.live.inngest.judge import Verdict
-from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.cases import Case
+from durascope.models.loading import builtin_names, load, load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind
-from durascope.render.code import project
 from durascope.render.code.inngest.facts import written_for
 from durascope.simulators.inngest.protocol import Answer
 from durascope.simulators.simulate import simulate
@@ -27,7 +25,7 @@ pytestmark = pytest.mark.live
 @pytest.fixture
 def installed() -> None:
     if not PACKAGES.exists():
-        pytest.skip("Inngest's TypeScript SDK is not installed: make .engines/.inngest")
+        pytest.skip("Inngest's TypeScript SDK is not installed: make .engines/.written")
 
 
 in_typescript = pytest.mark.usefixtures("installed")
@@ -158,20 +156,15 @@ def test_another_answer_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert judged(on_python(load_scenario("payment")), tmp_path, Python).disagreements
 
 
+CASES = Path(__file__).parents[1] / "conformance" / "inngest"
+
+
 @in_typescript
-def test_every_builtin_is_strictly_typed_pretty_and_passes_its_own_test(tmp_path: Path) -> None:
-    (tmp_path / "node_modules").symlink_to(PACKAGES)
-    for name in builtin_names():
-        for path, text in project(load_scenario(name), "inngest", "typescript").items():
-            file = tmp_path / name / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, "utf-8")
-    config = {"extends": "./payment/tsconfig.json", "compilerOptions": {"rootDir": "."}, "include": ["*/src"]}
-    (tmp_path / "tsconfig.json").write_text(json.dumps(config))
-    for command in (
-        [PACKAGES / ".bin" / "tsc", "--outDir", "built"],
-        [PACKAGES / ".bin" / "prettier", "--check", *builtin_names()],
-        ["node", "--test", "built/payment/src/functions.test.js", "built/onboarding/src/functions.test.js"],
-    ):
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-500:]
+@pytest.mark.parametrize(
+    "name", ["checkpointing-max-runtime", "deploy-planned-step-gone", "deploy-planned-step-gone-typescript"]
+)
+def test_a_typescript_project_answers_as_recorded_cases_say(name: str, tmp_path: Path) -> None:
+    """A request's time that is over (time passes in the app then), and steps that new code no longer has."""
+    case = load(CASES / f"{name}.yaml")
+    assert isinstance(case, Case)
+    assert agrees(judged(written_for(case.scenario, "typescript"), tmp_path, TypeScript))

@@ -21,6 +21,7 @@ from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.writing import as_brief
 from durascope.render.code import NoSuchProject, project
+from durascope.render.code.python_packages import VERSIONS
 from tests.cli.commands import durascope
 
 CASES = Path(__file__).parent.parent / "conformance"
@@ -191,6 +192,46 @@ def test_the_reader_of_typescript_finds_code() -> None:
     assert "boom(" in bare('const a = "x" + boom(1);')
     assert "boom(" in bare("const a = `x${boom({})}y`;")
     assert "boom(" not in bare("const a = `boom() ${'boom()'} \\${boom()}`; // boom()\n/* boom() */")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_typescript_project_has_a_lock_of_what_it_asks_for(engine: str) -> None:
+    files = project(load_scenario("payment"), engine, "typescript")
+    package, lock = json.loads(files["package.json"]), json.loads(files["package-lock.json"])
+    root = lock["packages"][""]
+    for field in ("name", "version", "engines", "dependencies", "devDependencies"):
+        assert root[field] == package[field], f"{field}: make locks"
+    for name, version in {**package["dependencies"], **package["devDependencies"]}.items():
+        assert lock["packages"][f"node_modules/{name}"]["version"] == version
+    others = [each for path, each in lock["packages"].items() if path]
+    assert all("integrity" in each and "resolved" not in each for each in others)
+
+
+def test_python_projects_ask_for_the_versions_that_we_test_with() -> None:
+    lines = (Path(__file__).parents[2] / "constraints.txt").read_text("utf-8").lower().splitlines()
+    assert {f"{name}=={version}" for name, version in VERSIONS.items()} <= set(lines)
+    for engine in ENGINES:
+        told = tomllib.loads(project(load_scenario("payment"), engine, "python")["pyproject.toml"])["project"]
+        assert all("==" in each for each in (*told["dependencies"], *told["optional-dependencies"]["dev"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["onboarding", "payment"])
+def test_python_projects_are_strictly_typed(name: str, tmp_path: Path) -> None:
+    """An entity's updates, queries and waits; undo, branches, timeouts."""
+    for engine in ENGINES:
+        for path, text in project(load_scenario(name), engine, "python").items():
+            file = tmp_path / engine / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+        told = tomllib.loads((tmp_path / engine / "pyproject.toml").read_text("utf-8"))
+        assert told["tool"]["basedpyright"]["typeCheckingMode"] == "strict"
+    roots = [{"root": engine} for engine in ENGINES]
+    config = {"typeCheckingMode": "strict", "executionEnvironments": roots}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(config))
+    checker = [Path(sys.executable).with_name("basedpyright"), "--pythonpath", sys.executable, "-p", tmp_path]
+    done = subprocess.run(checker, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 REFUSED = """

@@ -18,6 +18,7 @@ from durascope.render.code.names import quoted, words
 from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.python import STEP
 from durascope.render.code.python_messages import messages_file
+from durascope.render.code.python_packages import TOOLS, pinned
 from durascope.render.code.python_services import services_file
 
 
@@ -33,8 +34,8 @@ def project(scenario: Scenario) -> Project:
             "pyproject.toml.jinja",
             name=json.dumps("-".join(words(scenario.scenario)) or "functions"),
             title=json.dumps(title_of(scenario), ensure_ascii=False),
-            dependencies=f'"inngest{"[connect]" if connect else ""}>=0.5.19", "fastapi>=0.120", "uvicorn>=0.38"',
-            dev='"pytest>=8", "ruff>=0.14", "basedpyright>=1.32"',
+            dependencies=pinned("inngest[connect]" if connect else "inngest", "fastapi", "uvicorn"),
+            dev=TOOLS,
         ),
         "app/__init__.py": f'"""{title_of(scenario)}, on Inngest."""\n',
         "app/client.py": filled("inngest_client.py.jinja", app=quoted(project.app)),

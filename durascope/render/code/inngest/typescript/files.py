@@ -18,6 +18,7 @@ from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import quoted, words
 from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.typescript import STEP, Needs, documented, duration, imports, obj
+from durascope.render.code.typescript_packages import lock_file
 from durascope.render.code.typescript_services import services_file
 
 
@@ -27,13 +28,15 @@ def project(scenario: Scenario) -> Project:
     project = Named(facts.told_of(scenario))
     functions = [Function(project, each) for each in project.book.workflows.values()]
     app = project.deployment.app
+    name = "-".join(words(scenario.scenario)) or "functions"
     files = {
         "README.md": readme(scenario, "typescript"),
         "package.json": filled(
             "inngest_package.json.jinja",
-            name=json.dumps("-".join(words(scenario.scenario)) or "functions"),
+            name=json.dumps(name),
             title=json.dumps(title_of(scenario), ensure_ascii=False),
         ),
+        "package-lock.json": lock_file("inngest", name),
         "tsconfig.json": filled("tsconfig.json.jinja"),
         ".prettierrc.json": filled("prettierrc.json.jinja"),
         ".env": filled("inngest_env.jinja"),

