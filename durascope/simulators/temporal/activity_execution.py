@@ -54,7 +54,7 @@ class ActivityExecution:
         else:
             worker.threads.take_or_wait(self._thread_taken)
         if not self._over and (self.body is None or self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER):
-            self._limit = worker.process.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
+            self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
 
     def _thread_taken(self) -> None:
         threads = self.worker.threads
@@ -70,7 +70,7 @@ class ActivityExecution:
         task, worker = self.task, self.worker
         heartbeat = task.step.heartbeat
         if heartbeat is not None and heartbeat.every != "never":
-            self._beat = worker.process.after(0, self._heartbeat)
+            self._beat = worker.after(0, self._heartbeat)
         # a later execution of a chain has its own keys in the ledger
         key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
         services = worker.services
@@ -101,9 +101,9 @@ class ActivityExecution:
         if body is not None and not body.over:
             body.cancel()
         if self._beat is not None:
-            worker.process.cancel(self._beat)
+            worker.cancel(self._beat)
         if self._limit is not None:
-            worker.process.cancel(self._limit)
+            worker.cancel(self._limit)
         if self._thread is not None:
             thread, self._thread = self._thread, None
             thread.give_back()
@@ -122,7 +122,7 @@ class ActivityExecution:
         task, worker = self.task, self.worker
         delay = worker.delays("heartbeat", task.luck, task.scheduled_id * 1000 + task.attempt)
         worker.channel.call("heartbeat", (task,), self._answered, REPORTS, run=task.run, delay=delay)
-        self._beat = self.worker.process.after(self._interval(), self._heartbeat)
+        self._beat = self.worker.after(self._interval(), self._heartbeat)
 
     def _answered(self, answer: Any) -> None:
         """The answer to a heartbeat is how a cancellation reaches an activity (A10)."""
@@ -137,7 +137,7 @@ class ActivityExecution:
 
     def _emit_cancelled(self, why: str) -> None:
         task = self.task
-        self.worker.world.emit(self.worker.process.name, Kind.STEP_DROPPED, task.run, task.name, task.attempt, why)
+        self.worker.world.emit(self.worker.lane, Kind.STEP_DROPPED, task.run, task.name, task.attempt, why)
 
     # ---- ends that the body does not choose ----------------------------------------------------------------
 
@@ -156,8 +156,10 @@ class ActivityExecution:
 class ActivityWorker:
     """What of a worker process runs activities."""
 
-    __slots__ = ("_many", "_reports", "_sent", "channel", "delays", "draining", "leaving", "process", "running",
-                 "services", "slots", "threads", "world")  # fmt: skip
+    __slots__ = (
+        "_many", "_reports", "_sent", "after", "cancel", "channel", "delays", "draining", "lane", "leaving", "process",
+        "running", "services", "slots", "threads", "world",
+    )  # fmt: skip
 
     def __init__(
         self, process: Component, channel: Channel, services: Services, delays: Delays, *, slots: int,
@@ -166,7 +168,9 @@ class ActivityWorker:
         """`threads`: where activities block a thread each, fewer than the slots; `many`: so many slots are never in use
         by polls alone; `reports`: what a report takes; `sent` is called when one has left a process that stops."""
         self.process = process
+        self.lane = process.name
         self.world = process.world
+        self.after, self.cancel = process.after, process.cancel
         self.channel = channel
         self.services = services
         self.delays = delays
@@ -215,7 +219,7 @@ class ActivityWorker:
             self.channel.call(method, args, answered, REPORTS, task.run, delay)
         else:
             self.leaving += 1
-            self.process.after(delay, self._send, method, args, answered, task.run)
+            self.after(delay, self._send, method, args, answered, task.run)
 
     def _send(self, method: str, args: tuple[Any, ...], answered: Callable[[Any], Any] | None, run: RunInfo) -> None:
         self.leaving -= 1

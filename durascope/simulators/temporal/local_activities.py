@@ -82,7 +82,7 @@ class LocalExecution:
             self._last = self.deadline < self.limit_at or self._total_comes_first()
             self.limit_at = self.deadline
         if not self._body.over and self._body.takes > self.limit_at - now:
-            self._limit = worker.process.after(self.limit_at - now, self.timed_out)
+            self._limit = worker.after(self.limit_at - now, self.timed_out)
 
     def _total_comes_first(self) -> bool:
         """Which of two timers that fall due in one millisecond is served first is luck: 18 of 24 recorded runs."""
@@ -95,7 +95,7 @@ class LocalExecution:
         if self not in worker.attempts:
             return
         del worker.attempts[self]
-        worker.process.cancel(self._limit)
+        worker.take_back(self._limit)
         if body is not None and not body.over:
             body.cancel()
         worker.slots.give_back()
@@ -138,7 +138,7 @@ class LocalExecution:
                 {"failure": failure, "backoff": (backoff, self.attempt, self._since), "attempt": self.attempt - 1}
             )
         else:
-            self._pause = self.worker.process.after(backoff, self.begin)
+            self._pause = self.worker.after(backoff, self.begin)
 
     def _resolve(self, attributes: dict[str, Any]) -> None:
         self._done(self.local, attributes)
@@ -147,17 +147,18 @@ class LocalExecution:
         """Stops it where it is; nothing of it is kept."""
         self._cancelled = True
         self._attempt_over()
-        self.worker.process.cancel(self._pause)
+        self.worker.take_back(self._pause)
 
 
 class LocalActivities:
     """What of a worker process runs local activities: as many attempts at a time as it has slots."""
 
-    __slots__ = ("attempts", "process", "services", "slots", "world")
+    __slots__ = ("after", "attempts", "process", "services", "slots", "take_back", "world")
 
     def __init__(self, process: Component, services: Services, slots: int) -> None:
         self.process = process
         self.world = process.world
+        self.after, self.take_back = process.after, process.cancel
         self.services = services
         self.slots = Slots(slots)
         self.attempts: dict[LocalExecution, None] = {}
