@@ -230,7 +230,7 @@ def _answer(chosen: Lesson, letter: str) -> None:
     _remember(progress.load().with_prediction(chosen.number))
     shown = console()
     shown.print(heading(scenario))
-    shown.print(legend())
+    shown.print(legend(shown.width))
     for engine in refuting or question.engines:
         shown.print(engine_story(found.traces[engine], scenario, shown.width))
     for engine in found.figures:

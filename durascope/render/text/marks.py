@@ -33,16 +33,19 @@ EFFECT: Final = Mark("●", "bold green", "effect")
 DUPLICATE: Final = Mark("◆", "bold red", "duplicate effect")
 CRASH: Final = Mark("✖", "bold red", "crash")
 BREAK: Final = Mark("⁄", "dim", "gap in the time axis")
+_APART: Final = "   "
 
 
-def legend() -> Text:
-    """One line that names every mark."""
-    text = Text()
+def legend(width: int) -> Text:
+    """Every mark with its meaning, in lines of at most `width` cells; no mark is parted from its words."""
+    lines = [Text()]
     for mark in (*MARKS.values(), EFFECT, DUPLICATE, CRASH, BREAK):
-        text.append(mark.character * (1 if mark in (EFFECT, DUPLICATE, CRASH, BREAK) else 2), mark.style)
-        text.append(f" {mark.words}   ", "dim")
-    text.rstrip()
-    return text
+        drawn = mark.character * (1 if mark in (EFFECT, DUPLICATE, CRASH, BREAK) else 2)
+        item = Text.assemble((drawn, mark.style), (f" {mark.words}", "dim"))
+        if lines[-1].cell_len + len(_APART) + item.cell_len > width:
+            lines.append(Text())
+        lines[-1].append_text(Text.assemble(_APART if lines[-1] else "", item))
+    return Text("\n").join(lines)
 
 
 def engine_title(engine: str) -> Text:

@@ -39,7 +39,7 @@ def tell(
     console.print(heading(scenario))
     told = [trace for trace in traces if trace.events]
     if told:
-        console.print(legend())
+        console.print(legend(console.width))
         for trace in told:
             console.print(engine_story(trace, scenario, console.width))
     if records:

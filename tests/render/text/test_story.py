@@ -10,6 +10,7 @@ from rich.console import Console
 from durascope.experiments.compare import compare
 from durascope.models.scenario import Scenario
 from durascope.render.text.axis import Axis
+from durascope.render.text.marks import legend
 from durascope.render.text.story import tell
 
 SCENARIO = Scenario.model_validate(
@@ -61,3 +62,12 @@ def test_a_long_idle_time_is_cut_and_the_cut_says_how_long_it_was() -> None:
     assert [(cut.start, cut.end) for cut in axis.breaks] == [(2_000_000, 604_802_000_000)]
     assert "⁄ 7 d ⁄" in axis.scale()
     assert axis.cell(604_803_000_000) == 80
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_no_mark_of_the_legend_is_parted_from_its_words(width: int) -> None:
+    lines = legend(width).plain.splitlines()
+    assert all(len(line) <= width for line in lines)
+    whole = legend(10_000).plain
+    assert "\n" not in whole
+    assert "   ".join(lines) == whole
