@@ -20,6 +20,21 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Services
 
 
+class Clock:
+    """The time of one execution of a body. What it asks the ledger takes no time of it: its ends are deadlines."""
+
+    def __init__(self, began: float | None = None) -> None:
+        """`began`: by the loop's clock; left out: now."""
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time() if began is None else began
+        self._us = 0.0
+
+    async def takes(self, us: float) -> None:
+        """The body goes on so much later than it has come to before."""
+        self._us += us
+        await asyncio.sleep(max(0.0, self._began + self._us / SECOND - self._loop.time()))
+
+
 class Bodies:
     """Runs step bodies in one app process."""
 
@@ -30,27 +45,37 @@ class Bodies:
         self._asked = asks(scenario)
         self._with_outages = frozenset(fault.outage for fault in scenario.faults if isinstance(fault, Outage))
 
-    async def execute(self, run: str | RunInfo, step: Run, name: str, key: str, attempt: int | None = None) -> Outcome:
+    async def execute(
+        self,
+        run: str | RunInfo,
+        step: Run,
+        name: str,
+        key: str,
+        attempt: int | None = None,
+        *,
+        began: float | None = None,
+    ) -> Outcome:
         """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger.
 
-        `run` is its name where that is also its address for luck.
+        `run` is its name where that is also its address for luck; `began`: when the SDK has called it.
         """
+        clock = Clock(began)
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
         run, body = info.name, self.services.body(step)
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
         await self.pass_moment(run, name, number, "started")
         if body.check_us is not None:
             known_by = self.services.effect_name(info, body, name, key)
-            found = await self.look(info, body, name, key, number, known_by)
+            found = await self.look(info, body, name, key, number, known_by, clock)
             if found is not None:
                 return found
-        return await self.act(info, body, name, key, number)
+        return await self.act(info, body, name, key, number, clock)
 
     async def look(
-        self, info: RunInfo, body: Body, name: str, key: str, number: int, known_by: str
+        self, info: RunInfo, body: Body, name: str, key: str, number: int, known_by: str, clock: Clock
     ) -> Outcome | None:  # fmt: skip
         """Asks the service for the effect that it knows by that name; returns how the body ends if it is there."""
-        await asyncio.sleep((body.check_us or 0) / SECOND)
+        await clock.takes(body.check_us or 0)
         if await self._is_down(body):
             return UNAVAILABLE
         if not await asked(self.port, known_by):
@@ -58,20 +83,20 @@ class Bodies:
         await self.pass_moment(info.name, name, number, "reported")
         return body.found_done(self.services.world.scenario_luck, info, key, number)
 
-    async def act(self, info: RunInfo, body: Body, name: str, key: str, number: int) -> Outcome:
+    async def act(self, info: RunInfo, body: Body, name: str, key: str, number: int, clock: Clock) -> Outcome:
         """The call of the service."""
         run, luck = info.name, self.services.world.scenario_luck
-        takes = body.takes(luck, info, key, number) / SECOND
+        takes = body.takes(luck, info, key, number)
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
-            await asyncio.sleep(takes * body.effect_at)
+            await clock.takes(takes * body.effect_at)
             await self.pass_moment(run, name, number, "before-effect")
             known = await self._known(info, body, name)
             await self.note_effect(info, body, name, key)
             await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
-            await asyncio.sleep(takes * (1 - body.effect_at))
+            await clock.takes(takes * (1 - body.effect_at))
         else:
-            await asyncio.sleep(takes)
+            await clock.takes(takes)
         if outcome.ok:
             await self.pass_moment(run, name, number, "reported")
         return outcome

@@ -60,12 +60,12 @@ class PythonContext(Context):
         return self.context.run_typed(name, body, _options(step))
 
     async def _body(self, step: Run, name: str, key: str) -> dict[str, Any]:
-        run = self.run_info.name
+        began, run = asyncio.get_running_loop().time(), self.run_info.name
         if (name, "scheduled") in self.app.watched:
             await self._pass_scheduled(name, int(await self.app.ask("execution", run=run, key=key, next=True)))
         number = int(await self.app.ask("execution", run=run, key=key, next=False))
         self.executed[key] = (name, number)
-        execution = self.bodies.execute(self.run_info, step, name, key, number)
+        execution = self.bodies.execute(self.run_info, step, name, key, number, began=began)
         limit = None if step.timeout is None else step.timeout / SECOND
         outcome = await asyncio.wait_for(execution, limit)
         if outcome.ok:

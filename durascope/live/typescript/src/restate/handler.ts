@@ -17,11 +17,15 @@ export async function handle(settings: Settings, target: HandlerSettings["target
   return new Attempt(settings, ctx as WorkflowContext).run(begin);
 }
 
+/** Milliseconds after which the SDK has sent what it was asked for. */
+const SENT = 3;
+
 class Attempt {
   private readonly promises = new Map<number, RestatePromise<unknown>>();
   private readonly invocations = new Map<number, Promise<string>>();
   private completed: Completed[] = [];
   private told: Promise<unknown>[] = [];
+  private readonly marks: object[] = [];
   private asked: Promise<unknown> = Promise.resolve();
   private number = 0;
 
@@ -37,7 +41,9 @@ class Attempt {
       for (const command of turn.commands) this.perform(command);
       await Promise.all(this.told.splice(0));
       if (turn.ended !== undefined) return closed(turn.ended);
-      const cancelled = await this.then(turn.then);
+      const waiting = this.then(turn.then);
+      if (this.marks.length > 0) await this.mark();
+      const cancelled = await waiting;
       turn = await this.ask({ do: "go-on", attempt: this.number, completed: this.completed.splice(0), cancelled });
     }
   }
@@ -125,7 +131,7 @@ class Attempt {
       case "clear-all":
         return ctx.clearAll();
       case "mark":
-        if ((ctx as unknown as { isProcessing(): boolean }).isProcessing()) this.tell({ ask: "marked", event: command.event, number: command.number });
+        if ((ctx as unknown as { isProcessing(): boolean }).isProcessing()) this.marks.push({ ask: "marked", event: command.event, number: command.number });
     }
   }
 
@@ -135,6 +141,12 @@ class Attempt {
     this.asked = answer.catch(() => undefined);
     return answer;
   };
+
+  /** Tells of what has begun, once the SDK has sent it: it does so when the code waits. */
+  private async mark(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, SENT));
+    for (const message of this.marks.splice(0)) await ask(this.settings.ledger, { process: this.settings.process, ...message });
+  }
 
   /** Tells the verification something before the attempt goes on. */
   private tell(message: object): void {
