@@ -26,7 +26,7 @@ from durascope.simulators.restate import records
 from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.deployments import Deployment, Registry
 from durascope.simulators.restate.endpoint import ServiceEndpoint
-from durascope.simulators.restate.journal import Command, Failure, Notification
+from durascope.simulators.restate.journal import Command, Entry, Failure, Notification
 from durascope.simulators.restate.log import Record
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.processor import PartitionProcessor
@@ -56,6 +56,10 @@ DEFAULT_INACTIVITY: Final = RestateDeployment().inactivity_timeout
 """Of services that are only called: the timeout is an option of the service that is started from outside."""
 
 
+READ_US: Final = 300
+"""From when an invocation is to be invoked until its journal has been read."""
+
+
 class State(Enum):
     QUEUED = "queued"
     ADMITTED = "admitted"
@@ -68,12 +72,14 @@ class Session:
     """One invocation in the invoker. Volatile."""
 
     __slots__ = (
-        "connection", "cursor", "deployment", "input_closed", "invocation", "last_activity", "last_error",
+        "connection", "cursor", "deployment", "entries", "input_closed", "invocation", "last_activity", "last_error",
         "pause_requested", "pin_proposed", "retry_count", "state", "stored_at", "timer",
     )  # fmt: skip
 
     def __init__(self, invocation: Invocation, cursor: PolicyCursor) -> None:
         self.invocation = invocation
+        self.entries: list[Entry] | None = None
+        """The journal as it has been read for the attempt that is about to begin."""
         self.cursor = cursor
         self.state = State.QUEUED
         self.retry_count = 0
@@ -153,7 +159,7 @@ class Invoker(Component):
         session.state = State.ADMITTED
         run = session.invocation.run.luck, session.invocation.requests
         delay = self.delay("resume" if resumed else "invoke", *run) - self.delay.typical("network")
-        self.after(max(0, delay), self._attempt, session)
+        self.after(min(READ_US, max(0, delay)), self._read, session, delay - READ_US)
 
     def _forget(self, session: Session) -> None:
         """The session is over; its slot goes to the next in the queue."""
@@ -224,8 +230,14 @@ class Invoker(Component):
 
     # ---- an attempt ------------------------------------------------------------------------------------------
 
+    def _read(self, session: Session, opens_in: int) -> None:
+        """Reads the journal, before anything else; what comes into it until the stream is open follows later."""
+        if self.sessions.get(session.invocation) is session:
+            session.entries = session.invocation.journal.entries[:]
+            self.after(max(0, opens_in), self._attempt, session)
+
     def _attempt(self, session: Session) -> None:
-        """Reads the journal and opens the stream."""
+        """Opens the stream, with the journal as it was read."""
         invocation = session.invocation
         if self.sessions.get(invocation) is not session:
             return
@@ -252,6 +264,10 @@ class Invoker(Component):
         self.streams[session.connection] = session
         session.connection.on_lost[self] = partial(self._lost, session)
         self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))
+        known, session.entries = session.entries, None
+        for entry in () if known is None else invocation.journal.entries[len(known) :]:
+            if isinstance(entry, Notification):
+                self.notify(invocation, entry)
 
     def _endpoint_of(self, deployment: Deployment, partition: Partition) -> ServiceEndpoint:
         """A partition's requests share one HTTP/2 connection: they meet one replica, until the connection breaks."""
@@ -270,7 +286,7 @@ class Invoker(Component):
         return Start(
             invocation.run,
             target,
-            invocation.journal.entries[:],
+            invocation.journal.entries[:] if session.entries is None else session.entries,
             {} if lazy or state is None else dict(state),
             lazy,
             session.retry_count,
