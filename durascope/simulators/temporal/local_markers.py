@@ -83,10 +83,14 @@ class LocalMarkers:
     def _cancel(self, local: LocalActivity) -> None:
         if self.open.pop(local.seq, None) is not None:
             self._host.cancel_local_activity(local)
-            self._core.jobs.append((self._tell, (local, {"failure": CANCELLED})))
+            self._record(local, {"failure": CANCELLED})  # where the code has asked for it (core, NoWaitCancel)
+            self._core.jobs.append((local.settle, (None, CANCELLED)))
 
     def _tell(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
         """Its marker goes out, and the code hears of its end."""
+        self._record(local, attributes)
+        local.settle(attributes.get("values"), attributes.get("failure"), attributes.get("backoff"))
+
+    def _record(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
         a: dict[str, Any] = {"marker": "local-activity", "seq": local.seq, "key": local.key, **attributes}
         self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
-        local.settle(a.get("values"), a.get("failure"), a.get("backoff"))
