@@ -58,7 +58,8 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     run = run or (_eventful(trace, all_spans) if worst is None else worst.run)
     entries, executions = read(trace, all_spans, run)
     lead = _lead(run, entries, executions)
-    text = min(TEXT, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
+    room = max(TEXT, WIDTH - 2 * MARGIN - NUMBER - AT - COLUMN * len(executions))
+    text = min(room, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
     left = MARGIN + NUMBER + text + AT
     folded = fold(entries, executions, _faults(trace, run), most=int((WIDTH - MARGIN - left) // COLUMN), bad=_fails)
     lines, columns, notes = folded.lines, folded.columns, [*folded.notes]

@@ -389,6 +389,15 @@ def test_a_fault_that_keeps_work_from_beginning_says_so() -> None:
     assert "nothing has to recover" not in told
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", builtin_names())
+def test_no_entry_of_a_record_is_cut(name: str, engine: str) -> None:
+    scenario, trace = traced(name, engine)
+    picture = journal.draw(trace, scenario)
+    assert picture.width <= 880
+    assert not [text.text for text in picture.canvas.texts if text.text.endswith("…") and not text.text.startswith("…")]
+
+
 def test_a_list_in_a_record_that_has_no_room_is_told_by_its_length() -> None:
     scenario, trace = traced("agent-fan-out", "inngest")
     told = [text.text for text in journal.draw(trace, scenario).canvas.texts]
