@@ -14,6 +14,12 @@ def may_be_rejected(it: Operation) -> bool:
     return it.service.rejections > 0
 
 
+def uses_attempt(it: Operation) -> bool:
+    """Whether what it does depends on which attempt it is."""
+    fails = it.step.fails
+    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
+
+
 def finishes_in_a_branch(workflow: Workflow) -> bool:
     """Whether a branch may end the run: that is thrown, and has to be caught."""
     return any(

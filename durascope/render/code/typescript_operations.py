@@ -131,12 +131,6 @@ class TypeScriptOperations(ABC):
         self.source.statement("return ", obj(*members))
 
 
-def uses_attempt(it: Operation) -> bool:
-    """Whether what it does depends on which attempt it is."""
-    fails = it.step.fails
-    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
-
-
 def _about(it: Operation) -> str:
     via = f"{one_line(it.step.via)}: " if it.step.via else ""
     service = one_line(it.service.title or it.step.on or "") if it.step.on else ""

@@ -40,12 +40,6 @@ def uses(book: Book, kind: str) -> bool:
     return any(told.waits and kind_of_wait(book.scenario, name) == kind for name, told in book.workflows.items())
 
 
-def counts_attempts(it: Operation) -> bool:
-    """Whether its code asks for the number of its attempt, which Restate does not tell."""
-    fails = it.step.fails
-    return (fails is not None and not fails.always) or len(it.takes) > 1 or "attempts" in it.results
-
-
 def timed(book: Book) -> frozenset[Operation]:
     """The operations whose attempts have a time limit in some step."""
     found: set[Operation] = set()

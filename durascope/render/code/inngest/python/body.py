@@ -23,9 +23,9 @@ from durascope.models.steps import (
 from durascope.models.units import MILLISECOND
 from durascope.render.code import python
 from durascope.render.code.body import NO_SCOPE, Scope
+from durascope.render.code.facts import uses_attempt
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.python.names import Named
-from durascope.render.code.inngest.python.operations import uses_attempt
 from durascope.render.code.layout import Expression, Group, call, flat
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation, Told

@@ -6,18 +6,12 @@ from collections.abc import Iterator
 
 from durascope.models.run_step import Fails
 from durascope.render.code import python
-from durascope.render.code.facts import may_be_rejected
+from durascope.render.code.facts import may_be_rejected, uses_attempt
 from durascope.render.code.inngest.python.names import Named
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation
 from durascope.render.code.python_operations import PythonOperations
-
-
-def uses_attempt(it: Operation) -> bool:
-    """Whether what it does depends on which attempt it is."""
-    fails = it.step.fails
-    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
 
 
 def steps_file(project: Named) -> str:

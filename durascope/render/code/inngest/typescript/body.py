@@ -19,6 +19,7 @@ from durascope.models.steps import (
 )
 from durascope.models.units import MILLISECOND
 from durascope.render.code.body import NO_SCOPE, Scope
+from durascope.render.code.facts import uses_attempt
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.layout import Arrow, Expression, Group, call
@@ -26,7 +27,6 @@ from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation, Told, all_steps
 from durascope.render.code.typescript import duration, field_name, number, obj
 from durascope.render.code.typescript_body import formatted
-from durascope.render.code.typescript_operations import uses_attempt
 from durascope.render.code.typescript_values import TypeScriptValues
 
 

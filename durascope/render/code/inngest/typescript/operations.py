@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from durascope.models.run_step import Fails
-from durascope.render.code.facts import may_be_rejected
+from durascope.render.code.facts import may_be_rejected, uses_attempt
 from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation
 from durascope.render.code.typescript import documented, duration
-from durascope.render.code.typescript_operations import TypeScriptOperations, uses_attempt
+from durascope.render.code.typescript_operations import TypeScriptOperations
 from durascope.render.code.typescript_services import call_of
 
 

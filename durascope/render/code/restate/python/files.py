@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from durascope.models.scenario import Scenario
+from durascope.render.code.facts import uses_attempt
 from durascope.render.code.layout import Source
 from durascope.render.code.names import words
 from durascope.render.code.program import Kind, told
@@ -13,7 +14,7 @@ from durascope.render.code.python import STEP
 from durascope.render.code.python_messages import message_class, messages_file, optional_fields
 from durascope.render.code.python_packages import TOOLS, pinned
 from durascope.render.code.python_services import services_file
-from durascope.render.code.restate.facts import counts_attempts, uses
+from durascope.render.code.restate.facts import uses
 from durascope.render.code.restate.python.handlers import Handlers
 from durascope.render.code.restate.python.handlers_file import handlers_file
 from durascope.render.code.restate.python.names import Named
@@ -48,7 +49,7 @@ def project(scenario: Scenario) -> Project:
         "tests/test_handlers.py": test_file(named),
     }
     if named.steps:
-        counts = any(map(counts_attempts, named.steps))
+        counts = any(map(uses_attempt, named.steps))
         files["app/services.py"] = services_file(named.book, counts=counts)
         files["app/steps.py"] = steps_file(named)
     if used:

@@ -9,7 +9,7 @@ from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import formatted
-from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait, waiting_for
+from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait
 from durascope.render.code.restate.python.runs import Runs
 
 
@@ -52,22 +52,10 @@ class OtherRuns(Runs):
         else:
             self.source.statement("", sent)
 
-    def send(self, step: Send, scope: Scope) -> None:
-        started = self.book.started_by(step.send)
-        for target in started:
-            self.source.statement("", self._call("send", target, step.to, scope, step.after))
-        if step.to is None:
-            if not started:
-                self.comment(f"{step.send} is not sent: an event needs an address here, a key or an awakeable's id.")
-            return
-        waiting = waiting_for(self.book, step)
-        if waiting is None:
-            if not started:
-                self.comment(f"{step.send} is not sent: nobody waits for it.")
-            return
-        self._deliver(step, waiting, scope)
+    def begin(self, step: Send, target: str, scope: Scope) -> None:
+        self.source.statement("", self._call("send", target, step.to, scope, step.after))
 
-    def _deliver(self, step: Send, target: str, scope: Scope) -> None:
+    def deliver(self, step: Send, target: str, scope: Scope) -> None:
         kind = kind_of_wait(self.project.scenario, target)
         event = self.project.events[step.send]
         self.needs.add(("app.messages", event))

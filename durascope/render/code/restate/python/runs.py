@@ -7,22 +7,22 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
-from durascope.models.serving import serving
 from durascope.models.steps import ForEach, Parallel, Race, Run, Sleep, Step
 from durascope.render.code import python
 from durascope.render.code.body import Scope
-from durascope.render.code.facts import is_numbered
+from durascope.render.code.facts import is_numbered, uses_attempt
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import python_names, snake
 from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import formatted
 from durascope.render.code.python_values import PythonValues
-from durascope.render.code.restate.facts import counts_attempts, kind_of_wait, remarks, single, singles
+from durascope.render.code.restate.facts import remarks, single, singles
 from durascope.render.code.restate.python.names import Named
+from durascope.render.code.restate.runs import RestateRuns
 
 
-class Runs(PythonValues):
+class Runs(PythonValues, RestateRuns):
     """Writes what a handler does with `ctx.run`.
 
     The SDK's combinators take single calls of the context. Branches of several steps are generators that say which
@@ -31,19 +31,10 @@ class Runs(PythonValues):
 
     unused: ClassVar[str] = "a plain service has no state, and nothing here uses it."
     differs: ClassVar[str] = "differs on each replay in the scenario; ctx.random() does not."
-    run_id: ClassVar[str] = "ctx.request().id"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project, told, *project.module)
         self.project = project
-        self.workflow = told.workflow
-        self.waits_by = kind_of_wait(project.scenario, told.name)
-        self.keyed = serving(project.scenario, told.name).kind != "service"
-        self.made: dict[str, list[str]] = {}
-        """The awakeables that are made before they are awaited, by event."""
-        self.in_branch = False
-        self.registers = True
-        """Whether undo steps are registered: updates have none."""
 
     def unique(self) -> str:
         return "str(ctx.uuid())"
@@ -54,10 +45,10 @@ class Runs(PythonValues):
     def step(self, step: Step, scope: Scope) -> bool:
         for remark in remarks(step):
             self.comment(remark)
-        if isinstance(step, Parallel) and not self.in_branch and self._plain(step, scope):
+        if isinstance(step, Parallel) and not self.in_branch and self.plain(step, scope):
             self._gathered([self.future(each, scope) for each in singles(step) or ()])
             return True
-        if isinstance(step, Race) and not self.in_branch and self._plain(step, scope):
+        if isinstance(step, Race) and not self.in_branch and self.plain(step, scope):
             self._selected([self.future(each, scope) for each in singles(step) or ()], step)
             return True
         return super().step(step, scope)
@@ -80,7 +71,7 @@ class Runs(PythonValues):
             parts.append(f"reference={self.found_by(step, scope)}")
         if operation in self.project.timed:
             parts.append(f"timeout={'None' if step.timeout is None else python.seconds(step.timeout)}")
-        if counts_attempts(operation):
+        if uses_attempt(operation):
             parts.append("run=ctx.request().id")
         return call("ctx.run_typed", *parts)
 
@@ -122,14 +113,6 @@ class Runs(PythonValues):
             self.needs.add(("restate", ""))
             self.source.statement(f"{before}await ", call("restate.select", *parts))
 
-    def simple(self, step: Run, scope: Scope) -> Expression | None:
-        """Branches beside others are generators, whatever they hold."""
-        return None
-
-    def register(self, step: Step, scope: Scope) -> None:
-        if self.registers:
-            super().register(step, scope)
-
     def undo_later(self, undo: Run, scope: Scope) -> None:
         made = self.future(undo, scope)
         used = dict.fromkeys(each for name, each in scope.items() if f"{{{name}}}" in undo.run or is_numbered(undo))
@@ -137,15 +120,6 @@ class Runs(PythonValues):
         self.source.statement("", call("undo.append", Group(f"{head}{made.head}", made.parts, made.tail)))
 
     # ---- branches ----------------------------------------------------------------------------------------------
-
-    def _plain(self, step: Parallel | Race, scope: Scope) -> bool:
-        """Whether each branch is one call of the context; registers their undo steps then."""
-        found = singles(step)
-        if found is None or any(isinstance(each, Run) and self.used_results(each) for each in found):
-            return False
-        for each in found:
-            self.register(each, scope)
-        return True
 
     def _gathered(self, futures: list[Group]) -> None:
         """All of them, and then the first failure, if any."""

@@ -7,13 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
 
 from durascope.models.run_step import Fails
-from durascope.render.code.facts import may_be_rejected
+from durascope.render.code.facts import may_be_rejected, uses_attempt
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_operations import PythonOperations
-from durascope.render.code.restate.facts import counts_attempts
 from durascope.render.code.restate.python.names import Named
 
 
@@ -35,7 +34,7 @@ class _Steps(PythonOperations):
             yield "reference: str"
         if it in self.timed:
             yield "timeout: float | None"
-        if counts_attempts(it):
+        if uses_attempt(it):
             yield "run: str"
 
     def failure(self, fails: Fails) -> Expression:
@@ -49,7 +48,7 @@ class _Steps(PythonOperations):
         return call("services.ServiceError", quoted(fails.error))
 
     def body(self, it: Operation) -> bool:
-        if counts_attempts(it):
+        if uses_attempt(it):
             self.needs.add(("app", "services"))
             self.source(f"attempt = services.attempt(run, {quoted(it.name)})")
         if not it.asks or it not in self.timed:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 
 from durascope.models.scenario import Scenario
+from durascope.render.code.facts import uses_attempt
 from durascope.render.code.names import words
 from durascope.render.code.program import told
 from durascope.render.code.project import Project, filled, title_of
-from durascope.render.code.restate.facts import counts_attempts, uses
+from durascope.render.code.restate.facts import uses
 from durascope.render.code.restate.readme import readme
 from durascope.render.code.restate.typescript.handlers import Handlers
 from durascope.render.code.restate.typescript.handlers_file import handlers_file
@@ -47,7 +48,7 @@ def project(scenario: Scenario) -> Project:
         "src/handlers.test.ts": test_file(named),
     }
     if named.steps:
-        files["src/services.ts"] = services_file(named.book, counts=any(map(counts_attempts, named.steps)))
+        files["src/services.ts"] = services_file(named.book, counts=any(map(uses_attempt, named.steps)))
         files["src/steps.ts"] = steps_file(named)
     if used:
         files["src/side-by-side.ts"] = filled("restate_side_by_side.ts.jinja", used=used).rstrip("\n") + "\n"

@@ -8,7 +8,7 @@ from durascope.render.code.body import Scope
 from durascope.render.code.events import key_of_run
 from durascope.render.code.layout import Expression, Group, call
 from durascope.render.code.names import quoted
-from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait, waiting_for
+from durascope.render.code.restate.facts import TIMED_OUT, kind_of_wait
 from durascope.render.code.restate.typescript.runs import Runs
 from durascope.render.code.restate.typescript.steps import SDK
 from durascope.render.code.typescript import obj, span
@@ -77,22 +77,10 @@ class OtherRuns(Runs):
         else:
             self.source.statement("", sent)
 
-    def send(self, step: Send, scope: Scope) -> None:
-        started = self.book.started_by(step.send)
-        for target in started:
-            self.source.statement("", self._call("Send", target, step.to, scope, step.after))
-        if step.to is None:
-            if not started:
-                self.comment(f"{step.send} is not sent: an event needs an address here, a key or an awakeable's id.")
-            return
-        waiting = waiting_for(self.book, step)
-        if waiting is None:
-            if not started:
-                self.comment(f"{step.send} is not sent: nobody waits for it.")
-            return
-        self._deliver(step, waiting, scope)
+    def begin(self, step: Send, target: str, scope: Scope) -> None:
+        self.source.statement("", self._call("Send", target, step.to, scope, step.after))
 
-    def _deliver(self, step: Send, target: str, scope: Scope) -> None:
+    def deliver(self, step: Send, target: str, scope: Scope) -> None:
         kind = kind_of_wait(self.project.scenario, target)
         payload = obj(*self.fields_of(step.send, scope))
         key = quoted(key_of_run(self.book, step.to)) if isinstance(step.to, int) else self._key(step.to, scope) or ""

@@ -6,12 +6,13 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
-from durascope.models.serving import serving
 from durascope.models.steps import ForEach, Parallel, Race, Run, Sleep, Step
 from durascope.render.code.body import Scope
+from durascope.render.code.facts import uses_attempt
 from durascope.render.code.layout import Arrow, Expression, Group, call
 from durascope.render.code.program import Told
-from durascope.render.code.restate.facts import counts_attempts, kind_of_wait, remarks, single, singles
+from durascope.render.code.restate.facts import remarks, single, singles
+from durascope.render.code.restate.runs import RestateRuns
 from durascope.render.code.restate.typescript.names import Named
 from durascope.render.code.restate.typescript.steps import SDK
 from durascope.render.code.typescript import milliseconds, number, obj, span
@@ -19,7 +20,7 @@ from durascope.render.code.typescript_body import formatted
 from durascope.render.code.typescript_values import TypeScriptValues
 
 
-class Runs(TypeScriptValues):
+class Runs(TypeScriptValues, RestateRuns):
     """Writes what a handler does with `ctx.run`.
 
     The SDK's combinators take single calls of the context. Branches of several steps are generators that say which
@@ -27,19 +28,10 @@ class Runs(TypeScriptValues):
     """
 
     differs: ClassVar[str] = "differs on each replay in the scenario; ctx.rand does not."
-    run_id: ClassVar[str] = "ctx.request().id"
 
     def __init__(self, project: Named, told: Told) -> None:
         super().__init__(project.book, told, *project.module)
         self.project = project
-        self.workflow = told.workflow
-        self.waits_by = kind_of_wait(project.scenario, told.name)
-        self.keyed = serving(project.scenario, told.name).kind != "service"
-        self.made: dict[str, list[str]] = {}
-        """The awakeables that are made before they are awaited, by event."""
-        self.in_branch = False
-        self.registers = True
-        """Whether undo steps are registered: updates have none."""
 
     def unique(self) -> str:
         return "ctx.rand.uuidv4()"
@@ -50,7 +42,7 @@ class Runs(TypeScriptValues):
     def step(self, step: Step, scope: Scope) -> bool:
         for remark in remarks(step):
             self.comment(remark)
-        if isinstance(step, Parallel | Race) and not self.in_branch and self._plain(step, scope):
+        if isinstance(step, Parallel | Race) and not self.in_branch and self.plain(step, scope):
             futures = [self.future(each, scope) for each in singles(step) or ()]
             self._combined("all" if isinstance(step, Parallel) else "race", futures)
             return True
@@ -68,7 +60,7 @@ class Runs(TypeScriptValues):
         given = ["input", *(scope.get(name, "0") for name in operation.variables)]
         if operation.referred:
             given.append(self.found_by(step, scope))
-        if counts_attempts(operation):
+        if uses_attempt(operation):
             given.append("ctx.request().id")
         if operation in self.project.timed and step.timeout is not None:
             given.append(milliseconds(step.timeout))
@@ -102,27 +94,10 @@ class Runs(TypeScriptValues):
         else:
             self.source.statement(f"{before}await ", future)
 
-    def simple(self, step: Run, scope: Scope) -> Expression | None:
-        """Branches beside others are generators, whatever they hold."""
-        return None
-
-    def register(self, step: Step, scope: Scope) -> None:
-        if self.registers:
-            super().register(step, scope)
-
     def undo_later(self, undo: Run, scope: Scope) -> None:
         self.source.statement("", call("undo.push", Arrow("() =>", self.future(undo, scope))))
 
     # ---- branches ----------------------------------------------------------------------------------------------
-
-    def _plain(self, step: Parallel | Race, scope: Scope) -> bool:
-        """Whether each branch is one call of the context; registers their undo steps then."""
-        found = singles(step)
-        if found is None or any(isinstance(each, Run) and self.used_results(each) for each in found):
-            return False
-        for each in found:
-            self.register(each, scope)
-        return True
 
     def _combined(self, combinator: str, futures: list[Expression]) -> None:
         self.needs.add(SDK)

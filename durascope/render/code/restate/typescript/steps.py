@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from durascope.models.run_step import Fails
 from durascope.models.units import MILLISECOND
-from durascope.render.code.facts import may_be_rejected
+from durascope.render.code.facts import may_be_rejected, uses_attempt
 from durascope.render.code.layout import Expression, call
 from durascope.render.code.names import quoted
 from durascope.render.code.program import Operation
-from durascope.render.code.restate.facts import counts_attempts
 from durascope.render.code.restate.typescript.names import Named
 from durascope.render.code.typescript import obj
 from durascope.render.code.typescript_operations import TypeScriptOperations
@@ -34,7 +33,7 @@ class _Steps(TypeScriptOperations):
     def parameters(self, it: Operation) -> Iterator[str]:
         if it.referred:
             yield "reference: string"
-        if counts_attempts(it):
+        if uses_attempt(it):
             yield "run: string"
         if it in self.timed:
             yield "timeout?: number"
@@ -50,7 +49,7 @@ class _Steps(TypeScriptOperations):
         return call("new services.ServiceError", quoted(fails.error))
 
     def body(self, it: Operation) -> bool:
-        if counts_attempts(it):
+        if uses_attempt(it):
             self.source(f"const attempt = services.attempt(run, {quoted(it.name)});")
         if it in self.timed:
             self.source("// an attempt of ctx.run has no time limit of its own")
