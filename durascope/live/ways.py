@@ -35,10 +35,6 @@ SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
 """µs that a process takes to work again after `down_for`: it has to start first, which a model's takes no time for."""
 SHARE_BY_KIND: Final = 0.5
 """How many of the turns choose a kind of decision first, and then one of that kind."""
-SHARE_IN_FOCUS: Final = 0.6
-"""How many of the turns go where a turn has last brought a way further."""
-SETTLED, NEXT, NEAR = 0.2, 3.0, 60
-"""How often decisions are turned, next to others, that were made before that place, and the so many after it."""
 KICKS: Final = 4
 """Decisions that are turned at once where single turns lead nowhere."""
 STALLED: Final = 60
@@ -126,12 +122,11 @@ class _Search:
 
     def climb(self, way: Way) -> Way:
         """Turns one decision after the other, and keeps what brings no loss."""
-        stalled, focus = 0, _Focus()
+        stalled = 0
         while way.luck.asked and not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
-            address = self._one_of(way.luck.asked, focus)
+            address = self._one_of(way.luck.asked)
             turns = way.luck.turns
             turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
-            focus.learn(address, way, turned)
             stalled = 0 if turned.distance < way.distance else stalled + 1
             if turned.distance <= way.distance:
                 way = turned
@@ -145,11 +140,9 @@ class _Search:
             turns[address] = turns.get(address, 0) + 1
         return self._go(TurnedLuck(way.luck.seed, turns), way.loose)
 
-    def _one_of(self, asked: Iterable[Address], focus: _Focus | None = None) -> Address:
+    def _one_of(self, asked: Iterable[Address]) -> Address:
         """Any decision, or any kind of decision first: those that are rare (when a fault strikes) matter most."""
         addresses = list(asked)
-        if focus is not None and self._choice.random() < SHARE_IN_FOCUS:
-            return self._choice.choices(addresses, [focus.weight(each) for each in addresses])[0]
         if self._choice.random() < SHARE_BY_KIND:
             kinds: dict[Address, list[Address]] = {}
             for address in addresses:
@@ -169,33 +162,6 @@ class _Search:
         found = self.compare(trace)
         self.seen.add(repr(found))
         return Way(luck, loose, found, sum(map(_distance, found)))
-
-
-class _Focus:
-    """Which decisions bear upon the place at which a way parts from the recording: learned from turn to turn.
-
-    Decisions are asked for in the order in which things happen. A turn that brings the way further shows where the
-    story has come to: what was decided before it holds, and what is decided soon after it is looked at next. A turn
-    that changes nothing of the difference is not tried again soon.
-    """
-
-    def __init__(self) -> None:
-        self._weights: dict[Address, float] = {}
-
-    def weight(self, address: Address) -> float:
-        return self._weights.get(address, 1.0)
-
-    def learn(self, address: Address, way: Way, turned: Way) -> None:
-        if turned.distance < way.distance:
-            order = list(turned.luck.asked)
-            here = order.index(address) if address in turned.luck.asked else 0
-            self._weights = dict.fromkeys(order[:here], SETTLED) | dict.fromkeys(order[here : here + NEAR], NEXT)
-        elif _partings(turned) == _partings(way):
-            self._weights[address] = 0.5 * self.weight(address)
-
-
-def _partings(way: Way) -> list[tuple[str, int | None]]:
-    return [(each.what, each.line) for each in way.differences]
 
 
 def _kind(address: Address) -> Address:
