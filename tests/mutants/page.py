@@ -27,8 +27,8 @@ def page(text: str, results: Mapping[str, Results]) -> str:
 def figures(results: Mapping[str, Results]) -> str:
     return "\n".join([
         "## Rules", "",
-        "| engine | rules broken | noticed | not noticed | share | last run |",
-        "|---|---|---|---|---|---|",
+        "| engine | mutants | tried | noticed | not noticed | share of those tried | last run |",
+        "|---|---|---|---|---|---|---|",
         *_rules(results), "",
         *_survivors("Breaks that no test notices", {engine: _tried(results, engine) for engine in ENGINES}),
         "## A sample of all changes", "",
@@ -42,7 +42,8 @@ def figures(results: Mapping[str, Results]) -> str:
 def _tried(results: Mapping[str, Results], engine: str) -> dict[str, Tried]:
     """Of the mutants that there are today, those that have been tried."""
     known = results[engine].rules
-    return {each.name: known[each.name] for each in rule_mutants(engine) if each.name in known}
+    found = ((each, known.get(each.name)) for each in rule_mutants(engine))
+    return {each.name: tried for each, tried in found if tried is not None and tried.change == each.change}
 
 
 def _sampled(results: Mapping[str, Results]) -> dict[str, dict[str, Tried]]:
@@ -55,9 +56,10 @@ def _rules(results: Mapping[str, Results]) -> Iterator[str]:
         tried = list(_tried(results, engine).values())
         if tried:
             total += tried
-            yield f"| {engine} | {len(tried)} | {_counts(tried)} |"
+            yield f"| {engine} | {len(rule_mutants(engine))} | {len(tried)} | {_counts(tried)} |"
     if total:
-        yield f"| **all** | {len(total)} | {_counts(total)} |"
+        every = sum(len(rule_mutants(engine)) for engine in ENGINES)
+        yield f"| **all** | {every} | {len(total)} | {_counts(total)} |"
 
 
 def _sample(results: Mapping[str, Results]) -> Iterator[str]:

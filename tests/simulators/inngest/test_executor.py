@@ -7,7 +7,7 @@ import pytest
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.inngest.events import Event
-from durascope.simulators.inngest.functions import Functions
+from durascope.simulators.inngest.functions import FAILED, FINISHED, Functions
 from durascope.simulators.inngest.hops import Hops
 from durascope.simulators.inngest.items import EDGE, PAUSE
 from durascope.simulators.inngest.protocol import (
@@ -159,6 +159,37 @@ def test_an_event_that_comes_when_the_time_of_a_wait_is_over_does_not_end_it(ser
     assert pause.expires < server.world.now
     runner.handle((paid(server.world.now),))
     assert list(server.redis.pauses.matching(paid(0))) == [pause]
+
+
+def test_an_event_that_was_received_before_the_wait_began_does_not_end_it(server: Server) -> None:
+    runner = waiting(server)
+    (pause,) = server.redis.pauses.matching(paid(0))
+    runner.handle((paid(pause.created_at - 1),))
+    assert list(server.redis.pauses.matching(paid(0))) == [pause]
+
+
+def test_a_step_error_of_the_last_attempt_is_memoised_like_a_failure(server: Server) -> None:
+    for _ in range(3):
+        answer(server, Op(STEP_ERROR, "charge", "charge", failed("charge", "no")))
+    assert server.runs == {"run 1": "running"}
+    assert asked(server)[-1] == "POST step attempt=0 memo=[charge!]"
+
+
+def test_the_end_of_a_run_that_fails_is_told_twice(server: Server) -> None:
+    answer(server, status=400, no_retry=True, error="no")
+    assert sorted(event.name for event in server.told) == [FAILED, FINISHED]
+
+
+@pytest.mark.parametrize(("version", "requests"), [(1, 5), (2, 4)])
+def test_a_discovery_follows_each_member_of_a_group_in_request_version_1(
+    server: Server, version: int, requests: int
+) -> None:
+    answer(server, *(Op(STEP_PLANNED, name, name) for name in "ab"), version=version)
+    for dispatch in tuple(server.host.dispatches[1:3]):
+        name = dispatch.item.step or ""
+        server.executor.execute(dispatch.answered, Answer(206, (charged(name),), version=version))
+        server.pass_time(WHILE)
+    assert len(asked(server)) == requests
 
 
 def test_a_result_that_was_saved_before_is_kept(server: Server) -> None:

@@ -92,3 +92,14 @@ def test_no_retry_is_begun_that_the_whole_step_has_no_time_for() -> None:
     assert run.ended_at is not None
     assert 3 * SECOND < run.ended_at < 3.8 * SECOND
     assert "ActivityTaskStarted a attempt=4" in trace.records["run 1"]
+
+
+def test_an_event_that_comes_while_a_transient_task_waits_makes_it_a_normal_one() -> None:
+    """W7: the third attempt waits for a worker; the signal is written before its task, which begins to count anew."""
+    trace = simulated("""
+workflows: {wf: {steps: [{bug: oops}], signals: {ping: {then: ignore}}}}
+workload: {runs: 1, events: [{send: ping, to: 1, at: 15s}]}
+faults: [{crash: app, at: 5s, down_for: 25s}, {deploy: wf, at: 20s, change: {drop: oops}}]
+""")
+    lines = trace.records["run 1"]
+    assert lines[lines.index("WorkflowExecutionSignaled ping") + 1] == "WorkflowTaskScheduled normal"
