@@ -163,16 +163,18 @@ class RestateLive(LiveEngine):
         self.endpoints.restart(process)
 
     def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
-        old = self.endpoints.serving[-1]
+        """The old processes die at once, as predicted: to register new ones takes a while."""
+        old, began = self.endpoints.serving[-1], time.monotonic()
         code = old.workflows | {name: workflow}
+        if down_for is not None:
+            for process in old.processes:
+                process.kill()
         if in_place:
             self.endpoints.replace(old, code)
         else:
             self._serve(self.endpoints.deploy(code))
         if down_for is not None:
-            for process in old.processes:
-                process.kill()
-            time.sleep(down_for)
+            time.sleep(max(0.0, began + down_for - time.monotonic()))
             for process in old.processes:
                 self.restart(process)
 

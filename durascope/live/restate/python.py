@@ -63,6 +63,7 @@ class PythonContext(Context):
         began, run = asyncio.get_running_loop().time(), self.run_info.name
         if (name, "scheduled") in self.app.watched:
             await self._pass_scheduled(name, int(await self.app.ask("execution", run=run, key=key, next=True)))
+            began = asyncio.get_running_loop().time()
         number = int(await self.app.ask("execution", run=run, key=key, next=False))
         self.executed[key] = (name, number)
         execution = self.bodies.execute(self.run_info, step, name, key, number, began=began)

@@ -22,12 +22,14 @@ export function closure(settings: Settings, asked: Ask, attempt: number, handle:
   const ask = alive(asked);
 
   return async () => {
-    const until = since(alive((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))));
+    const now = () => since(alive((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))));
+    let until = now();
     let begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
     const pass = (moment: string, more: object = {}) => ask({ run: begun.run, step: begun.step, attempt: begun.execution, moment, process, ...more });
     if (begun.scheduled) {
       await until(STORED);
       await pass("scheduled");
+      until = now();
       begun = (await ask({ ask: "closure", attempt, handle, stored: true })) as Execution;
     }
     const { execution } = begun;
