@@ -60,10 +60,10 @@ class Wait(Generic[C]):
 
 @dataclass(eq=False, slots=True)
 class Bug:
-    """A place where the code threw, `times` of them, and then no more."""
+    """A place where the code threw, `times` of them, and then no more; None: to the end."""
 
     message: str
-    times: int
+    times: int | None
 
 
 @dataclass(eq=False, slots=True)

@@ -24,6 +24,7 @@ from durascope.importing.story import Spent
 from durascope.importing.unreadable import UnreadableRecording
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.simulators.simulate import simulate
+from tests.importing.figures import PAGE, WRITE_IT
 
 CASES = Path(__file__).parent.parent / "conformance"
 SCENARIOS: Mapping[str, str | Path] = {
@@ -76,6 +77,7 @@ def test_nearly_all_do() -> None:
     count = sum(len(exported(name)) for name in SCENARIOS)
     assert count == 251
     assert len(DIFFERS) <= 0.05 * count
+    assert f"| {count} | {count - len(DIFFERS)} (" in PAGE.read_text("utf-8"), WRITE_IT
 
 
 def test_the_command_reads_what_the_export_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

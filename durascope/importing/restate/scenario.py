@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from durascope.importing.checking import nearest
+from durascope.importing.checking import Candidate, likeliest, nearest
 from durascope.importing.imported import Imported
 from durascope.importing.restate.fitting import Fit
+from durascope.importing.restate.losses import Loss, losses
 from durascope.importing.restate.program import Command, Program, program, signal_of
-from durascope.importing.restate.reading import Invocation, Row, moment
+from durascope.importing.restate.reading import Entry, Invocation, Row, moment
+from durascope.importing.restate.readings import Reading, readings
 from durascope.importing.restate.rows import called, lines, status
 from durascope.importing.restate.steps import Writer, rounded
 from durascope.importing.restate.story import story
-from durascope.importing.writing import Noted, scenario_of, without_comments, written
+from durascope.importing.writing import scenario_of, without_comments, written
 from durascope.models.durations import format_duration
 from durascope.models.trace import Trace
 
@@ -26,24 +30,28 @@ OPEN: Final = ("running", "paused")
 
 def imported(invocations: Sequence[Invocation], name: str) -> Imported:
     """The scenario that these invocations are the recording of; `name` is its id."""
-    fit = Fit()
-    work = _Import(invocations, name, fit)
-    first = work.imported()
+    ways = list(readings(invocations))
     if sum(len(each.entries) for each in invocations) > LARGEST:
-        return first
+        return _Import(invocations, name, Fit(), ways[0]).imported()
+    return likeliest(partial(_fitted, invocations, name, reading) for reading in ways)
+
+
+def _fitted(invocations: Sequence[Invocation], name: str, reading: Reading) -> Candidate:
+    work = _Import(invocations, name, Fit(), reading)
 
     def nearer(trace: Trace, _number: int) -> Imported:
-        nonlocal fit, work
-        fit = fit.after({told: work.programs[each] for each, told in work.names.items()}, work.began, trace)
-        work = _Import(invocations, name, fit)
+        nonlocal work
+        fit = work.fit.after({told: work.programs[each] for each, told in work.names.items()}, work.began, trace)
+        work = _Import(invocations, name, fit, reading)
         return work.imported()
 
-    return nearest(first, nearer, ROUNDS, events=True)
+    return nearest(work.imported(), nearer, ROUNDS, events=True)
 
 
 class _Import:
-    def __init__(self, invocations: Sequence[Invocation], name: str, fit: Fit) -> None:
+    def __init__(self, invocations: Sequence[Invocation], name: str, fit: Fit, reading: Reading) -> None:
         self.fit = fit
+        self.reading = reading
         self.name = name
         self.by_id = {each.id: each for each in invocations}
         self.programs = {each.id: program(each) for each in invocations}
@@ -63,8 +71,12 @@ class _Import:
             self._name(root, f"run {number}")
 
     def _shared(self, invocation: Invocation) -> bool:
-        kinds = {each.kind for each in self.programs[invocation.id].commands}
-        return bool(kinds) and kinds <= {"CompletePromise", "PeekPromise"}
+        commands = self.programs[invocation.id].commands
+        kinds = {each.kind for each in commands}
+        if kinds == {"SendSignal"}:
+            return all(_signal_name(each) == invocation.handler for each in commands)
+        asks = kinds <= {"GetLazyState", "GetEagerState"} and [each.name for each in commands] == [invocation.handler]
+        return bool(kinds) and (asks or kinds <= {"CompletePromise", "PeekPromise"})
 
     def _name(self, invocation: Invocation, name: str) -> None:
         self.names[invocation.id] = name
@@ -144,8 +156,7 @@ class _Import:
 
     def _receiver(self, command: Command) -> tuple[str, int] | None:
         """Of a named signal to a run that is recorded, too."""
-        told = command.entry.fields.get("signal_id")
-        name = next(iter(told.values()), None) if isinstance(told, dict) else None
+        name = _signal_name(command)
         to = self.by_id.get(str(command.entry.fields.get("target_invocation_id")))
         if not isinstance(name, str) or to not in self.roots:
             return None
@@ -158,8 +169,9 @@ class _Import:
         for message in self.messages:
             if (message.service, message.key) == (invocation.service, invocation.key):
                 command = self.programs[message.id].commands[0]
-                heard[command.kind][command.name] = None
-        return [*heard["CompletePromise"], *self.programs[invocation.id].awaited], [*heard["PeekPromise"]]
+                heard.setdefault(command.kind, {})[command.name] = None
+        asked = [*heard["PeekPromise"], *heard.get("GetLazyState", ()), *heard.get("GetEagerState", ())]
+        return [*heard["CompletePromise"], *self.programs[invocation.id].awaited], asked
 
     def _child(self, command: Command) -> str:
         asked = command.entry.fields.get("request") or {}
@@ -186,6 +198,8 @@ class _Import:
         commands = [each for code in self.programs.values() for each in code.commands]
         if any(each.kind == "Sleep" and not each.name for each in commands):
             service["sdk"] = "typescript"
+        if self.reading.uninterrupted and service.get("sdk") != "typescript":
+            service |= {"mode": "request-response"} if self.reading.uninterrupted == "mode" else {"sdk": "typescript"}
         told: dict[str, Any] = {"service": service} if service else {}
         used_up = [each for each in self.by_id.values() if _exhausted(each, self.programs[each.id])]
         if used_up:
@@ -224,10 +238,10 @@ class _Import:
         for name, entry in code.awaited.items():
             if (root.id, str(signal_of(entry))) in self.sent:
                 continue
-            at = self._at(entry.at - 2_000 + self.fit.of(entry)) // 100 * 100
+            at = self._sent(root, entry)
             found.append((at, {"send": name, "to": number, "at": format_duration(at)}))
         if code.cancelled is not None:
-            at = self._at(code.cancelled.at - 2_000 + self.fit.of(code.cancelled)) // 100 * 100
+            at = self._sent(root, code.cancelled)
             found.append((at, {"operator": "cancel", "to": number, "at": format_duration(at)}))
         if status(root.row) == "killed":
             ended = moment(root.row.get("completed_at")) or moment(root.row.get("modified_at")) or self.began
@@ -235,11 +249,16 @@ class _Import:
             found.append((at, {"operator": "kill", "to": number, "at": format_duration(at)}))
         return found
 
+    def _sent(self, root: Invocation, entry: Entry) -> int:
+        """When something was sent that the entry is the arrival of."""
+        then = self.fit.then(self.names[root.id], entry.at - self.began)
+        return max(0, then - 2_000 + self.fit.order.get(entry, 0)) // 100 * 100
+
     def _delivered(self, message: Invocation) -> list[tuple[int, dict[str, Any]]]:
         """What a shared handler delivered to a run of the same workflow."""
         to = next((root for root in self.roots if (root.service, root.key) == (message.service, message.key)), None)
         command = self.programs[message.id].commands[0]
-        if to is None:
+        if to is None or command.kind == "SendSignal":  # the receiver's journal has it, and when
             return []
         at = self._at(message.began)
         number = int(self.names[to.id].removeprefix("run "))
@@ -250,28 +269,24 @@ class _Import:
 
     def _faults(self) -> list[Any]:
         """Connections that were lost say that the service went down, and when."""
-        lost: list[tuple[int, int]] = []
+        lost: list[Loss] = []
         for invocation in self.by_id.values():
-            for row in invocation.events:
-                at = moment(row.get("appended_at"))
-                if at is None or "RT0010" not in str(row.get("event_json")):
-                    continue
-                following = (entry.at for entry in invocation.entries if entry.at > at)
-                lost.append((self._at(at), self._at(next(following, at + 2_000_000))))
-        merged: list[tuple[int, int]] = []
-        for at, back in sorted(lost):
-            if merged and at <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(merged[-1][1], back))
+            lost += losses(invocation, self.began, forever=_exhausted(invocation, self.programs[invocation.id]))
+        merged: list[Loss] = []
+        for each in sorted(lost, key=lambda loss: loss.at):
+            if merged and each.at <= merged[-1].back:
+                last = merged[-1]
+                merged[-1] = replace(last, back=max(last.back, each.back), refused=last.refused or each.refused)
             else:
-                merged.append((at, back))
-        return [
-            Noted(
-                {"crash": "app", "at": format_duration(max(0, at - 1_000)), "down_for": rounded((back - at) // 2)},
-                "Inferred: the connection to the service was lost at that time. Journals do not say for how long: half "
-                "of the time until the next entry is assumed.",
-            )
-            for at, back in merged
-        ]
+                merged.append(each)
+        return [each.fault(self.fit.then("run 1", each.at)) for each in merged]
+
+
+def _signal_name(command: Command) -> str | None:
+    """The name of the signal that it sends, if it has one."""
+    told = command.entry.fields.get("signal_id")
+    name = next(iter(told.values()), None) if isinstance(told, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _exhausted(invocation: Invocation, code: Program) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from durascope.importing.branches import Fork, Leaf, Node, Wait
 from durascope.importing.places import places
 from durascope.importing.restate.fitting import Fit
-from durascope.importing.restate.program import Command, Program, Steps
+from durascope.importing.restate.program import LIMIT, Command, Program, Steps
 from durascope.importing.restate.reading import Row, moment
 from durascope.models.durations import format_duration
 
@@ -16,6 +17,8 @@ OWN: Final = 3_000
 """Microseconds between a command and its answer that are not the step's: the round trip, and the rounding of times."""
 INITIAL: Final = 500_000
 """The first pause of a retry, by default."""
+LONGEST: Final = 60_000_000
+"""The longest, by default."""
 
 
 class Writer:
@@ -63,8 +66,7 @@ class Writer:
             case Leaf(command=command):
                 return self._command(command)
             case Wait() as wait:
-                limit = {} if wait.timer is None else {"timeout": sleep(wait.timer)}
-                return [{"wait_for": wait.name, **limit}]
+                return [{"wait_for": wait.name, **_limited(wait.name, wait.timer)}]
             case Fork() as fork:
                 branches = [each for each in map(self._sequence, fork.branches) if each]
                 return [
@@ -82,10 +84,9 @@ class Writer:
             case "Sleep":
                 return [{"sleep": sleep(command), **({"name": command.name} if command.name else {})}]
             case "GetPromise":
-                limit = {} if command.limit is None else {"timeout": sleep(command.limit)}
-                return [{"wait_for": command.name, **limit}]
+                return [{"wait_for": command.name, **_limited(command.name, command.limit)}]
             case "Call":
-                step = {"call": self.child(command)}
+                step = {"call": self.child(command), **_limited("", command.limit)}
                 self.done.append((command, step))
                 return [step]
             case "OneWayCall":
@@ -119,17 +120,23 @@ class Writer:
             return step
         lost = [row for row in self.failures.get(command.entry.index, ()) if "RT0010" in str(row.get("event_json"))]
         if lost and answer is not None:
-            took = _last_attempt(command, answer.at, lost)
+            took = _last_attempt(command, answer.at, lost) + self.fit.of(command.entry)
         failed = [row for row in self.failures.get(command.entry.index, ()) if "RT0007" in str(row.get("event_json"))]
         if failed:
-            times = _times(len(failed), took)
-            pauses = sum(min(INITIAL << number, 60_000_000) for number in range(times))
-            step |= {"takes": rounded((took - pauses) // (times + 1)), "fails": times}
+            step |= _retried(command, failed, took)
         else:
             step["takes"] = rounded(took)
         if answer is None and failed and self.exhausted:
             step |= {"takes": rounded(10_000), "fails": {"always": True}}
         return step
+
+
+def _limited(name: str, timer: Command | None) -> dict[str, Any]:
+    """The limit of a wait or a call, and its own name where the timer has another."""
+    if timer is None:
+        return {}
+    own = timer.name.removesuffix(LIMIT)
+    return {**({"name": own} if timer.name and own != name else {}), "timeout": sleep(timer)}
 
 
 def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
@@ -143,10 +150,45 @@ def _last_attempt(command: Command, answered: int, lost: Sequence[Row]) -> int:
     return max(1_000, min(longest, 2 * (first - command.entry.at)))  # half of it had gone by, as far as anybody knows
 
 
+def _retried(command: Command, failed: Sequence[Row], took: int) -> dict[str, Any]:
+    """How long each attempt took, and how many failed: the first failure tells, and the time until the answer.
+
+    Equal errors in a row are kept once. Where no number of attempts fits the engine's pauses, the step has its own.
+    """
+    first = moment(failed[0].get("appended_at"))
+    own = 0 if first is None else first - command.entry.at
+    if command.answer is None or not 0 < own < took:
+        times = _times(len(failed), took)
+        pauses = sum(min(INITIAL << number, LONGEST) for number in range(times))
+        return {"takes": rounded(max(1_000, (took - pauses) // (times + 1))), "fails": times}
+    for times in range(len(failed), 70):
+        paused = took - (times + 1) * own
+        usual = sum(min(INITIAL << number, LONGEST) for number in range(times))
+        if 0.95 * usual <= paused <= 1.4 * usual:
+            return {"takes": rounded(own), "fails": times}
+        if paused <= 0:
+            break
+    return {"takes": rounded(own), "fails": len(failed), **_policy(command, failed, own)}
+
+
+def _policy(command: Command, failed: Sequence[Row], own: int) -> dict[str, Any]:
+    """A retry policy of the step's own, by the pauses between its failures."""
+    ends = [at for row in failed if (at := moment(row.get("appended_at"))) is not None]
+    assert command.answer is not None
+    pauses = [after - before - own for before, after in pairwise([*ends, command.answer.at - OWN])]
+    if not pauses or min(pauses) <= 0:
+        return {}
+    retry: dict[str, Any] = {"initial": format_duration(max(10_000, round(pauses[0] / 10_000) * 10_000))}
+    factor = round(pauses[1] / pauses[0], 1) if len(pauses) > 1 else 2
+    if factor >= 1 and factor != 2:
+        retry["factor"] = int(factor) if factor == int(factor) else factor
+    return {"retry": retry}
+
+
 def _times(least: int, took: int) -> int:
-    """How many attempts failed: equal errors in a row are kept once, the pauses between them tell."""
+    """How many attempts failed, as far as the pauses between them tell."""
     times = least
-    while times < 70 and sum(min(INITIAL << number, 60_000_000) for number in range(times + 1)) <= took:
+    while times < 70 and sum(min(INITIAL << number, LONGEST) for number in range(times + 1)) <= took:
         times += 1
     return times
 

@@ -14,6 +14,9 @@ from durascope.models.durations import format_duration
 REPORT: Final = 4_700
 """Microseconds from an activity's start to its end, beside its body: its report (engine notes, section 15)."""
 LEAST: Final = 1_000
+IN_TIME: Final = 30_000
+"""How long before its limit an attempt is taken to end at the latest that did not exceed it, in microseconds."""
+SECOND: Final = 1_000_000
 LONG: Final = 60_000_000
 """For an attempt of which nothing is known but that it did not end in time."""
 
@@ -50,8 +53,8 @@ def activity_step(command: Command, defaults: Defaults, fit: Fit, *, lost: bool 
     return step
 
 
-def local_step(command: Command) -> dict[str, Any]:
-    """The step of a local activity, whose markers tell its attempts."""
+def local_step(command: Command, defaults: Defaults) -> dict[str, Any]:
+    """The step of a local activity, whose markers tell its attempts; its timeout they do not."""
     fails = [each for each in command.attempts if "failure" in each.a]
     tries = max(1, command.tries)
     initial, took = 0, command.took
@@ -60,6 +63,8 @@ def local_step(command: Command) -> dict[str, Any]:
         initial = max(1_000, pause >> (attempt - 1))
         took -= (pause - initial) + sum(each for each, _ in command.pauses)
     step: dict[str, Any] = {"run": command.name, "takes": _rounded(took // tries), "local": True}
+    if took // tries >= defaults.step_timeout:
+        step["timeout"] = format_duration(-(-2 * (took // tries) // SECOND) * SECOND)
     if fails:
         error, _ = failure_of(fails[-1].a)
         if command.failed:
@@ -126,18 +131,22 @@ def _takes(command: Command, fit: Fit, *, lost: bool) -> str | list[str]:
     attempts, started, ended = attempts_of(command), command.started, command.ended
     if started is None or ended is None or ended.kind == "ActivityTaskCanceled":
         return format_duration(LONG)
-    last = format_duration(max(LEAST, fit.rounded(ended.at - started.at - REPORT + fit.takes.get(command, 0))))
+    own = ended.at - started.at - REPORT + fit.takes.get(command, 0)
+    limit = span(command.asked.a, "startToCloseTimeout")
+    if limit > IN_TIME:  # it was reported in time: if that was late, then because the server was
+        own = min(own, limit - IN_TIME)
+    last = format_duration(max(LEAST, fit.rounded(own)))
     timed_out = _timed_out(command)
     if timed_out is not None:
         last = format_duration(LONG + span(command.asked.a, "startToCloseTimeout"))
     if attempts <= 1 or (lost and attempts == 2):
         return last
-    before = earlier_attempts(command)
+    before = earlier_attempts(command, fit.earlier.get(command, 0))
     return last if before == last else [*[before] * (attempts - 1), last]
 
 
-def earlier_attempts(command: Command) -> str:
-    """How long each attempt before the last one took."""
+def earlier_attempts(command: Command, late: int = 0) -> str:
+    """How long each attempt before the last one took; `late`: by how much all of them together were longer."""
     started, attempts, a = command.started, attempts_of(command), command.asked.a
     assert started is not None
     error, timeout = failure_of(started.a)
@@ -147,7 +156,7 @@ def earlier_attempts(command: Command) -> str:
     info = _application(started.a)
     asked = span(info, "nextRetryDelay")
     paused = sum(asked or backoff(a.get("retryPolicy"), number) for number in range(1, attempts))
-    return _rounded((started.at - command.asked.at - paused) // (attempts - 1) - REPORT)
+    return _rounded((started.at - command.asked.at - paused + late) // (attempts - 1) - REPORT)
 
 
 def _fails(command: Command) -> Any:
@@ -157,9 +166,10 @@ def _fails(command: Command) -> Any:
         error, _ = failure_of(ended.a)
         info = _application(ended.a)
         return {"always": True, "error": error, **({"retryable": False} if info.get("nonRetryable") else {})}
-    if _timed_out(command) == "schedule-to-close":
-        error, _ = failure_of(ended.a) if ended is not None else ("timeout", "")
-        return None if error == "timeout" else {"always": True, "error": error}
+    if _timed_out(command) == "schedule-to-close" and ended is not None:
+        error, _ = failure_of(ended.a)
+        if error != "timeout":
+            return {"always": True, "error": error}
     if attempts > 1 and command.started is not None:
         error, _ = failure_of(command.started.a)
         if error != "timeout":

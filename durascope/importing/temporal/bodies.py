@@ -9,15 +9,18 @@ from typing import Any
 
 from durascope.importing.branches import waits
 from durascope.importing.temporal.activities import retry_of
-from durascope.importing.temporal.chains import Chain, retried
-from durascope.importing.temporal.entities import is_entity, programs
+from durascope.importing.temporal.chains import Chain, retried, started_again
+from durascope.importing.temporal.entities import is_entity, programs, requests
 from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.loops import folded, rounds
-from durascope.importing.temporal.observing import Command, Observed, failure_of, span
+from durascope.importing.temporal.observing import REJECTED, Command, Observed, failure_of, span
 from durascope.importing.temporal.program import Program, program
 from durascope.importing.temporal.reading import Event
+from durascope.importing.temporal.readings import Reading
 from durascope.importing.temporal.recording import Recording
-from durascope.importing.temporal.steps import Written, written
+from durascope.importing.temporal.resets import resumed
+from durascope.importing.temporal.steps import Written, longest, written
+from durascope.importing.temporal.ways import WAY, WHY, one_of_ways, shape
 from durascope.importing.writing import Noted, without_comments
 from durascope.models.durations import format_duration
 
@@ -25,8 +28,9 @@ from durascope.models.durations import format_duration
 class Bodies:
     """The workflows so far."""
 
-    def __init__(self, recording: Recording, fit: Fit, lost: Collection[Command]) -> None:
+    def __init__(self, recording: Recording, fit: Fit, reading: Reading, lost: Collection[Command]) -> None:
         self.recording = recording
+        self.reading = reading
         self.lost = lost
         """Activities whose first attempt was under way when its worker died."""
         self.fit = fit
@@ -36,11 +40,13 @@ class Bodies:
         """Signals that the recorded runs send to each other, by the receiver."""
         self.receivers: dict[str, str] = {}
         """Runs that are not among the recordings and took a signal: the workflow of each, by key."""
+        self.ways: dict[Chain, list[int]] = {}
+        """Which way each request to an entity went."""
 
     def of(self, chain: Chain) -> str:
         """The name of the workflow that the chain is a run of; it is written if it is a new one."""
         kind = named(chain.first.workflow)
-        body = self._body(chain)
+        body = self._body(self.recording.latest(chain))
         names = [kind, *(f"{kind}-{number}" for number in range(2, 1000))]
         plain = without_comments(body)
         for name in names:
@@ -48,13 +54,13 @@ class Bodies:
             if known is None:
                 self.workflows[name] = body
                 return name
-            if without_comments(known) == plain:
-                return name
+            if without_comments(known) == plain or (chain.parent is not None and shape(known) == shape(plain)):
+                return name  # of children that do the same, the first one's times: events tell a child by its type
         return names[-1]
 
     def roots(self) -> list[str]:
         """The workflows of the runs that were started from outside; each declares the signals that others send it."""
-        started = [self.of(root) for root in self.recording.roots]
+        started = [self.of(root) for root in self.recording.started]
         for number, names in self.heard.items():
             workflow = self.workflows[started[number]]
             waited = str(without_comments(workflow["steps"]))
@@ -70,18 +76,28 @@ class Bodies:
     def _body(self, chain: Chain) -> dict[str, Any]:
         if is_entity(chain.first):
             return self._entity(chain)
-        codes = [program(each, _cancelling(each)) for each in chain.executions]
+        codes = [program(each, _cancelling(each)) for each in chain.code]
         each = [self._written(chain, one) for one in codes]
         last, code = chain.last, each[-1]
+        base = self.recording.reset_from(chain)
+        if base is not None:
+            on, run = base
+            ended = run.history.last.kind != "WorkflowExecutionTerminated" and run.closed
+            before = self._written(on, program(run, _cancelling(run)))
+            code.steps = resumed(before.steps, code.steps, ended=ended)
+            code.updates = longest(before.updates, code.updates)
         first = chain.first.history.first
         body: dict[str, Any] = {}
+        if started_again(chain):
+            body |= {"key": "id", "id_conflict": "use-existing", "input": {"id": "unique"}}
         steps = folded(code.steps) if len(each) == 1 or retried(last) else rounds([one.steps for one in each])
         body["steps"] = [*steps, *_ending(last, codes[-1])]
         signals = _signals(chain, codes[-1])
         if signals:
             body["signals"] = signals
-        if code.updates:
-            body["updates"] = code.updates
+        updates = {**code.updates, **_rejected(chain)}
+        if updates:
+            body["updates"] = updates
         if code.on_failure:
             body["on_failure"] = code.on_failure
         if first.get("retryPolicy"):
@@ -93,17 +109,29 @@ class Bodies:
         return body
 
     def _entity(self, chain: Chain) -> dict[str, Any]:
-        """Of its requests, the one of which most is known."""
+        """What it does for a request; where that was not always the same, each request says which way it went."""
+        asked = [each for execution in chain.executions for each in requests(execution)]
         codes = [code for execution in chain.executions for code in programs(execution)]
-        each = [(code, self._written(chain, code)) for code in codes]
-        code, told = max(each, key=lambda pair: len(str(pair[1].steps)))
-        body: dict[str, Any] = {"key": "entity", "one_at_a_time": True, "input": {"entity": "unique"}}
-        body["steps"] = told.steps
-        signals = _signals(chain, code)
+        each = [self._written(chain, code) for code in codes]
+        taken = [(one.steps, ask.ended is None) for one, ask in zip(each, asked, strict=True)]
+        steps, self.ways[chain] = one_of_ways(taken, apart=self.reading.apart)
+        several = len(set(self.ways[chain])) > 1
+        body: dict[str, Any] = {"key": "entity", "one_at_a_time": True}
+        body["input"] = {"entity": "unique", **({WAY: 1} if several else {})}
+        body["steps"] = Noted(steps, WHY) if several else steps
+        waited = {wait.name for code in codes for wait in waits(code.steps)}
+        signals: dict[str, Any] = {}
+        for code in codes:
+            for name, told in _signals(chain, code).items():
+                if isinstance(told, Noted) or name not in {*signals, *waited}:
+                    signals[name] = told
         if signals:
             body["signals"] = signals
-        if told.on_failure:
-            body["on_failure"] = told.on_failure
+        on_failure = max((one.on_failure for one in each), key=len)
+        if on_failure:
+            body["on_failure"] = on_failure
+        if span(chain.first.history.first, "workflowRunTimeout"):
+            body["run_timeout"] = format_duration(span(chain.first.history.first, "workflowRunTimeout"))
         return body
 
     def _written(self, chain: Chain, code: Program) -> Written:
@@ -115,6 +143,8 @@ class Bodies:
     def child(self, chain: Chain, command: Command) -> str:
         """The workflow of a child; one step stands for it where its history is not there."""
         found = chain.children.get(command)
+        alike = (each for each in chain.children.values() if each.first.workflow == command.name)
+        found = found or next(alike, None)  # it may have been refused because the other one was still there
         if found is not None:
             return self.of(found)
         note = f"The history of the child {command.name} is not among the files: one step stands for all that it did."
@@ -159,7 +189,7 @@ class _Others:
 
     def receiver(self, command: Command) -> str | int:
         to = str((command.asked.a.get("workflowExecution") or {}).get("workflowId") or "unknown")
-        for number, root in enumerate(self.bodies.recording.roots, 1):
+        for number, root in enumerate(self.bodies.recording.started, 1):
             if root.workflow_id == to:
                 self.bodies.heard.setdefault(number - 1, {})[command.name] = None
                 return number
@@ -187,6 +217,14 @@ def _signals(chain: Chain, code: Program) -> dict[str, Any]:
         elif name not in waited:
             found[name] = {"then": "ignore"}
     return found
+
+
+def _rejected(chain: Chain) -> dict[str, Any]:
+    """An update that stands for those that were rejected."""
+    if not any(each.refusing for each in chain.executions):
+        return {}
+    why = "A task that no event brought about, and that did nothing: an update came that was rejected."
+    return {REJECTED: Noted({"steps": [], "rejects": "refused"}, f"Inferred, and its name is not known. {why}")}
 
 
 def _ending(execution: Observed, code: Program) -> list[Any]:

@@ -30,14 +30,25 @@ def requests(execution: Observed) -> list[Command]:
 
 def programs(execution: Observed) -> list[Program]:
     """What was done for each request: they take turns, in the order in which they were accepted."""
-    waiting, found = requests(execution), list[Program]()
-    parts: list[list[Activation]] = [[] for _ in waiting]
+    return [
+        program(Observed(execution.history, each, [], execution.signals), whole=False) for each in _parts(execution)
+    ]
+
+
+def by_request(execution: Observed) -> list[list[Command]]:
+    """What was asked for by each request's code."""
+    return [[command for activation in part for command in activation.commands] for part in _parts(execution)]
+
+
+def _parts(execution: Observed) -> list[list[Activation]]:
+    """The tasks of each request."""
+    parts: list[list[Activation]] = [[] for _ in requests(execution)]
     turn = 0
     for activation in execution.activations:
         now = turn
         news = list(activation.news)
         mine: list[Command] = []
-        for command in sorted([*activation.commands, *activation.answered], key=_place):
+        for command in _in_turn(activation):
             if command.what is not What.UPDATE:
                 mine.append(command)
             elif command in activation.answered:
@@ -45,10 +56,22 @@ def programs(execution: Observed) -> list[Program]:
                 mine, news, now = [], [], now + 1
         _add(parts, now, replace(activation, commands=mine, answered=[], news=news))
         turn = now
-    for activations in parts:
-        told = Observed(execution.history, activations, [], execution.signals)
-        found.append(program(told))
-    return found
+    return parts
+
+
+def _in_turn(activation: Activation) -> list[Command]:
+    """The commands of a task in the order of the requests that they are for.
+
+    Nothing of a request is under way when it is answered. So what was asked for in the same task, and is not there at
+    once, is the next request's, wherever it stands.
+    """
+    last = max((_place(each) for each in activation.answered), default=0)
+
+    def turn(command: Command) -> tuple[bool, int]:
+        mine = command.what is not What.UPDATE and not command.immediate
+        return mine or _place(command) > last, _place(command)
+
+    return sorted([*activation.commands, *activation.answered], key=turn)
 
 
 def _place(command: Command) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Final
 
 from durascope.importing.temporal.lines import microseconds, payload, step_name, word
@@ -106,6 +107,8 @@ class Observed:
     activations: Sequence[Activation]
     commands: Sequence[Command]
     signals: Sequence[Event]
+    stuck: Sequence[Event] = ()
+    """Tasks that failed at the end: no later one was completed."""
 
     @property
     def workflow(self) -> str:
@@ -119,7 +122,61 @@ class Observed:
     def closed(self) -> bool:
         return self.history.last.kind in CLOSING
 
+    @property
+    def cached(self) -> bool:
+        """Whether workers kept the run: a task was put into a queue of their own."""
+        return any(each.kind == "WorkflowTaskScheduled" and sticky(each) for each in self.history.events)
 
+    @property
+    def went_on(self) -> bool:
+        """Whether a task followed one that was completed: where it was put tells whether workers keep runs."""
+        tasks = [each.kind for each in self.history.events if each.kind.startswith("WorkflowTask")]
+        return ("WorkflowTaskCompleted", "WorkflowTaskScheduled") in pairwise(tasks)
+
+    @property
+    def refusing(self) -> list[Activation]:
+        """Tasks that no event brought about and that did nothing: an update came, which the code rejected."""
+        found: list[Activation] = []
+        for before, each in zip(self.activations, self.activations[1:], strict=False):
+            idle = not (each.news or each.commands or each.answered or each.end or each.failures or each.cut_off)
+            if idle and not each.cancels:
+                scheduled = self.scheduled(each)
+                if not self.caused(scheduled) and scheduled.at > before.completed.at:
+                    found.append(each)
+        return found
+
+    def scheduled(self, activation: Activation) -> Event:
+        """When its task was scheduled first."""
+        return self.first_scheduled(self.history.at(int(activation.started.a["scheduledEventId"])))
+
+    def first_scheduled(self, task: Event) -> Event:
+        """When the task was scheduled first: before it, the same work may have timed out in a worker's own queue."""
+        before = self.history.at(task.id - 1)
+        while before.kind == "WorkflowTaskTimedOut":
+            task = self.history.at(int(before.a["scheduledEventId"]))
+            before = self.history.at(task.id - 1)
+        return task
+
+    def caused(self, task: Event) -> bool:
+        """Whether an event says why the task was scheduled. A message that is no event, as an update, leaves none."""
+        return self.history.at(task.id - 1).kind not in QUIET
+
+
+FORCED: Final = "force-close-command"
+"""A task that the server ended while the worker was at it: the run is closed, or has too many events buffered."""
+UNMARKED: Final = "local-activity"
+"""What a local activity is called of which there is no marker."""
+UNFINISHED: Final = "unfinished-update"
+"""What an update is called whose handler was cut off before it was accepted."""
+REJECTED: Final = "rejected-update"
+"""What an update is called that was rejected: it leaves no event that has its name."""
+QUIET: Final = frozenset({
+    "WorkflowTaskCompleted", "ActivityTaskScheduled", "ActivityTaskCancelRequested", "TimerStarted", "TimerCanceled",
+    "StartChildWorkflowExecutionInitiated", "SignalExternalWorkflowExecutionInitiated", "MarkerRecorded",
+    "UpsertWorkflowSearchAttributes", "WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted",
+    "RequestCancelExternalWorkflowExecutionInitiated",
+})  # fmt: skip
+"""What code has asked for: that is no news to it."""
 CAUSE: Final = "WORKFLOW_TASK_FAILED_CAUSE_"
 SECOND: Final = 1_000_000
 CLOSING: Final = frozenset({
@@ -188,7 +245,7 @@ class _Observer:
                 ended = command.ended is not None and command.ended.id > activation.completed.id
                 waits = command.what is What.ACTIVITY and ended and not activation.commands and activation.end is None
                 command.awaited_cancel = waits
-        return Observed(self.history, self.activations, self.commands, self.signals)
+        return Observed(self.history, self.activations, self.commands, self.signals, self.failures)
 
     def _see(self, event: Event) -> None:
         kind, a = event.kind, event.a
@@ -207,7 +264,9 @@ class _Observer:
             self.news, self.failures = [], []
         elif kind == "WorkflowTaskFailed":
             self.failures.append(event)
-            if word(a.get("cause"), CAUSE) == "force-close-command":
+            later = self.history.events[event.id :]
+            closes = not any(each.kind == "WorkflowTaskStarted" for each in later)
+            if word(a.get("cause"), CAUSE) == FORCED and closes:
                 self._cut_off(event)
         elif kind in _MESSAGES:
             self.news.append(event)
@@ -236,7 +295,9 @@ class _Observer:
         before = self.activations[-1] if self.activations else None
         if before is None or self.news or before.commands or before.end or before.answered:
             return
-        if self.history.at(before.completed.id + 1).kind == "WorkflowTaskScheduled" and not before.cut_off:
+        following = self.history.at(before.completed.id + 1)
+        inline = following.kind == "WorkflowTaskScheduled" and following.at == before.completed.at
+        if inline and not before.cut_off:
             took = before.completed.at - before.started.at
             self.heartbeats += took
             before.local = took
@@ -245,8 +306,29 @@ class _Observer:
         """The run was closed in the middle of a task."""
         started = self.history.at(int(failed.a["startedEventId"]))
         number, news = len(self.activations), self.news
-        self.activations.append(Activation(number, news, [], [], [], started, failed, [], 1, cut_off=True))
+        cut = Activation(number, news, [], [], [], started, failed, [], 1, cut_off=True)
+        self._heartbeat(failed)
+        if self.heartbeats:
+            self._unmarked(cut)
+        self.activations.append(cut)
+        scheduled = self.history.at(int(started.a["scheduledEventId"]))
+        if not news and cut.cut_off and self.history.at(scheduled.id - 1).kind in QUIET:
+            update = Command(What.UPDATE, UNFINISHED, scheduled)
+            self.commands.append(update)
+            cut.commands.append(update)
         self.news = []
+
+    def _unmarked(self, cut: Activation) -> None:
+        """A local activity was at work when the run was closed: it has no marker, but a task said that it was there."""
+        before = self.activations[-1]
+        command = Command(
+            What.LOCAL, UNMARKED, before.completed, ended=before.completed, took=2 * self.heartbeats + SECOND
+        )
+        self.commands.append(command)
+        before.commands.append(command)
+        cut.local = cut.completed.at - cut.started.at
+        cut.cut_off = False
+        self.heartbeats = 0
 
     def _asked(self, what: What, event: Event) -> None:
         if what is What.TIMER and self.backoff is not None:
@@ -323,6 +405,11 @@ def _name(what: What, event: Event) -> str:
             return str(a["acceptedRequest"]["input"]["name"])
         case _:
             return f"timer {a.get('timerId', '')}"
+
+
+def sticky(scheduled: Event) -> bool:
+    """Whether a task was put into a worker's own queue."""
+    return "normalName" in scheduled.a.get("taskQueue", {})
 
 
 def span(a: Mapping[str, Any], key: str) -> int:

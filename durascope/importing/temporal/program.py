@@ -14,13 +14,15 @@ from typing import Final
 
 from durascope.importing.branches import Branch, Branches, Bug, Busy, Fork, Wait, all_of, inside, last, shares
 from durascope.importing.temporal.lines import word
-from durascope.importing.temporal.observing import CAUSE, Activation, Command, Observed, What, failure_of
-from durascope.importing.temporal.reading import Event
+from durascope.importing.temporal.observing import CAUSE, FORCED, Activation, Command, Observed, What, failure_of
+from durascope.importing.temporal.reading import Event, History
 
 TASK: Final = 7_000
 """Microseconds that a workflow task takes if its code is not busy (engine notes, section 15)."""
 BUSY: Final = 60_000
 Steps = Branch[Command]
+UNHANDLED: Final = "workflow-worker-unhandled-failure"
+NEVER: Final = "a-message-that-never-came"
 CUT_OFF: Final = 1_000_000
 """How much longer code would have been busy that a closed run cut off, as far as anybody knows."""
 
@@ -42,17 +44,23 @@ class Program:
     """What was done for each update, in the order in which they were accepted."""
 
 
-def program(observed: Observed, cancelling: Event | None = None) -> Program:
-    """The program of one execution; `cancelling`: the signal that makes it undo what it did."""
-    builder = _Builder(cancelling)
+def program(observed: Observed, cancelling: Event | None = None, *, whole: bool = True) -> Program:
+    """The program of one execution, or of a part of one.
+
+    `cancelling`: the signal that makes it undo what it did.
+    """
+    builder = _Builder(observed.history, cancelling)
     for activation in observed.activations:
         builder.activation(activation)
+    if whole:
+        builder.left_off(observed)
     return builder.program
 
 
 class _Builder(Branches[Command]):
-    def __init__(self, cancelling: Event | None) -> None:
+    def __init__(self, history: History, cancelling: Event | None) -> None:
         super().__init__()
+        self.history = history
         self.program = Program(self.root)
         self.cancelling = cancelling
         self.unwinding = False
@@ -66,6 +74,7 @@ class _Builder(Branches[Command]):
         told = [each for each in now.news if isinstance(each, Event)]
         signals = [each for each in told if each.kind == "WorkflowExecutionSignaled"]
         self.arrived.update(str(each.a["signalName"]) for each in signals)
+        self._limits(now)
         self._cancellation(now, told, fresh)
         commands = [each for each in now.commands if each.what is not What.UPDATE]
         for each in now.commands:
@@ -79,10 +88,31 @@ class _Builder(Branches[Command]):
         before = (each.name for each in now.answered if each.ended and (first is None or each.ended.id < first))
         news = [*(str(each.a["signalName"]) for each in signals), *before]
         self.arrived.update(each.name for each in now.answered)
-        if self.unwinding:
+        if self.unwinding and self.program.cause in commands:
+            last = commands.index(self.program.cause) + 1
+            self._issue(now, commands[:last], fresh, news)
+            self.program.unwinding += commands[last:]
+        elif self.unwinding:
             self.program.unwinding += commands
-        elif commands or signals or now.failures or _busy(now) or (now.end is not None and news):
+        elif commands or signals or self._goes_on(now, fresh, news):
             self._issue(now, commands, fresh, news)
+
+    def _goes_on(self, now: Activation, fresh: Sequence[Steps], news: Sequence[str]) -> bool:
+        """Whether code did anything in a task, although it asked for nothing: a replay computes only what is known."""
+        if now.failures or now.cut_off or (now.end and news):
+            return True
+        return bool(fresh and _busy(now, self.history))
+
+    def left_off(self, observed: Observed) -> None:
+        """What the code was at when the history ends."""
+        thrown = [each for each in observed.stuck if word(each.a.get("cause"), CAUSE) == UNHANDLED]
+        if thrown:
+            self.open_branch().items.append(Bug(failure_of(thrown[0].a)[1], None))
+            return
+        ended = any(each.end for each in observed.activations)
+        if ended or self.owner or not observed.activations or self.unwinding or not observed.closed:
+            return
+        self.root.items.append(Wait(NEVER))
 
     def _accepted(self, update: Command, *, answered: bool) -> None:
         branch = Steps(over=True)
@@ -132,6 +162,16 @@ class _Builder(Branches[Command]):
                 branch.over = True
                 fresh = [*fresh, branch]
         return fresh
+
+    def _limits(self, now: Activation) -> None:
+        """Timers that limit waits: code lets go of them later than of sleeps that began after them."""
+        timers = [each for each in now.cancels if each.what is What.TIMER and each.ended is not None]
+        for timer in timers:
+            later = (each for each in timers if each.asked.id > timer.asked.id)
+            if any(each.ended and timer.ended and each.ended.id < timer.ended.id for each in later):
+                branch = self.owner.get(timer)
+                if branch is not None:
+                    branch.items[-1] = Wait(f"message-{timer.asked.a['timerId']}", timer=timer)
 
     def _races(self, now: Activation, signals: Sequence[Event], fresh: list[Steps]) -> list[Steps]:
         """What is cancelled as another branch goes on has lost a race with it."""
@@ -188,18 +228,20 @@ class _Builder(Branches[Command]):
         owners = list(dict.fromkeys(self.joined(each) for each in fresh))
         answered = [branch for update, branch in self.program.updates if update in now.answered]
         owners = [each for each in owners if each not in answered]
-        if not owners and commands and self.waiting_updates:
+        if not owners and (commands or now.cut_off) and self.waiting_updates:
             owners = [self.waiting_updates.pop(0)]
+        if not owners and now.number == 0 and now.failures:
+            owners = [self.root]  # it did not wait for what came while its first task was tried
         if not owners and news and (commands or now.end or not self.owner):
             owners = [self._waiting(news)]
         if not owners:
             owners = [self.open_branch()]
         if now.failures:
             told = now.failures[0].a
-            if word(told.get("cause"), CAUSE) == "workflow-worker-unhandled-failure":
+            if word(told.get("cause"), CAUSE) == UNHANDLED:
                 times = max(len(now.failures), len(now.failures) + now.attempt - 2)
                 owners[0].items.append(Bug(failure_of(told)[1], times))
-        busy = _busy(now)
+        busy = _busy(now, self.history)
         if busy:
             owners[0].items.append(Busy(busy))
         for owner, own in zip(owners, shares(commands, len(owners)), strict=True):
@@ -220,9 +262,13 @@ class _Builder(Branches[Command]):
         return branch is not self.root
 
 
-def _busy(now: Activation) -> int:
+def _busy(now: Activation, history: History) -> int:
     """How long the code was busy in a task, beside its local activities, in microseconds; 0: no longer than usual."""
     if now.cut_off:
         return now.completed.at - now.started.at + CUT_OFF
+    forced = [each for each in now.failures if word(each.a.get("cause"), CAUSE) == FORCED]
+    if forced:  # the worker was still at it when the next attempt was there
+        begun = history.at(int(forced[0].a["startedEventId"])).at
+        return (now.completed.at - begun) // (len(forced) + 1) - TASK
     own = now.completed.at - now.started.at - now.local - TASK
     return own if own > BUSY else 0

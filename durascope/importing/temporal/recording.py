@@ -12,6 +12,7 @@ from durascope.importing.temporal.chains import Chain, chains, run_id_of
 from durascope.importing.temporal.lines import lines
 from durascope.importing.temporal.observing import Observed, What, span
 from durascope.importing.temporal.reading import History
+from durascope.importing.temporal.resets import reset_of
 
 STEP_TIMEOUT: Final = 10_000_000
 """start-to-close where no activity was recorded, in microseconds."""
@@ -38,7 +39,16 @@ class Recording:
     @cached_property
     def chains(self) -> Sequence[Chain]:
         """Every run, children after their parents."""
-        return [each for root in self.roots for each in root.all()]
+        return list(dict.fromkeys(each for root in self.roots for each in root.all()))
+
+    @cached_property
+    def started(self) -> Sequence[Chain]:
+        """The runs that were started from outside, without those that others were reset to."""
+        return [each for each in self.roots if each.base is None]
+
+    def latest(self, chain: Chain) -> Chain:
+        """The run that it was reset to at last; itself, if it was not."""
+        return next((self.latest(each) for each in reversed(self.roots) if each.base is chain), chain)
 
     @cached_property
     def executions(self) -> Mapping[str, Observed]:
@@ -59,6 +69,16 @@ class Recording:
     def run_ids(self) -> frozenset[str]:
         """The ids of the executions."""
         return frozenset(map(run_id_of, self.executions.values()))
+
+    def run(self, run_id: str) -> Observed | None:
+        """The execution of that id; None: it is not among the recordings."""
+        return next((each for each in self.executions.values() if run_id_of(each) == run_id), None)
+
+    def reset_from(self, chain: Chain) -> tuple[Chain, Observed] | None:
+        """What the chain's last run is a reset of, and the chain that it is in."""
+        reset = reset_of(chain.last)
+        run = None if reset is None else self.run(reset.base_run)
+        return None if run is None else (next(each for each in self.chains if run in each.executions), run)
 
     @cached_property
     def signalled(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -11,8 +11,9 @@ from durascope.importing.places import places
 from durascope.importing.temporal.activities import activity_step, is_activity, local_step
 from durascope.importing.temporal.fitting import Fit
 from durascope.importing.temporal.observing import Command, What, span
-from durascope.importing.temporal.program import Program, Steps
+from durascope.importing.temporal.program import NEVER, Program, Steps
 from durascope.importing.temporal.recording import Defaults
+from durascope.importing.writing import Noted
 from durascope.models.durations import format_duration
 
 Step = Any
@@ -28,6 +29,15 @@ class Written:
     on_failure: list[Step] = field(default_factory=list[Step])
     undone: bool = False
     """Whether anything is undone."""
+
+
+def longest(updates: Mapping[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each update, the one that did the most."""
+    found = dict(updates)
+    for name, each in others.items():
+        if name not in found or len(found[name]["steps"]) < len(each["steps"]):
+            found[name] = each
+    return found
 
 
 class Names(Protocol):
@@ -61,9 +71,7 @@ class _Writer:
         told = Written(self._sequence(self.program.steps))
         for update, branch in self.program.updates:
             steps = self._sequence(branch)
-            known = told.updates.get(update.name)
-            if known is None or len(known["steps"]) < len(steps):
-                told.updates[update.name] = {"steps": steps, "one_at_a_time": True}
+            told.updates = longest(told.updates, {update.name: {"steps": steps, "one_at_a_time": True}})
         self._undo(told)
         return told
 
@@ -79,16 +87,22 @@ class _Writer:
                 return self._command(command)
             case Wait() as wait:
                 return [self._wait(wait)]
+            case Bug(message=message, times=None):
+                return [{"bug": message or "bug"}]
             case Bug(message=message, times=times):
                 return [{"fail": message or "bug", "retryable": True, "times": times}]
             case Busy(us=us):
                 return [{"compute": format_duration(us // 1000 * 1000)}]
             case Fork() as fork:
-                branches = [self._sequence(each) for each in fork.branches]
-                found = [each[0] if len(each) == 1 else each for each in branches if each]
+                branches = [steps for each in fork.branches if (steps := self._sequence(each))]
+                if len(branches) == 1 and not fork.race:
+                    return branches[0]
+                found = [each[0] if len(each) == 1 else each for each in branches]
                 return [{"race" if fork.race else "parallel": found}]
 
     def _wait(self, wait: Wait[Command]) -> Step:
+        if wait.name == NEVER:
+            return Noted({"wait_for": NEVER}, "Inferred: nothing was under way, and the code had not come to its end.")
         step: dict[str, Any] = {"wait_for": wait.name}
         if wait.times > 1:
             step["times"] = wait.times
@@ -118,7 +132,7 @@ class _Writer:
     def _activity(self, command: Command) -> dict[str, Any]:
         if command.what is What.ACTIVITY:
             return activity_step(command, self.defaults, self.fit, lost=command in self.lost)
-        return local_step(command)
+        return local_step(command, self.defaults)
 
     def _child(self, command: Command) -> dict[str, Any]:
         policy = str(command.asked.a.get("parentClosePolicy", "")).removeprefix("PARENT_CLOSE_POLICY_").lower()

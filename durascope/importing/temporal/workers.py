@@ -8,6 +8,7 @@ from typing import Any, Final
 from durascope.importing.temporal.chains import Chain
 from durascope.importing.temporal.deaths import Deaths
 from durascope.importing.temporal.observing import What, span
+from durascope.importing.temporal.readings import Reading
 from durascope.importing.temporal.recording import Recording
 from durascope.models.durations import format_duration
 
@@ -19,10 +20,10 @@ SDKS: Final = {
 }  # fmt: skip
 
 
-def deployment(recording: Recording, deaths: Deaths) -> dict[str, Any]:
+def deployment(recording: Recording, deaths: Deaths, reading: Reading) -> dict[str, Any]:
     """The deployment; what is as by default is left out."""
     chains, defaults = recording.chains, recording.defaults
-    told: dict[str, Any] = {"workers": _workers(chains, deaths)}
+    told: dict[str, Any] = {"workers": _workers(chains, deaths, reading)}
     if not _eager(chains) or deaths.workflows_only:
         told["eager_activities"] = False
     if chains[0].first.history.first.get("eagerExecutionAccepted"):
@@ -37,9 +38,10 @@ def deployment(recording: Recording, deaths: Deaths) -> dict[str, Any]:
     return told
 
 
-def _workers(chains: Sequence[Chain], deaths: Deaths) -> list[dict[str, Any]]:
+def _workers(chains: Sequence[Chain], deaths: Deaths, reading: Reading) -> list[dict[str, Any]]:
     queue = chains[0].first.queue
-    sdk, cached = "python", False
+    sdk = "python"
+    cached = any(execution.cached for chain in chains for execution in chain.executions)
     elsewhere: dict[str, None] = {}
     workflows, activities = set[str](), set[str]()
     for chain in chains:
@@ -50,8 +52,6 @@ def _workers(chains: Sequence[Chain], deaths: Deaths) -> list[dict[str, Any]]:
                 elif event.kind == "WorkflowTaskCompleted":
                     name = (event.a.get("sdkMetadata") or {}).get("sdkName", "")
                     sdk = SDKS.get(name, sdk)
-                elif event.kind == "WorkflowTaskScheduled":
-                    cached = cached or "normalName" in event.a.get("taskQueue", {})
             for command in execution.commands:
                 if command.what is What.ACTIVITY and command.started is not None:
                     where = command.asked.a.get("taskQueue", {}).get("name", queue)
@@ -59,8 +59,9 @@ def _workers(chains: Sequence[Chain], deaths: Deaths) -> list[dict[str, Any]]:
                         activities.add(command.started.a.get("identity", ""))
                     else:
                         elsewhere[where] = None
-    several = any(len(execution.activations) > 1 for chain in chains for execution in chain.executions)
-    more = {**({"sdk": sdk} if sdk != "python" else {}), **({"cache": 0} if several and not cached else {})}
+    several = any(execution.went_on for chain in chains for execution in chain.executions)
+    slots = {"slots": 1} if reading.one_slot else {}
+    more = {**slots, **({"sdk": sdk} if sdk != "python" else {}), **({"cache": 0} if several and not cached else {})}
     apart = bool(activities) and not workflows & activities and not deaths.replaced(workflows, activities)
     apart = apart or deaths.workflows_only
     if apart:

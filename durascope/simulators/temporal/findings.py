@@ -18,6 +18,7 @@ from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HistoryStore
 from durascope.simulators.temporal.standstill import unconsumed, unended
+from durascope.simulators.temporal.task_queues import sdks
 
 
 class Accounts:
@@ -121,7 +122,7 @@ class Accounts:
             answers={name: _summed(answers) for name, answers in self._answers.items()},
             replayed=self._replayed,
             lasts=lasts,
-            histories=histories(states, names),
+            histories=histories(states, names, sdks(self.scenario.deployments.temporal)),
         )
         if self.records:
             found.unconsumed = taken

@@ -19,10 +19,16 @@ from durascope.simulators.temporal.mutable_state import MutableState
 Plain = dict[str, Any]
 
 
-def histories(states: Sequence[MutableState], names: Mapping[int, str]) -> list[Plain]:
-    """One for each execution, in their order; `names` are the executions' by the number of the run."""
+def histories(states: Sequence[MutableState], names: Mapping[int, str], sdks: Mapping[str, str]) -> list[Plain]:
+    """One for each execution, in their order.
+
+    Args:
+        states: The executions.
+        names: Theirs, by the number of the run.
+        sdks: The SDK of those that run workflows, by their queue.
+    """
     sizes = event_bytes()
-    return [_history(state, names, sizes) for state in states]
+    return [{**_history(state, names, sizes), "sdk": sdks.get(state.queue, "python")} for state in states]
 
 
 def _history(state: MutableState, names: Mapping[int, str], sizes: Mapping[str, int]) -> Plain:

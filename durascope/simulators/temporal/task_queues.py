@@ -30,6 +30,12 @@ def queue_of_activities(deployment: TemporalDeployment) -> str:
     return DEFAULT_QUEUE if pool is None else queue_of(pool)
 
 
+def sdks(deployment: TemporalDeployment) -> Mapping[str, str]:
+    """The SDK of the workers that run workflows, by their queue."""
+    pools = [pool for pool in deployment.workers if pool.runs != "activities"]
+    return {queue_of(pool): pool.sdk for pool in reversed(pools)}
+
+
 def rates(deployment: TemporalDeployment) -> Mapping[str, float]:
     """Activities per second, of queues that have a limit."""
     return {queue_of(pool): pool.queue_rate for pool in deployment.workers if pool.queue_rate}

@@ -10,7 +10,11 @@ from durascope.render.exports.temporal_history.values import Event, Json, durati
 
 CORE_FLAGS: Final = (1, 2, 3, 4)
 """Behaviours of the SDK's core that a run is bound to from its first task on."""
-SDK: Final = {"sdkName": "temporal-python", "sdkVersion": "1.35.0"}
+SDKS: Final = {
+    "python": {"sdkName": "temporal-python", "sdkVersion": "1.35.0"},
+    "typescript": {"sdkName": "temporal-typescript", "sdkVersion": "1.24.0"},
+}
+"""The SDKs that the cases were recorded with; another is told by its name alone."""
 
 
 def task_scheduled(it: Execution, event: Event) -> Json:
@@ -36,12 +40,15 @@ def task_started(it: Execution, event: Event) -> Json:
 
 def task_completed(it: Execution, event: Event) -> Json:
     told = it.before(event, "WorkflowTaskCompleted") is not None
+    sdk = it.history["sdk"]
     return {
         "scheduledEventId": str(event["scheduled_event_id"]),
         "startedEventId": str(event["started_event_id"]),
         "identity": event["identity"],
         "workerVersion": it.version,
-        "sdkMetadata": {} if told else {"coreUsedFlags": [*CORE_FLAGS], **SDK},
+        "sdkMetadata": {}
+        if told
+        else {"coreUsedFlags": [*CORE_FLAGS], **SDKS.get(sdk, {"sdkName": f"temporal-{sdk}"})},
         "meteringMetadata": {},
     }
 
