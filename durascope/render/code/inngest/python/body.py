@@ -25,6 +25,7 @@ from durascope.render.code import python
 from durascope.render.code.body import NO_SCOPE, Scope
 from durascope.render.code.facts import uses_attempt
 from durascope.render.code.inngest import facts
+from durascope.render.code.inngest.body import InngestBody
 from durascope.render.code.inngest.python.names import Named
 from durascope.render.code.layout import Expression, Group, call, flat
 from durascope.render.code.names import quoted
@@ -33,7 +34,7 @@ from durascope.render.code.python_body import formatted
 from durascope.render.code.python_values import PythonValues
 
 
-class FunctionBody(PythonValues):
+class FunctionBody(PythonValues, InngestBody):
     """Writes the steps of a function."""
 
     differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
@@ -83,16 +84,6 @@ class FunctionBody(PythonValues):
         variables = [scope.get(name, "0") for name in it.variables]
         more = [*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else [])]
         return [f"steps.{self.project.steps[it]}", self.given, *variables, *more]
-
-    def simple(self, step: Run, scope: Scope) -> Expression | None:
-        return None if step.undo is not None or self.used_results(step) else self.future(step, scope)
-
-    def run(self, step: Run, scope: Scope) -> None:
-        if step.retry is not None:
-            self.comment("Inngest has no retry policy per step: the function's `retries` are in force.")
-        if step.timeout is not None or step.heartbeat is not None or step.total_timeout is not None:
-            self.comment("Inngest has no timeout of a step: give the call in it one of its own.")
-        super().run(step, scope)
 
     def undo_later(self, undo: Run, scope: Scope) -> None:
         it = self.book.operation(self.told.name, undo)
@@ -185,7 +176,7 @@ class FunctionBody(PythonValues):
         for name, field in self.project.fields[step.send].items():
             term = self.value(name, scope) or self.field(name)
             if step.to is not None and name in keys:
-                text = self._addressed(step.to, name, scope)
+                text = self.addressed(step.to, name, scope)
             elif term is not None:
                 text = term.text
             elif field.always:
@@ -194,15 +185,6 @@ class FunctionBody(PythonValues):
                 continue
             members.append(f"{quoted(python.field_name(name))}: {text}")
         self._post(step, step.send, "{" + ", ".join(members) + "}", scope)
-
-    def _addressed(self, to: object, field: str, scope: Scope) -> str:
-        """The key of whom an event is for: a value of the run, a text, or that of a run of the workload."""
-        if isinstance(to, int):
-            given = self.book.scenario.workload.keys or ()
-            return quoted(str(given[to - 1]) if to <= len(given) else f"{field}-{to}")
-        text = self.reference(to, scope)
-        assert text is not None
-        return text
 
     def _post(self, step: Send | Start, event: str, data: str, scope: Scope) -> None:
         parts = [f"name={quoted(event)}", f"data={data}"]

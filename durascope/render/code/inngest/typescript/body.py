@@ -21,6 +21,7 @@ from durascope.models.units import MILLISECOND
 from durascope.render.code.body import NO_SCOPE, Scope
 from durascope.render.code.facts import uses_attempt
 from durascope.render.code.inngest import facts
+from durascope.render.code.inngest.body import InngestBody
 from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.layout import Arrow, Expression, Group, call
 from durascope.render.code.names import quoted
@@ -30,7 +31,7 @@ from durascope.render.code.typescript_body import formatted
 from durascope.render.code.typescript_values import TypeScriptValues
 
 
-class FunctionBody(TypeScriptValues):
+class FunctionBody(TypeScriptValues, InngestBody):
     """Writes the steps of a function."""
 
     differs: ClassVar[str] = "differs each time that the function is called; a step would keep its value."
@@ -77,13 +78,6 @@ class FunctionBody(TypeScriptValues):
         more = (*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else []))
         return call(f"steps.{self.project.steps[it]}", "input", *variables, *more)
 
-    def simple(self, step: Run, scope: Scope) -> Expression | None:
-        return None if step.undo is not None or self.used_results(step) else self.future(step, scope)
-
-    def run(self, step: Run, scope: Scope) -> None:
-        self._options_that_are_not(step)
-        super().run(step, scope)
-
     def undo_later(self, undo: Run, scope: Scope) -> None:
         it = self.book.operation(self.told.name, undo)
         self.needs.add(("./steps", "* as steps"))
@@ -93,13 +87,6 @@ class FunctionBody(TypeScriptValues):
             Arrow("() =>", self.operation(it, scope, self.found_by(undo, scope))),
         )
         self.source.statement("", call("compensations.push", Arrow("() =>", made)))
-
-    def _options_that_are_not(self, step: Run) -> None:
-        """What the scenario says of the step that Inngest has no option for."""
-        if step.retry is not None:
-            self.comment("Inngest has no retry policy per step: the function's `retries` are in force.")
-        if step.timeout is not None or step.heartbeat is not None or step.total_timeout is not None:
-            self.comment("Inngest has no timeout of a step: give the call in it one of its own.")
 
     # ---- what waits --------------------------------------------------------------------------------------------
 
@@ -188,21 +175,12 @@ class FunctionBody(TypeScriptValues):
         for name, field in self.project.fields[step.send].items():
             term = self.value(name, scope) or self.field(name)
             if step.to is not None and name in keys:
-                members.append((field_name(name), self._addressed(step.to, name, scope)))
+                members.append((field_name(name), self.addressed(step.to, name, scope)))
             elif term is not None:
                 members.append((field_name(name), term.text))
             elif field.always:
                 members.append((field_name(name), self.stand_in(field.kind)))
         self._post(step, step.send, obj(*members), scope)
-
-    def _addressed(self, to: object, field: str, scope: Scope) -> str:
-        """The key of whom an event is for: a value of the run, a text, or that of a run of the workload."""
-        if isinstance(to, int):
-            given = self.book.scenario.workload.keys or ()
-            return quoted(str(given[to - 1]) if to <= len(given) else f"{field}-{to}")
-        text = self.reference(to, scope)
-        assert text is not None
-        return text
 
     def _post(self, step: Send | Start, event: str, data: Expression, scope: Scope) -> None:
         later = () if not step.after else (obj(("ts", f"Date.now() + {number(step.after / MILLISECOND)}")),)
