@@ -215,6 +215,7 @@ def test_a_throttle_of_three_lets_four_start_in_python_and_three_in_typescript()
             flow={"throttle": {"limit": 3, "period": "3s"}},
         )
         assert sum(at < 0.6 for at in seconds(trace, "starts")) == at_once
+        assert seconds(trace, "starts")[-1] < 5, "then one a second"
 
 
 def test_a_rate_limit_of_ten_lets_two_of_a_burst_through() -> None:
@@ -277,6 +278,15 @@ def test_a_run_that_waits_for_its_slot_too_long_is_cancelled_before_it_starts() 
         flow={"concurrency": {"limit": 1}, "timeouts": {"start": "2s"}},
     )
     assert sorted(trace.status.values()) == ["cancelled", "completed"]
+
+
+def test_a_finish_timeout_does_not_count_the_wait_for_a_slot() -> None:
+    trace = run(
+        [{"run": "a", "takes": "3s"}],
+        workload={"runs": 2, "arrivals": {"together": True}},
+        flow={"concurrency": {"limit": 1}, "timeouts": {"finish": "4s"}},
+    )
+    assert set(trace.status.values()) == {"completed"}
 
 
 def test_sleeping_runs_hold_no_slot() -> None:

@@ -103,3 +103,25 @@ faults: [{crash: app, at: 5s, down_for: 25s}, {deploy: wf, at: 20s, change: {dro
 """)
     lines = trace.records["run 1"]
     assert lines[lines.index("WorkflowExecutionSignaled ping") + 1] == "WorkflowTaskScheduled normal"
+
+
+def test_a_failure_may_name_the_time_of_the_next_attempt() -> None:
+    trace = simulated("workflows: {wf: {steps: [{run: a, fails: {times: 1, retry_after: 5s}}]}}")
+    assert trace.ended_at > 5 * SECOND
+
+
+def test_a_backoff_grows_to_a_hundred_times_the_first() -> None:
+    """§12: 100 ms, 1 s, 10 s, and no more than 10 s after that."""
+    step = "{run: a, takes: 0s, fails: 4, retry: {initial: 100ms, factor: 10}}"
+    (run,) = simulated(f"workflows: {{wf: {{steps: [{step}]}}}}").runs
+    assert run.ended_at is not None
+    assert 21 * SECOND < run.ended_at < 24 * SECOND
+
+
+def test_an_activity_that_is_asked_to_stop_and_fails_is_not_tried_again() -> None:
+    trace = simulated("""
+workflows: {wf: {steps: [{run: a, takes: 2s, fails: {always: true}, cancellation: wait}]}}
+workload: {runs: 1, events: [{operator: cancel, to: 1, at: 1s}]}
+""")
+    assert "ActivityTaskFailed a cancel-requested" in trace.records["run 1"]
+    assert sum(event.kind is Kind.STEP_STARTED for event in trace.events) == 1
