@@ -125,3 +125,16 @@ workload: {runs: 1, events: [{operator: cancel, to: 1, at: 1s}]}
 """)
     assert "ActivityTaskFailed a cancel-requested" in trace.records["run 1"]
     assert sum(event.kind is Kind.STEP_STARTED for event in trace.events) == 1
+
+
+def test_a_workflow_is_retried_after_its_policys_interval() -> None:
+    trace = simulated("workflows: {wf: {retry: {initial: 7s, max_attempts: 2}, steps: [{fail: no}]}}")
+    assert 7 * SECOND < trace.ended_at < 8 * SECOND
+
+
+def test_code_that_does_not_yield_for_two_seconds_fails_its_task() -> None:
+    trace = simulated("""
+workflows: {wf: {steps: [{compute: 3s, name: parse}]}}
+faults: [{deploy: wf, at: 5s, change: {drop: parse}}]
+""")
+    assert "WorkflowTaskFailed workflow-worker-unhandled-failure" in trace.records["run 1"]
