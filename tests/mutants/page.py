@@ -34,7 +34,7 @@ def figures(results: Mapping[str, Results]) -> str:
         "## A sample of all changes", "",
         "| engine | places | tried (seed) | left out | noticed | not noticed | share | last run |",
         "|---|---|---|---|---|---|---|---|",
-        *_sample(results), "",
+        *(list(_sample(results)) or ["| none was drawn yet | | | | | | | |"]), "",
         *_survivors("Changes that no test notices", _sampled(results), show=True),
     ])  # fmt: skip
 
@@ -73,7 +73,7 @@ def _sample(results: Mapping[str, Results]) -> Iterator[str]:
 def _counts(tried: list[Tried]) -> str:
     noticed = sum(each.outcome == "killed" for each in tried)
     dates = sorted({each.date for each in tried})
-    return f"{noticed} | {len(tried) - noticed} | {noticed / len(tried):.0%} | {dates[-1] if dates else ''}"
+    return f"{noticed} | {len(tried) - noticed} | {100 * noticed // len(tried)} % | {dates[-1] if dates else ''}"
 
 
 def _survivors(title: str, tried: dict[str, dict[str, Tried]], *, show: bool = False) -> Iterable[str]:
