@@ -69,3 +69,12 @@ class TestTheTable:
         runs["run 2"] = RunSummary("run 2", "w", 0, 1, "completed")
         assert "run 1" not in runs
         assert runs.get("run 7") is None
+
+
+@pytest.mark.parametrize("fault", ["{crash: app, at: 700ms}", "{hang: app, at: 700ms, for: 3s}"])
+def test_who_dies_at_a_time_of_the_clock_does_not_depend_on_whether_the_trace_is_kept(fault: str) -> None:
+    workers = "deployments.temporal.workers=[{name: worker, runs: both, replicas: 3}]"
+    asked = load_scenario("order-fulfillment", Overrides((workers, f"faults=[{fault}]"), runs=6))
+    kept, counted = (simulate(asked, "temporal", full=full, records=True) for full in (True, False))
+    assert counted.records == kept.records
+    assert counted.ended_at == kept.ended_at

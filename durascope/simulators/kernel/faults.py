@@ -157,7 +157,9 @@ class FaultInjector:
             points = self.world.points = Points(self.world)
 
         def victims() -> Sequence[Component]:
-            return self._replica(fault.crash, fault.replica, None, None) if isinstance(fault, Crash) else ()
+            return (
+                self._replica(fault.crash, fault.replica, None, None, follows=True) if isinstance(fault, Crash) else ()
+            )
 
         if after:
             points.wait(event, tuple, lambda: self.world.process(self._strikes_in(after, action)))
@@ -170,6 +172,7 @@ class FaultInjector:
 
     def _action(self, number: int, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
         step = None if fault.when is None else fault.when.step
+        follows = fault.when is not None
 
         def act(run: RunInfo | None) -> None:
             self._strikes(number)
@@ -179,10 +182,10 @@ class FaultInjector:
         def done(run: RunInfo | None) -> None:
             match fault:
                 case Crash():
-                    replica = self._replica(fault.crash, fault.replica, run, step)
+                    replica = self._replica(fault.crash, fault.replica, run, step, follows=follows)
                     self.world.process(self._crash(replica, fault.down_for, graceful=fault.graceful))
                 case Hang():
-                    replica = self._replica(fault.hang, fault.replica, run, step)
+                    replica = self._replica(fault.hang, fault.replica, run, step, follows=follows)
                     for component in replica:
                         self.world.process(self._hang(component, fault.for_))
                 case Outage():
@@ -194,14 +197,20 @@ class FaultInjector:
 
         return act
 
-    def _replica(self, name: str, number: int | None, run: RunInfo | None, step: str | None) -> Sequence[Component]:
+    def _replica(
+        self, name: str, number: int | None, run: RunInfo | None, step: str | None, *, follows: bool
+    ) -> Sequence[Component]:
         """The components that die together: the replica that is named, else the one that acts, else the first.
 
-        Who acts does the step; where the fault follows an event, it is in that one's lane, or was the last of them.
+        Who acts does the step; where the fault follows an event (`follows`), it is in that one's lane, or was the last
+        of them. At a time of the clock nobody does: it is the first, as it is on the real engine, whether the trace is
+        kept or not.
         """
         replicas = self.engine.replicas(name)
         if number is None:
-            doer = self.moments.doer(run, step) if step is not None else self._last_to_act(replicas)
+            doer = (
+                self.moments.doer(run, step) if step is not None else self._last_to_act(replicas) if follows else None
+            )
             for replica in replicas:
                 if doer in replica:
                     return replica

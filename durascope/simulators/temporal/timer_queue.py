@@ -4,7 +4,7 @@ A queue that is read at time t has its read level at t + 1 s; no task may be put
 is therefore stretched to just after the level. What reads a queue: every task of the transfer and visibility queues,
 and the first task of the timer queue that lies beyond what it has read: it then reads all that is due within the next
 second (stale tasks too, T5), and does that from memory when its time comes, without another read
-(queues/queue_scheduled.go, processNewRange, lookAheadTask).
+(T6; queues/queue_scheduled.go, processNewRange, lookAheadTask).
 
 A task that is set again keeps its entry in the queue if that comes first, and is put back when the entry is met: most
 timers (of workflow tasks, of activities) are taken back long before their time, and cost next to nothing so.
