@@ -28,7 +28,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from restate.server_context import ServerInvocationContext, current_context
 
-from durascope.live.body import Bodies
+from durascope.live.body import Bodies, Clock
 from durascope.live.ledger import ask, count
 from durascope.live.processes import HOST
 from durascope.live.restate import service as own
@@ -90,6 +90,7 @@ class OneCall:
         self.drawn: list[bool] = []
 
     async def begin(self, invocation: str) -> None:
+        self.clock = Clock()
         given = await self.world.ask("given", invocation=invocation)
         self.run = RunInfo(**given)
         self.number = int(await self.world.ask("execution", run=self.run.name, key=self.key))
@@ -100,13 +101,14 @@ class OneCall:
     async def look(self, known_by: str) -> Outcome | None:
         """The question whether the service knows the effect; returns how the step ends if so."""
         body = await self._begun()
-        found = await self.world.bodies.look(self.run, body, self.name, self.key, self.number, f"done {known_by}")
+        known_as = f"done {known_by}"
+        found = await self.world.bodies.look(self.run, body, self.name, self.key, self.number, known_as, self.clock)
         return None if found is None else self._ended(found)
 
     async def answer(self, known_by: str | None) -> Outcome:
         """What the service does; the failures that the step makes itself come after it."""
         body, self.known_by = await self._begun(), known_by
-        return self._ended(await self.world.bodies.act(self.run, body, self.name, self.key, self.number))
+        return self._ended(await self.world.bodies.act(self.run, body, self.name, self.key, self.number, self.clock))
 
     async def _begun(self) -> Body:
         if not self.begun:
