@@ -73,12 +73,13 @@ def command(
         raise typer.Exit(2) from None
     write_whole(path, page)
     say(f"wrote {printable(str(path))} ({len(page):,} bytes)")
-    left = sum(data["left_out"].values())
-    if left:
-        kept = sum(crashes_in(data).values())
-        cut = len(page) > 0.9 * allowed
-        why = f"it may have {format_size(allowed)} (--budget)" if cut else "the story is too long to try every one"
-        say(f"{left:,} of {left + kept:,} crashes are not in it: {why}")
+    kept, left, untried = (sum(each.values()) for each in (crashes_in(data), data["left_out"], data["not_tried"]))
+    for missing, why in (
+        (left - untried, f"are not in it: it may have {format_size(allowed)} (--budget)"),
+        (untried, "were not tried: the story is too long to try every one"),
+    ):
+        if missing:
+            say(f"{missing:,} of {left + kept:,} crashes {why}")
     if len(page) > allowed:
         say(f"without any crash it is bigger than {format_size(allowed)}: fewer runs (--runs) make it smaller")
 

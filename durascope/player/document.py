@@ -48,6 +48,7 @@ def document(
     ]
     for _, engine, points, skipped in asked:
         draft.left_out[engine] += len(points) + skipped
+        draft.not_tried[engine] += skipped
     if not forked or size(draft.whole()) > budget:
         return draft.whole()
     for story, engine, points, _ in asked:
@@ -98,6 +99,8 @@ class _Draft:
         """Those that go on alike stand beside each other."""
         self.left_out = dict.fromkeys(self._engines, 0)
         """By engine: how many crashes have not been added."""
+        self.not_tried = dict.fromkeys(self._engines, 0)
+        """By engine: how many of these were not simulated, because the story is too long."""
 
     def __len__(self) -> int:
         return len(self._forks)
@@ -155,6 +158,7 @@ class _Draft:
             "fork_kinds": [kind for _, kind in self._kinds.values()],
             "forks": {engine: _columns([f for f in forks if f.engine == engine], number) for engine in self._engines},
             "left_out": left_out,
+            "not_tried": self.not_tried,
             "traces": self._pack.as_json(chosen),
         }
 

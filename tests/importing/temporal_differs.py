@@ -24,7 +24,6 @@ DIFFERS: Final[Mapping[str, tuple[str, str]]] = {
     "t-110 run 1": ("run 1 line 10", WHEN),
     "t-112 run 1": ("run 1 line 34", SERVER),
     "t-120 run 1": ("run 1 line 21", SERVER),
-    "t-124 run 2": ("run 1 line 30", BUSY),
     "t-196 run 1": ("run 1 line 30", SERVER),
     "t-212 run 1": ("run 1 line 6", ATTEMPTS),
     "t-214 run 1": ("run 1.2 line 21", SERVER),

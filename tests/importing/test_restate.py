@@ -78,7 +78,7 @@ def test_a_lost_connection_is_a_crash_and_told(tmp_path: Path, capsys: pytest.Ca
     file.write_text(json.dumps([row for found in rows("order-fulfillment").values() for row in found]), "utf-8")
     assert main(["explain", str(file), "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["runs"]
-    assert "The service went away" in told["cause"]
+    assert "The service went down" in told["cause"]
     assert any("charge-payment ran once more" in each for each in told["repeated"])
     assert of("order-fulfillment").scenario.faults
 

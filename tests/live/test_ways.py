@@ -119,7 +119,7 @@ def racy(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Verification:
 def test_a_racy_verification_agrees_and_says_that_it_was_luck(racy: Verification) -> None:
     assert racy.agrees
     assert racy.racy
-    assert "predicted = recorded, as the model goes with other luck of the engine's: racy" in told(racy)
+    assert "predicted = recorded, with other random choices of the engine: racy" in told(racy)
     found = as_json(racy)
     assert found["agrees"]
     assert found["racy"]
@@ -191,4 +191,4 @@ def test_a_run_that_was_stopped_is_told(scenario: Scenario, monkeypatch: pytest.
     monkeypatch.setattr(verification, "record", recorded)
     monkeypatch.setattr(ways, "TRIES", 50)
     found = verify(scenario, "temporal", within=7)
-    assert told(found).endswith("it had not ended after 7 s, and was stopped (--within gives it more)")
+    assert told(found).endswith("it had not ended after 7 s and was stopped (--within allows more)")
