@@ -61,7 +61,7 @@ class TypeScript(Sdk):
     name = "typescript"
 
     def ready(self, folder: Path) -> None:
-        packages = Path(node.node("worker.js")[1]).parents[1] / "node_modules"
+        packages = Path(node.node("temporal/worker.js")[1]).parents[2] / "node_modules"
         (folder / "node_modules").symlink_to(packages)
         (folder / "src" / "workflows.test.ts").unlink()  # its package is not among them
         run = partial(subprocess.run, cwd=folder, check=True, capture_output=True, timeout=120)
