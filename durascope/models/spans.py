@@ -235,7 +235,7 @@ class _Reader:
                 self.working.add(self._begin("working", number, event, _word(event.detail)), lane, run)
             case Kind.WORK_ENDED:
                 over = self.working.take_like(event, lane, run)
-                broken = over is not None and not over.told and _fails(event)
+                broken = over is not None and not over.told and code_fails(event)
                 self._end(over, number, event.at, "failed" if broken else "done", _word(event.detail))
             case Kind.REPLAY_STARTED:
                 begun = self._begin("replaying", number, event)
@@ -354,9 +354,13 @@ class _Reader:
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
 
 
-def _fails(event: Event) -> bool:
-    """Whether an execution of code has ended badly and not because of somebody else."""
-    return any(word in str(event.detail) for word in ("error", "fail"))
+def code_fails(event: Event) -> bool:
+    """Whether an execution of code has ended badly and not because of somebody else.
+
+    What it answers with a status of 2xx is no failure, whatever the step in it is called.
+    """
+    how = str(event.detail)
+    return not how.startswith("2") and any(word in how for word in ("error", "fail"))
 
 
 def _word(detail: object) -> str:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from durascope.models.effects import effects
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import BACKOFF, Span, ripe, spans
+from durascope.models.spans import BACKOFF, Span, code_fails, ripe, spans
 from durascope.models.steps import Run
 from durascope.models.trace import Event, Kind, Trace
 from durascope.models.unended import standstill
@@ -189,7 +189,7 @@ class _Reading:
                     self._note(number, event, f"backs off{wait}", "wait")
             case Kind.EVENT_RECEIVED if number in self.unhandled:
                 self._note(number, event, f"takes in {event.detail}: no code handles it", "bad")
-            case Kind.WORK_ENDED if _fails(event) and not self._step_failed(number):
+            case Kind.WORK_ENDED if code_fails(event) and not self._step_failed(number):
                 self._note(number, event, f"the code fails: {event.detail}", "bad")
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):
                 pass
@@ -338,11 +338,6 @@ def _few(names: Sequence[str]) -> str:
     """The first of them, as many as are read at a glance: at most three, and few letters."""
     tries = [", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "") for n in (3, 2, 1)]
     return next((each for each in tries if len(each) <= _GLANCE), tries[-1])
-
-
-def _fails(event: Event) -> bool:
-    """Whether an execution of code has ended badly and not because of somebody else."""
-    return any(word in str(event.detail) for word in ("error", "fail"))
 
 
 def _says_nothing(event: Event) -> bool:

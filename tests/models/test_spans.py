@@ -143,3 +143,10 @@ def test_spans_of_the_built_in_scenarios_are_whole(name: str) -> None:
     assert [span for span in found if list(span.events) != sorted(set(span.events))] == []
     duplicates = sum(mark.duplicate for mark in effects(trace))
     assert duplicates == trace.counters["duplicate_effects"]
+
+
+def test_a_request_that_answers_well_is_no_failure_whatever_its_step_is_called() -> None:
+    trace = simulate(load_scenario("onboarding"), "inngest", full=True)
+    told = [event for _, event in trace.of_kind(Kind.WORK_ENDED) if "send-payment-failed-email" in str(event.detail)]
+    assert told, "the step's name holds `failed`"
+    assert [span for span in spans(trace, load_scenario("onboarding")) if span.ended == "failed"] == []
