@@ -157,9 +157,7 @@ class FaultInjector:
             points = self.world.points = Points(self.world)
 
         def victims() -> Sequence[Component]:
-            return (
-                self._replica(fault.crash, fault.replica, None, None, follows=True) if isinstance(fault, Crash) else ()
-            )
+            return self._replica(fault.crash, fault, None) if isinstance(fault, Crash) else ()
 
         if after:
             points.wait(event, tuple, lambda: self.world.process(self._strikes_in(after, action)))
@@ -171,9 +169,6 @@ class FaultInjector:
         action(None)
 
     def _action(self, number: int, fault: Crash | Hang | Outage | Cut | Deploy) -> Action:
-        step = None if fault.when is None else fault.when.step
-        follows = fault.when is not None
-
         def act(run: RunInfo | None) -> None:
             self._strikes(number)
             with self._whole():
@@ -182,10 +177,10 @@ class FaultInjector:
         def done(run: RunInfo | None) -> None:
             match fault:
                 case Crash():
-                    replica = self._replica(fault.crash, fault.replica, run, step, follows=follows)
+                    replica = self._replica(fault.crash, fault, run)
                     self.world.process(self._crash(replica, fault.down_for, graceful=fault.graceful))
                 case Hang():
-                    replica = self._replica(fault.hang, fault.replica, run, step, follows=follows)
+                    replica = self._replica(fault.hang, fault, run)
                     for component in replica:
                         self.world.process(self._hang(component, fault.for_))
                 case Outage():
@@ -197,25 +192,24 @@ class FaultInjector:
 
         return act
 
-    def _replica(
-        self, name: str, number: int | None, run: RunInfo | None, step: str | None, *, follows: bool
-    ) -> Sequence[Component]:
-        """The components that die together: the replica that is named, else the one that acts, else the first.
-
-        Who acts does the step; where the fault follows an event (`follows`), it is in that one's lane, or was the last
-        of them. At a time of the clock nobody does: it is the first, as it is on the real engine, whether the trace is
-        kept or not.
-        """
+    def _replica(self, name: str, fault: Crash | Hang, run: RunInfo | None) -> Sequence[Component]:
+        """The components that die together: the replica that is named, else the one that acts, else the first."""
         replicas = self.engine.replicas(name)
-        if number is None:
-            doer = (
-                self.moments.doer(run, step) if step is not None else self._last_to_act(replicas) if follows else None
-            )
-            for replica in replicas:
-                if doer in replica:
-                    return replica
-            number = 1
-        return replicas[min(number, len(replicas)) - 1]
+        if fault.replica is not None:
+            return replicas[min(fault.replica, len(replicas)) - 1]
+        doer = self._doer(fault.when, run, replicas)
+        return next((replica for replica in replicas if doer in replica), replicas[0])
+
+    def _doer(
+        self, when: Trigger | None, run: RunInfo | None, replicas: Sequence[Sequence[Component]]
+    ) -> Component | None:
+        """Who acts: who does the step, or in whose lane the event is, or who was the last of them before it.
+
+        At a time of the clock nobody does: the first replica is hit then, as on the real engine.
+        """
+        if when is None:
+            return None
+        return self._last_to_act(replicas) if when.step is None else self.moments.doer(run, when.step)
 
     def _last_to_act(self, replicas: Sequence[Sequence[Component]]) -> Component | None:
         """Of the run that the last event is about, if it is about one."""
