@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from durascope.models.trace import Kind, Trace
 
 _NAMED: Final = 3
-"""So many runs are named in a sentence; of the others, only the number is told."""
+"""How many runs a sentence names; it counts the others."""
 
 
 class Failure(NamedTuple):
@@ -32,10 +32,10 @@ class Failure(NamedTuple):
 
 
 def failures(trace: Trace) -> Iterator[Failure]:
-    """The failed runs of a full trace, each with the step that failed for good; runs that no step failed are left out.
+    """The failed runs of a full trace, each with the step that failed it; runs that their own code ended are left out.
 
-    A step has failed for good when nothing was to follow its last failure. If several have, the first counts: what
-    fails later is the consequence, or an undo step.
+    A step has failed for good if no retry follows its last failure. If several have, the first counts: what fails
+    later is a consequence, or an undo step.
     """
     failed = {run.name for run in trace.runs if trace.status_of(run) == "failed"}
     tries: dict[tuple[str, str], list[tuple[int, str]]] = {}

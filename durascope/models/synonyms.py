@@ -1,6 +1,6 @@
-"""What other tools call things of the scenario language: for `did you mean …` where no spelling is alike.
+"""What other tools call the parts of the scenario language: for `did you mean …` where no spelling is similar.
 
-The words are those of Temporal's, Inngest's and Restate's SDKs, of Step Functions, GitHub Actions, and of general use.
+The words come from the SDKs of Temporal, Inngest and Restate, from Step Functions, GitHub Actions and general use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "wait_for": "wait wait-for-event wait-for-signal wait-condition signal receive await event approval human",
     "choose": "if switch branch branches condition match unless",
     "parallel": "concurrently concurrent gather all fan-out group promise-all",
-    "for_each": "map foreach for each batch",
+    "for_each": "map foreach for each",
     "repeat": "loop while until",
     "call": "invoke child child-workflow execute-child-workflow sub-workflow workflow",
     "start": "spawn trigger start-workflow",
@@ -59,7 +59,7 @@ _MEANT: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def synonym(name: str, known: Iterable[str]) -> str | None:
-    """The one of the known names that another tool calls so; None where there is none, or several.
+    """The known name for which another tool uses this word; None if there is none, or more than one.
 
     >>> synonym("activity", ["run", "sleep"])
     'run'

@@ -1,8 +1,7 @@
-"""SimPy's environment on the world's time: processes of SimPy live beside the engines' parts, in one queue.
+"""SimPy's environment on the world's time: SimPy processes live beside the engines' parts, in one queue.
 
-What comes from outside of the engines and takes time is a SimPy process: arrivals, events, faults and their ends. The
-engines' own parts use the queue directly (`World.after`, `World.post`), which is the hot path: both are entries of the
-same queue and come in its order.
+Whatever comes from outside the engines and takes time is a SimPy process: arrivals, events, faults and their ends. The
+engines' own parts put functions into the same queue (`World.after`, `World.post`), which is the hot path.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from durascope.simulators.kernel.world import World
 
 Steps = Generator[simpy.Event, Any, Any]
-"""A process of SimPy: it yields the events that it waits for."""
+"""The code of a SimPy process: it yields the events that it waits for."""
 
 
 class Clock(simpy.Environment):
@@ -48,7 +47,7 @@ class Clock(simpy.Environment):
         heappush(self.queue, (world.now + delay, priority, self.number(), event, None, (), world.recorder.cause))
 
     def idle_timeout(self, delay: float) -> IdleTimeout:
-        """A timeout for which the simulation does not go on: what would happen for ever."""
+        """A timeout that does not keep the simulation running: for what would happen forever."""
         return IdleTimeout(self, delay)
 
     @staticmethod
@@ -62,13 +61,13 @@ class Clock(simpy.Environment):
 
 
 class IdleTimeout(simpy.Timeout):
-    """A timeout for which the simulation does not go on."""
+    """A timeout that does not keep the simulation running."""
 
 
 class Outside(simpy.Process):
-    """A process of the outside world.
+    """A process whose code has begun before SimPy knows it: SimPy's own would begin with an event, after other code.
 
-    Its code begins at once, in the place that starts it, not as an event of its own: a fault strikes where it strikes.
+    So a fault strikes in the middle of the code that it interrupts.
     """
 
     def __init__(self, env: Clock, steps: Steps, first: simpy.Event) -> None:

@@ -146,10 +146,10 @@ class World:
         heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
 
     def process(self, steps: Steps, *, goes_on: bool = True) -> None:
-        """Starts a process of SimPy for what comes from outside (starts, events, faults and their ends), at once.
+        """Starts a SimPy process for what comes from outside: starts, events, faults and their ends.
 
-        While one lives, something is still to come. Not so with `goes_on=False`: what would go on for ever sets
-        nothing going by itself.
+        Its code begins at once, in the place that starts it. While it lives, more is to come from outside
+        (`more_to_come`), unless it would run forever: `goes_on=False`.
 
         >>> def outage(world, service):
         ...     service.fails()
