@@ -32,7 +32,8 @@ class Retry(Model):
     @classmethod
     def _no_bare_number(cls, written: object) -> object:
         if isinstance(written, int) and not isinstance(written, bool):
-            raise Misread("a retry policy is a mapping, not a number", f"write {{max_attempts: {written}}}")
+            attempts = f"{{max_attempts: {max(1, written)}}}"
+            raise Misread("a retry policy is a mapping, not a number", f"write {attempts}; the first attempt counts")
         return written
 
 

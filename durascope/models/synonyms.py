@@ -40,6 +40,8 @@ _WORDS: Final[Mapping[str, str]] = {
     "steps": "do tasks jobs activities body",
     "otherwise": "else default",
     "arrivals": "rate per-second rps load",
+    "poisson": "rate per-second rps",
+    "every": "interval",
     "runs": "count number instances executions",
     "failures": "failure-rate error-rate errors",
     "when": "on after",

@@ -39,6 +39,7 @@ def test_an_option_in_the_words_of_another_tool(theirs: str, ours: str) -> None:
 
 def test_the_rate_of_a_workload() -> None:
     assert "did you mean `arrivals`?" in told(f"{HEAD}      - run: a\nworkload: {{rate: 5/s}}\n")
+    assert "did you mean `poisson`?" in told(f"{HEAD}      - run: a\nworkload: {{arrivals: {{rate: 5/s}}}}\n")
 
 
 def test_a_word_for_several_known_names_says_nothing() -> None:
@@ -51,8 +52,11 @@ def test_a_name_of_ones_own_is_never_taken_for_a_synonym() -> None:
     assert parse_scenario(f"scenario: mine\nservices: {{stripe: {{}}}}\nworkflows: {{pay: {workflow}}}\n", "mine.yaml")
 
 
-def test_a_number_for_a_retry_policy_is_told_as_its_attempts() -> None:
-    assert "write {max_attempts: 3}" in told(f"{HEAD}      - {{run: charge, retry: 3}}\n")
+@pytest.mark.parametrize(("written", "meant"), [(3, 3), (0, 1), (-1, 1)])
+def test_a_number_for_a_retry_policy_is_told_as_its_attempts(written: int, meant: int) -> None:
+    policy = f"{{max_attempts: {meant}}}"
+    assert f"write {policy}; the first attempt counts" in told(f"{HEAD}      - {{run: charge, retry: {written}}}\n")
+    assert parse_scenario(f"{HEAD}      - {{run: charge, retry: {policy}}}\n", "mine.yaml"), "what is told is right"
 
 
 @pytest.mark.parametrize(("written", "meant"), [("5/s", "{poisson: 5/s}"), ("200ms", "{every: 200ms}")])
