@@ -71,10 +71,8 @@ class ActivityExecution:
         heartbeat = task.step.heartbeat
         if heartbeat is not None and heartbeat.every != "never":
             self._beat = worker.after(0, self._heartbeat)
-        # a later execution of a chain has its own keys in the ledger
-        key = task.key if task.execution == 1 else f"{task.execution}/{task.key}"
         services = worker.services
-        body = services.execute(worker.process, task.run, task.step, task.name, key, self._ended, task.attempt)
+        body = services.execute(worker.process, task.run, task.step, task.name, task.key, self._ended, task.attempt)
         if not self._over:
             self.body = body
 

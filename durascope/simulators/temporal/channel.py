@@ -135,9 +135,9 @@ class Channel:
 
     def _connect(self) -> None:
         self.connection = self.network.connect(
-            self.owner, self.server, self._delay, partial(self.server.accept, self), on_refused=self._refused
+            self.owner, self.server, self._delay, partial(self.server.accept, self), on_refused=self._disconnected
         )
-        self.connection.on_lost[self.owner] = self._lost
+        self.connection.on_lost[self.owner] = self._disconnected
         self.connection.keepalive[self.owner] = KEEPALIVE
         self.owner.after(self._delay * 2, self._connected, self.connection)
 
@@ -147,21 +147,15 @@ class Channel:
             return
         if not connection.open:
             connection.close()
-            self.owner.after(DEADLINE // 2, self._refused)
+            self.owner.after(DEADLINE // 2, self._disconnected)
             return
         waiting, self._waiting = self._waiting, []
         for call in waiting:
             if call in self._calls:
                 self._send(connection, call, self._late(call))
 
-    def _refused(self) -> None:
-        self.connection = None
-        self._waiting.clear()
-        for call in tuple(self._calls):
-            if call.retry is None or call.retry.backoff is None:
-                self._failed(call)
-
-    def _lost(self) -> None:
+    def _disconnected(self) -> None:
+        """Refused, or lost: what is under way has failed."""
         self.connection = None
         self._waiting.clear()
         for call in tuple(self._calls):

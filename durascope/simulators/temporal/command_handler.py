@@ -33,8 +33,8 @@ class CommandHandler:
     """One method per kind of command."""
 
     __slots__ = (
-        "_activities", "_closing", "_how", "_limit", "_local_markers", "_moments", "_pushes", "_registry", "_transfer",
-        "_updates", "_user_timers", "world",
+        "_activities", "_cancelled", "_closing", "_how", "_limit", "_local_markers", "_moments", "_pushes", "_registry",
+        "_transfer", "_updates", "_user_timers", "world",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +50,7 @@ class CommandHandler:
         self._closing = closing
         self._limit = limit("pending").error
         self._moments: list[tuple[Kind | None, str, RunInfo]] = []
-        self._how: dict[str, Callable[[MutableState, Command, int], bool]] = {
+        self._how: dict[str, Callable[[MutableState, Command, int], None]] = {
             "ScheduleActivityTask": self._schedule_activity,
             "RequestCancelActivityTask": self._cancel_activity,
             "StartTimer": self._start_timer,
@@ -64,11 +64,15 @@ class CommandHandler:
             "CompleteUpdate": self._complete_update,
         }
         self._pushes: list[Activity] = []
+        self._cancelled = False
+        """Whether the commands cancel an activity that had not started."""
         self._local_markers = False
         """Whether the commands record an end of a local activity."""
 
     def refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
         """Why these commands are too many for the run (§13): the task's failure cause, or None."""
+        if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._limit:
+            return None
         pending = {
             "ScheduleActivityTask": len(state.activities),
             "StartChildWorkflowExecution": len(state.children),
@@ -90,12 +94,11 @@ class CommandHandler:
         how = self._how
         self._moments = []
         self._pushes = []
-        cancelled = False
+        self._cancelled = False
         for command in done.commands:
             apply = how.get(command.kind)
             if apply is not None:
-                if apply(state, command, completed_id):
-                    cancelled = True
+                apply(state, command, completed_id)
             elif command.kind in CLOSES:
                 self._closing.close_by(state, command, completed_id)
         if self._local_markers:
@@ -110,7 +113,7 @@ class CommandHandler:
             self._activities.set_timer(state)
         if state.timer_heap:
             self._user_timers.set_timer(state)
-        return eager, cancelled
+        return eager, self._cancelled
 
     def _start_activities(self, state: MutableState, eager: int, link: Link) -> list[ActivityTask]:
         """The first few start with this very transition (A12), the rest go to matching."""
@@ -139,47 +142,43 @@ class CommandHandler:
 
     # ---- one method per command ----------------------------------------------------------------------------
 
-    def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> None:
         self._pushes.append(self._activities.schedule(state, command, completed_id))
         self._moments.append((_STEP_SCHEDULED, command.name, command.attributes["run"]))
-        return False
 
-    def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> None:
         scheduled_id: int = command.attributes["scheduled_event_id"]
-        return self._activities.request_cancel(state, scheduled_id, completed_id)
+        if self._activities.request_cancel(state, scheduled_id, completed_id):
+            self._cancelled = True
 
-    def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> None:
         self._user_timers.start(state, command, completed_id)
         run = command.attributes.get("by", state.run)
         self._moments.append((_STEP_SCHEDULED, command.name, run))
         mark = command.attributes.get("mark")
         if mark:
             self._moments.append((None, mark, run))
-        return False
 
-    def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> None:
         self._user_timers.cancel(state, command.seq, completed_id)
-        return False
 
-    def _marker(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _marker(self, state: MutableState, command: Command, completed_id: int) -> None:
         attributes: dict[str, Any] = command.attributes | {
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
         }
         state.history.append("MarkerRecorded", self.world.now, attributes)
         if attributes["marker"] != "local-activity":
-            return False
+            return
         self._local_markers = True
         if attributes.get("failure") is None:
             self._moments.append((Kind.STEP_RECORDED, command.name, state.run))
-        return False
 
-    def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> None:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         state.history.append("UpsertWorkflowSearchAttributes", self.world.now, attributes)
-        return False
 
-    def _start_child(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _start_child(self, state: MutableState, command: Command, completed_id: int) -> None:
         attributes: dict[str, Any] = command.attributes | {
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
@@ -187,7 +186,6 @@ class CommandHandler:
         event = state.history.append("StartChildWorkflowExecutionInitiated", self.world.now, attributes)
         state.children[event.id] = Child(
             event,
-            command.seq,
             command.name,
             attributes["key"],
             attributes["workflow_id"],
@@ -195,9 +193,8 @@ class CommandHandler:
         )
         self._transfer.other(state, event.id, "start_child", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
-        return False
 
-    def _signal(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _signal(self, state: MutableState, command: Command, completed_id: int) -> None:
         attributes: dict[str, Any] = command.attributes | {
             "name": command.name,
             "workflow_task_completed_event_id": completed_id,
@@ -206,21 +203,17 @@ class CommandHandler:
         state.externals[event.id] = (event, attributes["workflow_id"])
         self._transfer.other(state, event.id, "signal_external", state.run_id, event.id)
         self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
-        return False
 
-    def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> None:
         attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
         now = self.world.now
         event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
         state.externals[event.id] = (event, attributes["workflow_id"])
         self._transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
-        return False
 
-    def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> None:
         completed = state.history.events[completed_id - 1]
         self._updates.accepted(state, command, completed.attributes["scheduled_event_id"])
-        return False
 
-    def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> bool:
+    def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> None:
         self._updates.completed(state, command)
-        return False

@@ -64,7 +64,6 @@ class Failure:
     retry_after: int | None = None
     """The error's own next-retry delay in microseconds."""
     timeout_type: str | None = None
-    retry_state: str | None = None
 
 
 class TaskCompletion:

@@ -50,26 +50,10 @@ class Completions:
         if state is None or state.wft is not task or task.started_at is None:
             link.reply(call, "not found")
             return
-        history = state.history
-        if history.buffer and any(command.kind in CLOSES for command in done.commands):
-            self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
+        if self._fails(state, task, done):
             link.reply(call, "failed")
             return
-        if len(done.commands) + len(state.activities) + len(state.children) + len(state.externals) > 100:
-            refusal = self._commands.refusal(state, done.commands)
-            if refusal is not None:
-                self._tasks.refused(state, len(done.commands))
-                self._tasks.failed(state, task, refusal, "too many pending")
-                link.reply(call, "failed")
-                return
-        if done.wants_another:
-            since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
-            if self.world.now - since > self._heartbeat_timeout:
-                self._tasks.heartbeats_too_long(state, task)
-                link.reply(call, "failed")
-                return
-        else:
-            state.heartbeating_since = 0
+        history = state.history
         self._timers.cancel(state.wft_timer)
         if task.kind != "normal":
             if task.kind == "speculative" and self._leaves_nothing(state, done):
@@ -107,6 +91,26 @@ class Completions:
         self._go_on(state, link, call, eager, inline, done.waits)
         if self._queries.waiting:
             self._queries.task_completed(state, done.queries)
+
+    def _fails(self, state: MutableState, task: WorkflowTask, done: TaskCompletion) -> bool:
+        """Whether the server fails the task instead: W10, too many commands (§13), heartbeats for too long (W12)."""
+        history = state.history
+        if history.buffer and any(command.kind in CLOSES for command in done.commands):
+            self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
+            return True
+        refusal = self._commands.refusal(state, done.commands)
+        if refusal is not None:
+            self._tasks.refused(state, len(done.commands))
+            self._tasks.failed(state, task, refusal, "too many pending")
+            return True
+        if done.wants_another:
+            since = state.heartbeating_since = state.heartbeating_since or task.scheduled_at
+            if self.world.now - since > self._heartbeat_timeout:
+                self._tasks.heartbeats_too_long(state, task)
+                return True
+        else:
+            state.heartbeating_since = 0
+        return False
 
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""

@@ -71,8 +71,8 @@ class LocalExecution:
             return
         self.worker.attempts[self] = None
         local, worker, options = self.local, self.worker, self._options
-        key = local.key if options.acts_as == 1 else f"{options.acts_as}/{local.key}"
-        self._body = worker.services.execute(
+        key, services = options.effect_key(local.key), worker.services
+        self._body = services.execute(
             worker.process, options.run, local.step, local.name, key, self._ended, self.attempt
         )
         now = worker.world.now

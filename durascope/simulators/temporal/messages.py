@@ -43,16 +43,15 @@ class TaskForWorker:
 class ActivityTask:
     """What a worker gets with an activity task; it is also the token of its reports."""
 
-    __slots__ = ("attempt", "execution", "key", "luck", "name", "run", "run_id", "scheduled_id", "step", "timeouts")
+    __slots__ = ("attempt", "key", "luck", "name", "run", "run_id", "scheduled_id", "step", "timeouts")
 
     def __init__(self, state: MutableState, activity: Activity) -> None:
         self.run_id = state.run_id
         self.run: RunInfo = activity.run
-        self.execution = state.options.acts_as
         self.luck = state.luck
         self.scheduled_id = activity.scheduled_id
         self.attempt = activity.attempt
         self.name = activity.name
-        self.key = activity.key
+        self.key = state.options.effect_key(activity.key)
         self.step: Run = activity.step
         self.timeouts = activity.timeouts

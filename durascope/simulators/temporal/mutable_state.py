@@ -80,7 +80,6 @@ class Child:
     """A pending child workflow."""
 
     initiated: HistoryEvent
-    seq: int
     name: str
     key: str
     workflow_id: str
@@ -136,6 +135,10 @@ class StartOptions:
         """The execution as which its steps act on the outside: the same keys stand for the same effects."""
         return self.redoes or self.execution
 
+    def effect_key(self, key: str) -> str:
+        """The key of a step's effects in the ledger: a later execution of a chain has its own."""
+        return key if self.acts_as == 1 else f"{self.acts_as}/{key}"
+
     def task_timeout(self, asked: int) -> int:
         """Of a workflow task: what the client asks for, but no longer than the run may take."""
         return min(asked, self.run_timeout or asked)
@@ -158,9 +161,8 @@ class MutableState:
         "closed_at", "completed_updates", "continue_as_new_suggested", "copied", "externals", "first_task_timer",
         "heartbeating_since", "heartbeats", "history", "last_wait", "luck", "markers_in_tasks", "open", "options",
         "payload_warnings", "previous_started_id", "queries", "queue", "reset_to", "retries", "run", "run_id",
-        "run_timer",
-        "signals", "started_at", "status", "sticky", "task_failure", "task_timeout", "timer_heap", "timers", "updates",
-        "updates_total", "user_timers", "warned", "wft", "wft_attempt", "wft_timer",
+        "run_timer", "signals", "started_at", "status", "sticky", "task_failure", "task_timeout", "timer_heap",
+        "timers", "updates", "updates_total", "user_timers", "warned", "wft", "wft_attempt", "wft_timer",
     )  # fmt: skip
 
     def __init__(

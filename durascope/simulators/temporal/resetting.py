@@ -153,7 +153,7 @@ class Resets:
         since = [each for each in base.history.events if _concerns(each, "ChildWorkflowExecutionStarted", number)]
         run_id = since[0].attributes["run_id"] if since else 0 if child is None else child.run_id
         state.children[number] = Child(
-            initiated, 0 if child is None else child.seq, a["name"], a["key"], a["workflow_id"], a["on_close"], run_id,
+            initiated, a["name"], a["key"], a["workflow_id"], a["on_close"], run_id,
             started[0] if started else None,
         )  # fmt: skip
         if not since and child is not None:
