@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.steps import Retry, Run
-
-SECOND: Final = 1_000_000
+from durascope.models.units import SECOND
 
 
 @dataclass(frozen=True, slots=True)

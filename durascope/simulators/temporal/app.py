@@ -55,7 +55,7 @@ class App:
         self._processes += 1
         return f"worker-{self._processes}"
 
-    def is_busy(self, run: RunInfo, name: str) -> int:
-        """How often the run's code has now been busy there."""
+    def times_busy(self, run: RunInfo, name: str) -> int:
+        """Counts one more time that the run's code is busy there; how many that makes."""
         count = self._busy[run.name, name] = self._busy.get((run.name, name), 0) + 1
         return count

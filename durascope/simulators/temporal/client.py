@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.trace import Kind
+from durascope.models.units import SECOND
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.calls import REPORTS, REQUESTS
 from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.commands import REQUEST

@@ -111,8 +111,8 @@ class Listener(Component):
     def lost(self, link: Link) -> None:
         """What a caller's broken connection means to the process."""
 
-    def polls(self, queue: tuple[str, str]) -> Link | None:
-        """The first that is connected and has polled that task queue."""
+    def poller(self, queue: tuple[str, str]) -> Link | None:
+        """The first connection that is open and has polled that task queue."""
         return next((link for link in self.links.values() if link.open and queue in link.queues), None)
 
     def accept(self, caller: Caller, connection: Connection) -> None:

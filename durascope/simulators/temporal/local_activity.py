@@ -15,6 +15,8 @@ class LocalActivity(Operation):
 
     __slots__ = ("attempt", "key", "running", "seq", "since", "start_to_close", "step")
 
+    awaits_events = False
+
     def __init__(
         self,
         context: WorkflowContext,
@@ -37,7 +39,6 @@ class LocalActivity(Operation):
         """When it was first scheduled, where a timer has passed since; None: it is now."""
         self.running: Any = None
         """The worker's execution of it."""
-        self.awaits_events = False
 
     def cancellation_command(self) -> Command:
         return Command("RequestCancelLocalActivity", self.seq, self.name, {}, self)

@@ -28,13 +28,15 @@ class Backoff(Exception):
 class Pending(Future):
     """Something that later events of the history will answer."""
 
-    __slots__ = ("awaits_events", "event_id")
+    __slots__ = ("event_id",)
+
+    awaits_events = True
+    """Later events of the history refer to the one that began it."""
 
     def __init__(self, context: WorkflowContext) -> None:
         super().__init__(context.loop)
         self.event_id = 0
         """Of the event that began it; 0 until it has been seen."""
-        self.awaits_events = True
 
 
 class State(Enum):
@@ -61,9 +63,7 @@ class Operation(Pending):
     cancelled_when_settled = True
 
     def __init__(self, context: WorkflowContext, name: str) -> None:
-        Future.__init__(self, context.loop)
-        self.event_id = 0
-        self.awaits_events = True
+        super().__init__(context)
         self.context = context
         self.name = name
         self.command: Command

@@ -93,7 +93,7 @@ class Server(Listener):
             tasks,
             queue_of=partial(queue_of_workflow, options),
             task_timeout=options.workflow_task_timeout,
-            poller=self.polls,
+            poller=self.poller,
         )
         Externals(shard, transfer, tasks, executions, closing)
         resets = Resets(shard, transfer, tasks, activities, user_timers, executions, closing)

@@ -26,7 +26,9 @@ class TimerState(Enum):
 class TimerMachine:
     """One timer; the code awaits its `future`."""
 
-    __slots__ = ("awaits_events", "command", "event_id", "future", "loop", "seq", "state")
+    __slots__ = ("command", "event_id", "future", "loop", "seq", "state")
+
+    awaits_events = True
 
     def __init__(self, loop: Loop, seq: int, command: Command) -> None:
         self.loop = loop
@@ -35,7 +37,6 @@ class TimerMachine:
         """What began it."""
         self.future = Future(loop)
         self.event_id = 0
-        self.awaits_events = True
         self.state = TimerState.STARTED
 
     def cancel(self) -> bool:

@@ -254,7 +254,7 @@ class Worker(Component):
     def _busy(self, processing: Processing, block: Block) -> None:
         """The code does not yield: nothing else happens to the run meanwhile."""
         run = block.run or processing.task.run
-        attempt = self.app.is_busy(run, block.name)
+        attempt = self.app.times_busy(run, block.name)
         self.world.moment(self.name, Kind.STEP_STARTED, run, block.name, attempt)
         if processing.activation != processing.instance.activations:
             processing.activation, processing.blocked_us = processing.instance.activations, 0

@@ -52,7 +52,7 @@ from durascope.simulators.temporal.operations import Backoff
 from durascope.simulators.temporal.timer_machine import TimerMachine
 
 LOSERS_TURNS: Final = 2
-"""So often the loop goes round before the code goes on after a race whose losers come first."""
+"""How many times the loop goes round before the code goes on after a race, where its losers come first."""
 _BEGUN_IN_A_SCOPE: Final = (Run, Sleep, WaitFor, Call, Start, Send)
 """What a cancelled scope refuses to begin."""
 
@@ -232,9 +232,13 @@ class WorkflowSdk(Sdk):
         if step.sleep or self._shortest_sleep:
             yield from self._pause(max(step.sleep, self._shortest_sleep), name, "SleepStarted")
         else:
-            turn = self.loop.future()
-            self.loop.call_soon(turn.resolve)
-            yield turn
+            yield from self._turn()
+
+    def _turn(self) -> Coroutine:
+        """Lets the loop go round once."""
+        turn = self.loop.future()
+        self.loop.call_soon(turn.resolve)
+        yield turn
 
     def _pause(self, us: int, name: str, mark: str | None) -> Coroutine:
         timer = self._start_timer(us, name, mark)
@@ -340,9 +344,8 @@ class WorkflowSdk(Sdk):
         except Cancelled:
             if not self._scopes:
                 raise self._interrupted() from None
-        for (
-            task
-        ) in tasks:  # in a scope each branch hears of a cancellation by itself: one that had failed before counts
+        # in a scope each branch hears of a cancellation by itself: one that had failed before counts
+        for task in tasks:
             if isinstance(task.exception, Cancelled):
                 raise self._interrupted() from None
             if task.exception is not None:
@@ -359,9 +362,7 @@ class WorkflowSdk(Sdk):
                 task.cancel()
         if self._losers_first:
             for _ in range(LOSERS_TURNS):
-                turn = self.loop.future()
-                self.loop.call_soon(turn.resolve)
-                yield turn
+                yield from self._turn()
         if tasks[index].exception is not None:
             raise tasks[index].exception
         return index
@@ -539,9 +540,7 @@ class WorkflowSdk(Sdk):
             if one_at_a_time:
                 self._release(name)
         if self._answers_last:
-            passed_on = self.loop.future()
-            self.loop.call_soon(passed_on.resolve)
-            yield passed_on
+            yield from self._turn()
         attributes: dict[str, Any] = {"id": update_id, "payload": payload}
         if failure is not None:
             attributes["failure"] = failure

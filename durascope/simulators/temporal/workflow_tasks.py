@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
+from durascope.models.units import SECOND
 from durascope.simulators.kernel.world import Callback
-from durascope.simulators.temporal.activity_options import SECOND
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.history import BUFFERABLE, LARGE, LONG, EventHistory, HistoryEvent
 from durascope.simulators.temporal.listener import Link
