@@ -14,10 +14,13 @@ class UnreadableRecording(ValueError):
     """A file that is no recording of that engine, or a damaged one. Its text names the file and the place in it."""
 
     def __init__(self, file: str, what: str, help: str = "") -> None:  # noqa: A002
-        super().__init__(f"{file}: {what}")
+        super().__init__(file, what, help)  # from which another process makes it again
         self.file = file
         self.what = what
         self.help = help
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.what}"
 
 
 def in_short(error: Exception) -> str:

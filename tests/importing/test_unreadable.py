@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,14 @@ def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
 )
 def test_a_foreign_file(tmp_path: Path, content: str | bytes, expected: str) -> None:
     assert expected in said(tmp_path, content)
+
+
+def test_another_process_hears_it_whole() -> None:
+    told = UnreadableRecording("a.json", "it is empty", "a recording is JSON")
+    heard = pickle.loads(pickle.dumps(told))
+    assert (str(heard), heard.file, heard.what, heard.help) == (
+        "a.json: it is empty", "a.json", "it is empty", "a recording is JSON",
+    )  # fmt: skip
 
 
 DAMAGES: list[tuple[Callable[[Events], object], str]] = [

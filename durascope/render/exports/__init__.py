@@ -59,8 +59,12 @@ class MissingExtra(Exception):
     """What a format needs is not installed. Its text is what a user should see."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra `{extra}`: pip install 'durascope[{extra}]'")
+        super().__init__(what, extra)
+        self.what = what
         self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.what} needs the extra `{self.extra}`: pip install 'durascope[{self.extra}]'"
 
 
 def export(trace: Trace, scenario: Scenario, name: str) -> bytes:

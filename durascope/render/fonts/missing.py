@@ -29,7 +29,11 @@ class NoGlyphs(ValueError):
             if format == "png"
             else "write it as SVG or PNG, which the machine's fonts show"
         )
-        super().__init__(f"no {format.upper()} of it: no font here has the letters {letters} of {text!r}")
+        super().__init__(text, letters, format)
+
+    def __str__(self) -> str:
+        text, letters, format = self.args  # noqa: A001 - the option's name
+        return f"no {format.upper()} of it: no font here has the letters {letters} of {text!r}"
 
 
 def require_known(texts: Iterable[str]) -> None:
