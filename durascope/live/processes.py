@@ -127,15 +127,22 @@ class Managed:
     """When a fault lets it work again, on the monotonic clock; a process that is ready earlier waits for it."""
     ended: list[float] = field(default_factory=list[float])
     """When it was killed or told to end, on the monotonic clock."""
+    log: Path = field(init=False)
+    """What its process writes; a process keeps its log when it gets another name or another's place."""
 
-    @property
-    def log(self) -> Path:
-        return self.directory / f"{self.name}.log"
+    def __post_init__(self) -> None:
+        self.log = self.directory / f"{self.name}.log"
 
     def start(self) -> None:
         self.starts += 1
         with uninterrupted():
             self.process = self.gate.start(self)
+
+    def replace_by(self, spare: Managed) -> None:
+        """The spare's process works in this one's place from now on."""
+        self.process, self.log = spare.process, spare.log
+        spare.process = None
+        self.starts += 1
 
     @property
     def running(self) -> bool:
@@ -168,8 +175,9 @@ class Managed:
                 self.kill()
 
     def tail(self, lines: int = 20) -> str:
-        """The last lines of its log, for a message."""
+        """The last lines of its log, for a message; without Node's stack, which stands below what it is about."""
         said = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
+        said = [line for line in said if line.strip() and not line.startswith("    at ")]
         return "\n".join(said[-lines:]) or "it said nothing"
 
 

@@ -42,6 +42,18 @@ deployments:
   temporal: {workers: [{name: worker, runs: both, sdk: typescript}], step_timeout: 5s}
 """
 
+ONE_SLOT = """
+scenario: one-slot
+workflows:
+  w:
+    steps:
+      - {run: a, takes: 60ms}
+      - parallel: [{run: b, takes: 300ms}, {run: c, takes: 300ms}, {run: d, takes: 300ms, local: true}]
+workload: {runs: 2}
+deployments:
+  temporal: {workers: [{name: worker, runs: both, sdk: typescript, slots: 1}], step_timeout: 5s}
+"""
+
 
 @pytest.fixture(autouse=True)
 def _installed() -> None:
@@ -63,7 +75,7 @@ def test_scenarios_that_ship_are_predicted(name: str) -> None:
     assert found.recordings[0].sdk == f"temporalio typescript {node.sdk_version()}"
 
 
-@pytest.mark.parametrize("text", [SEVERAL, CANCELLED], ids=["several", "cancelled"])
+@pytest.mark.parametrize("text", [SEVERAL, CANCELLED, ONE_SLOT], ids=["several", "cancelled", "one-slot"])
 def test_what_the_sdk_does_is_what_is_predicted(text: str) -> None:
     found = verify(parse_scenario(text), "temporal")
     assert found.agrees, told(found)

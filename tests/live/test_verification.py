@@ -21,7 +21,7 @@ from durascope.live.engines import live_engine
 from durascope.live.interrupts import all_as_ctrl_c
 from durascope.live.judging import judge
 from durascope.live.keeping import case_yaml
-from durascope.live.processes import LiveProblem, Stage, listens, wait_until
+from durascope.live.processes import LiveProblem, Managed, Stage, listens, wait_until
 from durascope.live.scaling import LONGEST, Scale, _durations, scale_of, scaled
 from durascope.live.temporal import server
 from durascope.live.verification import Verification, as_json, differences, told
@@ -331,6 +331,24 @@ def test_temporary_files_of_processes_are_in_the_stages_folder_and_go_with_it(tm
         assert made.is_dir()
         assert made.is_relative_to(stage.directory)
     assert not stage.directory.exists()
+
+
+def test_why_a_process_has_ended_is_quoted_although_it_has_another_name_or_anothers_place_by_then() -> None:
+    def ending(said: str) -> Managed:
+        process = stage.process(
+            said, [sys.executable, "-c", f"import sys; sys.exit('no {said}\\n    at a line of Node')"]
+        )
+        process.start()
+        wait_until(lambda: not process.running, "its end")
+        return process
+
+    with Stage() as stage:
+        renamed, place, spare = ending("slots"), ending("luck"), ending("port")
+        renamed.name = "worker"
+        place.replace_by(spare)
+        assert renamed.tail(3) == "no slots"
+        assert place.tail(3) == "no port"
+        assert (place.starts, spare.running) == (2, False)
 
 
 def test_a_folder_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -179,8 +179,7 @@ class InngestLive(LiveEngine):
             self._load()
         self._go.with_suffix(".new").write_text(str(self.app.due - BINDS), "utf-8")
         self._go.with_suffix(".new").replace(self._go)
-        self.app.process, self._spare.process = self._spare.process, None
-        self.app.starts += 1
+        self.app.replace_by(self._spare)
         if self.scenario.faults:
             self._load()
         wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every=0.005)

@@ -141,7 +141,7 @@ class Endpoints:
         else:
             standby, go = ready
             go.touch()
-            process.process, process.starts = standby.process, process.starts + 1
+            process.replace_by(standby)
         wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
         if self._restarts > process.starts - 1:
             self._stand_by(process, endpoint.port)

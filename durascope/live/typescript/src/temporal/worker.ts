@@ -10,6 +10,8 @@ import { step } from "./activities";
 import type { Settings } from "./protocol";
 
 const HEARTBEATS = 200;
+/** What the SDK says it makes of one slot where it has a cache; 1.24 passes the one on, and its core refuses it. */
+const FEWEST_SLOTS = 2;
 
 async function main(file: string): Promise<void> {
   const parent = process.ppid;
@@ -32,7 +34,7 @@ async function main(file: string): Promise<void> {
     taskQueue: settings.queue,
     identity: settings.process,
     maxCachedWorkflows: settings.cache,
-    maxConcurrentWorkflowTaskExecutions: settings.slots,
+    maxConcurrentWorkflowTaskExecutions: settings.cache > 0 ? Math.max(settings.slots, FEWEST_SLOTS) : settings.slots,
     maxConcurrentActivityTaskExecutions: settings.slots,
     maxConcurrentLocalActivityExecutions: settings.slots,
     stickyQueueScheduleToStartTimeout: settings.sticky_ms,
