@@ -8,6 +8,7 @@ scenario knows which service it called. Polls, which say nothing about a run, ar
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -382,6 +383,7 @@ def _standing_still(trace: Trace, items: Sequence[Item]) -> Iterable[Item]:
 def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: Trace) -> list[Item]:
     """For a call whose caller died: what the service answered, if it had done something by then."""
     found: list[Item] = []
+    dying = Counter((span.lane, span.end) for span in all_spans if span.ended == "crashed" and span.kind == "running")
     for span in all_spans:
         if span.kind != "running" or span.ended != "crashed" or span.events[0] not in called:
             continue
@@ -397,7 +399,7 @@ def _returns_lost(all_spans: Iterable[Span], called: Mapping[int, str], trace: T
                     span.end,
                     after,
                     service,
-                    "reply",
+                    f"{span.step}: reply" if dying[span.lane, span.end] > 1 else "reply",
                     span.lane,
                     "lost",
                     span.run,

@@ -3,14 +3,14 @@
 Four things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept;
 steps to which nothing happened are a band, and so are attempts between the first and the last; what repeats itself is
 shown the first time and the last; and of what is still too long the beginning, the end, and the neighbourhood of each
-fault are kept.
+fault are kept. The calls of a step that happens twice are always drawn: they are what the picture's title is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Final
 
 from durascope.models.phrases import spell
@@ -55,6 +55,7 @@ def fold(
     """
     items, notes, chosen = list(conversation.items), list[str](), None
     quiet = quiet_from(items)
+    shown = told_calls(items)
 
     def short(asked: Sequence[Item]) -> bool:
         return len(asked) <= MAX_ITEMS and fits(asked, quiet)
@@ -67,23 +68,34 @@ def fold(
         quiet = quiet_from(items)
         notes.append(note)
     if too_long():
-        items, told = _unimportant(items, short, quiet)
+        items, told = _unimportant(items, short, quiet, shown)
         notes += told
     if too_long():
-        items, count = _repetitions(items)
+        items, count = _repetitions(items, shown)
         if count:
             notes.append(f"{count} messages and steps that repeat earlier ones are not drawn one by one.")
     left = 0
     for around, *ends in _LADDER:
         if too_long():
             before = _drawn(items)
-            items = _excerpt(items, quiet, around, *ends)
+            items = _excerpt(items, quiet, shown, around, *ends)
             left += before - _drawn(items)
     if left:
         notes.append(f"{left} messages far from any fault are left out.")
     if conversation.left_out:
         notes.append(f"{conversation.left_out} polls and acknowledgements that carry nothing are not drawn.")
     return FoldedConversation(tuple(items), tuple(notes), chosen, quiet)
+
+
+def repeated_steps(items: Iterable[Item]) -> frozenset[tuple[str | None, str | None]]:
+    """Run and step of what is asked of a service again though it had been done."""
+    return frozenset((item.run, item.step) for item in items if item.effect in ("again", "known"))
+
+
+def told_calls(items: Sequence[Item]) -> frozenset[int]:
+    """The numbers of the events at which those steps call, the first time too."""
+    steps = repeated_steps(items)
+    return frozenset(item.position for item in items if item.sort == "call" and (item.run, item.step) in steps)
 
 
 def _strangers(runs: Sequence[str]) -> bool:
@@ -126,7 +138,7 @@ class _Stretch:
 
 
 def _unimportant(
-    items: Sequence[Item], short: Callable[[Sequence[Item]], bool], quiet: int
+    items: Sequence[Item], short: Callable[[Sequence[Item]], bool], quiet: int, shown: Container[int]
 ) -> tuple[list[Item], list[str]]:
     """Whole steps and attempts as bands, the least important first and no more than needed: quiet steps far from what
     happened, attempts between the first and the last, quiet steps beside it, steps that were only replayed around."""
@@ -138,12 +150,15 @@ def _unimportant(
 
     places = list(zip(levels, stretches, strict=True))
 
+    def stays(item: Item) -> bool:
+        return _always(item) or item.position in shown
+
     def folded(upto: int) -> list[Item]:
         least = wanted[:upto]
         joined = {each for each in least if each != _BETWEEN or _JOINED in least}
         whole = frozenset(i.position for level, each in places if level in joined for i in each.items)
         return _banded(
-            ((i, level not in least or _always(i)) for level, each in places for i in each.items), quiet, whole
+            ((i, level not in least or stays(i)) for level, each in places for i in each.items), quiet, whole
         )
 
     low, high = 0, len(wanted)
@@ -263,8 +278,8 @@ def _one_run(items: Sequence[Item], runs: Sequence[str], worst: str | None) -> t
     return kept[first : last + 1], f"Of {len(runs)} runs only {chosen} is drawn.", chosen
 
 
-def _repetitions(items: Sequence[Item]) -> tuple[list[Item], int]:
-    """Rows of the same motif: the first and the last stay, one fold stands for the others."""
+def _repetitions(items: Sequence[Item], shown: Container[int] = ()) -> tuple[list[Item], int]:
+    """Rows of the same motif: the first, the last and what is `shown` stay, folds stand for the others."""
     signatures = [_numbered(item.signature) for item in items]
     numbers: dict[tuple[object, ...], int] = {}
     codes = [numbers.setdefault(signature, len(numbers)) for signature in signatures]
@@ -277,10 +292,17 @@ def _repetitions(items: Sequence[Item]) -> tuple[list[Item], int]:
             at += 1
             continue
         middle = items[at + length : at + length * (times - 1)]
+        rounds = [middle[n : n + length] for n in range(0, len(middle), length)]
         kept += items[at : at + length]
-        kept.append(_fold_item(middle, f"{times - 2} × the same again"))
+        for stays, row in groupby(rounds, lambda each: any(item.position in shown for item in each)):
+            same = list(row)
+            left = [item for each in same for item in each]
+            if stays or len(left) < _WORTH_A_BAND:
+                kept += left
+            else:
+                kept.append(_fold_item(left, f"{len(same)} × the same again"))
+                folded += len(left)
         kept += items[at + length * (times - 1) : at + length * times]
-        folded += len(middle)
         at += length * times
     return kept, folded
 
@@ -307,13 +329,16 @@ def _motif(codes: Sequence[int], at: int) -> tuple[int, int]:
     return best
 
 
-def _excerpt(items: Sequence[Item], quiet: int, around: int, beginning: int, end: int) -> list[Item]:
-    """The beginning, the end, what broke or was repeated with its neighbours, and what was tried again or replayed."""
+def _excerpt(
+    items: Sequence[Item], quiet: int, shown: Container[int], around: int, beginning: int, end: int
+) -> list[Item]:
+    """The beginning, the end, what broke or was repeated with its neighbours, what was tried again or replayed, and
+    what is `shown`."""
     wanted = set(range(beginning)) | set(range(len(items) - end, len(items)))
     for at, item in enumerate(items):
         if item.sort == "crash" or item.fate or item.effect == "again":
             wanted |= set(range(at - around, at + around))
-        elif item.eventful and around > 1:
+        elif item.position in shown or (item.eventful and around > (2 if item.tone == "replay" else 1)):
             wanted.add(at)
     return _banded(((item, at in wanted) for at, item in enumerate(items)), quiet)
 
@@ -328,7 +353,8 @@ def quiet_from(items: Sequence[Item]) -> int:
 def _fold_item(left: Sequence[Item], words: str) -> Item:
     first, last = left[0], left[-1]
     ends = max(last.at, last.ends)
+    lasts = f", {spell(ends - first.at)}" if ends > first.at else ""
     return replace(
-        first, sort="fold", text=f"{words}, {spell(ends - first.at)}", until=max(last.position, last.until), tone="",
+        first, sort="fold", text=f"{words}{lasts}", until=max(last.position, last.until), tone="",
         effect="", fate="", kind=None, ends=ends,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from durascope.render.canvas import Canvas
 from durascope.render.cast import cast
 from durascope.render.conversation import Conversation, Item, Role, conversation
 from durascope.render.excerpt import shows, worst_of
-from durascope.render.folding import fold
+from durascope.render.folding import fold, repeated_steps
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
@@ -76,7 +76,9 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     below = sheet.bottom + foot + 18
     canvas = Canvas(sheet.width, below + footer_height(entries, notes, sheet.width - 2 * MARGIN))
     heading.draw(canvas)
-    reasons = Silences(trace, folded.run, () if worst is None else waits(trace, worst), talk.spans)
+    twice = repeated_steps(talk.items)
+    first = sorted(talk.spans, key=lambda span: (span.run, span.step) not in twice)
+    reasons = Silences(trace, folded.run, () if worst is None else waits(trace, worst), first)
     _draw_lanes(canvas, sheet, talk, scenario)
     _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
     for line in sheet.lines:

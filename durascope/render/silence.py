@@ -40,7 +40,7 @@ class Silence:
 
 
 class Silences:
-    """The reasons for the silences of what is drawn of a trace."""
+    """The reasons for the silences of what is drawn of a trace; of equal reasons, the one whose span is given first."""
 
     def __init__(self, trace: Trace, run: str | None, waits: Sequence[Wait], all_spans: Iterable[Span]) -> None:
         self._waits = waits

@@ -229,18 +229,23 @@ def _ticks(piece: Piece, *, first: bool) -> list[Tick]:
     length, width = max(piece.end - piece.start, 1), piece.right - piece.left
     wanted = length * TICK_PX / max(width, 1.0)
     step = next((each for each in _STEPS if each >= wanted), _STEPS[-1])
-    plain = step * 2_000 > piece.start and (piece.end < 1_000_000_000 or (first and step >= 60_000_000))
-    if plain:  # the time since the start, throughout
+    near = piece.end < 1_000_000_000 or (step >= 60_000_000 and (first or step * 50 > piece.end))
+    if step * 2_000 > piece.start and near:  # the time since the start, throughout
         begin = -(-piece.start // step) * step
         ticks = [Tick(at, piece.x(at), _clock(at, step), main=True) for at in range(begin, piece.end + 1, step)]
         if ticks:
             return ticks
-        middle = (piece.start + piece.end) // 2
-        return [Tick(middle, piece.x(middle), spell(middle), main=True)]
-    at = piece.start if first or width > TICK_PX else (piece.start + piece.end) // 2
+        at, finer = _roundest(piece.start, piece.end)
+        return [Tick(at, piece.x(at), _clock(at, finer), main=True)]
+    at, _ = _roundest(piece.start, piece.start + length // 4 if first or width > TICK_PX else piece.end)
     main = Tick(at, piece.x(at), spell(at), main=True)
     return [main, *(Tick(at + n * step, piece.x(at + n * step), f"+{_clock(n * step, step)}", main=False)
                     for n in range(1, (piece.end - at) // step + 1))]  # fmt: skip
+
+
+def _roundest(start: int, end: int) -> tuple[int, int]:
+    """The moment in a stretch that is a multiple of the largest step, and that step."""
+    return next((at, step) for step in reversed(_STEPS) if (at := -(-start // step) * step) <= end)
 
 
 def _clock(at: int, step: int) -> str:

@@ -17,7 +17,7 @@ from pygraphviz import AGraph  # pyright: ignore[reportAttributeAccessIssue]
 
 from durascope.models.engine import compared, names
 from durascope.models.loading import builtin_names, load_scenario
-from durascope.render import architecture, workflow
+from durascope.render import architecture, timescale, workflow
 from durascope.render.canvas import Box, Text
 from durascope.render.canvas import Path as Outline
 from durascope.render.diagram import STROKES, Diagram
@@ -184,3 +184,11 @@ def test_the_same_bytes_whatever_the_hash_seed() -> None:
     }
     assert len(outputs) == 1
     assert len(outputs.pop().splitlines()) == 12
+
+
+def test_every_piece_of_a_broken_axis_has_a_tick_at_a_round_time() -> None:
+    scale = timescale.compressed([0, 583_000, 2_583_000, 33_600_000, 35_000_000], 0, 700)
+    assert [tick.label for tick in scale.ticks() if 0.6e6 < tick.at < 33e6] == ["2.6 s"]
+    days = 86_400_000_000
+    scale = timescale.compressed([0, 140_000, 7 * days, 9 * days, 9 * days + 90_000], 0, 700)
+    assert {tick.label for tick in scale.ticks()} >= {"0", "7 d", "9 d"}

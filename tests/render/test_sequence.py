@@ -195,3 +195,23 @@ def test_parts_that_came_back_together_are_no_longer_drawn_as_dead() -> None:
     back = next(text.y for text in picture.canvas.texts if text.text == "back")
     assert dead
     assert all(float(step[2]) <= back + 3 for mark in dead for step in mark.steps)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["order-fulfillment", "agent", "agent-fan-out"])
+def test_both_calls_of_a_step_that_happens_twice_are_drawn_and_so_is_the_reply_that_was_lost(
+    name: str, engine: str
+) -> None:
+    step = next(str(mark.step) for mark in effects(trace(name, engine)) if mark.duplicate)
+    run = next(each for _, each in scenario(name).runs() if each.label == step)
+    said = words(drawn(name, engine))
+    call = step if step in said else run.via
+    assert call in said
+    assert f"{call} #2" in said
+    beside = name == "agent-fan-out"
+    assert (f"{step}: reply (lost)" if beside else "reply (lost)") in said
+
+
+@pytest.mark.parametrize("engine", ["temporal", "restate"])
+def test_of_steps_side_by_side_it_is_the_one_that_happens_twice_that_is_waited_for(engine: str) -> None:
+    assert any(said.startswith("subtask-8 runs for ") for said in words(drawn("agent-fan-out", engine)))
