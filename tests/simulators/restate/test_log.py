@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from durascope.models.units import MILLISECOND, Spread
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.log import PartitionLog, Record
 
 
-class Reader:
+class Reader(Component):
     """A leader that notes which record it applies when."""
 
+    __slots__ = ("applied", "log")
+
     def __init__(self, commit: object) -> None:
-        self.world = World(0, full=False)
-        self.incarnation = 1
+        super().__init__(World(0, full=False), "leader")
         self.log = PartitionLog(0, Spread.parse(commit))
         self.applied: list[tuple[str, int]] = []
-
-    def after(self, delay: int, fn: Callable[..., Any], *args: Any) -> Any:
-        return self.world.after(delay, fn, *args)
 
     def apply(self, record: Record) -> None:
         self.applied.append((record[0], self.world.now))
@@ -49,6 +45,8 @@ def test_however_long_commits_take_records_are_applied_in_the_order_of_appending
 
 def test_what_is_not_committed_when_the_process_dies_is_lost_with_it() -> None:
     reader = Reader("20ms")
-    reader.log.append(reader, ("a",))
-    assert not reader.log.committed
-    assert reader.log.records == 0
+    reader.log.append(reader, ("lost",))
+    reader.crash()
+    reader.restart()
+    assert reader.appends("kept") == [("kept", 20 * MILLISECOND)]
+    assert reader.log.records == 1
