@@ -194,8 +194,7 @@ class Attempt:
 
     def _close(self, last: Message, how: str) -> None:
         self.vm.output.append(last)
-        self._sent(how)
-        self._flush()
+        self._flush(how)
         self.stop(how)
 
     def stop(self, how: str, *, killed: bool = False) -> None:
@@ -211,12 +210,9 @@ class Attempt:
                     execution.cancel()
         del self.context, self.program, self._root  # they hold on to the attempt
 
-    def _sent(self, last: str | None = None) -> None:
-        """Whoever watches the stream sees what is sent now."""
+    def _flush(self, last: str | None = None) -> None:
+        """Sends what is to be sent; `last`: how the attempt ends with it."""
         self.endpoint.observer.sent(self.start.run.name, self.endpoint.world.now, last)
-
-    def _flush(self) -> None:
-        self._sent()
         messages, self.vm.output = self.vm.output, []
         self.endpoint.send(self.connection, self.reply, messages)
 

@@ -46,7 +46,8 @@ from durascope.simulators.restate.waiting import Combinator, Waiting
 from durascope.simulators.services import NEWS_US
 
 TICK: Final = 0.1
-"""How often the clock, which the SDK reads in milliseconds, has gone on between two commands of one turn."""
+"""How often the clock, which the SDK reads in milliseconds, has gone on between two commands of one turn; a guess after
+one of six recordings (TypeScript, seed 32)."""
 
 
 class Handle(Future):

@@ -52,12 +52,11 @@ ABORTED: Final = "the invocation stream was closed after the 'abort timeout' fir
 TIMER_FIRST: Final = 0.5
 """tokio's `select!` takes any of the branches that are ready."""
 
+READ_US: Final = 300
+"""How long the invoker takes to read a journal (§6): less than the millisecond after which the second of two timers of
+one turn comes, which is not in that request any more (1 of 6 recordings)."""
 DEFAULT_INACTIVITY: Final = RestateDeployment().inactivity_timeout
 """Of services that are only called: the timeout is an option of the service that is started from outside."""
-
-
-READ_US: Final = 300
-"""From when an invocation is to be invoked until its journal has been read."""
 
 
 class State(Enum):

@@ -54,7 +54,9 @@ class Observer:
         rows = self.attempts.get(invocation)
         if not rows:
             return
-        since, rows[-1].silent_since = rows[-1].silent_since, None if rows[-1].silent_since is None else at
+        since = rows[-1].silent_since
+        if since is not None:
+            rows[-1].silent_since = at
         if since is not None and at - since > self._abort_timeout:
             self.ended(invocation, "aborted")
         elif last is not None:
