@@ -27,8 +27,7 @@ from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
 
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
-"""In the order in which the server takes those of one activity that are due at the same time; an activity that starts
-with its schedule starts a little later all the same."""
+"""In the order in which the server handles those of one activity that are due at the same time."""
 _TO_START: Final = 0
 _TO_CLOSE: Final = 1
 _START_TO_CLOSE: Final = 2

@@ -163,8 +163,9 @@ class ActivityWorker:
         self, process: Component, channel: Channel, services: Services, delays: Delays, *, slots: int,
         threads: int | None, many: int, reports: Callable[[int, int], int], sent: Callable[[], object],
     ) -> None:  # fmt: skip
-        """`threads`: where activities block a thread each, fewer than the slots; `many`: so many slots are never in use
-        by polls alone; `reports`: what a report takes; `sent` is called when one has left a process that stops."""
+        """`threads`: where activities block a thread each, fewer than the slots; `many`: with more free slots
+        than this, nobody waits for one; `reports`: what a report takes; `sent` is called when one has left a process
+        that stops."""
         self.process = process
         self.lane = process.name
         self.world = process.world
@@ -199,8 +200,8 @@ class ActivityWorker:
     def report(self, method: str, execution: ActivityExecution, content: Outcome | Failure | None) -> None:
         """Reports an attempt's end; its slot is free once that has been answered (§10).
 
-        The SDK takes its time before the report leaves the process, and what kills the process then, kills it too: two
-        steps end side by side, a fault strikes at the end of one, and neither is ever reported.
+        The SDK takes a while to send the report, and a crash in that time loses it: where two steps end side by side
+        and a fault strikes at the end of one, neither is ever reported.
         """
         if self.running.pop(execution, 0) is not None:
             return

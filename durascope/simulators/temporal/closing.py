@@ -122,7 +122,7 @@ class Closing:
     def _backoff(self, state: MutableState, asked: int) -> int:
         """What the next run waits before its first task: no two of a chain begin within a second (§9).
 
-        What counts of this run is its life after its own backoff.
+        A run's own backoff does not count as part of its life.
         """
         lived = self.world.now - state.started_at - state.options.delay
         return asked if lived + asked >= self._reuse_interval else self._reuse_interval - lived

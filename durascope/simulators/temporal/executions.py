@@ -1,4 +1,4 @@
-"""Runs of workflows in the history service: created, signalled, cancelled, closed, continued in chains (§8, §9)."""
+"""Runs of workflows in the history service: created, signalled, asked to end, taken up again after a restart (§8)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 REMEMBERED: Final = 1000
-"""So many of the latest start requests are known again."""
+"""How many of the latest start requests the server recognises when they are sent again."""
 
 
 class Executions:

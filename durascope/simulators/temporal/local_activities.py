@@ -17,6 +17,7 @@ from durascope.simulators.temporal.pollers import Slots
 
 _TOTAL: Final = Failure("schedule-to-close timeout", "timeout")
 TOTAL_FIRST: Final = 0.75
+"""How often schedule-to-close is served first of two timers that are due in the same millisecond: 18 of 24 recorded."""
 RETRY_THRESHOLD: Final = 60_000_000
 """A longer backoff becomes a timer in the history, in µs (§7)."""
 
@@ -85,7 +86,7 @@ class LocalExecution:
             self._limit = worker.after(self.limit_at - now, self.timed_out)
 
     def _total_comes_first(self) -> bool:
-        """Which of two timers that fall due in one millisecond is served first is luck: 18 of 24 recorded runs."""
+        """Start-to-close is due in the same millisecond: which of the two is served first is random."""
         run, local = self._options.run.name, self.local
         return self.worker.world.luck("schedule-to-close first", run, local.seq, self.attempt) < TOTAL_FIRST
 

@@ -1,7 +1,7 @@
 """Matching: task queues, where tasks meet the polls of workers.
 
-A task is given to a waiting poll at once (sync match); which one that is, is luck, for tasks and polls are spread
-over the queue's partitions (§16). Else it goes to the backlog of one of them; a poll that comes takes from any
+A task is given to a waiting poll at once (sync match); which one is random, for tasks and polls are spread over the
+queue's partitions (§16). Else it goes to the backlog of one of them; a poll that comes takes from any
 partition that has something, so a drained backlog is not first come, first served (§10). A sticky queue has one
 partition and one worker; it refuses tasks once that worker has been silent for 10 s (W4).
 """
@@ -64,7 +64,7 @@ class MatchingStore:
 
 
 MANY_QUEUES: Final = 1_000
-"""With more queues than these it is looked for some that nobody uses."""
+"""With more queues than this, those that nobody uses are dropped."""
 
 
 class TaskQueue:

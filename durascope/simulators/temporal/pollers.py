@@ -154,7 +154,7 @@ class PollLoop:
 
 
 class Balance:
-    """Sees to it that neither the normal nor the sticky queue is polled with the last slot that the other needs."""
+    """Keeps the normal and the sticky queue from being polled with the last slot that the other needs."""
 
     __slots__ = ("count", "normal", "sticky")
 

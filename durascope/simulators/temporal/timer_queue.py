@@ -26,7 +26,7 @@ IN_USE_US: Final = 80_000
 """µs since a server that is in use has last read a queue when the first run comes: 33 to 154 before six recorded starts
 with a delay, which a shard that nobody uses would not stretch."""
 MANY: Final = 4096
-"""So many stale tasks are remembered before those are passed whose time has come."""
+"""How many stale tasks are remembered before those whose time has come are passed."""
 
 
 class Execution(Protocol):
@@ -72,9 +72,8 @@ class TimerQueue:
     """Fires timer tasks in the server's process; who makes tasks of a kind says by `on` how they are processed."""
 
     __slots__ = (
-        "_armed", "_armed_for", "_delays", "_fixed", "_late", "_loaded", "_luck", "_not_before", "_process",
-        "_read_at", "_server", "_shift", "_stale_reads", "store", "to_read",
-        "world",
+        "_armed", "_armed_for", "_delays", "_fixed", "_late", "_loaded", "_luck", "_not_before", "_process", "_read_at",
+        "_server", "_shift", "_stale_reads", "store", "to_read", "world",
     )  # fmt: skip
 
     def __init__(self, server: Component, store: TimerStore, delays: Delays, luck: int) -> None:
@@ -160,7 +159,7 @@ class TimerQueue:
     def ensure(
         self, tasks: list[TimerTask], due: int, handler: str, state: Any, subject: Any, holds: Callable[[Any, Any], Any]
     ) -> None:
-        """Sees to it that among a run's `tasks` there is one for the subject, which comes first now (T3).
+        """Ensures that one of a run's `tasks` is set for the subject, which comes first now (T3).
 
         What came first before keeps its task as long as it `holds(state, subject)`: it is not stretched another time.
         """

@@ -119,9 +119,9 @@ class Updates:
             self.shard.answer(link, call, _with_start(answer, started))
 
     def closed(self, state: MutableState) -> None:
-        """The run is over: whoever still waits will not get an answer.
+        """The run is over: callers that still wait are told that there will be no result.
 
-        Who has asked an entity for something asks again, and so begins another one: also where it had been accepted.
+        A request to an entity is then sent again and starts a new one, even if the old one had accepted it.
         """
         for update_id in self.registry.close(state):
             self._answer(state, update_id, "not found")

@@ -101,7 +101,7 @@ class Worker(Component):
         self.slots = options.slots
         self.rules = rules_of(options.sdk)
         self.many = self.rules.polls + ALWAYS_ENOUGH
-        """So many slots are never all in use by polls alone."""
+        """With more slots than this, polls alone never use them all."""
         self.eager_limit = MAX_EAGER if app.deployment.eager_activities and options.runs == "both" else 0
         self.runs_workflows = options.runs != "activities"
         self.runs_activities = options.runs != "workflows"
@@ -314,7 +314,7 @@ class Worker(Component):
             self.channel.call("complete workflow task", args, processing.completed, REPORTS, run)
         else:
             self._free(processing, None)
-            if task.attempt <= 1:  # later failures are kept to itself (W8)
+            if task.attempt <= 1:  # later failures are not reported (W8)
                 self.channel.call(
                     "fail workflow task", (task.run_id, task.task, done.failed, done.failure_message),
                     None, REPORTS, run=run,

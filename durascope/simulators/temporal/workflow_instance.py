@@ -29,7 +29,7 @@ from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.workflow_sdk import WorkflowSdk
 
 HEARTBEAT: Final = "heartbeat"
-
+"""What a task that waits for local activities is sent when it has lasted too long (W12)."""
 
 _LOCAL: Final = frozenset(("ScheduleLocalActivity", "RequestCancelLocalActivity"))
 """Commands that only the worker sees."""

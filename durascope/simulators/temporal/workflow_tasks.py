@@ -23,7 +23,7 @@ from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
 
 HOPELESS_TASK: Final = 200
-"""A run whose workflow task has been tried so many times (for a day and more) fails for ever: it is not followed
+"""A run whose workflow task has been tried this many times (for a day and more) fails for ever: it is not followed
 further, unless something is still to come from outside, or the code has changed within a day."""
 MOST_REFUSED: Final = 50_000
 """Neither is one whose commands were refused again and again, this many in all, because they are too many at once."""
@@ -146,7 +146,7 @@ class WorkflowTasks:
         task.kind = "normal"
 
     def write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
-        """So late, the queue that is written is the run's by now: a start by way of the normal one has changed it."""
+        """Written this late, its event names the run's present queue: a start off the normal one has changed that."""
         if not task.scheduled_id:
             task.queue_kind = "normal" if state.sticky is None else "sticky"
             task.queue_name = state.queue if state.sticky is None else state.sticky[0]
@@ -180,7 +180,7 @@ class WorkflowTasks:
         return self.for_worker(state, task, full)
 
     def refused(self, state: MutableState, commands: int) -> None:
-        """So many commands of the run were refused at once; a run that does nothing else is not followed further."""
+        """That many commands of the run were refused at once; a run that does nothing else is not followed further."""
         self._refused[state.run_id] += commands
         if self.refuses_too_much(state):
             self.world.give_up(state.run)
