@@ -6,11 +6,11 @@ error says that the first retry found the service there. Of more, the time until
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from durascope.importing.restate.reading import Invocation, moment
+from durascope.importing.restate.rows import LOST, tells_of
 from durascope.importing.writing import Noted
 from durascope.models.durations import FOREVER, format_duration
 
@@ -20,7 +20,8 @@ JITTER: Final = 1.15
 """By how much longer pauses are, on average."""
 BEFORE: Final = 10_000
 """How long before it could not be reached it is taken to have gone."""
-LOST: Final = "RT0010"
+UNKNOWN: Final = 2_000_000
+"""How long it is taken to have been away where no entry says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +62,24 @@ def retry_that_found_it(gap: int) -> int:
     return max(1, fits[-1] if fits else 1)
 
 
-def losses(invocation: Invocation, began: int, *, forever: bool) -> Iterator[Loss]:
+def losses(invocation: Invocation, began: int, *, forever: bool) -> list[Loss]:
     """Those of one invocation; `forever`: it was killed after the last one, as its retries were used up."""
-    told: list[tuple[int, int]] = []
-    refusals: list[tuple[int, bool]] = []
+    found: list[Loss] = []
     for row in invocation.events:
         at = moment(row.get("appended_at"))
-        if at is not None and LOST in str(row.get("event_json")):
-            own = (each for each in invocation.entries if each.command or each.kind == "Run")  # what the service sends
-            following = next((entry.at for entry in own if entry.at > at), None)
-            refusals.append((at, "refused" in str(row.get("event_json"))))
-            told.append((at, following if following is not None else FOREVER if forever else at + 2_000_000))
-    while told:
-        at, back = told[0]
-        same = [each for each in told if each[1] == back or each[0] < back]
-        told = told[len(same) :]
-        refused = [text for moment_of, text in refusals if at <= moment_of <= same[-1][0]]
-        yield Loss(at - began, back if back >= FOREVER else back - began, any(refused), refused[0])
+        if at is None or not tells_of(row, LOST):
+            continue
+        refused = "refused" in str(row.get("event_json"))
+        if found and at - began < found[-1].back:
+            found[-1] = replace(found[-1], refused=found[-1].refused or refused)
+        else:
+            back = _back(invocation, at)
+            unknown = FOREVER if forever else at + UNKNOWN - began
+            found.append(Loss(at - began, unknown if back is None else back - began, refused, gone=refused))
+    return found
+
+
+def _back(invocation: Invocation, at: int) -> int | None:
+    """When there was an entry of the service's again, which was lost at that time."""
+    own = (each for each in invocation.entries if each.command or each.kind == "Run")
+    return next((entry.at for entry in own if entry.at > at), None)

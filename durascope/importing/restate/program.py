@@ -41,8 +41,12 @@ class Command:
     @property
     def cancels(self) -> bool:
         """Whether it hands a cancellation on to what it has called: the SDK does that by itself."""
-        told = self.entry.fields.get("signal_id")
-        return self.kind == "SendSignal" and isinstance(told, dict) and CANCEL_SIGNAL in told.values()
+        return self.kind == "SendSignal" and self.signal == CANCEL_SIGNAL
+
+    @property
+    def signal(self) -> int | str:
+        """The number of the signal that it sends, or its name; 0: it sends none."""
+        return _number_or_name(self.entry.fields.get("signal_id"))
 
     @property
     def failed(self) -> bool:
@@ -349,9 +353,13 @@ class _Builder(Branches[Command]):
 
 
 def signal_of(entry: Entry) -> int | str:
-    """A signal's number, or its name."""
-    told = entry.fields.get("id")
+    """The number of the signal that has come, or its name."""
+    return _number_or_name(entry.fields.get("id"))
+
+
+def _number_or_name(told: object) -> int | str:
+    """`{"Index": 17}` or `{"Name": "go"}`; 0 where it is neither."""
     if isinstance(told, dict):
-        value = next(iter(told.values()), 0)
+        value: object = next(iter(told.values()), 0)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         return value if isinstance(value, int) else str(value)
     return 0

@@ -14,6 +14,15 @@ Row = Mapping[str, Any]
 Entry = Mapping[str, Any]
 
 CANCEL_SIGNAL: Final = 1
+LOST: Final = "RT0010"
+"""The server's code for a connection that was lost, or refused."""
+FAILED: Final = "RT0007"
+"""Its code for an attempt that the service has ended with an error."""
+
+
+def tells_of(row: Row, code: str) -> bool:
+    """Whether a row of `sys_journal_events` is an error with that code."""
+    return code in str(row.get("event_json"))
 
 
 def line(row: Row, label: Callable[[str], str] = str) -> str:

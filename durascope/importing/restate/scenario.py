@@ -74,7 +74,7 @@ class _Import:
         commands = self.programs[invocation.id].commands
         kinds = {each.kind for each in commands}
         if kinds == {"SendSignal"}:
-            return all(_signal_name(each) == invocation.handler for each in commands)
+            return all(each.signal == invocation.handler for each in commands)
         asks = kinds <= {"GetLazyState", "GetEagerState"} and [each.name for each in commands] == [invocation.handler]
         return bool(kinds) and (asks or kinds <= {"CompletePromise", "PeekPromise"})
 
@@ -156,7 +156,7 @@ class _Import:
 
     def _receiver(self, command: Command) -> tuple[str, int] | None:
         """Of a named signal to a run that is recorded, too."""
-        name = _signal_name(command)
+        name = command.signal
         to = self.by_id.get(str(command.entry.fields.get("target_invocation_id")))
         if not isinstance(name, str) or to not in self.roots:
             return None
@@ -280,13 +280,6 @@ class _Import:
             else:
                 merged.append(each)
         return [each.fault(self.fit.then("run 1", each.at)) for each in merged]
-
-
-def _signal_name(command: Command) -> str | None:
-    """The name of the signal that it sends, if it has one."""
-    told = command.entry.fields.get("signal_id")
-    name = next(iter(told.values()), None) if isinstance(told, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _exhausted(invocation: Invocation, code: Program) -> bool:

@@ -11,6 +11,7 @@ from durascope.importing.places import places
 from durascope.importing.restate.fitting import Fit
 from durascope.importing.restate.program import LIMIT, Command, Program, Steps
 from durascope.importing.restate.reading import Row, moment
+from durascope.importing.restate.rows import FAILED, LOST, tells_of
 from durascope.models.durations import format_duration
 
 OWN: Final = 3_000
@@ -118,10 +119,11 @@ class Writer:
             del code
             step |= {"takes": rounded(took), "fails": {"always": True, "error": message or "Error", "retryable": False}}
             return step
-        lost = [row for row in self.failures.get(command.entry.index, ()) if "RT0010" in str(row.get("event_json"))]
+        failures = self.failures.get(command.entry.index, ())
+        lost = [row for row in failures if tells_of(row, LOST)]
         if lost and answer is not None:
             took = _last_attempt(command, answer.at, lost) + self.fit.of(command.entry)
-        failed = [row for row in self.failures.get(command.entry.index, ()) if "RT0007" in str(row.get("event_json"))]
+        failed = [row for row in failures if tells_of(row, FAILED)]
         if failed:
             step |= _retried(command, failed, took)
         else:

@@ -9,7 +9,7 @@ from typing import Final
 
 from durascope.importing.restate.program import Command, Program
 from durascope.importing.restate.reading import Invocation, moment
-from durascope.importing.restate.rows import status
+from durascope.importing.restate.rows import LOST, status, tells_of
 from durascope.importing.story import Span, Spent, Story
 
 _HOW: Final = {
@@ -50,7 +50,7 @@ def _repeated(invocation: Invocation, code: Program) -> Iterator[str]:
         message = str(told.get("error_message") or "")[:200]
         if row.get("event_type") != "TransientError":
             continue
-        if "RT0010" in str(told.get("restate_doc_error_code")):
+        if LOST in str(told.get("restate_doc_error_code")):
             again = (
                 f"{pending.name} ran once more: its effect may have happened twice" if pending else "it was replayed"
             )
@@ -77,6 +77,6 @@ def _cause(invocation: Invocation, code: Program) -> str:
         told.append(f"The run failed: {invocation.row['completion_failure']}.")
     elif invocation.row.get("status") == "paused":
         told.append("The invocation has used up its retries and is paused.")
-    if any("RT0010" in str(row.get("event_json")) for row in invocation.events):
+    if any(tells_of(row, LOST) for row in invocation.events):
         told.append("The service went down while the invocation was running, or could not be reached.")
     return " ".join(told)
