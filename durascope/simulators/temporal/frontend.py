@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.calls import Call
-from durascope.simulators.temporal.closing import Closing
-from durascope.simulators.temporal.completions import Completions
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.matching import Matching, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
-from durascope.simulators.temporal.queries import Queries, Query
-from durascope.simulators.temporal.resetting import Resets
-from durascope.simulators.temporal.shard import Shard
-from durascope.simulators.temporal.updates import Updates
-from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
+from durascope.simulators.temporal.queries import Query
 
 Signal = tuple[str, Any]
 StartUpdate = tuple[str, str, Any]
@@ -33,28 +26,24 @@ class Frontend:
         "_updates", "methods",
     )  # fmt: skip
 
-    def __init__(
-        self, shard: Shard, *, matching: Matching, tasks: WorkflowTasks, completions: Completions,
-        activities: Activities, executions: Executions, closing: Closing, resets: Resets, updates: Updates,
-        queries: Queries,
-    ) -> None:  # fmt: skip
-        self._after, self._store = shard.after, shard.store
+    def __init__(self, matching: Matching, history: HistoryService) -> None:
+        self._after, self._store = history.shard.after, history.shard.store
         self._matching = matching
-        self._tasks = tasks
-        self._executions = executions
-        self._closing = closing
-        self._resets = resets
-        self._updates = updates
-        self._queries = queries
+        self._tasks = history.tasks
+        self._executions = history.executions
+        self._closing = history.closing
+        self._resets = history.resets
+        self._updates = history.updates
+        self._queries = history.queries
         self._throttled = duration("throttle_retry")
         self.methods: dict[str, Callable[[Link, Call], Any]] = {
             "poll": matching.poll,
-            "complete workflow task": completions.completed,
+            "complete workflow task": history.completions.completed,
             "fail workflow task": self._workflow_task_failed,
-            "complete activity": activities.completed,
-            "fail activity": activities.failed,
-            "report cancelled activity": activities.cancelled,
-            "heartbeat": activities.heartbeat,
+            "complete activity": history.activities.completed,
+            "fail activity": history.activities.failed,
+            "report cancelled activity": history.activities.cancelled,
+            "heartbeat": history.activities.heartbeat,
             "shut down worker": self._shut_down,
             "get history": self._get_history,
             "answer query": self._answer_query,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from durascope.models.scenario import Scenario, Workflow
+from durascope.models.scenario import Scenario, TemporalDeployment, Workflow
 from durascope.models.steps import Run
 from durascope.models.trace import StopReason
 from durascope.simulators.app_code import AppCode
@@ -13,16 +13,12 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Services
-from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS, Call
-from durascope.simulators.temporal.closing import Closing
-from durascope.simulators.temporal.command_handler import CommandHandler
 from durascope.simulators.temporal.commands import Command, TaskCompletion
-from durascope.simulators.temporal.completions import Completions
 from durascope.simulators.temporal.constants import Delays
-from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.listener import Link
@@ -30,15 +26,10 @@ from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.matching import Matching, MatchingStore
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
-from durascope.simulators.temporal.queries import Queries, Query
+from durascope.simulators.temporal.queries import Query
 from durascope.simulators.temporal.sdks import PYTHON
 from durascope.simulators.temporal.shard import HistoryStore, Shard
-from durascope.simulators.temporal.transfer_queue import TransferQueue
-from durascope.simulators.temporal.update_registry import UpdateRegistry
-from durascope.simulators.temporal.updates import Updates
-from durascope.simulators.temporal.user_timers import UserTimers
 from durascope.simulators.temporal.workflow_ids import WorkflowIds
-from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 NORMAL = ("workflow", "default")
 ACTIVITY = ("activity", "default")
@@ -67,28 +58,16 @@ def poll(queue: tuple[str, str]) -> Call:
     return call("poll", queue, False)
 
 
-class History:
-    """The history service and matching, from their stores up to the completions of workflow tasks."""
+class History(HistoryService):
+    """The history service and matching over their stores, in a process without a frontend."""
 
     def __init__(self) -> None:
         world = self.world = World(0, full=True)
         self.process = Component(world, "server")
         self.store, self.on_disk = HistoryStore(), MatchingStore()
-        shard = self.shard = Shard(self.process, self.store, Delays({}, world.luck))
-        matching = self.matching = Matching(self.process, self.on_disk)
-        transfer = self.transfer = TransferQueue(shard, matching)
-        self.queries, self.registry = Queries(shard, matching), UpdateRegistry()
-        tasks = self.tasks = WorkflowTasks(shard, transfer, self.registry, self.queries)
-        self.activities, self.user_timers = Activities(shard, transfer, tasks), UserTimers(shard, tasks)
-        self.updates = Updates(shard, tasks)
-        matching.on("workflow", tasks.start)
-        matching.on("activity", self.activities.polled)
-        self.closing = Closing(shard, transfer, tasks, self.activities, self.user_timers, self.updates)
-        self.executions = Executions(
-            shard, transfer, tasks, queue_of=lambda _: "default", task_timeout=10_000_000, poller=lambda _: None
-        )
-        self.commands = CommandHandler(shard, transfer, self.activities, self.user_timers, self.updates, self.closing)
-        self.completions = Completions(shard, tasks, self.updates, self.queries, self.commands)
+        self.matching = Matching(self.process, self.on_disk)
+        shard = Shard(self.process, self.store, Delays({}, world.luck))
+        super().__init__(shard, self.matching, TemporalDeployment(), poller=lambda _: None, keep=lambda _: None)
         self.wire = Wire()
 
     def started(self, **options: Any) -> MutableState:
@@ -107,8 +86,8 @@ class History:
     def dies_and_comes_back(self) -> None:
         """The server's process dies: what its parts keep in memory is gone."""
         self.process.crash()
-        for part in (self.shard, self.matching, self.registry, self.tasks, self.updates, self.queries):
-            part.reset()
+        self.matching.reset()
+        self.reset()
         self.process.restart()
 
     def takes_task(self, state: MutableState, wire: Wire | None = None) -> TaskForWorker:
