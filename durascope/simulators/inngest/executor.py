@@ -120,7 +120,7 @@ class Executor(Component):
     # ---- (a) scan and lease --------------------------------------------------------------------------------
 
     def _wake(self, due: int) -> None:
-        """A scan is worth while at that time, or after: at the first tick then."""
+        """A scan is worth while at that time, or after: at the first tick then, if five workers are free (§10)."""
         if not self.alive or self._workers < _WORKERS_FREE:
             return
         now = self.world.now
@@ -171,9 +171,8 @@ class Executor(Component):
             self.after(held[0][0] - now, self._extend, daemon=True)
 
     def _look_again(self) -> None:
-        """The next scan; with fewer than five workers free there is none."""
         due = self._line.worth_scanning_at()
-        if due is not None and self._workers >= _WORKERS_FREE:
+        if due is not None:
             self._wake(due)
 
     def _dispatch(self, item: Item) -> None:
@@ -408,7 +407,4 @@ class Executor(Component):
 
 def _too_big(answer: Answer) -> bool:
     """Whether a step's output is over its limit (§14)."""
-    memo = answer.ops[0].memo
-    if len(answer.ops) == 1:
-        return memo is not None and memo.size - 9 > _STEP_OUTPUT
     return any(op.memo is not None and op.memo.size - 9 > _STEP_OUTPUT for op in answer.ops)

@@ -64,10 +64,6 @@ class PauseStore:
         fields = self._fields.setdefault(pause.event, {})
         fields[pause.field] = fields.get(pause.field, 0) + 1
 
-    def has(self, run: str, step: str) -> bool:
-        """Whether that step of that run has a pause."""
-        return any(pause.step == step and not pause.cancel for pause in self._of_run.get(run, ()))
-
     def matching(self, event: Event) -> Iterator[Pause]:
         """The pauses whose event and expression match."""
         for field in tuple(self._fields.get(event.name, ())):

@@ -211,6 +211,14 @@ def test_what_comes_for_a_run_that_is_over_is_dropped(server: Server) -> None:
     assert Kind.STEP_RECORDED not in told
 
 
+def test_a_request_for_a_run_that_is_over_is_not_made_again_when_it_fails(server: Server) -> None:
+    server.finalizer.cancel("run 1")
+    server.executor.execute(server.host.last.refused)
+    server.pass_time(HOUR)
+    assert len(asked(server)) == 1
+    assert Kind.TIMER_SET not in [event.kind for event in server.world.recorder.events]
+
+
 def test_a_process_that_has_died_hears_nothing_of_its_requests(server: Server) -> None:
     old = server.host.last
     server.executor.crash()
@@ -255,12 +263,17 @@ def test_a_step_that_failed_for_good_is_memoised_as_an_error(server: Server) -> 
     assert asked(server)[1:] == ["POST step attempt=0 memo=[charge!]"]
 
 
-def test_few_workers_leave_the_rest_in_the_queue() -> None:
+@pytest.mark.parametrize(("free", "taken"), [(4, 0), (5, 5), (6, 6)])
+def test_the_queue_is_scanned_again_when_five_workers_are_free(free: int, taken: int) -> None:
     server = Server(workers=6)
     for _ in range(20):
         server.create(function())
     server.pass_time(WHILE)
     assert len(asked(server)) == 6
+    for dispatch in tuple(server.host.dispatches[:free]):
+        server.executor.execute(dispatch.answered, Answer(200))
+    server.pass_time(WHILE)
+    assert len(asked(server)) == 6 + taken
 
 
 def test_a_finish_timeout_counts_from_the_first_request() -> None:

@@ -32,6 +32,17 @@ def test_of_debounced_events_the_last_starts_the_run() -> None:
     assert list(server.runs) == ["run 2"]
 
 
+def test_a_debounce_is_put_off_by_the_whole_seconds_that_are_left_until_its_timeout() -> None:
+    server, debounced = Server(), function(debounce={"period": "5s", "timeout": "8s"})
+    trigger(server, debounced, "ann")
+    server.pass_time(4_500_000)
+    trigger(server, debounced, "ann", "bob")
+    server.pass_time(3_500_000)
+    assert not server.runs
+    server.pass_time(1_000_000)
+    assert list(server.runs) == ["run 2"], "4.5 s + 3 s, and 1.05 s on top"
+
+
 def test_debounces_of_different_keys_do_not_wait_for_each_other() -> None:
     server = Server()
     trigger(server, function(debounce={"period": "5s", "key": "user"}), "ann", "bob")
@@ -60,6 +71,15 @@ def test_a_full_batch_starts_one_run_with_all_its_events() -> None:
     server.pass_time(10 * SECOND)
     assert list(server.runs) == ["run 1"]
     assert [each.number for each in server.redis.state.runs["run 1"].events] == [1, 2, 3]
+
+
+def test_the_end_of_a_batch_is_told_with_the_first_of_its_events() -> None:
+    server, batched = Server(), function(batch={"max_size": 2, "timeout": "1h"})
+    server.batcher.append(batched, ("order", None), [event(1, user="ann"), event(2, user="bob")])
+    server.pass_time(10 * SECOND)
+    server.finalizer.cancel("run 1")
+    server.pass_time(SECOND)
+    assert [told.data for told in server.told] == [{"user": "ann"}] * 2
 
 
 def test_a_batch_that_is_not_full_waits_for_its_timeout() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from durascope.models.flow import Flow
 from durascope.models.units import SECOND
 from durascope.simulators.inngest.cron import next_time
+from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import Gcra, priority
 from durascope.simulators.inngest.functions import Function, Rules
 from durascope.simulators.inngest.items import EDGE, Item
@@ -64,6 +67,12 @@ def test_a_result_is_wrapped_and_hashed_as_it_travels() -> None:
     assert op.hashed == "03e989b5c1a4a558648abda9476182c29d310212"
     assert op.memo is not None
     assert op.memo.size == len('{"data":') + 36 + 1
+
+
+@pytest.mark.parametrize("data", [{}, {"id": "o-7"}, {"id": "o 7", "n": 70, "price": 9.5, "paid": True, "to": None}])
+def test_an_event_is_as_big_as_its_json(data: dict[str, object]) -> None:
+    sent = {"data": data, "id": "0" * 26, "name": "paid", "ts": 1_795_305_600_000, "user": {}}
+    assert Event("paid", data, 0, 1).size() == len(json.dumps(sent, separators=(",", ":")))
 
 
 @pytest.mark.parametrize(("asked", "given"), [(120, 120), (90_000, 43_200), (-90_000, -43_200)])

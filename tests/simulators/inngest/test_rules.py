@@ -146,6 +146,15 @@ def test_two_sleeps_side_by_side_are_a_group_that_one_discovery_follows() -> Non
     assert lines(trace)[3] == "POST a attempt=0 memo=[short, long] -> 206 StepRun a"
 
 
+def test_a_sleep_after_a_group_ends_its_planning() -> None:
+    """§7: only the wake-up that ends the group still carries the order to plan."""
+    group = {"parallel": [{"sleep": "1s", "name": "short"}, {"sleep": "2s", "name": "long"}]}
+    assert lines(run([group, {"sleep": "1s", "name": "nap"}, quick("a")]))[2:4] == [
+        "POST step attempt=0 memo=[short, long] plan-only -> 206 Sleep nap 1s",
+        "POST step attempt=0 memo=[short, long, nap] -> 206 StepRun a",
+    ]
+
+
 def test_typescript_goes_on_with_the_first_of_a_race_and_python_awaits_all() -> None:
     steps = [{"race": [{"run": "fast", "takes": "50ms"}, {"run": "slow", "takes": "2s"}]}, quick("next")]
     typescript, python = (run(steps, app={"sdk": sdk, "checkpointing": False}) for sdk in ("typescript", "python"))
@@ -400,6 +409,17 @@ def test_an_invoked_function_has_flow_control_and_retries_of_its_own() -> None:
     assert attempts["row"] == 3
     begun = sorted(event.at for event in trace.events if event.kind == Kind.STEP_STARTED and event.step == "row")
     assert all(later - earlier >= SECOND for earlier, later in pairwise(begun))
+
+
+@pytest.mark.parametrize(("options", "asked"), [({}, "child"), ({"timeout": "2900ms"}, "child 2s")])
+def test_typescript_cuts_the_timeout_of_an_invocation_to_whole_seconds(options: dict[str, Any], asked: str) -> None:
+    trace = run(
+        [{"call": "child", **options}],
+        app={"sdk": "typescript", "checkpointing": False},
+        others={"child": {"steps": [quick("work")]}},
+    )
+    assert lines(trace)[1] == f"POST step attempt=0 memo=[] -> 206 InvokeFunction child {asked}"
+    assert trace.status["run 1"] == "completed"
 
 
 def test_the_key_of_a_call_is_a_field_of_the_callers_data() -> None:
