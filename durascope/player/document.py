@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
@@ -93,8 +92,10 @@ class _Draft:
         self._engines = list(told[-1].went)
         self._pack = Pack()
         self._stories = _stories(told, self._pack)
-        self._kinds: dict[str, tuple[int, Json]] = {}
-        """What forks have in common, all but their moments; each with its number."""
+        self._kinds: dict[tuple[Any, ...], int] = {}
+        """What forks have in common, all but their moments: the number of their kind."""
+        self._kinds_told: list[Json] = []
+        """The kinds by their numbers."""
         self._forks: list[_Packed] = []
         """Those that go on alike stand beside each other."""
         self.left_out = dict.fromkeys(self._engines, 0)
@@ -107,8 +108,12 @@ class _Draft:
 
     def add(self, story: Story, engine: str, fork: Fork) -> None:
         """Adds a fork of a story that is in it."""
-        crash, kind = fork.crash, _kind(fork, story.id)
-        row = self._kinds.setdefault(json.dumps(kind), (len(self._kinds), kind))[0]
+        crash, fault = fork.crash, fork.crash.fault
+        row = self._kinds.setdefault(
+            (story.id, fault.what, fault.target, fault.down_us, fork.remedy), len(self._kinds_told)
+        )
+        if row == len(self._kinds_told):
+            self._kinds_told.append(_kind(fork, story.id))
         before: int = next(each["traces"][engine] for each in self._stories if each["id"] == story.id)
         trace, with_remedy = self._pack.add(fork.told, before), fork.remedy is not None
         self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, with_remedy, fork.interest))
@@ -155,7 +160,7 @@ class _Draft:
                 for story in self._stories
             ],
             "opened": self._stories[-1]["id"],
-            "fork_kinds": [kind for _, kind in self._kinds.values()],
+            "fork_kinds": self._kinds_told,
             "forks": {engine: _columns([f for f in forks if f.engine == engine], number) for engine in self._engines},
             "left_out": left_out,
             "not_tried": self.not_tried,
