@@ -9,15 +9,15 @@ from durascope.models.steps import Finish, Run, Step
 from durascope.render.code.program import Operation, Told, all_steps, within
 
 
-def may_be_rejected(it: Operation) -> bool:
+def may_be_rejected(operation: Operation) -> bool:
     """Whether its service may refuse the call: another attempt is of no use then."""
-    return it.service.rejections > 0
+    return operation.service.rejections > 0
 
 
-def uses_attempt(it: Operation) -> bool:
+def uses_attempt(operation: Operation) -> bool:
     """Whether what it does depends on which attempt it is."""
-    fails = it.step.fails
-    return len(it.takes) > 1 or "attempts" in it.results or (fails is not None and not fails.always)
+    fails = operation.step.fails
+    return len(operation.takes) > 1 or "attempts" in operation.results or (fails is not None and not fails.always)
 
 
 def finishes_in_a_branch(workflow: Workflow) -> bool:

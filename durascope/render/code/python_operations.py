@@ -40,11 +40,11 @@ class PythonOperations(ABC):
         head = [f'"""{about}"""', "", *python.imports(self.needs)]
         return "\n".join(head) + "\n" + self.source.text()
 
-    def head(self, it: Operation) -> Iterator[str]:
+    def head(self, operation: Operation) -> Iterator[str]:
         """The decorators."""
         yield from ()
 
-    def parameters(self, it: Operation) -> Iterator[str]:
+    def parameters(self, operation: Operation) -> Iterator[str]:
         """What the function is given beside the run's input and the loop variables."""
         yield from ()
 
@@ -52,79 +52,79 @@ class PythonOperations(ABC):
     def failure(self, fails: Fails) -> Expression:
         """What an attempt raises that fails as the scenario says."""
 
-    def _function(self, it: Operation) -> None:
-        message = self.project.inputs[it.workflow]
+    def _function(self, operation: Operation) -> None:
+        message = self.project.inputs[operation.workflow]
         self.needs.add(("app.messages", message))
-        result = self.project.results.get(it)
-        returns = result or ("str" if it.step.size else "None")
-        name = self.given if it.step.idempotency_key is not None else self.unused
-        numbers = (f"{snake(each)}: int" for each in it.variables)
-        parameters = (f"{name}: {message}", *numbers, *self.parameters(it))
-        self.source(*self.head(it))
-        self.source(f"async def {self.functions[it]}({', '.join(parameters)}) -> {returns}:")
+        result = self.project.results.get(operation)
+        returns = result or ("str" if operation.step.size else "None")
+        name = self.given if operation.step.idempotency_key is not None else self.unused
+        numbers = (f"{snake(each)}: int" for each in operation.variables)
+        parameters = (f"{name}: {message}", *numbers, *self.parameters(operation))
+        self.source(*self.head(operation))
+        self.source(f"async def {self.functions[operation]}({', '.join(parameters)}) -> {returns}:")
         with self.source.deeper():
-            self.source(f'"""{_about(it)}"""')
-            if self.body(it):
-                self._returned(it, result)
+            self.source(f'"""{_about(operation)}"""')
+            if self.body(operation):
+                self._returned(operation, result)
 
-    def body(self, it: Operation) -> bool:
+    def body(self, operation: Operation) -> bool:
         """What it does; returns whether it can end well."""
-        if it.referred:
-            self.refer(it)
-        if not it.asks:
-            return self.act(it)
+        if operation.referred:
+            self.refer(operation)
+        if not operation.asks:
+            return self.act(operation)
         self.needs.add(("app", "services"))
-        self.source.statement("if not await ", question_of(self.project.book, it, self.given), ":")
+        self.source.statement("if not await ", question_of(self.project.book, operation, self.given), ":")
         with self.source.deeper():
-            self.act(it)
+            self.act(operation)
         return True
 
-    def refer(self, it: Operation) -> None:
+    def refer(self, operation: Operation) -> None:
         """Writes what makes the reference of its call; where it is a parameter there is nothing to write."""
 
-    def act(self, it: Operation) -> bool:
+    def act(self, operation: Operation) -> bool:
         """The call and its failures; returns whether it can end well."""
-        step, fails, source = it.step, it.step.fails, self.source
+        step, fails, source = operation.step, operation.step.fails, self.source
         if fails is not None:
             if not fails.always:
                 source(f"if {self.attempt} <= {fails.times}:")
             with source.deeper() if not fails.always else nullcontext():
-                self.call(it, effect=fails.moment == "after-effect")
+                self.call(operation, effect=fails.moment == "after-effect")
                 source.statement("raise ", self.failure(fails))
             if fails.always:
                 return False
-        self.call(it, effect=step.effect_at != "never")
+        self.call(operation, effect=step.effect_at != "never")
         return True
 
-    def call(self, it: Operation, *, effect: bool) -> None:
+    def call(self, operation: Operation, *, effect: bool) -> None:
         """The call of the service."""
-        made = call_of(self.project.book, it, self.given, self.attempt, self.needs, effect=effect)
+        made = call_of(self.project.book, operation, self.given, self.attempt, self.needs, effect=effect)
         self.source.statement("await ", made)
 
-    def _returned(self, it: Operation, result: str | None) -> None:
+    def _returned(self, operation: Operation, result: str | None) -> None:
         source = self.source
         document = None
-        if it.step.size:
-            document = f'"x" * {max(1, it.step.size - 2)}'
+        if operation.step.size:
+            document = f'"x" * {max(1, operation.step.size - 2)}'
         if result is None:
             if document is not None:
                 source(f"return {document}")
             return
         self.needs.add(("app.messages", result))
         parts: list[str] = []
-        for name in it.results:
+        for name in operation.results:
             if name == "attempts":
                 parts.append(f"attempts={self.attempt}")
                 continue
             self.needs.add(("random", ""))
-            share = (it.step.result or {})[name]
+            share = (operation.step.result or {})[name]
             parts.append(f"{python.field_name(name)}=random.random() < {share!r}")
         if document is not None:
             parts.append(f"document={document}")
         source.statement("return ", call(result, *parts))
 
 
-def _about(it: Operation) -> str:
-    via = f"{one_line(it.step.via)}: " if it.step.via else ""
-    service = one_line(it.service.title or it.step.on or "") if it.step.on else ""
+def _about(operation: Operation) -> str:
+    via = f"{one_line(operation.step.via)}: " if operation.step.via else ""
+    service = one_line(operation.service.title or operation.step.on or "") if operation.step.on else ""
     return f"{via}calls {service}." if service else f"{via}code of this service's own."

@@ -46,41 +46,41 @@ def services_file(book: Book, *, counts: bool = False) -> str:
         source = Source(python.STEP)
         source.statement(f"{identifier} = ", call("Service", *parts))
         written.append(source.text().rstrip("\n"))
-    spreads |= {python.spread_function(each) for it in book.operations for each in it.takes}
-    asks = any(it.asks for it in book.operations)
+    spreads |= {python.spread_function(each) for operation in book.operations for each in operation.takes}
+    asks = any(operation.asks for operation in book.operations)
     spreads |= {"always"} if asks else set()
     return filled("services.py.jinja", spreads=spreads, services=written, counts=counts, asks=asks)
 
 
-def question_of(book: Book, it: Operation, given: str) -> Expression:
+def question_of(book: Book, operation: Operation, given: str) -> Expression:
     """The question whether the operation's effect is there already."""
-    assert it.step.check_first is not None
-    takes = f"takes=services.always({python.seconds(it.step.check_first)})"
-    return call(f"services.{identifiers(book)[_service(book, it)]}.has_done", _found_by(it, given), takes)
+    assert operation.step.check_first is not None
+    takes = f"takes=services.always({python.seconds(operation.step.check_first)})"
+    return call(f"services.{identifiers(book)[_service(book, operation)]}.has_done", _found_by(operation, given), takes)
 
 
-def _service(book: Book, it: Operation) -> str:
+def _service(book: Book, operation: Operation) -> str:
     """The service that it calls."""
-    return str(it.step.on) if it.step.on in book.services() else OWN
+    return str(operation.step.on) if operation.step.on in book.services() else OWN
 
 
-def _found_by(it: Operation, given: str) -> str:
+def _found_by(operation: Operation, given: str) -> str:
     """What the service knows the effect by: the idempotency key, else the reference of the call."""
-    key = it.step.idempotency_key
+    key = operation.step.idempotency_key
     return "reference" if key is None else f"{given}.{python.field_name(key)}"
 
 
 def call_of(
-    book: Book, it: Operation, given: str, attempt: str, needs: set[tuple[str, str]], *, effect: bool
+    book: Book, operation: Operation, given: str, attempt: str, needs: set[tuple[str, str]], *, effect: bool
 ) -> Expression:
     """The call that an operation makes; `given` is its input, `attempt` the expression of the attempt's number."""
     needs.add(("app", "services"))
-    parts: list[Expression] = [quoted(it.name)]
-    if it.step.idempotency_key is not None:
-        parts.append(f"key={_found_by(it, given)}")
-    if it.referred:
+    parts: list[Expression] = [quoted(operation.name)]
+    if operation.step.idempotency_key is not None:
+        parts.append(f"key={_found_by(operation, given)}")
+    if operation.referred:
         parts.append("reference=reference")
-    takes = [f"services.{flat(python.spread(each))}" for each in it.takes]
+    takes = [f"services.{flat(python.spread(each))}" for each in operation.takes]
     if len(takes) == 1:
         parts.append(f"takes={takes[0]}")
     elif takes:
@@ -88,4 +88,4 @@ def call_of(
         parts.append(Group(f"takes=({', '.join(takes)})[", (chosen,), "]", between=""))
     if not effect:
         parts.append("effect=False")
-    return call(f"services.{identifiers(book)[_service(book, it)]}.call", *parts)
+    return call(f"services.{identifiers(book)[_service(book, operation)]}.call", *parts)

@@ -46,7 +46,7 @@ class TypeScriptOperations(ABC):
             self._function(each)
         return f"/** {about} */\n\n{imports(self.needs)}{self.source.text()}"
 
-    def parameters(self, it: Operation) -> Iterator[str]:
+    def parameters(self, operation: Operation) -> Iterator[str]:
         """What the function is given beside the run's input and the loop variables."""
         yield from ()
 
@@ -54,84 +54,86 @@ class TypeScriptOperations(ABC):
     def failure(self, fails: Fails) -> Expression:
         """What an attempt throws that fails as the scenario says."""
 
-    def _function(self, it: Operation) -> None:
-        message = self.inputs[it.workflow]
+    def _function(self, operation: Operation) -> None:
+        message = self.inputs[operation.workflow]
         self.needs.add((self.messages, f"type {message}"))
-        result = self.results.get(it)
+        result = self.results.get(operation)
         if result is not None:
             self.needs.add((self.messages, f"type {result}"))
-        returns = result or ("string" if it.step.size else "void")
-        used = it.step.idempotency_key is not None
+        returns = result or ("string" if operation.step.size else "void")
+        used = operation.step.idempotency_key is not None
         parameters = [f"{'' if used else '_'}input: {message}"]
-        parameters += [f"{self.variable(it, name)}: number" for name in it.variables]
-        parameters += self.parameters(it)
-        documented(self.source, _about(it))
+        parameters += [f"{self.variable(operation, name)}: number" for name in operation.variables]
+        parameters += self.parameters(operation)
+        documented(self.source, _about(operation))
         self.source.statement(
-            f"export async function {self.functions[it]}", Group("(", tuple(parameters)), f": Promise<{returns}> {{"
+            f"export async function {self.functions[operation]}",
+            Group("(", tuple(parameters)),
+            f": Promise<{returns}> {{",
         )
         with self.source.deeper():
-            if self.body(it):
-                self._returned(it, result)
+            if self.body(operation):
+                self._returned(operation, result)
         self.source("}")
 
-    def body(self, it: Operation) -> bool:
+    def body(self, operation: Operation) -> bool:
         """What it does; returns whether it can end well."""
-        if it.referred:
-            self.refer(it)
-        if not it.asks:
-            return self.act(it)
-        question = question_of(self.book, it, "input", signal=self.signal(it))
+        if operation.referred:
+            self.refer(operation)
+        if not operation.asks:
+            return self.act(operation)
+        question = question_of(self.book, operation, "input", signal=self.signal(operation))
         self.source.statement("if (!(await ", question, ")) {")
         with self.source.deeper():
-            self.act(it)
+            self.act(operation)
         self.source("}")
         return True
 
-    def variable(self, it: Operation, name: str) -> str:
+    def variable(self, operation: Operation, name: str) -> str:
         """What that loop variable of its label is called: there is no use for it."""
         return f"_{camel(name)}"
 
-    def refer(self, it: Operation) -> None:
+    def refer(self, operation: Operation) -> None:
         """Writes what makes the reference of its call; where it is a parameter there is nothing to write."""
 
-    def signal(self, it: Operation) -> str | None:
+    def signal(self, operation: Operation) -> str | None:
         """What aborts its calls."""
         return None
 
-    def act(self, it: Operation) -> bool:
+    def act(self, operation: Operation) -> bool:
         """The call and its failures; returns whether it can end well."""
-        step, fails, source = it.step, it.step.fails, self.source
+        step, fails, source = operation.step, operation.step.fails, self.source
         if fails is not None:
             with source.block(f"if ({self.attempt} <= {fails.times})") if not fails.always else nullcontext():
-                self.call(it, effect=fails.moment == "after-effect")
+                self.call(operation, effect=fails.moment == "after-effect")
                 source.statement("throw ", self.failure(fails))
             if fails.always:
                 return False
-        self.call(it, effect=step.effect_at != "never")
+        self.call(operation, effect=step.effect_at != "never")
         return True
 
-    def call(self, it: Operation, *, effect: bool) -> None:
+    def call(self, operation: Operation, *, effect: bool) -> None:
         """The call of the service."""
-        self.source.statement("await ", call_of(self.book, it, "input", self.attempt, effect=effect))
+        self.source.statement("await ", call_of(self.book, operation, "input", self.attempt, effect=effect))
 
-    def _returned(self, it: Operation, result: str | None) -> None:
-        document = f'"x".repeat({max(1, it.step.size - 2)})' if it.step.size else None
+    def _returned(self, operation: Operation, result: str | None) -> None:
+        document = f'"x".repeat({max(1, operation.step.size - 2)})' if operation.step.size else None
         if result is None:
             if document is not None:
                 self.source(f"return {document};")
             return
         members: list[tuple[str, Expression]] = []
-        for name in it.results:
+        for name in operation.results:
             if name == "attempts":
                 members.append(("attempts", self.attempt))
             else:
-                members.append((field_name(name), f"Math.random() < {number((it.step.result or {})[name])}"))
+                members.append((field_name(name), f"Math.random() < {number((operation.step.result or {})[name])}"))
         if document is not None:
             members.append(("document", document))
         self.source.statement("return ", obj(*members))
 
 
-def _about(it: Operation) -> str:
-    via = f"{one_line(it.step.via)}: " if it.step.via else ""
-    service = one_line(it.service.title or it.step.on or "") if it.step.on else ""
+def _about(operation: Operation) -> str:
+    via = f"{one_line(operation.step.via)}: " if operation.step.via else ""
+    service = one_line(operation.service.title or operation.step.on or "") if operation.step.on else ""
     return f"{via}calls {service}." if service else f"{via}code of this service's own."

@@ -26,7 +26,7 @@ def services_file(book: Book, *, counts: bool = False) -> str:
     """The module; `counts`: it counts attempts, where the engine does not tell their number."""
     own = next((each.service for each in book.operations if each.step.on not in book.services()), None)
     known = {**book.services(), **({OWN: own} if own is not None else {})}
-    spreads = {typescript.spread_function(each) for it in book.operations for each in it.takes}
+    spreads = {typescript.spread_function(each) for operation in book.operations for each in operation.takes}
     written: list[str] = []
     for name, identifier in identifiers(book).items():
         service = known[name]
@@ -44,44 +44,46 @@ def services_file(book: Book, *, counts: bool = False) -> str:
         source = Braces(typescript.STEP)
         source.statement(f"export const {identifier} = ", call("new Service", obj(*members, broken=True)))
         written.append(source.text())
-    asks = any(it.asks for it in book.operations)
+    asks = any(operation.asks for operation in book.operations)
     spreads |= {"always"} if asks else set()
     return filled("services.ts.jinja", spreads=spreads, services=written, counts=counts, asks=asks)
 
 
-def question_of(book: Book, it: Operation, given: str, *, signal: str | None = None) -> Group:
+def question_of(book: Book, operation: Operation, given: str, *, signal: str | None = None) -> Group:
     """The question whether the operation's effect is there already; `signal` is what aborts it."""
-    assert it.step.check_first is not None
-    members: list[tuple[str, Expression]] = [("takes", f"services.always({milliseconds(it.step.check_first)})")]
+    assert operation.step.check_first is not None
+    members: list[tuple[str, Expression]] = [("takes", f"services.always({milliseconds(operation.step.check_first)})")]
     if signal is not None:
         members.append(("signal", signal))
-    return call(f"services.{identifiers(book)[_service(book, it)]}.hasDone", _found_by(it, given), obj(*members))
+    return call(
+        f"services.{identifiers(book)[_service(book, operation)]}.hasDone", _found_by(operation, given), obj(*members)
+    )
 
 
-def _service(book: Book, it: Operation) -> str:
+def _service(book: Book, operation: Operation) -> str:
     """The service that it calls."""
-    return str(it.step.on) if it.step.on in book.services() else OWN
+    return str(operation.step.on) if operation.step.on in book.services() else OWN
 
 
-def _found_by(it: Operation, given: str) -> str:
+def _found_by(operation: Operation, given: str) -> str:
     """What the service knows the effect by: the idempotency key, else the reference of the call."""
-    key = it.step.idempotency_key
+    key = operation.step.idempotency_key
     return "reference" if key is None else f"{given}.{typescript.field_name(key)}"
 
 
 def call_of(
-    book: Book, it: Operation, given: str, attempt: str, *, effect: bool, signal: str | None = None
+    book: Book, operation: Operation, given: str, attempt: str, *, effect: bool, signal: str | None = None
 ) -> Expression:
     """The call that an operation makes; `given` is its input, `attempt` the expression of the attempt's number.
 
     `signal` is what aborts the call.
     """
     members: list[tuple[str, Expression]] = []
-    if it.step.idempotency_key is not None:
-        members.append(("key", _found_by(it, given)))
-    if it.referred:
+    if operation.step.idempotency_key is not None:
+        members.append(("key", _found_by(operation, given)))
+    if operation.referred:
         members.append(("reference", "reference"))
-    takes = [f"services.{flat(spread(each))}" for each in it.takes]
+    takes = [f"services.{flat(spread(each))}" for each in operation.takes]
     if len(takes) == 1:
         members.append(("takes", takes[0]))
     elif takes:
@@ -91,4 +93,4 @@ def call_of(
     if signal is not None:
         members.append(("signal", signal))
     options = (obj(*members),) if members else ()
-    return call(f"services.{identifiers(book)[_service(book, it)]}.call", quoted(it.name), *options)
+    return call(f"services.{identifiers(book)[_service(book, operation)]}.call", quoted(operation.name), *options)

@@ -201,8 +201,8 @@ def about_when(book: Book, workflow: str, label: str) -> int:
 def _usual(book: Book, workflow: str, step: Step) -> int:
     match step:
         case Run():
-            it = book.operation(workflow, step)
-            return (it.takes[0] if it.takes else it.service.latency).typical
+            operation = book.operation(workflow, step)
+            return (operation.takes[0] if operation.takes else operation.service.latency).typical
         case _:
             return int(getattr(step, "sleep", 0) or 0)
 

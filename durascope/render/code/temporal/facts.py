@@ -12,12 +12,12 @@ def is_entity(workflow: Workflow) -> bool:
     return workflow.one_at_a_time and workflow.key is not None
 
 
-def effect_of(book: Book, it: Operation) -> str | None:
+def effect_of(book: Book, operation: Operation) -> str | None:
     """The name by which another activity finds its effect; None: only its own attempts do.
 
     They do in an entity, too: its requests are one run, and each of them has effects of those names.
     """
-    return None if is_entity(book.workflows[it.workflow].workflow) else it.step.effect
+    return None if is_entity(book.workflows[operation.workflow].workflow) else operation.step.effect
 
 
 REJECTED = "Rejected"

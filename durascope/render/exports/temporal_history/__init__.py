@@ -41,8 +41,8 @@ def histories(trace: Trace) -> dict[str, dict[str, Any]]:
     runs = Runs(trace, found)
     told: dict[str, dict[str, Any]] = {}
     for each in found:
-        it = Execution(runs, each)
-        told[each["name"]] = {"events": [written(it, event) for event in it.events]}
+        execution = Execution(runs, each)
+        told[each["name"]] = {"events": [written(execution, event) for event in execution.events]}
     return told
 
 

@@ -17,7 +17,7 @@ from durascope.render.exports.temporal_history.values import (
 )
 
 
-def activity_scheduled(it: Execution, event: Event) -> Json:
+def activity_scheduled(execution: Execution, event: Event) -> Json:
     to_close, to_start, start_to_close, heartbeat = event["timeouts"]
     run = event["run"]
     given = {
@@ -43,21 +43,21 @@ def activity_scheduled(it: Execution, event: Event) -> Json:
         "heartbeatTimeout": duration(heartbeat),
         **by_task(event),
         "retryPolicy": policy(event["retry_policy"]),
-        "useWorkflowBuildId": event["queue"] == it.history["queue"] or None,
+        "useWorkflowBuildId": event["queue"] == execution.history["queue"] or None,
         "priority": {},
     }
 
 
-def activity_started(it: Execution, event: Event) -> Json:
-    end = it.ended_by(event)
+def activity_started(execution: Execution, event: Event) -> Json:
+    end = execution.ended_by(event)
     reported = end is not None and end["kind"] in ("ActivityTaskCompleted", "ActivityTaskFailed")
     return {
         "scheduledEventId": str(event["scheduled_event_id"]),
         "identity": event["identity"],
-        "requestId": it.request_id(event),
+        "requestId": execution.request_id(event),
         "attempt": event["attempt"],
         "lastFailure": failure(event["last_failure"]) if event["last_failure"] else None,
-        "workerVersion": it.version if reported else None,
+        "workerVersion": execution.version if reported else None,
     }
 
 
@@ -90,11 +90,11 @@ def activity_cancel_requested(_it: Execution, event: Event) -> Json:
     return {"scheduledEventId": str(event["scheduled_event_id"]), **by_task(event)}
 
 
-def activity_cancelled(it: Execution, event: Event) -> Json:
+def activity_cancelled(execution: Execution, event: Event) -> Json:
     begun = event.get("started_event_id")
     return {
         "details": None if begun else payloads("ACTIVITY_ID_NOT_STARTED"),
-        "latestCancelRequestedEventId": str(it.cancel_request(event)["id"]),
+        "latestCancelRequestedEventId": str(execution.cancel_request(event)["id"]),
         **links(event),
-        "identity": event["identity"] or it.worker_before(event),
+        "identity": event["identity"] or execution.worker_before(event),
     }

@@ -30,22 +30,22 @@ def timer_fired(_it: Execution, event: Event) -> Json:
     return {"timerId": str(event["timer_id"]), "startedEventId": str(event["started_event_id"])}
 
 
-def timer_cancelled(it: Execution, event: Event) -> Json:
+def timer_cancelled(execution: Execution, event: Event) -> Json:
     return {
         "timerId": str(event["timer_id"]),
         "startedEventId": str(event["started_event_id"]),
         **by_task(event),
-        "identity": it.worker_before(event),
+        "identity": execution.worker_before(event),
     }
 
 
-def marker(it: Execution, event: Event) -> Json:
+def marker(execution: Execution, event: Event) -> Json:
     if event["marker"] == "patch":
         details = {"patch-data": payloads({"id": event["name"], "deprecated": False}, sort=False)}
         return {"markerName": "core_patch", "details": details, **by_task(event)}
     why = event.get("failure")
     backoff = event.get("backoff")
-    task = it.at(it.at(event["workflow_task_completed_event_id"])["started_event_id"])
+    task = execution.at(execution.at(event["workflow_task_completed_event_id"])["started_event_id"])
     data = {
         "seq": event["seq"],
         "attempt": event.get("attempt", 1),
@@ -54,7 +54,7 @@ def marker(it: Execution, event: Event) -> Json:
         "complete_time": stamp(event["at"]),
         "backoff": None if backoff is None else span(backoff[0]),
         "original_schedule_time": stamp(task["at"]),
-        "activation_index": _activation(it, event),
+        "activation_index": _activation(execution, event),
     }
     details = {"data": payloads(data, sort=False)}
     if why is None:
@@ -67,19 +67,19 @@ def marker(it: Execution, event: Event) -> Json:
     }
 
 
-def _activation(it: Execution, event: Event) -> int:
+def _activation(execution: Execution, event: Event) -> int:
     """How often the code had run in the task when the local activity ended: at its begin, if there was news for it,
     and after each local activity before this one."""
     completed = event["workflow_task_completed_event_id"]
-    scheduled = it.at(completed)["scheduled_event_id"]
-    heartbeat = it.at(scheduled - 1)["kind"] == "WorkflowTaskCompleted"
-    markers = (it.at(number).get("marker") == "local-activity" for number in range(completed + 1, event["id"]))
+    scheduled = execution.at(completed)["scheduled_event_id"]
+    heartbeat = execution.at(scheduled - 1)["kind"] == "WorkflowTaskCompleted"
+    markers = (execution.at(number).get("marker") == "local-activity" for number in range(completed + 1, event["id"]))
     return sum(markers) + (not heartbeat)
 
 
-def search_attributes(it: Execution, event: Event) -> Json:
+def search_attributes(execution: Execution, event: Event) -> Json:
     """Every patch of the run so far, as the SDK sends them."""
-    known = (it.at(number) for number in range(1, event["id"]))
+    known = (execution.at(number) for number in range(1, event["id"]))
     ids = sorted({each["name"] for each in known if each.get("marker") == "patch"})
     value = payload(ids)
     value["metadata"] = {"type": encoded("KeywordList"), **value["metadata"]}

@@ -14,7 +14,7 @@ FIRST_TASK_ID: Final = 1 << 20
 """Numbers of a shard's tasks begin anew with each of its leases, 2²⁰ apart."""
 
 
-def written(it: Execution, event: Event) -> Json:
+def written(execution: Execution, event: Event) -> Json:
     """The event, as `temporal workflow show --output json` writes it."""
     kind: str = event["kind"]
     words = re.sub(r"(?<!^)([A-Z])", r"_\1", kind).upper()
@@ -24,7 +24,7 @@ def written(it: Execution, event: Event) -> Json:
         "eventType": f"EVENT_TYPE_{words}",
         "taskId": str(FIRST_TASK_ID + 4 * event["id"]),
     }
-    attributes = _HOW[kind](it, event)
+    attributes = _HOW[kind](execution, event)
     name = f"{kind[0].lower()}{kind[1:]}EventAttributes"
     told[name] = {key: value for key, value in attributes.items() if value is not None}
     return told

@@ -39,34 +39,34 @@ def failure(known: Mapping[str, Any], *, type_: str | None = None) -> Json:
     return {"message": known["message"], "stackTrace": "", "applicationFailureInfo": info}
 
 
-def run_failure(it: Execution, event: Event) -> Json:
+def run_failure(execution: Execution, event: Event) -> Json:
     """The step's failure, as the SDK wraps it; or the workflow's own."""
     step: str | None = event.get("step")
     if step is None:
         return failure(event["failure"], type_="WorkflowFailure")
     for number in range(event["id"] - 1, 0, -1):
-        found = _failure_of_step(it, it.at(number), step)
+        found = _failure_of_step(execution, execution.at(number), step)
         if found is not None:
             return found
     return failure(event["failure"], type_="WorkflowFailure")
 
 
-def _failure_of_step(it: Execution, event: Event, step: str) -> Json | None:
+def _failure_of_step(execution: Execution, event: Event, step: str) -> Json | None:
     """What that event says, if it is the end of the step."""
     kind = event["kind"]
     if kind in ("ActivityTaskFailed", "ActivityTaskTimedOut") and event["name"] == step:
-        return activity_failure(it, event)
+        return activity_failure(execution, event)
     if kind == "MarkerRecorded" and event["name"] == step and event.get("failure"):
         return failure(event["failure"])
-    if kind in CHILD_ENDED and it.at(event["initiated_event_id"])["label"] == step:
-        return child_failure(it, event)
+    if kind in CHILD_ENDED and execution.at(event["initiated_event_id"])["label"] == step:
+        return child_failure(execution, event)
     return None
 
 
-def activity_failure(it: Execution, event: Event) -> Json:
+def activity_failure(execution: Execution, event: Event) -> Json:
     """An activity's failure, as workflow code meets it."""
     timed_out = event["kind"] == "ActivityTaskTimedOut"
-    scheduled = it.at(event["scheduled_event_id"])
+    scheduled = execution.at(event["scheduled_event_id"])
     return {
         "message": "Activity task timed out" if timed_out else "Activity task failed",
         "cause": activity_cause(event),
@@ -80,14 +80,14 @@ def activity_failure(it: Execution, event: Event) -> Json:
     }
 
 
-def child_failure(it: Execution, event: Event) -> Json:
+def child_failure(execution: Execution, event: Event) -> Json:
     """A child's failure, as workflow code meets it."""
     return {
         "message": "Child Workflow execution failed",
-        "cause": ended_child(it, event),
+        "cause": ended_child(execution, event),
         "childWorkflowExecutionFailureInfo": {
             "namespace": NAMESPACE,
-            "workflowExecution": it.runs.execution(event["run"]),
+            "workflowExecution": execution.runs.execution(event["run"]),
             "workflowType": {"name": event["name"]},
             **of_child(event),
             "retryState": retry_state("retry-policy-not-set"),
@@ -102,19 +102,19 @@ def activity_cause(event: Event) -> Json:
     return failure({"kind": "timeout", "timeout_type": event["timeout_type"], "message": ""})
 
 
-def last_of(it: Execution, event: Event) -> Event | None:
+def last_of(execution: Execution, event: Event) -> Event | None:
     """The last event of the child that has ended."""
-    child = it.runs.named(event["run"])
+    child = execution.runs.named(event["run"])
     return None if child is None else child["events"][-1]
 
 
-def ended_child(it: Execution, event: Event) -> Json:
+def ended_child(execution: Execution, event: Event) -> Json:
     """Why the child has failed: what its own last event says."""
-    child, last = it.runs.named(event["run"]), last_of(it, event)
+    child, last = execution.runs.named(event["run"]), last_of(execution, event)
     if event["kind"] == "ChildWorkflowExecutionTimedOut":
         return failure({"kind": "timeout", "timeout_type": "start-to-close", "message": ""})
     if event["kind"] == "ChildWorkflowExecutionTerminated":
         return {"message": "terminated", "terminatedFailureInfo": {}}
     if child is None or last is None or last["kind"] != "WorkflowExecutionFailed":
         return failure({"message": "failed", "kind": "application"}, type_="WorkflowFailure")
-    return run_failure(Execution(it.runs, child), last)
+    return run_failure(Execution(execution.runs, child), last)

@@ -23,14 +23,14 @@ _CLOSE_POLICY = {
 }
 
 
-def child_initiated(it: Execution, event: Event) -> Json:
+def child_initiated(execution: Execution, event: Event) -> Json:
     run = event["run"]
-    timeout, task_timeout = event["run_timeout"], it.history["task_timeout"]
+    timeout, task_timeout = event["run_timeout"], execution.history["task_timeout"]
     return {
-        **it.namespace,
+        **execution.namespace,
         "workflowId": event["workflow_id"],
         "workflowType": {"name": event["name"]},
-        "taskQueue": queue(queue_of_child(it, event)),
+        "taskQueue": queue(queue_of_child(execution, event)),
         "input": payloads(run),
         "workflowRunTimeout": duration(timeout),
         "workflowTaskTimeout": duration(min(task_timeout, timeout) if timeout else task_timeout),
@@ -44,27 +44,27 @@ def child_initiated(it: Execution, event: Event) -> Json:
     }
 
 
-def queue_of_child(it: Execution, event: Event) -> str:
-    found = it.runs.named(event["run"]["run"]) or it.runs.in_chain({"run": event["run"]}, 1)
-    return it.history["queue"] if found is None else found["queue"]
+def queue_of_child(execution: Execution, event: Event) -> str:
+    found = execution.runs.named(event["run"]["run"]) or execution.runs.in_chain({"run": event["run"]}, 1)
+    return execution.history["queue"] if found is None else found["queue"]
 
 
-def child(it: Execution, event: Event) -> Json:
+def child(execution: Execution, event: Event) -> Json:
     return {
-        **it.namespace,
-        "workflowExecution": it.runs.execution(event["run"]),
+        **execution.namespace,
+        "workflowExecution": execution.runs.execution(event["run"]),
         "workflowType": {"name": event["name"]},
     }
 
 
-def child_started(it: Execution, event: Event) -> Json:
-    return {**child(it, event), "initiatedEventId": str(event["initiated_event_id"]), "header": {}}
+def child_started(execution: Execution, event: Event) -> Json:
+    return {**child(execution, event), "initiatedEventId": str(event["initiated_event_id"]), "header": {}}
 
 
-def child_not_started(it: Execution, event: Event) -> Json:
-    initiated = it.at(event["initiated_event_id"])
+def child_not_started(execution: Execution, event: Event) -> Json:
+    initiated = execution.at(event["initiated_event_id"])
     return {
-        **it.namespace,
+        **execution.namespace,
         "workflowId": initiated["workflow_id"],
         "workflowType": {"name": event["name"]},
         "cause": "START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS",
@@ -72,80 +72,84 @@ def child_not_started(it: Execution, event: Event) -> Json:
     }
 
 
-def child_completed(it: Execution, event: Event) -> Json:
-    last = last_of(it, event)
-    return {"result": payloads(None if last is None else last.get("result")), **child(it, event), **of_child(event)}
+def child_completed(execution: Execution, event: Event) -> Json:
+    last = last_of(execution, event)
+    return {
+        "result": payloads(None if last is None else last.get("result")),
+        **child(execution, event),
+        **of_child(event),
+    }
 
 
-def child_cancelled(it: Execution, event: Event) -> Json:
-    return {**child(it, event), **of_child(event)}
+def child_cancelled(execution: Execution, event: Event) -> Json:
+    return {**child(execution, event), **of_child(event)}
 
 
-def child_failed(it: Execution, event: Event) -> Json:
-    state = "maximum-attempts-reached" if it.at(event["initiated_event_id"])["retry"] else "retry-policy-not-set"
-    last = last_of(it, event)
+def child_failed(execution: Execution, event: Event) -> Json:
+    state = "maximum-attempts-reached" if execution.at(event["initiated_event_id"])["retry"] else "retry-policy-not-set"
+    last = last_of(execution, event)
     state = (last or {}).get("retry_state") or state
     return {
-        "failure": ended_child(it, event),
-        **child(it, event),
+        "failure": ended_child(execution, event),
+        **child(execution, event),
         **of_child(event),
         "retryState": retry_state(state),
     }
 
 
-def child_timed_out(it: Execution, event: Event) -> Json:
-    return {**child(it, event), **of_child(event), "retryState": retry_state("retry-policy-not-set")}
+def child_timed_out(execution: Execution, event: Event) -> Json:
+    return {**child(execution, event), **of_child(event), "retryState": retry_state("retry-policy-not-set")}
 
 
-def other(it: Execution, event: Event) -> Json:
-    return {**it.namespace, "workflowExecution": {"workflowId": event["workflow_id"]}}
+def other(execution: Execution, event: Event) -> Json:
+    return {**execution.namespace, "workflowExecution": {"workflowId": event["workflow_id"]}}
 
 
-def signal_initiated(it: Execution, event: Event) -> Json:
+def signal_initiated(execution: Execution, event: Event) -> Json:
     return {
         **by_task(event),
-        **other(it, event),
+        **other(execution, event),
         "signalName": event["name"],
         "input": payloads(event["payload"] or {}),
     }
 
 
-def cancel_initiated(it: Execution, event: Event) -> Json:
+def cancel_initiated(execution: Execution, event: Event) -> Json:
     return {
         **by_task(event),
-        **it.namespace,
-        "workflowExecution": cancelled_child(it, event),
+        **execution.namespace,
+        "workflowExecution": cancelled_child(execution, event),
         "childWorkflowOnly": True,
     }
 
 
-def cancelled_child(it: Execution, event: Event) -> Json:
+def cancelled_child(execution: Execution, event: Event) -> Json:
     """The child's execution, as the parent knows it."""
     number = event["initiated_event_id"]
     for later in range(number + 1, event["id"]):
-        found = it.at(later)
+        found = execution.at(later)
         if found["kind"] == "ChildWorkflowExecutionStarted" and found["initiated_event_id"] == number:
-            return it.runs.execution(found["run"])
+            return execution.runs.execution(found["run"])
     return {"workflowId": event["workflow_id"]}
 
 
-def cancel_delivered(it: Execution, event: Event) -> Json:
-    asked = it.at(event["initiated_event_id"])
+def cancel_delivered(execution: Execution, event: Event) -> Json:
+    asked = execution.at(event["initiated_event_id"])
     return {
         "initiatedEventId": str(event["initiated_event_id"]),
-        **it.namespace,
-        "workflowExecution": cancelled_child(it, asked),
+        **execution.namespace,
+        "workflowExecution": cancelled_child(execution, asked),
     }
 
 
-def signal_delivered(it: Execution, event: Event) -> Json:
-    return {"initiatedEventId": str(event["initiated_event_id"]), **other(it, event)}
+def signal_delivered(execution: Execution, event: Event) -> Json:
+    return {"initiatedEventId": str(event["initiated_event_id"]), **other(execution, event)}
 
 
-def not_delivered(it: Execution, event: Event) -> Json:
+def not_delivered(execution: Execution, event: Event) -> Json:
     what = "SIGNAL" if event["kind"].startswith("Signal") else "CANCEL"
     return {
         "cause": f"{what}_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_EXTERNAL_WORKFLOW_EXECUTION_NOT_FOUND",
-        **other(it, event),
+        **other(execution, event),
         "initiatedEventId": str(event["initiated_event_id"]),
     }

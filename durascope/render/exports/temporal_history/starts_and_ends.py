@@ -24,8 +24,8 @@ RETENTION: Final = timedelta(days=1)
 """How long the server keeps what is closed."""
 
 
-def started(it: Execution, event: Event) -> Json:
-    history, runs = it.history, it.runs
+def started(execution: Execution, event: Event) -> Json:
+    history, runs = execution.history, execution.runs
     before = runs.in_chain(history, history["begins_as"] - 1)
     first = runs.in_chain(history, 1) or history
     parent, child = history["parent"], history["parent"] is not None
@@ -38,19 +38,19 @@ def started(it: Execution, event: Event) -> Json:
         "taskQueue": queue(history["queue"]),
         "input": argument(history),
         "workflowRunTimeout": None if untold else duration(history["run_timeout"]),
-        "workflowTaskTimeout": duration(it.task_timeout),
+        "workflowTaskTimeout": duration(execution.task_timeout),
         "continuedExecutionRunId": runs.id("run", before["name"]) if before else None,
         "initiator": f"CONTINUE_AS_NEW_INITIATOR_{history['initiator'].upper()}" if before else None,
-        "continuedFailure": continued_failure(it, before) if before else None,
+        "continuedFailure": continued_failure(execution, before) if before else None,
         "originalExecutionRunId": runs.id("run", history["name"]),
         "identity": None if child or before else "worker" if event.get("eager_execution_accepted") else "client",
         "firstExecutionRunId": runs.id("run", first["name"]),
         "retryPolicy": policy(history["retry_policy"]) if history["retry_policy"] else None,
         "attempt": history["attempt"],
         "firstWorkflowTaskBackoff": duration(history["delay"]),
-        "prevAutoResetPoints": reset_points(it, first, before) if before else None,
+        "prevAutoResetPoints": reset_points(execution, first, before) if before else None,
         "header": {} if child else None,
-        "parentWorkflowNamespaceId": it.namespace["namespaceId"] if child else None,
+        "parentWorkflowNamespaceId": execution.namespace["namespaceId"] if child else None,
         "workflowId": history["workflow_id"],
         "rootWorkflowExecution": runs.execution(runs.root(history)) if child else None,
         "priority": {},
@@ -58,28 +58,28 @@ def started(it: Execution, event: Event) -> Json:
     }
 
 
-def continued_failure(it: Execution, before: History) -> Json | None:
+def continued_failure(execution: Execution, before: History) -> Json | None:
     last = before["events"][-1]
     if last["kind"] != "WorkflowExecutionFailed":
         return None
-    return run_failure(Execution(it.runs, before), last)
+    return run_failure(Execution(execution.runs, before), last)
 
 
-def reset_points(it: Execution, first: History, before: History) -> Json | None:
+def reset_points(execution: Execution, first: History, before: History) -> Json | None:
     """Where the chain could be reset to: the first task that this build of the worker has completed."""
     done = next((each for each in first["events"] if each["kind"] == "WorkflowTaskCompleted"), None)
     if done is None:
         return None
-    following = it.runs.in_chain(first, 2) or before
+    following = execution.runs.in_chain(first, 2) or before
     return {
         "points": [
             {
-                "runId": it.runs.id("run", first["name"]),
+                "runId": execution.runs.id("run", first["name"]),
                 "firstWorkflowTaskCompletedId": str(done["id"]),
                 "createTime": time(done["at"]),
                 "expireTime": time(following["events"][0]["at"], RETENTION),
                 "resettable": True,
-                **it.version,
+                **execution.version,
             }
         ]
     }
@@ -93,26 +93,26 @@ def cancelled(_it: Execution, event: Event) -> Json:
     return by_task(event)
 
 
-def failed(it: Execution, event: Event) -> Json:
+def failed(execution: Execution, event: Event) -> Json:
     state = event.get("retry_state") or "retry-policy-not-set"
-    following = it.next_in_chain() if event.get("new_execution") else None
+    following = execution.next_in_chain() if event.get("new_execution") else None
     return {
-        "failure": run_failure(it, event),
+        "failure": run_failure(execution, event),
         "retryState": retry_state(state),
         **by_task(event),
-        "newExecutionRunId": None if following is None else it.runs.id("run", following["name"]),
+        "newExecutionRunId": None if following is None else execution.runs.id("run", following["name"]),
     }
 
 
-def continued_as_new(it: Execution, event: Event) -> Json:
-    following = it.next_in_chain() or it.history
+def continued_as_new(execution: Execution, event: Event) -> Json:
+    following = execution.next_in_chain() or execution.history
     return {
-        "newExecutionRunId": it.runs.id("run", following["name"]),
-        "workflowType": {"name": it.history["run"]["workflow"]},
-        "taskQueue": queue(it.history["queue"]),
+        "newExecutionRunId": execution.runs.id("run", following["name"]),
+        "workflowType": {"name": execution.history["run"]["workflow"]},
+        "taskQueue": queue(execution.history["queue"]),
         "input": argument(following),
-        "workflowRunTimeout": duration(it.history["run_timeout"]),
-        "workflowTaskTimeout": duration(it.task_timeout),
+        "workflowRunTimeout": duration(execution.history["run_timeout"]),
+        "workflowTaskTimeout": duration(execution.task_timeout),
         **by_task(event),
         "inheritBuildId": True,
     }

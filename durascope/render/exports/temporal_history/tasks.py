@@ -17,35 +17,35 @@ SDKS: Final = {
 """The SDKs that the cases were recorded with; another is told by its name alone."""
 
 
-def task_scheduled(it: Execution, event: Event) -> Json:
-    where = queue(it.history["queue"])
+def task_scheduled(execution: Execution, event: Event) -> Json:
+    where = queue(execution.history["queue"])
     if event["queue_kind"] == "sticky":
         worker = event["queue_name"].split(" #")[0]
-        name = f"{worker}-{it.runs.id('sticky', event['queue_name']).replace('-', '')}"
-        where = {"name": name, "kind": "TASK_QUEUE_KIND_STICKY", "normalName": it.history["queue"]}
-    timeout = min(event["start_to_close_timeout"], it.task_timeout)
+        name = f"{worker}-{execution.runs.id('sticky', event['queue_name']).replace('-', '')}"
+        where = {"name": name, "kind": "TASK_QUEUE_KIND_STICKY", "normalName": execution.history["queue"]}
+    timeout = min(event["start_to_close_timeout"], execution.task_timeout)
     return {"taskQueue": where, "startToCloseTimeout": duration(timeout), "attempt": event["attempt"]}
 
 
-def task_started(it: Execution, event: Event) -> Json:
+def task_started(execution: Execution, event: Event) -> Json:
     return {
         "scheduledEventId": str(event["scheduled_event_id"]),
         "identity": event["identity"],
-        "requestId": it.request_id(event),
+        "requestId": execution.request_id(event),
         "suggestContinueAsNew": event.get("suggest_continue_as_new"),
         "historySizeBytes": str(event["history_size_bytes"]),
-        "workerVersion": it.version,
+        "workerVersion": execution.version,
     }
 
 
-def task_completed(it: Execution, event: Event) -> Json:
-    told = it.before(event, "WorkflowTaskCompleted") is not None
-    sdk = it.history["sdk"]
+def task_completed(execution: Execution, event: Event) -> Json:
+    told = execution.before(event, "WorkflowTaskCompleted") is not None
+    sdk = execution.history["sdk"]
     return {
         "scheduledEventId": str(event["scheduled_event_id"]),
         "startedEventId": str(event["started_event_id"]),
         "identity": event["identity"],
-        "workerVersion": it.version,
+        "workerVersion": execution.version,
         "sdkMetadata": {}
         if told
         else {"coreUsedFlags": [*CORE_FLAGS], **SDKS.get(sdk, {"sdkName": f"temporal-{sdk}"})},
@@ -53,7 +53,7 @@ def task_completed(it: Execution, event: Event) -> Json:
     }
 
 
-def task_failed(it: Execution, event: Event) -> Json:
+def task_failed(execution: Execution, event: Event) -> Json:
     why: Json = {"message": event["message"], "serverFailureInfo": {}}
     if event["cause"] == "non-deterministic-error":
         why = {"message": f"[TMPRL1100] Nondeterminism error: {event['message']}", "applicationFailureInfo": {}}
@@ -68,8 +68,8 @@ def task_failed(it: Execution, event: Event) -> Json:
         "cause": f"WORKFLOW_TASK_FAILED_CAUSE_{upper(event['cause'])}",
         "failure": why,
         "identity": event["identity"],
-        "baseRunId": it.runs.id("run", base) if base else None,
-        "newRunId": it.runs.id("run", it.history["name"]) if base else None,
+        "baseRunId": execution.runs.id("run", base) if base else None,
+        "newRunId": execution.runs.id("run", execution.history["name"]) if base else None,
     }
 
 

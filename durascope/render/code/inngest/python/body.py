@@ -66,29 +66,31 @@ class FunctionBody(PythonValues, InngestBody):
 
     def future(self, step: Run, scope: Scope) -> Expression:
         """The call of the step."""
-        it = self.book.operation(self.told.name, step)
+        operation = self.book.operation(self.told.name, step)
         parts: list[Expression] = [formatted(step.run, scope)]
         if step.undo is not None and self.told.name in self.project.cancelled and not self.unwinding:
             self.needs.add(("app.begun", "begin"))
             undo = self.book.operation(self.told.name, step.undo)
             parts += ["begin", "ctx.run_id", quoted(self.project.steps[undo]), formatted(step.undo.run, scope)]
-        parts += self.operation(it, scope, self.found_by(step, scope))
-        if it in self.project.results:
-            self.needs.add(("app.messages", self.project.results[it]))
-            parts.append(f"output_type={self.project.results[it]}")
+        parts += self.operation(operation, scope, self.found_by(step, scope))
+        if operation in self.project.results:
+            self.needs.add(("app.messages", self.project.results[operation]))
+            parts.append(f"output_type={self.project.results[operation]}")
         return call("ctx.step.run", *parts)
 
-    def operation(self, it: Operation, scope: Scope, found_by: str, attempt: str = "ctx.attempt + 1") -> list[str]:
+    def operation(
+        self, operation: Operation, scope: Scope, found_by: str, attempt: str = "ctx.attempt + 1"
+    ) -> list[str]:
         """What a step does, and what it is given; `found_by` is the reference of its call."""
         self.needs.add(("app", "steps"))
-        variables = [scope.get(name, "0") for name in it.variables]
-        more = [*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else [])]
-        return [f"steps.{self.project.steps[it]}", self.given, *variables, *more]
+        variables = [scope.get(name, "0") for name in operation.variables]
+        more = [*([found_by] if operation.referred else []), *([attempt] if uses_attempt(operation) else [])]
+        return [f"steps.{self.project.steps[operation]}", self.given, *variables, *more]
 
     def undo_later(self, undo: Run, scope: Scope) -> None:
-        it = self.book.operation(self.told.name, undo)
+        operation = self.book.operation(self.told.name, undo)
         bound = ", ".join(f"{each}={each}" for each in scope.values())
-        given = self.operation(it, scope, self.found_by(undo, scope))
+        given = self.operation(operation, scope, self.found_by(undo, scope))
         made = flat(call("ctx.step.run", formatted(undo.run, scope), *given))
         self.source.statement("", call("compensations.append", f"lambda{' ' if bound else ''}{bound}: {made}"))
 

@@ -144,18 +144,18 @@ class Function:
             source(f'given = {given}.model_validate(cancelled["event"]["data"])')
             body = FunctionBody(project, self.told)
             undo_steps = dict.fromkeys(self._undo_steps())
-            referred = any(it.referred for it in undo_steps)
-            members = tuple(self._undoing(body, it, referred) for it in undo_steps)
+            referred = any(operation.referred for operation in undo_steps)
+            members = tuple(self._undoing(body, operation, referred) for operation in undo_steps)
             type_ = f"dict[str, Callable[[{'str' if referred else ''}], Awaitable[object]]]"
             source.statement(f"undoing: {type_} = ", Group("{", members, "}", broken=True))
             source('for step_id, undo in begun_in(cancelled["run_id"]):')
             given = ', f"{ctx.run_id}/{step_id}"' if referred else ""
             source(f"    await ctx.step.run(step_id, undoing[undo]{given})")
 
-    def _undoing(self, body: FunctionBody, it: Operation, referred: bool) -> str:
-        function, *given = body.operation(it, dict.fromkeys(it.variables, "0"), "reference", attempt="1")
-        head = f"lambda{'' if not referred else ' reference' if it.referred else ' _reference'}"
-        return f"{quoted(self.project.steps[it])}: {head}: {function}({', '.join(given)})"
+    def _undoing(self, body: FunctionBody, operation: Operation, referred: bool) -> str:
+        function, *given = body.operation(operation, dict.fromkeys(operation.variables, "0"), "reference", attempt="1")
+        head = f"lambda{'' if not referred else ' reference' if operation.referred else ' _reference'}"
+        return f"{quoted(self.project.steps[operation])}: {head}: {function}({', '.join(given)})"
 
     def _undo_steps(self) -> list[Operation]:
         return [

@@ -24,7 +24,9 @@ class Named(Messages):
 
     def __init__(self, book: Book) -> None:
         fields = facts.events(book)
-        told = {name: Event(name, {each: it.kind for each, it in found.items()}) for name, found in fields.items()}
+        told = {
+            event: Event(event, {name: field.kind for name, field in data.items()}) for event, data in fields.items()
+        }
         triggers = {facts.trigger(name, each.workflow) for name, each in book.workflows.items()}
         super().__init__(replace(book, events={name: told[name] for name in told if name not in triggers}))
         self.fields = fields

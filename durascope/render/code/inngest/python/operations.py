@@ -24,10 +24,10 @@ class Operations(PythonOperations):
 
     attempt = "attempt"
 
-    def parameters(self, it: Operation) -> Iterator[str]:
-        if it.referred:
+    def parameters(self, operation: Operation) -> Iterator[str]:
+        if operation.referred:
             yield "reference: str"
-        if uses_attempt(it):
+        if uses_attempt(operation):
             yield "attempt: int"
 
     def failure(self, fails: Fails) -> Expression:
@@ -40,13 +40,13 @@ class Operations(PythonOperations):
             return call("inngest.RetryAfterError", error, python.timedelta(fails.retry_after))
         return call("RuntimeError", error)
 
-    def call(self, it: Operation, *, effect: bool) -> None:
-        if not may_be_rejected(it):
-            super().call(it, effect=effect)
+    def call(self, operation: Operation, *, effect: bool) -> None:
+        if not may_be_rejected(operation):
+            super().call(operation, effect=effect)
             return
         self.needs.add(("inngest", ""))
         self.source("try:")
         with self.source.deeper():
-            super().call(it, effect=effect)
+            super().call(operation, effect=effect)
         self.source("except services.Rejected as error:")
         self.source("    raise inngest.NonRetriableError(str(error)) from error")

@@ -57,9 +57,9 @@ class FunctionBody(TypeScriptValues, InngestBody):
 
     def future(self, step: Run, scope: Scope) -> Expression:
         """The call of the step."""
-        it = self.book.operation(self.told.name, step)
+        operation = self.book.operation(self.told.name, step)
         self.needs.add(("./steps", "* as steps"))
-        body: Expression = self.operation(it, scope, self.found_by(step, scope))
+        body: Expression = self.operation(operation, scope, self.found_by(step, scope))
         if step.undo is not None and self.told.name in self.project.cancelled and not self.unwinding:
             self.needs.add(("./begun", "begin"))
             undo = self.book.operation(self.told.name, step.undo)
@@ -72,19 +72,19 @@ class FunctionBody(TypeScriptValues, InngestBody):
             )
         return call("step.run", formatted(step.run, scope), Arrow("() =>", body))
 
-    def operation(self, it: Operation, scope: Scope, found_by: str, attempt: str = "attempt + 1") -> Group:
+    def operation(self, operation: Operation, scope: Scope, found_by: str, attempt: str = "attempt + 1") -> Group:
         """The call of what a step does; `found_by` is the reference of its own call."""
-        variables = (scope.get(name, "0") for name in it.variables)
-        more = (*([found_by] if it.referred else []), *([attempt] if uses_attempt(it) else []))
-        return call(f"steps.{self.project.steps[it]}", "input", *variables, *more)
+        variables = (scope.get(name, "0") for name in operation.variables)
+        more = (*([found_by] if operation.referred else []), *([attempt] if uses_attempt(operation) else []))
+        return call(f"steps.{self.project.steps[operation]}", "input", *variables, *more)
 
     def undo_later(self, undo: Run, scope: Scope) -> None:
-        it = self.book.operation(self.told.name, undo)
+        operation = self.book.operation(self.told.name, undo)
         self.needs.add(("./steps", "* as steps"))
         made = call(
             "step.run",
             formatted(undo.run, scope),
-            Arrow("() =>", self.operation(it, scope, self.found_by(undo, scope))),
+            Arrow("() =>", self.operation(operation, scope, self.found_by(undo, scope))),
         )
         self.source.statement("", call("compensations.push", Arrow("() =>", made)))
 

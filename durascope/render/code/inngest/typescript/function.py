@@ -139,16 +139,18 @@ class Function:
                 source(f"retries: {project.deployment.retries},")
             source("},")
             undo_steps = dict.fromkeys(self._undo_steps())
-            referred = any(it.referred for it in undo_steps)
+            referred = any(operation.referred for operation in undo_steps)
             with source.block(f"async ({{ event, step{', runId' if referred else ''} }}) =>", ","):
                 source(f"const input: {input_} = event.data.event.data;")
                 type_ = f"({'reference: string' if referred else ''}) => Promise<unknown>"
                 with source.block(f"const undoing: Record<string, {type_}> =", ";"):
                     body = FunctionBody(project, self.told)
-                    for it in undo_steps:
-                        made = body.operation(it, dict.fromkeys(it.variables, "0"), "reference", attempt="1")
-                        head = "(reference) =>" if it.referred else "() =>"
-                        source.statement("", keyed(project.steps[it], Arrow(head, made)), ",")
+                    for operation in undo_steps:
+                        made = body.operation(
+                            operation, dict.fromkeys(operation.variables, "0"), "reference", attempt="1"
+                        )
+                        head = "(reference) =>" if operation.referred else "() =>"
+                        source.statement("", keyed(project.steps[operation], Arrow(head, made)), ",")
                 with source.block("for (const { id, undo } of begunIn(event.data.run_id))"):
                     work = "() => undoing[undo](`${runId}/${id}`)" if referred else "undoing[undo]"
                     source(f"await step.run(id, {work});")

@@ -36,10 +36,10 @@ class Operations(TypeScriptOperations):
                 source("throw new NonRetriableError(error.message, { cause: error });")
         return super().text(about)
 
-    def parameters(self, it: Operation) -> Iterator[str]:
-        if it.referred:
+    def parameters(self, operation: Operation) -> Iterator[str]:
+        if operation.referred:
             yield "reference: string"
-        if uses_attempt(it):
+        if uses_attempt(operation):
             yield "attempt: number"
 
     def failure(self, fails: Fails) -> Expression:
@@ -51,8 +51,8 @@ class Operations(TypeScriptOperations):
             return call("new RetryAfterError", quoted(fails.error), duration(fails.retry_after))
         return call("new Error", quoted(fails.error))
 
-    def call(self, it: Operation, *, effect: bool) -> None:
-        made = call_of(self.book, it, "input", self.attempt, effect=effect)
-        if may_be_rejected(it) and isinstance(made, Group):
+    def call(self, operation: Operation, *, effect: bool) -> None:
+        made = call_of(self.book, operation, "input", self.attempt, effect=effect)
+        if may_be_rejected(operation) and isinstance(made, Group):
             made = Group(made.head, made.parts, ").catch(refused)")
         self.source.statement("await ", made)

@@ -29,12 +29,12 @@ class _Steps(PythonOperations):
         super().__init__(project, project.steps)
         self.timed = project.timed
 
-    def parameters(self, it: Operation) -> Iterator[str]:
-        if it.referred:
+    def parameters(self, operation: Operation) -> Iterator[str]:
+        if operation.referred:
             yield "reference: str"
-        if it in self.timed:
+        if operation in self.timed:
             yield "timeout: float | None"
-        if uses_attempt(it):
+        if uses_attempt(operation):
             yield "run: str"
 
     def failure(self, fails: Fails) -> Expression:
@@ -47,14 +47,14 @@ class _Steps(PythonOperations):
         self.needs.add(("app", "services"))
         return call("services.ServiceError", quoted(fails.error))
 
-    def body(self, it: Operation) -> bool:
-        if uses_attempt(it):
+    def body(self, operation: Operation) -> bool:
+        if uses_attempt(operation):
             self.needs.add(("app", "services"))
-            self.source(f"attempt = services.attempt(run, {quoted(it.name)})")
-        if not it.asks or it not in self.timed:
-            return super().body(it)
+            self.source(f"attempt = services.attempt(run, {quoted(operation.name)})")
+        if not operation.asks or operation not in self.timed:
+            return super().body(operation)
         with self._in_time():
-            return super().body(it)
+            return super().body(operation)
 
     def _in_time(self) -> AbstractContextManager[None]:
         """A block whose time is limited."""
@@ -62,13 +62,13 @@ class _Steps(PythonOperations):
         self.source("async with asyncio.timeout(timeout):  # an attempt of ctx.run has no time limit of its own")
         return self.source.deeper()
 
-    def call(self, it: Operation, *, effect: bool) -> None:
-        source, rejected = self.source, may_be_rejected(it)
+    def call(self, operation: Operation, *, effect: bool) -> None:
+        source, rejected = self.source, may_be_rejected(operation)
         if rejected:
             source("try:")
-        in_time = it in self.timed and not it.asks
+        in_time = operation in self.timed and not operation.asks
         with source.deeper() if rejected else nullcontext(), self._in_time() if in_time else nullcontext():
-            super().call(it, effect=effect)
+            super().call(operation, effect=effect)
         if rejected:
             self.needs.add(("restate", ""))
             source("except services.Rejected as refused:")

@@ -30,12 +30,12 @@ class _Steps(TypeScriptOperations):
         super().__init__(project.book, project.steps, project.inputs, project.results)
         self.timed = project.timed
 
-    def parameters(self, it: Operation) -> Iterator[str]:
-        if it.referred:
+    def parameters(self, operation: Operation) -> Iterator[str]:
+        if operation.referred:
             yield "reference: string"
-        if uses_attempt(it):
+        if uses_attempt(operation):
             yield "run: string"
-        if it in self.timed:
+        if operation in self.timed:
             yield "timeout?: number"
 
     def failure(self, fails: Fails) -> Expression:
@@ -48,20 +48,20 @@ class _Steps(TypeScriptOperations):
             return call("new restate.RetryableError", quoted(fails.error), after)
         return call("new services.ServiceError", quoted(fails.error))
 
-    def body(self, it: Operation) -> bool:
-        if uses_attempt(it):
-            self.source(f"const attempt = services.attempt(run, {quoted(it.name)});")
-        if it in self.timed:
+    def body(self, operation: Operation) -> bool:
+        if uses_attempt(operation):
+            self.source(f"const attempt = services.attempt(run, {quoted(operation.name)});")
+        if operation in self.timed:
             self.source("// an attempt of ctx.run has no time limit of its own")
             self.source("const signal = timeout === undefined ? undefined : AbortSignal.timeout(timeout);")
-        return super().body(it)
+        return super().body(operation)
 
-    def signal(self, it: Operation) -> str | None:
-        return "signal" if it in self.timed else None
+    def signal(self, operation: Operation) -> str | None:
+        return "signal" if operation in self.timed else None
 
-    def call(self, it: Operation, *, effect: bool) -> None:
-        made = call_of(self.book, it, "input", self.attempt, effect=effect, signal=self.signal(it))
-        if not may_be_rejected(it):
+    def call(self, operation: Operation, *, effect: bool) -> None:
+        made = call_of(self.book, operation, "input", self.attempt, effect=effect, signal=self.signal(operation))
+        if not may_be_rejected(operation):
             self.source.statement("await ", made)
             return
         self.needs.add(SDK)

@@ -25,9 +25,9 @@ def activities_file(project: Named) -> str:
 class _Activities(PythonOperations):
     attempt: ClassVar[str] = "activity.info().attempt"
 
-    def head(self, it: Operation) -> Iterator[str]:
+    def head(self, operation: Operation) -> Iterator[str]:
         self.needs.add(("temporalio", "activity"))
-        yield f"@activity.defn(name={quoted(it.name)})"
+        yield f"@activity.defn(name={quoted(operation.name)})"
 
     def failure(self, fails: Fails) -> Expression:
         self.needs.add(("temporalio.exceptions", "ApplicationError"))
@@ -39,21 +39,21 @@ class _Activities(PythonOperations):
             parts.append(f"next_retry_delay={timedelta(fails.retry_after)}")
         return call("ApplicationError", *parts)
 
-    def refer(self, it: Operation) -> None:
+    def refer(self, operation: Operation) -> None:
         """An activity has the same id in each of its attempts."""
-        effect = effect_of(self.project.book, it)
-        scope = {name: snake(name) for name in it.variables}
+        effect = effect_of(self.project.book, operation)
+        scope = {name: snake(name) for name in operation.variables}
         last = [("info.activity_id", True)] if effect is None else parts_of(effect, scope)
         self.source("info = activity.info()")
         self.source(f"reference = {python.template(('info.workflow_run_id', True), ('/', False), *last)}")
 
-    def act(self, it: Operation) -> bool:
-        heartbeat, source = it.step.heartbeat, self.source
+    def act(self, operation: Operation) -> bool:
+        heartbeat, source = operation.step.heartbeat, self.source
         if heartbeat is None or heartbeat.every == "never":
-            return super().act(it)
+            return super().act(operation)
         every = heartbeat.every if isinstance(heartbeat.every, int) else heartbeat.timeout // 2
         self.needs.add(("asyncio", ""))
-        work = call_of(self.project.book, it, self.given, self.attempt, self.needs, effect=True)
+        work = call_of(self.project.book, operation, self.given, self.attempt, self.needs, effect=True)
         source.statement("work = ", call("asyncio.create_task", work))
         source(f"while not (await asyncio.wait([work], timeout={python.seconds(every)}))[0]:")
         source("    activity.heartbeat()")

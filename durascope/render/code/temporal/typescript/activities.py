@@ -28,39 +28,41 @@ class Activities(TypeScriptOperations):
 
     attempt = _ATTEMPT
 
-    def body(self, it: Operation) -> bool:
-        fails = it.step.fails
+    def body(self, operation: Operation) -> bool:
+        fails = operation.step.fails
         self.attempt = _ATTEMPT
         asked: list[str] = []
-        if len(it.takes) > 1 or (fails is not None and not fails.always):
+        if len(operation.takes) > 1 or (fails is not None and not fails.always):
             asked.append("attempt")
             self.attempt = "attempt"
-        if it.referred:
+        if operation.referred:
             asked += (
-                ["workflowExecution"] if effect_of(self.book, it) is not None else ["activityId", "workflowExecution"]
+                ["workflowExecution"]
+                if effect_of(self.book, operation) is not None
+                else ["activityId", "workflowExecution"]
             )
         if asked:
             self.source(f"const {{ {', '.join(asked)} }} = Context.current().info;")
-        if asked or "attempts" in it.results:
+        if asked or "attempts" in operation.results:
             self.needs.add(("@temporalio/activity", "Context"))
-        return super().body(it)
+        return super().body(operation)
 
-    def refer(self, it: Operation) -> None:
+    def refer(self, operation: Operation) -> None:
         """An activity has the same id in each of its attempts; those of a workflow have its execution."""
-        effect = effect_of(self.book, it)
-        scope = {name: self.variable(it, name) for name in it.variables}
+        effect = effect_of(self.book, operation)
+        scope = {name: self.variable(operation, name) for name in operation.variables}
         last = [("activityId", True)] if effect is None else parts_of(effect, scope)
         self.source(f"const reference = {template(('workflowExecution!.runId', True), ('/', False), *last)};")
 
-    def variable(self, it: Operation, name: str) -> str:
-        used = it.referred and f"{{{name}}}" in (effect_of(self.book, it) or "")
-        return camel(name) if used else super().variable(it, name)
+    def variable(self, operation: Operation, name: str) -> str:
+        used = operation.referred and f"{{{name}}}" in (effect_of(self.book, operation) or "")
+        return camel(name) if used else super().variable(operation, name)
 
-    def act(self, it: Operation) -> bool:
-        heartbeat = it.step.heartbeat
+    def act(self, operation: Operation) -> bool:
+        heartbeat = operation.step.heartbeat
         if heartbeat is None or heartbeat.every == "never":
-            return super().act(it)
-        self._heartbeat(it)
+            return super().act(operation)
+        self._heartbeat(operation)
         return True
 
     def failure(self, fails: Fails) -> Expression:
@@ -74,15 +76,17 @@ class Activities(TypeScriptOperations):
         members.append(("nextRetryDelay", duration(fails.retry_after)))
         return call("ApplicationFailure.create", obj(*members))
 
-    def _heartbeat(self, it: Operation) -> None:
-        source, heartbeat = self.source, it.step.heartbeat
+    def _heartbeat(self, operation: Operation) -> None:
+        source, heartbeat = self.source, operation.step.heartbeat
         assert heartbeat is not None
         every = heartbeat.every if isinstance(heartbeat.every, int) else heartbeat.timeout // 2
         self.needs.add(("@temporalio/activity", "Context"))
         source("const context = Context.current();")
         source(f"const beating = setInterval(() => context.heartbeat(), {milliseconds(every)});")
         with source.block("try"):
-            made = call_of(self.book, it, "input", self.attempt, effect=True, signal="context.cancellationSignal")
+            made = call_of(
+                self.book, operation, "input", self.attempt, effect=True, signal="context.cancellationSignal"
+            )
             source.statement("await ", made)
         with source.block("finally"):
             source("clearInterval(beating);")

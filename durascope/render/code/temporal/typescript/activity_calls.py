@@ -58,14 +58,14 @@ class Proxies:
             ("startToCloseTimeout", duration(deployment.step_timeout)),
         )
 
-    def of(self, it: Operation, options: Options, names: Names, *, local: bool) -> str:
+    def of(self, operation: Operation, options: Options, names: Names, *, local: bool) -> str:
         """The expression of the function that the workflow calls."""
         if options == self.common() and not local:
             self.used = True
-            return f"activities.{self.project.activities[it]}"
-        key = (it, local, flat(obj(*options)))
+            return f"activities.{self.project.activities[operation]}"
+        key = (operation, local, flat(obj(*options)))
         if key not in self._own:
-            self._own[key] = (self.project.module.new(it.name), options)
+            self._own[key] = (self.project.module.new(operation.name), options)
         return self._own[key][0]
 
     @property
@@ -80,8 +80,8 @@ class Proxies:
         if self.used:
             made = call("proxyActivities<typeof implementation>", obj(*self.common(), broken=True))
             source.statement("const activities = ", made)
-        for (it, local, _), (name, options) in self._own.items():
-            function = self.project.activities[it]
+        for (operation, local, _), (name, options) in self._own.items():
+            function = self.project.activities[operation]
             pattern = function if function == name else f"{function}: {name}"
             kind = "proxyLocalActivities" if local else "proxyActivities"
             made = call(f"{kind}<typeof implementation>", obj(*options, broken=True))
