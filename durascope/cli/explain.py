@@ -57,20 +57,20 @@ def command(files: FilesArgument, out: OutOption = None, json: JsonOption = Fals
         _draw(found, trace, out)
 
 
-def _tell(found: Imported, trace: Trace, wrong: list[Difference]) -> None:
+def _tell(imported: Imported, trace: Trace, wrong: list[Difference]) -> None:
     from rich.text import Text
 
     from durascope.cli.terminal import console
     from durascope.render.text.story import engine_story
 
     shown = console()
-    for story in found.stories:
+    for story in imported.stories:
         for part in _told(story):
             shown.print(part)
-    shown.print(engine_story(trace, found.scenario, shown.width))
+    shown.print(engine_story(trace, imported.scenario, shown.width))
     same = "The prediction is what was recorded, line for line."
     shown.print(Text(same if not wrong else f"The prediction is not what was recorded: {wrong[0]}"))
-    for note in found.notes:
+    for note in imported.notes:
         shown.print(Text(f"note: {note}", "yellow"))
 
 
@@ -112,18 +112,20 @@ def _as_json(story: Story) -> dict[str, object]:
     }
 
 
-def _draw(found: Imported, trace: Trace, out: Path) -> None:
+def _draw(imported: Imported, trace: Trace, out: Path) -> None:
     """The scenario, and every view of it."""
     from durascope.render.views import VIEWS, Options, ViewName, pictures
 
-    name = found.scenario.scenario
+    name = imported.scenario.scenario
     file = out / f"{name}.yaml"
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(file, found.text)
+    write_whole(file, imported.text)
     written = [file]
     views: list[ViewName] = [view for view in VIEWS if view != "comparison"]
     with busy(True) as tell:
-        for drawn in pictures(found.scenario, (found.engine,), {found.engine: trace}, views, Options(paint=True)):
+        for drawn in pictures(
+            imported.scenario, (imported.engine,), {imported.engine: trace}, views, Options(paint=True)
+        ):
             tell(drawn.name)
             written.append(drawn.picture.save(out / f"{drawn.name}.svg", "svg"))
     say("wrote " + "\n      ".join(str(path) for path in written))

@@ -182,7 +182,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _confirmed(found: Exploration, engines: Sequence[str], worst: int, sample: int) -> Confirmation:
+def _confirmed(exploration: Exploration, engines: Sequence[str], worst: int, sample: int) -> Confirmation:
     """Findings and random moments on the real engines."""
     from durascope.live.confirmation import confirmed
     from durascope.live.interrupts import all_as_ctrl_c
@@ -190,7 +190,7 @@ def _confirmed(found: Exploration, engines: Sequence[str], worst: int, sample: i
 
     try:
         with all_as_ctrl_c(), busy(True) as tell:
-            return confirmed(found, engines, worst=worst, sample=sample, tell=tell)
+            return confirmed(exploration, engines, worst=worst, sample=sample, tell=tell)
     except LiveProblem as problem:
         raise typer.BadParameter(f"{problem}") from None
 

@@ -72,27 +72,27 @@ def command(
         raise typer.Exit(1)
 
 
-def told(found: Imported, wrong: list[Difference]) -> str:
+def told(imported: Imported, wrong: list[Difference]) -> str:
     """The result of the check, as text."""
-    count = sum(len(lines) for lines in found.records.values())
+    count = sum(len(lines) for lines in imported.records.values())
     if not wrong:
-        runs = ", ".join(found.records) if len(found.records) < FEW else f"{len(found.records)} runs"
+        runs = ", ".join(imported.records) if len(imported.records) < FEW else f"{len(imported.records)} runs"
         return f"predicted = recorded: {count:,} lines ({runs})"
     return "\n".join(["predicted ≠ recorded", *(f"  {line}" for line in str(wrong[0]).splitlines())])
 
 
-def as_json(found: Imported, wrong: list[Difference] | None) -> dict[str, object]:
+def as_json(imported: Imported, wrong: list[Difference] | None) -> dict[str, object]:
     """The result, as plain data."""
     checked = {} if wrong is None else {
         "agrees": not wrong,
         "differences": [{"what": each.what, "line": each.line, "text": str(each)} for each in wrong],
     }  # fmt: skip
     return {
-        "scenario": found.scenario.scenario,
-        "engine": found.engine,
-        "yaml": found.text,
-        "records": {run: list(lines) for run, lines in found.records.items()},
-        "open": sorted(found.open),
-        "notes": list(found.notes),
+        "scenario": imported.scenario.scenario,
+        "engine": imported.engine,
+        "yaml": imported.text,
+        "records": {run: list(lines) for run, lines in imported.records.items()},
+        "open": sorted(imported.open),
+        "notes": list(imported.notes),
         **checked,
     }

@@ -121,26 +121,26 @@ def command(
         _print(found, shown)
 
 
-def _print(found: Sweep, shown: SweepFormat) -> None:
+def _print(sweep: Sweep, shown: SweepFormat) -> None:
     match shown:
         case SweepFormat.JSON:
-            put_json(found.as_json())
+            put_json(sweep.as_json())
         case SweepFormat.CSV:
-            put(_csv(found).rstrip("\n"))
+            put(_csv(sweep).rstrip("\n"))
         case SweepFormat.PARQUET:
             raise typer.BadParameter("Parquet is a file: add --out DIR.", param_hint="--format")
         case SweepFormat.TEXT:
             from durascope.cli.terminal import console
             from durascope.render.sweep import told
 
-            console().print(told(found.as_json()))
+            console().print(told(sweep.as_json()))
 
 
-def _csv(found: Sweep) -> str:
+def _csv(sweep: Sweep) -> str:
     import csv
     import io
 
-    rows = found.rows()
+    rows = sweep.rows()
     written = io.StringIO()
     writer = csv.DictWriter(written, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -148,16 +148,16 @@ def _csv(found: Sweep) -> str:
     return written.getvalue()
 
 
-def _write(folder: Path, found: Sweep) -> None:
+def _write(folder: Path, sweep: Sweep) -> None:
     import json
     from importlib.util import find_spec
 
     from durascope.render.sweep import pictures
 
     files: dict[str, bytes] = {
-        "sweep.json": (json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n").encode(),
-        "sweep.csv": _csv(found).encode(),
-        **{f"{name}.svg": picture.svg().encode() for name, picture in pictures(found.as_json()).items()},
+        "sweep.json": (json.dumps(sweep.as_json(), indent=2, ensure_ascii=False) + "\n").encode(),
+        "sweep.csv": _csv(sweep).encode(),
+        **{f"{name}.svg": picture.svg().encode() for name, picture in pictures(sweep.as_json()).items()},
     }
     for name, content in files.items():
         write_whole(folder / name, content)
@@ -165,7 +165,7 @@ def _write(folder: Path, found: Sweep) -> None:
         import pyarrow
         import pyarrow.parquet
 
-        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(found.rows()), folder / "sweep.parquet")
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(sweep.rows()), folder / "sweep.parquet")
         files["sweep.parquet"] = b""
     say("wrote " + ", ".join(str(folder / name) for name in files))
 

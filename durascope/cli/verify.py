@@ -126,11 +126,11 @@ def _check_that_it_can_be_written(file: Path) -> None:
         raise typer.Exit(2) from None
 
 
-def _save(file: Path, found: Verification) -> None:
+def _save(file: Path, verification: Verification) -> None:
     from durascope.live.keeping import case_yaml
 
     try:
-        write_whole(file, case_yaml(found, file.stem))
+        write_whole(file, case_yaml(verification, file.stem))
     except OSError as error:
         say(f"durascope: {file} can't be written: {error.strerror}")
         raise typer.Exit(2) from None

@@ -191,24 +191,24 @@ def _faults(decision: Decision) -> list[dict[str, Any]]:
     ]
 
 
-def _estimates(each: Estimates) -> dict[str, Any]:
+def _estimates(estimates: Estimates) -> dict[str, Any]:
     return {
-        "runs": each.runs,
-        "statuses": dict(each.statuses),
-        "completed": _plain(each.completed),
-        "failed": _plain(each.failed),
-        "stuck": _plain(each.stuck),
-        "latency_ms": {name: _ms(interval) for name, interval in each.latency_us.items()},
-        "delay_ms": _ms(each.delay_us),
-        "recovery_ms": _ms(each.recovery_us),
-        "duplicates_per_million": _plain(each.duplicates_per_million),
-        "repeated_ms_per_run": _ms(each.repeated_us),
-        "repeated_usd_per_run": _plain(each.repeated_usd),
-        "repeated_ms_per_crash": _ms(each.per_crash.get("us")),
-        "repeated_tokens_per_crash": _plain(each.per_crash.get("tokens")),
-        "repeated_usd_per_crash": _plain(each.per_crash.get("usd")),
-        "calm_ms": _ms(each.calm_us),
-        "parts_ms": {part: _ms(interval) for part, interval in each.parts_us.items()},
+        "runs": estimates.runs,
+        "statuses": dict(estimates.statuses),
+        "completed": _plain(estimates.completed),
+        "failed": _plain(estimates.failed),
+        "stuck": _plain(estimates.stuck),
+        "latency_ms": {name: _ms(interval) for name, interval in estimates.latency_us.items()},
+        "delay_ms": _ms(estimates.delay_us),
+        "recovery_ms": _ms(estimates.recovery_us),
+        "duplicates_per_million": _plain(estimates.duplicates_per_million),
+        "repeated_ms_per_run": _ms(estimates.repeated_us),
+        "repeated_usd_per_run": _plain(estimates.repeated_usd),
+        "repeated_ms_per_crash": _ms(estimates.per_crash.get("us")),
+        "repeated_tokens_per_crash": _plain(estimates.per_crash.get("tokens")),
+        "repeated_usd_per_crash": _plain(estimates.per_crash.get("usd")),
+        "calm_ms": _ms(estimates.calm_us),
+        "parts_ms": {part: _ms(interval) for part, interval in estimates.parts_us.items()},
     }
 
 

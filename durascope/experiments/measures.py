@@ -64,6 +64,6 @@ MEASURES: Final[Mapping[str, Measure]] = {
 DEFAULT: Final = ("p50_ms", "p99_ms", "completed", "duplicates_per_million")
 
 
-def measured(found: Estimates, names: tuple[str, ...]) -> dict[str, Interval | None]:
+def measured(estimates: Estimates, names: tuple[str, ...]) -> dict[str, Interval | None]:
     """The figures of those names; KeyError if there is none of that name."""
-    return {name: MEASURES[name].of(found) for name in names}
+    return {name: MEASURES[name].of(estimates) for name in names}

@@ -14,30 +14,30 @@ from durascope.models.units import format_duration
 from durascope.models.writing import as_plain
 
 
-def case_yaml(found: Verification, name: str) -> str:
+def case_yaml(verification: Verification, name: str) -> str:
     """The recordings as a case of that name (a file's stem), as YAML that `durascope.models.cases` reads."""
-    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or found.scenario.scenario
-    first = found.recordings[0]
+    name = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or verification.scenario.scenario
+    first = verification.recordings[0]
     case: dict[str, Any] = {
         "case": name,
-        "engine": found.engine,
-        "shows": found.scenario.title or f"{found.scenario.scenario}, recorded by durascope verify",
+        "engine": verification.engine,
+        "shows": verification.scenario.title or f"{verification.scenario.scenario}, recorded by durascope verify",
         "recorded": {
             "server": first.server,
             "sdk": first.sdk,
             "on": datetime.now(timezone.utc).date().isoformat(),  # noqa: UP017
-            "runs": len(found.recordings),
+            "runs": len(verification.recordings),
         },
-        "scenario": _scenario(found),
-        "records": _variants(found),
+        "scenario": _scenario(verification),
+        "records": _variants(verification),
         "effects": dict(first.effects),
         "status": dict(first.status),
     }
     case |= {name: _known(value) for name, value in first.facts.items() if value and name not in _NOT_KEPT}
-    lasts = _lasts(found.recordings)
+    lasts = _lasts(verification.recordings)
     if lasts:
         case["lasts"] = lasts
-    if found.racy or (len(case["records"]) > 1 and found.engine == "temporal"):
+    if verification.racy or (len(case["records"]) > 1 and verification.engine == "temporal"):
         case["racy"] = True  # the list is a sample: it went another way than predicted, or than it went before
     return yaml.dump(case, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
 
@@ -53,18 +53,18 @@ def _known(fact: object) -> object:
     return fact
 
 
-def _scenario(found: Verification) -> dict[str, Any]:
+def _scenario(verification: Verification) -> dict[str, Any]:
     """What the scenario says, less what is the language's own default; the engine's deployment in full."""
-    scenario = found.scenario
+    scenario = verification.scenario
     plain = scenario.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    plain["deployments"] = {found.engine: as_plain(getattr(scenario.deployments, found.engine))}
+    plain["deployments"] = {verification.engine: as_plain(getattr(scenario.deployments, verification.engine))}
     return plain
 
 
-def _variants(found: Verification) -> list[dict[str, list[str]]]:
+def _variants(verification: Verification) -> list[dict[str, list[str]]]:
     """Every distinct record once."""
     variants: list[dict[str, list[str]]] = []
-    for recording in found.recordings:
+    for recording in verification.recordings:
         record = {run: list(lines) for run, lines in recording.records.items()}
         if record not in variants:
             variants.append(record)

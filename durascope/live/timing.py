@@ -114,29 +114,29 @@ def _executions(
 # ---- compared --------------------------------------------------------------------------------------------------
 
 
-def differences(draws: Sequence[Timing], found: Timing, tolerance: Tolerance = TOLERANCE) -> list[OtherTime]:
+def differences(draws: Sequence[Timing], timing: Timing, tolerance: Tolerance = TOLERANCE) -> list[OtherTime]:
     """Where what was recorded lies outside of every draw's prediction: a run's first step that does, its duration,
     and the most executions of a step at once."""
     if not draws:
         return []
-    lag = found.lag + min(_start_up(draws, found), tolerance.start_up)
+    lag = timing.lag + min(_start_up(draws, timing), tolerance.start_up)
     return [
-        *_starts(draws, found, tolerance, lag),
-        *_lasts(draws, found, tolerance, lag),
-        *_at_once(draws, found, tolerance),
+        *_starts(draws, timing, tolerance, lag),
+        *_lasts(draws, timing, tolerance, lag),
+        *_at_once(draws, timing, tolerance),
     ]
 
 
-def _start_up(draws: Sequence[Timing], found: Timing) -> int:
+def _start_up(draws: Sequence[Timing], timing: Timing) -> int:
     """How late the first step of all began: the time that the machine needed to start."""
-    first = min(found.starts.values(), default=0)
+    first = min(timing.starts.values(), default=0)
     return max(0, first - max(min(draw.starts.values(), default=0) for draw in draws))
 
 
-def _starts(draws: Sequence[Timing], found: Timing, tolerance: Tolerance, lag: int) -> Iterator[OtherTime]:
+def _starts(draws: Sequence[Timing], timing: Timing, tolerance: Tolerance, lag: int) -> Iterator[OtherTime]:
     """The first of each run: what follows is late because that was."""
     told: set[str] = set()
-    for execution, at in found.starts.items():
+    for execution, at in timing.starts.items():
         run, step, number = execution
         times = [draw.starts[execution] for draw in draws if execution in draw.starts]
         if run in told or len(times) < len(draws):
@@ -148,8 +148,8 @@ def _starts(draws: Sequence[Timing], found: Timing, tolerance: Tolerance, lag: i
             yield wrong
 
 
-def _lasts(draws: Sequence[Timing], found: Timing, tolerance: Tolerance, lag: int) -> Iterator[OtherTime]:
-    for run, us in found.lasts.items():
+def _lasts(draws: Sequence[Timing], timing: Timing, tolerance: Tolerance, lag: int) -> Iterator[OtherTime]:
+    for run, us in timing.lasts.items():
         times = [draw.lasts[run] for draw in draws if run in draw.lasts]
         wrong = _outside(f"the duration of {run}", times, us, tolerance, lag) if len(times) == len(draws) else None
         if wrong is not None:
@@ -165,9 +165,9 @@ def _outside(what: str, times: Sequence[int], at: int, tolerance: Tolerance, lag
     return OtherTime(what, [f"{_interval(least, most)} ({allowed})"], [_time(at)])
 
 
-def _at_once(draws: Sequence[Timing], found: Timing, tolerance: Tolerance) -> Iterator[OtherTime]:
+def _at_once(draws: Sequence[Timing], timing: Timing, tolerance: Tolerance) -> Iterator[OtherTime]:
     """Each execution may be a little shorter or longer: only counts that no such change reaches differ."""
-    for step, spans in found.spans.items():
+    for step, spans in timing.spans.items():
         drawn = [draw.spans.get(step, ()) for draw in draws]
         if any(len(each) != len(spans) for each in drawn):
             continue

@@ -197,23 +197,25 @@ def _late(trace: Trace) -> float:
 # ---- said ----------------------------------------------------------------------------------------------------
 
 
-def told(found: Verification) -> str:
+def told(verification: Verification) -> str:
     """The result, as text."""
-    first = found.recordings[0]
-    how = ", ".join((str(found.scale), *found.notes))
-    lines = [f"{found.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
-    for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True)):
-        which = f"recording {number + 1}: " if len(found.recordings) > 1 else ""
+    first = verification.recordings[0]
+    how = ", ".join((str(verification.scale), *verification.notes))
+    lines = [f"{verification.scenario.scenario} on {first.server} with {first.sdk}: {how}"]
+    for number, (recording, wrong) in enumerate(zip(verification.recordings, verification.differences, strict=True)):
+        which = f"recording {number + 1}: " if len(verification.recordings) > 1 else ""
         times = _only_times(wrong)
         equal, but = "=" if not wrong or times else "≠", ", but at other times:" if times else ""
-        lines.append(f"  {which}predicted {equal} recorded{_by_luck(found.way(number))}{but}")
+        lines.append(f"  {which}predicted {equal} recorded{_by_luck(verification.way(number))}{but}")
         if not wrong:
             lines += [f"    {each}" for each in _agreed(recording)]
             lines += [f"    {each}" for each in _times(recording)]
         else:
             lines += [f"    {line}" for each in wrong for line in str(each).splitlines()]
-            if STUCK in recording.status.values() and STUCK not in found.trace.status.values():
-                lines.append(f"    it had not ended after {found.seconds:.0f} s and was stopped (--within allows more)")
+            if STUCK in recording.status.values() and STUCK not in verification.trace.status.values():
+                lines.append(
+                    f"    it had not ended after {verification.seconds:.0f} s and was stopped (--within allows more)"
+                )
     return "\n".join(lines)
 
 
@@ -242,20 +244,20 @@ def _times(recording: Recording) -> Iterator[str]:
         yield f"times: as predicted ({timing.TOLERANCE}{back})"
 
 
-def as_json(found: Verification) -> dict[str, Any]:
+def as_json(verification: Verification) -> dict[str, Any]:
     """The result, as plain data."""
     return {
-        "scenario": found.scenario.scenario,
-        "engine": found.engine,
-        "scale": found.scale.factor,
-        "notes": list(found.notes),
+        "scenario": verification.scenario.scenario,
+        "engine": verification.engine,
+        "scale": verification.scale.factor,
+        "notes": list(verification.notes),
         "tolerance": _tolerance(),
-        "agrees": found.agrees,
-        "racy": found.racy,
+        "agrees": verification.agrees,
+        "racy": verification.racy,
         "predicted": {
-            "records": {run: list(lines) for run, lines in found.trace.records.items()},
-            "status": dict(found.trace.status),
-            "effects": dict(found.trace.effects),
+            "records": {run: list(lines) for run, lines in verification.trace.records.items()},
+            "status": dict(verification.trace.status),
+            "effects": dict(verification.trace.effects),
         },
         "recorded": [
             {
@@ -264,13 +266,15 @@ def as_json(found: Verification) -> dict[str, Any]:
                 "records": {run: list(lines) for run, lines in recording.records.items()},
                 "status": dict(recording.status),
                 "effects": dict(recording.effects),
-                "luck": _luck_as_json(found.way(number)),
+                "luck": _luck_as_json(verification.way(number)),
                 "differences": [
                     {"what": each.what, "line": each.line, "text": str(each)}
                     for each in wrong
                 ],
             }
-            for number, (recording, wrong) in enumerate(zip(found.recordings, found.differences, strict=True))
+            for number, (recording, wrong) in enumerate(
+                zip(verification.recordings, verification.differences, strict=True)
+            )
         ],
     }  # fmt: skip
 

@@ -47,11 +47,11 @@ def _count(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def _matching(node: Node, found: Sequence[QueueLoad]) -> list[QueueLoad]:
+def _matching(node: Node, queue_loads: Sequence[QueueLoad]) -> list[QueueLoad]:
     """The trace's queues that the node stands for: those of its name, or, for the only node, all."""
     words = {node.title.lower(), node.key.rpartition(".")[2].lower()}
     kind = next((word for line in node.lines for word in ("workflow", "activity") if word in line), "")
-    mine = [load for load in found if any(word in load.name.lower() for word in words)]
+    mine = [load for load in queue_loads if any(word in load.name.lower() for word in words)]
     told = [load for load in mine if kind in load.name] if kind else mine
     return told or mine
 

@@ -128,21 +128,21 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     )
 
 
-def _idle(trace: Trace, found: Sequence[QueueLoad]) -> bool:
+def _idle(trace: Trace, queue_loads: Sequence[QueueLoad]) -> bool:
     """Whether nothing waits for over a hundredth of the time: bars would make an idle queue look full."""
-    return 100 * max((load.longest for load in found), default=0) <= trace.ended_at
+    return 100 * max((load.longest for load in queue_loads), default=0) <= trace.ended_at
 
 
-def _heading(trace: Trace, scenario: Scenario, found: Sequence[QueueLoad]) -> Findings:
+def _heading(trace: Trace, scenario: Scenario, queue_loads: Sequence[QueueLoad]) -> Findings:
     """In which queue tasks wait longest, or that they do in none."""
     over = f"{heading_of(scenario, trace)} · queues"
-    if not found:
+    if not queue_loads:
         return Findings.of(over, "In this model no task waits in a queue that could be shown", (), WIDTH)
-    worst = max(found, key=lambda load: load.longest)
-    tasks = sum(len(load.waits) for load in found)
-    queues = "1 queue" if len(found) == 1 else f"{len(found)} queues"
-    passed = f"{tasks} tasks went through {queues}: {', '.join(dict.fromkeys(load.name for load in found))}."
-    if _idle(trace, found):
+    worst = max(queue_loads, key=lambda load: load.longest)
+    tasks = sum(len(load.waits) for load in queue_loads)
+    queues = "1 queue" if len(queue_loads) == 1 else f"{len(queue_loads)} queues"
+    passed = f"{tasks} tasks went through {queues}: {', '.join(dict.fromkeys(load.name for load in queue_loads))}."
+    if _idle(trace, queue_loads):
         title = f"No task waits long in a queue: {spell(worst.longest)} at most, of {spell(trace.ended_at)}"
     else:
         title = f"Tasks wait longest in {worst.name}: up to {spell(worst.longest)}, at most {worst.deepest} at once"

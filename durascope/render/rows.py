@@ -91,12 +91,12 @@ def verdicts(trace: Trace, run: str) -> list[Row]:
     ]
 
 
-def until_lost(trace: Trace, found: Iterable[Span]) -> list[Span]:
+def until_lost(trace: Trace, spans: Iterable[Span]) -> list[Span]:
     """A run that its engine has forgotten sleeps and waits for nothing any more."""
     lost = {why.run: why.since for why in trace.unended if why.status == "lost"}
     return [
         replace(span, end=lost[span.run]) if span.run in lost and span.start <= lost[span.run] < span.end else span
-        for span in found
+        for span in spans
     ]
 
 

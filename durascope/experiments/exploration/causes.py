@@ -25,14 +25,18 @@ def _breaks(disturbances: Disturbances) -> str:
     return ", then ".join(map(_one, disturbances))
 
 
-def _one(each: Disturbance) -> str:
-    who = f"the {each.target}" if each.target in ("app", "engine") else each.target
-    if each.replica is not None:
-        who = f"replica {each.replica} of {who}" if each.target == "app" else f"{each.target} {each.replica}"
+def _one(disturbance: Disturbance) -> str:
+    who = f"the {disturbance.target}" if disturbance.target in ("app", "engine") else disturbance.target
+    if disturbance.replica is not None:
+        who = (
+            f"replica {disturbance.replica} of {who}"
+            if disturbance.target == "app"
+            else f"{disturbance.target} {disturbance.replica}"
+        )
     does = {
         "crash": "dies", "graceful": "is stopped", "hang": "hangs", "cut": "cannot reach each other",
         "outage": "is down", "deploy": "gets new code", "cancel": "is cancelled",
-    }[each.what]  # fmt: skip
+    }[disturbance.what]  # fmt: skip
     when = {
         "after-effect": "after {} has had its effect, before anybody reports it",
         "reported": "while the result of {} is on its way",
@@ -41,9 +45,9 @@ def _one(each: Disturbance) -> str:
         "scheduled": "when {} is scheduled",
         "recorded": "when the result of {} is recorded",
     }
-    if each.step is None:
-        return f"{who} {does} after event {each.event}"
-    return f"{who} {does} {when[each.moment].format(each.step)}"
+    if disturbance.step is None:
+        return f"{who} {does} after event {disturbance.event}"
+    return f"{who} {does} {when[disturbance.moment].format(disturbance.step)}"
 
 
 def _noticed(trace: Trace, step: str | None) -> str:

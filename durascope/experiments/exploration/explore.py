@@ -217,8 +217,8 @@ def _add(pairs: Tally | None, part: Tally) -> None:
         pairs.and_(part)
 
 
-def _batches(engine: str, each: Iterator[Disturbance]) -> Iterator[_Singles]:
-    while batch := tuple(islice(each, BATCH)):
+def _batches(engine: str, disturbances: Iterator[Disturbance]) -> Iterator[_Singles]:
+    while batch := tuple(islice(disturbances, BATCH)):
         yield _Singles(engine, batch)
 
 

@@ -145,53 +145,53 @@ def prices(scenario: Scenario) -> dict[str, float]:
     return {step: price for step, price in found.items() if price}
 
 
-def _explored(each: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
+def _explored(explored: Explored, prices: Mapping[str, float]) -> dict[str, Any]:
     return {
-        "points": each.points,
-        "merged": each.merged,
-        "simulated": each.simulated,
-        "pairs": each.pairs.simulated if each.pairs else 0,
-        "swarms": each.swarms,
-        "interrupted": each.interrupted,
-        "changed": each.changed,
+        "points": explored.points,
+        "merged": explored.merged,
+        "simulated": explored.simulated,
+        "pairs": explored.pairs.simulated if explored.pairs else 0,
+        "swarms": explored.swarms,
+        "interrupted": explored.interrupted,
+        "changed": explored.changed,
         "steps": {
             step: {
                 "effects": [found.fewest, found.most],
-                "without_end": each.without_end(step),
-                "with_crashes": list(each.tally.chains.get(step, ())),
+                "without_end": explored.without_end(step),
+                "with_crashes": list(explored.tally.chains.get(step, ())),
                 "worst_recovery_ms": _ms(found.worst_recovery_us),
                 "usd": [n * prices[step] for n in (found.fewest, found.most)] if step in prices else None,
             }
-            for step, found in each.steps.items()
+            for step, found in explored.steps.items()
         },
         "runs": {
-            "worst_delay_ms": _ms(each.worst_delay_us),
-            "statuses": dict(each.statuses),
-            "stuck": each.stuck,
+            "worst_delay_ms": _ms(explored.worst_delay_us),
+            "statuses": dict(explored.statuses),
+            "stuck": explored.stuck,
         },
         "properties": {
             **{
-                name: {"kind": "always", "sentence": sentence, "held": not each.broken.get(name),
-                       "broken_after": each.broken.get(name, 0)}
+                name: {"kind": "always", "sentence": sentence, "held": not explored.broken.get(name),
+                       "broken_after": explored.broken.get(name, 0)}
                 for name, (sentence, _) in ALWAYS.items()
             },
             **{
-                name: {"kind": "sometimes", "sentence": sentence, "held": bool(each.seen.get(name)),
-                       "seen_after": each.seen.get(name, 0)}
+                name: {"kind": "sometimes", "sentence": sentence, "held": bool(explored.seen.get(name)),
+                       "seen_after": explored.seen.get(name, 0)}
                 for name, sentence in SOMETIMES.items()
             },
         },
-        "findings": [finding.as_json() for finding in each.findings],
-        "together": None if each.together is None else each.together.as_json(),
+        "findings": [finding.as_json() for finding in explored.findings],
+        "together": None if explored.together is None else explored.together.as_json(),
         "map": [
             {"step": step, "moment": moment, "target": target, "leads_to": SEVERITY[severity]}
-            for (step, moment, target), severity in each.tally.cells.items()
+            for (step, moment, target), severity in explored.tally.cells.items()
         ],
         "strip": [
             {"at_ms": at / MILLISECOND, "target": target, "leads_to": SEVERITY[severity]}
-            for (target, at), severity in sorted(each.tally.strip.items(), key=lambda item: (item[0][0], item[0][1]))
+            for (target, at), severity in sorted(explored.tally.strip.items(), key=lambda item: item[0])
         ],
-        "timeline": list(_timeline(each.undisturbed.trace)),
+        "timeline": list(_timeline(explored.undisturbed.trace)),
     }  # fmt: skip
 
 

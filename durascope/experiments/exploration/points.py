@@ -27,7 +27,7 @@ AFTER: Final = "after"
 
 def points(
     scenario: Scenario,
-    found: Undisturbed,
+    undisturbed: Undisturbed,
     whats: Sequence[What],
     *,
     down_us: int | None = None,
@@ -39,9 +39,9 @@ def points(
     Without `events` only the moments of steps are points; without `merge` no two events are one. Raises
     `NothingToExplore`.
     """
-    yield from at_moments(scenario, found.trace, whats, down_us=down_us)
+    yield from at_moments(scenario, undisturbed.trace, whats, down_us=down_us)
     for what in whats if events else ():
-        yield from _at_events(scenario, found, what, downs(scenario, down_us), merge=merge)
+        yield from _at_events(scenario, undisturbed, what, downs(scenario, down_us), merge=merge)
 
 
 def at_moments(
@@ -119,36 +119,36 @@ def _plain(fault: Deploy) -> dict[str, Any]:
 
 
 def _at_events(
-    scenario: Scenario, found: Undisturbed, what: What, times: Sequence[int], *, merge: bool
+    scenario: Scenario, undisturbed: Undisturbed, what: What, times: Sequence[int], *, merge: bool
 ) -> Iterator[Disturbance]:
     """Whoever acts and the engine, for each time down; the processes that do not act, for the longest."""
     if what in ("cut", "deploy"):
         faults = list(_faults(scenario, what, times))
-        for number in range(over(found.trace) + 1):
+        for number in range(over(undisturbed.trace) + 1):
             for target, down, fault in faults:
-                yield _after(what, found.trace, fault, target, None, number, number, down)
+                yield _after(what, undisturbed.trace, fault, target, None, number, number, down)
         return
-    for process, number, until, down in _in_processes(found, what, times, merge=merge):
+    for process, number, until, down in _in_processes(undisturbed, what, times, merge=merge):
         fault = _fault(what, process.name, down)
         named = fault if process.replica is None else {**fault, "replica": process.replica}
-        yield _after(what, found.trace, named, process.name, process.replica, number, until, down)
+        yield _after(what, undisturbed.trace, named, process.name, process.replica, number, until, down)
 
 
 def _in_processes(
-    found: Undisturbed, what: What, times: Sequence[int], *, merge: bool
+    undisturbed: Undisturbed, what: What, times: Sequence[int], *, merge: bool
 ) -> Iterator[tuple[Process, int, int, int]]:
     """(who, after which event, the last that is the same point, for how long)."""
     if what in ("outage", "cancel"):
         return  # a service's and a user's part: what matters is the step that it meets
-    last = over(found.trace)
-    for process in found.processes:
+    last = over(undisturbed.trace)
+    for process in undisturbed.processes:
         if process.name == ENGINE and what != "crash":
             continue
-        groups = same_places(found, process) if merge else ((n, n) for n in range(len(found.trace.events)))
+        groups = same_places(undisturbed, process) if merge else ((n, n) for n in range(len(undisturbed.trace.events)))
         for number, until in groups:
             if number > last:
                 break
-            acts = process.name == ENGINE or _acts(found, process, number)
+            acts = process.name == ENGINE or _acts(undisturbed, process, number)
             for down in _times(what, times, acts=acts):
                 yield process, number, until, down
 
@@ -174,8 +174,8 @@ def after_event(trace: Trace, target: str, number: int, down: int) -> Disturbanc
     return _after("crash", trace, _fault("crash", target, down), target, None, number, number, down)
 
 
-def _acts(found: Undisturbed, process: Process, number: int) -> bool:
-    return found.trace.events[number].lane in process.lanes
+def _acts(undisturbed: Undisturbed, process: Process, number: int) -> bool:
+    return undisturbed.trace.events[number].lane in process.lanes
 
 
 def _times(what: What, times: Sequence[int], *, acts: bool) -> Sequence[int]:
@@ -199,7 +199,7 @@ def over(trace: Trace) -> int:
 
 def how_many(
     scenario: Scenario,
-    found: Undisturbed,
+    undisturbed: Undisturbed,
     whats: Sequence[What],
     *,
     down_us: int | None = None,
@@ -207,11 +207,11 @@ def how_many(
     merge: bool = True,
 ) -> int:
     """How many points `points` yields, without making them."""
-    count = sum(1 for _ in at_moments(scenario, found.trace, whats, down_us=down_us))
+    count = sum(1 for _ in at_moments(scenario, undisturbed.trace, whats, down_us=down_us))
     times = downs(scenario, down_us)
     for what in whats if events else ():
         if what in ("cut", "deploy"):
-            count += (over(found.trace) + 1) * sum(1 for _ in _faults(scenario, what, times))
+            count += (over(undisturbed.trace) + 1) * sum(1 for _ in _faults(scenario, what, times))
         else:
-            count += sum(1 for _ in _in_processes(found, what, times, merge=merge))
+            count += sum(1 for _ in _in_processes(undisturbed, what, times, merge=merge))
     return count

@@ -144,21 +144,21 @@ def _clause(found: str) -> str:
     return found.rpartition(": ")[0]
 
 
-def _moved(each: Disturbance, old: Trace, new: Trace) -> Disturbance:
+def _moved(disturbance: Disturbance, old: Trace, new: Trace) -> Disturbance:
     """The disturbance at the same event of another trace. Raises LookupError if there is none like it."""
-    if each.event is None:
-        return each
-    if each.event >= len(old.events):
-        raise LookupError(each.event)
-    like = _kind(old, each.event)
-    before = sum(1 for number in range(each.event) if _kind(old, number) == like)
+    if disturbance.event is None:
+        return disturbance
+    if disturbance.event >= len(old.events):
+        raise LookupError(disturbance.event)
+    like = _kind(old, disturbance.event)
+    before = sum(1 for number in range(disturbance.event) if _kind(old, number) == like)
     numbers = [number for number in range(len(new.events)) if _kind(new, number) == like]
     if not numbers:
-        raise LookupError(each.event)
+        raise LookupError(disturbance.event)
     number = numbers[min(before, len(numbers) - 1)]
-    fault = json.loads(each.fault)
+    fault = json.loads(disturbance.fault)
     fault["when"] = {"event": number}
-    return replace(each, event=number, until=number, at_us=new.events[number].at, fault=json.dumps(fault))
+    return replace(disturbance, event=number, until=number, at_us=new.events[number].at, fault=json.dumps(fault))
 
 
 def _kind(trace: Trace, number: int) -> tuple[object, ...]:

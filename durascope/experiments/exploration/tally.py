@@ -84,37 +84,37 @@ class Tally:
     chains: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
     """By step that can happen twice: how often it happens with one, two, … crashes, each at its repetition."""
 
-    def add(self, disturbances: Disturbances, found: Outcome) -> None:
+    def add(self, disturbances: Disturbances, outcome: Outcome) -> None:
         """One more simulation."""
         self.simulated += 1
-        self.missed += not found.struck
-        for step, (low, high) in found.effects.items():
-            each = Guarantee(low, high, found.recovery_us.get(step))
+        self.missed += not outcome.struck
+        for step, (low, high) in outcome.effects.items():
+            each = Guarantee(low, high, outcome.recovery_us.get(step))
             self.steps[step] = self.steps[step].and_(each) if step in self.steps else each
-        if found.delay_us is None:
+        if outcome.delay_us is None:
             self.worst_delay_us = None
         else:
-            self.longest_us = max(self.longest_us, found.delay_us)
-            self.excess_us = max(self.excess_us, excess(disturbances, found))
+            self.longest_us = max(self.longest_us, outcome.delay_us)
+            self.excess_us = max(self.excess_us, excess(disturbances, outcome))
             if self.worst_delay_us is not None:
                 self.worst_delay_us = self.longest_us
-        self.statuses.update(found.statuses)
-        self.broken.update(found.broken.keys())
-        self.seen.update(found.seen)
-        self._witness(disturbances, found)
-        self._map(disturbances[-1], SEVERITY.index(found.leads_to(self.usual)))
+        self.statuses.update(outcome.statuses)
+        self.broken.update(outcome.broken.keys())
+        self.seen.update(outcome.seen)
+        self._witness(disturbances, outcome)
+        self._map(disturbances[-1], SEVERITY.index(outcome.leads_to(self.usual)))
 
-    def _witness(self, disturbances: Disturbances, found: Outcome) -> None:
+    def _witness(self, disturbances: Disturbances, outcome: Outcome) -> None:
         last = disturbances[-1]
-        for step, (_, high) in found.effects.items():
+        for step, (_, high) in outcome.effects.items():
             if high > self.usual.get(step, high):
-                self._show(("duplicate", step), Witness((-high, *plainness(last, step)), disturbances, found))
-        for name in found.broken:
+                self._show(("duplicate", step), Witness((-high, *plainness(last, step)), disturbances, outcome))
+        for name in outcome.broken:
             if name not in self.ignored:
-                self._show((name, None), Witness((last.step is None,), disturbances, found))
-        late = excess(disturbances, found)
+                self._show((name, None), Witness((last.step is None,), disturbances, outcome))
+        late = excess(disturbances, outcome)
         if late > LATE_US:
-            self._show(("slow", None), Witness((-late, last.step is None), disturbances, found))
+            self._show(("slow", None), Witness((-late, last.step is None), disturbances, outcome))
 
     def _show(self, what: Shown, witness: Witness) -> None:
         known = self.witnesses.get(what)
@@ -156,9 +156,9 @@ def _worst(mine: dict[_Key, int], theirs: Mapping[_Key, int]) -> None:
         mine[key] = max(severity, mine.get(key, 0))
 
 
-def excess(disturbances: Disturbances, found: Outcome) -> int:
+def excess(disturbances: Disturbances, outcome: Outcome) -> int:
     """By how much the slowest run was later than what was down can explain, in microseconds."""
-    return max(0, (found.delay_us or 0) - sum(each.down_us for each in disturbances))
+    return max(0, (outcome.delay_us or 0) - sum(each.down_us for each in disturbances))
 
 
 def plainness(disturbance: Disturbance, step: str) -> Rank:

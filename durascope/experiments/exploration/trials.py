@@ -76,9 +76,9 @@ class _Trials:
         )  # fmt: skip
         return again.engines[engine]
 
-    def _together(self, found: Iterable[Finding]) -> TriedRemedy | None:
+    def _together(self, findings: Iterable[Finding]) -> TriedRemedy | None:
         """What helped against each finding, all at once; None: there are not two different remedies."""
-        settings = _compatible([each.remedies for each in found])
+        settings = _compatible([each.remedies for each in findings])
         if settings is None:
             return None
         remedy = Remedy("what helped, together", settings)

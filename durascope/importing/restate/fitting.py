@@ -56,7 +56,7 @@ class Fit:
                 self._compare(found, name, program, predicted, times[name], began)
         return found
 
-    def _learn(self, found: Fit, program: Program, at: Mapping[str, int]) -> None:
+    def _learn(self, fit: Fit, program: Program, at: Mapping[str, int]) -> None:
         ranks = ranked(program)
         for command in program.commands:
             answer, number = command.answer, command.entry.id
@@ -65,10 +65,10 @@ class Fit:
                 continue
             recorded = answer.at - command.entry.at + TIE * ranks.get(answer.index, 0)
             late = recorded + self.order.get(command.entry, 0) - (ended - begun)
-            found.late[command.entry] = self.of(command.entry) + late
+            fit.late[command.entry] = self.of(command.entry) + late
 
     def _compare(
-        self, found: Fit, name: str, program: Program, predicted: Sequence[str], times: Sequence[int], began: int
+        self, fit: Fit, name: str, program: Program, predicted: Sequence[str], times: Sequence[int], began: int
     ) -> None:
         """Lays both clocks beside each other, and sets right what comes first out of its order."""
         entries = program.entries
@@ -76,10 +76,10 @@ class Fit:
         alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(recorded, predicted, strict=False)))
         outside = {id(each) for each in _messages(program)}
         own = range(alike)
-        found.warps[name] = Warp([(entries[n].at - began, times[n]) for n in own if id(entries[n]) not in outside])
+        fit.warps[name] = Warp([(entries[n].at - began, times[n]) for n in own if id(entries[n]) not in outside])
         for number in own:
             if id(entries[number]) in outside:
-                found.late[entries[number]] = self.of(entries[number])
+                fit.late[entries[number]] = self.of(entries[number])
         if alike >= min(len(recorded), len(predicted)):
             return
         movable = _movable(program, recorded)
@@ -89,12 +89,12 @@ class Fit:
                 at for line, at in zip(predicted[alike:], times[alike:], strict=True) if line == recorded[alike]
             )
             by = next(counterpart, times[alike] + STEP) - times[alike] + LEAST
-            found.order[early] = self.order.get(early, 0) + by
+            fit.order[early] = self.order.get(early, 0) + by
             return
         tardy = movable.get(recorded[alike])
         if tardy is not None and recorded[alike] in predicted[alike:]:
             by = times[predicted.index(recorded[alike], alike)] - times[alike] + LEAST
-            found.order[tardy] = self.order.get(tardy, 0) - by
+            fit.order[tardy] = self.order.get(tardy, 0) - by
 
 
 def _messages(program: Program) -> list[Entry]:

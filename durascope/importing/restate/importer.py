@@ -13,21 +13,21 @@ from durascope.importing.unreadable import MISSHAPEN, UnreadableRecording, in_sh
 
 def _imported(files: Sequence[RecordingFile], name: str) -> Imported:
     documents = [each for file in files for each in file.documents]
-    found = invocations(documents, files[0].name)
+    told = invocations(documents, files[0].name)
     try:
-        return imported(found, name)
+        return imported(told, name)
     except MISSHAPEN as error:
-        raise _blamed(found, files[0].name, error) from error
+        raise _blamed(told, files[0].name, error) from error
 
 
-def _blamed(found: Sequence[Invocation], file: str, error: Exception) -> UnreadableRecording:
+def _blamed(told: Sequence[Invocation], file: str, error: Exception) -> UnreadableRecording:
     """The journal that cannot be understood by itself."""
-    for each in found:
+    for invocation in told:
         try:
-            imported([each], "alone")
+            imported([invocation], "alone")
         except MISSHAPEN:
             return UnreadableRecording(
-                file, f"the journal of {each.id[:60]} cannot be understood ({in_short(error)})", EXPORT
+                file, f"the journal of {invocation.id[:60]} cannot be understood ({in_short(error)})", EXPORT
             )
     return UnreadableRecording(file, f"the rows cannot be understood ({in_short(error)})", EXPORT)
 

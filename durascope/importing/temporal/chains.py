@@ -100,11 +100,11 @@ def _once(histories: Sequence[History]) -> list[History]:
     return list(seen.values())
 
 
-def _adopted(found: Sequence[Chain]) -> list[Chain]:
+def _adopted(all_chains: Sequence[Chain]) -> list[Chain]:
     """The chains that are nobody's children; the others are put where they were called."""
-    by_run = {run_id_of(each): (chain, each) for chain in found for each in chain.executions}
+    by_run = {run_id_of(each): (chain, each) for chain in all_chains for each in chain.executions}
     roots: list[Chain] = []
-    for chain in found:
+    for chain in all_chains:
         a = chain.first.history.first
         reset = reset_of(chain.first)
         base = None if reset is None else by_run.get(reset.base_run)
@@ -119,7 +119,7 @@ def _adopted(found: Sequence[Chain]) -> list[Chain]:
         else:
             parent[0].children[command] = chain
             chain.parent = parent[0]
-    for chain in found:
+    for chain in all_chains:
         for execution in chain.executions:
             _reconnected(execution, chain, by_run)
     return roots

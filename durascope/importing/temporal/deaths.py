@@ -349,21 +349,21 @@ def _last_sign(execution: Observed, before: Event) -> int:
     return max(signs, default=0)
 
 
-def _merged(found: Sequence[Death]) -> list[Death]:
+def _merged(told: Sequence[Death]) -> list[Death]:
     """What may be one and the same death is."""
     merged: list[Death] = []
-    for each in found:
+    for death in told:
         last = merged[-1] if merged else None
-        if last is not None and each.after <= last.before and last.after <= each.before:
-            backs = [back for back in (last.back, each.back) if back is not None]
+        if last is not None and death.after <= last.before and last.after <= death.before:
+            backs = [back for back in (last.back, death.back) if back is not None]
             merged[-1] = replace(
                 last,
-                after=max(last.after, each.after),
-                before=min(last.before, each.before),
+                after=max(last.after, death.after),
+                before=min(last.before, death.before),
                 back=max(backs, default=None),
             )
         else:
-            merged.append(each)
+            merged.append(death)
     return merged
 
 

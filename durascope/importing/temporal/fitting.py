@@ -79,7 +79,7 @@ class Fit:
         return event.kind == "WorkflowTaskScheduled" and (name, event.id) in self.asked
 
     def _learn(
-        self, found: Fit, recording: Recording, name: str, events: Sequence[Mapping[str, Any]], lines: Sequence[str]
+        self, fit: Fit, recording: Recording, name: str, events: Sequence[Mapping[str, Any]], lines: Sequence[str]
     ) -> None:
         execution = recording.executions[name]
         offset = recording.offset(execution)
@@ -93,16 +93,16 @@ class Fit:
                 break
             if (event.kind in FROM_OUTSIDE or self._asked_for(name, event)) and pairs:
                 way = then["at"] - self.asked.get((name, event.id), then["at"] - LATE)
-                found.sent[name, event.id] = LATE - way
+                fit.sent[name, event.id] = LATE - way
             elif not line.startswith("ActivityTaskStarted"):  # written when the attempt ends, with its own time
                 pairs.append((event.at + offset, then["at"]))
             if line != other:
                 break
             alike += 1
-        found.warps[name] = Warp(pairs)
+        fit.warps[name] = Warp(pairs)
         started = {each["scheduled_event_id"]: each for each in events if each["kind"] == "ActivityTaskStarted"}
         if self.in_order:
-            self._put_in_order(found, execution, name, events, alike, recording.records[name], lines)
+            self._put_in_order(fit, execution, name, events, alike, recording.records[name], lines)
         ended = {each.get("scheduled_event_id"): each for each in events if _ends(each)}
         for command in execution.commands:
             if command.what is not What.ACTIVITY or command.asked.id > alike or command.ended is None:
@@ -117,11 +117,11 @@ class Fit:
             later = command.started.at - command.asked.at - waited
             if begun["attempt"] == 1:
                 late, later = late + later, 0
-            found.takes[command] = self.takes.get(command, 0) + late
-            found.earlier[command] = self.earlier.get(command, 0) + later
+            fit.takes[command] = self.takes.get(command, 0) + late
+            fit.earlier[command] = self.earlier.get(command, 0) + later
 
     def _put_in_order(
-        self, found: Fit, execution: Observed, name: str, events: Sequence[Mapping[str, Any]],
+        self, fit: Fit, execution: Observed, name: str, events: Sequence[Mapping[str, Any]],
         alike: int, recorded: Sequence[str], lines: Sequence[str],
     ) -> None:  # fmt: skip
         """Where the prediction parts from the recording: what came too soon comes later, what came too late sooner."""
@@ -133,13 +133,13 @@ class Fit:
                 then["at"] for then, line in zip(events[alike:], lines[alike:], strict=True) if line == recorded[alike]
             )
             late = next(same, there["at"] + LATE) - _moment(events, there) + LEAST
-            found.order[early] = self.order.get(early, 0) + max(late, LEAST)
+            fit.order[early] = self.order.get(early, 0) + max(late, LEAST)
             return
         event = execution.history.at(alike + 1)
         tardy = self._movable(execution, name, {"id": event.id, "kind": event.kind, **_plain(event)})
         then = next((each for each in events[alike:] if self._movable(execution, name, each) == tardy), None)
         if tardy is not None and then is not None:
-            found.order[tardy] = self.order.get(tardy, 0) - (_moment(events, then) - there["at"]) - LEAST
+            fit.order[tardy] = self.order.get(tardy, 0) - (_moment(events, then) - there["at"]) - LEAST
 
     def _movable(self, execution: Observed, name: str, event: Mapping[str, Any]) -> Command | tuple[str, int] | None:
         """What the event is a sign of, if a scenario says when that is: an activity's attempt, a message."""

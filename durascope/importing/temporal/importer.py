@@ -13,21 +13,21 @@ from durascope.importing.unreadable import MISSHAPEN, UnreadableRecording, in_sh
 
 
 def _imported(files: Sequence[RecordingFile], name: str) -> Imported:
-    found = [each for file in files for each in histories(file.documents, file.name)]
+    told = [each for file in files for each in histories(file.documents, file.name)]
     try:
-        return imported(found, name)
+        return imported(told, name)
     except MISSHAPEN as error:
-        raise _blamed(found, error) from error
+        raise _blamed(told, error) from error
 
 
-def _blamed(found: Sequence[History], error: Exception) -> UnreadableRecording:
+def _blamed(told: Sequence[History], error: Exception) -> UnreadableRecording:
     """The event whose values are not what their names say."""
-    for history in found:
+    for history in told:
         place = wrong(history)
         if place is not None:
             event, what = place
             return UnreadableRecording(history.file, f"event {event.id} ({event.kind}) has a wrong {what}", EXPORT)
-    return UnreadableRecording(found[0].file, f"the history cannot be understood ({in_short(error)})", EXPORT)
+    return UnreadableRecording(told[0].file, f"the history cannot be understood ({in_short(error)})", EXPORT)
 
 
 IMPORTER = Importer(looks_like, _imported, EXPORT)

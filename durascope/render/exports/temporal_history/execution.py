@@ -17,10 +17,10 @@ NAMESPACE: Final = "default"
 class Runs:
     """All executions of a trace, by name and by their place in a chain."""
 
-    def __init__(self, trace: Trace, found: Sequence[History]) -> None:
+    def __init__(self, trace: Trace, histories: Sequence[History]) -> None:
         self.trace = trace
-        self._by_name = {each["name"]: each for each in found}
-        self._in_chain = {(each["run"]["run"], each["execution"]): each for each in found}
+        self._by_name = {each["name"]: each for each in histories}
+        self._in_chain = {(each["run"]["run"], each["execution"]): each for each in histories}
 
     def id(self, *what: object) -> str:
         """An id: the same for the same seed, scenario and thing."""
