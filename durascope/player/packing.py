@@ -7,8 +7,9 @@ the page reads is written down in docs/player.md, "What is in the file".
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,12 +44,6 @@ class Table:
         """The row's number; it is added where it is not there yet."""
         return self._numbers.setdefault(row, len(self._numbers))
 
-    def numbers(self, rows: Iterable[Row]) -> list[int]:
-        """The numbers of many rows. Reports have millions: nothing is called for each."""
-        known = self._numbers
-        add = known.setdefault
-        return [add(row, len(known)) for row in rows]
-
     def rows(self) -> list[Row]:
         """In the order of their numbers."""
         return list(self._numbers)
@@ -67,8 +62,11 @@ class Told:
     tokens: Sequence[Row]
     """Distinct events without time and cause, numbered on from those of the trace before; the last is the ledger's
     entry of an effect, or None."""
-    events: Sequence[tuple[int, int, int, int]]
-    """All others: token, token of the cause (-1: none), how many such events lie between, microseconds since then."""
+    events: Sequence[Row]
+    """Distinct events, numbered on likewise: token, token of the cause (-1: none), how many events of that token lie
+    between, microseconds since then."""
+    order: Sequence[int]
+    """Of each event that is not shared, its number."""
     loose: Sequence[Row]
     """Entries of ledgers that are no event's."""
     runs: Sequence[Row]
@@ -90,16 +88,17 @@ class Telling:
         self._effects, loose = _ledger(trace)
         first = 0 if before is None else self._shared(before)
         self._tokens: dict[Row, int] = {} if before is None else dict(before._tokens)
+        self._rows: dict[Row, int] = {} if before is None else dict(before._rows)
         self._own: list[int] = [] if before is None else before._own[:first]
         """Of each event its token."""
         self._where: list[list[int] | None] = [None] * len(self._tokens)
-        """Of each token its events; None: as in the trace before, so far. Of a trace without one, none is None."""
-        known = len(self._tokens)
-        events = self._rest(first, [] if before is None else before._where)
+        """Of each token its events, from the first that is not shared; None: there is none."""
+        known = len(self._tokens), len(self._rows)
+        order = self._order(first, [] if before is None else before._where)
         last = self._events[-1].at if self._events else 0
         self.told = Told(
-            first, list(self._tokens)[known:], events, loose, _ends(trace), trace.ended_at - last,
-            None if trace.stopped is None else visible(trace.stopped.explanation),
+            first, list(self._tokens)[known[0] :], list(self._rows)[known[1] :], order, loose, _ends(trace),
+            trace.ended_at - last, None if trace.stopped is None else visible(trace.stopped.explanation),
         )  # fmt: skip
 
     def _shared(self, before: Telling) -> int:
@@ -108,45 +107,45 @@ class Telling:
         effects = sorted(self._effects.keys() | before._effects.keys())
         return next((n for n in effects if n < alike and self._effects.get(n) != before._effects.get(n)), alike)
 
-    def _rest(self, first: int, past: Sequence[list[int] | None]) -> list[tuple[int, int, int, int]]:
-        """The events after the first ones. Reports tell millions: names are looked up once, and nothing is called.
+    def _order(self, first: int, past: Sequence[list[int] | None]) -> array[int]:
+        """The events after the first ones, by their rows. Reports tell millions: names are looked up once, and nothing
+        is called.
 
         `past`: of each token the events of the trace before.
         """
-        events, tokens, own, where, effects = self._events, self._tokens, self._own, self._where, self._effects
-        found: list[tuple[int, int, int, int]] = []
+        events, tokens, rows, own, where = self._events, self._tokens, self._rows, self._own, self._where
+        effect_of, timer_set = self._effects.get, Kind.TIMER_SET
+        order = array("l")
         now = events[first - 1].at if first else 0
-        for number in range(first, len(events)):
-            at, lane, kind, workflow, run, step, attempt, cause, detail = events[number]
-            if kind is Kind.TIMER_SET and type(detail) is int:
-                detail -= at  # when a timer is due is told as how long that is
-            elif type(detail) is list:
-                detail = tuple(detail)
-            row = (lane, kind, workflow, run, step, attempt, detail, effects.get(number))
+        for number, (at, lane, kind, workflow, run, step, attempt, cause, said) in enumerate(events[first:], first):
+            detail = tuple(said) if type(said) is list else said
+            if kind is timer_set and type(said) is int:
+                detail = said - at  # when a timer is due is told as how long that is
+            row = (lane, kind, workflow, run, step, attempt, detail, effect_of(number))
             token = tokens.setdefault(row, len(where))
-            if token == len(where):
-                where.append([])
             if cause is None:
-                found.append((token, -1, 0, at - now))
+                told: Row = (token, -1, 0, at - now)
             else:
                 of = own[cause]
-                alike = where[of]
-                if alike is None:
-                    alike = where[of] = _until(first, past[of])
-                between = 0 if alike[-1] == cause else len(alike) - 1 - bisect_left(alike, cause)
-                found.append((token, of, between, at - events[cause].at))
+                alike = where[of] or ()
+                if cause < first:
+                    before = past[of] or ()
+                    between = len(alike) + bisect_left(before, first) - 1 - bisect_left(before, cause)
+                elif alike[-1] == cause:
+                    between = 0
+                else:
+                    between = len(alike) - 1 - bisect_left(alike, cause)
+                told = (token, of, between, at - events[cause][0])
+            order.append(rows.setdefault(told, len(rows)))
             own.append(token)
-            places = where[token]
-            if places is None:
-                places = where[token] = _until(first, past[token])
-            places.append(number)
+            if token == len(where):
+                where.append([number])
+            elif (places := where[token]) is None:
+                where[token] = [number]
+            else:
+                places.append(number)
             now = at
-        return found
-
-
-def _until(first: int, places: Sequence[int] | None) -> list[int]:
-    """The places before the first."""
-    return list(places[: bisect_left(places, first)] if places else ())
+        return order
 
 
 def _ledger(trace: Trace) -> tuple[dict[int, Row], list[Row]]:
@@ -186,8 +185,6 @@ class _Packed:
 
     order: Numbers
     rest: tuple[Any, ...]
-    tokens: Sequence[int]
-    """Of each token of what was told, its number in the pack."""
 
 
 class Pack:
@@ -198,27 +195,31 @@ class Pack:
         self._effects, self._runs = Table(_EFFECT), Table(_RUN)
         self._traces: list[_Packed] = []
         self._known: dict[tuple[Any, ...], int] = {}
+        self._whole: dict[int, tuple[Sequence[int], Numbers]] = {}
+        """Of each trace that was told whole: the numbers here of its tokens and of its distinct events."""
 
     def add(self, trace: Told, before: int | None = None) -> int:
         """The number of the trace in the pack; of two that are the same there is one.
 
-        `before`: the number of the trace from which it parts, if it was told so.
+        `before`: the number of the trace from which it parts, if it was told so; that one was told whole.
         """
-        story = None if before is None else self._traces[before]
-        tokens = [*(() if story is None else story.tokens), *map(self._token, trace.tokens)]
-        rest = self._events.numbers(
-            [
-                (tokens[token], -1 if cause < 0 else tokens[cause], between, after)
-                for token, cause, between, after in trace.events
-            ]
-        )
-        order = np.array(rest, dtype=np.int64)
-        if story is not None:
-            order = np.concatenate([story.order[: trace.first], order])
-        packed = _Packed(order, self._rest(trace), tokens)
+        past_tokens, past_events = ((), np.zeros(0, dtype=np.int64)) if before is None else self._whole[before]
+        tokens = [*past_tokens, *map(self._token, trace.tokens)]
+        number_of = self._events.number
+        own = [
+            number_of((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
+            for token, cause, between, after in trace.events
+        ]
+        events = np.concatenate([past_events, np.array(own, dtype=np.int64)])
+        order = events[np.asarray(trace.order, dtype=np.int64)]
+        if before is not None:
+            order = np.concatenate([self._traces[before].order[: trace.first], order])
+        packed = _Packed(order, self._rest(trace))
         number = self._known.setdefault((order.tobytes(), packed.rest), len(self._traces))
         if number == len(self._traces):
             self._traces.append(packed)
+        if before is None:
+            self._whole[number] = tokens, events
         return number
 
     def _rest(self, trace: Told) -> tuple[Any, ...]:
