@@ -262,7 +262,7 @@ class Execution:
         self.attempt = attempt
         self.report = report
         self.takes = body.takes(services.world.scenario_luck, run, key, attempt)
-        """Microseconds."""
+        """The call of the service, in microseconds."""
         self._outcome = UNAVAILABLE
         self._call: Callback | None = None
         self._cancelled = False
@@ -347,6 +347,11 @@ class Execution:
         self._call = None
         if not self._cancelled:
             self.report(self._outcome)
+
+    @property
+    def lasts(self) -> int:
+        """How long it may go on, in microseconds: it may ask for the effect first."""
+        return (self.body.check_us or 0) + self.takes
 
     @property
     def over(self) -> bool:

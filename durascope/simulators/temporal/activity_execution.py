@@ -53,7 +53,7 @@ class ActivityExecution:
             self._run()
         else:
             worker.threads.take_or_wait(self._thread_taken)
-        if not self._over and (self.body is None or self.body.takes > timeout + LOCAL_TIMEOUT_BUFFER):
+        if not self._over and (self.body is None or self.body.lasts > timeout + LOCAL_TIMEOUT_BUFFER):
             self._limit = worker.after(timeout + LOCAL_TIMEOUT_BUFFER, self.timed_out)
 
     def _thread_taken(self) -> None:

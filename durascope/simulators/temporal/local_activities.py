@@ -26,8 +26,8 @@ class LocalExecution:
     """The attempts of one local activity in one worker."""
 
     __slots__ = (
-        "_body", "_cancelled", "_done", "_last", "_latest_start", "_limit", "_options", "_pause", "_since", "attempt",
-        "deadline", "limit_at", "local", "policy", "timeout", "worker",
+        "_body", "_cancelled", "_done", "_last", "_latest_start", "_limit", "_limits", "_options", "_pause", "_since",
+        "attempt", "deadline", "limit_at", "local", "policy", "timeout", "worker",
     )  # fmt: skip
 
     def __init__(self, worker: LocalActivities, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
@@ -49,8 +49,10 @@ class LocalExecution:
         self._body: Execution | None = None
         self._pause: Callback | None = None
         self._limit: Callback | None = None
+        self._limits: list[int] = []
+        """When the start-to-close timers end: core leaves those of earlier attempts running (`mark_started`)."""
         self.limit_at = 0
-        """When the attempt that runs has used up its time."""
+        """When the attempt that runs is timed out: by the first of these timers, whosever it is."""
         self._last = False
         """Whether that is schedule-to-close: there is no retry after it."""
         self._cancelled = False
@@ -77,12 +79,13 @@ class LocalExecution:
             worker.process, options.run, local.step, local.name, key, self._ended, self.attempt
         )
         now = worker.world.now
-        self.limit_at = now + self.timeout
+        self._limits = [*(at for at in self._limits if at > now), now + self.timeout]
+        self.limit_at = self._limits[0]
         self._last = False
         if self.deadline is not None and now < self.deadline <= self.limit_at:
             self._last = self.deadline < self.limit_at or self._total_comes_first()
             self.limit_at = self.deadline
-        if not self._body.over and self._body.takes > self.limit_at - now:
+        if not self._body.over and self._body.lasts > self.limit_at - now:
             self._limit = worker.after(self.limit_at - now, self.timed_out)
 
     def _total_comes_first(self) -> bool:

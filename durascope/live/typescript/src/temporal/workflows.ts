@@ -165,7 +165,8 @@ class Run {
 
   private async done(request: Request, shielded: boolean): Promise<Outcome> {
     try {
-      const value = await (shielded ? CancellationScope.nonCancellable(() => this.perform(request)) : this.perform(request));
+      const shield = shielded && !isShielded(CancellationScope.current());
+      const value = await (shield ? CancellationScope.nonCancellable(() => this.perform(request)) : this.perform(request));
       return { value: value ?? null };
     } catch (error) {
       if (error instanceof ContinueAsNew) throw error;
@@ -249,6 +250,11 @@ class Run {
     }
     return { payload: this.events.get(event)?.splice(place(), 1)[0] ?? {} };
   }
+}
+
+/** Whether nothing outside can cancel it; a branch there needs no shield of its own, which would keep a race from its losers. */
+function isShielded(scope: CancellationScope | undefined): boolean {
+  return scope !== undefined && (!scope.cancellable || isShielded(scope.parent));
 }
 
 function policy(retry: Retry): RetryPolicy {
