@@ -177,7 +177,7 @@ class Executions:
 
     def _wake(self, state: MutableState) -> None:
         """Schedules a task, unless the run still waits for its first one."""
-        if state.first_task_timer is None or not state.first_task_timer.live:
+        if not state.first_task_is_put_off:
             self._tasks.need(state)
         self.shard.commit(state)
 

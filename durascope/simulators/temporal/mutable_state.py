@@ -233,6 +233,15 @@ class MutableState:
         """The code has wanted to close the run, and is at it again: signals and updates have to wait (W10)."""
         return self.close_attempted and self.wft is not None and self.wft.started_at is not None
 
+    @property
+    def first_task_is_put_off(self) -> bool:
+        """No workflow task has been there yet, and the first waits for its time (IsWorkflowPendingOnWorkflowTaskBackoff).
+
+        An update does not wait for that: it has a task of its own.
+        """
+        timer = self.first_task_timer
+        return timer is not None and timer.live and self.wft is None and not self.previous_started_id
+
     def awaits_worker(self, activity: Activity) -> bool:
         """Whether the activity is to be given to a worker."""
         return (

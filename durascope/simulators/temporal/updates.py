@@ -65,7 +65,7 @@ class Updates:
             link.reply(call, _with_start("refused", started))
             return
         self.registry.add(state, update_id, name, payload)
-        if state.wft is None and (state.first_task_timer is None or not state.first_task_timer.live):
+        if state.wft is None:  # unlike a signal, it does not wait for a first task that is put off
             self._tasks.offer_speculative(state)
 
     def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
