@@ -245,8 +245,15 @@ class Conductor:
                 code = self._versions.deploy(fault)
                 down_for = None if fault.down_for is None else fault.down_for / SECOND
                 due = time.monotonic() + (down_for or 0)
-                self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
-                self._came_back(due)
+                rest = self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
+                if rest is None:
+                    self._came_back(due)
+                else:
+                    self._later(0, partial(self._finish, rest, due))
+
+    def _finish(self, rest: Callable[[], None], due: float) -> None:
+        rest()
+        self._came_back(due)
 
     def _stop(self, process: Managed, fault: Crash) -> None:
         process.terminate()

@@ -81,8 +81,13 @@ class LiveEngine(ABC):
         """Starts a process again and returns when it works."""
 
     @abstractmethod
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
-        """Puts new code live; the apps are down for `down_for` seconds."""
+    def deploy(
+        self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool
+    ) -> Callable[[], None] | None:
+        """Puts new code live; the apps are down for `down_for` seconds.
+
+        Returns what is left to do while whoever stands at this moment, and is not replaced, goes on; None: nothing.
+        """
 
     def lines(self, name: str) -> Sequence[Line]:
         """The lines between the engine and the processes of that name. Raises `LiveProblem` if none can be cut."""

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -98,9 +98,9 @@ class ProjectWorkers(Workers):
         self.sdk.ready(written(code, "temporal", self.sdk.name, folder))
         return folder
 
-    def deploy(self, code: Scenario, down_for: float | None) -> None:
+    def deploy(self, code: Scenario, down_for: float | None) -> Callable[[], None]:
         self.project_of(code)
-        super().deploy(code, down_for)
+        return super().deploy(code, down_for)
 
     def _spare(self) -> Managed:
         self._processes += 1

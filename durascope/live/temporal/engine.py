@@ -178,9 +178,10 @@ class TemporalLive(LiveEngine):
         cuts = self.cuts
         return [pool for pool in pools if "app" in cuts or pool in cuts]
 
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> Callable[[], None]:
         code = self.workers.code
-        self.workers.deploy(code.model_copy(update={"workflows": {**code.workflows, name: workflow}}), down_for)
+        code = code.model_copy(update={"workflows": {**code.workflows, name: workflow}})
+        return self.workers.deploy(code, down_for)
 
     def over(self) -> bool:
         return self.outside.over()

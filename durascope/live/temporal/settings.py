@@ -45,6 +45,8 @@ class WorkerSettings:
     not_before: float = 0.0
     """When it may poll, in seconds since 1970: it gets ready before a fault's end."""
     activity_queue: str = DEFAULT_QUEUE
+    eager: bool = True
+    """Whether activities may start with the answer to the completion that schedules them."""
 
     def write(self, path: Path) -> None:
         """Whole or not at all: a spare process may be waiting for it."""

@@ -87,7 +87,7 @@ def worker(client: Client, settings: WorkerSettings) -> Worker:
         "sticky_queue_schedule_to_start_timeout": timedelta(seconds=deployment.sticky_timeout / SECOND),
         "max_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS),
         "default_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS),
-        "disable_eager_activity_execution": not deployment.eager_activities,
+        "disable_eager_activity_execution": not settings.eager,
         "graceful_shutdown_timeout": timedelta(0),
     }
     return Worker(

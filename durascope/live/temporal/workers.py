@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,25 +99,33 @@ class Workers:
         self._renew(place, process.due)
         self._wait_for(place)
 
-    def deploy(self, code: Scenario, down_for: float | None) -> None:
+    def deploy(self, code: Scenario, down_for: float | None) -> Callable[[], None]:
         """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully.
 
-        Those that run activities only stay: they know every code's activities (see `settings.every_code`).
+        Those that run activities only stay: they know every code's activities (see `settings.every_code`), and go on
+        while the new ones come up, which is what is returned.
         """
         began = time.monotonic()
         self.code = code
         places = [place for place in self.places if place.runs_workflows]
         old = [place.process for place in places]
         for process in old:
-            process.signal(signal.SIGTERM if down_for is None else signal.SIGKILL)
-        if down_for is not None:
-            time.sleep(max(0.0, began + down_for - self._join - time.monotonic()))
-        for place in places:
-            self._renew(place, began + (down_for or 0))
-        for place in places:
-            self._wait_for(place)
-        for process in old:
-            process.terminate()
+            if down_for is None:
+                process.signal(signal.SIGTERM)
+            else:
+                process.kill()
+
+        def come_up() -> None:
+            if down_for is not None:
+                time.sleep(max(0.0, began + down_for - self._join - time.monotonic()))
+            for place in places:
+                self._renew(place, began + (down_for or 0))
+            for place in places:
+                self._wait_for(place)
+            for process in old:
+                process.terminate()
+
+        return come_up
 
     # ---- processes -----------------------------------------------------------------------------------------
 
@@ -166,6 +174,7 @@ class Workers:
             not_before=time.time() + due - time.monotonic() if due else 0.0,
             sticky_ms=self.code.deployments.temporal.sticky_timeout / MILLISECOND,
             activity_queue=activity_queue(self.code),
+            eager=self.code.deployments.temporal.eager_activities,
         )
         self.code_of[settings.incarnation] = self.code
         settings.write(path)

@@ -73,4 +73,5 @@ export interface Settings {
   sticky_ms: number;
   not_before: number;
   activity_queue: string;
+  eager: boolean;
 }

@@ -41,6 +41,7 @@ async function main(file: string): Promise<void> {
     maxHeartbeatThrottleInterval: HEARTBEATS,
     defaultHeartbeatThrottleInterval: HEARTBEATS,
     shutdownGraceTime: 0,
+    ...(settings.eager ? {} : { maxEagerActivityReservationsPerWorkflowTask: 0 }),
     ...activities,
     ...locals,
     ...workflows,
