@@ -115,7 +115,7 @@ class Telling:
         """
         events, tokens, rows, own, where = self._events, self._tokens, self._rows, self._own, self._where
         effect_of, timer_set = self._effects.get, Kind.TIMER_SET
-        order = array("l")
+        order, nowhere = array("l"), list[int]()
         now = events[first - 1].at if first else 0
         for number, (at, lane, kind, workflow, run, step, attempt, cause, said) in enumerate(events[first:], first):
             detail = tuple(said) if type(said) is list else said
@@ -127,9 +127,9 @@ class Telling:
                 told: Row = (token, -1, 0, at - now)
             else:
                 of = own[cause]
-                alike = where[of] or ()
+                alike = where[of] or nowhere
                 if cause < first:
-                    before = past[of] or ()
+                    before = past[of] or nowhere
                     between = len(alike) + bisect_left(before, first) - 1 - bisect_left(before, cause)
                 elif alike[-1] == cause:
                     between = 0
