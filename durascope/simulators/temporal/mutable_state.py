@@ -235,9 +235,9 @@ class MutableState:
 
     @property
     def first_task_is_put_off(self) -> bool:
-        """No workflow task has been there yet, and the first waits for its time (IsWorkflowPendingOnWorkflowTaskBackoff).
+        """No workflow task has been there yet, and the first waits for its time.
 
-        An update does not wait for that: it has a task of its own.
+        The server's IsWorkflowPendingOnWorkflowTaskBackoff. An update does not wait for that: it has a task of its own.
         """
         timer = self.first_task_timer
         return timer is not None and timer.live and self.wft is None and not self.previous_started_id
