@@ -22,7 +22,7 @@ from durascope.simulators.inngest.dispatch import Dispatch
 from durascope.simulators.inngest.finalize import Finalizer
 from durascope.simulators.inngest.generator import Generator, Handled
 from durascope.simulators.inngest.hops import Hops
-from durascope.simulators.inngest.items import Item
+from durascope.simulators.inngest.items import Item, State
 from durascope.simulators.inngest.lanes import EXECUTOR, QUEUE
 from durascope.simulators.inngest.lines import Exchange, Relay
 from durascope.simulators.inngest.protocol import Answer, Request, nothing
@@ -151,7 +151,7 @@ class Executor(Component):
 
     def _hold(self, item: Item, now: int) -> None:
         held = self._held
-        while held and held[0][1].state != "leased":
+        while held and held[0][1].state is not State.LEASED:
             held.popleft()
         held.append((now + TIMES.lease_extension, item))
         if not self._extending:
@@ -161,9 +161,9 @@ class Executor(Component):
     def _extend(self) -> None:
         """Extends the leases of what is still being worked on."""
         held, now = self._held, self.world.now
-        while held and (held[0][0] <= now or held[0][1].state != "leased"):
+        while held and (held[0][0] <= now or held[0][1].state is not State.LEASED):
             _, item = held.popleft()
-            if item.state == "leased":
+            if item.state is State.LEASED:
                 item.lease_until = now + TIMES.lease
                 held.append((now + TIMES.lease_extension, item))
         self._extending = bool(held)
@@ -213,7 +213,7 @@ class Executor(Component):
     # ---- (b) to (d) ----------------------------------------------------------------------------------------
 
     def _process(self, item: Item) -> None:
-        if item.state == "gone":
+        if item.state is State.GONE:
             self._free(item)
         elif item.calls:
             self._call(item)
@@ -338,7 +338,7 @@ class Executor(Component):
         if dispatch.connection is not None:
             dispatch.connection.close()
         item, state = dispatch.item, dispatch.state
-        if item.state == "gone" or self._states.get(state.info.name) is not state:
+        if item.state is State.GONE or self._states.get(state.info.name) is not state:
             self._dropped(dispatch, answer)
             self._done(item)
             return
@@ -387,7 +387,7 @@ class Executor(Component):
     def _fail(self, dispatch: Dispatch, step: str | None, error: str, due: int | None) -> None:
         """§17 fail(i): the same item again, later; or the end of the run."""
         item, state = dispatch.item, dispatch.state
-        if item.state == "gone":
+        if item.state is State.GONE:
             self._free(item)
             return
         if item.attempt + 1 >= item.max_attempts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any, Final
 
 from durascope.simulators.inngest.functions import Function
@@ -21,11 +22,21 @@ BY_AGE: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP, PAUSE))
 _CALLS: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP))
 
 
-class Item:
-    """One queue item; its state is the queue's to change.
+class State(Enum):
+    """Of an item; the queue's to change.
 
     new ──▶ queued ──▶ leased ──▶ gone, and from leased back to queued when it is requeued.
     """
+
+    NEW = "new"
+    """Not in the queue, or on its way there."""
+    QUEUED = "queued"
+    LEASED = "leased"
+    GONE = "gone"
+
+
+class Item:
+    """One queue item."""
 
     __slots__ = (
         "acquired_at", "attempt", "calls", "coalesce", "concurrency_key", "due", "found_at", "function", "generation",
@@ -66,7 +77,7 @@ class Item:
         self.luck = 0.0
         """Drawn when it is enqueued: decides how long the next dispatch takes."""
         self.sequence = 0
-        self.state = "new"
+        self.state = State.NEW
         self.leased_at = 0
         self.lease_until = 0
         self.slot: Any = None

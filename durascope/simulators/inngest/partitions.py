@@ -19,12 +19,13 @@ from durascope.models.scenario import Sdk
 from durascope.models.units import MILLISECOND, SECOND
 from durascope.simulators.inngest.flow import Gcra, throttler
 from durascope.simulators.inngest.functions import Function
-from durascope.simulators.inngest.items import BATCH, CANCEL, DEBOUNCE, START, Item
+from durascope.simulators.inngest.items import BATCH, CANCEL, DEBOUNCE, START, Item, State
 from durascope.simulators.inngest.settings import TIMES
 
 _LOOKAHEAD = TIMES.partition_lookahead
 _HELD = TIMES.limit_requeue - _LOOKAHEAD
 _IDEMPOTENT = TIMES.capacity_idempotency
+_QUEUED = State.QUEUED
 
 Entry = tuple[int, float, int, Item]
 """Score in milliseconds, tie, sequence, item."""
@@ -67,7 +68,7 @@ class Lane:
         while heap:
             entry = heap[0]
             item = entry[3]
-            if item.state == "queued" and item.sequence == entry[2]:
+            if item.state is _QUEUED and item.sequence == entry[2]:
                 return entry
             heappop(heap)  # its item is gone, or stands somewhere else by now
         return None

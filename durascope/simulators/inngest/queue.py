@@ -14,7 +14,7 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from durascope.models.scenario import Sdk
-from durascope.simulators.inngest.items import Item
+from durascope.simulators.inngest.items import Item, State
 from durascope.simulators.inngest.partitions import Partitions
 from durascope.simulators.inngest.settings import TIMES
 
@@ -61,7 +61,7 @@ class Queue:
 
     def requeue(self, item: Item, due: int) -> int | None:
         """Puts an item into line again, at its due time; from when on a scan may find it, or None: it is gone."""
-        if item.state == "gone":
+        if item.state is State.GONE:
             return None
         item.due = due
         item.score = due // 1_000
@@ -69,9 +69,9 @@ class Queue:
 
     def dequeue(self, item: Item) -> bool:
         """Drops an item; whether that lets others go that were held. Its slot stays taken until `release`."""
-        if item.state == "gone":
+        if item.state is State.GONE:
             return False
-        item.state = "gone"
+        item.state = State.GONE
         del self.items[item.job]
         if item.run is not None:
             self._of_run[item.run.name][item.job] = None
@@ -82,7 +82,7 @@ class Queue:
         held = False
         for item in self._of_run.pop(run, {}).values():
             if item is not None:
-                item.state = "gone"
+                item.state = State.GONE
                 del self.items[item.job]
                 held |= self._partitions.left(item)
         return held
@@ -93,7 +93,7 @@ class Queue:
         """When a scan may find something; None never."""
         at = self._partitions.worth_scanning_at()
         coming = self._coming
-        while coming and coming[0][2].state != "new":
+        while coming and coming[0][2].state is not State.NEW:
             heappop(coming)
         if coming and (at is None or coming[0][0] < at):
             at = coming[0][0]
@@ -104,12 +104,12 @@ class Queue:
         coming = self._coming
         while coming and coming[0][0] <= now:
             item = heappop(coming)[2]
-            if item.state == "new":
-                item.state = "queued"
+            if item.state is State.NEW:
+                item.state = State.QUEUED
                 self._partitions.add(item)
         leased = self._partitions.take(now, most)
         for item in leased:
-            item.state = "leased"
+            item.state = State.LEASED
             item.generation += 1
             item.leased_at = now
             item.lease_until = now + TIMES.lease
@@ -121,10 +121,10 @@ class Queue:
 
     def leased(self) -> list[Item]:
         """Items that an executor is working on, including those whose executor has died."""
-        return [item for item in self.items.values() if item.state == "leased"]
+        return [item for item in self.items.values() if item.state is State.LEASED]
 
     def _queue(self, item: Item) -> int:
-        item.state = "queued"
+        item.state = State.QUEUED
         self._number(item)
         return self._partitions.add(item)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
-from durascope.simulators.inngest.items import BY_AGE, Item
+from durascope.simulators.inngest.items import BY_AGE, Item, State
 from durascope.simulators.inngest.queue import Queue
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.inngest.state import RunState
@@ -61,7 +61,7 @@ class QueueClient:
     def reschedule(self, job: str, due: int) -> bool:
         """Moves the time of a job that nobody works on yet; False if there is none."""
         item = self._queue.items.get(job)
-        if item is None or item.state != "queued":
+        if item is None or item.state is not State.QUEUED:
             return False
         found_from = self._queue.requeue(item, due)
         if found_from is not None:

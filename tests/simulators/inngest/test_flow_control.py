@@ -113,3 +113,12 @@ def test_a_run_of_higher_priority_stands_before_older_ones() -> None:
     server.scheduler.trigger(urgent, event(2, vip=True))
     older, newer = server.redis.queue.items.values()
     assert newer.score < older.score
+
+
+def test_a_run_of_negative_priority_starts_that_much_later_even_if_nobody_else_waits() -> None:
+    server = Server()
+    server.create(function(priority=[{"otherwise": -5}]))
+    server.pass_time(5 * SECOND)
+    assert not server.host.dispatches
+    server.pass_time(SECOND // 2)
+    assert len(server.host.dispatches) == 1

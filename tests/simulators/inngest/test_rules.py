@@ -9,7 +9,7 @@ import pytest
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, Trace
-from durascope.models.units import SECOND
+from durascope.models.units import MILLISECOND, SECOND
 from durascope.simulators.simulate import simulate
 
 REDIS = {"hosting": "self-hosted", "store": "redis"}
@@ -53,6 +53,12 @@ def seconds(trace: Trace, what: str) -> list[float]:
     values = trace.facts[what]
     assert isinstance(values, dict)
     return sorted(round(value / SECOND, 1) for value in values.values())
+
+
+def test_a_trace_counts_the_attempts_of_requests_and_of_steps() -> None:
+    trace = run([quick("a", fails=2)], retries=2)
+    for kind in (Kind.WORK_STARTED, Kind.STEP_STARTED):
+        assert [event.attempt for event in trace.events if event.kind == kind][:3] == [1, 2, 3]
 
 
 # ---- crashes of the server ---------------------------------------------------------------------------------
@@ -129,7 +135,33 @@ def test_a_failing_step_flushes_the_buffer() -> None:
     assert lines(trace)[1:4] == ["POST step attempt=0 memo=[]", "checkpoint StepRun a, b", "-> 206 StepError c"]
 
 
+def test_a_checkpoint_that_nobody_takes_is_posted_five_times_with_growing_pauses() -> None:
+    """§11: from 100 ms on, doubled, each plus up to 100 ms; then the request ends, and its item is lost with it."""
+    trace = run(
+        [quick("a"), quick("b")],
+        app={"sdk": "typescript"},
+        server=REDIS,
+        faults=[{"crash": "engine", "when": {"step": "a", "moment": "after-effect"}, "down_for": "60s"}],
+    )
+    posts = [
+        event.at for event in trace.events if event.kind == Kind.MESSAGE_SENT and event.detail == ("api", "checkpoint")
+    ]
+    pauses = [(after - before) / MILLISECOND for before, after in pairwise(posts[:5])]
+    assert all(least < pause < least + 105 for pause, least in zip(pauses, (100, 200, 400, 800), strict=True))
+    assert lines(trace).count("checkpoint StepRun a -> refused") == 5
+    assert trace.effects == {"a": 2, "b": 1}
+
+
 # ---- parallel ----------------------------------------------------------------------------------------------
+
+
+def test_a_step_of_a_group_may_run_longer_than_a_step_is_looked_for() -> None:
+    """§7: only a step that is not found within 10 s is given up."""
+    trace = run(
+        [{"parallel": [{"run": "a", "takes": "12s"}, quick("b")]}], app={"sdk": "typescript", "checkpointing": False}
+    )
+    assert "POST a attempt=0 memo=[] -> 206 StepRun a" in lines(trace)
+    assert trace.status == {"run 1": "completed"}
 
 
 def test_in_python_a_failed_member_leaves_the_group_before_the_others_are_asked() -> None:
