@@ -46,7 +46,7 @@ class RealSdk(Sdk):
         return results
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Goes on with the first that ends; the losers are cancelled."""
+        """Goes on with the first that ends, or raises what it raised; the losers are cancelled."""
         tasks = [asyncio.ensure_future(drive(branch)) for branch in branches]
         try:
             done, pending = yield from awaited(asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED))

@@ -309,7 +309,8 @@ class Sdk(ABC):
     """What a workflow's code calls; every engine's package has its own.
 
     Each method is a coroutine: it may `yield` futures of `self.loop`. `name` is the step's label with loop variables
-    filled in; `key` tells several uses of one name apart (`name`, `name:1`, `name:2`, …).
+    filled in; `key` tells several uses of one name apart (`name`, `name:1`, `name:2`, …). Whatever waits raises
+    `RunCancelled` where the run is cancelled meanwhile, or what the SDK ends an execution of the code with.
     """
 
     loop: Loop
@@ -321,20 +322,23 @@ class Sdk(ABC):
         """Returns the named outcomes (a mapping); raises `WorkflowFailure` where the step failed for good."""
 
     @abstractmethod
-    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine: ...
+    def sleep(self, step: Sleep, name: str, key: str) -> Coroutine:
+        """Returns when the time is over; raises like whatever waits."""
 
     @abstractmethod
     def wait_for(self, step: WaitFor, name: str, key: str) -> Coroutine:
-        """Returns the event's payload, or `TIMED_OUT`."""
+        """Returns the event's payload, or `TIMED_OUT`; raises like whatever waits."""
 
     @abstractmethod
-    def call(self, step: Call, name: str, key: str) -> Coroutine: ...
+    def call(self, step: Call, name: str, key: str) -> Coroutine:
+        """Returns what the called workflow gives; raises `WorkflowFailure` where it failed."""
 
     @abstractmethod
     def start(self, step: Start, name: str, key: str) -> Coroutine: ...
 
     @abstractmethod
-    def send(self, step: Send, name: str, key: str) -> Coroutine: ...
+    def send(self, step: Send, name: str, key: str) -> Coroutine:
+        """Returns when the event is under way; raises like whatever waits."""
 
     def awakeable(self, step: Awakeable) -> Coroutine:
         """Makes what a later wait of that name awaits; where events are addressed by name nothing is to be made."""
@@ -353,7 +357,7 @@ class Sdk(ABC):
         yield Block(us, name)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
-        """Whether a bug in the code (a `bug`, a retryable `fail`) shows this time."""
+        """Whether a bug in the code (a `bug`, a retryable `fail`) shows this time. An SDK's own error it raises."""
         raise NotImplementedError
 
     def computed(self, step: Compute, key: str) -> int:
@@ -361,10 +365,11 @@ class Sdk(ABC):
         raise NotImplementedError
 
     def gather(self, branches: Sequence[Coroutine]) -> Coroutine:
+        """Returns when all have ended; raises the first failure among them."""
         return (yield from gather(self.loop, branches))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """The first to end wins; the losers are cancelled, which they notice one turn later."""
+        """The first to end wins, or raises; the losers are cancelled, which they notice one turn later."""
         index, tasks = yield from first(self.loop, branches)
         for task in tasks:
             if not task.done:
@@ -382,13 +387,16 @@ class Sdk(ABC):
         return 0
 
     def before_step(self, step: Step) -> None:
-        """Called before each step of the program proper; may raise `RunCancelled`."""
+        """Called before each step of the program proper; raises `RunCancelled` where the run has been cancelled."""
 
     def after_step(self, step: Step) -> None:
-        """Called after each step of the program proper; may raise `RunCancelled`."""
+        """Called after each step of the program proper; raises `RunCancelled` where the run has been cancelled."""
 
     def continue_as_new(self, done: int) -> Coroutine:
-        """Told after each `continue_as_new_every` rounds with the place to go on from; most engines just go on."""
+        """Told after each `continue_as_new_every` rounds with the place to go on from; most engines just go on.
+
+        Raises what ends this execution where another one goes on.
+        """
         return
         yield
 

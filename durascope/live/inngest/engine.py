@@ -367,6 +367,7 @@ class InngestLive(LiveEngine):
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def over(self) -> bool:
+        """Whether every run has ended. Raises what has gone wrong with the watching."""
         if self._wrong is not None:
             raise self._wrong
         quiet = time.monotonic() - self.recorder.active > self._quiet()

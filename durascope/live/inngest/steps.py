@@ -199,7 +199,7 @@ class Steps(Variables, RealSdk):
 
 
 async def call(context: inngest.Context, app: App, workflow: Workflow, run: RunInfo) -> Any:
-    """Runs a function's code, from the top, for one request."""
+    """Runs a function's code, from the top, for one request. Raises what a function raises that fails."""
     program = Program(workflow, run, Steps(context, app), compute_time=app.compute_time)
     try:
         return await drive(program.main())

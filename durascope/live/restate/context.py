@@ -211,7 +211,7 @@ class Context(Sdk):
         return error is not None and (self.fails_at_once or not isinstance(error, WorkflowFailure))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """`restate.select`: the losers are left as they are."""
+        """`restate.select`: the losers are left as they are. Raises what the winner has failed with."""
         tasks = [self.loop.task(branch) for branch in branches]
         one_done = self.loop.future()
         for index, task in enumerate(tasks):

@@ -128,6 +128,7 @@ class ScenarioWorkflow:
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> Any:
+        """The workflow. Raises what a workflow raises that fails, or is cancelled."""
         if WARM_UP in self.given:
             return await self._warm_up(self.given[WARM_UP])
         self.begun = True

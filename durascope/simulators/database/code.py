@@ -388,7 +388,7 @@ class RowCode(Sdk):
         return self.engine.code_fails(self.run_info, step, key)
 
     def before_step(self, step: Step) -> None:
-        """Where a wish to cancel is noticed: once, and at the same place when the row is taken again."""
+        """Raises a wish to cancel: once, and at the same place when the row is taken again."""
         self._places += 1
         row = self.row
         if row.cancel_at == self._places or (row.cancelled and row.cancel_at is None and not self.unvisited):

@@ -21,7 +21,10 @@ class Promises(Variables):
         return (yield from _all(self, [self.loop.task(self._within(branch, race=race)) for branch in branches]))
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """Promise.race, in `group.parallel` unless it is plain: the first that settles decides, the others go on."""
+        """Promise.race, in `group.parallel` unless it is plain: the first that settles decides, the others go on.
+
+        Raises what that one has failed with.
+        """
         race = self.in_race or self._mode != "plain"
         index, tasks = yield from first(self.loop, [self._within(branch, race=race) for branch in branches])
         if tasks[index].exception is not None:

@@ -52,7 +52,7 @@ class Clock(simpy.Environment):
 
     @staticmethod
     def happens(event: simpy.Event) -> None:
-        """One of SimPy's own events, as its `step` has it."""
+        """One of SimPy's own events, as its `step` has it. Raises a failure that nobody has defused."""
         callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
         for callback in callbacks:
             callback(event)

@@ -179,7 +179,10 @@ class Context(Sdk):
         return [task.result for task in combined.tasks]
 
     def race(self, branches: Sequence[Coroutine]) -> Coroutine:
-        """`select`: the losers are left as they are; what they had begun goes on and its completion comes late."""
+        """`select`: the losers are left as they are; what they had begun goes on and its completion comes late.
+
+        Raises what the winner has failed with.
+        """
         combined = Combined(self.loop, "first-completed", [self.loop.task(branch) for branch in branches])
         for index, task in enumerate(combined.tasks):
             task.then(lambda _, index=index: combined.resolve(index))  # pyright: ignore[reportUnknownLambdaType]

@@ -467,13 +467,13 @@ class WorkflowSdk(Sdk):
         return self.app.code.computed(self.info, key)
 
     def code_fails(self, step: Fail | Bug, name: str, key: str) -> bool:
-        """A plain exception in workflow code fails the task, not the run (W11)."""
+        """A plain exception in workflow code fails the task, not the run (W11). Raises TaskFailure."""
         if self.app.code.code_fails(self.info, step, key):
             raise TaskFailure(str(CodeBug(step.fail if isinstance(step, Fail) else step.bug)))
         return False
 
     def continue_as_new(self, done: int) -> Coroutine:
-        """Ends the run, to go on as a new one; an entity just goes on with its request."""
+        """Raises ContinueAsNew, which ends the run; an entity just goes on with its request."""
         if not self.context.options.entity:
             raise ContinueAsNew(done)
         return
@@ -571,7 +571,7 @@ class WorkflowSdk(Sdk):
             del self._locks[name]
 
     def entity(self) -> Coroutine:
-        """An entity workflow: it takes requests as updates and ends when none is left."""
+        """An entity workflow: it takes requests as updates and ends when none is left. Raises a cancellation."""
         try:
             yield self._condition(lambda: not self._open_updates)
         except Cancelled:
