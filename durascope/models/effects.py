@@ -69,6 +69,8 @@ class Recovery:
     """What it interrupted; empty: no step was running, the run had other work open there."""
     events: tuple[int, int | None]
     """The numbers of the fault's event and of the one that shows that work goes on."""
+    first: int | None = None
+    """When the first of all that the fault had interrupted, in whatever run, was at work again; None: nothing was."""
 
     @property
     def lasts(self) -> int | None:
@@ -88,12 +90,16 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
     work = _Work(trace, all_spans)
     found: list[Recovery] = []
     for down in sorted((span for span in all_spans if span.kind == "down"), key=lambda span: span.start):
-        for run, steps in work.interrupted(down).items():
-            until = work.again(down, run, steps)
+        struck = work.interrupted(down)
+        numbers = {run: work.again(down, run, steps) for run, steps in struck.items()}
+        begun = min((number for each in numbers.values() for number in each[:1]), default=None)
+        first = None if begun is None else trace.events[begun].at
+        for run, steps in struck.items():
+            until = numbers[run][-1] if len(numbers[run]) == max(1, len(set(steps))) else None
             found.append(
                 Recovery(
                     down.lane, down.detail, run, down.start, None if until is None else trace.events[until].at,
-                    steps, (down.events[0], until),
+                    steps, (down.events[0], until), first,
                 )
             )  # fmt: skip
     return found
@@ -142,9 +148,10 @@ class _Work:
                 found.setdefault(str(span.run), ())
         return found
 
-    def again(self, down: Span, run: str, steps: tuple[str, ...]) -> int | None:
-        """The number of the event with which the run is at work again."""
-        wanted = set(steps)
+    def again(self, down: Span, run: str, steps: tuple[str, ...]) -> list[int]:
+        """The numbers of the events with which the run is at work again, one for each of the steps that it goes on
+        with; where the fault hit no step, at most one."""
+        wanted, found = set(steps), list[int]()
         back = (Kind.STEP_REPORTED, Kind.STEP_RECORDED) if down.detail == "outage" else (Kind.STEP_STARTED,)
         numbers = self._progress.get(run, [])
         for place in range(bisect_right(numbers, down.events[0]), len(numbers)):
@@ -152,12 +159,13 @@ class _Work:
             event = self._events[number]
             if not steps:
                 if event.kind is not Kind.STEP_REPORTED:
-                    return number
+                    return [number]
             elif event.kind in back and event.step in wanted:
                 wanted.discard(event.step)
+                found.append(number)
                 if not wanted:
-                    return number
-        return None
+                    break
+        return found
 
 
 def _hit(span: Span, down: Span) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from durascope.models.effects import Recovery
 from durascope.models.engine import shown
@@ -13,6 +13,12 @@ from durascope.models.spans import BACKOFF
 from durascope.models.trace import Event, Kind, Trace
 
 WaitKind = Literal["down", "unnoticed", "left", "backoff", "queue"]
+
+
+MANY: Final = 6
+"""So many backoffs are listed one by one."""
+_ALIKE: Final = 0.9
+"""What is back after this share of the longest recovery, or later, is back at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
             until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
                 since = event.at if recovery.fault == "outage" else since
-                found.append(Wait(since, until, "backoff", f"backoff {spell(until - since)}"))
+                found.append(Wait(since, until, "backoff", f"backoff {spell(due - event.at)}"))
                 since = until
     if not found:
         back = _back(trace, recovery)
@@ -172,13 +178,33 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
     if not backoffs:
         away = next((wait for wait in found if wait.kind == "down"), None)
         if away is None:
-            return f"{title} notices at once"
+            return f"{title} notices at once that {_called(recovery.lane)} {down}"
         who = struck(trace, recovery)
         where = "" if who == shown(trace.engine).title else f"on {title}, "
         left = next((wait for wait in found if wait.kind == "left"), None)
         later = "" if recovery.until is None else f", work goes on {spell(recovery.until - away.end)} after it is back"
         reason = "" if left is None else f": {left.reason.removesuffix(spell(left.end - left.start)).strip()}"
         return f"{where}{who} is down for {spell(away.end - away.start)}{later}{reason}"
-    times = [spell(wait.end - wait.start) for wait in backoffs]
-    listed = times[0] if len(times) == 1 else " · ".join(times) if len(times) <= 4 else f"{len(times)} backoffs"
-    return f"{title} notices at once and tries again after {listed}"
+    return f"{title} notices at once that {_called(recovery.lane)} {down} and tries again after {listed(backoffs)}"
+
+
+def listed(backoffs: Sequence[Wait]) -> str:
+    """How long each lasted; many are counted."""
+    times = [wait.reason.removeprefix("backoff ") for wait in backoffs]
+    return " · ".join(times) if len(times) <= MANY else f"{len(times)} backoffs"
+
+
+def back_after(recovery: Recovery) -> str:
+    """How long after the fault work went on: `3.88 s`, or from the first of what it had interrupted to the last, `16.6
+    to 44.6 s`."""
+    if recovery.lasts is None or recovery.first is None:
+        return "never"
+    first, last = spell(recovery.first - recovery.at), spell(recovery.lasts)
+    if (recovery.first - recovery.at) > _ALIKE * recovery.lasts:
+        return last
+    number, _, unit = first.rpartition(" ")
+    return f"{number if last.endswith(f' {unit}') else first} to {last}"
+
+
+def _called(lane: str) -> str:
+    return "the app" if lane == "app" else lane

@@ -112,6 +112,20 @@ def _bar(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right: 
             canvas.hatch(left + 0.5, top + 0.5, width - 1, height - 1, look.hatch, look.paint.stroke, gap=4.5)
 
 
+def draw_wait(canvas: Canvas, left: float, right: float, words: str, middle: float) -> None:
+    """A wait as tall as work, with its reason in it; as low as others where it has no room for that."""
+    look = LOOKS["queued"]
+    inside = measure.width(words, SMALL) + 10 <= right - left
+    height = TALL + 2 if inside else LOW
+    with canvas.group("held", words):
+        canvas.box(
+            left, middle - height / 2, max(right - left, NARROWEST), height,
+            fill=look.paint.fill, stroke=look.paint.stroke, radius=2.5,
+        )  # fmt: skip
+        if inside:
+            canvas.text((left + right) / 2, middle + 4, words, SMALL, anchor="middle")
+
+
 def _comb(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right: float, middle: float) -> None:
     """Many short ones with longer pauses between them than could be drawn: teeth, and how many they are."""
     half = (TALL if look.tall else LOW) / 2
@@ -205,11 +219,18 @@ def outside_mark(canvas: Canvas, x: float, y: float, *, bad: bool = False) -> No
 # ---- legend --------------------------------------------------------------------------------------------------
 
 
-def bar_entries(
-    spans: Iterable[Span], effects: Iterable[EffectMark] = (), *, outside: bool = False, unhandled: bool = False
-) -> list[Entry]:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a picture shows beside spans and effects."""
+
+    outside: bool = False
+    unhandled: bool = False
+    held: bool = False
+
+
+def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), shown: Shown = Shown()) -> list[Entry]:
     """The legend of what is drawn, in a fixed order."""
-    used = {bar_of(span) for span in spans}
+    used = {bar_of(span) for span in spans} | ({"queued"} if shown.held else set[Bar]())
     found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
     marks = list(effects)
     if any(not each.duplicate and not each.deduplicated for each in marks):
@@ -226,9 +247,9 @@ def bar_entries(
         )
     if {"down", "crashed"} & used:
         found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
-    if outside:
+    if shown.outside:
         found.append(Entry("external event", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
-    if unhandled:
+    if shown.unhandled:
         found.append(
             Entry("accepted, and no code handles it", lambda canvas, x, y: outside_mark(canvas, x + 14, y, bad=True))
         )

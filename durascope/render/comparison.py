@@ -2,33 +2,41 @@
 
     draw(traces, scenario) -> Picture
 
-Under each engine's steps stands what the faults did to it: how long until the work went on.
+Time is counted from the fault. Over each engine's steps stands what the fault did to it: what was waited for until the
+work went on, and what was done again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import itemgetter
 from typing import Final
 
 from durascope.models.effects import EffectMark, Recovery, effects
 from durascope.models.engine import named_in, title_of
-from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, SpanKind, ripe, spans
 from durascope.models.trace import Kind, RunSummary, Trace
-from durascope.models.unended import sentence
-from durascope.models.waits import why
 from durascope.render import measure
-from durascope.render.bars import AGAIN, bar_entries
+from durascope.render.bars import bar_entries
 from durascope.render.canvas import Canvas
+from durascope.render.comparison_table import draw_table, numbers, table_height
 from durascope.render.dots import GUTTER, MANY, Plot, dot_entries, draw_dots, plot
 from durascope.render.excerpt import excerpt, judged, worst_of
-from durascope.render.headline import finding
+from durascope.render.headline import capital, finding, reason_of
+from durascope.render.keys import served
 from durascope.render.picture import Picture
-from durascope.render.rows import Row, _alike, _one_row, in_order, outside_rows, run_rows, until_lost, verdicts
+from durascope.render.rows import (
+    Row,
+    _alike,
+    _one_row,
+    in_order,
+    outside_rows,
+    run_rows,
+    until_lost,
+    verdicts,
+    with_keys,
+)
 from durascope.render.sheet import (
     AXIS,
     MARGIN,
@@ -40,10 +48,19 @@ from durascope.render.sheet import (
     footer_height,
     outcome_of,
 )
-from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL, Paint, engine_paints
-from durascope.render.timeline import ROW, draw_restart, draw_rows, draw_verdict, gutter_of, height_of, moments_of
-from durascope.render.timescale import TimeScale, compressed, linear
-from durascope.render.waiting import RECOVERY, draw_waits
+from durascope.render.theme import BODY, HEAD, MUTED, PAPER, Paint, engine_paints
+from durascope.render.timeline import (
+    ROW,
+    draw_restart,
+    draw_rows,
+    draw_verdict,
+    gutter_of,
+    height_of,
+    moments_of,
+    shows,
+)
+from durascope.render.timescale import Since, TimeScale, compressed, linear
+from durascope.render.waiting import Strip, draw_strip, strip_height, strip_of
 
 MAX_ROWS: Final = 16
 MAX_RUNS: Final = 5
@@ -55,7 +72,6 @@ _SHOWN_IN_FULL: Final[tuple[SpanKind, ...]] = ("running", "working", "replaying"
 BAND: Final = 30.0
 _DOTS: Final = 170.0
 """The height of a plot of many runs."""
-_TABLE_ROW: Final = 22.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +87,11 @@ class Panel:
     notes: tuple[str, ...]
     whole: Trace
     """The trace with what is too much to be drawn."""
+    strip: Strip | None = None
+    zero: int = 0
+    """The moment that the axis counts from."""
+    told: float = 0.0
+    """The height of the strip."""
     plot: Plot | None = None
     """Where the runs are too many for rows."""
 
@@ -79,22 +100,35 @@ class Panel:
         if self.plot is not None:
             return BAND + _DOTS + 18
         rows = sum(height_of(row, before) for before, row in zip((None, *self.rows), self.rows, strict=False))
-        return BAND + rows + (RECOVERY if self.worst is not None else 6.0) + 6
+        return self.steps + rows + 12
+
+    @property
+    def steps(self) -> float:
+        """How far below the panel's top its rows begin: the engine's name and the strip stand over them."""
+        return BAND + self.told
+
+    @property
+    def gutter(self) -> float:
+        return max(gutter_of(self.rows), 0.0 if self.strip is None else self.strip.gutter + 18)
 
 
 def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -> Picture:
     """The picture of the same scenario's traces, one for each engine."""
     many = any(len(trace.started) > MANY for trace in traces)
     panels = _one_range([_dotted(trace, scenario) if many else _panel(trace, scenario) for trace in traces])
-    gutter = GUTTER if many else max(gutter_of(panel.rows) for panel in panels)
+    zero = "" if many else _zero(panels)
+    if zero:
+        panels = [replace(panel, zero=_fault_at(panel)) for panel in panels]
+    gutter = GUTTER if many else max(panel.gutter for panel in panels)
     scale = _scale(panels, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
+    scales = [Since(scale, panel.zero) for panel in panels]
+    panels = [replace(each, told=strip_height(mine, each.strip)) for each, mine in zip(panels, scales, strict=True)]
     heading = _heading(panels, scenario)
     dots = {entry.word: entry for each in panels if each.plot is not None for entry in dot_entries(each.plot)}
     entries = list(dots.values()) or bar_entries(
         (span for each in panels for span in each.spans),
         (mark for each in panels for mark in each.effects),
-        outside=any(row.moments and not row.bad for each in panels for row in each.rows),
-        unhandled=any(row.bad for each in panels for row in each.rows),
+        shows(row for each in panels for row in each.rows),
     )
     notes = [
         named_in(each.trace.engine, note)
@@ -103,7 +137,7 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         if not heading.says(note)
     ]
     top, tall = heading.height + AXIS, sum(panel.height for panel in panels)
-    table = _TABLE_ROW * (len(panels) + 1) + 26
+    table = table_height(len(panels))
     width = round(scale.right + MARGIN + 12, 3)
     canvas = Canvas(width, top + tall + table + footer_height(entries, notes, width - 2 * MARGIN))
     names = [title_of(trace.engine) for trace in traces]
@@ -111,25 +145,47 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         f"{scenario.title or scenario.scenario} · {', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     )
     heading.draw(canvas)
-    draw_axis(canvas, scale, top, top + tall)
+    draw_axis(canvas, scale, top, top + tall, zero)
     y = top
-    for panel in panels:
+    for panel, mine in zip(panels, scales, strict=True):
         with canvas.group("engine", engine=panel.trace.engine):
-            _draw_panel(canvas, scale, panel, y)
+            _draw_panel(canvas, mine, panel, y)
         y += panel.height
     draw_breaks(canvas, scale, top, top + tall)
     y = top
-    for panel in panels:
+    for panel, mine in zip(panels, scales, strict=True):
         _draw_head(canvas, panel, y)
-        _draw_restarts(canvas, scale, panel, y + BAND)
-        if panel.worst is not None and panel.plot is None:
-            draw_waits(canvas, scale, panel.trace, panel.worst, y + panel.height - RECOVERY)
+        _draw_restarts(canvas, mine, panel, y + panel.steps)
+        if panel.strip is not None:
+            draw_strip(canvas, mine, panel.strip, y + BAND)
         y += panel.height
-    _draw_table(canvas, panels, y + 10)
+    draw_table(canvas, [(each.trace.engine, numbers(each.whole, each.worst)) for each in panels], y + 10)
     draw_footer(canvas, entries, notes, y + table)
     told = " ".join(f"{title_of(each.trace.engine)}: {outcome_of(each.whole)}." for each in panels)
     told = f"{'. '.join(heading.lines)}. The scenario {scenario.scenario} on each engine. {told}"
     return Picture(f"Comparison: {title}", told, canvas, finding=heading.finding)
+
+
+_FAULTS: Final = (Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)
+
+
+def _zero(panels: Sequence[Panel]) -> str:
+    """What the axis counts from, where a fault interrupts something on some engine; else it counts from the start."""
+    worst = next((panel.worst for panel in panels if panel.worst is not None), None)
+    if worst is None or any(_struck(panel) is None for panel in panels):
+        return ""
+    return worst.fault.partition(" ")[0]
+
+
+def _struck(panel: Panel) -> int | None:
+    """When the fault is that matters: the one that the engine takes longest to recover from, else the first."""
+    if panel.worst is not None:
+        return panel.worst.at
+    return next((event.at for _, event in panel.trace.of_kind(*_FAULTS)), None)
+
+
+def _fault_at(panel: Panel) -> int:
+    return _struck(panel) or 0
 
 
 def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
@@ -141,23 +197,15 @@ def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
         {name: panel.effects for name, panel in zip(names, panels, strict=True)},
         {name: panel.worst for name, panel in zip(names, panels, strict=True)},
     )
-    reasons = [
-        _sentence(why(panel.whole, panel.worst, name))
-        for name, panel in zip(names, panels, strict=True)
-        if panel.worst is not None
-    ]
-    reasons += [
-        f"{name}: {sentence(whole.unended[0])}"
-        for name, whole in ((name, panel.whole) for name, panel in zip(names, panels, strict=True))
-        if whole.unended
-    ]
+    told = {name: reason_of(panel.whole, panel.worst, name) for name, panel in zip(names, panels, strict=True)}
+    if len(set(told.values())) == 1:
+        reasons = [each for each in list(told.values())[:1] if each]
+    else:
+        named = [(panel.worst is not None, name) for name, panel in zip(names, panels, strict=True)]
+        reasons = [told[name] if itself else f"{name}: {told[name]}" for itself, name in named if told[name]]
     listed = f"{', '.join(names[:-1])} and {names[-1]}" if names[1:] else names[0]
     over = f"{scenario.title or scenario.scenario} on {listed} · same workload, same random seed, same faults"
-    return Findings.of(over, title, reasons, WIDTH)
-
-
-def _sentence(clause: str) -> str:
-    return clause[0].upper() + clause[1:] + "."
+    return Findings.of(over, title, [capital(reason) for reason in reasons], WIDTH)
 
 
 def _names(panels: Sequence[Panel]) -> list[str]:
@@ -172,20 +220,21 @@ def _name(panel: Panel) -> str:
 
 def _panel(whole: Trace, scenario: Scenario) -> Panel:
     trace = excerpt(whole)
-    all_spans, marks = until_lost(trace, ripe(spans(trace, scenario))), effects(trace)
+    all_spans, marks = served(trace, until_lost(trace, ripe(spans(trace, scenario)))), effects(trace)
     rows, notes = _rows(trace, all_spans, marks, scenario)
-    rows = [*outside_rows(trace, limit=3), *rows, *_down(all_spans)]
+    rows = [*_down(all_spans), *outside_rows(trace, limit=3), *with_keys(rows, trace, all_spans)]
     if trace is not whole:
         marks = effects(judged(whole))
     worst = worst_of(whole, scenario)
-    return Panel(trace, tuple(all_spans), tuple(marks), worst, tuple(rows), tuple(notes), whole)
+    strip = strip_of(trace, worst, all_spans)
+    return Panel(trace, tuple(all_spans), tuple(marks), worst, tuple(rows), tuple(notes), whole, strip)
 
 
 def _dotted(whole: Trace, scenario: Scenario) -> Panel:
     """Many runs are dots; nothing of their events is drawn."""
     kept = judged(whole)
     drawn = plot(whole, kept, scenario)
-    return Panel(whole, (), tuple(effects(kept)), drawn.worst, (), (), whole, drawn)
+    return Panel(whole, (), tuple(effects(kept)), drawn.worst, (), (), whole, plot=drawn)
 
 
 def _one_range(panels: Sequence[Panel]) -> list[Panel]:
@@ -280,8 +329,8 @@ def _moments(panels: Sequence[Panel], kinds: Sequence[SpanKind]) -> tuple[list[i
     busy: list[tuple[int, int]] = []
     for panel in panels:
         theirs, worked = moments_of(panel.trace, [span for span in panel.spans if span.kind in kinds])
-        moments += theirs
-        busy += worked
+        moments += [at - panel.zero for at in theirs]
+        busy += [(start - panel.zero, end - panel.zero) for start, end in worked]
     return moments, busy
 
 
@@ -298,7 +347,7 @@ def _draw_panel(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> N
     canvas.box(MARGIN - 8, top + 7, 4, panel.height - 12, fill=paint.stroke)
     if panel.plot is not None:
         draw_dots(canvas, scale, panel.plot, top + BAND + 4, _DOTS)
-    draw_rows(canvas, scale, panel.rows, top + BAND)
+    draw_rows(canvas, scale, panel.rows, top + panel.steps)
 
 
 def _draw_restarts(canvas: Canvas, scale: TimeScale, panel: Panel, top: float) -> None:
@@ -321,56 +370,3 @@ def _draw_head(canvas: Canvas, panel: Panel, top: float) -> None:
     words = outcome_of(panel.whole)
     canvas.box(MARGIN + used - 3, top + 9, measure.width(words, BODY) + 6, 17, fill=PAPER)
     canvas.text(MARGIN + used, top + 22, words, BODY, ink=MUTED)
-
-
-# ---- the table -----------------------------------------------------------------------------------------------
-
-
-def numbers(panel: Panel) -> dict[str, str]:
-    """What the table tells of an engine."""
-    trace = panel.whole
-    lasts = [run.ended_at - run.started_at for run in trace.runs if run.ended_at is not None]
-    kinds = Counter(map(itemgetter(2), trace.events))
-    worst = panel.worst
-    spent = trace.counters.get("spent_usd", 0.0)
-    return {
-        "longest run": spell(max(lasts)) if lasts else "not ended",
-        "step attempts": str(kinds[Kind.STEP_STARTED]),
-        "replays": str(kinds[Kind.REPLAY_STARTED]),
-        "effects": str(sum(trace.effects.values())),
-        "duplicate effects": str(round(trace.counters.get("duplicate_effects", 0))),
-        "recovery": _recovery(trace, worst),
-        **({"spent outside": f"{spent:.2f} USD"} if spent else {}),
-    }
-
-
-def _recovery(trace: Trace, worst: Recovery | None) -> str:
-    """How long work stood still; a run that never ends has not recovered, whatever interrupted it."""
-    if any(run.ended_at is None for run in trace.started):
-        return "never ends"
-    if worst is None:
-        return "nothing to recover"
-    return "never" if worst.lasts is None else spell(worst.lasts)
-
-
-def _draw_table(canvas: Canvas, panels: Sequence[Panel], top: float) -> None:
-    rows = [numbers(panel) for panel in panels]
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    first = max(measure.width(title_of(panel.trace.engine), BODY, bold=True) for panel in panels) + 20
-    step = min(150.0, (canvas.width - 2 * MARGIN - first) / max(1, len(columns)))
-    with canvas.group("table"):
-        for at, column in enumerate(columns):
-            canvas.text(MARGIN + first + step * (at + 1), top + 14, column, SMALL, bold=True, ink=MUTED, anchor="end")
-        for number, (panel, row) in enumerate(zip(panels, rows, strict=True), start=1):
-            y = top + _TABLE_ROW * number
-            canvas.lines((MARGIN, y), (MARGIN + first + step * len(columns), y), stroke=FRAME)
-            name = title_of(panel.trace.engine)
-            canvas.text(MARGIN, y + 15, name, BODY, bold=True, ink=paint_of(panel.trace.engine).stroke)
-            _numbers(canvas, row, columns, MARGIN + first, step, y + 15)
-
-
-def _numbers(canvas: Canvas, row: dict[str, str], columns: Iterable[str], left: float, step: float, y: float) -> None:
-    for at, column in enumerate(columns):
-        value = row.get(column, "–")
-        bad = column == "duplicate effects" and value != "0"
-        canvas.text(left + step * (at + 1), y, value, BODY, bold=bad, ink=AGAIN if bad else INK, anchor="end")

@@ -179,7 +179,8 @@ class _Reading:
                 self._return(number, event)
             case Kind.CRASHED:
                 self.open = 0
-                self.items.append(Item("crash", event.at, number, event.lane, "killed", tone="bad", kind=event.kind))
+                words = "stops" if self._said_so(event) else "killed"
+                self.items.append(Item("crash", event.at, number, event.lane, words, tone="bad", kind=event.kind))
             case Kind.RESTARTED:
                 self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good", kind=event.kind))
             case Kind.REPLAY_STARTED:
@@ -205,6 +206,11 @@ class _Reading:
                 self._note(number, event, _filled(words, event), tone)
             case _:
                 pass
+
+    def _said_so(self, event: Event) -> bool:
+        """Whether the component has taken its leave: it is stopped, not killed."""
+        cause = None if event.cause is None else self.trace.events[event.cause]
+        return cause is not None and cause.kind is Kind.MESSAGE_SENT and cause.lane == event.lane
 
     def _just_told(self, event: Event) -> bool:
         """Whether the step's own retry has just been told, with the same wait."""

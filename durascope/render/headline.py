@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
@@ -11,9 +12,10 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import because, sentence
-from durascope.models.waits import why
+from durascope.models.waits import back_after, why
 from durascope.render.sheet import Findings, heading_of
 
+_RUN: Final = re.compile(r"run \d")
 _ALL: Final = {2: "both", 3: "all three"}
 
 
@@ -36,15 +38,46 @@ def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outc
     """What happened in one trace, and why work stood still as long as it did; `outcome` is everybody's."""
     name = title_of(trace.engine)
     title = finding(scenario, {name: trace}, {name: effects(trace)}, {name: worst})
-    reasons = [outcome]
-    if worst is not None:
-        clause = why(trace, worst, name[0].upper() + name[1:])
-        reasons.insert(0, clause[0].upper() + clause[1:] + ".")
-    elif trace.unended:
-        reasons.insert(0, sentence(trace.unended[0]))
-    elif any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
-        reasons.insert(0, _harmless(trace))
+    reason = reason_of(trace, worst, name)
+    reasons = [capital(each) for each in (reason, outcome) if each]
     return Findings.of(heading_of(scenario, trace), title, reasons, width)
+
+
+def capital(text: str) -> str:
+    """As a sentence begins; the name of a run stays as it is."""
+    return text if _RUN.match(text) else text[0].upper() + text[1:]
+
+
+def reason_of(trace: Trace, worst: Recovery | None, name: str) -> str:
+    """Why it went as it did, in a sentence: who noticed the fault, why a run never ends, or that nothing came of it;
+    empty: there was no fault. `name` is the engine's."""
+    if worst is not None:
+        return f"{why(trace, worst, name)}."
+    if trace.unended:
+        return sentence(trace.unended[0])
+    if any(True for _ in trace.of_kind(Kind.DEPLOYED)):
+        return _deployed(trace)
+    if any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
+        return _harmless(trace)
+    return ""
+
+
+def _deployed(trace: Trace) -> str:
+    """Which code the runs go on with that were in flight when new code went live."""
+    new = next(event for _, event in trace.of_kind(Kind.DEPLOYED))
+    flying = [run for run in trace.runs if run.started_at <= new.at < (run.ended_at or trace.ended_at)]
+    live = f"the new code of {new.detail} goes live after {spell(new.at)}"
+    if not flying:
+        return f"{live}, when no run is in flight."
+    met = {event.run for _, event in trace.of_kind(Kind.WORK_STARTED) if event.at > new.at}
+    old = sum(run.name not in met for run in flying)
+    who = flying[0].name if len(flying) == 1 else f"the {len(flying)} runs in flight"
+    if old == 0:
+        return f"{live}; {who} go{'es' * (len(flying) == 1)} on with it."
+    if old == len(flying):
+        one = len(flying) == 1
+        return f"{live}; {who} end{'s' * one} with the code {'it' if one else 'they'} began with."
+    return f"{live}; of {who} {old} end with the code they began with."
 
 
 def _harmless(trace: Trace) -> str:
@@ -132,11 +165,11 @@ def _open(traces: Mapping[str, Trace]) -> list[str]:
 
 def _back(recoveries: Mapping[str, Recovery | None]) -> list[str]:
     known = {name: each for name, each in recoveries.items() if each is not None}
-    ends = sorted((each.lasts, name) for name, each in known.items() if each.lasts is not None)
+    ends = sorted((each.lasts, name, back_after(each)) for name, each in known.items() if each.lasts is not None)
     if not ends:
         return []
     if len(recoveries) == 1:
-        return [f"work goes on {spell(ends[0][0])} after the fault"]
-    first, *others = ends
-    rest = "".join(f", {name} after {spell(lasts)}" for lasts, name in others)
-    return [f"{first[1]} is back at work after {spell(first[0])}{rest}"]
+        return [f"work goes on {ends[0][2]} after the fault"]
+    (_, first, after), *others = ends
+    rest = "".join(f", {name} after {lasts}" for _, name, lasts in others)
+    return [f"{first} is back at work after {after}{rest}"]

@@ -17,6 +17,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import standstill
+from durascope.render.keys import Held, held
 from durascope.render.program_order import in_program_order
 from durascope.render.unhandled import unhandled
 
@@ -44,6 +45,8 @@ class Row:
     """outside: when the event came in, or the new code went live."""
     bad: bool = False
     """outside: no code handles it."""
+    held: Held | None = None
+    """run: its wait for its key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,19 @@ def timeline_rows(
         notes += folded.notes
     undo = {step.undo_step.label for _, step in scenario.runs() if step.undo_step is not None}
     told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
+    told = with_keys(told, trace, spans)
     return Folded((*outside_rows(trace), *told, *parts, *queues), (*notes, *component_notes))
+
+
+def with_keys(rows: Iterable[Row], trace: Trace, spans: Sequence[Span]) -> list[Row]:
+    """The rows; that of a run which waits for its key says who has it, in place of the queue that it waits in."""
+    waits = held(trace, spans)
+    return [_waiting(row, waits[row.label]) if row.kind == "run" and row.label in waits else row for row in rows]
+
+
+def _waiting(row: Row, wait: Held) -> Row:
+    others = tuple(span for span in row.spans if span.kind != "queued" or span.end > wait.end)
+    return replace(row, spans=others, held=wait)
 
 
 def verdicts(trace: Trace, run: str) -> list[Row]:

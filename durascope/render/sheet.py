@@ -15,7 +15,7 @@ from durascope.models.trace import Trace
 from durascope.render import measure
 from durascope.render.canvas import Canvas
 from durascope.render.legend import Entry
-from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, TITLE
+from durascope.render.theme import BODY, FRAME, INK, LINE, MUTED, PAPER, SMALL, TITLE, UNDO
 from durascope.render.timescale import TimeScale, break_words
 
 MARGIN: Final = 24.0
@@ -106,10 +106,17 @@ class Findings:
             canvas.text(MARGIN, y, line, BODY, ink=MUTED)
 
 
-def draw_axis(canvas: Canvas, scale: TimeScale, top: float, bottom: float) -> None:
-    """Ticks over the plot, grid lines through it; the words of the breaks stand over the ticks."""
+def draw_axis(canvas: Canvas, scale: TimeScale, top: float, bottom: float, zero: str = "") -> None:
+    """Ticks over the plot, grid lines through it; the words of the breaks stand over the ticks.
+
+    `zero`: what happens there, where the axis counts from something else than the start.
+    """
     with canvas.group("axis"):
         for tick in scale.ticks():
+            if zero and tick.at == 0:
+                canvas.text(tick.x, top - 8, zero, SMALL, bold=True, ink=UNDO, anchor="middle")
+                canvas.lines((tick.x, top - 4), (tick.x, bottom), stroke=UNDO, line=1, dash=(4, 3))
+                continue
             canvas.text(tick.x, top - 8, tick.label, SMALL, ink=INK if tick.main else MUTED, anchor="middle")
             canvas.lines((tick.x, top - 4), (tick.x, bottom), stroke=FRAME, line=0.7)
         canvas.lines((scale.left, top), (scale.right, top), stroke=LINE, line=1)

@@ -22,10 +22,12 @@ from durascope.render import measure
 from durascope.render.bars import (
     AGAIN,
     LOOKS,
+    Shown,
     bar_entries,
     crash_mark,
     draw_bars,
     draw_effects,
+    draw_wait,
     outside_mark,
     restart_mark,
 )
@@ -33,6 +35,7 @@ from durascope.render.canvas import Canvas
 from durascope.render.dots import GUTTER, MANY, dot_entries, draw_dots, durations, plot
 from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import story_heading
+from durascope.render.keys import served
 from durascope.render.picture import Picture
 from durascope.render.rows import Folded, Row, timeline_rows, until_lost
 from durascope.render.sheet import (
@@ -50,7 +53,7 @@ from durascope.render.sheet import (
 from durascope.render.theme import BODY, FRAME, HEAD, INK, MUTED, PAPER, SMALL
 from durascope.render.timescale import TimeScale, compressed
 from durascope.render.timescale import linear as plain
-from durascope.render.waiting import RECOVERY, draw_waits
+from durascope.render.waiting import draw_strip, strip_height, strip_of
 
 ROW: Final = 21.0
 SECTION: Final = 26.0
@@ -69,32 +72,29 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
         return _draw_many(trace, scenario, true=linear)
     whole, trace = trace, excerpt(trace)
     outcome, worst = outcome_of(whole), worst_of(whole, scenario)
-    all_spans, marks = until_lost(trace, ripe(spans(trace, scenario))), effects(trace)
+    all_spans, marks = served(trace, until_lost(trace, ripe(spans(trace, scenario)))), effects(trace)
     folded = timeline_rows(trace, all_spans, marks, scenario)
-    gutter = gutter_of(folded.rows)
+    strip = strip_of(trace, worst, all_spans)
+    gutter = max(gutter_of(folded.rows), 0.0 if strip is None else strip.gutter + 18)
     scale = scale_of(trace, all_spans, MARGIN + gutter, WIDTH - MARGIN - 12, true=linear)
     heading = story_heading(whole, scenario, worst, outcome, WIDTH)
     drawn = [span for row in folded.rows for span in row.spans]
-    entries = bar_entries(
-        drawn,
-        marks,
-        outside=any(row.moments and not row.bad for row in folded.rows),
-        unhandled=any(row.bad for row in folded.rows),
-    )
+    entries = bar_entries(drawn, marks, shows(folded.rows))
     notes = notes_of(trace, folded, heading)
     top = heading.height + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
-    strip = RECOVERY + 4 if worst is not None else 0.0
+    begin = top + (strip_height(scale, strip) + 6 if strip is not None else 0.0)
+    bottom = begin + tall
     width = round(scale.right + MARGIN + 12, 3)
-    canvas = Canvas(width, top + tall + strip + 14 + footer_height(entries, notes, width - 2 * MARGIN))
+    canvas = Canvas(width, bottom + 14 + footer_height(entries, notes, width - 2 * MARGIN))
     heading.draw(canvas)
-    draw_axis(canvas, scale, top, top + tall)
-    draw_rows(canvas, scale, folded.rows, top)
-    draw_breaks(canvas, scale, top, top + tall)
-    draw_outcomes(canvas, scale, folded.rows, top)
-    if worst is not None:
-        draw_waits(canvas, scale, trace, worst, top + tall + 8)
-    draw_footer(canvas, entries, notes, top + tall + strip + 14)
+    draw_axis(canvas, scale, top, bottom)
+    draw_rows(canvas, scale, folded.rows, begin)
+    draw_breaks(canvas, scale, top, bottom)
+    draw_outcomes(canvas, scale, folded.rows, begin)
+    if strip is not None:
+        draw_strip(canvas, scale, strip, top + 8)
+    draw_footer(canvas, entries, notes, bottom + 14)
     return Picture(
         f"Timeline: {heading_of(scenario, trace)}",
         _told(trace, scenario, marks, outcome),
@@ -154,6 +154,16 @@ def notes_of(trace: Trace, folded: Folded, heading: Findings) -> list[str]:
 # ---- rows ----------------------------------------------------------------------------------------------------
 
 
+def shows(rows: Iterable[Row]) -> Shown:
+    """What the rows show beside spans and effects."""
+    listed = list(rows)
+    return Shown(
+        outside=any(row.moments and not row.bad for row in listed),
+        unhandled=any(row.bad for row in listed),
+        held=any(row.held is not None for row in listed),
+    )
+
+
 def gutter_of(rows: Iterable[Row]) -> float:
     """The room for the labels."""
     wide = max((_label_width(row) for row in rows if row.kind != "verdict"), default=80.0)
@@ -203,6 +213,8 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
             canvas.lines((x, middle - 5), (x, middle + 5), stroke="#4a5568", line=1.4)
     for at in row.moments:
         outside_mark(canvas, scale.x(at), middle, bad=row.bad)
+    if row.held is not None:
+        draw_wait(canvas, scale.x(row.held.start), scale.x(row.held.end), row.held.words, middle)
     draw_bars(canvas, scale, row.spans, middle)
     crossed: set[int] = set()
     for span in row.spans:

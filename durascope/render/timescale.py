@@ -97,6 +97,17 @@ class TimeScale:
         return sorted(kept, key=lambda each: each.x)
 
 
+class Since(TimeScale):
+    """The same axis for times that are counted from another moment: `zero` stands where its zero does."""
+
+    def __init__(self, scale: TimeScale, zero: int) -> None:
+        super().__init__(scale.pieces)
+        self._zero = zero
+
+    def x(self, at: float) -> float:
+        return super().x(at - self._zero)
+
+
 def linear(start: int, end: int, left: float, right: float) -> TimeScale:
     """The true axis."""
     return TimeScale([Piece(start, max(end, start + 1), left, right, broken=False)])
@@ -252,6 +263,8 @@ def _clock(at: int, step: int) -> str:
     """A tick's time in the unit that its neighbours have too."""
     if at == 0:
         return "0"
+    if at < 0:
+        return f"−{_clock(-at, step)}"
     if step >= 60_000_000 or at >= 600_000_000:
         return spell(at)
     size, unit = (

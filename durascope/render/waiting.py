@@ -2,42 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Final
 
 from durascope.models.effects import Recovery
 from durascope.models.phrases import spell
+from durascope.models.spans import Span
 from durascope.models.trace import Trace
-from durascope.models.waits import Wait, waits
+from durascope.models.waits import Wait, back_after, listed, waits
 from durascope.render import measure
-from durascope.render.bars import AGAIN
+from durascope.render.bars import AGAIN, LOOKS
 from durascope.render.canvas import Canvas
 from durascope.render.sheet import MARGIN
-from durascope.render.theme import BODY, INK, PAPER, SMALL
+from durascope.render.theme import BODY, INK, MUTED, PAPER, SMALL
 from durascope.render.timescale import TimeScale
 
-RECOVERY: Final = 40.0
+_TALL: Final = 18.0
+_ROOM: Final = 24.0
 """The height of the strip."""
+_BELOW: Final = 18.0
+"""That of the line under it, where there is one."""
 
 
-def draw_waits(canvas: Canvas, scale: TimeScale, trace: Trace, worst: Recovery, top: float) -> None:
-    """From the fault to when the work it interrupted went on: a bar for each wait, with its reason in it."""
-    left = scale.x(worst.at)
-    right = scale.right if worst.until is None else max(scale.x(worst.until), left + 4)
-    words = "never at work again" if worst.lasts is None else f"back at work after {spell(worst.lasts)}"
-    with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {words}"):
-        canvas.text(MARGIN + 14, top + 13, "waits for", BODY, ink=AGAIN)
-        found = waits(trace, worst)
-        told = [_draw_wait(canvas, scale, wait, top) for wait in found]
-        x = right + 8 if right + 8 + measure.width(words, BODY, bold=True) < scale.right + 12 else None
-        if x is not None:
-            canvas.box(x - 3, top, measure.width(words, BODY, bold=True) + 6, 18, fill=PAPER)
-            canvas.text(x, top + 13, words, BODY, bold=True, ink=AGAIN)
-            _draw_below(canvas, scale, [wait for wait, whole in zip(found, told, strict=True) if not whole], top)
-        else:
-            wide = measure.width(words, BODY, bold=True)
-            canvas.box(right - wide - 3, top + 20, wide + 6, 16, fill=PAPER)
-            canvas.text(right, top + 32, words, BODY, bold=True, ink=AGAIN, anchor="end")
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """From the fault to the end of the run that stood still longest: its waits, what it does again, the rest."""
+
+    worst: Recovery
+    waits: tuple[Wait, ...]
+    again: Span | None
+    """The attempt with which it is back at work; None: it goes on with what had been done."""
+    ends: int | None
+    """When the run ends."""
+
+    @property
+    def words(self) -> str:
+        """`back after 10.7 s`"""
+        return "never back" if self.worst.lasts is None else f"back after {back_after(self.worst)}"
+
+    @property
+    def gutter(self) -> float:
+        """The room that the words need."""
+        return 14 + measure.width(self.words, BODY, bold=True)
+
+
+def strip_of(trace: Trace, worst: Recovery | None, all_spans: Iterable[Span]) -> Strip | None:
+    """What is drawn of the longest interruption; None: nothing was interrupted."""
+    if worst is None:
+        return None
+    number = worst.events[1]
+    again = next((span for span in all_spans if span.kind == "running" and number in span.events), None)
+    ends = next((run.ended_at for run in trace.runs if run.name == worst.run), None)
+    return Strip(worst, tuple(waits(trace, worst)), again, ends)
+
+
+def draw_strip(canvas: Canvas, scale: TimeScale, strip: Strip, top: float) -> None:
+    """A bar for each wait, with its reason in it; what has no room for its reason has it in the line below."""
+    worst = strip.worst
+    with canvas.group("recovery", f"{worst.lane}: {worst.fault}; {strip.words}"):
+        canvas.text(MARGIN + 14, top + 13, strip.words, BODY, bold=True, ink=AGAIN)
+        for wait in strip.waits:
+            _draw_wait(canvas, scale, wait, top)
+        if strip.again is not None:
+            again = (f"{strip.again.step} again", "again")
+            _draw_work(canvas, scale, strip.again.start, strip.again.end, again, top)
+        since = worst.until if strip.again is None else strip.again.end
+        if since is not None and strip.ends is not None:
+            _draw_work(canvas, scale, since, strip.ends, ("the rest", "rest"), top)
+        _draw_below(canvas, scale, _untold(scale, strip), top)
+
+
+def strip_height(scale: TimeScale, strip: Strip | None) -> float:
+    """The height of the strip, and of the line under it where a reason has no room in its bar."""
+    return 0.0 if strip is None else _ROOM + (_BELOW if _untold(scale, strip) else 0.0)
 
 
 WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
@@ -49,29 +88,58 @@ WAITS: Final[dict[str, tuple[str, tuple[float, ...]]]] = {
 }
 
 
-def _draw_wait(canvas: Canvas, scale: TimeScale, wait: Wait, top: float) -> bool:
-    """Whether the reason is in it, too."""
+def _within(scale: TimeScale, wait: Wait) -> str:
+    """What there is room for in a wait's bar."""
+    room = scale.x(wait.end) - scale.x(wait.start)
+    return next((each for each in shorter(wait) if measure.width(each, SMALL) + 8 <= room), "")
+
+
+def _untold(scale: TimeScale, strip: Strip) -> list[Wait]:
+    """The waits whose bars do not say why; of a backoff it is enough to say how long it lasts."""
+    return [
+        wait
+        for wait in strip.waits
+        if wait.reason not in (words := _within(scale, wait)) and not (words and wait.kind == "backoff")
+    ]
+
+
+def _draw_wait(canvas: Canvas, scale: TimeScale, wait: Wait, top: float) -> None:
     left, right = scale.x(wait.start), scale.x(wait.end)
     fill, dash = WAITS[wait.kind]
     with canvas.group("wait", f"{wait.reason}: {spell(wait.start)} to {spell(wait.end)}", kind=wait.kind):
         stroke = AGAIN if wait.kind in ("down", "unnoticed") else "#a86a0b"
-        canvas.box(left, top, max(right - left, 2.0), 18, fill=fill, stroke=stroke, radius=2.5, dash=dash)
-        words = next((each for each in shorter(wait) if measure.width(each, SMALL) + 8 <= right - left), "")
-        canvas.text((left + right) / 2, top + 13, words, SMALL, ink=INK, anchor="middle")
-    return wait.reason in words
+        canvas.box(left, top, max(right - left, 2.0), _TALL, fill=fill, stroke=stroke, radius=2.5, dash=dash)
+        canvas.text((left + right) / 2, top + 13, _within(scale, wait), SMALL, ink=INK, anchor="middle")
 
 
-def _draw_below(canvas: Canvas, scale: TimeScale, found: Sequence[Wait], top: float) -> None:
-    """The reason of the longest of waits that have no room for theirs, where it is most of a second."""
-    unusual = (each for each in found if each.kind != "backoff")  # how long a backoff lasts says it all
-    wait = max(unusual, key=lambda each: each.end - each.start, default=None)
-    if wait is None or wait.end - wait.start < 500_000:
+def _draw_work(canvas: Canvas, scale: TimeScale, start: int, end: int, words: Sequence[str], top: float) -> None:
+    """Work that goes on, low and pale beside what was waited for; of its names the first for which there is room."""
+    left, right, look = scale.x(start), scale.x(end), LOOKS["running"].paint
+    with canvas.group("work", f"{words[0]}: {spell(start)} to {spell(end)}"):
+        canvas.box(left, top + 2, max(right - left, 2.0), _TALL - 4, fill="#e9f5ec", stroke=look.stroke, radius=2.5)
+        told = next((each for each in words if measure.width(each, SMALL) + 8 <= right - left), "")
+        canvas.text((left + right) / 2, top + 13, told, SMALL, ink=INK, anchor="middle")
+
+
+def _draw_below(canvas: Canvas, scale: TimeScale, untold: Sequence[Wait], top: float) -> None:
+    """The reasons of the waits that have no room for theirs, from where the first of them begins."""
+    if not untold:
         return
-    width = measure.width(wait.reason, SMALL)
-    middle = (scale.x(wait.start) + scale.x(wait.end)) / 2
-    left = min(max(middle - width / 2, scale.left), scale.right - width)
+    words = ", then ".join(_together(untold))
+    width = measure.width(words, SMALL)
+    left = min(max(scale.x(untold[0].start), scale.left), scale.right - width)
     canvas.box(left - 3, top + 20, width + 6, 16, fill=PAPER)
-    canvas.text(left, top + 32, wait.reason, SMALL, ink=INK)
+    canvas.text(left, top + 32, words, SMALL, ink=MUTED)
+
+
+def _together(found: Sequence[Wait]) -> Iterator[str]:
+    """The reasons in order, backoffs that follow each other as one."""
+    for kind, members in groupby(found, key=lambda wait: wait.kind):
+        each = list(members)
+        if kind == "backoff" and len(each) > 1:
+            yield f"backoffs {listed(each)}"
+        else:
+            yield from (wait.reason for wait in each)
 
 
 def shorter(wait: Wait) -> Iterator[str]:

@@ -81,7 +81,7 @@ def test_each_engine_says_who_notices_and_after_what() -> None:
         _, trace = traced("order-fulfillment", engine)
         told[engine] = why(trace, recoveries(trace)[0], engine)
     assert "only the 10 s start-to-close timeout tells temporal that activity-worker-5 died" in told["temporal"]
-    assert told["inngest"] == "inngest notices at once and tries again after 33 s"
+    assert told["inngest"] == "inngest notices at once that the app died and tries again after 33 s"
     assert told["restate"].count("·") == 2, "three reconnects, one after the other"
 
 

@@ -317,7 +317,7 @@ def test_faults_without_end_take_few_lines_and_are_counted() -> None:
 
 def test_the_comparison_tells_how_long_the_work_stood_still() -> None:
     picture = comparison.draw([crash_and_replay(), many_retries(3)], SCENARIO)
-    assert "back at work after 2.5 s" in _told(picture)
+    assert "back after 2.5 s" in _told(picture)
     assert "nothing to recover" in _told(picture)
 
 
