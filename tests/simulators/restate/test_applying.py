@@ -5,6 +5,7 @@ The leader here is a clerk: it writes down what it is asked to do, and does noth
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
@@ -18,7 +19,18 @@ from durascope.simulators.restate.journal import CANCEL_SIGNAL, Command, Entry, 
 from durascope.simulators.restate.log import PartitionLog, Record
 from durascope.simulators.restate.protocol import Proposal
 from durascope.simulators.restate.retention import Retention
-from durascope.simulators.restate.store import Invocation, Message, Partition, Sink, Status, Target, Timer, WrongState
+from durascope.simulators.restate.store import (
+    Invocation,
+    Message,
+    Partition,
+    Promise,
+    Sink,
+    Status,
+    Target,
+    Timer,
+    VirtualObject,
+    WrongState,
+)
 from durascope.simulators.restate.waiting import Waiting
 
 DAY = 86_400_000_000
@@ -212,6 +224,22 @@ def test_state_belongs_to_the_key(leader: Clerk, partition: Partition) -> None:
     assert row.journal.notified[1].value == 7
 
 
+@pytest.mark.parametrize("clears", [Command("ClearState", "total"), Command("ClearAllState")])
+def test_state_that_was_cleared_is_gone(leader: Clerk, partition: Partition, clears: Command) -> None:
+    row = running(leader, partition, key="ann")
+    for command in (Command("SetState", "total", (), 7), clears, Command("GetLazyState", "total", (1,))):
+        leader.apply(records.StoreCommand(row, command))
+    assert row.journal.notified[1].value is None
+
+
+def test_a_key_may_be_forgotten_when_it_has_no_holder_no_inbox_no_state_and_no_promise(partition: Partition) -> None:
+    assert partition.vobject("Orders", "nobody").unused
+    assert not VirtualObject("Orders", "held", holder=invocation(partition)).unused
+    assert not VirtualObject("Orders", "waited for", inbox=deque([invocation(partition)])).unused
+    assert not VirtualObject("Orders", "known", state={"total": 7}).unused
+    assert not VirtualObject("Orders", "promised", promises={"paid": Promise()}).unused
+
+
 def test_commands_of_an_attempt_that_is_over_are_ignored(leader: Clerk, partition: Partition) -> None:
     row = running(leader, partition)
     leader.apply(records.Suspend(row, Waiting("first-completed", (1,)), True))
@@ -248,6 +276,14 @@ def test_only_a_cancellation_wakes_a_paused_one(leader: Clerk, partition: Partit
     assert leader.acts() == []
     leader.apply(records.Notified(row, CANCEL_SIGNAL))
     assert leader.acts() == [("invoke", "run 1")]
+
+
+def test_an_event_is_tied_to_the_last_entry_before_it(leader: Clerk, partition: Partition) -> None:
+    row = running(leader, partition)
+    for number in (1, 2):
+        leader.apply(records.StoreCommand(row, Command("Sleep", None, (number,), 5_000_000)))
+    leader.apply(records.Pause(row, ("500", "boom")))
+    assert [event.line for event in row.events or ()] == ["Paused after 2"]
 
 
 def test_an_operator_pauses_by_ending_the_attempt(leader: Clerk, partition: Partition) -> None:

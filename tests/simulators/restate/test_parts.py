@@ -24,6 +24,8 @@ from durascope.simulators.restate.state_machine import UNKNOWN, JournalMismatchE
 from durascope.simulators.restate.store import Target
 from durascope.simulators.restate.waiting import Waiting
 
+OUTPUT = Command("Output")
+
 
 def test_entries_are_written_as_in_the_cases() -> None:
     assert Command("Run", "charge", (3,)).line == "Run charge #3"
@@ -34,6 +36,13 @@ def test_entries_are_written_as_in_the_cases() -> None:
     assert CANCEL_SIGNAL.line == "> Signal 1 (cancel)"
     assert Notification("Signal", -17).line == "> Signal 17"
     assert Notification("Signal", "go").line == "> Signal go"
+
+
+def test_a_journal_numbers_its_entries_and_counts_the_steps_of_the_code() -> None:
+    journal = Journal()
+    entries = (INPUT, Command("Call", "ship", (1, 2)), Notification("Call", 2), Command("Run", "a", (3,)), OUTPUT)
+    assert [journal.append(entry) for entry in entries] == [0, 1, 2, 3, 4]
+    assert journal.steps == 2
 
 
 def test_a_restart_keeps_the_prefix_and_what_completes_it_later() -> None:

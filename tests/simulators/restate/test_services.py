@@ -8,13 +8,17 @@ import pytest
 import yaml
 
 from durascope.models.scenario import Scenario
-from durascope.models.trace import Trace
+from durascope.models.trace import Kind, Trace
 from durascope.models.units import SECOND
 from durascope.simulators.simulate import simulate
 
 
+def scenario_of(text: str) -> Scenario:
+    return Scenario.model_validate(yaml.safe_load(f"scenario: s\n{text}"))
+
+
 def predicted(text: str) -> Trace:
-    return simulate(Scenario.model_validate(yaml.safe_load(f"scenario: s\n{text}")), "restate", records=True)
+    return simulate(scenario_of(text), "restate", records=True)
 
 
 ORDER_CALLS_PAYMENT = """
@@ -131,6 +135,48 @@ deployments: {restate: {service: {replicas: 2}, inactivity_timeout: 2s, abort_ti
 faults: [{hang: app, when: {step: charge, attempt: 1, moment: started, after: 1s}, for: 14s}]
 """)
     assert trace.facts["executions"] == {"charge": 3}
+
+
+def test_a_connection_meets_any_of_the_replicas() -> None:
+    scenario = scenario_of("""
+workflows: {order: {steps: [{run: charge}]}}
+deployments: {restate: {service: {replicas: 2}}}
+""")
+    met = {event.lane for seed in range(9) for event in simulate(scenario, "restate", seed=seed).events}
+    assert {"service-1", "service-2"} <= met
+
+
+def test_two_timers_of_one_turn_may_be_due_one_after_the_other() -> None:
+    """The SDK reads its clock for each of them; it has gone on in between about once in ten times."""
+    scenario = scenario_of("workflows: {order: {steps: [{parallel: [{sleep: 1s, name: a}, {sleep: 1s, name: b}]}]}}")
+    times = [
+        len({event.detail for event in simulate(scenario, "restate", seed=seed).events if event.kind is Kind.TIMER_SET})
+        for seed in range(60)
+    ]
+    assert 1 <= times.count(2) <= 20
+    assert times.count(1) == 60 - times.count(2)
+
+
+def test_attempts_of_a_run_count_for_the_time_that_its_policy_gives_it() -> None:
+    """§9: attempts of 200 ms and pauses of 10 ms: after the third, 500 ms are over."""
+    trace = predicted("""
+workflows:
+  order:
+    steps:
+    - {run: charge, takes: 200ms, fails: {always: true}, total_timeout: 500ms, retry: {initial: 10ms, factor: 1}}
+""")
+    assert trace.facts["executions"] == {"charge": 3}
+    assert trace.status == {"run 1": "failed"}
+
+
+def test_an_event_that_starts_a_workflow_is_known_though_nobody_waits_for_it() -> None:
+    trace = predicted("""
+workflows: {order: {started_by: {event: order/created}, steps: [{run: charge}]}}
+workload: {events: [{send: order/created, at: 1s}]}
+""")
+    assert trace.effects == {"charge": 2}
+    asked = [event for event in trace.events if event.kind is Kind.MESSAGE_SENT and event.lane == "client"]
+    assert len(asked) == 2, "one call for each order, and none to a handler that there is not"
 
 
 def test_closures_that_fail_together_all_have_their_effects() -> None:
