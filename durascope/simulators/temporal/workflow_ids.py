@@ -47,9 +47,7 @@ class WorkflowIds:
         return None
 
     def _numbered(self, number: int) -> RunInfo:
-        started = self._scenario.started
-        workflow = started[min(number, len(started)) - 1]
-        return run_info(self._world, self._scenario, workflow, f"run {number}", number)
+        return run_info(self._world, self._scenario, self._scenario.workflow_of(number), f"run {number}", number)
 
     def started_by(self, event: str) -> list[str]:
         """The workflows that an event starts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from durascope.models.scenario import Scenario, TemporalDeployment, Workflow
@@ -61,11 +61,12 @@ def poll(queue: tuple[str, str]) -> Call:
 class History(HistoryService):
     """The history service and matching over their stores, in a process without a frontend."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, rates: Mapping[str, float] | None = None) -> None:
+        """`rates`: tasks per second of task queues of activities."""
         world = self.world = World(0, full=True)
         self.process = Component(world, "server")
         self.store, self.on_disk = HistoryStore(), MatchingStore()
-        self.matching = Matching(self.process, self.on_disk)
+        self.matching = Matching(self.process, self.on_disk, rates=rates)
         shard = Shard(self.process, self.store, Delays({}, world.luck))
         super().__init__(shard, self.matching, TemporalDeployment(), poller=lambda _: None, keep=lambda _: None)
         self.wire = Wire()

@@ -82,6 +82,20 @@ def test_a_sticky_queue_takes_tasks_until_its_worker_has_been_silent_for_ten_sec
     assert waiting == {"sticky" if goes_to == "sticky" else "workflow"}
 
 
+def test_a_task_that_its_rate_held_up_goes_to_no_worker_whose_connection_is_gone() -> None:
+    history = History(rates={"default": 1.0})
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, *(schedules(number, f"step {number}") for number in (1, 2)))
+    history.pass_time(MOMENT)
+    gone, there = Wire("gone"), Wire("there")
+    for wire in (gone, there):
+        history.matching.poll(wire, poll(ACTIVITY))
+    gone.open = False
+    history.pass_time(SECOND)
+    assert len(there.answers) == 1
+
+
 # ---- the shard: transfer queue, timers, the write ------------------------------------------------------------
 
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import pytest
+
 from durascope.models.reading import parse_scenario
 from durascope.models.trace import Kind, Trace
-from durascope.models.units import SECOND
+from durascope.models.units import SECOND, Spread
+from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.simulate import simulate
+from durascope.simulators.temporal.constants import Delays
 
 
 def simulated(text: str, *, seed: int = 0) -> Trace:
     return simulate(parse_scenario(f"scenario: case\n{text}"), "temporal", seed=seed)
+
+
+@pytest.mark.parametrize("spread", ["3ms", {"uniform": ["2ms", "9ms"]}, {"exponential": "20ms"}])
+def test_a_delay_is_the_same_whichever_way_it_is_asked_for(spread: object) -> None:
+    delays = Delays({"timer_late": Spread.parse(spread)}, Luck(0))
+    often = delays.of("timer_late")
+    drawn = [often(luck, number) for luck in (7, 1 << 52) for number in range(50)]
+    assert drawn == [delays("timer_late", luck, number) for luck in (7, 1 << 52) for number in range(50)]
 
 
 def test_a_task_that_fails_again_and_again_is_given_more_time_from_its_fourth_attempt_on() -> None:

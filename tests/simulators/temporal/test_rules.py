@@ -12,7 +12,7 @@ import pytest
 
 from durascope.models.loading import load_scenario
 from durascope.models.trace import Kind, Trace
-from durascope.models.units import SECOND
+from durascope.models.units import MILLISECOND, SECOND, Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
 from durascope.simulators.simulate import simulate
@@ -39,11 +39,12 @@ def simulated(tmp_path: Path) -> Simulated:
 class Shard:
     """A timer queue in a world of its own: what fires, and when."""
 
-    def __init__(self) -> None:
+    def __init__(self, **delays: str) -> None:
         self.world = World(0, full=False)
         self.fired: list[tuple[Any, int]] = []
-        server = Component(self.world, "server")
-        self.queue = TimerQueue(server, TimerStore(), Delays({}, self.world.luck), luck=0)
+        server = self.server = Component(self.world, "server")
+        latencies = {name: Spread.parse(delay) for name, delay in delays.items()}
+        self.queue = TimerQueue(server, TimerStore(), Delays(latencies, self.world.luck), luck=0)
         self.queue.on("user_timer", self._due)
         self.state: Any = SimpleNamespace(luck=0, open=True)
 
@@ -56,6 +57,23 @@ class Shard:
     def fires(self) -> dict[str, int]:
         self.world.run()
         return dict(self.fired)
+
+    def dies(self) -> None:
+        self.server.crash()
+        self.queue.reset()
+
+    def comes_back(self) -> None:
+        self.server.restart()
+        self.queue.recover()
+
+
+@pytest.mark.parametrize("recovery", [0, 300])
+def test_an_overdue_timer_fires_once_the_shard_has_been_acquired_after_a_restart(recovery: int) -> None:
+    shard = Shard(recovery=f"{recovery}ms")
+    shard.add("overdue", 5 * SECOND)
+    shard.world.after(4 * SECOND, shard.dies)
+    shard.world.after(6 * SECOND, shard.comes_back)
+    assert shard.fires() == {"overdue": 6 * SECOND + recovery * MILLISECOND}
 
 
 LATE = 2_000

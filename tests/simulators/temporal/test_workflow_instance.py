@@ -110,15 +110,16 @@ def test_another_process_replays_the_history_and_asks_for_nothing_twice() -> Non
     assert code.host.replayed == ["charge"]
 
 
-def test_code_that_asks_for_something_else_than_the_history_tells_fails_the_task() -> None:
+@pytest.mark.parametrize("other", ["authorize", "check"])
+def test_code_that_asks_for_something_else_than_the_history_tells_fails_the_task(other: str) -> None:
     code = Code({"run": "charge"}, {"run": "ship"})
     code.task()
     code.completed(code.scheduled(1, "charge"))
-    code.anew(Workflow.model_validate({"steps": [{"run": "check"}, {"run": "ship"}]}))
+    code.anew(Workflow.model_validate({"steps": [{"run": other}, {"run": "ship"}]}))
     completion = code.task()
     assert completion.failed == "non-deterministic-error"
     assert completion.failure_message == (
-        "event 5 is ActivityTaskScheduled charge, the code asks for ScheduleActivityTask 1 check"
+        f"event 5 is ActivityTaskScheduled charge, the code asks for ScheduleActivityTask 1 {other}"
     )
 
 
