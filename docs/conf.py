@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from docutils import nodes
 from generate import write_all, write_lesson_pages, write_players
 from sphinx.application import Sphinx
 
@@ -46,6 +48,7 @@ def setup(app: Sphinx) -> None:
     """Makes the generated pages before any page is read; `-D lesson_pages=0` leaves out those that take seconds."""
     app.add_config_value("lesson_pages", True, "html", [bool, str])
     app.connect("builder-inited", made)
+    app.connect("doctree-read", sources_set_apart)
 
 
 def made(app: Sphinx) -> None:
@@ -54,3 +57,23 @@ def made(app: Sphinx) -> None:
     if app.config.lesson_pages not in (False, "0"):
         write_lesson_pages(GENERATED / "site" / "lessons")
         write_players(GENERATED / "site" / "players")
+
+
+SOURCE = re.compile(r"(\[(?:CFG|SPEC|[RSDFUPJC?])(?:[: ][^\[\]]*)?\])")
+"""What a rule of an engine rests on: `[R: a recording]`, `[S:a/file.go]`, `[U]`."""
+
+
+def sources_set_apart(app: Sphinx, page: nodes.document) -> None:
+    """On the pages of rules, sources stand back: a rule is read without them, and found with them."""
+    if not app.env.docname.startswith("engines/"):
+        return
+    for text in list(page.findall(nodes.Text)):
+        parent = text.parent
+        if isinstance(parent, nodes.literal | nodes.literal_block) or not SOURCE.search(text):
+            continue
+        parts = [part for part in SOURCE.split(text) if part]
+        made_of = [
+            nodes.inline(part, part, classes=["source"]) if SOURCE.fullmatch(part) else nodes.Text(part)
+            for part in parts
+        ]
+        parent.replace(text, made_of)

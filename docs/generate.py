@@ -338,7 +338,7 @@ def _seen() -> dict[str, str]:
 
 
 def lessons_page() -> str:
-    """The lessons as a book: setting, question, idea, exercise."""
+    """The lessons as a book: setting, question, idea, exercise; the last two folded away, as prediction comes first."""
     text = ["# The lessons", ""]
     for each in lessons():
         idea, exercise = each.parts
@@ -349,9 +349,10 @@ def lessons_page() -> str:
             *(f"- **{letter})** {choice.says}" for letter, choice in each.question.letters.items()), "",
             "```console", f"$ durascope learn {each.number} --answer LETTER", "```", "",
             f'<p><a href="../lessons/lesson-{each.number}.html">Predict and play lesson {each.number}</a></p>', "",
+            "<details><summary>You have answered? Why it is so, and the exercise</summary>", "",
             body, "", f"**Exercise.** {exercise}", "",
             "```console", f"$ durascope learn {each.number} --start .",
-            f"$ durascope learn {each.number} --check exercise-{each.number}.yaml", "```", "",
+            f"$ durascope learn {each.number} --check exercise-{each.number}.yaml", "```", "", "</details>", "",
         ]  # fmt: skip
     return "\n".join(text)
 

@@ -123,10 +123,10 @@ def _show(chosen: Lesson) -> None:
     idea, exercise = chosen.parts
     shown.print(Markdown(f"{idea}\n\n## Exercise\n\n{exercise}", hyperlinks=False))
     shown.print()
-    shown.print(
-        f"Start:  durascope learn {number} --start .      writes lesson-{number}.yaml and exercise-{number}.yaml"
-    )
+    shown.print(f"Start:  durascope learn {number} --start .    (writes two files)")
+    shown.print(f"Watch:  durascope run lesson-{number}.yaml")
     shown.print(f"Check:  durascope learn {number} --check exercise-{number}.yaml")
+    shown.print("Steps and fields that you can use: docs/scenario-language.md")
 
 
 def _page(chosen: Lesson, file: Path) -> None:
@@ -142,10 +142,12 @@ def _page(chosen: Lesson, file: Path) -> None:
         player = html(document(scenario, question.engines, budget=PAGE_BYTES, progress=tell), embed=True)
     choices = [_shown(found, letter) for letter in question.letters]
     figures = {title_of(engine): _figure(found, engine) for engine in found.figures}
-    idea, _ = chosen.parts
+    idea, exercise = chosen.parts
+    number = chosen.number
+    told = f"`durascope learn {number} --start .` writes the exercise, `--check exercise-{number}.yaml` grades it."
     text = lesson_page(
         f"{chosen.number}. {chosen.title}", scenario.about, question.asks, choices, figures,
-        idea.partition("\n")[2], player,
+        idea.partition("\n")[2], f"{exercise}\n\n{told}", player,
     )  # fmt: skip
     write_whole(file, text)
     say(f"wrote {printable(str(file))}; open it in a browser")
@@ -203,13 +205,14 @@ def _check(chosen: Lesson, file: Path) -> None:
     found = grade(chosen.exercise, answer, chosen.grading, str(file))
     for sentence in found.cheats:
         put(f"✗ {sentence}")
-    for name in found.missing:
-        put(f"✗ There is no step `{name}` yet. The exercise asks for one with that name.")
+    for sentence in found.missing:
+        put(f"✗ {sentence}")
     for each in found.broken:
         put(f"✗ {each}.")
         if each.reproduce is not None:
             put(f"  $ {each.reproduce}")
     if not found.passed:
+        put("Not solved yet. Change the file, and check it again.")
         raise typer.Exit(1)
     _remember(progress.load().with_pass(chosen.number))
     put(f"✓ Solved: nothing breaks in {found.tried} simulations.")
@@ -238,7 +241,8 @@ def _answer(chosen: Lesson, letter: str) -> None:
     shown.print()
     if refuting:
         names = " and ".join(map(title_of, refuting))
-        shown.print(f"Not so: {names} above shows otherwise. Look at the timeline, then try another answer.")
+        show = "shows" if len(refuting) == 1 else "show"
+        shown.print(f"Not so: {names} above {show} otherwise. Look at the timeline, then try another answer.")
     else:
         shown.print(f"Right: {question.letters[letter].says}")
     shown.print(f"Why, and the exercise: durascope learn {chosen.number}")

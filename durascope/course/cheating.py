@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from durascope.models.scenario import Run, Scenario
+from durascope.models.scenario import Deploy, Run, Scenario
 from durascope.models.writing import as_plain
 
 _SECTIONS: Final = {
@@ -22,9 +22,16 @@ _REMOVED: Final = "You removed `{path}`. This exercise can be solved without tha
 _FREE: Final = ("scenario", "title", "about")
 
 
-def cheats(exercise: Scenario, answer: Scenario, keeps: Sequence[str], may_change: Sequence[str]) -> list[str]:
-    """What of the answer changes the exercise itself. Steps in `keeps` must stay, with their effects."""
-    found = list(_missing(exercise, answer, keeps))
+def cheats(
+    exercise: Scenario, answer: Scenario, keeps: Sequence[str], may_change: Sequence[str], asked: Collection[str] = ()
+) -> list[str]:
+    """What of the answer changes the exercise itself.
+
+    Steps in `keeps` must stay, with their effects; those in `asked` are to be added.
+    """
+    found = list(_missing(exercise, answer, keeps, asked))
+    if _deploys(answer) and not _deploys(exercise):
+        found.append("You deployed other code. Only break things; the code stays as it is.")
     if found:
         return found
     sections: dict[str, str] = {}
@@ -49,12 +56,17 @@ def _sentence(section: str, path: str, before: Collection[str], after: Collectio
     return sentence.format(path=whole)
 
 
-def _missing(exercise: Scenario, answer: Scenario, keeps: Sequence[str]) -> Iterator[str]:
+def _deploys(scenario: Scenario) -> bool:
+    return any(isinstance(fault, Deploy) for fault in scenario.faults)
+
+
+def _missing(exercise: Scenario, answer: Scenario, keeps: Sequence[str], asked: Collection[str]) -> Iterator[str]:
     old, new = _steps(exercise), _steps(answer)
+    added = [step for name, step in new.items() if name not in old and name not in asked]
     for name in keeps:
         known, now = old[name], new.get(name)
         if now is None:
-            renamed = next((each.run for each in new.values() if each.run not in old and each.on == known.on), None)
+            renamed = next((each.run for each in added if each.on == known.on), None)
             if renamed is not None and known.on is not None:
                 yield f"You renamed `{name}` to `{renamed}`. The ledger counts effects by name; keep the name."
             else:
@@ -67,6 +79,8 @@ def _missing(exercise: Scenario, answer: Scenario, keeps: Sequence[str]) -> Iter
             yield f"You changed how long `{name}` takes. A crash must have the same chance to hit it."
         elif now.fails != known.fails:
             yield f"You changed how `{name}` fails (`fails`). The failure is what the workflow must survive."
+        elif now.check_first != known.check_first:
+            yield f"You let `{name}` ask whether it has happened (`check_first`). Nobody can tell it that here."
         elif now.effect != known.effect:
             yield f"You changed what the effect of `{name}` is called (`effect`). That only confuses the ledger."
 

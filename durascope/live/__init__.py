@@ -1,1 +1,1 @@
-"""The real engines: start one, run a scenario on it, kill what it kills, and lay the recording beside the model."""
+"""The real engines: start one, run a scenario on it with real kills, and compare the recording with the model."""

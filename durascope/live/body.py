@@ -1,6 +1,6 @@
 """A step's body in a real app: takes its time, has its effect at its moment, fails as the scenario says, and reports.
 
-The decisions (how long, whether it fails) are the simulation's own: the same luck, so that the real run and the
+The decisions (how long, whether it fails) are the simulation's own random draws, so that the real run and the
 predicted one meet the same outside world.
 """
 
@@ -21,7 +21,7 @@ from durascope.simulators.services import Services
 
 
 class Clock:
-    """The time of one execution of a body. What it asks the ledger takes no time of it: its ends are deadlines."""
+    """The clock of one execution of a body. It counts in deadlines, so questions to the ledger take no time of it."""
 
     def __init__(self, began: float | None = None) -> None:
         """`began`: by the loop's clock; left out: now."""
@@ -30,7 +30,7 @@ class Clock:
         self._us = 0.0
 
     async def takes(self, us: float) -> None:
-        """The body goes on so much later than it has come to before."""
+        """Waits until `us` microseconds after the deadline before."""
         self._us += us
         await asyncio.sleep(max(0.0, self._began + self._us / SECOND - self._loop.time()))
 
@@ -74,7 +74,7 @@ class Bodies:
     async def look(
         self, info: RunInfo, body: Body, name: str, key: str, number: int, known_by: str, clock: Clock
     ) -> Outcome | None:  # fmt: skip
-        """Asks the service for the effect that it knows by that name; returns how the body ends if it is there."""
+        """Asks the service whether it knows the effect; returns how the body ends if it does, else None."""
         await clock.takes(body.check_us or 0)
         if await self._is_down(body):
             return UNAVAILABLE
@@ -102,7 +102,7 @@ class Bodies:
         return outcome
 
     async def note_effect(self, info: RunInfo, body: Body, name: str, key: str) -> None:
-        """Has the effect known to who asks for it, where somebody does."""
+        """Makes the effect known to those who ask for it (`check_first`)."""
         if self._asked:
             await count(self.port, self.services.effect_name(info, body, name, key))
 
@@ -118,12 +118,12 @@ class Bodies:
         return await count(self.port, f"key {body.lane or name}/{name}/{handed}") > 1
 
     async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> None:
-        """Reports a moment of a step, and goes on when what waits for it has been done."""
+        """Reports a moment of a step, and returns when the faults that wait for it have struck."""
         await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
 
 
 def asks(scenario: Scenario) -> bool:
-    """Whether a step asks its service for an effect: then all effects are counted by their names."""
+    """Whether any step asks its service for an effect first; then all effects are counted by name."""
     return any(step.check_first is not None for _, step in scenario.runs())
 
 

@@ -29,11 +29,11 @@ Action = Callable[[str | None], None]
 """What is done at a moment, told the name of the process in which the moment passed, where that is known."""
 
 GRACE: Final = 2.0
-"""Seconds that pass at least after the last run has ended, so that late effects are counted."""
+"""Least time to wait after the last run has ended, in seconds, so that late effects are counted."""
 
 
 def check(scenario: Scenario) -> None:
-    """Raises `LiveProblem` if the scenario asks for what nobody can do here."""
+    """Raises `LiveProblem` if the scenario asks for something that cannot be done here."""
     for fault in scenario.faults:
         if not isinstance(fault, Crash | Hang | Outage | Cut | Deploy):
             kind = type(fault).__name__.removesuffix("Fault").lower()

@@ -50,7 +50,7 @@ Verify = Callable[..., Verification]
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """All of them."""
+    """All points that were taken to the real engine."""
 
     points: Sequence[Confirmed] = field(default_factory=list[Confirmed])
 

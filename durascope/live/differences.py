@@ -1,4 +1,4 @@
-"""Where a prediction and a recording part: in a run's record, a status, the effects of a step, or another fact."""
+"""Where a prediction and a recording differ: in a run's record, a status, the effects of a step, or another fact."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ STUCK: Final = "running"
 LASTS: Final = frozenset({"lasts"})
 """Facts that are measured, not predicted to the letter."""
 MEASURED: Final = LASTS | {"replayed"}
-"""The same of runs that go on trying."""
+"""The same, for runs that keep trying."""
 
 
 def differences(
     trace: Trace, recording: Recording, alike: Alike = exactly, case: Case | None = None
 ) -> list[Difference]:
-    """All of them, one a run, a status, a step or a fact; empty if the model is right.
+    """All differences, at most one for each run, status, step and fact; empty if the model is right.
 
     A recording that is another variant of its case is right, too: the engine is not deterministic there.
     """

@@ -30,7 +30,7 @@ async def drive(coroutine: Coroutine) -> Any:
 
 
 def awaited(awaitable: Awaitable[Any]) -> Coroutine:
-    """A real awaitable as a coroutine of the program module: `result = yield from awaited(…)`."""
+    """Wraps a real awaitable as a coroutine of the program module: `result = yield from awaited(…)`."""
     return (yield cast("Future", awaitable))
 
 

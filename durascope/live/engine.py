@@ -1,4 +1,4 @@
-"""What a real engine offers to a verification; every engine's module has its own."""
+"""What a real engine offers to a verification; each engine's module implements it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class LiveEngine(ABC):
     """A real engine with real apps, on one stage."""
 
     heard_late: ClassVar[frozenset[str]] = frozenset()
-    """Moments after which a fault strikes some ms late: the recorder learns of them from the record, or on the way."""
+    """Moments after which a fault strikes some ms late, because the recorder learns of them from the record."""
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         self.scenario = scenario
@@ -52,12 +52,12 @@ class LiveEngine(ABC):
 
     @classmethod
     def adapted(cls, scenario: Scenario) -> tuple[Scenario, Sequence[str]]:
-        """The scenario as it can be run here, and what is other in it than was asked; it is predicted as it is run."""
+        """The scenario as it can be run here, which is also what is predicted; and what differs from what was asked."""
         return scenario, ()
 
     @classmethod
     def loosened(cls, scenario: Scenario) -> Scenario:
-        """The scenario with the model's delays as long as a busy machine may make them here."""
+        """The scenario with the model's delays as long as they can be on a busy machine."""
         return scenario
 
     @abstractmethod
@@ -95,7 +95,7 @@ class LiveEngine(ABC):
 
     @property
     def cuts(self) -> frozenset[str]:
-        """Whom the scenario's faults cut off from the engine. Raises `LiveProblem` for any other cut."""
+        """The processes that the scenario's faults cut off from the engine. Raises `LiveProblem` for any other cut."""
         names: set[str] = set()
         for fault in self.scenario.faults:
             if isinstance(fault, Cut):

@@ -41,10 +41,10 @@ def record(
     late: float = 0.0,
     server: str | None = None,
 ) -> Recording:
-    """Runs the scenario once on the real engine; everything it starts is stopped again, whatever happens.
+    """Runs the scenario once on the real engine, and stops everything that it started, whatever happens.
 
-    `late`: how many seconds after the last run's end the last effect may come. `server` is the path of the engine's
-    server, if it is not to be looked up on PATH.
+    `late`: how many seconds after the last run's end an effect may still come. `server`: path of the engine's server
+    (default: looked up on PATH).
 
     Raises `LiveProblem` if something is missing or does not start. A scenario that has not ended after `seconds`
     is recorded as far as it came.

@@ -1,4 +1,4 @@
-"""A small process that ends what a verification has started, should the verification itself be killed.
+"""A small process that ends what a verification has started if the verification itself is killed.
 
 It reads `+PID` and `-PID` from its input, which every process that is started holds open until it has written its own;
 when that ends, it kills the process groups that are left and removes the folder that it was given. Run as a file, so
@@ -14,7 +14,7 @@ import sys
 import time
 
 PATIENCE = 20.0
-"""Seconds in which what has been killed is gone: until then it may still write into the folder."""
+"""Time for killed processes to be gone, in seconds; until then they may still write into the folder."""
 
 
 def main(folder: str) -> None:

@@ -17,7 +17,7 @@ def exactly(_run: str, predicted: Sequence[str], recorded: Sequence[str]) -> boo
 
 
 def judge(case: Case | None, engine: str | None = None) -> Alike:
-    """How the recordings of a case are judged; a mere scenario's line for line, up to what is free on its engine."""
+    """How the recordings of a case, or of a scenario that is none (`case` is None), are judged."""
     name = case.engine if case is not None else engine
     part = shown(name).judge if name is not None else NOTHING
     return part.load()(case) if part else exactly

@@ -43,7 +43,7 @@ def case_yaml(verification: Verification, name: str) -> str:
 
 
 _NOT_KEPT: Final = frozenset({"lasts", "executions"})
-"""Facts that are measured and rounded below, or that a case tells in another way."""
+"""Facts that are measured and rounded below, or that a case has in another form."""
 
 
 def _known(fact: object) -> object:

@@ -1,4 +1,4 @@
-"""The ledger outside: apps report each moment of a step to it over the loopback and wait for its answer.
+"""The ledger, outside the engine and its apps: apps report each moment of a step to it and wait for its answer.
 
 Because an app goes on only when it has been answered, a fault at a moment strikes exactly there: the answer to a
 process that has been killed meanwhile reaches nobody. Effects are counted here, outside the engine and its apps.
@@ -39,7 +39,7 @@ class Report:
 
 
 class Ledger:
-    """Keeps the reports, and tells whoever listens of each one before its app is answered."""
+    """Keeps the reports, and passes each one on to its listener before the app is answered."""
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
@@ -97,7 +97,7 @@ class Ledger:
         return counts
 
     def begun(self) -> dict[str, int]:
-        """How often each step's body began."""
+        """How many times each step's body began."""
         counts: dict[str, int] = {}
         for report in list(self.reports):
             if report.moment == "started":
@@ -144,18 +144,18 @@ class _Server(socketserver.ThreadingTCPServer):
 async def report(
     port: int, run: str, step: str, attempt: int, moment: str, process: str, *, deduplicated: bool = False
 ) -> None:
-    """Tells the ledger of a moment and waits for its answer; used inside apps."""
+    """Reports a moment to the ledger and waits for its answer; used inside apps."""
     told: dict[str, object] = {"run": run, "step": step, "attempt": attempt, "moment": moment, "process": process}
     await ask(port, told | ({"deduplicated": True} if deduplicated else {}))
 
 
 async def count(port: int, name: str) -> int:
-    """Counts something outside of all crashes, and returns the new number."""
+    """Counts something in the ledger, which survives crashes, and returns the new count."""
     return int(str(await ask(port, {"count": name})))
 
 
 async def asked(port: int, name: str) -> int:
-    """What has been counted under that name so far."""
+    """The count under that name so far."""
     return int(str(await ask(port, {"counted": name})))
 
 

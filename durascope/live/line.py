@@ -1,7 +1,7 @@
-"""The line between an engine and its apps where a scenario cuts it: a loopback proxy that can stand still.
+"""The line between an engine and its apps, where a scenario cuts it: a loopback proxy that can stop forwarding.
 
-While it is cut nothing passes and nothing is refused, as in a network that loses every packet: connections stay open,
-new ones are not answered, and what was sent comes once the line is whole again. Only the parties' own timeouts and
+While it is cut, nothing passes and nothing is refused, as in a network that loses every packet: connections stay open,
+new ones are not answered, and what was sent arrives when the line is mended. Only the parties' own timeouts and
 keepalives break a connection.
 """
 

@@ -1,4 +1,4 @@
-"""Workers that run on Node.js: where `make test-live` has put them, and of which version their SDK is."""
+"""Workers that run on Node.js: where `make test-live` has put them, and the versions of their SDKs."""
 
 from __future__ import annotations
 

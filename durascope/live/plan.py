@@ -1,4 +1,4 @@
-"""How a step's body goes, told to a worker of another language that carries it out."""
+"""The plan of a step's body, for a worker in another language that carries it out."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One execution of a body, decided before it begins."""
+    """One execution of a body; everything is decided before it begins."""
 
     outcome: Outcome
     found: Outcome
-    """How it ends where it finds its effect there already."""
+    """How it ends if its effect has already happened (`check_first`)."""
     words: Mapping[str, Any]
-    """What the worker is told of it: times in milliseconds."""
+    """The plan as the worker gets it; times in milliseconds."""
 
 
 def plan(

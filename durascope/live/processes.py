@@ -1,4 +1,4 @@
-"""Processes of a verification: on free loopback ports, killed for real, and all gone at the end, whatever happens."""
+"""Processes of a verification: on free loopback ports, really killed, and all gone at the end, whatever happens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOTED = 'echo "+$$" >&0; exec "$@" </dev/null'
 
 
 class LiveProblem(Exception):
-    """Something is missing or does not start; its text is one line that says what to do."""
+    """Something is missing or does not start; the text is one line that says what to do."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -47,7 +47,7 @@ def listens(port: int) -> bool:
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0, every: float = 0.02) -> None:
-    """Waits for a condition; raises `LiveProblem` naming `what` where it does not come about in time."""
+    """Waits for a condition. Raises `LiveProblem`, which names `what`, if it does not hold in time (seconds)."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -164,7 +164,7 @@ class Managed:
                 self.gate.gone(self.process.pid)
 
     def terminate(self, seconds: float = 10.0) -> None:
-        """SIGTERM; SIGKILL where that is not heeded in time."""
+        """SIGTERM, and SIGKILL if the process does not end in time."""
         self.ended.append(time.monotonic())
         self.signal(signal.SIGTERM)
         if self.process is not None:

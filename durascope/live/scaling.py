@@ -1,4 +1,4 @@
-"""Long waits made short enough to be waited for, by one monotone rule for the whole scenario.
+"""Shortens long waits for a real run, by one monotone rule for the whole scenario.
 
 A duration up to `KEPT` stays as it is. Longer ones are shrunk by one factor, so that the longest becomes `LONGEST`: as
 a whole where they stay longer than all that is kept (a story of days, whose sums then stay in proportion, too), else
@@ -23,7 +23,7 @@ LONGEST: Final = 20 * SECOND
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How durations above `KEPT` are shrunk; 1.0: not at all."""
+    """The factor by which durations above `KEPT` are shrunk; 1.0: not at all."""
 
     factor: float
     whole: bool = False

@@ -23,16 +23,16 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Tolerance:
-    """How far a recorded time may lie outside of what is predicted, in microseconds."""
+    """How far a recorded time may lie outside the prediction, in microseconds."""
 
     early_share: float = 0.10
     early: int = 50 * MILLISECOND
     late_share: float = 0.30
     late: int = 500 * MILLISECOND
     start_up: int = 2 * SECOND
-    """How late the first step, and all that follows it, may be because the machine needs time to start."""
+    """How late the first step, and everything after it, may be because the machine needs time to start."""
     overlap: int = 100 * MILLISECOND
-    """By so much each execution may begin and end at another time where those that run at once are counted."""
+    """How much earlier or later each execution may begin and end, for counting those that run at once."""
 
     def allowed(self, least: int, most: int, lag: int) -> Span:
         """The interval of a time that is predicted to lie between these two."""
@@ -50,7 +50,7 @@ TOLERANCE: Final = Tolerance()
 
 
 class OtherTime(Difference):
-    """Where only when things happened, or how many at once, is not as predicted."""
+    """A difference in time, or in how many things happened at once, and in nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,11 @@ class Timing:
     lasts: Mapping[str, int] = field(default_factory=dict[str, int])
     """By run, of those that have ended: its duration."""
     lag: int = 0
-    """How much later than they were to, processes came back after a fault; recorded only."""
+    """How much later than planned processes came back after a fault; recorded runs only."""
 
 
 def predicted(trace: Trace) -> Timing | None:
-    """Of a simulation; None if its trace does not have every event."""
+    """The timing of a simulation; None if its trace does not have every event."""
     if len(trace.events) < trace.event_count:
         return None
     kinds = {Kind.STEP_STARTED: "started", Kind.STEP_REPORTED: "reported"}
@@ -115,8 +115,8 @@ def _executions(
 
 
 def differences(draws: Sequence[Timing], timing: Timing, tolerance: Tolerance = TOLERANCE) -> list[OtherTime]:
-    """Where what was recorded lies outside of every draw's prediction: a run's first step that does, its duration,
-    and the most executions of a step at once."""
+    """Where the recording lies outside the prediction of every draw: the first such step of a run, the run's duration,
+    and the largest number of executions of a step at once."""
     if not draws:
         return []
     lag = timing.lag + min(_start_up(draws, timing), tolerance.start_up)

@@ -25,35 +25,35 @@ from durascope.models.units import MILLISECOND, SECOND, format_duration
 from durascope.simulators.kernel.luck import TurnedLuck
 
 LONG: Final = 60 * SECOND
-"""What is predicted to take longer is announced."""
+"""Predicted durations above this are announced before the run, in seconds."""
 PATIENCE: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
 
 DRAWS: Final = 8
-"""Draws of the engine's delays of which the times are compared."""
+"""How many draws of the engine's delays the times are compared with."""
 DRAWING: Final = 5.0
-"""Seconds after which no further one is made."""
+"""No further draw is made after this many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What came of verifying a scenario on one engine."""
+    """The result of verifying a scenario on one engine."""
 
     scenario: Scenario
-    """As it was run: with its long waits scaled."""
+    """The scenario as it was run, with long waits shortened."""
     engine: str
     scale: Scale
     trace: Trace
-    """As predicted under the seed that was asked for."""
+    """The prediction under the seed that was asked for."""
     recordings: Sequence[Recording]
     differences: Sequence[Sequence[Difference]]
-    """Of each recording: from the prediction, or else from the nearest way that the model can go."""
+    """For each recording: its differences from the prediction, or from the nearest way that the model can go."""
     notes: Sequence[str] = ()
-    """What had to be another than the scenario says, for the prediction, too."""
+    """What had to differ from the scenario; the prediction has the same changes."""
     ways: Sequence[Way | None] = ()
     """For each recording that is not the prediction, the nearest way of the model; None: nothing is left to chance."""
     seconds: float = 0.0
-    """How long each run of it was watched, at most."""
+    """How long each real run was watched, at most."""
 
     @property
     def agrees(self) -> bool:
@@ -61,7 +61,7 @@ class Verification:
 
     @property
     def racy(self) -> bool:
-        """Whether a recording that is not what was predicted is right all the same: the order is left to chance."""
+        """Whether a recording that differs from the prediction can be right, because chance decides the order."""
         return any(way is not None and way.fits for way in self.ways)
 
     def way(self, number: int) -> Way | None:
@@ -83,10 +83,9 @@ def verify(
 ) -> Verification:
     """Predicts the scenario, runs it `repeat` times on the real engine, and compares.
 
-    A recording that is not the prediction is right, too, where the model can go that way with other luck of the
-    engine's; a case that is not racy says that it can't. `server` is the path of the engine's server, where it is not
-    to be looked for; `search` is how many seconds may go by in looking for such luck; `tell` is told what is being
-    worked on.
+    A recording that differs from the prediction is right, too, if the model goes that way under other random choices of
+    the engine; a case that is not racy says that it cannot. `server`: path of the engine's server (default: looked up);
+    `search`: how many seconds to search for such choices; `tell`: called with what is being done.
 
     Raises `LiveProblem` if tools are missing, `ScenarioProblems` if the engine can't run the scenario.
     """

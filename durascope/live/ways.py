@@ -1,9 +1,9 @@
 """Whether the model can go the way a real run went: the engine's random choices are drawn again until it does.
 
-Who takes which task, and which of two messages comes first, no scenario decides: a real engine does, anew each time. A
-recording of that is right when the model can go that way, too. What is outside of the engine stays as it was recorded:
-only the engine's own luck is turned, decision by decision, and a turn that brings the model nearer is kept. Every other
-way is gone with the delays of a busy machine, which put things in an order that they seldom have on a quiet one.
+No scenario decides who takes which task, or which of two messages comes first: a real engine does, anew each time. Such
+a recording is right if the model can go that way, too. What is outside the engine stays as it was recorded. Only the
+engine's own random choices are drawn again, one by one, and a draw that brings the model nearer is kept. Every other
+attempt uses the delays of a busy machine, which give orders that are rare on a quiet one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TRIES: Final = 15_000
 SECONDS: Final = 60.0
 """The longest that they may take."""
 BEGINNINGS: Final = 40
-"""Ways to start from, each with random draws of its own. If all differ in the same, chance does not decide it."""
+"""Starting points, each with random draws of its own. If all differ in the same line, chance does not decide it."""
 LATE: Final = (0, 2_000, 5_000, 10_000, 20_000, 40_000)
 """µs by which a recorder may strike late after a moment that it has to learn of."""
 SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
@@ -36,7 +36,7 @@ SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
 SHARE_BY_KIND: Final = 0.5
 """How many of the turns choose a kind of decision first, and then one of that kind."""
 KICKS: Final = 4
-"""Decisions that are turned at once where single turns lead nowhere."""
+"""How many decisions are drawn again at once when single ones lead nowhere."""
 STALLED: Final = 60
 """The least number of turns in vain after which another beginning is tried; where more is decided, more are."""
 
@@ -67,7 +67,7 @@ def nearest_way(
     *,
     seconds: float = SECONDS,
 ) -> Way | None:
-    """The first way that fits, or else the nearest that was found; None if nothing is left to chance."""
+    """The first way that fits, or else the nearest one that was found; None if nothing is left to chance."""
     search = _Search(scenario, engine, seed, compare, tell, seconds)
     beginnings = list(search.beginnings())
     if beginnings[-1].fits:

@@ -1,4 +1,4 @@
-"""Answers for a page that asks while it is looked at: what would happen if, and what is wrong with a text."""
+"""Answers the questions of an open page: what would happen if this broke, and what is wrong with an edited scenario."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from durascope.simulators.simulate import FULL_UP_TO, simulate
 
 MOST_FAULTS: Final = 50
 NAME: Final = "scenario.yaml"
-"""What problems call the text."""
+"""The name of the text in error messages."""
 
 
 def answer(question: Mapping[str, Any]) -> Json:
@@ -43,9 +43,9 @@ def answer(question: Mapping[str, Any]) -> Json:
 
 
 def simulated(text: str, engine: str, seed: int, faults: Sequence[Any], *, calm: bool = False) -> Json:
-    """The trace of the scenario with these faults more: phrases as `--crash` takes, or faults as in a scenario.
+    """The trace of the scenario with more faults: phrases as `--crash` takes them, or faults as in a scenario.
 
-    `calm`: without the scenario's own. Raises `ScenarioProblems`, ValueError.
+    `calm`: leave out the scenario's own faults. Raises `ScenarioProblems`, ValueError.
     """
     if engine not in names():
         raise ValueError(f"there is no engine {str(engine)[:60]!r}")
@@ -74,7 +74,7 @@ def _with_faults(text: str, faults: Sequence[Any], *, calm: bool) -> Scenario:
 
 
 def checked(text: str) -> list[Problem]:
-    """What is wrong with the text, or doubtful about it."""
+    """The errors and warnings of the text."""
     value, problems = compose(Source(NAME, text))
     return doubts(scenario_of(value, problems), value)
 

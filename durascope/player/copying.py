@@ -1,4 +1,4 @@
-"""A long sequence told as copies of what it had before: where traces go the same way, the way is told once.
+"""Encodes a long sequence as copies of its own earlier parts: what traces have in common is stored once.
 
 Compressors see some thousand bytes back; what two traces have in common is often a million events apart.
 """
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.int64]
 
 SHORTEST: Final = 4
-"""Fewer in a row are told anew: a copy takes three numbers."""
+"""Shorter repetitions are stored again, since a copy takes three numbers."""
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
 _BITS: Final = 22
-"""Of a key. Where two places share one by accident, one copy may be missed; none is wrong."""
+"""Length of a key. If two places share a key by accident, a copy may be missed, but none is wrong."""
 
 
 class Copies(NamedTuple):
-    """The sequence is, in turns: the next `new` of the `fresh`, then `same` that were `back` places before."""
+    """The sequence, in turns: the next `new` rows of `fresh`, then `same` rows copied from `back` places earlier."""
 
     fresh: list[int]
     new: list[int]

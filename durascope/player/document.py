@@ -1,4 +1,4 @@
-"""All that a page shows, as plain data: the scenario, the engines' drawings, the stories and what forks from them."""
+"""Everything that a page shows, as plain data: the scenario, the engines' drawings, the stories and their forks."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from durascope.render.architecture import draw
 from durascope.version import __version__
 
 BUDGET: Final = 1_000_000
-"""Bytes of a page, unless it is told otherwise."""
+"""The default size limit of a page, in bytes."""
 VERSION: Final = 2
-"""The format's; docs/player.md says what each has."""
+"""The version of the format; docs/player.md describes it."""
 
 
 def document(
@@ -35,10 +35,12 @@ def document(
     processes: int | None = None,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> Json:
-    """The stories of the scenario on these engines, and as many of their forks as fit into `budget` bytes of page.
+    """The document of a page: the stories of the scenario on these engines, and as many forks as fit.
 
-    The stories are in it whatever they take; of the forks the most interesting come first. Without `forked` none is
-    made: somebody answers what the page asks.
+    `budget` is the size of the page in bytes.
+
+    The stories are always in it; the most interesting forks come first. Without `forked` no fork is computed: a server
+    answers the page's questions instead.
     """
     all_told = stories(scenario, engines, seed)
     draft = _Draft(_head(scenario, engines, seed), all_told)
@@ -65,7 +67,7 @@ def document(
 
 
 def crashes_in(document: Json) -> dict[str, int]:
-    """By engine, how many crashes are in a document; those that are there with a remedy, too, count once."""
+    """How many crashes a document has, by engine; one that is also there with a remedy counts once."""
     plain = [kind["remedy"] is None for kind in document["fork_kinds"]]
     return {engine: sum(plain[kind] for kind in each["kind"]) for engine, each in document["forks"].items()}
 

@@ -1,4 +1,4 @@
-"""Forks: what would happen if something broke now, after every event of a story, each simulated by the model.
+"""Forks: what would happen if something broke after any event of a story. Each is simulated by the model.
 
 After each event whoever acts dies, and the engine, for a short and for a long time; where a story stands still for
 long, whoever acted last dies there, too. At the moments of steps the app hangs, is cut off from the engine, and the
@@ -30,14 +30,14 @@ from durascope.simulators.places import ENGINE, Undisturbed, same_places
 from durascope.simulators.simulate import FULL_UP_TO, simulate
 
 MOST_EVENTS: Final = 600_000
-"""About this many events are simulated for the forks of one story on one engine: five seconds."""
+"""How many events are simulated, about, for the forks of one story on one engine; this takes five seconds."""
 MOST_REMEDIED: Final = MOST_EVENTS // 4
-"""And this many for the same crashes with remedies."""
+"""The same, for crashes with remedies."""
 STILL_US: Final = 100_000
-"""Nothing happens for so long: the story stands still."""
+"""If nothing happens for this long, the story stands still."""
 
 Interest = tuple[int, float, int]
-"""Runs that never end, effects that happen twice, the longest delay: the higher, the sooner a reader looks for it."""
+"""(Runs that never end, effects that happen twice, longest delay): the higher, the more interesting to a reader."""
 
 
 _FAULT: Final[TypeAdapter[Any]] = TypeAdapter(Fault)
@@ -45,7 +45,7 @@ _FAULT: Final[TypeAdapter[Any]] = TypeAdapter(Fault)
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """One thing more that breaks, after any event from the first to the last: it makes no difference after which."""
+    """One more fault. After which event from the first to the last it strikes makes no difference."""
 
     first: int
     last: int
@@ -66,7 +66,7 @@ class Crash:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """Something that breaks, and what comes of it."""
+    """A fault and its consequences."""
 
     crash: Crash
     told: Told = field(repr=False)
@@ -75,11 +75,11 @@ class Fork:
     repeated: frozenset[str]
     """The steps whose effect happens again."""
     remedy: str | None = None
-    """What was changed in the scenario before; None: nothing."""
+    """The remedy that was applied to the scenario first; None: none."""
 
 
 def crashes(scenario: Scenario, story: Undisturbed) -> tuple[list[Crash], int]:
-    """The crashes that are asked for after the story's events, and how many more there are.
+    """The crashes to simulate after the story's events, and how many more there are.
 
     Of a long story, only as many as are simulated in some seconds: after the moments of steps, and of the other events
     after every other one, or every third, …
@@ -239,8 +239,8 @@ def remedied(
 ) -> Iterator[Fork]:
     """The crashes that made effects happen again, by the steps that they repeat, once more with each remedy for those.
 
-    Only where the remedy has changed nothing until the crash: it is the same moment then. Where that takes long, every
-    other one, or every third, …
+    Only where the remedy changes nothing before the crash, so that the moment is the same. If there are too many, every
+    second one is taken, or every third, …
     """
     scenarios: list[Scenario] = []
     tasks: list[tuple[int, Crash, str | None]] = []

@@ -1,8 +1,8 @@
-"""Many traces in little space: a table of what recurs, and all traces as copies of what was told before.
+"""Packs many traces: a table of what recurs, and all traces as copies of what came before.
 
-An event is told without its number: the time since its cause, and its cause as the last event of that kind, or the last
-but one, … So a story that goes the same way a second later, or with something else in between, is told the same. What
-the page reads is written down in docs/player.md, "What is in the file".
+An event is encoded without its number: by the time since its cause, and by its cause as the last event of that kind, or
+the last but one, … A story that goes the same way a second later, or with something else in between, is therefore
+encoded in the same way. docs/player.md, "What is in the file", describes the format.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ class Table:
         return len(self._numbers)
 
     def number(self, row: Row) -> int:
-        """The row's number; it is added where it is not there yet."""
+        """The row's number; a row that is not there yet is added."""
         return self._numbers.setdefault(row, len(self._numbers))
 
     def rows(self) -> list[Row]:
-        """In the order of their numbers."""
+        """The rows in the order of their numbers."""
         return list(self._numbers)
 
     def as_json(self) -> Json:
-        """A list for each column; texts show what would act in them."""
+        """One list for each column."""
         return {name: [_safe(plain(row[at])) for row in self._numbers] for at, name in enumerate(self._columns)}
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One trace, or what it has that the trace before has not: it can be made where the trace is, and be sent."""
+    """One trace, encoded, or what differs from the trace before. It can be made in another process and sent."""
 
     first: int
     """How many events are shared with the trace before."""
@@ -76,12 +76,12 @@ class Told:
 
 
 def told(trace: Trace) -> Told:
-    """The trace, in terms of what recurs in it."""
+    """Encodes the trace."""
     return Telling(trace).told
 
 
 class Telling:
-    """A trace as it is told: from the start, or from where it parts from a trace before."""
+    """Encodes a trace, from its start or from where it departs from an earlier one."""
 
     def __init__(self, trace: Trace, before: Telling | None = None) -> None:
         self._events = trace.events
@@ -199,9 +199,9 @@ class Pack:
         """Of each trace that was told whole: the numbers here of its tokens and of its distinct events."""
 
     def add(self, trace: Told, before: int | None = None) -> int:
-        """The number of the trace in the pack; of two that are the same there is one.
+        """Adds a trace and returns its number in the pack; equal traces are stored once.
 
-        `before`: the number of the trace from which it parts, if it was told so; that one was told whole.
+        `before`: the number of the trace that it departs from, if it was encoded so; that one was encoded whole.
         """
         past_tokens, past_events = ((), np.zeros(0, dtype=np.int64)) if before is None else self._whole[before]
         tokens = [*past_tokens, *map(self._token, trace.tokens)]

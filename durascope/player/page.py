@@ -1,6 +1,6 @@
-"""The page as one file: styles, script and data are in it; nothing is loaded, and nothing but its own script runs.
+"""The page as one file that contains styles, script and data. It loads nothing and runs only its own script.
 
-Whatever stands in a scenario, it is data: the page's own JSON has no `<`, and neither have the texts that are packed.
+Nothing in a scenario can act as markup: neither the page's own JSON nor the packed texts contain `<`.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class Bundle:
 
     @cached_property
     def packed(self) -> str:
-        """Both, compressed: the page's loader unpacks them. A NUL is between them."""
+        """Script and styles, compressed, with a NUL between them; the page's loader unpacks them."""
         return _letters(_gzip(f"{self.script}\0{self.style}"))
 
 
 @cache
 def bundle() -> Bundle:
-    """The one that ships. Raises `NoPlayer`."""
+    """The bundle that ships. Raises `NoPlayer`."""
     folder = files("durascope.render") / "player"
     try:
         script, style = ((folder / name).read_text("utf-8") for name in ("player.js", "player.css"))
@@ -53,7 +53,7 @@ def bundle() -> Bundle:
 def html(document: dict[str, Any], *, token: str | None = None, embed: bool = False) -> str:
     """The whole page; the same document gives the same bytes.
 
-    `token`: the page asks the server that it comes from, and shows it this token. `embed`: it stands in another page.
+    `token`: the page asks its server, and sends this token along. `embed`: it is a frame of another page.
     """
     built = bundle()
     data = compressed(document)
@@ -83,12 +83,12 @@ def compressed(document: dict[str, Any]) -> bytes:
 
 
 def size(document: dict[str, Any]) -> int:
-    """How many bytes the page of the document has, about. Raises `NoPlayer`."""
+    """The approximate size of the document's page, in bytes. Raises `NoPlayer`."""
     return len(compressed(document)) * 5 // 4 + len(bundle().packed) + len(_LOADER) + len(_PAGE) + _ABOUT
 
 
 def policy(built: Bundle, *, live: bool) -> str:
-    """What the page may do: run its own scripts, and with `live` ask its own server."""
+    """The page's content security policy: it may run its own scripts and, with `live`, ask its own server."""
     own = " ".join(f"'sha256-{b64encode(sha256(each.encode()).digest()).decode()}'" for each in (_LOADER, built.script))
     ask = "; connect-src 'self'" if live else ""
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src {own}; img-src data:{ask}"

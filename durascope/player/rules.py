@@ -1,4 +1,4 @@
-"""The engines' rules, as far as one event shows one: what the narration cites. docs/engines/ has them in full."""
+"""The engines' rules that a single event can show, for the narration to cite. docs/engines/ has all rules in full."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from durascope.models.trace import Kind
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule, and the events that show it: all that is said of them must hold."""
+    """A rule, and the events that show it: an event must meet all its conditions."""
 
     name: str
     """As docs/engines/ numbers it."""
     text: str
     kind: Kind
     detail: str | None = None
-    """Stands in the event's detail (of a message: in what it is)."""
+    """What the event's detail contains (for a message: its kind)."""
     cause: Kind | None = None
     step: str | None = None
     again: bool = False
     """The effect had happened before."""
 
     def as_json(self) -> dict[str, Any]:
-        """Without what is not said."""
+        """As plain data, without empty conditions."""
         return {name: value for name, value in asdict(self).items() if value not in (None, False)}
 
 

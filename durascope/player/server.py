@@ -1,4 +1,4 @@
-"""The page, served on this machine's own address while it is looked at; what it asks is computed by a `Worker`.
+"""Serves the page on this machine's own address; a `Worker` computes the answers to its questions.
 
 Nothing is written. Whoever asks must show the token that is in the page's address, under the address's own host: so
 that no other page in the same browser, whatever its name resolves to, can ask.
@@ -20,14 +20,14 @@ from durascope.player.worker import TooLong, Worker
 
 ADDRESS: Final = "127.0.0.1"
 MOST_BYTES: Final = 2 * MAX_BYTES
-"""The biggest question that is read."""
+"""The largest question that is read, in bytes."""
 PATIENCE_S: Final = 10.0
-"""Who sends nothing for so long is not waited for."""
+"""Connections that send nothing for this long are closed, in seconds."""
 ASKED: Final = {"/simulate": "simulate", "/check": "check"}
 
 
 class Server(ThreadingHTTPServer):
-    """One page, and its questions."""
+    """A server for one page and its questions."""
 
     daemon_threads = True
 

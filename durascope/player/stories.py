@@ -17,7 +17,7 @@ WRITTEN = "written"
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One way in which things went, on each engine."""
+    """One course of events, on each engine."""
 
     id: str
     title: str
@@ -27,7 +27,7 @@ class Story:
     parent: str | None = None
     """The story that it forks from."""
     fault: str | None = None
-    """What it has that its parent has not, in words."""
+    """How it differs from its parent, in words."""
 
 
 def stories(scenario: Scenario, engines: Sequence[str], seed: int) -> list[Story]:

@@ -1,4 +1,4 @@
-"""A process that answers: questions and answers are lines of JSON. One that takes too long is ended, and begun anew."""
+"""A process that answers questions, as lines of JSON. If an answer takes too long, it is killed and replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 from typing import Any, Final
 
 TOO_LONG_S: Final = 20.0
-"""An answer that takes longer is not waited for."""
+"""The longest time to wait for an answer, in seconds."""
 
 
 class TooLong(Exception):
@@ -17,7 +17,7 @@ class TooLong(Exception):
 
 
 class Worker:
-    """The other process, as the server sees it; one question at a time."""
+    """The answering process, as the server sees it; one question at a time."""
 
     def __init__(self, limit_s: float = TOO_LONG_S) -> None:
         self._limit_s = limit_s

@@ -21,11 +21,18 @@ class Shown:
 
 
 def lesson_page(
-    title: str, setting: str, asks: str, choices: Sequence[Shown], figures: Mapping[str, str], idea: str, player: str
+    title: str,
+    setting: str,
+    asks: str,
+    choices: Sequence[Shown],
+    figures: Mapping[str, str],
+    idea: str,
+    exercise: str,
+    player: str,
 ) -> str:
-    """The page; `setting` and `idea` are Markdown, `player` is a whole page, as `durascope report --embed` writes it.
+    """The page; `setting`, `idea` and `exercise` are Markdown, `player` is a page of `durascope report --embed`.
 
-    The player, the figures and the idea are shown once a choice is made.
+    The player, the figures, the idea and the exercise are shown once a choice is made.
     """
     from markdown_it import MarkdownIt
 
@@ -43,8 +50,8 @@ def lesson_page(
     rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(figure)}</td></tr>" for name, figure in figures.items())
     return _PAGE.format(
         title=escape(title), style=_STYLE, setting=markdown.render(setting), asks=markdown.renderInline(asks),
-        buttons=buttons, verdicts=verdicts, rows=rows, idea=markdown.render(idea), player=escape(player, quote=True),
-        script=_SCRIPT,
+        buttons=buttons, verdicts=verdicts, rows=rows, idea=markdown.render(idea), script=_SCRIPT,
+        exercise=markdown.render(exercise), player=escape(player, quote=True),
     )  # fmt: skip
 
 
@@ -99,6 +106,8 @@ _PAGE: Final = """<!DOCTYPE html>
 <iframe id="player" title="The scenario, played" data-page="{player}"></iframe>
 <h2>Why</h2>
 {idea}
+<h2>Exercise</h2>
+{exercise}
 </section>
 <script>{script}</script>
 </body>

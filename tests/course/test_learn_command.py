@@ -90,6 +90,7 @@ def test_a_lesson_is_a_page_that_judges_each_choice_and_loads_nothing() -> None:
     assert page.count('class="verdict right"') == 1
     assert "Not so: Temporal shows 2 effects." in page
     assert 'id="played" hidden' in page, "the prediction comes first"
+    assert "<code>durascope learn 3 --start .</code> writes the exercise" in page
     assert not re.search(r'(src|href)="(https?:)?//', page)
 
 

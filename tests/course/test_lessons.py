@@ -52,15 +52,21 @@ NEARLY = [
     Attempt(3, "step: ship", "step: charge", "ship: exactly 2 per run; found 1"),
     # the customer's key merges the customer's orders
     Attempt(4, "stripe, idempotency_key: order_id", "stripe, idempotency_key: customer_id", "found 0 in 2 runs"),
+    # amounts differ by chance
+    Attempt(4, "idempotency_key: order_id", "idempotency_key: amount", "all orders are for the same amount"),
     # one of two effects is protected
     Attempt(4, "on: warehouse, idempotency_key: order_id", "on: warehouse", "reserve: exactly 1 per run; found 2"),
     # a short timeout kills long videos
     Attempt(5, "timeout: 10m, heartbeat: {timeout: 5s, every: 1s}", "timeout: 2m", "Nothing breaks"),
     # a heartbeat timeout of minutes is too slow
     Attempt(5, "heartbeat: {timeout: 5s, every: 1s}", "heartbeat: {timeout: 3m, every: 1s}", "latency max"),
+    # one of milliseconds takes a pause for a death
+    Attempt(5, "heartbeat: {timeout: 5s, every: 1s}", "heartbeat: {timeout: 10ms}", "`encode-video` began 2 times"),
     # the step comes after the charge: old runs are fine, the check is too late for some
     Attempt(6, "{patched: fraud-check, do: [{run: check-fraud, takes: 80ms}]}", "{run: check-fraud, takes: 80ms}",
             "completed: at least 100%; found 50.0%"),
+    # the check comes when the money is gone
+    Attempt(6, "before: charge", "before: pack", "none of the work was done before `charge`"),
     # paid and escalated all the same
     Attempt(7, "        then:\n          - {run: pay, on: bank}\n        on_timeout:\n          - {run: escalate",
             "      - {run: pay, on: bank}\n      - {run: escalate", "escalate: exactly 0"),
@@ -78,16 +84,62 @@ NEARLY = [
     Attempt(10, "at_once: 4", "at_once: 8", "repeated calls cost"),
 ]  # fmt: skip
 
+IMPORT = "      - repeat: 12\n        do:\n          - {run: import-rows, takes: 5s}\n"
+REPORT = "      - {run: send-report, takes: 100ms}\n"
+RESERVED, CHARGED = (
+    "{run: reserve, on: warehouse, idempotency_key: order_id",
+    "{run: charge, on: stripe, idempotency_key: order_id",
+)
+RELEASED, REFUNDED = "{run: release, idempotency_key: release_id}", "{run: refund, idempotency_key: refund_id}"
+UNDONE = f"      - {RESERVED}, undo: {RELEASED}}}\n      - {CHARGED}, undo: {REFUNDED}}}\n"
+ALWAYS_UNDONE = (
+    f"      - {RESERVED}}}\n      - {CHARGED}}}\n"
+    "      - {run: refund, on: stripe, idempotency_key: refund_id}\n"
+    "      - {run: release, on: warehouse, idempotency_key: release_id}\n"
+)
+QUESTIONS = """      - for_each: 12
+        at_once: 4
+        do:
+          - {run: ask, on: model, effect_at: 5%}
+      - {run: summarize, on: model}
+"""
+QUESTIONS_ASIDE = """      - parallel:
+          - - {sleep: 2s}
+            - {run: summarize, on: model}
+          - - for_each: 12
+              at_once: 4
+              do:
+                - {run: ask, on: model, effect_at: 5%}
+"""
+
 CHEATING = [
     Attempt(1, "repeat: 12", "repeat: 2", "Do not make it smaller"),
     Attempt(1, "      - {run: send-report, takes: 100ms}\n", "", "You removed the step `send-report`"),
+    Attempt(1, IMPORT, "      - {sleep: 60s}\n", "none of the work was done before `send-report`"),
+    Attempt(1, f"{IMPORT}{REPORT}", f"{REPORT}{IMPORT}", "none of the work was done before `send-report`"),
+    Attempt(1, "takes: 5s", "takes: 5s, effect_at: never", "none of the work was done before `send-report`"),
     Attempt(2, "      - {run: compute-quote, takes: 1s}\n", "", "Do not make it smaller"),
+    Attempt(2, "{run: compute-quote, takes: 1s}", "{sleep: 1s}", "only 50 ms of the work was done before `store"),
+    Attempt(2, "{run: compute-quote, takes: 1s}\n      - {run: store-quote, takes: 50ms}",
+            "{run: store-quote, takes: 50ms}\n      - {run: compute-quote, takes: 1s}",
+            "only 50 ms of the work was done before `store-quote`"),
+    Attempt(2, "      - {run: notify-sales, takes: 50ms}\n      - {run: send-quote, takes: 50ms}\n",
+            "      - {run: send-quote, takes: 50ms}\n      - {run: notify-sales, takes: 50ms}\n",
+            "`send-quote` happened before `notify-sales`"),
     Attempt(2, "{run: notify-sales, takes: 50ms}", "{run: notify-sales, takes: 1ms}", "how long `notify-sales` takes"),
     Attempt(3, "      - {run: ship, on: warehouse}\n",
             "      - {run: ship, on: warehouse, fails: {times: 1, moment: after-effect}}\n", "how `ship` fails"),
     Attempt(3, "      - {run: ship, on: warehouse}\n",
             "      - {run: ship, on: warehouse}\n      - {run: ship-again, on: warehouse, effect: ship}\n",
             "You added `workflows.order.steps.ship-again`."),
+    Attempt(3, "{crash: app, when: {step: ship, moment: after-effect}, down_for: 1s}",
+            "{deploy: order, at: 0s, change: {append: {run: ship-again, on: warehouse, effect: ship}}}",
+            "You deployed other code"),
+    Attempt(3, "{crash: app, when: {step: ship, moment: after-effect}, down_for: 1s}",
+            "{random: {crash: app, every: {exponential: 300ms}, down_for: 10ms}}", "With your faults"),
+    Attempt(4, "idempotency_key: order_id", "check_first: 0s", "`check_first`"),
+    Attempt(4, "{run: charge, on: stripe, idempotency_key: order_id}",
+            "{run: charge, on: stripe, retry: {max_attempts: 1}}", "completed: at least 100%"),
     Attempt(4, "{run: charge, on: stripe, idempotency_key: order_id}", "{run: charge, on: stripe, effect_at: 10%}",
             "the effect of `charge`"),
     Attempt(4, "charge", "charge-card", "You renamed `charge` to `charge-card`"),
@@ -97,12 +149,32 @@ CHEATING = [
     Attempt(5, "takes: {uniform: [60s, 300s]}", "takes: 10s", "how long `encode-video` takes"),
     Attempt(5, "  - {crash: app, when: {step: encode-video, moment: started, after: 5s}, down_for: 1s}", "  []",
             "You changed the faults"),
+    Attempt(5, "heartbeat: {timeout: 5s, every: 1s}", "effect_at: 0%", "the effect of `encode-video`"),
+    Attempt(5, "takes: 50ms", "takes: 50ms, timeout: 1s", "You added `workflows.encode.steps.publish.timeout`"),
     Attempt(6, "at: 5s", "at: 60s", "You changed the faults"),
+    Attempt(6, "takes: 80ms", "takes: 0s", "none of the work was done before `charge`"),
+    Attempt(6, "{run: check-fraud, takes: 80ms}", "{run: check-fraud, takes: 80ms, effect_at: never}",
+            "The new code has been deployed before any order"),
     Attempt(7, "events:\n    - {send: expense/approved, to: 1, at: 3d}", "events: []", "You changed the workload"),
+    Attempt(7, "{run: escalate, on: mail}", "{run: escalate, takes: 0s}", "`escalate` does not call `mail`"),
+    Attempt(7, "          - {run: pay, on: bank}\n",
+            "          - {run: ask-manager, on: mail}\n          - {run: pay, on: bank}\n",
+            "ask-manager: exactly 1 per run"),
+    Attempt(7, "      - {run: ask-manager, on: mail}\n", "", "You removed the step `ask-manager`"),
+    Attempt(8, "kind: object, sdk: python}\n", "kind: service, sdk: python}\n    server: {concurrent_invocations: 1}\n",
+            "latency max"),
+    Attempt(8, "    one_at_a_time: true\n", "    id_conflict: use-existing\n", "You added `workflows.pay.id_conflict`"),
     Attempt(8, "keys: [u1, u1, u2, u2, u3, u3]", "keys: [u1, u2, u3, u4, u5, u6]", "You changed the workload"),
     Attempt(8, "key: user_id", "key: payment_id", "You changed `workflows.pay.key`"),
     Attempt(9, "      - {run: ship, on: warehouse, fails: {always: true, error: OutOfStock, retryable: false}}",
             "      - {run: ship, on: warehouse}", "how `ship` fails"),
+    Attempt(9, UNDONE, ALWAYS_UNDONE, "release: exactly 0 per run; found 1"),
+    Attempt(9, "undo: {run: refund, ", "undo: {run: refund, on: warehouse, ", "`refund` does not call `stripe`"),
+    Attempt(10, "for_each: 12", "for_each: 4", "ask: exactly 12 per run; found 4"),
+    Attempt(10, "effect_at: 5%}", "effect_at: 5%, retry: {max_attempts: 1}}", "completed: at least 100%; found 0.0%"),
+    Attempt(10, "at_once: 4\n        do:\n          - {run: ask, on: model, effect_at: 5%}",
+            "do:\n          - {run: ask, on: model, effect_at: 5%, check_first: 1s}", "`check_first`"),
+    Attempt(10, QUESTIONS, QUESTIONS_ASIDE, "of the work was done before `summarize`"),
     Attempt(10, "price: 0.02 USD", "price: 0 USD", "You changed the outside world"),
     Attempt(10, "      - {run: summarize, on: model}\n", "", "You removed the step `summarize`"),
 ]  # fmt: skip
@@ -149,7 +221,7 @@ def test_what_is_nearly_right_is_told_what_still_breaks(attempt: Attempt) -> Non
 def test_cheating_is_recognised(attempt: Attempt) -> None:
     found = attempt.graded()
     assert not found.passed
-    assert any(attempt.says in sentence for sentence in (*found.cheats, *map(str, found.broken))), found
+    assert any(attempt.says in sentence for sentence in (*found.cheats, *found.missing, *map(str, found.broken))), found
 
 
 def test_every_lesson_has_a_nearly_right_and_a_cheating_answer() -> None:

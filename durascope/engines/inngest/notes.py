@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from durascope.models.cron import EPOCH
 from durascope.models.deployments import nearest
 from durascope.models.scenario import Scenario
 from durascope.models.steps import (
@@ -51,6 +52,12 @@ def _deployment(scenario: Scenario) -> Iterator[str]:
 
 def _workflows(scenario: Scenario) -> Iterator[str]:
     for name, workflow in scenario.workflows.items():
+        if workflow.started_by is not None and workflow.started_by.cron is not None:
+            yield (
+                f"{name} starts when its schedule `{workflow.started_by.cron}` comes round, not when the workload "
+                "says, and events may come too early for it. "
+                f"A simulation begins on {EPOCH:%A, %d %B %Y}, at midnight UTC."
+            )
         for update in workflow.updates:
             yield (
                 f"Inngest has no updates: `{update}` of {name} is not answered. Instead, send an event, wait for it "

@@ -21,7 +21,10 @@ def notes(scenario: Scenario) -> Iterator[str]:
 
 def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[str]:
     if workflow.started_by is not None and workflow.started_by.cron is not None:
-        yield f"{name}: Restate has no cron; use a handler that sends itself a delayed call"
+        yield (
+            f"{name}: Restate has no cron; use a handler that sends itself a delayed call. Here its runs start when "
+            "the workload says."
+        )
     if workflow.retry is not None:
         yield f"{name}: a run that failed for good is not retried; its caller or an operator (restart as new) has to"
     if workflow.run_timeout is not None:

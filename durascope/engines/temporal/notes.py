@@ -29,7 +29,7 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
             "itself, or call this one as a child"
         )
     if started_by is not None and started_by.cron is not None:
-        yield f"workflow {name}: `cron` is a Schedule in Temporal; its runs are started by the workload here"
+        yield f"workflow {name}: on Temporal, `cron` is a Schedule. Here its runs start when the workload says."
     for step in workflow.walk():
         match step:
             case Send(to=None, send=event) if not _starts(scenario, event):

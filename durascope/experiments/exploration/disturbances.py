@@ -73,6 +73,11 @@ class Disturbance:
         down = f", {format_duration(self.down_us)}" if self.down_us else ""
         return f"{self.target}{replica} {self.what} {self.where}{down}"
 
+    @property
+    def as_fault(self) -> Fault:
+        """The fault itself; raises `pydantic.ValidationError` for a cancellation, which is none."""
+        return _FAULT.validate_json(self.fault)
+
     def as_json(self) -> dict[str, Any]:
         """The shape that `durascope explore --json` promises."""
         return {
@@ -89,7 +94,7 @@ class Disturbance:
 Disturbances = tuple[Disturbance, ...]
 """What breaks in one simulation, in the order in which it strikes."""
 
-_FAULT: Final[TypeAdapter[Any]] = TypeAdapter(Fault)
+_FAULT: Final[TypeAdapter[Fault]] = TypeAdapter(Fault)
 
 
 def disturbed(scenario: Scenario, disturbances: Iterable[Disturbance]) -> Scenario:
@@ -99,7 +104,7 @@ def disturbed(scenario: Scenario, disturbances: Iterable[Disturbance]) -> Scenar
         if each.what == "cancel":
             events.append(WorkloadEvent.model_validate_json(each.fault))
         else:
-            faults.append(_FAULT.validate_json(each.fault))
+            faults.append(each.as_fault)
     workload = scenario.workload.model_copy(update={"events": tuple(events)})
     return scenario.model_copy(update={"faults": tuple(faults), "workload": workload})
 

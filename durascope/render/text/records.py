@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -19,6 +20,8 @@ MAX_LINES = 60
 """A record that is longer is cut in the middle, and says so."""
 _SPACE: Final = 4
 """Between a number, its text and the next number."""
+_AGAIN: Final = re.compile(r"(?<![^\s\[])([^\s,\[\]]+)((?:, \1(?=[,\]\s]|$))+)")
+"""A name that a list has several times in a row."""
 _TROUBLE: Final = ("TimedOut", "Failed", "failed", "lost", "refused", "attempt=1", "attempt=2", "attempt=3")
 """What a line says that tells of something gone wrong."""
 
@@ -68,11 +71,16 @@ def _table(columns: Sequence[_Column]) -> Table:
 
 def _numbered(lines: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Each line with its number; a long record is cut in the middle, and says so."""
-    numbered = [(str(number), line) for number, line in enumerate(lines, 1)]
+    numbered = [(str(number), folded(line)) for number, line in enumerate(lines, 1)]
     half = MAX_LINES // 2
     if len(lines) <= MAX_LINES:
         return numbered
     return [*numbered[:half], ("", f"… {len(lines) - 2 * half} more …"), *numbered[-half:]]
+
+
+def folded(line: str) -> str:
+    """The line with each name said once: `memo=[plan, ask × 8]`, though the record lists it eight times."""
+    return _AGAIN.sub(lambda found: f"{found[1]} × {found[2].count(', ') + 1}", line)
 
 
 def _text(line: str) -> Text:

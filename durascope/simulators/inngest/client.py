@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
+from durascope.models.cron import next_time
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.inngest.api import Api
 from durascope.simulators.inngest.app import App
-from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import SCHEDULED, Function, Functions
 from durascope.simulators.inngest.hops import Hops

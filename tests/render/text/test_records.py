@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from durascope.models.loading import load_scenario
-from durascope.render.text.records import MAX_LINES, RecordTables
+from durascope.render.text.records import MAX_LINES, RecordTables, folded
 from durascope.simulators.simulate import simulate
 
 ENGINES = ("temporal", "inngest", "restate")
@@ -30,6 +30,11 @@ def test_no_name_is_broken(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     beside = any("Temporal" in line and "Restate" in line for line in text.splitlines())
     assert beside == (width >= 100)
+
+
+def test_a_name_that_a_record_lists_many_times_is_written_once() -> None:
+    line = "POST step memo=[plan, ask, ask, ask] -> 206 StepPlanned sum, sum-up, sum-up"
+    assert folded(line) == "POST step memo=[plan, ask × 3] -> 206 StepPlanned sum, sum-up × 2"
 
 
 def test_a_long_record_is_cut_in_the_middle_and_keeps_its_numbers() -> None:

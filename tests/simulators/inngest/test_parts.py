@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from durascope.models.cron import next_time
 from durascope.models.flow import Flow
 from durascope.models.units import SECOND
-from durascope.simulators.inngest.cron import next_time
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.flow import Gcra, priority
 from durascope.simulators.inngest.functions import Function, Rules
