@@ -163,7 +163,7 @@ CHEATING = [
     Attempt(7, "      - {run: ask-manager, on: mail}\n", "", "You removed the step `ask-manager`"),
     Attempt(8, "kind: object, sdk: python}\n", "kind: service, sdk: python}\n    server: {concurrent_invocations: 1}\n",
             "latency max"),
-    Attempt(8, "    one_at_a_time: true\n", "    id_conflict: use-existing\n", "You added `workflows.pay.id_conflict`"),
+    Attempt(8, "    one_at_a_time: true\n", "    id_conflict: use-existing\n", "You changed `workflows.pay.id_conflict`"),
     Attempt(8, "keys: [u1, u1, u2, u2, u3, u3]", "keys: [u1, u2, u3, u4, u5, u6]", "You changed the workload"),
     Attempt(8, "key: user_id", "key: payment_id", "You changed `workflows.pay.key`"),
     Attempt(9, "      - {run: ship, on: warehouse, fails: {always: true, error: OutOfStock, retryable: false}}",
