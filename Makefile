@@ -81,9 +81,15 @@ demo: $(VENV)/.core
 	$(BIN)/durascope run order-fulfillment --crash 'app after-effect charge-payment' --out out
 	$(BIN)/durascope diagram order-fulfillment --out out
 	@echo
-	@echo "Open $(CURDIR)/out/order-fulfillment.comparison.svg in a browser first: the same order on the three engines,"
-	@echo "one time axis. The red marks are the crash and the second charge. The other pictures are beside it."
-	@echo "Run the command yourself with $(BIN)/durascope, or: . $(BIN)/activate && durascope --help"
+	@echo "Open this file in a browser first:"
+	@echo "  $(CURDIR)/out/order-fulfillment.comparison.svg"
+	@echo "It shows the same order on the three engines, on one time axis. The red marks"
+	@echo "are the crash and the second charge. The other pictures are beside it."
+	@echo
+	@echo "Run the command yourself:"
+	@echo "  . $(BIN)/activate"
+	@echo "  durascope run order-fulfillment"
+	@echo "Then: README.md, \"Five minutes\", or the course, durascope learn"
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -102,11 +103,16 @@ def command(
     if not written:
         say(f"durascope: error: {_nothing(views, formats, asked.engines)}")
         raise typer.Exit(2)
-    say("wrote " + "\n      ".join(str(path) for path in written))
+    if len(written) > LISTED:
+        say(f"wrote {len(written)} pictures to {out}{os.sep}")
+    else:
+        say("wrote " + "\n      ".join(str(path) for path in written))
     if shown:
         say(min(shown)[1])
 
 
+LISTED = 6
+"""More files than this are counted, not listed."""
 _TELLS_MOST = ("comparison", "timeline", "sequence", "journal", "queues", "architecture", "workflow")
 """The view whose finding is told where several are drawn: the first of these."""
 

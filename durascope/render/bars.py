@@ -50,14 +50,14 @@ LOOKS: Final[dict[Bar, Look]] = {
 TALL: Final = 13.0
 LOW: Final = 7.0
 NARROWEST: Final = 2.5
-"""A bar is at least so wide, however short its time."""
+"""The least width of a bar, however short its time."""
 EFFECT: Final = "#14532d"
 AGAIN: Final = "#b42318"
 OUTSIDE: Final = "#8136a8"
 
 
 def bar_of(span: Span) -> Bar:
-    """Which bar a span is drawn as: a running attempt tells how it ended."""
+    """The bar that a span is drawn as; the bar of a running attempt shows how it ended."""
     if span.kind == "running":
         if span.ended == "crashed":
             return "crashed"
@@ -142,7 +142,7 @@ def _comb(canvas: Canvas, look: Look, spans: Sequence[Span], left: float, right:
 
 
 def told(spans: Sequence[Span]) -> str:
-    """What a pointer over the bar tells."""
+    """The tooltip of the bar."""
     first = spans[0]
     if len(spans) > 1:
         return f"{len(spans)} × {first.kind}, {spell(first.start)} to {spell(spans[-1].end)}"
@@ -159,9 +159,9 @@ def told(spans: Sequence[Span]) -> str:
 def draw_effects(
     canvas: Canvas, scale: TimeScale, effects: Iterable[EffectMark], middle: float, crashes: Sequence[float] = ()
 ) -> None:
-    """A diamond where the outside changed; a red one in a ring where it had changed so before.
+    """Draws a diamond for each effect, and a red one in a ring for each duplicate effect.
 
-    Where it stands at the same place as a crash, it is drawn below it: both are where they happened.
+    At the place of a crash it is drawn below the crash, so that both stand at their own time.
     """
     marks = list(effects)
     apart = 2 if len(marks) < 40 else 12
@@ -205,12 +205,12 @@ def crash_mark(canvas: Canvas, x: float, y: float, size: float = 5.0) -> None:
 
 
 def restart_mark(canvas: Canvas, x: float, y: float) -> None:
-    """A triangle that points on: the component is back."""
+    """A triangle that points to the right: the component is back."""
     canvas.polygon((x - 4, y - 6), (x + 6, y), (x - 4, y + 6), fill=EFFECT, stroke=PAPER, line=1.2)
 
 
 def outside_mark(canvas: Canvas, x: float, y: float, *, bad: bool = False) -> None:
-    """A flag: something came in from outside; an empty red one where no code handles it."""
+    """A flag for an external event; an empty red one if no code handles it."""
     colour = AGAIN if bad else OUTSIDE
     canvas.lines((x, y - 7), (x, y + 8), stroke=colour, line=1.6)
     canvas.polygon((x, y - 7), (x + 11, y - 3.5), (x, y), fill=PAPER if bad else colour, stroke=colour, line=1.2)

@@ -1,8 +1,7 @@
 """The cast of a conversation: at most eight life lines, by merging those that are not part of the story.
 
-First the processes of one pool that nothing happens to, then the engine's parts, then the services that only do what
-they are asked; where that is not enough, those of the story too. What is said inside of a merged life line is not
-drawn.
+It merges the processes of a pool to which nothing happens, then the engine's parts, then the services that only do what
+they are asked, and if that is not enough, those of the story, too. Messages inside a merged life line are not drawn.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from durascope.render.conversation import Conversation, Item, Role, pool_of
 from durascope.render.theme import BODY
 
 MOST: Final = 8
-"""Life lines that can be told apart at the width of a README."""
+"""How many life lines can be told apart at the width of a README."""
 _BESIDE: Final = 28.0
-"""A head's frame, and the room to the next one."""
+"""The space that a head needs beside its text: its frame, and the gap to the next head."""
 ENGINE: Final = "the engine"
 OTHER_SERVICES: Final = "other services"
 

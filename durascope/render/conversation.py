@@ -1,4 +1,4 @@
-"""A trace read as a conversation: who said what to whom, in order, with what befell them.
+"""A trace read as a conversation: who sent what to whom, in order, and what went wrong.
 
     conversation(trace, scenario) -> Conversation     lanes from left to right, items from top to bottom
 
@@ -37,10 +37,10 @@ class Item:
     position: int
     """The number of the event it stands for."""
     lane: str
-    """Who speaks, or what it happens to."""
+    """The sender, or the lane that it happens in."""
     text: str
     to: str | None = None
-    """Who is spoken to."""
+    """The receiver."""
     fate: Literal["", "refused", "lost"] = ""
     run: str | None = None
     step: str | None = None
@@ -59,13 +59,13 @@ class Item:
 
     @property
     def eventful(self) -> bool:
-        """Whether something broke here, was lost, tried again, replayed, done again or undone."""
+        """Whether something broke here, or was lost, retried, replayed, repeated or undone."""
         told = self.fate != "" or self.effect in ("again", "known") or self.tone in ("bad", "wait")
         return told or self.undoes or self.kind in _EVENTFUL
 
     @property
     def signature(self) -> tuple[object, ...]:
-        """What it has in common with others of its sort: all but when, and whose number."""
+        """What equal items share: everything but the time and the numbers."""
         return (self.sort, self.lane, self.to, self.fate, self.step, self.effect, _unnumbered(self.text))
 
 

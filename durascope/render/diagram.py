@@ -17,7 +17,7 @@ Style = Literal["call", "poll", "result", "store", "signal", "undo", "next", "ot
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """How arrows of one kind look, and what the legend says of them."""
+    """How arrows of one kind look, and their text in the legend."""
 
     colour: str
     dash: tuple[float, ...]
@@ -81,9 +81,9 @@ class Node:
     lanes: tuple[str, ...] = ()
     """The lanes of a trace whose events happen in it."""
     process: str = ""
-    """What messages to and from it call it: its process, or its service."""
+    """Its name in messages: its process, or its service."""
     queue: str = ""
-    """The queue of its lane that it is; empty: all of them."""
+    """The queue of the lane that this node shows; empty: all of them."""
 
     @property
     def rows(self) -> Iterator[Row]:
@@ -107,7 +107,7 @@ class Edge:
     back: bool = False
     weight: int = 1
     loose: bool = False
-    """Does not decide which column its ends stand in."""
+    """It has no influence on the columns of its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class Diagram:
     order: tuple[str, ...] = ()
     """Nodes that stand in one column, from top to bottom in this order."""
     struck: set[str] = field(default_factory=set[str])
-    """Nodes and frames that something breaks."""
+    """Nodes and frames that a fault hits."""
     notes: list[str] = field(default_factory=list[str])
     """Where the picture simplifies reality, and what to know when reading it."""
     words: dict[Style | Shape, str] = field(default_factory=dict["Style | Shape", str])

@@ -36,12 +36,12 @@ _NAMED: Final = 6
 _OUTLIER: Final = 3
 """A run stands out if it lasts this many times as long as the median run."""
 _CELL: Final = 2.0
-"""Dots that would stand so near each other are one, in pixels."""
+"""Dots nearer to each other than this, in pixels, are drawn as one."""
 
 Sort = Literal["plain", "late", "again", "open"]
 _INKS: Final[dict[Sort, str]] = {"plain": EFFECT, "late": "#a86a0b", "again": AGAIN, "open": AGAIN}
 _FRONT: Final[tuple[Sort, ...]] = ("plain", "late", "again", "open")
-"""What is drawn later lies over what is drawn before."""
+"""Later entries are drawn over earlier ones."""
 _WORDS: Final[dict[Sort, str]] = {
     "plain": "a run: when it starts, how long it lasts",
     "late": "a fault interrupts it",
@@ -84,7 +84,7 @@ class Plot:
 
 
 def plot(trace: Trace, kept: Trace, scenario: Scenario) -> Plot:
-    """Of the runs that were started from outside; what befell them is looked for in what is `kept` of the trace."""
+    """The plot of the runs started from outside; interruptions are looked for in the `kept` part of the trace."""
     found = interruptions(trace, kept, scenario)
     again = {mark.run for mark in effects(kept) if mark.duplicate}
     late = {each.run for each in found}

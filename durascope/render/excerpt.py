@@ -17,13 +17,13 @@ from durascope.models.waits import longest
 
 MAX_EVENTS: Final = 20_000
 JUDGED: Final = 300_000
-"""What is not drawn is judged all the same: what interrupted runs is looked for in this many events."""
+"""Interruptions are looked for in this many events, even if fewer are drawn."""
 _READABLE: Final = 100_000
-"""More are not read to draw a single run."""
+"""To draw a single run, at most this many events are read."""
 STUCK: Final = 600
 """A trace is stuck when this many events follow the last one that made progress."""
 SEEN: Final = 48
-"""This many of them are kept: the rest is the same."""
+"""How many of them are kept; the rest repeats them."""
 _PROGRESS: Final = frozenset(
     {
         Kind.RUN_STARTED, Kind.RUN_ENDED, Kind.STEP_RECORDED, Kind.STEP_AFTER_EFFECT, Kind.EVENT_RECEIVED,
@@ -60,7 +60,7 @@ def excerpt(trace: Trace, *, limit: int = MAX_EVENTS) -> Trace:
 
 
 def shows(trace: Trace, worst: Recovery | None) -> Trace:
-    """The excerpt that has all of the run that stood still longest, unless that is far too much."""
+    """The excerpt, with all events of the run that stood still longest unless those are far too many."""
     if worst is None or len(trace.events) <= MAX_EVENTS:
         return excerpt(trace)
     last = next(n for n in range(len(trace.events) - 1, -1, -1) if trace.events[n].run == worst.run)
@@ -68,17 +68,17 @@ def shows(trace: Trace, worst: Recovery | None) -> Trace:
 
 
 def of_one_run(trace: Trace, worst: Recovery | None) -> Trace:
-    """All of it where one run is drawn and counted, unless that is far too much."""
+    """The whole trace if only one run is drawn and counted, unless it is far too long."""
     return trace if len(trace.events) <= _READABLE else shows(trace, worst)
 
 
 def judged(trace: Trace) -> Trace:
-    """As much of the trace as findings are looked for in."""
+    """The part of the trace in which findings are looked for."""
     return excerpt(trace, limit=JUDGED)
 
 
 def worst_of(trace: Trace, scenario: Scenario) -> Recovery | None:
-    """The interruption that lasted longest in the whole trace, whatever of it is drawn."""
+    """The longest interruption in the whole trace, however much of it is drawn."""
     return longest(interruptions(trace, judged(trace), scenario))
 
 

@@ -18,9 +18,9 @@ _ENDS: Final = 30
 """Executions at the beginning and at the end, and beside a crash, that may get a column; of the others nobody sees what
 they read back, and to find it out for each of thousands takes minutes."""
 UNREAD: Final = frozenset({-1})
-"""It is not known what an execution read back."""
+"""Unknown: what the execution read back."""
 _SIDE_BY_SIDE: Final = 200
-"""No more executions than this go on in one component at a time."""
+"""The most executions at a time in one component."""
 
 
 @dataclass(frozen=True, slots=True)

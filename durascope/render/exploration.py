@@ -18,9 +18,9 @@ Data = Mapping[str, Any]
 _MS: Final = 1_000
 SYMBOLS: Final = {"nothing": "·", "delay": "+", "duplicate": "◆", "stuck": "✖"}
 _NAMED: Final = 4
-"""At most this many steps are named in one sentence."""
+"""The most steps named in one sentence."""
 _ON_A_LINE: Final = 2
-"""At most this many settings stand on one line."""
+"""The most settings on one line."""
 _SEVERITY: Final = tuple(SYMBOLS)
 
 

@@ -26,6 +26,12 @@ def test_all_views_of_an_engine_are_written_as_svg(tmp_path: Path) -> None:
     ]
 
 
+def test_many_pictures_are_counted_and_not_listed(tmp_path: Path) -> None:
+    told = durascope("diagram", "payment", "-e", "queue", "-f", "svg", "-f", "mermaid", "--out", str(tmp_path)).err
+    assert f"wrote {len(list(tmp_path.iterdir()))} pictures to {tmp_path}/" in told
+    assert told.count(".svg") == 1, "the one to look at"
+
+
 def test_a_view_in_the_formats_that_it_has(tmp_path: Path) -> None:
     arguments = ("--view", "sequence", "-e", "queue", "-f", "mermaid", "-f", "d2", "-f", "png", "-f", "dot")
     assert durascope("diagram", "payment", *arguments, "--out", str(tmp_path)).status == 0

@@ -73,21 +73,21 @@ class Body(ABC):
     # ---- blocks ------------------------------------------------------------------------------------------------
 
     def block(self, steps: Steps, scope: Scope = NO_SCOPE) -> bool:
-        """Writes steps; returns whether what follows them is reached."""
+        """Writes steps; returns whether the code after them can be reached."""
         return all(self.step(step, scope) for step in steps)
 
     def inside(self, steps: Steps, scope: Scope) -> bool:
-        """The same where a block must not be empty."""
+        """The same, for a block that must not be empty."""
         before = len(self.source.lines)
         reached = self.block(steps, scope)
         self.not_empty(before)
         return reached
 
     def not_empty(self, before: int) -> None:
-        """Sees to it that something stands behind that line, where the language asks for it."""
+        """Adds an empty statement after that line if the language needs one."""
 
     def step(self, step: Step, scope: Scope) -> bool:
-        """Writes one step; returns whether what follows it is reached."""
+        """Writes one step; returns whether the code after it can be reached."""
         match step:
             case Run():
                 self.run(step, scope)
@@ -239,7 +239,7 @@ class Body(ABC):
         self.source.statement(f"{before}await ", future)
 
     def register(self, step: Step, scope: Scope) -> None:
-        """The undo step is there before its step begins: nobody knows how far that comes."""
+        """Registers the undo step before its step begins, because nobody knows how far the step will get."""
         if isinstance(step, Run | Call) and step.undo is not None and not self.unwinding:
             self.undo_later(step.undo, scope)
 
@@ -247,11 +247,11 @@ class Body(ABC):
 
     @abstractmethod
     def when(self, condition: str, *, first: bool = True) -> AbstractContextManager[None]:
-        """A block for when that holds; not `first`: and nothing of the blocks before it did."""
+        """A block for the case that the condition holds; if not `first`, also that no condition before it held."""
 
     @abstractmethod
     def otherwise(self) -> AbstractContextManager[None]:
-        """A block for when nothing of the blocks before it holds."""
+        """A block for the case that no condition before it held."""
 
     @abstractmethod
     def loop(self, variable: str, last: int) -> AbstractContextManager[None]:

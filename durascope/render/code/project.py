@@ -1,4 +1,4 @@
-"""A generated project: its files by their paths, and the templates that those are made with that hold little code."""
+"""A generated project: its files by path, and the templates of the files that contain little code."""
 
 from __future__ import annotations
 
