@@ -102,7 +102,7 @@ class Recorder:
         """By id."""
         self.functions = functions
         self.clock = _Clock()
-        self.relay = Relay(cast("World", self.clock), keep=True)
+        self.relay = Relay(cast("World", self.clock), keeps_records=True)
         self.active = time.monotonic()
         """When anything passed last."""
         self._moment = moment

@@ -19,7 +19,7 @@ from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import LiveProblem, Managed, Stage
 from durascope.live.restate.context import as_request
 from durascope.live.restate.endpoints import Endpoint, Endpoints
-from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, starters
+from durascope.live.restate.handlers import CONTROL, READY, SEND_SIGNAL, starters
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
 from durascope.live.restate.record import all_of, by_id, lasts
 from durascope.live.restate.remote import RemoteServices
@@ -130,7 +130,7 @@ class RestateLive(LiveEngine):
                 self.endpoints.add(waiting=True)
         self.endpoints.wait_until_ready()
         for _ in range(WARM_UP):
-            self.server.call(f"/{HELPER}/{READY}", {})
+            self.server.call(f"/{CONTROL}/{READY}", {})
 
     def _serve(self, endpoint: Endpoint) -> None:
         """Waits until the address serves, and registers it."""
@@ -301,7 +301,7 @@ class RestateLive(LiveEngine):
             self._beside(event, found, "complete-promise")
         elif self.options.service.wait_for == "signal":
             answer = self.server.send(
-                f"/{HELPER}/{SEND_SIGNAL}",
+                f"/{CONTROL}/{SEND_SIGNAL}",
                 {"invocation": found.invocation, "signal": event.name, "payload": dict(event.payload)},
             )
             self._started_beside(event, found, answer)

@@ -15,7 +15,7 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.program import Coroutine, Program, WorkflowFailure
 from durascope.simulators.workload import run_info
 
-HELPER: Final = "Helper"
+CONTROL: Final = "Control"
 """The service that sends named signals: only handlers can."""
 SEND_SIGNAL: Final = "send_signal"
 READY: Final = "ready"

@@ -29,7 +29,7 @@ from durascope.live.body import Bodies
 from durascope.live.ledger import ask
 from durascope.live.processes import HOST
 from durascope.live.restate.attempts import watched
-from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, Handlers, started_from_outside
+from durascope.live.restate.handlers import CONTROL, READY, SEND_SIGNAL, Handlers, started_from_outside
 from durascope.live.restate.python import PythonContext
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario, Workflow
 from durascope.models.targets import Target
@@ -96,7 +96,7 @@ class Service(Handlers):
             if target.service not in services:
                 services[target.service] = _service(target, deployment)
             self._bind(services[target.service], target)
-        services[HELPER] = _helper()
+        services[CONTROL] = _control()
         mode = "request_response" if deployment.service.mode == "request-response" else "bidi"
 
         async def tell(question: str, **fields: object) -> None:
@@ -124,9 +124,9 @@ class Service(Handlers):
             service.handler(target.handler, **options)(handler)
 
 
-def _helper() -> restate.Service:
+def _control() -> restate.Service:
     """Beside the scenario's own: sends named signals, which only handlers can, and says that all is ready."""
-    service = restate.Service(HELPER)
+    service = restate.Service(CONTROL)
 
     async def send_signal(ctx: Any, request: dict[str, Any]) -> None:
         ctx.resolve_signal(request["invocation"], request["signal"], request["payload"])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from durascope.live.restate.handlers import HELPER, READY, SEND_SIGNAL, started_from_outside
+from durascope.live.restate.handlers import CONTROL, READY, SEND_SIGNAL, started_from_outside
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario
 from durascope.models.targets import Target, Targets
 
@@ -27,7 +27,7 @@ def write_settings(file: Path, scenario: Scenario, *, ledger: int, process: str,
         "abortTimeout": deployment.abort_timeout / _MS,
         "holds": holds,
         "longestRequest": None if longest is None else longest / _MS,
-        "services": [*_services(scenario), _helper()],
+        "services": [*_services(scenario), _control()],
     }
     file.write_text(json.dumps(settings), "utf-8")
 
@@ -89,7 +89,7 @@ def _options(deployment: RestateDeployment, kind: str) -> dict[str, object]:
     return options
 
 
-def _helper() -> dict[str, object]:
+def _control() -> dict[str, object]:
     names = (SEND_SIGNAL, READY)
     handlers = [{"handler": name, "kind": "plain", "target": None, "options": {}} for name in names]
-    return {"name": HELPER, "kind": "service", "options": {}, "handlers": handlers}
+    return {"name": CONTROL, "kind": "service", "options": {}, "handlers": handlers}

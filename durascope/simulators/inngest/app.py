@@ -111,7 +111,7 @@ class App:
             name, function = step.send, None
             data.update(self.addressed(step.to))
         due = now + step.after if step.after else 0
-        return Event(name, data, now, self._stream.number(), ts=due, function=function, parent=run, luck=luck)
+        return Event(name, data, now, self._stream.next_number(), ts=due, function=function, parent=run, luck=luck)
 
     def addressed(self, to: str | int | None) -> dict[str, Any]:
         """The data that makes an event meant for a run, by its number or by the key of its entity."""

@@ -75,7 +75,7 @@ class Batcher:
             job = flow.filling.get(address)
             new = job is None
             if job is None:
-                job = flow.filling[address] = f"batch {flow.number()}"
+                job = flow.filling[address] = f"batch {flow.next_number()}"
                 flow.batches[job] = BatchEntry()
             entry = flow.batches[job]
             room = batch.max_size - len(entry.events)

@@ -83,14 +83,14 @@ class Client:
             events.append(self._start_event(request, function))
             if request.start_with is not None and request.start_with.send is not None:
                 data = {**request.run.input, **request.start_with.with_}
-                events.append(Event(request.start_with.send, data, 0, self._stream.number()))
+                events.append(Event(request.start_with.send, data, 0, self._stream.next_number()))
         if events:
             self._post(events)
 
     def _start_event(self, request: StartRequest, function: Function) -> Event:
         now, run = self._world.now, request.run
         self._note(run, now)
-        due, number = now + request.after if request.after else 0, self._stream.number()
+        due, number = now + request.after if request.after else 0, self._stream.next_number()
         return Event(function.event, run.input, now, number, request.idempotency_key, due, run, run.luck)
 
     def _note(self, run: RunInfo, at: int) -> None:
@@ -107,7 +107,7 @@ class Client:
             return
         self._cron_until[function.name] = at
         self._note(run, at)
-        event = Event(SCHEDULED, run.input, at, self._stream.number(), start=run, luck=run.luck)
+        event = Event(SCHEDULED, run.input, at, self._stream.next_number(), start=run, luck=run.luck)
         world.after(at - world.now, self._runner.scheduled, event, function)
 
     # ---- requests ------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Client:
         """An event from outside, or an operator's command."""
         if event.kind == "send":
             data = dict(event.run.input) if event.run is not None else self._app.addressed(event.key)
-            number = self._stream.number()
+            number = self._stream.next_number()
             self._post([Event(event.name, {**data, **event.payload}, 0, number, ts=event.time or 0)])
         elif event.kind == "operator" and event.name in ("cancel", "kill"):
             for run in self._meant(event):

@@ -65,7 +65,7 @@ class Inngest(Engine):
         deployment = self.deployment = scenario.deployments.inngest
         self.hops = Hops(world, latencies(__package__ or "", deployment.latencies))
         self.functions = Functions(scenario, world.luck)
-        self.relay = Relay(world, keep=records)
+        self.relay = Relay(world, keeps_records=records)
         self.meter = Meter(deployment.server.step_limit)
         self.stream = EventStream(self.network, self.hops, self.meter)
         self.undo = UndoLog(scenario)

@@ -90,7 +90,7 @@ class Finalizer:
             return
         info = state.info
         for name in _TOLD[status]:
-            told = Event(name, event.data, self._world.now, self._stream.number())
+            told = Event(name, event.data, self._world.now, self._stream.next_number())
             told.function, told.parent, told.luck = state.function.name, info, info.luck
             self._stream.publish(told)
         if event.correlation is not None:

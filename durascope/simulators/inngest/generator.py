@@ -199,7 +199,7 @@ class Generator:
                     name=INVOKED,
                     data=functions.child_data(state.events[0].data, opts.function, opts.key),
                     at=at,
-                    number=self._stream.number(),
+                    number=self._stream.next_number(),
                     function=opts.function,
                     parent=state.info,
                     correlation=pause.correlation,

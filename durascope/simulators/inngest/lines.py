@@ -34,10 +34,10 @@ class Exchange:
 class Relay:
     """Writes the records, and the times and counts that cases compare."""
 
-    def __init__(self, world: World, *, keep: bool) -> None:
+    def __init__(self, world: World, *, keeps_records: bool) -> None:
         self.world = world
-        self.keep = keep
-        self.silent = not keep and not world.full
+        self.keeps_records = keeps_records
+        self.silent = not keeps_records and not world.full
         """Nobody will read a line: what is relayed is only counted."""
         self.records: dict[str, list[str]] = {}
         self.in_flight = 0
@@ -59,7 +59,7 @@ class Relay:
     def other(self, run: RunInfo, line: str) -> None:
         """A line that is neither a request nor an answer."""
         self._append(run, line)
-        if self.keep:
+        if self.keeps_records:
             self._last_other[run.name] = len(self.records[run.name]) - 1
 
     def checkpoint(self, run: RunInfo, ops: Sequence[Op], answer: str = "") -> None:
@@ -67,7 +67,7 @@ class Relay:
         if self.silent:
             self.world.recorder.count += 1
             return
-        self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keep else "")
+        self.other(run, f"checkpoint {shown(ops, 0)}{answer}" if self.keeps_records else "")
 
     def created(self, run: RunInfo, event: str, count: int, event_size: int) -> None:
         """A run has been created by that many events, the first of that name."""
@@ -75,7 +75,7 @@ class Relay:
             self.world.recorder.count += 1
             return
         self.other(run, f"run created {event}{f' x{count}' if count > 1 else ''}")
-        if self.keep:
+        if self.keeps_records:
             self.event_sizes[run.name] = event_size
 
     def over(self, run: RunInfo, status: str) -> None:
@@ -87,7 +87,7 @@ class Relay:
 
     def end(self, run: RunInfo) -> None:
         """The run has ended, now."""
-        if self.keep:
+        if self.keeps_records:
             self.ended[run.name] = self.world.now
 
     def resumed(self, run: RunInfo, step: str, line: str) -> None:
@@ -108,7 +108,7 @@ class Relay:
         if self.silent:
             self.world.recorder.count += 1
             return Exchange(run, request, 0)
-        if not self.keep:
+        if not self.keeps_records:
             self.world.emit("executor", _RECORDED, run)
             return Exchange(run, request, 0)
         self._append(run, request.line)
@@ -119,7 +119,7 @@ class Relay:
 
     def answer(self, exchange: Exchange, answer: Answer, arrives: int) -> None:
         """The host has answered; `arrives`: when the server gets it."""
-        self._close(exchange, answer.text(arrives) if self.keep else "")
+        self._close(exchange, answer.text(arrives) if self.keeps_records else "")
 
     def no_answer(self, exchange: Exchange, why: str) -> None:
         """lost · refused · unheard"""
@@ -134,7 +134,7 @@ class Relay:
         if self.silent:
             self.world.recorder.count += 1
             return
-        if not self.keep:
+        if not self.keeps_records:
             self.world.emit("executor", _RECORDED, run)
             return
         self.last_answer[run.name] = self.world.now
@@ -146,7 +146,7 @@ class Relay:
         self.world.emit("executor", _RECORDED, run, detail=text)
 
     def _append(self, run: RunInfo, line: str) -> None:
-        if self.keep:
+        if self.keeps_records:
             self.records.setdefault(run.name, []).append(line)
         self.world.emit("executor", _RECORDED, run, detail=line)
 

@@ -126,7 +126,7 @@ class Scheduler:
                 return
         latest = None if debounce.timeout is None else now + debounce.timeout
         wait = debounce.period if latest is None else min(debounce.period, latest - now)
-        entry = flow.debounces[address] = DebounceEntry(f"debounce {flow.number()}", event, now + wait, latest)
+        entry = flow.debounces[address] = DebounceEntry(f"debounce {flow.next_number()}", event, now + wait, latest)
         item = Item(DEBOUNCE, entry.job, now + wait + TIMES.debounce_buffer, None, function)
         item.payload = (address, entry)
         self._queue.enqueue(item)

@@ -55,7 +55,7 @@ class FlowState:
         """The job of the batch that takes events, by function and key."""
         self._numbers = 0
 
-    def number(self) -> int:
+    def next_number(self) -> int:
         """The number of the next batch or debounce."""
         self._numbers += 1
         return self._numbers

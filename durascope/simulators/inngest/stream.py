@@ -34,7 +34,7 @@ class EventStream:
         """`runner` subscribes with `handle(events)`; the server's own events come from `executor`."""
         self._executor, self._runner, self._handle = executor, runner, handle
 
-    def number(self) -> int:
+    def next_number(self) -> int:
         """The number of the next event, from 1."""
         self._numbers += 1
         return self._numbers

@@ -31,7 +31,7 @@ class Clock(simpy.Environment):
         self.world = world
         super().__init__()
         self.queue: list[Any] = self._queue
-        self.number = self._eid.__next__
+        self.next_eid = self._eid.__next__
 
     @property
     def _now(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -44,7 +44,7 @@ class Clock(simpy.Environment):
         world = self.world
         if type(event) is IdleTimeout:
             world.inert_entries += 1
-        heappush(self.queue, (world.now + delay, priority, self.number(), event, None, (), world.recorder.cause))
+        heappush(self.queue, (world.now + delay, priority, self.next_eid(), event, None, (), world.recorder.cause))
 
     def idle_timeout(self, delay: float) -> IdleTimeout:
         """A timeout that does not keep the simulation running: for what would happen forever."""

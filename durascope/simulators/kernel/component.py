@@ -64,8 +64,8 @@ class Component:
         world = self.world
         if daemon:
             world.inert_entries += 1
-        call, number = Callback(daemon, self, self.incarnation), world.number
-        heappush(world.queue, (world.now + delay, NORMAL, number(), call, fn, args, world.recorder.cause))
+        call, next_eid = Callback(daemon, self, self.incarnation), world.next_eid
+        heappush(world.queue, (world.now + delay, NORMAL, next_eid(), call, fn, args, world.recorder.cause))
         return call
 
     def cancel(self, call: Callback | None) -> None:

@@ -98,7 +98,7 @@ class _Unacknowledged:
 class Network:
     """Carries messages between components, and knows who cannot reach whom."""
 
-    __slots__ = ("_cut_since", "_cuts", "_number", "_queue", "_recorder", "_unacknowledged", "_unaware", "world")
+    __slots__ = ("_cut_since", "_cuts", "_next_eid", "_queue", "_recorder", "_unacknowledged", "_unaware", "world")
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -109,7 +109,7 @@ class Network:
         """By connection (or receiver, for single messages) and sender."""
         self._unaware: dict[Connection, tuple[Component, int, Handler]] = {}
         """Ends of connections that the other end has given up: they learn of it when the cut is over."""
-        self._recorder, self._queue, self._number = world.recorder, world.queue, world.number
+        self._recorder, self._queue, self._next_eid = world.recorder, world.queue, world.next_eid
 
     # ---- cuts ------------------------------------------------------------------------------------------------
 
@@ -221,8 +221,8 @@ class Network:
             world.emit(sender.name, Kind.MESSAGE_SENT, run, detail=(receiver.name, what))
         else:
             recorder.count += 1
-        number, message = self._number, (receiver, sender, what, run)
-        heappush(self._queue, (world.now + delay, NORMAL, number(), message, handler, args, recorder.cause))
+        next_eid, message = self._next_eid, (receiver, sender, what, run)
+        heappush(self._queue, (world.now + delay, NORMAL, next_eid(), message, handler, args, recorder.cause))
 
     def deliver(self, message: Message, handler: Handler, args: tuple[Any, ...]) -> None:
         """The message's time has come."""
@@ -376,8 +376,8 @@ class Connection:
                 world.emit(sender.name, Kind.MESSAGE_SENT, self.run, detail=(receiver.name, what))
             else:
                 world.recorder.count += 1
-        number, message = world.number, (sender, receiver, receiver.incarnation, handler, args, what)
-        heappush(world.queue, (arrives, NORMAL, number(), None, self._deliver, message, world.recorder.cause))
+        next_eid, message = world.next_eid, (sender, receiver, receiver.incarnation, handler, args, what)
+        heappush(world.queue, (arrives, NORMAL, next_eid(), None, self._deliver, message, world.recorder.cause))
 
     def _deliver(
         self,

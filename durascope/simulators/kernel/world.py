@@ -75,9 +75,34 @@ class World:
     """
 
     __slots__ = (
-        "_attempts", "_cancelled", "_externals", "_hopeless", "_runs", "components", "deliver", "delivers_directly",
-        "emit", "env", "followed", "forget", "full", "inert_entries", "limits", "luck", "many", "moments", "now",
-        "number", "points", "progressed", "queue", "recorder", "running", "scenario_luck", "stopped", "struck",
+        "_attempts",
+        "_cancelled",
+        "_externals",
+        "_hopeless",
+        "_runs",
+        "components",
+        "deliver",
+        "delivers_directly",
+        "emit",
+        "env",
+        "followed",
+        "forget",
+        "full",
+        "inert_entries",
+        "limits",
+        "luck",
+        "many",
+        "moments",
+        "next_eid",
+        "now",
+        "points",
+        "progressed",
+        "queue",
+        "recorder",
+        "running",
+        "scenario_luck",
+        "stopped",
+        "struck",
     )  # fmt: skip
 
     def __init__(self, seed: int, *, full: bool, many: bool = False, engine_luck: Luck | None = None) -> None:
@@ -86,7 +111,7 @@ class World:
         self.env = Clock(self)
         self.queue = self.env.queue
         """Scheduled callbacks and messages. The kernel's own."""
-        self.number = self.env.number
+        self.next_eid = self.env.next_eid
         self.scenario_luck = Luck(seed)
         """Random draws that are the same on every engine: arrivals, inputs, how long steps take, whether they fail."""
         self.delivers_directly = not full
@@ -137,13 +162,13 @@ class World:
         if daemon:
             self.inert_entries += 1
         call = Callback(daemon)
-        heappush(self.queue, (self.now + delay, NORMAL, self.number(), call, fn, args, self.recorder.cause))
+        heappush(self.queue, (self.now + delay, NORMAL, self.next_eid(), call, fn, args, self.recorder.cause))
         return call
 
     def post(self, delay: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The same for what cannot be cancelled, such as a message that has left: no object stands for it."""
-        number = self.number
-        heappush(self.queue, (self.now + delay, NORMAL, number(), None, fn, args, self.recorder.cause))
+        next_eid = self.next_eid
+        heappush(self.queue, (self.now + delay, NORMAL, next_eid(), None, fn, args, self.recorder.cause))
 
     def process(self, steps: Steps, *, goes_on: bool = True) -> None:
         """Starts a SimPy process for what comes from outside: starts, events, faults and their ends.
@@ -195,7 +220,7 @@ class World:
 
     def interrupt(self, fn: Callable[[], Any]) -> None:
         """Calls `fn()` when the code that is running has ended, before anything else."""
-        heappush(self.queue, (self.now, URGENT, self.number(), None, fn, (), self.recorder.cause))
+        heappush(self.queue, (self.now, URGENT, self.next_eid(), None, fn, (), self.recorder.cause))
 
     def cut(self) -> None:
         """Here one transaction of a `transactional` component has ended and nothing else has begun: a crash after an
@@ -206,10 +231,10 @@ class World:
     def run(self) -> None:
         """Runs the simulation until nothing is left that matters."""
         self.inert_entries += 1
-        heappush(self.queue, (HORIZON_US, _LAST, self.number(), END, None, (), None))
+        heappush(self.queue, (HORIZON_US, _LAST, self.next_eid(), END, None, (), None))
         callbacks = in_vain = futile = 0
         while True:
-            self.progressed, newest = False, self.number()
+            self.progressed, newest = False, self.next_eid()
             window = HOPELESS_WINDOW if self._hopeless else WINDOW
             if self._run_on(window):
                 break
@@ -232,9 +257,9 @@ class World:
         if self.stopped is not None:
             self.recorder.stopped(self.stopped.reason)
 
-    def _set_before(self, number: int) -> bool:
+    def _set_before(self, eid: int) -> bool:
         """Whether something is still to come that was set before that entry of the queue: no loop that just goes on."""
-        return any(entry[2] < number and self._matters(entry[3]) for entry in self.queue)
+        return any(entry[2] < eid and self._matters(entry[3]) for entry in self.queue)
 
     @staticmethod
     def _matters(call: object) -> bool:
@@ -325,7 +350,7 @@ class World:
     def stop(self, reason: StopReason) -> None:
         """Nothing happens any more after the code that is running."""
         self._stop(reason)
-        heappush(self.queue, (-1, URGENT, self.number(), END, None, (), None))
+        heappush(self.queue, (-1, URGENT, self.next_eid(), END, None, (), None))
 
     # ---- what happens --------------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ class Registry:
     def register(self, deployment: Deployment) -> None:
         self.deployments.append(deployment)
 
-    def number(self, wanted: int | None) -> Deployment | None:
+    def numbered(self, wanted: int | None) -> Deployment | None:
         """The deployment with that number, from 1; None: there is none, or none was asked for."""
         if wanted is None or not 1 <= wanted <= len(self.deployments):
             return None

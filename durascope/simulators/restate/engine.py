@@ -51,7 +51,7 @@ class Restate(Engine):
         nodes = options.server.nodes
         replicated = nodes > 1 or options.server.hosting in ("cluster", "cloud")
         commit = delays.spread("replicated_commit" if replicated else "commit")
-        self.observer = Observer(keep=records, abort_timeout=self.options.abort_timeout)
+        self.observer = Observer(keeps_attempts=records, abort_timeout=self.options.abort_timeout)
         self.partitions: list[Partition] = []
         self.router = Router(world, scenario, self.partitions)
         self.outside = Outside(scenario, self.router)
@@ -248,7 +248,7 @@ class Restate(Engine):
                     self._restart(run, records.RestartAsNew, event.from_entry or 0)
 
     def _resume(self, run: RunInfo, deployment: int | None) -> None:
-        chosen = self.registry.number(deployment)
+        chosen = self.registry.numbered(deployment)
         self._tell("resume", run, records.ResumeByHand, None if chosen is None else chosen.number)
 
     def _restart(self, run: RunInfo, record: Callable[..., Record], since: int | str) -> None:

@@ -244,7 +244,7 @@ class Invoker(Component):
             self.world.emit(self.name, Kind.TASK_PICKED_UP, invocation.run, None, None, QUEUE)
         session.state = State.IN_FLIGHT
         session.input_closed = self.request_response
-        session.deployment = self.registry.number(invocation.pinned) or self.registry.latest
+        session.deployment = self.registry.numbered(invocation.pinned) or self.registry.latest
         session.last_activity = self.world.now
         invocation.requests += 1
         endpoint = self._endpoint_of(session.deployment, invocation.partition)

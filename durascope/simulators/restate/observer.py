@@ -29,8 +29,8 @@ class AttemptRow:
 class Observer:
     """Keeps the attempts of each invocation, where records are kept; counts them always."""
 
-    def __init__(self, *, keep: bool, abort_timeout: int) -> None:
-        self.keep = keep
+    def __init__(self, *, keeps_attempts: bool, abort_timeout: int) -> None:
+        self.keeps_attempts = keeps_attempts
         self._abort_timeout = abort_timeout
         self.attempts: dict[str, list[AttemptRow]] = {}
         self.count = 0
@@ -40,7 +40,7 @@ class Observer:
     def accepted(self, invocation: str, entries: int, retries: int, at: int) -> None:
         self.count += 1
         self.replayed += entries - 1
-        if self.keep:
+        if self.keeps_attempts:
             self.attempts.setdefault(invocation, []).append(AttemptRow(entries, retries, at))
 
     def input_closed(self, invocation: str, at: int) -> None:

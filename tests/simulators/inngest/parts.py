@@ -70,7 +70,7 @@ class Server:
         world = self.world = World(0, full=True)
         network = Network(world)
         hops = Hops(world, latencies("durascope.simulators.inngest", {}))
-        self.relay, self.meter = Relay(world, keep=True), Meter(step_limit)
+        self.relay, self.meter = Relay(world, keeps_records=True), Meter(step_limit)
         redis = self.redis = Redis(world, "python", 0)
         self.history = History(world, "history", keeps_spans=False)
         self.told: list[Event] = []
