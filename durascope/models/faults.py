@@ -166,6 +166,17 @@ def follows_event(fault: object) -> bool:
     return isinstance(fault, TimedFault) and fault.when is not None and isinstance(fault.when.event, int)
 
 
+def hits_last_to_act(fault: object) -> bool:
+    """Whether whom a fault hits is read off the trace: after an event or a mark, whoever acted last, unless it says
+    which replica."""
+    return (
+        isinstance(fault, Crash | Hang)
+        and fault.replica is None
+        and fault.when is not None
+        and fault.when.event is not None
+    )
+
+
 FAULT_KINDS: Final = ("crash", "hang", "outage", "cut", "deploy", "random")
 
 

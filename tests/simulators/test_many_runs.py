@@ -78,3 +78,12 @@ def test_who_dies_at_a_time_of_the_clock_does_not_depend_on_whether_the_trace_is
     kept, counted = (simulate(asked, "temporal", full=full, records=True) for full in (True, False))
     assert counted.records == kept.records
     assert counted.ended_at == kept.ended_at
+
+
+def test_who_dies_at_a_mark_does_not_depend_on_whether_the_trace_is_asked_for() -> None:
+    workers = "deployments.temporal.workers=[{name: worker, runs: both, replicas: 3}]"
+    fault = "faults=[{crash: app, when: {event: WaitStarted}, down_for: 4s}]"
+    asked = load_scenario("onboarding", Overrides((workers, fault), runs=6))
+    kept, counted = (simulate(asked, "temporal", full=full, records=True) for full in (True, False))
+    assert counted.records == kept.records
+    assert counted.ended_at == kept.ended_at
