@@ -45,10 +45,10 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs; where a fault asks for events, or for who acted last, every event is kept. `also(world, engine)` is
-    called before the clock starts: there a caller puts SimPy processes of its own into the world (`world.env`), or
-    what watches it. `followed` is told now and then how many runs have begun. The same arguments give the same trace,
-    byte for byte.
+    most `FULL_UP_TO` runs; where a fault asks for events, or for who acted last, every event is kept.
+    `also(world, engine)` is called before the clock starts: there a caller puts SimPy processes of its own into the
+    world (`world.env`), or what watches it. `followed` is told now and then how many runs have begun. The same
+    arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
     traced = any(follows_event(fault) or hits_last_to_act(fault) for fault in scenario.faults)
