@@ -169,6 +169,27 @@ workflows:
     assert trace.status == {"run 1": "failed"}
 
 
+@pytest.mark.parametrize(("down_for", "back_at"), [("1s", 12 * SECOND), ("20s", 21 * SECOND)])
+def test_a_service_that_serves_on_while_it_stops_comes_back_all_the_same(down_for: str, back_at: int) -> None:
+    """It is killed 10 s after it was asked to stop; down for longer than that, it comes back when it would anyway."""
+    trace = predicted(f"""
+workflows: {{order: {{steps: [{{run: a, takes: 30s}}]}}}}
+faults: [{{crash: app, graceful: true, at: 1s, down_for: {down_for}}}]
+""")
+    times = [(event.kind, event.at) for event in trace.events if event.kind in (Kind.CRASHED, Kind.RESTARTED)]
+    assert times == [(Kind.CRASHED, 11 * SECOND), (Kind.RESTARTED, back_at)]
+    assert trace.facts["executions"] == {"a": 2}
+
+
+def test_an_event_without_an_address_is_sent_to_the_runs_whose_field_it_names() -> None:
+    trace = predicted("""
+workflows: {order: {key: id, steps: [{wait_for: paid, match: id, timeout: 10s}]}}
+workload: {runs: 3, keys: [a, b, c], events: [{send: paid, with: {id: b}, at: 2s}]}
+""")
+    woken = [run for run, record in trace.records.items() if "> Signal 17" in record]
+    assert woken == ["run 2"]
+
+
 def test_an_event_that_starts_a_workflow_is_known_though_nobody_waits_for_it() -> None:
     trace = predicted("""
 workflows: {order: {started_by: {event: order/created}, steps: [{run: charge}]}}
