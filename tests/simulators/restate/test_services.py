@@ -181,6 +181,17 @@ faults: [{{crash: app, graceful: true, at: 1s, down_for: {down_for}}}]
     assert trace.facts["executions"] == {"a": 2}
 
 
+@pytest.mark.parametrize(("protocol", "result"), [(6, "Notification"), (7, "ProposeRunCompletionAck")])
+def test_under_protocol_7_a_runs_result_is_acknowledged_and_a_sleeps_end_told(protocol: int, result: str) -> None:
+    trace = predicted(f"""
+workflows: {{order: {{steps: [{{sleep: 100ms}}, {{run: charge, takes: 5ms}}]}}}}
+deployments: {{restate: {{server: {{protocol: {protocol}}}}}}}
+""")
+    sent = [event.detail for event in trace.events if event.kind is Kind.MESSAGE_SENT and event.lane == "invoker"]
+    answers = [("service", what) for what in ("Notification", "ProposeRunCompletionAck")]
+    assert [each for each in sent if each in answers] == [("service", "Notification"), ("service", result)]
+
+
 def test_an_event_without_an_address_is_sent_to_the_runs_whose_field_it_names() -> None:
     trace = predicted("""
 workflows: {order: {key: id, steps: [{wait_for: paid, match: id, timeout: 10s}]}}
