@@ -125,12 +125,12 @@ def study(
     `replications` fixes their number instead.
     """
     samples: dict[str, list[Replication]] = {engine: [] for engine in engines}
-    until = math.inf if replications is not None else time.monotonic() + budget_s
+    deadline_s = math.inf if replications is not None else time.monotonic() + budget_s
     wanted = replications or min(FIRST, most)
     while True:
-        _replicate(scenario, seed, samples, wanted, until, processes, progress)
+        _replicate(scenario, seed, samples, wanted, deadline_s, processes, progress)
         precise = all(_precise(each, precision) for each in samples.values())
-        out_of_time = time.monotonic() > until
+        out_of_time = time.monotonic() > deadline_s
         if precise or out_of_time or replications is not None or wanted >= most:
             break
         wanted = min(2 * wanted, most)
@@ -153,7 +153,7 @@ def _replicate(
     seed: int,
     samples: Mapping[str, list[Replication]],
     wanted: int,
-    until: float,
+    deadline_s: float,
     processes: int | None,
     progress: Progress,
 ) -> None:
@@ -166,7 +166,7 @@ def _replicate(
             theirs.append(done)
             progress(engine, len(theirs), wanted)
             complete = all(len(each) == len(theirs) for each in samples.values())
-            if complete and len(theirs) >= LEAST and time.monotonic() > until:
+            if complete and len(theirs) >= LEAST and time.monotonic() > deadline_s:
                 break
 
 

@@ -66,13 +66,12 @@ class Copy:
         if not Path(where.stdout.strip()).is_relative_to(self.folder):
             raise BaselineFails(f"durascope is imported from {where.stdout.strip()}")
         for engine in engines:
-            path = self.folder / "durascope" / "simulators" / "simulate.py"
-            answer = self._ask(engine, {"path": str(path), "source": path.read_text("utf-8"), "likely": ""})
-            if answer["code"] not in PASSED:
-                raise BaselineFails(f"{answer['failed']} fails without a mutant")
+            failed = self._start(engine)["failed"]
+            if failed:
+                raise BaselineFails(f"{failed} fails without a mutant")
 
     def judge(self, file: str, source: str, engine: str, likely: str = "") -> Verdict:
-        """Runs the tests on the changed file: first the one that has noticed the mutant before, then all."""
+        """Runs the tests on the changed file: first the one that has noticed the mutant before, then what calls it."""
         path = self.folder / file
         answer = self._ask(engine, {"path": str(path), "source": source, "likely": likely})
         if answer["code"] == COLD:
@@ -81,24 +80,30 @@ class Copy:
             return Verdict("survived")
         return Verdict("killed", answer["failed"] or "no end")
 
+    def _start(self, engine: str) -> dict[str, Any]:
+        """Starts the engine's warm process; what it says of the tests without a mutant."""
+        self._warm[engine] = subprocess.Popen(
+            [sys.executable, "-m", "tests.mutants.warm", *suite(engine)],
+            cwd=self.folder,
+            env=self._env(compiled=True),
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        return self._answer(engine)
+
     def _ask(self, engine: str, job: dict[str, str]) -> dict[str, Any]:
         """Has the engine's warm process try a mutant."""
-        warm = self._warm.get(engine)
-        if warm is None:
-            command = [sys.executable, "-m", "tests.mutants.warm", *suite(engine)]
-            warm = self._warm[engine] = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env=self._env(compiled=True),
-                text=True,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-            )
-        assert warm.stdin is not None
-        assert warm.stdout is not None
-        warm.stdin.write(json.dumps(job) + "\n")
-        warm.stdin.flush()
-        return json.loads(warm.stdout.readline())
+        stdin = self._warm[engine].stdin
+        assert stdin is not None
+        stdin.write(json.dumps(job) + "\n")
+        stdin.flush()
+        return self._answer(engine)
+
+    def _answer(self, engine: str) -> dict[str, Any]:
+        stdout = self._warm[engine].stdout
+        assert stdout is not None
+        return json.loads(stdout.readline())
 
     def _judge_anew(self, path: Path, source: str, engine: str, likely: str) -> Verdict:
         """The same in a process that imports the changed file."""

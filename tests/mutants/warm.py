@@ -3,6 +3,8 @@
 In the child the mutant's functions get their new code, wherever they are already in use; so nothing is imported anew,
 which would take longer than most tests. A change outside of functions (a constant, a default, a decorator) was made use
 of at import: the answer is `COLD`, and the tests have to run in a process of their own.
+
+All tests run once without a mutant, which shows who calls what: the first answer says whether one has failed.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pickle
 import resource
 import sys
 from importlib import import_module
@@ -22,9 +25,10 @@ from typing import Any, Final
 import pytest
 
 import durascope.simulators
+from tests.mutants.calls import CallRecorder, Calls, Chosen
 
-CPU_SECONDS: Final = 150
-"""A mutant whose tests compute longer than this has been noticed: the suite of one engine takes a tenth of it."""
+CPU_SECONDS: Final = 60
+"""A mutant whose tests compute longer than this has been noticed: the suite of one engine takes a quarter of it."""
 MEMORY: Final = 3 << 30
 QUIET: Final = (
     "-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "--tb=no", "-rfE", "--hypothesis-profile=once",
@@ -72,8 +76,8 @@ def _parts(code: CodeType) -> tuple[list[str], list[CodeType]]:
     return ["code" if isinstance(each, CodeType) else repr(each) for each in code.co_consts], inner
 
 
-def swap(path: Path, source: str) -> None:
-    """Gives the functions of the module their new code. Raises Elsewhere where that is not all there is to it."""
+def swap(path: Path, source: str) -> set[Address]:
+    """Gives functions of the module their new code, and returns which. Raises Elsewhere where there is more to it."""
     old, new = (compile(text, str(path), "exec") for text in (path.read_text("utf-8"), source))
     codes = changed(old, new)
     left = set(codes)
@@ -88,6 +92,7 @@ def swap(path: Path, source: str) -> None:
                 left.discard(address)
     if left:
         raise Elsewhere
+    return set(codes)
 
 
 # ---- one mutant a child --------------------------------------------------------------------------------------------
@@ -104,30 +109,46 @@ class FirstFailure:
             self.name = report.nodeid
 
 
-def tried(path: Path, source: str, likely: str, tests: list[str]) -> dict[str, Any]:
+def baseline(tests: list[str]) -> tuple[str, Calls]:
+    """What all tests show without a mutant: which failed first, and who calls what."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        first, recorder = FirstFailure(), CallRecorder(str(Path(durascope.simulators.__file__).parent))
+        pytest.main([*QUIET, *tests], plugins=[first, recorder])
+        with os.fdopen(writer, "wb") as found:
+            pickle.dump((first.name, recorder.calls), found)
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as found:
+        answer: tuple[str, Calls] = pickle.load(found)
+    os.waitpid(child, 0)
+    return answer
+
+
+def tried(path: Path, source: str, likely: str, calls: Calls, tests: list[str]) -> dict[str, Any]:
     """What a child's tests say: its exit code (negative: the signal that ended it) and the first that failed."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
-        os._exit(_child(path, source, likely, tests, writer))
+        os._exit(_child(path, source, likely, calls, tests, writer))
     os.close(writer)
     with os.fdopen(reader) as said:
         name = said.read()
     return {"code": os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), "failed": name}
 
 
-def _child(path: Path, source: str, likely: str, tests: list[str], writer: int) -> int:
+def _child(path: Path, source: str, likely: str, calls: Calls, tests: list[str], writer: int) -> int:
     limit()
     try:
-        swap(path, source)
+        functions = swap(path, source)
     except Elsewhere:
         return COLD
-    first, code = FirstFailure(), 0
-    for some in ([likely] if likely else [], tests):
-        if some:
-            code = int(pytest.main([*QUIET, "-x", *some], plugins=[first]))
-            if code not in PASSED:
-                break
+    chosen = calls.tests((str(path), name, line) for name, line in functions)
+    if not chosen:
+        return COLD
+    first = FirstFailure()
+    code = int(pytest.main([*QUIET, "-x", *tests], plugins=[first, Chosen([likely, *chosen])]))
     os.write(writer, first.name.encode())
     return 0 if code in PASSED else code
 
@@ -141,11 +162,16 @@ def main() -> None:
     for module in walk_packages(durascope.simulators.__path__, "durascope.simulators."):  # engines come when asked for
         import_module(module.name)
     pytest.main([*QUIET, "--collect-only", *tests])
-    for line in sys.stdin:
-        job = json.loads(line)
-        answer = tried(Path(job["path"]), job["source"], job["likely"], tests)
+    failed, calls = baseline(tests)
+
+    def say(answer: dict[str, Any]) -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+
+    say({"failed": failed})
+    for line in sys.stdin:
+        job = json.loads(line)
+        say(tried(Path(job["path"]), job["source"], job["likely"], calls, tests))
 
 
 if __name__ == "__main__":

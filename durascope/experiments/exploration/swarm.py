@@ -100,12 +100,12 @@ def _swarmed_on(
     processes: int | None,
     progress: Callable[[str, int, int], None],
 ) -> Explored:
-    until = time.monotonic() + seconds
+    deadline_s = time.monotonic() + seconds
     swarm = _Swarm(exploration.scenario, before.engine, exploration.whats)
     known = set(before.tally.witnesses) | (set(before.pairs.witnesses) if before.pairs else set())
     found = list(before.findings)
     tried = 0
-    seeds = _seeds(exploration.seed + 1, until)
+    seeds = _seeds(exploration.seed + 1, deadline_s)
     try:
         with Pool(swarm.tried, processes=processes or cores()) as pool:
             for number, tally in enumerate(pool.stream(seeds, of=1_000)):
@@ -120,8 +120,8 @@ def _swarmed_on(
     return replace(before, findings=found, swarms=tried)
 
 
-def _seeds(first: int, until: float) -> Iterator[int]:
+def _seeds(first: int, deadline_s: float) -> Iterator[int]:
     seed = first
-    while time.monotonic() < until:
+    while time.monotonic() < deadline_s:
         yield seed
         seed += 1

@@ -69,7 +69,7 @@ async def _alive(heartbeat: Heartbeat | None) -> AsyncGenerator[None]:
         beating.cancel()
 
 
-async def _beat(every: float) -> None:
+async def _beat(every_s: float) -> None:
     while True:
         activity.heartbeat()
-        await asyncio.sleep(every)
+        await asyncio.sleep(every_s)

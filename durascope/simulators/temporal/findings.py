@@ -13,7 +13,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.billing import actions_beside, actions_of
 from durascope.simulators.temporal.constants import event_bytes
-from durascope.simulators.temporal.histories import histories
+from durascope.simulators.temporal.history_export import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HistoryStore

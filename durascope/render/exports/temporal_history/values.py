@@ -10,7 +10,7 @@ from typing import Any, Final
 
 Json = dict[str, Any]
 Event = Mapping[str, Any]
-"""An event, as the trace holds it (see `durascope.simulators.temporal.histories`)."""
+"""An event, as the trace holds it (see `durascope.simulators.temporal.history_export`)."""
 History = Mapping[str, Any]
 """An execution, as the trace holds it."""
 
