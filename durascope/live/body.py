@@ -7,9 +7,10 @@ predicted one meet the same outside world.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
-from durascope.live.ledger import ask, asked, count, report
+from durascope.live.ledger import ask, asked, count, report, tell_now
 from durascope.models.faults import Outage
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
@@ -21,13 +22,22 @@ from durascope.simulators.services import Services
 
 
 class Clock:
-    """The clock of one execution of a body. It counts in deadlines, so questions to the ledger take no time of it."""
+    """The time of one execution of a body. What it asks the ledger takes no time of it: its ends are deadlines.
+
+    Where a moment sets something off, it stands still, as the model's bodies do.
+    """
 
     def __init__(self, began: float | None = None) -> None:
         """`began`: by the loop's clock; left out: now."""
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time() if began is None else began
         self._us = 0.0
+
+    async def stands_still(self, while_: Awaitable[bool]) -> None:
+        """Waits; it has been no time of the body's if what is awaited says so."""
+        before = self._loop.time()
+        if await while_:
+            self._began += self._loop.time() - before
 
     async def takes(self, us: float) -> None:
         """Waits until `us` microseconds after the deadline before."""
@@ -43,6 +53,7 @@ class Bodies:
         self.port = port
         self.process = process
         self._asked = asks(scenario)
+        self._awaited = awaited(scenario)
         self._with_outages = frozenset(fault.outage for fault in scenario.faults if isinstance(fault, Outage))
 
     async def execute(
@@ -63,7 +74,7 @@ class Bodies:
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)
         run, body = info.name, self.services.body(step)
         number = await count(self.port, f"{run}/{key}") if attempt is None else attempt
-        await self.pass_moment(run, name, number, "started")
+        await clock.stands_still(self.pass_moment(run, name, number, "started"))
         if body.check_us is not None:
             known_by = self.services.effect_name(info, body, name, key)
             found = await self.look(info, body, name, key, number, known_by, clock)
@@ -90,10 +101,10 @@ class Bodies:
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
             await clock.takes(takes * body.effect_at)
-            await self.pass_moment(run, name, number, "before-effect")
+            await clock.stands_still(self.pass_moment(run, name, number, "before-effect"))
             known = await self._known(info, body, name)
             await self.note_effect(info, body, name, key)
-            await self.pass_moment(run, name, number, "after-effect", deduplicated=known)
+            await clock.stands_still(self.pass_moment(run, name, number, "after-effect", deduplicated=known))
             await clock.takes(takes * (1 - body.effect_at))
         else:
             await clock.takes(takes)
@@ -117,14 +128,23 @@ class Bodies:
         handed = run.input.get(body.idempotency_key, run.key)
         return await count(self.port, f"key {body.lane or name}/{name}/{handed}") > 1
 
-    async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> None:
-        """Reports a moment of a step, and returns when the faults that wait for it have struck."""
-        await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
+    async def pass_moment(self, run: str, name: str, attempt: int, moment: str, *, deduplicated: bool = False) -> bool:
+        """Reports a moment of a step, and goes on when what waits for it has been done: whether anything was."""
+        if moment in self._awaited:
+            return await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
+        tell_now(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
+        return False
 
 
 def asks(scenario: Scenario) -> bool:
     """Whether any step asks its service for an effect first; then all effects are counted by name."""
     return any(step.check_first is not None for _, step in scenario.runs())
+
+
+def awaited(scenario: Scenario) -> frozenset[str]:
+    """The moments of steps that a fault or an event of the scenario waits for."""
+    triggers = [getattr(each, "when", None) for each in (*scenario.faults, *scenario.workload.events)]
+    return frozenset(str(each.moment) for each in triggers if each is not None and each.moment is not None)
 
 
 def result_of(step: Run, name: str, outcome: Outcome) -> Any:

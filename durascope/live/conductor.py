@@ -98,22 +98,23 @@ class Conductor:
         """A moment of a step has passed, seen by the engine's module in its record."""
         self._pass(run, step, attempt, moment, self._doers.get((run, step)))
 
-    def _pass(self, run: int | None, step: str, attempt: int | None, moment: str, doer: str | None) -> None:
-        """A moment of a step has passed in that process."""
+    def _pass(self, run: int | None, step: str, attempt: int | None, moment: str, doer: str | None) -> bool:
+        """A moment of a step has passed in that process. Whether it has set something off."""
 
         def matches(trigger: Trigger) -> bool:
             wanted = trigger.attempt in (None, attempt) or attempt is None
             return trigger.step == step and trigger.moment == moment and wanted
 
-        self._fire(matches, run, doer)
+        return self._fire(matches, run, doer)
 
-    def _reported(self, report: Report) -> None:
+    def _reported(self, report: Report) -> bool:
         digits = report.run.removeprefix("run ").split("/")[0].split(".")[0]
         number = int(digits) if digits.isdigit() else None
         self._doers[number, report.step] = report.process
-        self._pass(number, report.step, report.attempt, report.moment, report.process)
+        return self._pass(number, report.step, report.attempt, report.moment, report.process)
 
-    def _fire(self, matches: Callable[[Trigger], bool], run: int | None, doer: str | None) -> None:
+    def _fire(self, matches: Callable[[Trigger], bool], run: int | None, doer: str | None) -> bool:
+        """Does what waits for it: now, or later. Whether anything was done now."""
         due: list[tuple[Trigger, Action]] = []
         with self._lock:
             for number, (trigger, wanted, action) in enumerate(self._triggers):
@@ -125,6 +126,7 @@ class Conductor:
                 self._later(trigger.after / SECOND, partial(action, doer))
             else:
                 self._safely(partial(action, doer))
+        return any(not trigger.after for trigger, _ in due)
 
     def _later(self, seconds: float, action: Callable[[], None]) -> None:
         with self._lock:

@@ -1,9 +1,12 @@
 """The ledger, outside the engine and its apps: apps report each moment of a step to it and wait for its answer.
 
 Because an app goes on only when it has been answered, a fault at a moment strikes exactly there: the answer to a
-process that has been killed meanwhile reaches nobody. Effects are counted here, outside the engine and its apps.
+process that has been killed meanwhile reaches nobody. Of moments that nothing waits for an app only tells (`tell_now`):
+waiting for answers, two steps that end together would end in any order. Effects are counted here, outside the engine
+and its apps.
 
-One report is one connection: a line of JSON, `{run, step, attempt, moment, process}`, answered by a line. The moment
+One report is one connection: a line of JSON, `{run, step, attempt, moment, process}`, answered by a line: whether the
+moment has set something off, for which the body has stood still. The moment
 `after-effect` is the effect. `query` reports ask for a number instead: how often that step's body has begun.
 """
 
@@ -43,7 +46,8 @@ class Ledger:
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
-        self.listeners: list[Callable[[Report], None]] = []
+        self.listeners: list[Callable[[Report], bool]] = []
+        """Told of each report; they say whether it has set something off."""
         self.answers: dict[str, Callable[[Mapping[str, Any]], object]] = {}
         """What an engine's module answers to its apps' own questions, by the question's name (`ask`)."""
         self.down: list[str] = []
@@ -84,9 +88,8 @@ class Ledger:
         )
         with self._lock:
             self.reports.append(report)
-        for listener in list(self.listeners):
-            listener(report)
-        return True
+        struck = [listener(report) for listener in self.listeners]
+        return any(struck)
 
     def effects(self) -> dict[str, int]:
         """Side effects by step, over all runs; a step that began and had none counts 0."""
@@ -143,10 +146,23 @@ class _Server(socketserver.ThreadingTCPServer):
 
 async def report(
     port: int, run: str, step: str, attempt: int, moment: str, process: str, *, deduplicated: bool = False
+) -> bool:
+    """Tells the ledger of a moment and waits for its answer: whether it has set something off. Used inside apps."""
+    return bool(await ask(port, _told(run, step, attempt, moment, process, deduplicated=deduplicated)))
+
+
+def tell_now(
+    port: int, run: str, step: str, attempt: int, moment: str, process: str, *, deduplicated: bool = False
 ) -> None:
-    """Reports a moment to the ledger and waits for its answer; used inside apps."""
+    """Tells the ledger of a moment; what is sent gets there even if the app is killed next."""
+    told = _told(run, step, attempt, moment, process, deduplicated=deduplicated)
+    with socket.create_connection((HOST, port)) as connection:
+        connection.sendall(json.dumps(told).encode() + b"\n")
+
+
+def _told(run: str, step: str, attempt: int, moment: str, process: str, *, deduplicated: bool) -> dict[str, object]:
     told: dict[str, object] = {"run": run, "step": step, "attempt": attempt, "moment": moment, "process": process}
-    await ask(port, told | ({"deduplicated": True} if deduplicated else {}))
+    return told | ({"deduplicated": True} if deduplicated else {})
 
 
 async def count(port: int, name: str) -> int:

@@ -1,8 +1,8 @@
 """The line between an engine and its apps, where a scenario cuts it: a loopback proxy that can stop forwarding.
 
-While it is cut, nothing passes and nothing is refused, as in a network that loses every packet: connections stay open,
-new ones are not answered, and what was sent arrives when the line is mended. Only the parties' own timeouts and
-keepalives break a connection.
+While it is cut nothing passes and nothing is refused, as in a network that loses every packet: connections stay open,
+new ones are not answered, and what was sent is sent again as TCP does it, after 0.2, 0.4, 0.8, … s, until the line is
+whole again. Only the parties' own timeouts and keepalives break a connection.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import threading
 from typing import Final
 
 from durascope.live.processes import HOST
+from durascope.models.units import SECOND
+from durascope.simulators.kernel.network import CONNECT_RETRY_US, LONGEST_RETRANSMIT_US, RETRANSMIT_US
 
 CHUNK: Final = 1 << 16
 
@@ -26,8 +28,6 @@ class Line:
         """Where it takes connections."""
         self._cuts = 0
         self._loop = asyncio.new_event_loop()
-        self._whole = asyncio.Event()
-        self._whole.set()
         self._connections: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -49,7 +49,13 @@ class Line:
 
     def _count(self, by: int) -> None:
         self._cuts += by
-        self._whole.clear() if self._cuts else self._whole.set()
+
+    async def _get_through(self, first: int = RETRANSMIT_US) -> None:
+        """Returns when a packet that is sent now has arrived: at once, or with the first repetition after the cut."""
+        wait = first
+        while self._cuts:
+            await asyncio.sleep(wait / SECOND)
+            wait = min(2 * wait, LONGEST_RETRANSMIT_US)
 
     async def _listen(self) -> asyncio.Server:
         server = await asyncio.start_server(self._accept, HOST, 0)
@@ -67,7 +73,7 @@ class Line:
         assert task is not None
         self._connections.add(task)
         try:
-            await self._whole.wait()
+            await self._get_through(CONNECT_RETRY_US)
             with contextlib.suppress(OSError):
                 there_reader, there_writer = await asyncio.open_connection(HOST, self.target)
                 await self._join(reader, there_writer, there_reader, writer)
@@ -92,9 +98,9 @@ class Line:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(CHUNK):
-            await self._whole.wait()
+            await self._get_through()
             writer.write(chunk)
             await writer.drain()
-        await self._whole.wait()
+        await self._get_through()
         if writer.can_write_eof():
             writer.write_eof()

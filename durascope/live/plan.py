@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from durascope.live.body import asks
+from durascope.live.body import asks, awaited
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.simulators.bodies import Outcome
@@ -50,9 +50,3 @@ def plan(
         "waits": sorted(awaited(scenario)),
     }
     return Plan(outcome, body.found_done(luck, run, key, attempt), words)
-
-
-def awaited(scenario: Scenario) -> frozenset[str]:
-    """The moments of steps that a fault or an event of the scenario waits for."""
-    triggers = [getattr(each, "when", None) for each in (*scenario.faults, *scenario.workload.events)]
-    return frozenset(str(each.moment) for each in triggers if each is not None and each.moment is not None)

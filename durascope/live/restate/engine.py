@@ -42,11 +42,16 @@ WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
 
 LATE: Final = {
+    "network": Spread("uniform", (200, 3 * MILLISECOND)),
     "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
     "commit": Spread("uniform", (1_600, 6 * MILLISECOND)),
     "invoke": Spread("uniform", (2_600, 15 * MILLISECOND)),
     "resume": Spread("uniform", (800, 12 * MILLISECOND)),
     "recover": Spread("uniform", (150 * MILLISECOND, 600 * MILLISECOND)),
+    "closure": Spread("uniform", (100, 3 * MILLISECOND)),
+    "ingress": Spread("uniform", (500, 25 * MILLISECOND)),
+    "stream_timer": Spread("uniform", (0, 6 * MILLISECOND)),
+    "register": Spread("uniform", (15 * MILLISECOND, 160 * MILLISECOND)),
 }
 """Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
 LATE_ON_NODE: Final = LATE | {"sdk": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND))}
@@ -57,6 +62,7 @@ class RestateLive(LiveEngine):
     """Restate with its Python or its TypeScript SDK."""
 
     hosting: type[Endpoints] = Endpoints
+    heard_late = frozenset(("scheduled", "recorded", "SleepStarted", "WaitStarted"))
 
     def __init__(self, scenario: Scenario, stage: Stage, ledger: Ledger, *, seed: int) -> None:
         super().__init__(scenario, stage, ledger, seed=seed)

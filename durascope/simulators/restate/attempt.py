@@ -61,6 +61,8 @@ class Attempt:
         """What the code's last bug says."""
         self.cancelling = False
         """The cancellation is known, and waits for the ids of what has been called."""
+        self._waking = False
+        """The code is about to go on."""
         self.to_execute: dict[NotificationId, tuple[Run, str, str]] = {}
         """Runs without a result, by completion id: executed once the code waits for them."""
         self.executing: dict[NotificationId, Execution | None] = {}
@@ -116,7 +118,9 @@ class Attempt:
             self.go_on()
 
     def _advance(self) -> bool:
-        """Looks at notifications, one by one, until the code can go on."""
+        """Looks at notifications, one by one, until the code can go on; before that, what it asked for is sent."""
+        if self.vm.output and self.vm.queue:
+            self._flush()
         if self.cancelling:
             return self._cancel()
         while (notification := self.vm.pop()) is not None:
@@ -176,7 +180,7 @@ class Attempt:
         self._close(error, "failed")
 
     def _fail_soon(self, error: Error) -> None:
-        """The same once the SDK has come to it; closures that end in that time have had their effects, too."""
+        """The same once the SDK has come to it; closures that end in that time have had their effects, for nothing."""
         if not self.failing:
             self.failing = True
             delay = self.endpoint.delay("closure_failed", self.start.run.luck, self.start.attempt)
@@ -224,8 +228,19 @@ class Attempt:
     # ---- from the engine -------------------------------------------------------------------------------------
 
     def deliver(self, notification: Notification) -> None:
+        """Python reads on only when its code waits again; TypeScript reads all that comes before its code goes on."""
+        if self.closed:
+            return
+        self.vm.arrived(notification)
+        if not self.endpoint.typescript:
+            self.go_on()
+        elif not self._waking:
+            self._waking = True
+            self.endpoint.after(self.endpoint.turn(self.start.run, self.start.attempt, notification), self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
         if not self.closed:
-            self.vm.arrived(notification)
             self.go_on()
 
     def close_input(self) -> None:
@@ -286,15 +301,13 @@ class Attempt:
         if len(runnable) > 1:
             luck, start = self.endpoint.world.luck, self.start
             runnable = luck.order(runnable, "closures", start.run.luck, start.attempt, runnable[0])
-        gap = (
-            self.endpoint.delay("closure", self.start.run.luck, self.start.attempt, runnable[0])
-            if len(runnable) > 1
-            else 0
-        )
         chosen = [(number, self.to_execute.pop(number)) for number in runnable]
         self.executing.update(dict.fromkeys(runnable))
+        delay = 0
         for place, (number, closure) in enumerate(chosen):
-            self._begin_in(place * gap, number, *closure)
+            if place:
+                delay += self.endpoint.delay("closure", self.start.run.luck, self.start.attempt, number)
+            self._begin_in(delay, number, *closure)
 
     def _begin_in(self, delay: int, number: NotificationId, step: Run, name: str, key: str) -> None:
         """Starts a closure after a while; one that is watched as it begins, when its command is stored."""
@@ -349,7 +362,7 @@ class Attempt:
         """A closure has ended: its result is proposed, or the attempt fails (restate.md §5, §9)."""
         self.executing.pop(number, None)
         began = self.begun.pop(number)[0]
-        if self.closed:
+        if self.closed or self.failing:  # the state machine takes nothing more
             return
         assert isinstance(number, int)
         if outcome.ok:

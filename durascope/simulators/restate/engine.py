@@ -74,6 +74,11 @@ class Restate(Engine):
         """By run and event: when messages for it were accepted."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
+        self._asked: set[str] = set()
+        """The names of all that has been asked for."""
+        self._requests = 0
+        self._deployments = 1
+        """Those that are being registered are counted, too."""
         self.said: dict[str, None] = {}
 
     def _endpoints(self, version: str) -> list[ServiceEndpoint]:
@@ -96,11 +101,16 @@ class Restate(Engine):
         ingress = next((node.ingress for node in self.nodes if node.ingress.alive), self.nodes[0].ingress)
         again = partial(self.client.after, self.delays.typical("client_retry"), self._ask, what, run, request, *args)
         connection = self.network.connect(
-            self.client, ingress, self.delays.typical("ingress"), partial(request, ingress, *args),
+            self.client, ingress, self._reaches(run), partial(request, ingress, *args),
             on_refused=again, what=what, run=run,
         )  # fmt: skip
         connection.gives_up = int(constant("keep_alive_us")) + int(constant("keep_alive_timeout_us"))
         connection.on_lost[self.client] = again
+
+    def _reaches(self, run: RunInfo | None) -> int:
+        """How long this request takes to the ingress."""
+        self._requests += 1
+        return self.delays("ingress", None if run is None else run.luck, self._requests)
 
     def start(self, requests: Sequence[StartRequest]) -> None:
         for request in requests:
@@ -127,6 +137,7 @@ class Restate(Engine):
     ) -> Invocation:
         target = self.router.target(workflow, self.router.key_of(workflow, key, run.name), kind, handler)
         row = self.router.invocation(run, target, due=due, idempotency_key=idempotency_key)
+        self._asked.add(run.name)
         if self.records:
             self.rows.append(row)
         return row
@@ -157,8 +168,9 @@ class Restate(Engine):
         self._start(run)
 
     def _addressed(self, event: OutsideEvent) -> list[RunInfo]:
+        """The runs that it is for; nobody keeps it for a run that nobody has asked for yet."""
         if event.run is not None:
-            return [self._known(event.run)]
+            return [self._known(event.run)] if event.run.name in self._asked else []
         if event.key is not None:
             row = self.router.of_key(event.key)
             return [] if row is None else [row.run]
@@ -265,13 +277,17 @@ class Restate(Engine):
         return [[endpoint] for deployment in self.registry.deployments for endpoint in deployment.endpoints]
 
     def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
-        """In place: another program behind the same URL. Else a new deployment is registered beside the others."""
+        """In place: another program behind the same URL. Else a new deployment is registered beside the others.
+
+        What begins while the server discovers it goes to the one before.
+        """
         old = self.registry.latest
         if in_place:
             old.replace(self.code)
         else:
-            version = len(self.registry.deployments) + 1
-            self.registry.register(Deployment(version, self._endpoints(f"-v{version}")))
+            version = self._deployments = self._deployments + 1
+            new = Deployment(version, self._endpoints(f"-v{version}"))
+            self.world.after(self.delays("register", version), self.registry.register, new)
         self.world.emit(old.endpoints[0].name, Kind.DEPLOYED, None, None, None, name)
         if down_for is not None:
             for endpoint in old.endpoints:

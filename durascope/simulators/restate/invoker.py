@@ -189,15 +189,16 @@ class Invoker(Component):
         connection = session.connection
         assert connection is not None
         session.last_activity = self.world.now
-        address = invocation.run.luck, invocation.requests, notification.id
+        endpoint = _endpoint(connection)
+        read = 0 if endpoint.typescript else endpoint.turn(invocation.run, invocation.requests, notification)
         acknowledged = notification.type == "Run" and self.options.server.protocol >= 7
         connection.send(
             self,
-            _endpoint(connection).deliver,
+            endpoint.deliver,
             connection,
             notification,
             what="ProposeRunCompletionAck" if acknowledged else "Notification",
-            delay=self.delay("network", *address) + self.delay("sdk", *address),
+            delay=self.delay("network", invocation.run.luck, invocation.requests, notification.id) + read,
         )
 
     def abort(self, invocation: Invocation) -> None:
@@ -354,10 +355,11 @@ class Invoker(Component):
 
     def _patience(self, session: Session) -> int:
         """How long silence may last: the inactivity timeout, or with the input closed the abort timeout."""
+        late = self.delay("stream_timer", session.invocation.run.luck, session.invocation.requests)
         if session.input_closed:
-            return self.options.abort_timeout
+            return self.options.abort_timeout + late
         own = session.invocation.target.workflow in self.outer
-        return self.options.inactivity_timeout if own else DEFAULT_INACTIVITY
+        return (self.options.inactivity_timeout if own else DEFAULT_INACTIVITY) + late
 
     def _check(self, session: Session) -> None:
         """The one timer of an attempt: re-armed when there has been traffic since."""

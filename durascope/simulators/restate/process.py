@@ -15,7 +15,7 @@ from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.constants import constant
-from durascope.simulators.restate.journal import Command
+from durascope.simulators.restate.journal import Command, Notification
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.outside import Outside
 from durascope.simulators.restate.protocol import Message, Reply, label_of
@@ -70,6 +70,10 @@ class Process(Component, ABC):
     def send(self, connection: Connection, reply: Reply, messages: Sequence[Message]) -> None:
         what = ", ".join(map(label_of, messages)) if self.world.full else "messages"
         connection.send(self, reply, connection, messages, what=what)
+
+    def turn(self, run: RunInfo, attempt: int, notification: Notification) -> int:
+        """How long it takes from what has come to what the code does next."""
+        return self.delay("sdk", run.luck, attempt, notification.id)
 
     # ---- what the handlers' code knows -----------------------------------------------------------------------
 

@@ -20,10 +20,21 @@ export type Pass = (moment: string, more?: object) => Promise<unknown>;
 /** Returns when so many milliseconds have passed since the body began. */
 export type Until = (ms: number) => Promise<void>;
 
-/** The time of a body that begins now; `sleep` lets time pass. */
-export function since(sleep: (ms: number) => Promise<void>): Until {
-  const began = performance.now();
-  return (ms) => sleep(Math.max(0, began + ms - performance.now()));
+/** The time of a body that begins now; `sleep` lets time pass. Where a moment sets something off, it stands still. */
+export class Time {
+  private began = performance.now();
+
+  constructor(private readonly sleep: (ms: number) => Promise<void>) {}
+
+  readonly until: Until = (ms) => this.sleep(Math.max(0, this.began + ms - performance.now()));
+
+  /** Waits for the answer to a moment: whether it has set something off. */
+  readonly standing = async (answer: Promise<unknown>): Promise<unknown> => {
+    const before = performance.now();
+    const struck = await answer;
+    if (struck === true) this.began += performance.now() - before;
+    return struck;
+  };
 }
 
 /**

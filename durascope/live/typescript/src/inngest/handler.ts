@@ -1,7 +1,7 @@
 /** One handler for all of a scenario's functions: it calls the SDK's steps that the scenario's code asks for. */
 
 import { type Context, type Inngest, Middleware, NonRetriableError, referenceFunction, RetryAfterError } from "inngest";
-import { carryOut, passing, since } from "../body";
+import { carryOut, passing, Time } from "../body";
 import { ask } from "../ledger";
 import { askNow, busy } from "./asking";
 import type { Body, Command, Execution, SentEvent, Settings, Turn } from "./protocol";
@@ -82,14 +82,15 @@ class Request {
 
   private async body(handle: number): Promise<unknown> {
     const { ledger, process } = this.settings;
-    const until = since((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
+    const time = new Time((ms) => new Promise((resolve) => setTimeout(resolve, ms)));
     const tell = (message: object) => ask(ledger, message);
     const { run, step, execution } = (await tell({ ask: "closure", request: this.number, handle })) as Execution;
-    const pass = (moment: string, more: object = {}) => tell({ run, step, attempt: execution, moment, process, ...more });
+    const pass = (moment: string, more: object = {}) =>
+      time.standing(tell({ run, step, attempt: execution, moment, process, ...more }));
     await pass("started");
     const body = (await tell({ ask: "body", request: this.number, handle, execution })) as Body;
     const passed = passing(body, pass);
-    const found = await carryOut(body, tell, passed, until);
+    const found = await carryOut(body, tell, passed, time.until);
     if (!found && !body.ok) throw failure(body);
     await passed("reported");
     return found ? body.found : body.values;

@@ -1,7 +1,7 @@
 /** The closure of a step, as it is given to `ctx.run`. */
 
 import { RetryableError, TerminalError } from "@restatedev/restate-sdk";
-import { type Ask, carryOut, passing, since, type Until } from "../body";
+import { type Ask, carryOut, passing, Time, type Until } from "../body";
 import type { Body, Execution, Settings } from "./protocol";
 import { killed } from "./watching";
 
@@ -22,21 +22,22 @@ export function closure(settings: Settings, asked: Ask, attempt: number, handle:
   const ask = alive(asked);
 
   return async () => {
-    const now = () => since(alive((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))));
-    let until = now();
+    const now = () => new Time(alive((ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))));
+    let time = now();
     let begun = (await ask({ ask: "closure", attempt, handle })) as Execution;
-    const pass = (moment: string, more: object = {}) => ask({ run: begun.run, step: begun.step, attempt: begun.execution, moment, process, ...more });
+    const pass = (moment: string, more: object = {}) =>
+      time.standing(ask({ run: begun.run, step: begun.step, attempt: begun.execution, moment, process, ...more }));
     if (begun.scheduled) {
-      await until(STORED);
+      await time.until(STORED);
       await pass("scheduled");
-      until = now();
+      time = now();
       begun = (await ask({ ask: "closure", attempt, handle, stored: true })) as Execution;
     }
     const { execution } = begun;
     await pass("started");
     const body = (await ask({ ask: "body", attempt, handle, execution })) as Body;
     const passed = passing(body, pass);
-    const found = await carryOut(body, ask, passed, within(begun.limit, until));
+    const found = await carryOut(body, ask, passed, within(begun.limit, time.until));
     if (!found && !body.ok) throw failure(body, execution);
     await passed("reported");
     return found ? body.found : body.values;

@@ -2,7 +2,7 @@
 
 import { Context } from "@temporalio/activity";
 import { ApplicationFailure } from "@temporalio/common";
-import { carryOut, passing, since } from "../body";
+import { carryOut, passing, Time } from "../body";
 import { ask } from "../ledger";
 import type { Body, Given, Settings } from "./protocol";
 
@@ -12,16 +12,16 @@ export function step(settings: Settings): (given: Given) => Promise<unknown> {
   return async (given) => {
     if ("warm-up" in given) return {};
     const { attempt } = Context.current().info;
-    const until = since((ms) => Context.current().sleep(ms));
+    const time = new Time((ms) => Context.current().sleep(ms));
     const pass = (moment: string, more: object = {}) =>
-      ask(ledger, { run: given["run"], step: given["step"], attempt, moment, process, ...more });
+      time.standing(ask(ledger, { run: given["run"], step: given["step"], attempt, moment, process, ...more }));
     await pass("started");
     const body = (await ask(ledger, { ask: "body", given, attempt })) as Body;
     const beating = body.beats === null ? null : setInterval(() => Context.current().heartbeat(), body.beats);
     const passed = passing(body, pass);
     let found: boolean;
     try {
-      found = await carryOut(body, (message) => ask(ledger, message), passed, until);
+      found = await carryOut(body, (message) => ask(ledger, message), passed, time.until);
     } finally {
       if (beating !== null) clearInterval(beating);
     }
