@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 from durascope.live.ledger import ask, asked, count, report, tell_now
 from durascope.models.faults import Outage
@@ -19,6 +19,12 @@ from durascope.simulators.bodies import UNAVAILABLE, Body, Outcome
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Services
+
+TOLD: Final = frozenset(("started", "after-effect", "reported"))
+"""The moments that are counted and timed, whether anything waits for them or not."""
+
+HUNG: Final = 0.1
+"""Seconds: who comes so much too late to the end of a wait has hung, and what follows the wait begins only then."""
 
 
 class Clock:
@@ -42,7 +48,11 @@ class Clock:
     async def takes(self, us: float) -> None:
         """Waits until `us` microseconds after the deadline before."""
         self._us += us
-        await asyncio.sleep(max(0.0, self._began + self._us / SECOND - self._loop.time()))
+        due = self._began + self._us / SECOND
+        await asyncio.sleep(max(0.0, due - self._loop.time()))
+        late = self._loop.time() - due
+        if late > HUNG:
+            self._began += late
 
 
 class Bodies:
@@ -132,7 +142,8 @@ class Bodies:
         """Reports a moment of a step, and goes on when what waits for it has been done: whether anything was."""
         if moment in self._awaited:
             return await report(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
-        tell_now(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
+        if moment in TOLD:
+            tell_now(self.port, run, name, attempt, moment, self.process, deduplicated=deduplicated)
         return False
 
 

@@ -155,7 +155,11 @@ def _judged(
         wrong = wrong if way is None else way.differences
     if not wrong and recording.timing is not None:
         draws = _draws(scenario, engine, seed, trace, way)
-        return timing.differences(draws, recording.timing), way
+        late = timing.differences(draws, recording.timing)
+        if late:  # where a fault at a time of the clock meets what a busy machine comes to later
+            draws += _draws(live_engine(engine).loosened(scenario), engine, seed, trace, None)
+            late = timing.differences(draws, recording.timing)
+        return late, way
     return wrong, way
 
 

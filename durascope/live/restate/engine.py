@@ -44,17 +44,24 @@ WARM_UP: Final = 3
 LATE: Final = {
     "network": Spread("uniform", (200, 3 * MILLISECOND)),
     "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
+    "command": Spread("uniform", (25, 800)),
     "commit": Spread("uniform", (1_600, 6 * MILLISECOND)),
     "invoke": Spread("uniform", (2_600, 15 * MILLISECOND)),
     "resume": Spread("uniform", (800, 12 * MILLISECOND)),
     "recover": Spread("uniform", (150 * MILLISECOND, 600 * MILLISECOND)),
-    "closure": Spread("uniform", (100, 3 * MILLISECOND)),
+    "first_closure": Spread("uniform", (0, 8 * MILLISECOND)),
+    "closure": Spread("uniform", (100, 12 * MILLISECOND)),
     "ingress": Spread("uniform", (500, 25 * MILLISECOND)),
     "stream_timer": Spread("uniform", (0, 6 * MILLISECOND)),
     "register": Spread("uniform", (15 * MILLISECOND, 160 * MILLISECOND)),
 }
 """Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
-LATE_ON_NODE: Final = LATE | {"sdk": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND))}
+LATE_ON_NODE: Final = LATE | {
+    "sdk": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND)),
+    "invoke": Spread("uniform", (2_600, 60 * MILLISECOND)),
+    "resume": Spread("uniform", (800, 60 * MILLISECOND)),
+    "first_closure": Spread("uniform", (0, 40 * MILLISECOND)),
+}
 """The same where the code is asked for by a service of another language: each of its turns is a question, too."""
 
 

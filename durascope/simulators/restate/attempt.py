@@ -290,24 +290,19 @@ class Attempt:
     def _execute(self) -> None:
         """Starts the closures that the code waits for, one after the other (restate.md §4.7)."""
         awaited = self.context.awaited
-        if len(self.to_execute) == 1:
-            number, closure = next(iter(self.to_execute.items()))
-            if number in awaited:
-                self.to_execute.clear()
-                self.executing[number] = None
-                self._begin_in(0, number, *closure)
-            return
         runnable = [number for number in self.to_execute if number in awaited]
+        if not runnable:
+            return
+        luck, start = self.endpoint.world.luck, self.start
         if len(runnable) > 1:
-            luck, start = self.endpoint.world.luck, self.start
             runnable = luck.order(runnable, "closures", start.run.luck, start.attempt, runnable[0])
         chosen = [(number, self.to_execute.pop(number)) for number in runnable]
         self.executing.update(dict.fromkeys(runnable))
-        delay = 0
-        for place, (number, closure) in enumerate(chosen):
-            if place:
-                delay += self.endpoint.delay("closure", self.start.run.luck, self.start.attempt, number)
+        delay, wait = 0, "first_closure"
+        for number, closure in chosen:
+            delay += self.endpoint.delay(wait, start.run.luck, start.attempt, number)
             self._begin_in(delay, number, *closure)
+            wait = "closure"
 
     def _begin_in(self, delay: int, number: NotificationId, step: Run, name: str, key: str) -> None:
         """Starts a closure after a while; one that is watched as it begins, when its command is stored."""

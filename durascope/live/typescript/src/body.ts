@@ -20,13 +20,20 @@ export type Pass = (moment: string, more?: object) => Promise<unknown>;
 /** Returns when so many milliseconds have passed since the body began. */
 export type Until = (ms: number) => Promise<void>;
 
+/** Milliseconds: who comes so much too late to the end of a wait has hung, and what follows the wait begins only then. */
+const HUNG = 100;
+
 /** The time of a body that begins now; `sleep` lets time pass. Where a moment sets something off, it stands still. */
 export class Time {
   private began = performance.now();
 
   constructor(private readonly sleep: (ms: number) => Promise<void>) {}
 
-  readonly until: Until = (ms) => this.sleep(Math.max(0, this.began + ms - performance.now()));
+  readonly until: Until = async (ms) => {
+    await this.sleep(Math.max(0, this.began + ms - performance.now()));
+    const late = performance.now() - (this.began + ms);
+    if (late > HUNG) this.began += late;
+  };
 
   /** Waits for the answer to a moment: whether it has set something off. */
   readonly standing = async (answer: Promise<unknown>): Promise<unknown> => {
