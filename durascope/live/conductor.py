@@ -26,7 +26,7 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import chosen, run_info, share_of, starts
 
 Action = Callable[[str | None], None]
-"""What is done at a moment, told the name of the process in which the moment passed, where that is known."""
+"""An action at a moment. It gets the name of the process in which the moment passed, if that is known."""
 
 GRACE: Final = 2.0
 """Least time to wait after the last run has ended, in seconds, so that late effects are counted."""

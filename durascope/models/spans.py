@@ -125,6 +125,14 @@ class _Lists:
         alike = (n for n, each in enumerate(waiting) if each.begun.step == event.step)
         return waiting.pop(next(alike, 0))
 
+    def take_begun(self, number: int | None, *key: object) -> _Open | None:
+        """The one that began with the event of that number; the oldest where none did."""
+        waiting = self.open.get(key)
+        if not waiting:
+            return None
+        same = (n for n, each in enumerate(waiting) if each.events[0] == number)
+        return waiting.pop(next(same, 0))
+
     def last(self, *key: object) -> _Open | None:
         waiting = self.open.get(key)
         return waiting[-1] if waiting else None
@@ -219,7 +227,7 @@ class _Reader:
             case Kind.STEP_BEFORE_EFFECT | Kind.STEP_AFTER_EFFECT:
                 self.running.note(number, lane, run, step, attempt)
             case Kind.STEP_REPORTED | Kind.STEP_FAILED | Kind.STEP_DROPPED:
-                over = self.running.take(lane, run, step, attempt)
+                over = self.running.take_begun(self._start_of(event), lane, run, step, attempt)
                 if kind is Kind.STEP_FAILED and (around := self.working.last(lane, run)) is not None:
                     around.told = True
                 self._end(over, number, event.at, _OVER[kind], "" if event.detail is None else _word(event.detail))
@@ -270,6 +278,21 @@ class _Reader:
                 self.run_ends[run] = event.at
             case _:
                 pass
+
+    def _start_of(self, event: Event) -> int | None:
+        """The number of the event with which the attempt began that this event is of, found by its causes.
+
+        A loop has many steps of one name, and the attempt of an earlier round may have been given up without a word.
+        """
+        number = event.cause
+        while number is not None:
+            before = self.trace.events[number]
+            if (before.run, before.step) != (event.run, event.step):
+                return None
+            if before.kind is Kind.STEP_STARTED:
+                return number
+            number = before.cause
+        return None
 
     def _put_off_until(self, cause: int | None, run: str | None) -> int | None:
         """When a timer or a retry's delay of the run ends that a task is queued for."""

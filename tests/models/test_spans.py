@@ -8,6 +8,7 @@ import pytest
 
 from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.spans import SPAN_KINDS, Span, spans
 from durascope.models.trace import Event, Kind, RunSummary, Trace
@@ -150,3 +151,17 @@ def test_a_request_that_answers_well_is_no_failure_whatever_its_step_is_called()
     told = [event for _, event in trace.of_kind(Kind.WORK_ENDED) if "send-payment-failed-email" in str(event.detail)]
     assert told, "the step's name holds `failed`"
     assert [span for span in spans(trace, load_scenario("onboarding")) if span.ended == "failed"] == []
+
+
+def test_an_attempt_that_is_given_up_without_a_word_takes_no_end_from_a_later_round() -> None:
+    """Restate's Python SDK cancels a closure with its stream; the next round's first attempt has the same name."""
+    scenario = parse_scenario(
+        """
+        scenario: rounds
+        workflows: {w: {steps: [{repeat: 3, do: [{run: a, takes: 1s}]}]}}
+        faults: [{crash: engine, when: {step: a, moment: started}, down_for: 50ms}]
+        """
+    )
+    first, *others = [span for span in spans(simulate(scenario, "restate", full=True)) if span.kind == "running"]
+    assert (first.ended, first.lasts < 1_000) == ("abandoned", True)
+    assert [(span.ended, span.lasts) for span in others] == [("done", 1_000_000)] * 3

@@ -12,9 +12,9 @@ def notes(scenario: Scenario) -> Iterator[str]:
     """Every note of the scenario, in the order of the file."""
     service = scenario.deployments.restate.service
     if service.sdk not in ("python", "typescript"):
-        yield f"sdk: {service.sdk} is not modelled; it is taken to behave like the Python SDK"
+        yield f"sdk: {service.sdk} is not modelled; it is taken to behave like the Python SDK."
     if scenario.deployments.restate.server.nodes > 1:
-        yield "nodes: recovery on another node follows the documentation; it was not recorded"
+        yield "nodes: recovery on another node follows the documentation; it was not recorded."
     for name, workflow in scenario.workflows.items():
         yield from _of_workflow(scenario, name, workflow)
 
@@ -26,12 +26,12 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
             "the workload says."
         )
     if workflow.retry is not None:
-        yield f"{name}: a run that failed for good is not retried; its caller or an operator (restart as new) has to"
+        yield f"{name}: a run that failed for good is not retried; its caller or an operator (restart as new) has to."
     if workflow.run_timeout is not None:
-        yield f"{name}: there is no time limit for a run; race the work with a sleep, or cancel from outside"
+        yield f"{name}: there is no time limit for a run; race the work with a sleep, or cancel from outside."
     for signal, reaction in workflow.signals.items():
         if reaction.then == "ignore":
-            yield f"{name}: no handler listens for {signal}; an event that would be ignored is not sent"
+            yield f"{name}: no handler listens for {signal}; an event that would be ignored is not sent."
     keyed = workflow.one_at_a_time or (scenario.deployments.restate.service.kind != "service")
     for step in workflow.walk():
         yield from _of_step(scenario, step, keyed=keyed)
@@ -43,13 +43,13 @@ def _of_step(scenario: Scenario, step: Step, *, keyed: bool) -> Iterator[str]:
         case Run():
             yield from _of_run(step)
         case Get() | Set() | Clear() if not keyed:
-            yield f"{label}: a plain service has no state; modelled as a variable of the code: use a virtual object"
+            yield f"{label}: a plain service has no state; modelled as a variable of the code: use a virtual object."
         case Patched():
-            yield f"{label}: code is not patched; old runs stay on the deployment that they began on"
+            yield f"{label}: code is not patched; old runs stay on the deployment that they began on."
         case Send() if step.to is None and not _starts(scenario, step.send):
-            yield f"{label}: an event needs an address; without `to`, and starting no workflow, it is not sent"
+            yield f"{label}: an event needs an address; without `to`, and starting no workflow, it is not sent."
         case WaitFor() if step.match is not None:
-            yield f"{label}: events are not matched by content; the sender knows the id of the awakeable or the key"
+            yield f"{label}: events are not matched by content; the sender knows the id of the awakeable or the key."
         case _:
             pass
 
@@ -57,13 +57,13 @@ def _of_step(scenario: Scenario, step: Step, *, keyed: bool) -> Iterator[str]:
 def _of_run(step: Run) -> Iterator[str]:
     label = step.label
     if step.timeout is not None:
-        yield f"{label}: ctx.run has no per-attempt timeout; one inside the closure (asyncio.wait_for) is modelled"
+        yield f"{label}: ctx.run has no per-attempt timeout; one inside the closure (asyncio.wait_for) is modelled."
     if step.queue_timeout is not None:
-        yield f"{label}: runs have no queue of their own: queue_timeout has no effect"
+        yield f"{label}: runs have no queue of their own: queue_timeout has no effect."
     if step.heartbeat is not None:
-        yield f"{label}: there are no heartbeats; a lost connection is noticed at once, a hung one by the abort timeout"
+        yield f"{label}: no heartbeats: a lost connection is noticed at once, a hung process by the abort timeout."
     if step.cancellation != "try":
-        yield f"{label}: cancellation: {step.cancellation} cannot be chosen; the await fails at once"
+        yield f"{label}: cancellation: {step.cancellation} cannot be chosen; the await fails at once."
 
 
 def _starts(scenario: Scenario, event: str) -> bool:

@@ -16,7 +16,7 @@ def notes(scenario: Scenario) -> Iterator[str]:
     """Every note of the scenario, in the order of the file."""
     for worker in scenario.deployments.temporal.workers:
         if worker.sdk not in _MODELLED:
-            yield f"worker {worker.name}: Temporal's {worker.sdk} SDK is not modelled; the Python SDK stands in for it"
+            yield f"worker {worker.name}: Temporal's {worker.sdk} SDK is not modelled; the Python SDK stands in for it."
     for name, workflow in scenario.workflows.items():
         yield from _of_workflow(scenario, name, workflow)
 
@@ -26,7 +26,7 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
     if started_by is not None and started_by.of is not None:
         yield (
             f"workflow {name}: Temporal starts nothing at the end of another run; catch the failure in the workflow "
-            "itself, or call this one as a child"
+            "itself, or call this one as a child."
         )
     if started_by is not None and started_by.cron is not None:
         yield f"workflow {name}: on Temporal, `cron` is a Schedule. Here its runs start when the workload says."
@@ -35,24 +35,24 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
             case Send(to=None, send=event) if not _starts(scenario, event):
                 yield (
                     f"step {step.label}: Temporal has no events that find their receivers; name one with `to:`, or "
-                    "signal each from an activity that looks them up. Nothing is sent here"
+                    "signal each from an activity that looks them up. Nothing is sent here."
                 )
             case Send(to=None, send=event):
-                yield f"step {step.label}: what {event} starts is started as an abandoned child workflow"
+                yield f"step {step.label}: what {event} starts is started as an abandoned child workflow."
             case Call(call=called) | Start(start=called) if scenario.workflows[called].one_at_a_time:
                 yield (
                     f"step {step.label}: a child workflow is a run of its own, no request to the entity {called}; it "
                     "is not kept apart from others of its key, and with `key:` it fails while one is running. Send the "
-                    "entity an update from an activity (update-with-start)"
+                    "entity an update from an activity (update-with-start)."
                 )
             case Run(timeout=None) if _outlasts_default(scenario, step):
                 limit = format_duration(scenario.deployments.temporal.step_timeout)
                 yield (
                     f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
-                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment"
+                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment."
                 )
             case Start(after=int()):
-                yield f"step {step.label}: a child has no start delay; the parent sleeps before it starts it"
+                yield f"step {step.label}: a child has no start delay; the parent sleeps before it starts it."
             case _:
                 pass
 

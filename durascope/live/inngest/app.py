@@ -40,7 +40,7 @@ GO: Final = "DURASCOPE_GO"
 _GLANCE: Final = 0.005
 """Seconds between two looks for that file."""
 BINDS: Final = 0.02
-"""Seconds that it takes from there until it listens."""
+"""Time from then until it listens, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a function host is told."""
+    """The settings of a function host."""
 
     scenario: Scenario
     code: Path
@@ -62,9 +62,9 @@ class Setting:
     seed: int
     port: int
     origin: str
-    """Where the server is to reach it."""
+    """The address at which the server reaches it."""
     server: str
-    """Where it is to reach the server."""
+    """The address at which it reaches the server."""
     signing_key: str | None
     ledger: int
     process: str
@@ -124,7 +124,7 @@ async def _go(file: Path, stop: asyncio.Event) -> None:
 
 
 class Request(App):
-    """What the code of one request knows."""
+    """The outside of the code of one request."""
 
     def __init__(self, service: Service, run: RunInfo, outside: Outside) -> None:
         self.service = service

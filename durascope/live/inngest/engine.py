@@ -36,11 +36,11 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Services
 
 LEAD: Final = 10.0
-"""Seconds before it is due at which an app begins to start again: it is ready early, and waits."""
+"""How many seconds before its time an app is started again; it is ready early, and waits."""
 POLL: Final = 0.1
-"""Seconds between two looks at what the server says of the runs."""
+"""Time between two requests for the status of the runs, in seconds."""
 QUIET: Final = 5.0
-"""Seconds without a request after which a start that made no run will make none."""
+"""After this many seconds without a request, a start that made no run will make none."""
 STEP_LIMIT: Final = 1_000
 """The server's own limit of the steps of a run."""
 LATE: Final = {
@@ -50,9 +50,9 @@ LATE: Final = {
     "wake": Spread("uniform", (3 * MILLISECOND, 60 * MILLISECOND)),
     "host": Spread("uniform", (2 * MILLISECOND, 60 * MILLISECOND)),
 }
-"""Delays of clients, server and app that are often longer than in a quiet recording (inngest.md §13)."""
+"""Delays of clients, server and app that are often longer on a busy machine than in the recordings (inngest.md §13)."""
 CLIENT_RETRY: Final = 1.0
-"""Seconds after which a client that nobody has answered asks again."""
+"""After this many seconds without an answer, a client asks again."""
 
 
 class InngestLive(LiveEngine):

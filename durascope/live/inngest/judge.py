@@ -51,12 +51,12 @@ from durascope.simulators.services import Execution
 from durascope.simulators.workload import WorkloadDriver
 
 CLOCK: Final = 0.002
-"""Seconds by which a time in an answer may be off: it is cut to milliseconds."""
+"""How far a time in an answer may be off, in seconds; it is cut to milliseconds."""
 
 
 @dataclass(eq=False)
 class Script:
-    """What the outside world decided while the modelled host answered one request."""
+    """What the outside world decided while the modelled host answered one request: the script for the real host."""
 
     request: Request
     events: Sequence[Event]
@@ -90,7 +90,7 @@ class Disagreement:
 
 @dataclass(slots=True)
 class Verdict:
-    """What came of judging one simulation."""
+    """The result of judging one simulation."""
 
     compared: int = 0
     disagreements: list[Disagreement] = field(default_factory=list[Disagreement])
@@ -122,7 +122,7 @@ def simulated(engine: JudgedEngine, world: World, scenario: Scenario) -> Verdict
 
 
 class JudgedEngine(Inngest):
-    """The model, its hosts judged."""
+    """The model, with each of its hosts judged."""
 
     judged: str = "python"
     """The language of the real SDK."""
@@ -278,7 +278,7 @@ class Expected(App):
         self.called = False
 
     def problems(self) -> Iterator[str]:
-        """What the real host did beside its answer that the modelled one did not, and the other way round."""
+        """What the real host did apart from its answer that the modelled one did not, and vice versa."""
         script = self.script
         if not self.called:
             yield "the real SDK did not call the function"
@@ -346,7 +346,7 @@ class RealHost:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
 
     def load(self, scenario: Scenario) -> None:
-        """From here on it serves the functions of that scenario."""
+        """Serves the functions of that scenario from now on."""
         assert self._client is not None
         self.functions = register(scenario)
         self._functions = Asgi(self._client, served(self._client, self.functions, self._call), other=self._server)
@@ -418,7 +418,7 @@ def _json(status: int, value: Any) -> Reply:
 def differences(
     script: Script, answer: Answer, response: Response, now: int, window: tuple[float, float]
 ) -> Iterator[str]:
-    """What is not as predicted in the real answer; `now` is the simulation's time, `window` the real one's."""
+    """How the real answer differs from the predicted one; `now` is the simulation's time, `window` the real time."""
     headers, body = response.headers, response.body
     pairs: list[tuple[str, object, object]] = [
         ("status", answer.status, response.status),

@@ -1,4 +1,4 @@
-"""What a function's code knows of the world around it, whatever language its SDK has: its run, its luck, its events."""
+"""What a function's code knows of the outside, in any language: its run, its random draws, its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes between a real server and a real app, as records: the line grammar of the conformance cases.
+"""Records what passes between a real server and a real app, in the line grammar of the conformance cases.
 
 Requests and answers are read back into the model's own terms (`Request`, `Answer`), and written by the model's relay.
 """
@@ -117,7 +117,7 @@ class Recorder:
     # ---- runs ------------------------------------------------------------------------------------------------
 
     def identify(self, id_: str, function: str, event: Mapping[str, Any], count: int = 1) -> Run:
-        """The run of that id; one that is new gets its name, and its first line."""
+        """Returns the run of that id; a new one gets its name and its first line."""
         with self._lock:
             run = self.runs.get(id_)
             if run is None:
@@ -289,7 +289,7 @@ class Recorder:
         return Posted(run, ops)
 
     def saved(self, posted: Posted, said: str = "") -> None:
-        """What came of steps that were posted; `said`: that they were not taken."""
+        """Notes the outcome of posted steps; `said`: the server's reason for refusing them."""
         with self._lock:
             for op in posted.ops:
                 posted.run.asked.setdefault(op.id, op)

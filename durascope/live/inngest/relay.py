@@ -51,10 +51,10 @@ class Message:
 
 
 class Watcher(Protocol):
-    """Whom a relay tells; what it does is waited for."""
+    """Whoever watches a relay; the relay waits for what it does."""
 
     async def asked(self, request: Message) -> Any:
-        """A request has come; returns what the other calls are given."""
+        """A request has come; returns the token that the other calls get."""
 
     async def answered(self, token: Any, answer: Message, *, heard: bool) -> None:
         """It was answered; who asked gets the answer after this, if there is anybody left (`heard`)."""
@@ -67,7 +67,7 @@ class Watcher(Protocol):
 
 
 class Relay:
-    """One address of the loopback behind which another one is."""
+    """A proxy: one address of the loopback in front of another one."""
 
     def __init__(self, target: int, watcher: Watcher) -> None:
         self.target = target

@@ -1,4 +1,4 @@
-"""Functions whose app is of another language's SDK: their code runs here, and asks the app to do what it needs.
+"""Functions of an app in another language: their code runs here, and asks the app to do what it needs.
 
 The scenario's language is interpreted once, by `Program`. For each request the app begins the code, is told which of
 its own SDK's steps to call, and says what has come of each. Where the SDK leaves the function, because there is
@@ -33,7 +33,7 @@ _MS: Final = 1_000
 
 
 class Surroundings(ABC):
-    """What the code of one request knows of the outside, and what the bodies of its steps do there."""
+    """What the code of one request knows of the outside, and what its steps' bodies do there."""
 
     run: RunInfo
     workflow: Workflow
@@ -150,7 +150,7 @@ class RemoteRequest:
         return called.future
 
     def go_on(self, message: Message) -> Reply:
-        """Lets the code run as far as it gets: the steps that it calls, and why it stands still."""
+        """Runs the code until it waits: returns the steps that it calls, and why it waits."""
         if "handle" in message:
             self._settle(message["handle"], message)
         elif self.loop.blocked is not None:

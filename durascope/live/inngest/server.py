@@ -44,7 +44,7 @@ def find(given: str | None = None) -> str:
 
 
 class Server:
-    """The server that a deployment asks for, on free ports of the loopback, and its Redis."""
+    """The server of a deployment, on free ports of the loopback, and its Redis."""
 
     def __init__(self, stage: Stage, deployment: InngestDeployment, program: str | None) -> None:
         found = find(program)
@@ -148,7 +148,7 @@ class Server:
         self.call("POST", f"/fn/step-limit?functionId={function}&limit={limit}")
 
     def functions(self) -> Mapping[str, str]:
-        """The UUIDs of the functions that it knows, by name."""
+        """The UUIDs of the registered functions, by name."""
         found = self.call("GET", "/dev").get("functions") or ()
         return {str(each["slug"]).removeprefix(f"{APP}-"): str(each["id"]) for each in found}
 
@@ -180,7 +180,7 @@ class Server:
         return found if isinstance(found, dict) else {"data": found}
 
     def version(self) -> str:
-        """As its program says."""
+        """The version that its program prints."""
         import subprocess
 
         try:

@@ -1,4 +1,4 @@
-"""What an app on Inngest's TypeScript SDK is told: its functions and their options in that SDK's words, as JSON."""
+"""The settings of an app on Inngest's TypeScript SDK: its functions and their options in that SDK's words, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Watches the attempts that reach a service endpoint: what each was sent at its start, and how it ended.
+"""Watches the attempts that reach a service endpoint: what each got at its start, and how it ended.
 
 It stands between the web server and the SDK (ASGI) and reads the frames of Restate's service protocol as they pass:
 eight bytes of header (type, flags, length), then a protobuf message.

@@ -52,7 +52,7 @@ from durascope.simulators.program import (
 
 
 class Durable(Protocol):
-    """What an SDK gives for something that is awaited; awaited when it is completed, it is the value, or raises."""
+    """An SDK's future. Awaited when it is completed, it gives the value, or raises."""
 
     def is_completed(self) -> bool: ...
 
@@ -71,7 +71,7 @@ class Wait(Future):
 
 
 class App:
-    """What a handler's code knows of its process and of the outside."""
+    """The handler's process and the outside, as its code sees them."""
 
     signals: bool
     """Whether events come as named signals."""
@@ -102,7 +102,7 @@ class App:
 
 
 class Context(Sdk):
-    """What the code of one attempt calls."""
+    """The calls that the code of one attempt makes."""
 
     fails_at_once: ClassVar[bool]
     """Whether branches side by side fail with the first that fails (`Promise.all`), or when all have ended."""
@@ -135,7 +135,7 @@ class Context(Sdk):
 
     @abstractmethod
     async def pause(self, us: int) -> None:
-        """Code that is busy."""
+        """The code is busy for `us` microseconds."""
 
     @abstractmethod
     def begin(self, step: Run, name: str, key: str) -> Durable:
@@ -151,7 +151,7 @@ class Context(Sdk):
 
     @abstractmethod
     def mark(self, event: str) -> None:
-        """Tells of what the code has begun, where this is no replay."""
+        """Reports what the code has begun, unless this is a replay."""
 
     # ---- waiting ---------------------------------------------------------------------------------------------
 

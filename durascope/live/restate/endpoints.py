@@ -34,7 +34,7 @@ class Endpoint:
     processes: list[Managed] = field(default_factory=list[Managed])
     id: str = ""
     line: Line | None = None
-    """Where the scenario cuts it: what the server is told to reach the processes by."""
+    """The line to it, if the scenario cuts it: the server reaches the processes through it."""
 
     @property
     def workflows(self) -> dict[str, Workflow]:
@@ -54,7 +54,7 @@ class Endpoint:
 
 
 class Endpoints:
-    """All of a scenario, in the order of its deploys."""
+    """All endpoints of a scenario, in the order of its deploys."""
 
     def __init__(self, scenario: Scenario, stage: Stage, *, seed: int, ledger: int) -> None:
         self.scenario = scenario

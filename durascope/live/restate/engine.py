@@ -36,7 +36,7 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import run_info
 
 POLL: Final = 0.1
-"""Seconds between two looks at whether all has ended."""
+"""Time between two checks whether all runs have ended, in seconds."""
 OVER: Final = ("completed", "paused")
 WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""

@@ -89,7 +89,7 @@ class AttemptRow:
 
 
 class Attempts:
-    """What the apps have told of attempts, by invocation."""
+    """What the apps have reported of attempts, by invocation."""
 
     def __init__(self) -> None:
         self.rows: dict[str, list[AttemptRow]] = {}

@@ -1,4 +1,4 @@
-"""What Restate's tables tell of a scenario's invocations, by the names that the scenario knows them by."""
+"""What Restate's tables say about a scenario's invocations, by the scenario's own names."""
 
 from __future__ import annotations
 

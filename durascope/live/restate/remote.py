@@ -1,4 +1,4 @@
-"""Handlers whose service is of another language's SDK: their code runs here, and asks the service to do what it needs.
+"""Handlers of a service in another language: their code runs here, and asks the service to do what it needs.
 
 The scenario's language is interpreted once, by `Context`. A service begins the code of an attempt, is told which
 commands its own SDK is to issue and what to wait for, and says what has completed.

@@ -38,7 +38,7 @@ def find(given: str | None = None) -> str:
 
 
 class Refused(Exception):
-    """The server has answered that it won't."""
+    """The server has refused the request."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(f"{status}: {text[:200]}")

@@ -38,7 +38,7 @@ from durascope.models.units import SECOND
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a service endpoint is told."""
+    """The settings of a service endpoint."""
 
     scenario: Scenario
     code: Path

@@ -1,4 +1,4 @@
-"""What a service on Restate's TypeScript SDK is told: its services, handlers and their options, as JSON."""
+"""The settings of a service on Restate's TypeScript SDK: its services, handlers and their options, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Temporal, really: the dev server, workers in processes of their own, and a client outside."""
+"""Temporal for real: the dev server, workers in processes of their own, and a client outside."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SLOW_REPLAYS: Final = {"replay": Spread("uniform", (10 * MILLISECOND, 800 * MILL
 _NOT_SET: Final = ("threads", "queue_rate")
 """Options of workers that those here do not have."""
 APART: Final = 0.002
-"""Seconds between two starts of one instant that name the same workflow id."""
+"""Time between two starts of one instant with the same workflow id, in seconds."""
 
 
 class TemporalLive(LiveEngine):

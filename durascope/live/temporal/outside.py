@@ -112,7 +112,7 @@ class Outside:
                 await asyncio.sleep(0.02)
 
     async def warm_up(self, count: int) -> None:
-        """Lets the server and the workers do once what they will do: the recordings are of warm ones.
+        """Warms up the server and the workers, as they were in the recordings.
 
         With one slot for workflow tasks every other sticky task times out (§10): then one run without a child is all.
         """
@@ -286,7 +286,7 @@ class Outside:
 
 
 _REFUSALS: Final = {RPCStatusCode.FAILED_PRECONDITION: "refused", RPCStatusCode.NOT_FOUND: "not found"}
-"""What the server says to an update: there may be too many, or the run is over."""
+"""Reasons for which the server refuses an update: there are too many, or the run is over."""
 _UNANSWERED: Final = {
     **dict.fromkeys((RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED), "timed out"),
     RPCStatusCode.FAILED_PRECONDITION: "refused",

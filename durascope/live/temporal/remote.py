@@ -1,4 +1,4 @@
-"""Code of workflows whose worker is of another language's SDK: it runs here, and asks the worker to do what it needs.
+"""Workflow code for a worker in another language: it runs here, and asks the worker to do what it needs.
 
 The scenario's language is interpreted once, by `simulators.program.Program`. A worker begins the code of a run, is told
 what to do with its own SDK (an activity, a timer, two pieces of code side by side), and says what came of it; order,

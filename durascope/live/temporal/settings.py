@@ -1,4 +1,4 @@
-"""What a worker process is told: handed over as a file, which a spare process waits for."""
+"""The settings of a worker process, in a file that a spare process waits for."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class WorkerSettings:
     """Whether activities may start with the answer to the completion that schedules them."""
 
     def write(self, path: Path) -> None:
-        """Whole or not at all: a spare process may be waiting for it."""
+        """Writes the file atomically, since a spare process may be waiting for it."""
         draft = path.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self)), "utf-8")
         draft.rename(path)

@@ -68,7 +68,7 @@ def is_entity(workflow: Workflow, run: RunInfo) -> bool:
 
 
 def argument(run: RunInfo) -> dict[str, Any]:
-    """What a run is told of itself: the only argument of its workflow."""
+    """The only argument of a workflow: what it has to know of its run."""
     return {
         "run": run.name,
         "workflow": run.workflow,

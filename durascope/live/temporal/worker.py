@@ -32,7 +32,7 @@ from durascope.models.units import SECOND
 
 
 class Ledgered:
-    """What workflow code tells, told to the ledger; the code waits for its answer."""
+    """Passes what workflow code reports on to the ledger; the code waits for the answer."""
 
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings

@@ -65,7 +65,7 @@ WARMING: Final = timedelta(seconds=10)
 
 
 class Outside(Protocol):
-    """Who is told of what the workflow's code does; it may block."""
+    """Whoever hears what the workflow's code does; it may block."""
 
     def replayed(self, run: str, step: str) -> None:
         """A step was begun during a replay."""
@@ -74,10 +74,10 @@ class Outside(Protocol):
         """A wait without a timer begins: it leaves no event."""
 
     def computes(self, run: str, step: str, us: int) -> None:
-        """The code is busy for so long."""
+        """The code is busy for `us` microseconds."""
 
     def bug_shown(self, run: str, key: str) -> int:
-        """How often that bug has shown, this time included."""
+        """How many times that bug has shown, this one included."""
         ...
 
 

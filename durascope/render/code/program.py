@@ -1,4 +1,4 @@
-"""What a scenario's workflows have, told without any language: operations, values and where each comes from, events."""
+"""The parts of a scenario's workflows, in no language: operations, values and where each comes from, events."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A workflow, and what is to be known of it to write it as code."""
+    """A workflow, with what one has to know to write it as code."""
 
     name: str
     workflow: Workflow

@@ -1,1 +1,1 @@
-"""A simulation told in the terminal: time lines, records side by side, the ledger, and the numbers."""
+"""A simulation in the terminal: timelines, records side by side, the ledger, and the summary."""
