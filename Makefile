@@ -137,8 +137,7 @@ $(VENV)/.mutants: pyproject.toml constraints.txt $(VENV)/.dev
 	@touch $@
 
 mutants: $(VENV)/.mutants
-	$(BIN)/python -m tests.mutants rules --all
-	$(BIN)/python -m tests.mutants sample --count $(or $(COUNT),60) --seed $(SEED)
+	$(BIN)/python -m tests.mutants rules sample --all --count $(or $(COUNT),40) --seed $(SEED)
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

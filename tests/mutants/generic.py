@@ -17,7 +17,8 @@ from typing import Any, Final
 from tests.mutants.trial import ROOT
 
 REPORTING: Final = frozenset({
-    "billing.py", "findings.py", "history_export.py", "lines.py", "observer.py", "standstill.py", "tables.py", "tally.py",
+    "billing.py", "findings.py", "history_export.py", "lines.py", "observer.py", "standstill.py", "tables.py",
+    "tally.py",
 })  # fmt: skip
 """Modules that tell of a simulation and decide nothing in it: nothing is drawn from them."""
 

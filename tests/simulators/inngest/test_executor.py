@@ -192,6 +192,15 @@ def test_a_discovery_follows_each_member_of_a_group_in_request_version_1(
     assert len(asked(server)) == requests
 
 
+def test_the_request_version_of_a_run_is_that_of_its_first_answer(server: Server) -> None:
+    answer(server, charged("first"), version=1)
+    answer(server, *(Op(STEP_PLANNED, name, name) for name in "ab"), version=2)
+    for dispatch in tuple(server.host.dispatches[2:4]):
+        server.executor.execute(dispatch.answered, Answer(206, (charged(dispatch.item.step or ""),), version=2))
+        server.pass_time(WHILE)
+    assert len(asked(server)) == 6, "a discovery after each member"
+
+
 def test_a_result_that_was_saved_before_is_kept(server: Server) -> None:
     state = server.redis.state.runs["run 1"]
     first = done("charge", {"by": "first"}, 20)

@@ -483,6 +483,24 @@ def test_a_connected_worker_gives_up_when_the_server_is_away_for_long_and_comes_
     assert "POST step attempt=0 memo=[sleep 1m] -> refused" in lines(away[1])
 
 
+@pytest.mark.parametrize(("dies_after", "asked_again_after"), [("5s", 126), ("45s", 156)])
+def test_a_connected_workers_death_is_noticed_when_its_lease_on_the_request_has_ended(
+    dies_after: str, asked_again_after: int
+) -> None:
+    """§5: 2 min and 5 s after the lease was extended, every 30 s; and a second of backoff."""
+    trace = run(
+        [{"run": "a", "takes": "60s"}],
+        app={"transport": "connect"},
+        faults=[{"crash": "app", "when": {"step": "a", "moment": "started", "after": dies_after}, "down_for": "1s"}],
+    )
+    first, again = (event.at for event in trace.events if event.kind == Kind.STEP_STARTED)
+    assert (again - first) // SECOND == asked_again_after
+
+
+def test_nobody_waits_for_the_time_of_a_request_that_was_answered() -> None:
+    assert run([quick("a")]).ended_at < SECOND
+
+
 # ---- rules that one line can break --------------------------------------------------------------------------
 
 

@@ -148,6 +148,24 @@ def test_who_goes_on_after_a_close_is_told_once_the_last_event_is_written(histor
     assert seen == [["WorkflowExecutionTerminated"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [
+        ("SignalExternalWorkflowExecution", "pending-signals-limit-exceeded"),
+        ("RequestCancelExternalWorkflowExecution", "pending-request-cancel-limit-exceeded"),
+    ],
+)
+def test_two_thousand_messages_to_other_runs_are_the_most_that_may_be_under_way(
+    history: History, kind: str, refused: str
+) -> None:
+    state = history.started()
+    other = state.history.events[0], "another run"
+    state.externals = dict.fromkeys(range(1_999), other)
+    one = Command(kind, 1, "other", {})
+    assert history.commands.refusal(state, [one]) is None
+    assert history.commands.refusal(state, [one, one]) == refused
+
+
 # ---- workflow tasks ------------------------------------------------------------------------------------------
 
 

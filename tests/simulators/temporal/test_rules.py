@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from durascope.models.loading import load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import MILLISECOND, SECOND, Spread
 from durascope.simulators.kernel.component import Component
@@ -124,6 +125,15 @@ def test_a_task_beyond_what_was_read_is_read_for() -> None:
     shard.add("beyond", 6 * SECOND + 400_000)
     shard.world.after(6 * SECOND + 450_000, shard.add, "short", 50_000)
     assert shard.fires()["short"] == 7 * SECOND + 400_000 + LATE + 1_000 + LATE
+
+
+def test_a_trace_says_when_a_timer_is_due_and_how_many_events_there_were(simulated: Simulated) -> None:
+    text = "workflows: {wf: {steps: [{sleep: 5s, name: nap}]}}"
+    trace = simulated(text)
+    (timer,) = (event for event in trace.events if event.kind is Kind.TIMER_SET)
+    assert timer.detail == timer.at + 5 * SECOND
+    counted = simulate(parse_scenario(f"scenario: case\n{text}"), "temporal", full=False)
+    assert counted.event_count == len(trace.events)
 
 
 # ---- activities (A4, A7) -------------------------------------------------------------------------------------
