@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from docutils import nodes
 from generate import write_all, write_lesson_pages, write_players
+from pygments.lexer import RegexLexer, bygroups
+from pygments.token import Generic, Text
 from sphinx.application import Sphinx
 
 from durascope.version import __version__
@@ -44,9 +46,17 @@ pygments_style = "friendly"
 pygments_dark_style = "monokai"
 
 
+class Console(RegexLexer):
+    """What stands after `$ ` was typed, everything else is output: `(unconfirmed price)` is no prompt of a shell."""
+
+    name = "console"
+    tokens = {"root": [(r"(\$ )([^\n]*\n)", bygroups(Generic.Prompt, Generic.Strong)), (r"[^\n]*\n", Text)]}
+
+
 def setup(app: Sphinx) -> None:
     """Makes the generated pages before any page is read; `-D lesson_pages=0` leaves out those that take seconds."""
     app.add_config_value("lesson_pages", True, "html", [bool, str])
+    app.add_lexer("console", Console)
     app.connect("builder-inited", made)
     app.connect("doctree-read", sources_set_apart)
 

@@ -98,17 +98,22 @@ def batteries() -> Iterator[str]:
     yield "`make battery` draws scenarios from the language itself and runs them on the real engine. One that differs"
     yield "is run again, and counts as equal if the model gives the recording with other random draws of the engine."
     yield "The interval is a 95 % confidence interval of the share.\n"
-    yield "| engine | SDK | agree | share | interval | by other draws | not run | seed | date | kinds that differ |"
-    yield "|---|---|---|---|---|---|---|---|---|---|"
-    for row in json.loads(file.read_text("utf-8")):
+    yield "| engine | SDK | agree | share | interval | by other draws | not run | seed | date |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    rows = json.loads(file.read_text("utf-8"))
+    for row in rows:
         verified = row["agree"] + row["differ"]
         share, low, high = wilson(row["agree"], verified)
-        kinds = "; ".join(f"{count} × {_cell(kind)}" for kind, count in row["kinds"].items())
         cells = (
             row["server"], row["with_sdk"], f"{row['agree']} of {verified}", f"{share:.0%}", f"{low:.0%} to {high:.0%}",
-            row["by_chance"], row["not_run"], row["seed"], row["on"], kinds,
+            row["by_chance"], row["not_run"], row["seed"], row["on"],
         )  # fmt: skip
         yield f"| {' | '.join(map(str, cells))} |"
+    yield "\nThe first difference of each scenario that differs, predicted ≠ recorded (`N` is a number, `…` a name):\n"
+    for row in rows:
+        if row["kinds"]:
+            yield f"- {row['server']}, {row['with_sdk']}"
+            yield from (f"  - {count} × `{kind}`" for kind, count in row["kinds"].items())
     yield ""
 
 
