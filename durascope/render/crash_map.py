@@ -89,14 +89,14 @@ def _and(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _height(each: Data) -> float:
-    return 26 + _ROW * len(_rows(each)) + 8 + 2 * (_STRIP + 6) + 44
+def _height(explored: Data) -> float:
+    return 26 + _ROW * len(_rows(explored)) + 8 + 2 * (_STRIP + 6) + 44
 
 
-def _rows(each: Data) -> list[tuple[str, list[Data]]]:
+def _rows(explored: Data) -> list[tuple[str, list[Data]]]:
     """Steps in the order in which they begin; the last row says how many have no row of their own."""
     rows: dict[str, list[Data]] = {}
-    for bar in each["timeline"]:
+    for bar in explored["timeline"]:
         rows.setdefault(str(bar["step"]), []).append(bar)
     found = list(rows.items())
     if len(found) <= _MOST_ROWS:
@@ -114,21 +114,25 @@ def _legend(canvas: Canvas, y: float) -> None:
         x += 29 + measure.width(look.words, BODY) + 22
 
 
-def _engine(canvas: Canvas, name: str, title: str, each: Data, top: float) -> None:
-    scale = _scale(each)
+def _engine(canvas: Canvas, name: str, title: str, explored: Data, top: float) -> None:
+    scale = _scale(explored)
     canvas.text(MARGIN, top + 14, title, HEAD, bold=True, ink=engine_paints(name)[1].stroke)
-    worst = "does not end" if each["runs"]["worst_delay_ms"] is None else spell(each["runs"]["worst_delay_ms"] * _MS)
+    worst = (
+        "does not end"
+        if explored["runs"]["worst_delay_ms"] is None
+        else spell(explored["runs"]["worst_delay_ms"] * _MS)
+    )
     canvas.text(
         WIDTH - MARGIN,
         top + 14,
-        f"{each['simulated']:,} crashes · longest delay: {worst}",
+        f"{explored['simulated']:,} crashes · longest delay: {worst}",
         BODY,
         ink=MUTED,
         anchor="end",
     )
     y = top + 26
     with canvas.group("steps", f"{title}: the steps undisturbed"):
-        for step, bars in _rows(each):
+        for step, bars in _rows(explored):
             canvas.text(MARGIN, y + 12, measure.shorten(step, _LEFT + 20, BODY), BODY)
             for bar in bars:
                 left, right = scale.x(bar["from_ms"] * _MS), scale.x(bar["to_ms"] * _MS)
@@ -138,22 +142,22 @@ def _engine(canvas: Canvas, name: str, title: str, each: Data, top: float) -> No
     for target, words in (("app", "app dies"), ("engine", "engine dies")):
         canvas.text(MARGIN, y + 15, words, BODY, ink=INK)
         with canvas.group("strip", f"{title}: {words}"):
-            _strip(canvas, each, target, scale, y)
+            _strip(canvas, explored, target, scale, y)
         y += _STRIP + 6
-    _numbers(canvas, each, scale, y - 2 * (_STRIP + 6))
+    _numbers(canvas, explored, scale, y - 2 * (_STRIP + 6))
     _axis(canvas, scale, y)
 
 
-def _scale(each: Data) -> TimeScale:
-    times = [round(cell["at_ms"] * _MS) for cell in each["strip"]]
-    bars = [(round(bar["from_ms"] * _MS), round(bar["to_ms"] * _MS)) for bar in each["timeline"]]
+def _scale(explored: Data) -> TimeScale:
+    times = [round(cell["at_ms"] * _MS) for cell in explored["strip"]]
+    bars = [(round(bar["from_ms"] * _MS), round(bar["to_ms"] * _MS)) for bar in explored["timeline"]]
     moments = [0, *times, *(at for bar in bars for at in bar)]
     return compressed(moments, MARGIN + _LEFT + 30, WIDTH - MARGIN, bars, worth=0.3, most=_MOST_BREAKS)
 
 
-def _strip(canvas: Canvas, each: Data, target: str, scale: TimeScale, y: float) -> None:
+def _strip(canvas: Canvas, explored: Data, target: str, scale: TimeScale, y: float) -> None:
     canvas.box(scale.left, y, scale.right - scale.left, _STRIP, fill=PAPER)
-    for left, right, leads_to in _stretches(each, target, scale):
+    for left, right, leads_to in _stretches(explored, target, scale):
         look = LOOKS[leads_to]
         canvas.box(left, y, right - left, _STRIP, fill=look.paint.fill)
         if right - left > 6:
@@ -162,10 +166,10 @@ def _strip(canvas: Canvas, each: Data, target: str, scale: TimeScale, y: float) 
     canvas.box(scale.left, y, scale.right - scale.left, _STRIP, stroke=LINE, radius=2)
 
 
-def _stretches(each: Data, target: str, scale: TimeScale) -> Iterator[tuple[float, float, str]]:
+def _stretches(explored: Data, target: str, scale: TimeScale) -> Iterator[tuple[float, float, str]]:
     """From left to right: while a step runs, as far as the next point; else no wider than a point."""
-    cells = sorted((c for c in each["strip"] if c["target"] == target), key=lambda cell: cell["at_ms"])
-    busy = [(bar["from_ms"], bar["to_ms"]) for bar in each["timeline"]]
+    cells = sorted((c for c in explored["strip"] if c["target"] == target), key=lambda cell: cell["at_ms"])
+    busy = [(bar["from_ms"], bar["to_ms"]) for bar in explored["timeline"]]
     open_: tuple[float, float, str] | None = None
     for cell, following in zip(cells, [*cells[1:], None], strict=True):
         at = cell["at_ms"]
@@ -184,10 +188,10 @@ def _stretches(each: Data, target: str, scale: TimeScale) -> Iterator[tuple[floa
         yield open_
 
 
-def _numbers(canvas: Canvas, each: Data, scale: TimeScale, y: float) -> None:
+def _numbers(canvas: Canvas, explored: Data, scale: TimeScale, y: float) -> None:
     """The findings' numbers, as the page has them, on the strip of what dies in their example."""
     taken: list[tuple[float, float]] = []
-    for number, (finding, _) in enumerate(alike(each["findings"]), start=1):
+    for number, (finding, _) in enumerate(alike(explored["findings"]), start=1):
         first = finding["disturbances"][0]
         row = y + (_STRIP + 6) * (first["target"] == "engine") + _STRIP / 2
         x = scale.x(first["at_ms"] * _MS)

@@ -227,8 +227,8 @@ def _steps(steps: Sequence[str]) -> str:
     return ", ".join(steps) if len(steps) <= 3 else f"{', '.join(steps[:2])} and {len(steps) - 2} more"
 
 
-def _stuck(each: Data) -> str:
-    return f"{each['stuck']:,} of {each['points']:,}" if each["stuck"] else "0"
+def _stuck(explored: Data) -> str:
+    return f"{explored['stuck']:,} of {explored['points']:,}" if explored["stuck"] else "0"
 
 
 def _latest(ms: float | None) -> str:

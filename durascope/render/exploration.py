@@ -58,11 +58,11 @@ def _counted(data: Data, title_of: Callable[[str], str]) -> str:
     )
 
 
-def _points(title: str, each: Data) -> str:
-    merged = f" ({each['merged']:,} merged with another)" if each["merged"] else ""
-    done = each["simulated"] - each["pairs"]
-    left = each["points"] - each["merged"] - done
-    return f"{title} {each['points']:,}{merged}" + (f", {left:,} not tried" if left else "")
+def _points(title: str, explored: Data) -> str:
+    merged = f" ({explored['merged']:,} merged with another)" if explored["merged"] else ""
+    done = explored["simulated"] - explored["pairs"]
+    left = explored["points"] - explored["merged"] - done
+    return f"{title} {explored['points']:,}{merged}" + (f", {left:,} not tried" if left else "")
 
 
 def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Table:
@@ -72,16 +72,16 @@ def _guarantees(data: Data, engines: Sequence[str], names: Sequence[str]) -> Tab
     return Table(["", *names], rows)
 
 
-def _guarantee(found: Data | None) -> str:
-    if found is None:
+def _guarantee(step: Data | None) -> str:
+    if step is None:
         return "–"
-    low, high = found["effects"]
-    most = "∞" if found["without_end"] else f"{high}"
+    low, high = step["effects"]
+    most = "∞" if step["without_end"] else f"{high}"
     often = f"{low}" if f"{low}" == most else f"{low}–{most}"
-    late, usd = found["worst_recovery_ms"], found["usd"]
+    late, usd = step["worst_recovery_ms"], step["usd"]
     told = [often] if late is None else [often, spell(late * _MS)]
     if usd is not None:
-        more = "…" if found["without_end"] else ""
+        more = "…" if step["without_end"] else ""
         told.append(f"${usd[0]:g}" if usd[0] == usd[1] else f"${usd[0]:g}–{usd[1]:g}{more}")
     return " · ".join(told)
 
@@ -97,9 +97,9 @@ def _endless(data: Data) -> Iterator[Block]:
         )
 
 
-def _delay(each: Data) -> str:
-    late = each["runs"]["worst_delay_ms"]
-    return f"{each['runs']['stuck']:,} × does not end" if late is None else spell(late * _MS)
+def _delay(explored: Data) -> str:
+    late = explored["runs"]["worst_delay_ms"]
+    return f"{explored['runs']['stuck']:,} × does not end" if late is None else spell(late * _MS)
 
 
 def _vacuous(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:

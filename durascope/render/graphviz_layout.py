@@ -245,20 +245,20 @@ def _name(key: str) -> str:
 # ---- what it answers -----------------------------------------------------------------------------------------
 
 
-def _read(diagram: Diagram, found: dict[str, Any]) -> Layout:
-    _, _, width, height = _numbers(found["bb"])
+def _read(diagram: Diagram, answer: dict[str, Any]) -> Layout:
+    _, _, width, height = _numbers(answer["bb"])
     keys = {_name(node.key): node.key for node in diagram.nodes}
     nodes: dict[str, Rect] = {}
     groups: dict[str, Rect] = {}
-    for thing in found.get("objects", ()):
-        name = str(thing["name"])
-        if "pos" in thing:
-            nodes[keys[name]] = _node_rect(diagram.node(keys[name]), thing, height)
-        elif name.startswith("cluster_") and "bb" in thing:
-            left, low, right, high = _numbers(thing["bb"])
+    for placed in answer.get("objects", ()):
+        name = str(placed["name"])
+        if "pos" in placed:
+            nodes[keys[name]] = _node_rect(diagram.node(keys[name]), placed, height)
+        elif name.startswith("cluster_") and "bb" in placed:
+            left, low, right, high = _numbers(placed["bb"])
             key = diagram.groups[int(name.removeprefix("cluster_"))].key
             groups[key] = Rect(left, _round(height - high), _round(right - left), _round(high - low))
-    curves = {str(edge["id"]): edge for edge in found.get("edges", ())}
+    curves = {str(edge["id"]): edge for edge in answer.get("edges", ())}
     riding = riders(diagram)
     own = {
         at: _curve(edge, curves[f"e{at}"], height, _undo(diagram, at, riding))
@@ -269,8 +269,8 @@ def _read(diagram: Diagram, found: dict[str, Any]) -> Layout:
     return Layout(width, height, nodes, groups, edges)
 
 
-def _node_rect(node: Node, thing: dict[str, Any], height: float) -> Rect:
-    x, y = _numbers(thing["pos"])
+def _node_rect(node: Node, placed: dict[str, Any], height: float) -> Rect:
+    x, y = _numbers(placed["pos"])
     size = shapes.size(node)
     return Rect(_round(x - size.width / 2), _round(height - y - size.height / 2), size.width, size.height)
 
@@ -293,10 +293,10 @@ def _beside(curve: Curve) -> Curve:
     )
 
 
-def _curve(edge: Edge, thing: dict[str, Any], height: float, undo: Sequence[Edge]) -> Curve:
+def _curve(edge: Edge, placed: dict[str, Any], height: float, undo: Sequence[Edge]) -> Curve:
     start_tip = end_tip = None
     points: list[Point] = []
-    for word in str(thing["pos"]).split(";")[0].split():
+    for word in str(placed["pos"]).split(";")[0].split():
         head, _, rest = word.partition(",")
         if head in ("s", "e"):
             x, y = _numbers(rest)
@@ -308,17 +308,17 @@ def _curve(edge: Edge, thing: dict[str, Any], height: float, undo: Sequence[Edge
     if edge.back:
         points.reverse()
         start_tip, end_tip = end_tip, start_tip
-    return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, thing, height, undo))
+    return Curve(tuple(points), start_tip, end_tip, _label_rect(edge, placed, height, undo))
 
 
 BESIDE: Final = 2
 """Of the space that a label is given, what stays free on its left and right: it stands beside its line, not over it."""
 
 
-def _label_rect(edge: Edge, thing: dict[str, Any], height: float, undo: Sequence[Edge]) -> Rect | None:
-    if "lp" not in thing:
+def _label_rect(edge: Edge, placed: dict[str, Any], height: float, undo: Sequence[Edge]) -> Rect | None:
+    if "lp" not in placed:
         return None
-    x, y = _numbers(thing["lp"])
+    x, y = _numbers(placed["lp"])
     wide, tall = label_size(edge, undo)
     lane = 2 * LANE if undo else 0.0
     return Rect(_round(x - wide / 2 + BESIDE + lane), _round(height - y - tall / 2), wide - 2 * BESIDE - lane, tall)
