@@ -170,6 +170,7 @@ CHEATING = [
     Attempt(9, "      - {run: ship, on: warehouse, fails: {always: true, error: OutOfStock, retryable: false}}",
             "      - {run: ship, on: warehouse}", "how `ship` fails"),
     Attempt(9, UNDONE, ALWAYS_UNDONE, "release: exactly 0 per run; found 1"),
+    Attempt(9, UNDONE, ALWAYS_UNDONE, "`reserve` happened and `release` did not"),
     Attempt(9, "undo: {run: refund, ", "undo: {run: refund, on: warehouse, ", "`refund` does not call `stripe`"),
     Attempt(10, "for_each: 12", "for_each: 4", "ask: exactly 12 per run; found 4"),
     Attempt(10, "effect_at: 5%}", "effect_at: 5%, retry: {max_attempts: 1}}", "completed: at least 100%; found 0.0%"),
