@@ -59,7 +59,7 @@ class WhatIf:
     delay_us: Interval | None
     """By how much the run that is hit hardest ends later, of those that end as without the disturbance."""
     recovery_us: Interval | None
-    """How long interrupted work stood still."""
+    """How long interrupted work took to resume."""
     duplicates: Interval | None
     """Effects that happened again because of it, per simulation."""
     overlapping: int = 0

@@ -78,7 +78,7 @@ class Bodies:
     ) -> Outcome:
         """Runs the body once; `attempt` is the engine's count, or the executions are counted in the ledger.
 
-        `run` is its name where that is also its address for luck; `began`: when the SDK has called it.
+        `run` may be its name, if that also addresses its random draws; `began`: when the SDK called it.
         """
         clock = Clock(began)
         info = run if isinstance(run, RunInfo) else RunInfo(run, "", 0, None, {}, run)

@@ -1,4 +1,4 @@
-"""Why work stood still after a fault: its waits, each with its reason, and the sentence that tells them."""
+"""Why work took so long to resume after a fault: its waits, each with its reason, and a sentence about them."""
 
 from __future__ import annotations
 

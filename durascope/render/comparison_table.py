@@ -42,7 +42,7 @@ def numbers(trace: Trace, worst: Recovery | None) -> dict[str, str]:
 
 
 def _recovery(trace: Trace, worst: Recovery | None) -> str:
-    """How long work stood still; a run that never ends has not recovered, whatever interrupted it."""
+    """The recovery time; a run that never ends has not recovered, whatever interrupted it."""
     if any(run.ended_at is None for run in trace.started):
         return "never ends"
     return "nothing to recover" if worst is None else back_after(worst)

@@ -35,7 +35,7 @@ def finding(
 
 
 def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outcome: str, width: float) -> Findings:
-    """What happened in one trace, and why work stood still as long as it did; `outcome` is everybody's."""
+    """What happened in one trace, and why it took so long to resume; `outcome` is everybody's."""
     name = title_of(trace.engine)
     title = finding(scenario, {name: trace}, {name: effects(trace)}, {name: worst})
     reason = reason_of(trace, worst, name)

@@ -180,6 +180,21 @@ def sentences(module: Path) -> Iterator[str]:
             yield from [each.value] if each.value.count(" ") >= 2 else []
 
 
+def docstrings(module: Path) -> Iterator[str]:
+    for each in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) and isinstance(each.value.value, str):
+            yield each.value.value
+
+
+def test_docstrings_have_none_of_them_either() -> None:
+    """In the simulators `luck` is a module: where random draws come from."""
+    modules = [each for each in (ROOT / "durascope").rglob("*.py") if "simulators" not in each.parts]
+    said = [(module, text) for module in sorted(modules) for text in docstrings(module)]
+    assert len(said) > 1_000
+    for habit, instead in HABITS.items():
+        assert [f"{module.name}: {text}: write {instead}" for module, text in said if re.search(habit, text)] == []
+
+
 def test_what_the_code_says_has_none_of_them_either() -> None:
     """Errors, notes, help, titles, captions: every text in the code."""
     said = [(module, text) for module in sorted((ROOT / "durascope").rglob("*.py")) for text in sentences(module)]

@@ -84,7 +84,7 @@ class InngestLive(LiveEngine):
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._typescript = self.deployment.app.sdk == "typescript"
         self._world = World(seed, full=False)
-        """Only for its luck."""
+        """Only for its random draws."""
         self._bodies = Services(self._world, scenario)
         self._wrong: Exception | None = None
         """What ended the watcher."""

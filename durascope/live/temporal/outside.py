@@ -238,7 +238,7 @@ class Outside:
         self.runs.reset(target, answer.run_id)
 
     async def _addressee(self, event: OutsideEvent) -> str | None:
-        """The workflow id that an event goes to; None if it starts workflows instead, or nobody hears it."""
+        """The workflow id that an event goes to; None if it starts workflows instead, or no workflow handles it."""
         if event.run is not None:
             return workflow_id(event.run)
         if event.key is not None:

@@ -87,7 +87,7 @@ def first_paragraph(markdown: str) -> str:
 
 
 def engine_story(trace: Trace, scenario: Scenario, width: int) -> RenderableType:
-    """One engine: its time line, why work stood still for so long, why runs failed, and its notes on this scenario."""
+    """One engine: its timeline, why work took so long to resume, why runs failed, and its notes on this scenario."""
     parts: list[RenderableType] = [
         Rule(engine_title(trace.engine), style="dim", align="left"),
         Padding(timeline(trace, scenario, width - 2), (0, 0, 0, 1)),

@@ -1,4 +1,4 @@
-"""The time line of one engine in the terminal: a row per step for one run, a row per run for several."""
+"""The timeline of one engine in the terminal: a row per step for one run, a row per run for several."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Row:
 
 
 def timeline(trace: Trace, scenario: Scenario, width: int) -> Text:
-    """The engine's time line, at most `width` characters wide."""
+    """The engine's timeline, at most `width` characters wide."""
     all_spans = ripe(spans(trace, scenario))
     runs = sorted((run.name for run in trace.runs), key=in_order)
     rows = _rows_of_steps(trace, scenario, all_spans) if len(runs) <= 1 else _rows_of_runs(trace, all_spans, runs)
