@@ -99,11 +99,16 @@ def _meant(value: str) -> str:
     parts = re.findall(r"([0-9]+(?:\.[0-9]+)?)\s*([^\W\d_]+)", value)
     if not parts or re.sub(r"[0-9.\s]|[^\W\d_]", "", value):
         return ""
-    units = [_UNIT_OF.get(word) or _UNIT_OF.get(word.lower()) or _nearest_unit(word.lower()) for _, word in parts]
+    units = [unit_meant(word) for _, word in parts]
     if not all(units):
         return ""
     meant = "".join(f"{number}{unit}" for (number, _), unit in zip(parts, units, strict=True))
     return f"did you mean `{meant}`? (units: us ms s m h d w)"
+
+
+def unit_meant(word: str) -> str | None:
+    """The unit in the language's letters: `min` and `Minute` are `m`; None if it is none."""
+    return _UNIT_OF.get(word) or _UNIT_OF.get(word.lower()) or _nearest_unit(word.lower())
 
 
 def _nearest_unit(word: str) -> str | None:

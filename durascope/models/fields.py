@@ -99,6 +99,26 @@ def fields_at(model: type[BaseModel], location: tuple[str | int, ...]) -> tuple[
     return (*(field.alias or name for name, field in part.model_fields.items()), *_more(part))
 
 
+def parts_of(model: type[BaseModel]) -> Iterator[tuple[str, str, type[BaseModel] | None]]:
+    """The written name of each field; with each model that it may hold, and what leads there: `.NAME` in a mapping."""
+    for name, field in model.model_fields.items():
+        held = list(_held(field.annotation, ""))
+        for way, part in held or [("", None)]:
+            yield field.alias or name, way, part
+    for name, part in _more(model).items():
+        yield name, "", part
+
+
+def _held(annotation: object, way: str) -> Iterator[tuple[str, type[BaseModel]]]:
+    for member in _members(annotation):
+        if isinstance(member, type) and issubclass(member, BaseModel):
+            yield way, member
+        elif get_origin(member) in (dict, tuple, list):
+            arguments = get_args(member)
+            is_mapping = get_origin(member) is dict
+            yield from _held(arguments[1 if is_mapping else 0], f"{way}.NAME" if is_mapping else way)
+
+
 def _more(part: type[BaseModel]) -> Mapping[str, type[Model]]:
     return part.more_fields() if issubclass(part, Model) else {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -10,6 +11,8 @@ from typing import Final, Literal
 MAX_SHOWN: Final = 50
 """The problems that a text shows at most; all of them are in `ScenarioProblems.problems`."""
 _WIDTH: Final = 110
+_MARKS: Final = re.compile(r"[][{},#&*!|>%@\"]|: ")
+"""What YAML takes for its own, somewhere in a value."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -64,11 +67,16 @@ def suggestion(name: str, known: Iterable[str], what: str) -> str:
     names = list(dict.fromkeys(known))
     meant = did_you_mean(name, names)
     if meant is not None:
-        return f"did you mean `{meant}`?"
+        return f"did you mean {_as_written(meant)}?"
     if not names:
         return f"there are no {what.removeprefix('the ')}"
     listed = ", ".join(f"`{each}`" for each in names[:20])
     return f"{what}: {listed}{', …' if len(names) > 20 else ''}"
+
+
+def _as_written(name: str) -> str:
+    """A name as a reader can copy it: YAML takes one with its own marks in it only in quotes."""
+    return f'`"{name}"`' if _MARKS.search(name) else f"`{name}`"
 
 
 def printable(text: str) -> str:

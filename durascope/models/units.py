@@ -24,6 +24,7 @@ from durascope.models.durations import (
     format_duration,
     parse_duration,
     shown,
+    unit_meant,
 )
 from durascope.models.spreads import Spread
 
@@ -53,6 +54,7 @@ __all__ = [
     "parse_rate",
     "parse_share",
     "parse_size",
+    "rate_meant",
 ]
 
 _NUMBER: Final = r"([0-9]+(?:\.[0-9]+)?)"
@@ -94,11 +96,22 @@ def format_share(share: float) -> str | float:
 
 def parse_rate(value: object) -> float:
     """`"300/m"` → 5.0 per second. Raises `Misread`."""
-    match = _read(rf"{_NUMBER}/(s|m|h|d)", value, "a rate", "write 5/s, 300/m or 20/h")
+    meant = rate_meant(value)
+    help = "write 5/s, 300/m or 20/h" if meant is None else f"did you mean `{meant}`?"  # noqa: A001
+    match = _read(rf"{_NUMBER}/(s|m|h|d)", value, "a rate", help)
     rate = float(Fraction(match[1]) / _SECONDS[match[2]])
     if not 0 < rate < math.inf:
         raise Misread("a rate must be above zero", "write 5/s, 300/m or 20/h")
     return rate
+
+
+def rate_meant(written: object) -> str | None:
+    """The rate that is meant by other words for its unit: `2 per min` is `2/m`; None if it is no rate either."""
+    if not isinstance(written, str) or len(written) > MAX_LENGTH:
+        return None
+    match = re.fullmatch(rf"{_NUMBER}\s*(?:/|per)\s*([a-zA-Z]+)", written)
+    unit = None if match is None else unit_meant(match[2])
+    return f"{match[1]}/{unit}" if match is not None and unit in _SECONDS else None
 
 
 def format_rate(rate: float) -> str:
@@ -125,7 +138,11 @@ def format_size(size: int) -> str:
 
 def parse_money(value: object) -> float:
     """`"0.02 USD"` → 0.02. Raises `Misread`."""
-    return float(_read(rf"{_NUMBER} ?USD", value, "an amount of money", "write 0.02 USD")[1])
+    amount = (
+        re.fullmatch(rf"\$?\s?{_NUMBER}\s?\$?", value) if isinstance(value, str) and len(value) <= MAX_LENGTH else None
+    )
+    help = "write 0.02 USD" if amount is None else f"did you mean `{amount[1]} USD`?"  # noqa: A001
+    return float(_read(rf"{_NUMBER} ?USD", value, "an amount of money", help)[1])
 
 
 def format_money(amount: float) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar, cast
 
 from pydantic import BaseModel, ValidationError
 
+from durascope.models.belonging import places_of
 from durascope.models.durations import Misread, shown
 from durascope.models.faults import FAULT_KINDS
 from durascope.models.fields import fields_at, is_form
@@ -68,6 +69,8 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
         case "extra_forbidden":
             fields = fields_at(model, location[:-1])
             help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
+            if not help.startswith("did you mean") and (places := places_of(field, model)):
+                help = f"it belongs at {' or '.join(places)}; {help}"  # noqa: A001
             return value.problem("unknown-field", f"`{field[:60]}` is not a field here", path, key=True, help=help)
         case "missing":
             what = "one more value is" if isinstance(path[-1], int) else f"`{field}` is"

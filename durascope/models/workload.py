@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 from pydantic import BeforeValidator, Field, model_validator
 
 from durascope.models.fields import Model, Name, Reference, Scalar, Whole
-from durascope.models.units import Duration, Misread, Rate
+from durascope.models.units import Duration, Misread, Rate, rate_meant
 
 Moment = Literal["scheduled", "started", "before-effect", "after-effect", "reported", "recorded"]
 MOMENTS: Final[tuple[Moment, ...]] = get_args(Moment)
@@ -52,8 +52,9 @@ class Arrivals(Model):
     @classmethod
     def _no_bare_value(cls, written: object) -> object:
         if isinstance(written, str):
-            form = "poisson" if "/" in written else "every"
-            raise Misread("how runs arrive is a mapping", f"write {{{form}: {written:.20}}}")
+            rate = rate_meant(written)
+            form = f"every: {written:.20}" if rate is None and "/" not in written else f"poisson: {rate or '5/s'}"
+            raise Misread("how runs arrive is a mapping", f"write {{{form}}}")
         return written
 
     @model_validator(mode="after")

@@ -68,3 +68,42 @@ def test_the_step_at_which_a_fault_strikes_is_no_time() -> None:
     problem = told(f"{HEAD}      - run: charge\nfaults: [{{crash: app, at: charge}}]\n")
     assert "`at` is a time of the clock" in problem
     assert "when: {step: charge, moment: after-effect}" in problem
+
+
+def test_a_field_of_another_part_is_told_where_it_belongs() -> None:
+    text = told(f"{HEAD}      - {{run: charge, on: stripe, price: 0.05 USD}}\n")
+    assert "it belongs at services.NAME.price; the fields here: `run`" in text
+    text = told(HEAD.replace("stripe: {}", "stripe: {concurrency: 4}") + "      - run: charge\n")
+    assert "it belongs at workflows.NAME.flow.concurrency; the fields here" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("2/min", "{poisson: 2/m}"), ("2 per minute", "{poisson: 2/m}"), ("5/s", "{poisson: 5/s}"), ("3s", "{every: 3s}"),
+     ("lots/day!", "{poisson: 5/s}")],
+)  # fmt: skip
+def test_arrivals_without_a_mapping_are_told_what_can_be_written(written: str, meant: str) -> None:
+    begun = f"{HEAD}      - run: charge\nworkload: {{arrivals: ARRIVE}}\n"
+    assert f"write {meant}" in told(begun.replace("ARRIVE", f'"{written}"'))
+    parse_scenario(begun.replace("ARRIVE", meant), "mine.yaml")
+
+
+@pytest.mark.parametrize(("written", "meant"), [("2/min", "2/m"), ("7 / Hour", "7/h"), ("1 per day", "1/d")])
+def test_a_rate_in_other_words(written: str, meant: str) -> None:
+    text = f"{HEAD}      - run: charge\nworkload: {{arrivals: {{poisson: {written}}}}}\n"
+    assert f"did you mean `{meant}`?" in told(text)
+
+
+@pytest.mark.parametrize("written", ["$0.05", "0.05$", "0.05"])
+def test_money_in_another_form(written: str) -> None:
+    text = f"{HEAD}      - run: charge\n".replace("stripe: {}", f"stripe: {{price: '{written}'}}")
+    assert "did you mean `0.05 USD`?" in told(text)
+
+
+def test_a_suggested_name_can_be_copied_into_a_mapping() -> None:
+    """`chunk-{i}` ends a mapping in braces: what is suggested has the quotes that it needs."""
+    steps = f"{HEAD}      - for_each: 3\n        do: [{{run: 'chunk-{{i}}'}}]\n"
+    fault = "faults: [{crash: app, when: {step: NAME, moment: started}}]\n"
+    assert 'did you mean `"chunk-{i}"`?' in told(steps + fault.replace("NAME", "'chunc-{i}'"))
+    parse_scenario(steps + fault.replace("NAME", '"chunk-{i}"'), "mine.yaml")
+    assert "into quotes" in told(steps + fault.replace("NAME", "chunk-{i}"))
