@@ -1,29 +1,48 @@
-"""An activity in a run's code: scheduled, perhaps cancelled (try · wait · abandon, A10), and closed by the server."""
+"""An activity in a run's code: scheduled, perhaps cancelled (try · wait · abandon, A10), and closed by the server.
+
+scheduled ─▶ closed: the code is told of its end
+    └─(cancelled: at once, unless the code waits for the server)─▶ answered ─▶ closed: no news
+"""
 
 from __future__ import annotations
+
+from enum import Enum
 
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.operations import Operation, State
+from durascope.simulators.temporal.operations import Operation
+
+
+class ActivityState(Enum):
+    """See the sketch above."""
+
+    SCHEDULED = "scheduled"
+    ANSWERED = "answered by the core"
+    CLOSED = "closed"
 
 
 class ActivityMachine(Operation):
-    """One activity; its states are those of every operation (`operations.State`)."""
+    """One activity; the code awaits it."""
 
-    __slots__ = ("cancellation",)
+    __slots__ = ("cancellation", "state")
 
     def __init__(self, context: WorkflowContext, name: str, cancellation: str) -> None:
         Operation.__init__(self, context, name)
         self.cancellation = cancellation
+        self.state = ActivityState.SCHEDULED
+
+    @property
+    def open(self) -> bool:
+        return self.state is ActivityState.SCHEDULED
 
     def cancellation_command(self) -> Command:
         return Command("RequestCancelActivityTask", self.command.seq, self.name, {}, self)
 
     def take(self, request: Command, core: Core) -> None:
         """The code asks for its cancellation."""
-        if self.state is not State.PENDING:
+        if self.state is not ActivityState.SCHEDULED:
             return
         if core.unsent(self.command):
             self.command.withdrawn = True
@@ -36,13 +55,13 @@ class ActivityMachine(Operation):
             self._answer(core)
 
     def _answer(self, core: Core) -> None:
-        self.state = State.ANSWERED
+        self.state = ActivityState.ANSWERED
         core.jobs.append((self.settle, (None, CANCELLED)))
 
     def closed(self, event: HistoryEvent) -> Job | None:
         """The server has written its end; what the code is told."""
-        was, self.state = self.state, State.CLOSED
-        if was is State.PENDING:
+        was, self.state = self.state, ActivityState.CLOSED
+        if was is ActivityState.SCHEDULED:
             a, kind = event.attributes, event.kind
             if kind == "ActivityTaskCompleted":
                 return self.settle, (a["values"], None)
@@ -51,6 +70,6 @@ class ActivityMachine(Operation):
             if kind == "ActivityTaskFailed":
                 return self.settle, (None, a["failure"])
             return self.settle, (None, Failure(f"timed out: {a['timeout_type']}", "timeout"))
-        if was is State.CLOSED:
+        if was is ActivityState.CLOSED:
             raise UnexpectedEvent(f"activity {self.name}", was, event.kind)
         return None

@@ -1,33 +1,61 @@
 """A child workflow in a run's code: initiated, started, closed; perhaps cancelled in between.
 
-initiated ─▶ started (its start is resolved) ─▶ closed
-    └──────▶ not started: its workflow id is taken (its start fails)
+initiated ─┬─▶ started: its start is resolved ─▶ closed: the code is told of its end
+           ├─▶ not started: its workflow id is taken, its start fails
+           └─(cancelled before the server has seen it)─▶ withdrawn
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
+from durascope.simulators.temporal.core import CANCELLED, Core, Job, after
 from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.operations import Operation, State
+from durascope.simulators.temporal.operations import Operation
+
+
+class ChildState(Enum):
+    """See the sketch above."""
+
+    INITIATED = "initiated"
+    STARTED = "started"
+    NOT_STARTED = "not started"
+    WITHDRAWN = "withdrawn"
+    CLOSED = "closed"
+
+
+_NEXT: Final = {
+    (ChildState.INITIATED, "ChildWorkflowExecutionStarted"): ChildState.STARTED,
+    (ChildState.INITIATED, "StartChildWorkflowExecutionFailed"): ChildState.NOT_STARTED,
+    (ChildState.STARTED, "ChildWorkflowExecutionCompleted"): ChildState.CLOSED,
+    (ChildState.STARTED, "ChildWorkflowExecutionFailed"): ChildState.CLOSED,
+    (ChildState.STARTED, "ChildWorkflowExecutionCanceled"): ChildState.CLOSED,
+    (ChildState.STARTED, "ChildWorkflowExecutionTimedOut"): ChildState.CLOSED,
+    (ChildState.STARTED, "ChildWorkflowExecutionTerminated"): ChildState.CLOSED,
+}
 
 
 class ChildMachine(Operation):
     """One child: first it starts, then it ends."""
 
-    __slots__ = ("start",)
+    __slots__ = ("start", "state")
 
     cancelled_when_settled = False
 
     def __init__(self, context: WorkflowContext, name: str) -> None:
         super().__init__(context, name)
         self.start = ChildStart(self)
+        self.state = ChildState.INITIATED
+
+    @property
+    def open(self) -> bool:
+        return self.state in (ChildState.INITIATED, ChildState.STARTED)
 
     def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
         if self.start.done:
@@ -43,38 +71,39 @@ class ChildMachine(Operation):
 
     def take(self, request: Command, core: Core) -> None:
         """The code asks for its cancellation: withdrawn if the server has not seen it yet, else asked of the child."""
-        if self.state is State.CLOSED:
+        if not self.open:
             return
         if core.unsent(self.command):
             self.command.withdrawn = True
-            self.state = State.ANSWERED
+            self.state = ChildState.WITHDRAWN
             core.jobs.append((self.settle, (None, CANCELLED)))
             return
         attributes = {"workflow_id": self.command.attributes["workflow_id"], "initiated_event_id": self.event_id}
         asked = ExternalMachine(self.context)
         core.send(Command("RequestCancelExternalWorkflowExecution", 0, request.name, attributes, asked))
 
-    def started(self) -> Job:
+    def started(self, event: HistoryEvent) -> Job:
+        """The server has started it; its start is told to the code."""
+        self._move(event)
         return self.loop.call_soon, (self.start.resolve,)
 
-    def not_started(self) -> Job:
+    def not_started(self, event: HistoryEvent) -> Job:
         """Another run of its workflow id is open."""
-        self.state = State.CLOSED
+        self._move(event)
         failure = WorkflowFailure(f"{self.name} is already running", step=self.name)
         return self.loop.call_soon, (self.start.fail, failure)
 
-    def closed(self, event: HistoryEvent) -> Job | None:
+    def closed(self, event: HistoryEvent) -> Job:
         """The server has written its end; what the code is told."""
-        was, self.state = self.state, State.CLOSED
-        if was is State.ANSWERED:
-            return None
-        if was is State.CLOSED:
-            raise UnexpectedEvent(f"child {self.name}", was, event.kind)
+        self._move(event)
         if event.kind == "ChildWorkflowExecutionCompleted":
             return self.settle, ({}, None)
         if event.kind == "ChildWorkflowExecutionCanceled":
             return self.settle, ({}, CANCELLED)
         return self.settle, ({}, Failure(f"child workflow {self.name} has failed", "child"))
+
+    def _move(self, event: HistoryEvent) -> None:
+        self.state = after(_NEXT, f"child {self.name}", self.state, event.kind)
 
 
 class ChildStart(Future):

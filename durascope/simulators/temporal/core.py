@@ -7,10 +7,10 @@ issued by the code ─▶ outgoing ─▶ sent ─▶ confirmed by its event, wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from durascope.simulators.temporal.commands import Command, Failure
 
@@ -26,6 +26,17 @@ class UnexpectedEvent(AssertionError):
 
     def __init__(self, machine: str, state: Enum, event: str) -> None:
         super().__init__(f"{machine} is {state.value}: there is no {event} then")
+
+
+S = TypeVar("S", bound=Enum)
+
+
+def after(table: Mapping[tuple[S, str], S], machine: str, state: S, event: str) -> S:
+    """The state that the table of transitions leads to. Raises `UnexpectedEvent`."""
+    try:
+        return table[state, event]
+    except KeyError:
+        raise UnexpectedEvent(machine, state, event) from None
 
 
 class Core:

@@ -1,21 +1,50 @@
-"""A signal or a cancel request to another run: initiated, and delivered or not."""
+"""A signal or a cancel request to another run.
+
+initiated ─┬─▶ delivered: the server has told the other run
+           └─▶ failed: it has found none
+"""
 
 from __future__ import annotations
 
+from enum import Enum
+from typing import Final
+
 from durascope.simulators.program import WorkflowFailure
-from durascope.simulators.temporal.core import Job
+from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.core import Job, after
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.operations import Pending
+
+
+class ExternalState(Enum):
+    """See the sketch above."""
+
+    INITIATED = "initiated"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+_NEXT: Final = {
+    (ExternalState.INITIATED, "ExternalWorkflowExecutionSignaled"): ExternalState.DELIVERED,
+    (ExternalState.INITIATED, "ExternalWorkflowExecutionCancelRequested"): ExternalState.DELIVERED,
+    (ExternalState.INITIATED, "SignalExternalWorkflowExecutionFailed"): ExternalState.FAILED,
+    (ExternalState.INITIATED, "RequestCancelExternalWorkflowExecutionFailed"): ExternalState.FAILED,
+}
 
 
 class ExternalMachine(Pending):
     """What waits for the server to have told the other run."""
 
-    __slots__ = ()
+    __slots__ = ("state",)
+
+    def __init__(self, context: WorkflowContext) -> None:
+        super().__init__(context)
+        self.state = ExternalState.INITIATED
 
     def delivered(self, event: HistoryEvent) -> Job:
         """The server has told the other run, or found none; what the code is told."""
-        if event.kind.endswith("Failed"):
-            failure = WorkflowFailure(f"{event.attributes.get('name', 'cancel')}: no such workflow")
-            return self.loop.call_soon, (self.fail, failure)
+        name = event.attributes.get("name", "cancel")
+        self.state = after(_NEXT, f"message {name}", self.state, event.kind)
+        if self.state is ExternalState.FAILED:
+            return self.loop.call_soon, (self.fail, WorkflowFailure(f"{name}: no such workflow"))
         return self.loop.call_soon, (self.resolve,)

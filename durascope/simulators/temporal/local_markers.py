@@ -1,8 +1,7 @@
 """The local activities of one run in one worker, and the markers that tell of their ends (§7).
 
-scheduled ─┬─(the replay has seen its marker coming)─▶ resolved by the core, the marker is confirmed
-           ├─(replaying)─▶ waits for its marker ─(none has come)─▶ runs
-           └─▶ runs ─▶ done: the marker goes out with the task, and the code goes on
+An end that the replay has seen coming is told by the core, and its marker is confirmed; the marker of one that the
+worker has run goes out with the task, and the code goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.host import Host
-from durascope.simulators.temporal.local_activity import LocalActivity
+from durascope.simulators.temporal.local_activity import LocalActivity, LocalState
 
 
 class LocalMarkers:
@@ -47,17 +46,19 @@ class LocalMarkers:
         self.open[local.seq] = local
         if marker is not None:
             self._resolve(local, marker)
-        elif not self._context.replaying:
+        elif self._context.replaying:
+            local.move("replay")
+        else:
             self._run(local)
 
     def _run(self, local: LocalActivity) -> None:
+        local.move("start")
         self._host.run_local_activity(local, self._context.options, self._done)
 
     def run_waiting(self) -> None:
         """The replay has ended without their markers: they have to run (again)."""
-        for local in self.open.values():
-            if not local.running:
-                self._run(local)
+        for local in [each for each in self.open.values() if each.state is LocalState.AWAITING]:
+            self._run(local)  # it may end at once
 
     def seen(self, marker: HistoryEvent) -> None:
         """The replay sees a marker coming."""
@@ -68,6 +69,7 @@ class LocalMarkers:
             self._resolve(waiting, marker)
 
     def _resolve(self, local: LocalActivity, marker: HistoryEvent) -> None:
+        local.move("marker")
         del self.open[local.seq]
         a = dict(marker.attributes)
         self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
@@ -77,11 +79,13 @@ class LocalMarkers:
         """The worker has run it: its marker goes out with the task, the code goes on."""
         if self.open.pop(local.seq, None) is None:
             return
+        local.move("end")
         self.news.append((self._tell, (local, attributes)))
         self._host.local_news(self._run_id)
 
     def _cancel(self, local: LocalActivity) -> None:
         if self.open.pop(local.seq, None) is not None:
+            local.move("cancellation")
             self._host.cancel_local_activity(local)
             self._record(local, {"failure": CANCELLED})  # where the code has asked for it (core, NoWaitCancel)
             self._core.jobs.append((local.settle, (None, CANCELLED)))

@@ -7,12 +7,12 @@ awaits it. The order of commands depends on it; each says how many turns it take
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 from typing import Any
 
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
 from durascope.simulators.temporal.commands import Command, Failure
 from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.history import HistoryEvent
 
 
 class Backoff(Exception):
@@ -38,17 +38,9 @@ class Pending(Future):
         self.event_id = 0
         """Of the event that began it; 0 until it has been seen."""
 
-
-class State(Enum):
-    """Where an operation is, for the core.
-
-    pending ─▶ closed                  the server has written its end, and the code is told
-       └─(cancelled)─▶ answered ─▶ closed       the core has told the code: the end that comes later is no news
-    """
-
-    PENDING = "pending"
-    ANSWERED = "answered by the core"
-    CLOSED = "closed"
+    def confirmed(self, event: HistoryEvent) -> None:
+        """The server has written the command that began it."""
+        self.event_id = event.id
 
 
 class Operation(Pending):
@@ -58,7 +50,7 @@ class Operation(Pending):
     on its way then is lost (the SDK's flag RAISE_ON_CANCELLING_COMPLETED_ACTIVITY), or comes all the same (children).
     """
 
-    __slots__ = ("_outcome", "command", "context", "name", "settled", "state")
+    __slots__ = ("_outcome", "command", "context", "name", "settled")
 
     cancelled_when_settled = True
 
@@ -68,10 +60,14 @@ class Operation(Pending):
         self.name = name
         self.command: Command
         """What began it."""
-        self.state = State.PENDING
         self.settled = False
         """The result is in."""
         self._outcome: tuple[Mapping[str, Any] | None, Failure | None, Any]
+
+    @property
+    def open(self) -> bool:
+        """Whether the core has yet to learn how it ends: then it can be cancelled."""
+        raise NotImplementedError
 
     def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
         self.settled = backoff is None
@@ -104,7 +100,7 @@ class Operation(Pending):
     def _ask_to_cancel(self) -> None:
         if self.settled and self.cancelled_when_settled:
             self.fail(Cancelled())
-        elif not self.done and self.state is State.PENDING:
+        elif not self.done and self.open:
             self.context.issued.append(self.cancellation_command())
 
     def cancellation_command(self) -> Command:

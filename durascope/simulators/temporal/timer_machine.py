@@ -12,6 +12,7 @@ from enum import Enum
 from durascope.simulators.program import Future, Loop
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.core import Core, UnexpectedEvent
+from durascope.simulators.temporal.history import HistoryEvent
 
 
 class TimerState(Enum):
@@ -38,6 +39,10 @@ class TimerMachine:
         self.future = Future(loop)
         self.event_id = 0
         self.state = TimerState.STARTED
+
+    def confirmed(self, event: HistoryEvent) -> None:
+        """The server has written that it started."""
+        self.event_id = event.id
 
     def cancel(self) -> bool:
         """The code cancels it; whether there is anything to cancel."""

@@ -257,7 +257,7 @@ class WorkflowInstance:
             raise Nondeterminism(f"event {event.id} is {event.kind} {a.get('name', '')}, the code asks for {command}")
         handle, command.handle = command.handle, None
         if handle is not None:
-            handle.event_id = event.id
+            handle.confirmed(event)
             if handle.awaits_events:
                 self.core.machines[event.id] = handle
 
@@ -290,18 +290,17 @@ class WorkflowInstance:
     def _child_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         child: ChildMachine | None = self.core.machines.get(event.attributes["initiated_event_id"])
         if child is not None:
-            others.append(child.started())
+            others.append(child.started(event))
 
     def _child_not_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         child: ChildMachine | None = self._answered_by("initiated_event_id", event)
         if child is not None:
-            others.append(child.not_started())
+            others.append(child.not_started(event))
 
     def _child_closed(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         child: ChildMachine | None = self._answered_by("initiated_event_id", event)
-        job = None if child is None else child.closed(event)
-        if job is not None:
-            others.append(job)
+        if child is not None:
+            others.append(child.closed(event))
 
     def _external_delivered(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
         external: ExternalMachine | None = self._answered_by("initiated_event_id", event)

@@ -49,7 +49,9 @@ from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.operations import Backoff
+from durascope.simulators.temporal.patch_machine import PatchMachine
 from durascope.simulators.temporal.timer_machine import TimerMachine
+from durascope.simulators.temporal.update_machine import UpdateMachine
 
 LOSERS_TURNS: Final = 2
 """How many times the loop goes round before the code goes on after a race, where its losers come first."""
@@ -106,7 +108,7 @@ class WorkflowSdk(Sdk):
         self.variables: dict[str, object] = dict(context.options.carried)
         self.events: dict[str, deque[object]] = {}
         """Signals (and updates that have been worked off) that nobody has waited for yet."""
-        self._patches: dict[str, bool] = {}
+        self._patches: dict[str, PatchMachine] = {}
         self._locks: dict[str, deque[Future]] = {}
         self._open_updates = 0
         rules = host.rules
@@ -454,13 +456,9 @@ class WorkflowSdk(Sdk):
 
     def patched(self, step: Patched) -> Coroutine:
         """True for new code, and for replays of runs that had it (§4)."""
-        patch, context = step.patched, self.context
-        if patch not in self._patches:
-            new = self._patches[patch] = not context.replaying or patch in context.patches
-            if new:
-                context.issue("RecordMarker", 0, patch, {"marker": "patch", "seq": 0})
-                context.issue("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": patch})
-        return self._patches[patch]
+        if step.patched not in self._patches:
+            self._patches[step.patched] = PatchMachine(self.context, step.patched)
+        return self._patches[step.patched].is_new()
         yield
 
     def computed(self, step: Compute, key: str) -> int:
@@ -499,16 +497,16 @@ class WorkflowSdk(Sdk):
 
     def start_update(self, update_id: str, name: str, payload: Any, validate: bool) -> None:
         """An update has come."""
-        self.loop.task(self.update(update_id, name, payload, validate=validate))
+        self.loop.task(self.update(UpdateMachine(self.context, update_id, name, payload), validate=validate))
 
-    def update(self, update_id: str, name: str, payload: Mapping[str, Any], *, validate: bool) -> Coroutine:
+    def update(self, machine: UpdateMachine, *, validate: bool) -> Coroutine:
         """An update's handler: validated, accepted, worked off, completed (U2)."""
-        context, update = self.context, self.workflow.updates.get(name)
+        context, name, payload = self.context, machine.name, machine.payload
+        update = self.workflow.updates.get(name)
         if not self._valid(name, payload, validate=validate):
-            context.issue("RejectUpdate", 0, name, {"id": update_id})
-            context.rejections = True
+            machine.reject()
             return
-        context.issue("AcceptUpdate", 0, name, {"id": update_id, "payload": payload})
+        machine.accept()
         self._open_updates += 1
         if not self.begun:
             yield self._condition(lambda: self.begun)
@@ -541,10 +539,7 @@ class WorkflowSdk(Sdk):
                 self._release(name)
         if self._answers_last:
             yield from self._turn()
-        attributes: dict[str, Any] = {"id": update_id, "payload": payload}
-        if failure is not None:
-            attributes["failure"] = failure
-        context.issue("CompleteUpdate", 0, name, attributes)
+        machine.complete(failure)
         self.events.setdefault(name, deque()).append(payload)
 
     def _valid(self, name: str, payload: Mapping[str, Any], *, validate: bool) -> bool:

@@ -149,6 +149,8 @@ class Process:
         self.local: list[tuple[LocalActivity, LocalDone]] = []
         self.cancelled: list[str] = []
         self.news = 0
+        self.ends_at_once: dict[str, Any] | None = None
+        """How a local activity ends as soon as it has begun; None: when the test says so."""
 
     def step_replayed(self, run: RunInfo, name: str) -> None:
         self.replayed.append(name)
@@ -156,6 +158,8 @@ class Process:
     def run_local_activity(self, local: LocalActivity, options: StartOptions, done: LocalDone) -> None:
         self.local.append((local, done))
         local.running = done
+        if self.ends_at_once is not None:
+            done(local, self.ends_at_once)
 
     def cancel_local_activity(self, local: LocalActivity) -> None:
         self.cancelled.append(local.name)

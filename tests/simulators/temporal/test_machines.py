@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from durascope.models.scenario import Workflow
+from durascope.models.steps import Run as Step
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
 from durascope.simulators.temporal.activity_machine import ActivityMachine
-from durascope.simulators.temporal.child_machine import ChildMachine
+from durascope.simulators.temporal.child_machine import ChildMachine, ChildState
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import Core, Job, UnexpectedEvent
 from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.local_activity import LocalActivity, LocalState
 from durascope.simulators.temporal.mutable_state import StartOptions
-from durascope.simulators.temporal.operations import State
+from durascope.simulators.temporal.patch_machine import PatchMachine, PatchState
 from durascope.simulators.temporal.timer_machine import TimerMachine, TimerState
+from durascope.simulators.temporal.update_machine import UpdateMachine, UpdateState
 from tests.simulators.temporal.parts import RUN
 
 
@@ -43,6 +44,16 @@ class Run:
         child.command = self._issued("StartChildWorkflowExecution", child, workflow_id="ship 1")
         return child
 
+    def update(self) -> UpdateMachine:
+        return UpdateMachine(self.context, "u1", "change", {"to": 3})
+
+    def patch(self) -> PatchMachine:
+        return PatchMachine(self.context, "v2")
+
+    def local(self) -> LocalActivity:
+        step = Step.model_validate({"run": "look", "local": True})
+        return LocalActivity(self.context, 1, step, "look", "look", 10_000_000)
+
     def _issued(self, kind: str, handle: object = None, **attributes: object) -> Command:
         command = Command(kind, 1, "it", dict(attributes), handle)
         self.core.send(command)
@@ -56,6 +67,11 @@ class Run:
         assert command is machine.command
         command.handle = None
         machine.event_id = 5
+
+    def issued(self) -> list[str]:
+        """The commands that the code has asked for since it was asked last."""
+        issued, self.context.issued = self.context.issued, []
+        return [command.kind for command in issued]
 
     def asks(self) -> list[str]:
         """The commands that are on their way."""
@@ -185,12 +201,11 @@ def test_an_activity_that_the_server_has_not_seen_is_withdrawn(run: Run) -> None
     assert ended(activity) == "Cancelled"
 
 
-@pytest.mark.parametrize("make", [Run.activity, Run.child])
-def test_an_operation_ends_once(run: Run, make: Callable[[Run], ActivityMachine | ChildMachine]) -> None:
-    machine = make(run)
-    machine.closed(event("ActivityTaskCanceled"))
-    with pytest.raises(UnexpectedEvent, match="is closed: there is no ActivityTaskCanceled then"):
-        machine.closed(event("ActivityTaskCanceled"))
+def test_an_activity_ends_once(run: Run) -> None:
+    activity = run.activity()
+    activity.closed(event("ActivityTaskCanceled"))
+    with pytest.raises(UnexpectedEvent, match="activity charge is closed: there is no ActivityTaskCanceled then"):
+        activity.closed(event("ActivityTaskCanceled"))
 
 
 # ---- children, other runs ------------------------------------------------------------------------------------
@@ -199,7 +214,7 @@ def test_an_operation_ends_once(run: Run, make: Callable[[Run], ActivityMachine 
 def test_a_child_starts_and_then_ends(run: Run) -> None:
     child = run.child()
     run.confirmed(child)
-    run.does(child.started())
+    run.does(child.started(event("ChildWorkflowExecutionStarted")))
     assert (ended(child.start), ended(child)) == ("result", "waits")
     run.does(child.closed(event("ChildWorkflowExecutionFailed")))
     assert ended(child) == "WorkflowFailure"
@@ -208,9 +223,9 @@ def test_a_child_starts_and_then_ends(run: Run) -> None:
 def test_a_child_whose_id_is_taken_does_not_start(run: Run) -> None:
     child = run.child()
     run.confirmed(child)
-    run.does(child.not_started())
+    run.does(child.not_started(event("StartChildWorkflowExecutionFailed")))
     assert ended(child.start) == "WorkflowFailure"
-    assert child.state is State.CLOSED
+    assert child.state is ChildState.NOT_STARTED
 
 
 def test_a_childs_cancellation_is_a_request_to_another_run(run: Run) -> None:
@@ -220,6 +235,24 @@ def test_a_childs_cancellation_is_a_request_to_another_run(run: Run) -> None:
     (command,) = run.core.sends()
     assert command.kind == "RequestCancelExternalWorkflowExecution"
     assert command.attributes == {"workflow_id": "ship 1", "initiated_event_id": 5}
+
+
+def test_a_child_that_the_server_has_not_seen_is_withdrawn_with_its_cancellation(run: Run) -> None:
+    child = run.child()
+    child.take(Command("RequestCancelChild", 1, "it", {}, child), run.core)
+    assert run.asks() == []
+    run.does_what_the_core_says()
+    assert (child.state, ended(child.start)) == (ChildState.WITHDRAWN, "Cancelled")
+
+
+def test_a_child_ends_after_its_start_and_once(run: Run) -> None:
+    child, end = run.child(), event("ChildWorkflowExecutionCompleted")
+    with pytest.raises(UnexpectedEvent, match="child ship is initiated: there is no ChildWorkflowExecutionCompleted"):
+        child.closed(end)
+    child.started(event("ChildWorkflowExecutionStarted"))
+    child.closed(end)
+    with pytest.raises(UnexpectedEvent, match="child ship is closed: there is no ChildWorkflowExecutionCompleted"):
+        child.closed(end)
 
 
 @pytest.mark.parametrize(
@@ -235,3 +268,115 @@ def test_what_becomes_of_a_message_to_another_run(run: Run, kind: str, expected:
     external = ExternalMachine(run.context)
     run.does(external.delivered(event(kind)))
     assert ended(external) == expected
+
+
+def test_a_message_to_another_run_is_delivered_once(run: Run) -> None:
+    external = ExternalMachine(run.context)
+    external.delivered(event("ExternalWorkflowExecutionSignaled", name="go"))
+    with pytest.raises(UnexpectedEvent, match="message go is delivered: there is no SignalExternal"):
+        external.delivered(event("SignalExternalWorkflowExecutionFailed", name="go"))
+
+
+# ---- updates -------------------------------------------------------------------------------------------------
+
+
+def test_an_update_is_accepted_and_completed_each_with_an_event(run: Run) -> None:
+    update = run.update()
+    update.accept()
+    update.confirmed(event("WorkflowExecutionUpdateAccepted"))
+    assert update.state is UpdateState.RECORDED
+    update.complete(None)
+    update.confirmed(event("WorkflowExecutionUpdateCompleted"))
+    assert update.state is UpdateState.OVER
+    assert run.issued() == ["AcceptUpdate", "CompleteUpdate"]
+
+
+def test_an_update_that_is_done_at_once_is_completed_before_its_acceptance_is_written(run: Run) -> None:
+    update = run.update()
+    update.accept()
+    update.complete("not today")
+    for kind in ("WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted"):
+        update.confirmed(event(kind))
+    assert update.state is UpdateState.OVER
+
+
+def test_a_rejected_update_leaves_no_event(run: Run) -> None:
+    update = run.update()
+    update.reject()
+    assert run.issued() == ["RejectUpdate"]
+    assert run.context.rejections
+    with pytest.raises(UnexpectedEvent, match="update u1 is rejected: there is no WorkflowExecutionUpdateAccepted"):
+        update.confirmed(event("WorkflowExecutionUpdateAccepted"))
+
+
+def test_an_update_is_not_completed_unless_it_was_accepted(run: Run) -> None:
+    update = run.update()
+    with pytest.raises(UnexpectedEvent, match="update u1 is requested: there is no CompleteUpdate then"):
+        update.complete(None)
+    assert run.issued() == []
+
+
+# ---- patches -------------------------------------------------------------------------------------------------
+
+
+def test_new_code_goes_the_new_way_and_records_that_once(run: Run) -> None:
+    patch = run.patch()
+    assert patch.is_new()
+    assert patch.is_new()
+    assert run.issued() == ["RecordMarker", "UpsertWorkflowSearchAttributes"]
+    patch.confirmed(event("MarkerRecorded"))
+    assert patch.state is PatchState.RECORDED
+    assert patch.is_new()
+    with pytest.raises(UnexpectedEvent, match="patch v2 is recorded: there is no MarkerRecorded then"):
+        patch.confirmed(event("MarkerRecorded"))
+
+
+def test_a_replay_without_the_marker_goes_the_old_way_for_good(run: Run) -> None:
+    patch = run.patch()
+    run.context.replaying = True
+    assert not patch.is_new()
+    run.context.replaying = False
+    assert not patch.is_new(), "the same way, also where it comes again after the replay"
+    assert run.issued() == []
+
+
+def test_a_replay_whose_history_tells_of_the_patch_goes_the_new_way(run: Run) -> None:
+    run.context.replaying = True
+    run.context.patches.add("v2")
+    assert run.patch().is_new()
+    assert run.issued() == ["RecordMarker", "UpsertWorkflowSearchAttributes"]
+
+
+# ---- local activities ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        (["marker"], LocalState.RESOLVED),
+        (["replay", "marker"], LocalState.RESOLVED),
+        (["replay", "start", "end"], LocalState.RESOLVED),
+        (["start", "end"], LocalState.RESOLVED),
+        (["start", "cancellation"], LocalState.CANCELLED),
+        (["replay", "cancellation"], LocalState.CANCELLED),
+    ],
+)
+def test_the_ways_of_a_local_activity(run: Run, events: list[str], state: LocalState) -> None:
+    local = run.local()
+    for each in events:
+        local.move(each)
+    assert local.state is state
+    with pytest.raises(UnexpectedEvent, match=f"local activity look is {state.value}: there is no end then"):
+        local.move("end")
+
+
+def test_only_an_open_local_activity_is_asked_to_end(run: Run) -> None:
+    local = run.local()
+    local.move("start")
+    local.cancel()
+    run.context.loop.run()
+    assert run.issued() == ["RequestCancelLocalActivity"]
+    local.move("end")
+    local.cancel()
+    run.context.loop.run()
+    assert run.issued() == []

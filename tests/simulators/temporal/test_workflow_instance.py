@@ -171,6 +171,20 @@ def test_a_task_that_lasts_too_long_asks_for_another_one_and_the_local_activity_
     assert list(code.instance.local.open) == [1]
 
 
+def test_a_local_activity_that_another_process_takes_over_may_end_at_once() -> None:
+    code = Code({"parallel": [[{"run": "look", "local": True}], [{"run": "ship"}]]})
+    steps = code.begin()
+    next(steps)
+    with pytest.raises(StopIteration) as end:
+        steps.send(HEARTBEAT)
+    assert asked(end.value.value) == ["ScheduleActivityTask 2 ship"]
+    code.write("WorkflowTaskCompleted")
+    code.scheduled(2, "ship")
+    code.host.ends_at_once = {"failure": Failure("schedule-to-close timeout", "timeout"), "attempt": 2}
+    code.anew()
+    assert asked(code.task()) == ["RecordMarker 1 look"]
+
+
 def test_a_replay_takes_a_local_activitys_result_from_its_marker() -> None:
     code = Code({"run": "look", "local": True}, {"run": "ship"}, {"run": "tell"})
     for kind in ("WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted"):
