@@ -6,17 +6,25 @@ tells of the last attempt (A2).
 
 from __future__ import annotations
 
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.temporal.activity_options import ActivityOptions
 from durascope.simulators.temporal.calls import Call
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import ScheduleActivityTask
 from durascope.simulators.temporal.constants import limit
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.events import (
+    ActivityEnd,
+    ActivityTaskCanceled,
+    ActivityTaskCancelRequested,
+    ActivityTaskCompleted,
+    ActivityTaskFailed,
+    ActivityTaskScheduled,
+    ActivityTaskStarted,
+    ActivityTaskTimedOut,
+)
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, MutableState
@@ -51,39 +59,25 @@ class Activities:
 
     # ---- scheduled and started -----------------------------------------------------------------------------
 
-    def schedule(self, state: MutableState, command: Command, completed_id: int) -> Activity:
+    def schedule(self, state: MutableState, command: ScheduleActivityTask, completed_id: int) -> Activity:
         """A ScheduleActivityTask command: the event, with all timeouts filled in (A5)."""
-        attributes = command.attributes
-        options: ActivityOptions = attributes["options"]
+        options = command.asked.options
         run_timeout = state.options.run_timeout
         timeouts = options.within(run_timeout) if run_timeout else options.timeouts
-        event = state.history.append(
-            "ActivityTaskScheduled",
-            self.world.now,
-            {
-                "activity_id": command.seq,
-                "name": command.name,
-                "asked": attributes,
-                "timeouts": timeouts,
-                "retry_policy": options.policy,
-                "workflow_task_completed_event_id": completed_id,
-            },
-        )
-        activity = Activity(event, attributes["run"], command.name, attributes["key"], options, timeouts)
-        state.activities[event.id] = activity
+        event = ActivityTaskScheduled(command.seq, command.name, command.asked, timeouts, options.policy, completed_id)
+        state.history.append(event, self.world.now)
+        activity = state.activities[event.id] = Activity(event)
         if timeouts[0] or timeouts[1]:
             self._arm(state, activity, _TO_CLOSE, event.at, timeouts[0])
             self._arm(state, activity, _TO_START, event.at, timeouts[1])
         return activity
 
-    def again(self, state: MutableState, event: HistoryEvent) -> Activity:
+    def again(self, state: MutableState, event: ActivityTaskScheduled) -> Activity:
         """One that was under way where the run is reset to: it begins anew, and so do its timeouts."""
-        asked, timeouts = event.attributes["asked"], event.attributes["timeouts"]
-        activity = Activity(event, asked["run"], event.attributes["name"], asked["key"], asked["options"], timeouts)
+        activity = state.activities[event.id] = Activity(event)
         activity.scheduled_at = now = self.world.now
-        state.activities[event.id] = activity
-        self._arm(state, activity, _TO_CLOSE, now, timeouts[0])
-        self._arm(state, activity, _TO_START, now, timeouts[1])
+        self._arm(state, activity, _TO_CLOSE, now, event.timeouts[0])
+        self._arm(state, activity, _TO_START, now, event.timeouts[1])
         return activity
 
     def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
@@ -144,13 +138,15 @@ class Activities:
         size = outcome.size
         if size and size > self._payload.error:
             failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
-            attributes = {"failure": failure, "retry_state": "non-retryable-failure"}
-            self._close(state, activity, "ActivityTaskFailed", attributes)
+            self._fails(state, activity, failure, "non-retryable-failure")
         else:
             if size:
                 state.payload_warnings += size > self._payload.warn
                 state.history.payload_bytes += size
-            self._close(state, activity, "ActivityTaskCompleted", {"values": outcome.values, "size": size})
+            started = self._over(state, activity)
+            values = outcome.values
+            end = ActivityTaskCompleted(activity.scheduled_id, started, activity.name, activity.worker, values, size)
+            self._ends(state, end)
         self._recorded(state, activity, link, call)
 
     def failed(self, link: Link, call: Call) -> None:
@@ -164,7 +160,7 @@ class Activities:
         state, activity = found
         why_not = self._retry(state, activity, failure)
         if why_not is not None:
-            self._close(state, activity, "ActivityTaskFailed", {"failure": failure, "retry_state": why_not})
+            self._fails(state, activity, failure, why_not)
         self._recorded(state, activity, link, call, why_not is not None)
 
     def cancelled(self, link: Link, call: Call) -> None:
@@ -174,7 +170,8 @@ class Activities:
             self._refuse(task, link, call)
             return
         state, activity = found
-        self._close(state, activity, "ActivityTaskCanceled", {})
+        started = self._over(state, activity)
+        self._ends(state, ActivityTaskCanceled(activity.scheduled_id, started, activity.name, activity.worker))
         self._recorded(state, activity, link, call)
 
     def heartbeat(self, link: Link, call: Call) -> None:
@@ -297,7 +294,9 @@ class Activities:
             return False
         if why_not == "timeout" and type_ in ("start-to-close", "heartbeat"):
             type_ = "schedule-to-close"
-        self._close(state, activity, "ActivityTaskTimedOut", {"timeout_type": type_, "retry_state": why_not})
+        started = self._over(state, activity)
+        scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
+        self._ends(state, ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not))
         return True
 
     # ---- closed --------------------------------------------------------------------------------------------
@@ -308,37 +307,23 @@ class Activities:
         An activity whose end is in the buffer is none any more, but the event is written.
         """
         activity = state.activities.get(scheduled_id)
-        event = state.history.append(
-            "ActivityTaskCancelRequested",
-            self.world.now,
-            {
-                "scheduled_event_id": scheduled_id,
-                "name": state.history.events[scheduled_id - 1].attributes["name"],
-                "workflow_task_completed_event_id": completed_id,
-            },
-        )
+        scheduled = state.history.events[scheduled_id - 1]
+        assert isinstance(scheduled, ActivityTaskScheduled)
+        event = ActivityTaskCancelRequested(scheduled_id, scheduled.name, completed_id)
+        state.history.append(event, self.world.now)
         if activity is None:
             return False
         activity.cancel_requested = True
         if activity.started_at is not None:
             return False
-        self._cancelled_unstarted(state, activity, event)
+        self._cancelled_unstarted(state, activity, event.id)
         return True
 
-    def _cancelled_unstarted(self, state: MutableState, activity: Activity, request: HistoryEvent) -> None:
+    def _cancelled_unstarted(self, state: MutableState, activity: Activity, request_id: int) -> None:
         """The event waits until all commands of the task have theirs, like any that comes while a task is started."""
         self._forget(state, activity)
-        state.history.hold(
-            "ActivityTaskCanceled",
-            self.world.now,
-            {
-                "scheduled_event_id": activity.scheduled_id,
-                "started": None,
-                "name": activity.name,
-                "identity": activity.worker,
-                "latest_cancel_requested_event_id": request.id,
-            },
-        )
+        event = ActivityTaskCanceled(activity.scheduled_id, None, activity.name, activity.worker, request_id)
+        state.history.hold(event, self.world.now)
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
         del state.activities[activity.scheduled_id]
@@ -352,28 +337,25 @@ class Activities:
             for task in state.activity_timers:
                 timers.cancel(task)
 
-    def _close(self, state: MutableState, activity: Activity, kind: str, attributes: dict[str, Any]) -> None:
-        """Writes its start and its end, which has these attributes beside those of every end."""
+    def _over(self, state: MutableState, activity: Activity) -> ActivityTaskStarted | None:
+        """It is pending no more: the start of its last attempt is written, if there was one (A2)."""
         self._forget(state, activity)
-        record = state.history.append if state.wft is None else partial(self._tasks.record, state)
-        started: HistoryEvent | None = None
+        if activity.started_at is None:
+            return None
+        started = ActivityTaskStarted(
+            activity.scheduled_id, activity.name, activity.attempt, activity.worker, activity.last_failure
+        )
+        return self._tasks.record(state, started, activity.started_at)
+
+    def _ends(self, state: MutableState, end: ActivityEnd) -> None:
+        """Writes its end, which a workflow task is to tell the code of."""
+        self._tasks.record(state, end, self.world.now)
+        self._tasks.need(state)
+
+    def _fails(self, state: MutableState, activity: Activity, failure: Failure, retry_state: str) -> None:
+        started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
-        if activity.started_at is not None:
-            started = record(
-                "ActivityTaskStarted",
-                activity.started_at,
-                {
-                    "scheduled_event_id": scheduled_id,
-                    "name": name,
-                    "attempt": activity.attempt,
-                    "identity": worker,
-                    "last_failure": activity.last_failure,
-                },
-            )
-        common = {"scheduled_event_id": scheduled_id, "started": started, "name": name, "identity": worker}
-        record(kind, self.world.now, common | attributes)
-        if state.wft is None:
-            self._tasks.schedule(state)
+        self._ends(state, ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state))
 
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""

@@ -15,8 +15,8 @@ from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.commands import Failure
 from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.pollers import Slots
 

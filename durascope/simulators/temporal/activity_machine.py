@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from enum import Enum
 
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import RequestCancelActivityTask
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.events import (
+    ActivityEnd,
+    ActivityTaskCanceled,
+    ActivityTaskCompleted,
+    ActivityTaskFailed,
+    ActivityTaskTimedOut,
+)
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.operations import Operation
 
 
@@ -37,10 +44,10 @@ class ActivityMachine(Operation):
     def open(self) -> bool:
         return self.state is ActivityState.SCHEDULED
 
-    def cancellation_command(self) -> Command:
-        return Command("RequestCancelActivityTask", self.command.seq, self.name, {}, self)
+    def cancellation_command(self) -> RequestCancelActivityTask:
+        return RequestCancelActivityTask(self.command.seq, self.name)
 
-    def take(self, request: Command, core: Core) -> None:
+    def take(self, request: RequestCancelActivityTask, core: Core) -> None:
         """The code asks for its cancellation."""
         if self.state is not ActivityState.SCHEDULED:
             return
@@ -49,7 +56,7 @@ class ActivityMachine(Operation):
             self._answer(core)
             return
         if self.cancellation != "abandon":
-            request.attributes["scheduled_event_id"] = self.event_id
+            request.scheduled_event_id = self.event_id
             core.send(request)
         if self.cancellation != "wait":
             self._answer(core)
@@ -58,18 +65,21 @@ class ActivityMachine(Operation):
         self.state = ActivityState.ANSWERED
         core.jobs.append((self.settle, (None, CANCELLED)))
 
-    def closed(self, event: HistoryEvent) -> Job | None:
+    def closed(self, event: ActivityEnd) -> Job | None:
         """The server has written its end; what the code is told."""
         was, self.state = self.state, ActivityState.CLOSED
-        if was is ActivityState.SCHEDULED:
-            a, kind = event.attributes, event.kind
-            if kind == "ActivityTaskCompleted":
-                return self.settle, (a["values"], None)
-            if kind == "ActivityTaskCanceled":
-                return self.settle, (None, CANCELLED)
-            if kind == "ActivityTaskFailed":
-                return self.settle, (None, a["failure"])
-            return self.settle, (None, Failure(f"timed out: {a['timeout_type']}", "timeout"))
         if was is ActivityState.CLOSED:
             raise UnexpectedEvent(f"activity {self.name}", was, event.kind)
-        return None
+        if was is ActivityState.ANSWERED:
+            return None
+        match event:
+            case ActivityTaskCompleted():
+                return self.settle, (event.values, None)
+            case ActivityTaskFailed():
+                return self.settle, (None, event.failure)
+            case ActivityTaskTimedOut():
+                return self.settle, (None, Failure(f"timed out: {event.timeout_type}", "timeout"))
+            case ActivityTaskCanceled():
+                return self.settle, (None, CANCELLED)
+            case _:
+                raise TypeError(event)

@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from durascope.simulators.temporal.events import (
+    ActivityTaskScheduled,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionInitiated,
+    TimerStarted,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionStarted,
+    WorkflowExecutionUpdateAccepted,
+)
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import MutableState
 
-_ACTIONS: Final = {
-    "WorkflowExecutionStarted": 1,
-    "ActivityTaskScheduled": 1,
-    "TimerStarted": 1,
-    "WorkflowExecutionSignaled": 1,
-    "StartChildWorkflowExecutionInitiated": 2,
-    "WorkflowExecutionUpdateAccepted": 1,
-    "SignalExternalWorkflowExecutionInitiated": 1,
+_ACTIONS: Final[dict[type[HistoryEvent], int]] = {
+    WorkflowExecutionStarted: 1,
+    ActivityTaskScheduled: 1,
+    TimerStarted: 1,
+    WorkflowExecutionSignaled: 1,
+    StartChildWorkflowExecutionInitiated: 2,
+    WorkflowExecutionUpdateAccepted: 1,
+    SignalExternalWorkflowExecutionInitiated: 1,
 }
 
 
-def actions_of(events: Mapping[str, int]) -> int:
+def actions_of(events: Mapping[type[HistoryEvent], int]) -> int:
     """The billable actions (§14) that events stand for, given how many there are of each kind."""
     return sum(count * events.get(kind, 0) for kind, count in _ACTIONS.items())
 
@@ -37,5 +46,5 @@ def actions_beside(state: MutableState) -> int:
 
 
 def _signals_counted_elsewhere(events: Sequence[HistoryEvent]) -> int:
-    sent = sum(event.kind == "WorkflowExecutionSignaled" and event.attributes["sender"] is not None for event in events)
-    return sent + (events[1].kind == "WorkflowExecutionSignaled")
+    sent = sum(isinstance(event, WorkflowExecutionSignaled) and event.sender is not None for event in events)
+    return sent + isinstance(events[1], WorkflowExecutionSignaled)

@@ -12,10 +12,21 @@ from enum import Enum
 from typing import Any, Final
 
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import (
+    RequestCancelChild,
+    RequestCancelExternalWorkflowExecution,
+)
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, after
+from durascope.simulators.temporal.events import (
+    ChildEnd,
+    ChildWorkflowExecutionCanceled,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionStarted,
+    StartChildWorkflowExecutionFailed,
+)
 from durascope.simulators.temporal.external_machine import ExternalMachine
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.operations import Operation
 
@@ -44,12 +55,13 @@ _NEXT: Final = {
 class ChildMachine(Operation):
     """One child: first it starts, then it ends."""
 
-    __slots__ = ("start", "state")
+    __slots__ = ("start", "state", "workflow_id")
 
     cancelled_when_settled = False
 
-    def __init__(self, context: WorkflowContext, name: str) -> None:
+    def __init__(self, context: WorkflowContext, name: str, workflow_id: str) -> None:
         super().__init__(context, name)
+        self.workflow_id = workflow_id
         self.start = ChildStart(self)
         self.state = ChildState.INITIATED
 
@@ -66,10 +78,10 @@ class ChildMachine(Operation):
             self.start.resolve()
             super().settle(values, failure, backoff)
 
-    def cancellation_command(self) -> Command:
-        return Command("RequestCancelChild", self.command.seq, self.name, {}, self)
+    def cancellation_command(self) -> RequestCancelChild:
+        return RequestCancelChild(self.command.seq, self.name)
 
-    def take(self, request: Command, core: Core) -> None:
+    def take(self, request: RequestCancelChild, core: Core) -> None:
         """The code asks for its cancellation: withdrawn if the server has not seen it yet, else asked of the child."""
         if not self.open:
             return
@@ -78,27 +90,27 @@ class ChildMachine(Operation):
             self.state = ChildState.WITHDRAWN
             core.jobs.append((self.settle, (None, CANCELLED)))
             return
-        attributes = {"workflow_id": self.command.attributes["workflow_id"], "initiated_event_id": self.event_id}
-        asked = ExternalMachine(self.context)
-        core.send(Command("RequestCancelExternalWorkflowExecution", 0, request.name, attributes, asked))
+        asked = RequestCancelExternalWorkflowExecution(0, request.name, self.workflow_id, self.event_id)
+        asked.handle = ExternalMachine(self.context)
+        core.send(asked)
 
-    def started(self, event: HistoryEvent) -> Job:
+    def started(self, event: ChildWorkflowExecutionStarted) -> Job:
         """The server has started it; its start is told to the code."""
         self._move(event)
         return self.loop.call_soon, (self.start.resolve,)
 
-    def not_started(self, event: HistoryEvent) -> Job:
+    def not_started(self, event: StartChildWorkflowExecutionFailed) -> Job:
         """Another run of its workflow id is open."""
         self._move(event)
         failure = WorkflowFailure(f"{self.name} is already running", step=self.name)
         return self.loop.call_soon, (self.start.fail, failure)
 
-    def closed(self, event: HistoryEvent) -> Job:
+    def closed(self, event: ChildEnd) -> Job:
         """The server has written its end; what the code is told."""
         self._move(event)
-        if event.kind == "ChildWorkflowExecutionCompleted":
+        if isinstance(event, ChildWorkflowExecutionCompleted):
             return self.settle, ({}, None)
-        if event.kind == "ChildWorkflowExecutionCanceled":
+        if isinstance(event, ChildWorkflowExecutionCanceled):
             return self.settle, ({}, CANCELLED)
         return self.settle, ({}, Failure(f"child workflow {self.name} has failed", "child"))
 
@@ -118,7 +130,7 @@ class ChildStart(Future):
     def cancel(self) -> bool:
         if self.done:
             return False
-        self.child.context.issued.append(self.child.cancellation_command())
+        self.child.context.issue(self.child.cancellation_command(), self.child)
         if self.child.context.cancel_requested:
             return super().cancel()
         return True

@@ -9,8 +9,23 @@ from durascope.models.trace import Kind
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.activity_options import retry_policy_of
-from durascope.simulators.temporal.commands import CLOSES, Command
+from durascope.simulators.temporal.commands import (
+    CancelWorkflowExecution,
+    CloseCommand,
+    CompleteWorkflowExecution,
+    ContinueAsNewWorkflowExecution,
+    FailWorkflowExecution,
+)
 from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.events import (
+    WorkflowExecutionCanceled,
+    WorkflowExecutionCompleted,
+    WorkflowExecutionContinuedAsNew,
+    WorkflowExecutionFailed,
+    WorkflowExecutionTerminated,
+    WorkflowExecutionTimedOut,
+)
+from durascope.simulators.temporal.history import RunEnd
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
@@ -55,53 +70,70 @@ class Closing:
 
     def terminate(self, state: MutableState, reason: str) -> None:
         """One last event, no workflow task; running activities are not told (A11)."""
-        self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": reason})
+        self._ended_from_outside(state, WorkflowExecutionTerminated(reason))
         self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=reason)
 
     def terminate_to_reset(self, state: MutableState, successor: StartOptions) -> None:
         """Another run begins where this one once was; its children stay, and nobody hears of its end."""
-        self._ended_from_outside(state, "WorkflowExecutionTerminated", {"reason": "reset"}, successor)
+        self._ended_from_outside(state, WorkflowExecutionTerminated("reset"), successor)
 
     def run_timeout(self, state: MutableState, _: Any) -> None:
         """The run's time is up (§9): a policy of the workflow may start another run."""
         successor = self._retry_of(state, timed_out=True)
-        attributes = {"retry_state": None if successor is None else "in-progress"}
-        self._ended_from_outside(state, "WorkflowExecutionTimedOut", attributes, successor)
+        end = (
+            WorkflowExecutionTimedOut(None)
+            if successor is None
+            else WorkflowExecutionTimedOut("in-progress", successor.execution)
+        )
+        self._ended_from_outside(state, end, successor)
 
-    def _ended_from_outside(
-        self, state: MutableState, kind: str, attributes: dict[str, Any], successor: StartOptions | None = None
-    ) -> None:
+    def _ended_from_outside(self, state: MutableState, end: RunEnd, successor: StartOptions | None = None) -> None:
         """A task that is started fails first, and what it has kept in the buffer is written (§5)."""
         self._tasks.force_close(state)
         self._tasks.drop(state)
-        state.history.append(kind, self.world.now, attributes)
-        self._close(state, kind, successor)
+        self._close(state, end, successor)
         self.shard.commit(state)
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def close_by(self, state: MutableState, command: Command, completed_id: int) -> None:
+    def close_by(self, state: MutableState, command: CloseCommand, completed_id: int) -> None:
         """A command of the workflow's code ends the run; a new one may take over (§9)."""
-        kind, now = CLOSES[command.kind], self.world.now
-        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
-        successor: StartOptions | None = None
-        if command.kind == "ContinueAsNewWorkflowExecution":
-            successor = replace(
-                state.options, execution=state.options.execution + 1, initiator="workflow", attempt=1,
-                redoes=state.options.redoes and state.options.redoes + 1,
-                resume_at=attributes["done"], carried=attributes["carried"], delay=self._backoff(state, 0),
-            )  # fmt: skip
-        elif command.kind == "FailWorkflowExecution" and state.options.retry is not None:
-            successor = self._retry_of(state) if attributes["failure"].retryable else None
-            attributes["retry_state"] = (
+        left = command.unhandled_signals
+        match command:
+            case CompleteWorkflowExecution(result=result):
+                self._close(state, WorkflowExecutionCompleted(result, left, completed_id), None)
+            case CancelWorkflowExecution():
+                self._close(state, WorkflowExecutionCanceled(left, completed_id), None)
+            case ContinueAsNewWorkflowExecution(done=done, carried=carried):
+                options = state.options
+                successor = replace(
+                    options, execution=options.execution + 1, initiator="workflow", attempt=1,
+                    redoes=options.redoes and options.redoes + 1,
+                    resume_at=done, carried=carried, delay=self._backoff(state, 0),
+                )  # fmt: skip
+                end = WorkflowExecutionContinuedAsNew(done, carried, left, completed_id, successor.execution)
+                self._close(state, end, successor)
+            case FailWorkflowExecution():
+                self._fails(state, command, completed_id)
+            case _:
+                raise TypeError(command)
+
+    def _fails(self, state: MutableState, command: FailWorkflowExecution, completed_id: int) -> None:
+        """The code has failed for good; a retry policy of the workflow may start another run."""
+        failure, successor, retry_state = command.failure, None, None
+        if state.options.retry is not None:
+            successor = self._retry_of(state) if failure.retryable else None
+            retry_state = (
                 "in-progress"
                 if successor is not None
                 else "maximum-attempts-reached"
-                if attributes["failure"].retryable
+                if failure.retryable
                 else "non-retryable-failure"
             )
-        state.history.append(kind, now, attributes)
-        self._close(state, kind, successor)
+        follows = 0 if successor is None else successor.execution
+        left = command.unhandled_signals
+        end = WorkflowExecutionFailed(failure, command.step, left, completed_id, retry_state, follows)
+        self._close(state, end, successor)
 
     def _retry_of(self, state: MutableState, *, timed_out: bool = False) -> StartOptions | None:
         """The next run of a workflow with a retry policy, or None."""
@@ -127,10 +159,11 @@ class Closing:
         lived = self.world.now - state.started_at - state.options.delay
         return asked if lived + asked >= self._reuse_interval else self._reuse_interval - lived
 
-    def _close(self, state: MutableState, kind: str, successor: StartOptions | None) -> None:
+    def _close(self, state: MutableState, end: RunEnd, successor: StartOptions | None) -> None:
         shard = self.shard
+        state.history.append(end, self.world.now)
         state.open = False
-        state.status = STATUS[kind]
+        state.status = STATUS[end.kind]
         state.closed_at = self.world.now
         self._activities.drop(state)
         self._user_timers.drop(state)
@@ -143,7 +176,6 @@ class Closing:
             shard.store.last_updates.setdefault(state.options.workflow_id, {}).update(state.completed_updates)
         if successor is not None:
             if not successor.reset[0]:
-                state.history.events[-1].attributes["new_execution"] = successor.execution
                 self._leave_children(state)
         else:
             self._tell_parent(state)
@@ -162,7 +194,8 @@ class Closing:
     def _leave_children(self, state: MutableState) -> None:
         """They follow their parent close policy."""
         for child in state.children.values():
-            if child.on_close != "abandon" and child.run_id:
-                number, task = child.initiated.id, "parent_closed"
-                self._transfer.other(state, number, task, child.workflow_id, child.on_close)
+            initiated = child.initiated
+            if initiated.on_close != "abandon" and child.run_id:
+                ended = (initiated.workflow_id, initiated.on_close)
+                self._transfer.other(state, initiated.id, "parent_closed", *ended)
         state.children.clear()

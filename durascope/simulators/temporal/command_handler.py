@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.closing import Closing
-from durascope.simulators.temporal.commands import CLOSES, Command, TaskCompletion
+from durascope.simulators.temporal.commands import (
+    AcceptUpdate,
+    CancelTimer,
+    CloseCommand,
+    Command,
+    CompleteUpdate,
+    RecordMarker,
+    RequestCancelActivityTask,
+    RequestCancelExternalWorkflowExecution,
+    ScheduleActivityTask,
+    SignalExternalWorkflowExecution,
+    StartChildWorkflowExecution,
+    StartTimer,
+    TaskCompletion,
+    UpsertWorkflowSearchAttributes,
+)
 from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.events import (
+    MarkerRecorded,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionInitiated,
+    WorkflowTaskCompleted,
+)
+from durascope.simulators.temporal.events import (
+    UpsertWorkflowSearchAttributes as SearchAttributesUpserted,
+)
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
@@ -21,11 +46,11 @@ from durascope.simulators.temporal.user_timers import UserTimers
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 
-_PENDING: Final = {
-    "ScheduleActivityTask": "pending-activities-limit-exceeded",
-    "StartChildWorkflowExecution": "pending-child-workflows-limit-exceeded",
-    "SignalExternalWorkflowExecution": "pending-signals-limit-exceeded",
-    "RequestCancelExternalWorkflowExecution": "pending-request-cancel-limit-exceeded",
+_TOO_MANY: Final[dict[type[Command], str]] = {
+    ScheduleActivityTask: "pending-activities-limit-exceeded",
+    StartChildWorkflowExecution: "pending-child-workflows-limit-exceeded",
+    SignalExternalWorkflowExecution: "pending-signals-limit-exceeded",
+    RequestCancelExternalWorkflowExecution: "pending-request-cancel-limit-exceeded",
 }
 
 
@@ -33,7 +58,7 @@ class CommandHandler:
     """One method per kind of command."""
 
     __slots__ = (
-        "_activities", "_cancelled", "_closing", "_how", "_limit", "_local_markers", "_moments", "_pushes", "_registry",
+        "_activities", "_cancelled", "_closing", "_limit", "_local_markers", "_moments", "_pushes", "_registry",
         "_transfer", "_updates", "_user_timers", "world",
     )  # fmt: skip
 
@@ -50,19 +75,6 @@ class CommandHandler:
         self._closing = closing
         self._limit = limit("pending").error
         self._moments: list[tuple[Kind | None, str, RunInfo]] = []
-        self._how: dict[str, Callable[[MutableState, Command, int], None]] = {
-            "ScheduleActivityTask": self._schedule_activity,
-            "RequestCancelActivityTask": self._cancel_activity,
-            "StartTimer": self._start_timer,
-            "CancelTimer": self._cancel_timer,
-            "RecordMarker": self._marker,
-            "UpsertWorkflowSearchAttributes": self._search_attributes,
-            "StartChildWorkflowExecution": self._start_child,
-            "SignalExternalWorkflowExecution": self._signal,
-            "RequestCancelExternalWorkflowExecution": self._cancel_external,
-            "AcceptUpdate": self._accept_update,
-            "CompleteUpdate": self._complete_update,
-        }
         self._pushes: list[Activity] = []
         self._cancelled = False
         """Whether the commands cancel an activity that had not started."""
@@ -73,34 +85,29 @@ class CommandHandler:
         """Why these commands are too many for the run (§13): the task's failure cause, or None."""
         if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._limit:
             return None
-        pending = {
-            "ScheduleActivityTask": len(state.activities),
-            "StartChildWorkflowExecution": len(state.children),
-            "SignalExternalWorkflowExecution": len(state.externals),
-            "RequestCancelExternalWorkflowExecution": len(state.externals),
+        pending: dict[type[Command], int] = {
+            ScheduleActivityTask: len(state.activities),
+            StartChildWorkflowExecution: len(state.children),
+            SignalExternalWorkflowExecution: len(state.externals),
+            RequestCancelExternalWorkflowExecution: len(state.externals),
         }
-        for command in commands:
-            if command.kind in pending:
-                pending[command.kind] += 1
-                if pending[command.kind] > self._limit:
-                    return _PENDING[command.kind]
+        for kind in map(type, commands):
+            if kind in pending:
+                pending[kind] += 1
+                if pending[kind] > self._limit:
+                    return _TOO_MANY[kind]
         return None
 
     def apply(
-        self, state: MutableState, completed_id: int, done: TaskCompletion, link: Link
+        self, state: MutableState, completed: WorkflowTaskCompleted, done: TaskCompletion, link: Link
     ) -> tuple[Sequence[ActivityTask], bool]:
         """The events of a completion's commands; the activities that start eagerly, and whether one that had not
         started was cancelled."""
-        how = self._how
         self._moments = []
         self._pushes = []
         self._cancelled = False
         for command in done.commands:
-            apply = how.get(command.kind)
-            if apply is not None:
-                apply(state, command, completed_id)
-            elif command.kind in CLOSES:
-                self._closing.close_by(state, command, completed_id)
+            self._apply(state, command, completed)
         if self._local_markers:
             self._local_markers = False
             state.markers_in_tasks += 1
@@ -114,6 +121,35 @@ class CommandHandler:
         if state.timer_heap:
             self._user_timers.set_timer(state)
         return eager, self._cancelled
+
+    def _apply(self, state: MutableState, command: Command, completed: WorkflowTaskCompleted) -> None:
+        match command:
+            case ScheduleActivityTask():
+                self._schedule_activity(state, command, completed.id)
+            case CloseCommand():
+                self._closing.close_by(state, command, completed.id)
+            case StartTimer():
+                self._start_timer(state, command, completed.id)
+            case CancelTimer():
+                self._user_timers.cancel(state, command.seq, completed.id)
+            case RequestCancelActivityTask():
+                self._cancel_activity(state, command, completed.id)
+            case RecordMarker():
+                self._marker(state, command, completed.id)
+            case UpsertWorkflowSearchAttributes():
+                state.history.append(SearchAttributesUpserted(command.patch, completed.id), self.world.now)
+            case StartChildWorkflowExecution():
+                self._start_child(state, command, completed.id)
+            case SignalExternalWorkflowExecution():
+                self._signal(state, command, completed.id)
+            case RequestCancelExternalWorkflowExecution():
+                self._cancel_external(state, command, completed.id)
+            case AcceptUpdate():
+                self._updates.accepted(state, command, completed.scheduled_event_id)
+            case CompleteUpdate():
+                self._updates.completed(state, command)
+            case _:
+                pass
 
     def _start_activities(self, state: MutableState, eager: int, link: Link) -> list[ActivityTask]:
         """The first few start with this very transition (A12), the rest go to matching."""
@@ -142,78 +178,55 @@ class CommandHandler:
 
     # ---- one method per command ----------------------------------------------------------------------------
 
-    def _schedule_activity(self, state: MutableState, command: Command, completed_id: int) -> None:
+    def _schedule_activity(self, state: MutableState, command: ScheduleActivityTask, completed_id: int) -> None:
         self._pushes.append(self._activities.schedule(state, command, completed_id))
-        self._moments.append((_STEP_SCHEDULED, command.name, command.attributes["run"]))
+        self._moments.append((_STEP_SCHEDULED, command.name, command.asked.run))
 
-    def _cancel_activity(self, state: MutableState, command: Command, completed_id: int) -> None:
-        scheduled_id: int = command.attributes["scheduled_event_id"]
-        if self._activities.request_cancel(state, scheduled_id, completed_id):
+    def _cancel_activity(self, state: MutableState, command: RequestCancelActivityTask, completed_id: int) -> None:
+        if self._activities.request_cancel(state, command.scheduled_event_id, completed_id):
             self._cancelled = True
 
-    def _start_timer(self, state: MutableState, command: Command, completed_id: int) -> None:
+    def _start_timer(self, state: MutableState, command: StartTimer, completed_id: int) -> None:
         self._user_timers.start(state, command, completed_id)
-        run = command.attributes.get("by", state.run)
+        run = command.by or state.run
         self._moments.append((_STEP_SCHEDULED, command.name, run))
-        mark = command.attributes.get("mark")
-        if mark:
-            self._moments.append((None, mark, run))
+        if command.mark:
+            self._moments.append((None, command.mark, run))
 
-    def _cancel_timer(self, state: MutableState, command: Command, completed_id: int) -> None:
-        self._user_timers.cancel(state, command.seq, completed_id)
-
-    def _marker(self, state: MutableState, command: Command, completed_id: int) -> None:
-        attributes: dict[str, Any] = command.attributes | {
-            "name": command.name,
-            "workflow_task_completed_event_id": completed_id,
-        }
-        state.history.append("MarkerRecorded", self.world.now, attributes)
-        if attributes["marker"] != "local-activity":
+    def _marker(self, state: MutableState, command: RecordMarker, completed_id: int) -> None:
+        event = MarkerRecorded(command.seq, command.key, command.end, command.name, completed_id)
+        state.history.append(event, self.world.now)
+        if command.end is None:
             return
         self._local_markers = True
-        if attributes.get("failure") is None:
+        if command.end.failure is None:
             self._moments.append((Kind.STEP_RECORDED, command.name, state.run))
 
-    def _search_attributes(self, state: MutableState, command: Command, completed_id: int) -> None:
-        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
-        state.history.append("UpsertWorkflowSearchAttributes", self.world.now, attributes)
-
-    def _start_child(self, state: MutableState, command: Command, completed_id: int) -> None:
-        attributes: dict[str, Any] = command.attributes | {
-            "name": command.name,
-            "workflow_task_completed_event_id": completed_id,
-        }
-        event = state.history.append("StartChildWorkflowExecutionInitiated", self.world.now, attributes)
-        state.children[event.id] = Child(
-            event,
-            command.name,
-            attributes["key"],
-            attributes["workflow_id"],
-            attributes["on_close"],
-        )
+    def _start_child(self, state: MutableState, command: StartChildWorkflowExecution, completed_id: int) -> None:
+        event = StartChildWorkflowExecutionInitiated(
+            command.run, command.workflow_id, command.label, command.on_close, command.run_timeout, command.retry,
+            command.by, command.name, completed_id,
+        )  # fmt: skip
+        state.history.append(event, self.world.now)
+        state.children[event.id] = Child(event)
         self._transfer.other(state, event.id, "start_child", state.run_id, event.id)
-        self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
+        self._moments.append((_STEP_SCHEDULED, command.label, command.by or state.run))
 
-    def _signal(self, state: MutableState, command: Command, completed_id: int) -> None:
-        attributes: dict[str, Any] = command.attributes | {
-            "name": command.name,
-            "workflow_task_completed_event_id": completed_id,
-        }
-        event = state.history.append("SignalExternalWorkflowExecutionInitiated", self.world.now, attributes)
-        state.externals[event.id] = (event, attributes["workflow_id"])
+    def _signal(self, state: MutableState, command: SignalExternalWorkflowExecution, completed_id: int) -> None:
+        event = SignalExternalWorkflowExecutionInitiated(
+            command.workflow_id, command.payload, command.label, command.by, command.name, completed_id
+        )
+        state.history.append(event, self.world.now)
+        state.externals[event.id] = event
         self._transfer.other(state, event.id, "signal_external", state.run_id, event.id)
-        self._moments.append((_STEP_SCHEDULED, attributes["label"], attributes.get("by", state.run)))
+        self._moments.append((_STEP_SCHEDULED, command.label, command.by or state.run))
 
-    def _cancel_external(self, state: MutableState, command: Command, completed_id: int) -> None:
-        attributes: dict[str, Any] = command.attributes | {"workflow_task_completed_event_id": completed_id}
-        now = self.world.now
-        event = state.history.append("RequestCancelExternalWorkflowExecutionInitiated", now, attributes)
-        state.externals[event.id] = (event, attributes["workflow_id"])
+    def _cancel_external(
+        self, state: MutableState, command: RequestCancelExternalWorkflowExecution, completed_id: int
+    ) -> None:
+        event = RequestCancelExternalWorkflowExecutionInitiated(
+            command.workflow_id, command.initiated_event_id, completed_id
+        )
+        state.history.append(event, self.world.now)
+        state.externals[event.id] = event
         self._transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
-
-    def _accept_update(self, state: MutableState, command: Command, completed_id: int) -> None:
-        completed = state.history.events[completed_id - 1]
-        self._updates.accepted(state, command, completed.attributes["scheduled_event_id"])
-
-    def _complete_update(self, state: MutableState, command: Command, completed_id: int) -> None:
-        self._updates.completed(state, command)

@@ -8,8 +8,9 @@ from typing import Any
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.command_handler import CommandHandler
-from durascope.simulators.temporal.commands import CLOSES, TaskCompletion
+from durascope.simulators.temporal.commands import CloseCommand, RejectUpdate, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
+from durascope.simulators.temporal.events import WorkflowTaskCompleted
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
@@ -64,22 +65,15 @@ class Completions:
                 self._queries.task_completed(state, done.queries)
                 return
             self._tasks.write_at_its_end(state, task)
-        completed = history.append(
-            "WorkflowTaskCompleted",
-            self.world.now,
-            {
-                "scheduled_event_id": task.scheduled_id,
-                "started_event_id": task.started_id,
-                "identity": task.worker,
-            },
-        )
+        completed = WorkflowTaskCompleted(task.scheduled_id, task.started_id, task.worker)
+        history.append(completed, self.world.now)
         state.wft = None
         state.wft_attempt = 1
         state.close_attempted = False
         state.task_failure = ""
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
-        eager, cancelled = self._commands.apply(state, completed.id, done, link)
+        eager, cancelled = self._commands.apply(state, completed, done, link)
         if not state.open:
             self.shard.commit(state)
             link.reply(call, "completed")
@@ -95,7 +89,7 @@ class Completions:
     def _fails(self, state: MutableState, task: WorkflowTask, done: TaskCompletion) -> bool:
         """Whether the server fails the task instead: W10, too many commands (§13), heartbeats for too long (W12)."""
         history = state.history
-        if history.buffer and any(command.kind in CLOSES for command in done.commands):
+        if history.buffer and any(isinstance(command, CloseCommand) for command in done.commands):
             self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
             return True
         refusal = self._commands.refusal(state, done.commands)
@@ -115,7 +109,8 @@ class Completions:
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
         brought = state.history.next_id - state.previous_started_id - 2
-        return brought <= self._dropped_events and all(command.kind == "RejectUpdate" for command in done.commands)
+        rejects = all(isinstance(command, RejectUpdate) for command in done.commands)
+        return brought <= self._dropped_events and rejects
 
     def _go_on(
         self,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from durascope.models.scenario import Workflow
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program import Future, Loop
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.mutable_state import StartOptions
+
+C = TypeVar("C", bound=Command)
 
 
 class TaskFailure(Exception):
@@ -51,8 +53,8 @@ class WorkflowContext:
         seq = seqs[kind] = seqs[kind] + 1
         return seq
 
-    def issue(self, kind: str, seq: int, name: str, attributes: dict[str, Any], handle: Any = None) -> Command:
-        """The code asks for something."""
-        command = Command(kind, seq, name, attributes, handle)
+    def issue(self, command: C, handle: Any = None) -> C:
+        """The code asks for something; `handle` waits for it."""
+        command.handle = handle
         self.issued.append(command)
         return command

@@ -12,7 +12,8 @@ from enum import Enum
 from operator import attrgetter
 from typing import Any, Final, TypeVar
 
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import Command, RecordMarker, RejectUpdate
+from durascope.simulators.temporal.failure import Failure
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """What is to be done when the code runs next."""
@@ -78,9 +79,9 @@ class Core:
         self.sent = len(commands)
         return commands
 
-    def forget(self, kind: str) -> None:
-        """Commands of that kind leave no events: nothing will confirm them."""
-        self.outgoing = deque(command for command in self.outgoing if command.kind != kind)
+    def forget_rejections(self) -> None:
+        """They leave no events: nothing will confirm them."""
+        self.outgoing = deque(command for command in self.outgoing if not isinstance(command, RejectUpdate))
 
     def next(self) -> Command | None:
         """The command that the next command event has to confirm."""
@@ -94,7 +95,7 @@ class Core:
     def marker(self, seq: int) -> Command | None:
         """The marker of that local activity: markers may come in any order."""
         for command in self.outgoing:
-            if command.kind == "RecordMarker" and command.seq == seq:
+            if isinstance(command, RecordMarker) and command.seq == seq:
                 self.outgoing.remove(command)
                 return command
         return None

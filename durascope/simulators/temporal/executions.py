@@ -8,6 +8,11 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.events import (
+    WorkflowExecutionCancelRequested,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionStarted,
+)
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
@@ -69,20 +74,20 @@ class Executions:
             store.started[options.workflow_id] = request_id
             if len(store.started) > REMEMBERED:
                 del store.started[next(iter(store.started))]
-        state.history.append("WorkflowExecutionStarted", now, {"options": options, "attempt": options.attempt,
-                             "initiator": options.initiator, "queue": state.queue})  # fmt: skip
+        started = WorkflowExecutionStarted(options.attempt, options.initiator, state.queue)
+        state.history.append(started, now)
         if options.run_timeout:
             state.run_timer = self._timers.add(now + options.delay + options.run_timeout, "run_timeout", state)
         if signal is not None:
             state.signals += 1
-            state.history.append("WorkflowExecutionSignaled", now, _signal(*signal, None))
+            state.history.append(WorkflowExecutionSignaled(*signal, None), now)
         if options.delay:
             state.first_task_timer = self._timers.add(now + options.delay, "first_workflow_task", state)
         elif first_task == "now":
             self._tasks.schedule(state)
         elif first_task == "eager":
             self._told(options)
-            self._start_eagerly(state)
+            self._start_eagerly(state, started)
         elif first_task == "later":
             shard.after(shard.delays("first_transfer", state.luck, 1), self.first_workflow_task, state, None)
         self._told(options)
@@ -119,7 +124,7 @@ class Executions:
             run = replace(run, name=f"{run.name} again", luck=f"{run.luck}/again")
         return options if run is options.run else replace(options, run=run)
 
-    def _start_eagerly(self, state: MutableState) -> None:
+    def _start_eagerly(self, state: MutableState, started: WorkflowExecutionStarted) -> None:
         """The first task goes out with the answer to the start: client and worker share a process (A12b)."""
         tasks, link = self._tasks, self._poller(("workflow", state.queue))
         if link is None:
@@ -127,7 +132,7 @@ class Executions:
             return
         task = tasks.schedule(state, inline=True)
         tasks.begin(state, task, link.worker)
-        state.history.events[0].attributes["eager_execution_accepted"] = True
+        started.accept_eager_execution()
         self.shard.commit(state)
         link.push(tasks.for_worker(state, task, True), state.run)
 
@@ -161,7 +166,7 @@ class Executions:
         if state.signals >= self._signals:
             return False
         state.signals += 1
-        self._tasks.record(state, "WorkflowExecutionSignaled", self.world.now, _signal(name, payload, sender))
+        self._tasks.record(state, WorkflowExecutionSignaled(name, payload, sender), self.world.now)
         self._wake(state)
         self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         return True
@@ -170,7 +175,7 @@ class Executions:
         if state.cancel_requested:
             return
         state.cancel_requested = True
-        self._tasks.record(state, "WorkflowExecutionCancelRequested", self.world.now, {"sender": sender})
+        self._tasks.record(state, WorkflowExecutionCancelRequested(sender), self.world.now)
         self._timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")
@@ -180,7 +185,3 @@ class Executions:
         if not state.first_task_is_put_off:
             self._tasks.need(state)
         self.shard.commit(state)
-
-
-def _signal(name: str, payload: Any, sender: tuple[int, int] | None) -> dict[str, Any]:
-    return {"name": name, "payload": payload, "sender": sender}

@@ -12,7 +12,7 @@ from typing import Final
 from durascope.simulators.program import WorkflowFailure
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import Job, after
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.events import ExternalEnd
 from durascope.simulators.temporal.operations import Pending
 
 
@@ -41,9 +41,9 @@ class ExternalMachine(Pending):
         super().__init__(context)
         self.state = ExternalState.INITIATED
 
-    def delivered(self, event: HistoryEvent) -> Job:
+    def delivered(self, event: ExternalEnd) -> Job:
         """The server has told the other run, or found none; what the code is told."""
-        name = event.attributes.get("name", "cancel")
+        name: str = getattr(event, "name", "cancel")
         self.state = after(_NEXT, f"message {name}", self.state, event.kind)
         if self.state is ExternalState.FAILED:
             return self.loop.call_soon, (self.fail, WorkflowFailure(f"{name}: no such workflow"))

@@ -7,18 +7,34 @@ from typing import Final
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.constants import duration
+from durascope.simulators.temporal.events import (
+    ChildEnd,
+    ChildWorkflowExecutionCanceled,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionStarted,
+    ChildWorkflowExecutionTerminated,
+    ChildWorkflowExecutionTimedOut,
+    ExternalWorkflowExecutionCancelRequested,
+    ExternalWorkflowExecutionSignaled,
+    RequestCancelExternalWorkflowExecutionFailed,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionFailed,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionFailed,
+)
 from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.mutable_state import Child, MutableState, Parent, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
-CHILD_ENDED: Final = {
-    "completed": "ChildWorkflowExecutionCompleted",
-    "failed": "ChildWorkflowExecutionFailed",
-    "cancelled": "ChildWorkflowExecutionCanceled",
-    "timed-out": "ChildWorkflowExecutionTimedOut",
-    "terminated": "ChildWorkflowExecutionTerminated",
+CHILD_ENDED: Final[dict[str, type[ChildEnd]]] = {
+    "completed": ChildWorkflowExecutionCompleted,
+    "failed": ChildWorkflowExecutionFailed,
+    "cancelled": ChildWorkflowExecutionCanceled,
+    "timed-out": ChildWorkflowExecutionTimedOut,
+    "terminated": ChildWorkflowExecutionTerminated,
 }
 
 
@@ -62,37 +78,24 @@ class Externals:
         child = None if parent is None else parent.children.get(initiated_id)
         if parent is None or child is None:
             return
-        now = self.world.now
-        if self._store.open_run(child.workflow_id) is not None:
+        now, asked = self.world.now, child.initiated
+        if self._store.open_run(asked.workflow_id) is not None:
             del parent.children[initiated_id]
-            attributes = {"initiated_event_id": initiated_id, "name": child.name}
-            self._tasks.record(parent, "StartChildWorkflowExecutionFailed", now, attributes)
+            self._tasks.record(parent, StartChildWorkflowExecutionFailed(initiated_id, asked.name), now)
             self._tell(parent)
             return
         options = StartOptions(
-            run=child.initiated.attributes["run"],
-            workflow_id=child.workflow_id,
+            run=asked.run,
+            workflow_id=asked.workflow_id,
             parent=Parent(run_id, initiated_id),
-            run_timeout=child.initiated.attributes["run_timeout"],
-            retry=child.initiated.attributes["retry"],
+            run_timeout=asked.run_timeout,
+            retry=asked.retry,
         )
-        started = self._executions.create(options, first_task="later")
-        child.run_id = started.run_id
-        event = self._tasks.record(
-            parent,
-            "ChildWorkflowExecutionStarted",
-            now,
-            {
-                "initiated_event_id": initiated_id,
-                "name": child.name,
-                "workflow_id": child.workflow_id,
-                "run_id": started.run_id,
-            },
-        )
-        child.started = event
+        child.run_id = self._executions.create(options, first_task="later").run_id
+        child.started = ChildWorkflowExecutionStarted(initiated_id, asked.name, asked.workflow_id, child.run_id)
+        self._tasks.record(parent, child.started, now)
         self._tell(parent)
-        by = child.initiated.attributes.get("by", parent.run)
-        self.world.moment(HISTORY, Kind.STEP_STARTED, by, child.key, 1)
+        self.world.moment(HISTORY, Kind.STEP_STARTED, asked.by or parent.run, asked.label, 1)
 
     def _tell(self, state: MutableState) -> None:
         self._tasks.need(state)
@@ -103,21 +106,11 @@ class Externals:
         child: Child | None = None if parent is None else parent.children.pop(initiated_id, None)
         if parent is None or child is None:
             return
-        self._tasks.record(
-            parent,
-            CHILD_ENDED[status],
-            self.world.now,
-            {
-                "initiated_event_id": initiated_id,
-                "started": child.started,
-                "name": child.name,
-                "workflow_id": child.workflow_id,
-                "run_id": child_run_id,
-            },
-        )
+        asked, kind = child.initiated, CHILD_ENDED[status]
+        end = kind(initiated_id, child.started, asked.name, asked.workflow_id, child_run_id)
+        self._tasks.record(parent, end, self.world.now)
         self._tell(parent)
-        by = child.initiated.attributes.get("by", parent.run)
-        self.world.moment(HISTORY, Kind.STEP_RECORDED, by, child.key, 1)
+        self.world.moment(HISTORY, Kind.STEP_RECORDED, asked.by or parent.run, asked.label, 1)
 
     def _parent_closed(self, workflow_id: str, on_close: str) -> None:
         """Its parent close policy ends the child, or asks it to end."""
@@ -137,42 +130,40 @@ class Externals:
 
     def _signal(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)
-        if sender is None or initiated_id not in sender.externals:
+        asked = None if sender is None else sender.externals.get(initiated_id)
+        if sender is None or not isinstance(asked, SignalExternalWorkflowExecutionInitiated):
             return
-        event, workflow_id = sender.externals[initiated_id]
-        target = self._other_run(sender, workflow_id)
+        target = self._other_run(sender, asked.workflow_id)
         if target is not None and target.closing:
             pause = duration("task_reschedule")
             self._transfer.other(sender, initiated_id, "signal_external", run_id, initiated_id, pause=pause)
             return
         del sender.externals[initiated_id]
-        name = event.attributes["name"]
         accepted = target is not None and self._executions.signalled(
-            target, name, event.attributes["payload"], (run_id, initiated_id)
+            target, asked.name, asked.payload, (run_id, initiated_id)
         )
-        kind = "ExternalWorkflowExecutionSignaled" if accepted else "SignalExternalWorkflowExecutionFailed"
-        attributes = {"initiated_event_id": initiated_id, "name": name, "workflow_id": workflow_id}
-        self._tasks.record(sender, kind, self.world.now, attributes)
+        kind = ExternalWorkflowExecutionSignaled if accepted else SignalExternalWorkflowExecutionFailed
+        self._tasks.record(sender, kind(initiated_id, asked.name, asked.workflow_id), self.world.now)
         self._tell(sender)
         if accepted:
-            label, run = event.attributes["label"], event.attributes.get("by", sender.run)
-            self.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, label, 1)
-            self.world.moment(HISTORY, Kind.STEP_RECORDED, run, label, 1)
+            run = asked.by or sender.run
+            self.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, asked.label, 1)
+            self.world.moment(HISTORY, Kind.STEP_RECORDED, run, asked.label, 1)
 
     def _cancel(self, run_id: int, initiated_id: int) -> None:
         sender = self._open(run_id)
-        if sender is None or initiated_id not in sender.externals:
+        asked = None if sender is None else sender.externals.get(initiated_id)
+        if sender is None or not isinstance(asked, RequestCancelExternalWorkflowExecutionInitiated):
             return
-        event, workflow_id = sender.externals.pop(initiated_id)
-        target = self._other_run(sender, workflow_id)
+        del sender.externals[initiated_id]
+        target = self._other_run(sender, asked.workflow_id)
         if target is not None:
             self._executions.cancel_requested(target, (run_id, initiated_id))
-        child = sender.children.get(event.attributes["initiated_event_id"])
+        child = sender.children.get(asked.initiated_event_id)
         kind = (  # to cancel a child that has ended is no failure
-            "ExternalWorkflowExecutionCancelRequested"
+            ExternalWorkflowExecutionCancelRequested
             if target is not None or child is None or child.run_id
-            else "RequestCancelExternalWorkflowExecutionFailed"
+            else RequestCancelExternalWorkflowExecutionFailed
         )
-        attributes = {"initiated_event_id": initiated_id, "workflow_id": workflow_id}
-        self._tasks.record(sender, kind, self.world.now, attributes)
+        self._tasks.record(sender, kind(initiated_id, asked.workflow_id), self.world.now)
         self._tell(sender)

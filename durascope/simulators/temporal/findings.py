@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from operator import attrgetter
+from typing import Final
 
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Unconsumed
@@ -13,7 +13,20 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.billing import actions_beside, actions_of
 from durascope.simulators.temporal.constants import event_bytes
+from durascope.simulators.temporal.events import (
+    ActivityTaskScheduled,
+    ActivityTaskTimedOut,
+    MarkerRecorded,
+    StartChildWorkflowExecutionInitiated,
+    TimerStarted,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowTaskFailed,
+    WorkflowTaskScheduled,
+    WorkflowTaskTimedOut,
+)
 from durascope.simulators.temporal.history_export import histories
+from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HistoryStore
@@ -31,7 +44,7 @@ class Accounts:
         self.store = store
         self.records = records
         self.counters: Counter[str] = Counter()
-        self._kinds: Counter[str] = Counter()
+        self._kinds: Counter[type[HistoryEvent]] = Counter()
         """All events by kind."""
         self._sizes = _Sizes(event_bytes())
         self.states: list[MutableState] = []
@@ -66,7 +79,7 @@ class Accounts:
 
     def _count(self, state: MutableState) -> None:
         counters, history = self.counters, state.history
-        kinds = list(map(_KIND, history.events[state.copied :] if state.copied else history.events))
+        kinds = list(map(type, history.events[state.copied :] if state.copied else history.events))
         self._kinds.update(kinds)
         size, events = history.payload_bytes + sum(map(self._sizes.__getitem__, kinds)), len(kinds)
         counters["executions"] += 1
@@ -158,25 +171,29 @@ def _is_again(run: RunInfo) -> bool:
     return run.name.endswith(" again")
 
 
-class _Sizes(dict[str, int]):
+class _Sizes(dict[type[HistoryEvent], int]):
     """Bytes by kind of event."""
 
-    def __missing__(self, kind: str) -> int:
-        return self["other"]
+    def __init__(self, by_name: Mapping[str, int]) -> None:
+        super().__init__()
+        self._by_name = by_name
+
+    def __missing__(self, kind: type[HistoryEvent]) -> int:
+        size = self[kind] = self._by_name.get(kind.kind, self._by_name["other"])
+        return size
 
 
-_KIND = attrgetter("kind")
-_COUNTED = {
-    "WorkflowTaskScheduled": "workflow_tasks",
-    "WorkflowTaskTimedOut": "workflow_task_timeouts",
-    "WorkflowTaskFailed": "workflow_task_failures",
-    "ActivityTaskScheduled": "activities",
-    "ActivityTaskTimedOut": "activity_timeouts",
-    "TimerStarted": "timers",
-    "WorkflowExecutionSignaled": "signals",
-    "WorkflowExecutionUpdateAccepted": "updates",
-    "StartChildWorkflowExecutionInitiated": "child_workflows",
-    "MarkerRecorded": "markers",
+_COUNTED: Final[dict[type[HistoryEvent], str]] = {
+    WorkflowTaskScheduled: "workflow_tasks",
+    WorkflowTaskTimedOut: "workflow_task_timeouts",
+    WorkflowTaskFailed: "workflow_task_failures",
+    ActivityTaskScheduled: "activities",
+    ActivityTaskTimedOut: "activity_timeouts",
+    TimerStarted: "timers",
+    WorkflowExecutionSignaled: "signals",
+    WorkflowExecutionUpdateAccepted: "updates",
+    StartChildWorkflowExecutionInitiated: "child_workflows",
+    MarkerRecorded: "markers",
 }
 
 

@@ -5,18 +5,33 @@ Executions refer to each other by their names, events by their numbers; times an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from functools import cache
 from typing import Any, Final
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.activity_options import ActivityOptions, RetryPolicy, retry_policy_of
-from durascope.simulators.temporal.commands import REQUEST, Failure
+from durascope.simulators.temporal.activity_options import RetryPolicy, retry_policy_of
+from durascope.simulators.temporal.commands import REQUEST, Asked, LocalEnd
 from durascope.simulators.temporal.constants import event_bytes
+from durascope.simulators.temporal.events import (
+    MarkerRecorded,
+    StartChildWorkflowExecutionInitiated,
+    WorkflowExecutionFailed,
+    WorkflowTaskStarted,
+)
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import MutableState
 
 Plain = dict[str, Any]
+
+_WHERE_TRUE: Final = frozenset((
+    "base_run_id", "by", "eager_execution_accepted", "latest_cancel_requested_event_id", "new_execution",
+    "suggest_continue_as_new", "unhandled_signals",
+))  # fmt: skip
+"""Fields that are left out where they say nothing."""
 
 
 def histories(states: Sequence[MutableState], names: Mapping[int, str], sdks: Mapping[str, str]) -> list[Plain]:
@@ -61,39 +76,74 @@ def _events(events: Sequence[HistoryEvent], names: Mapping[int, str], sizes: Map
     size = 0
     for event in events:
         plain: Plain = {"id": event.id, "kind": event.kind, "at": event.at}
-        for name, value in event.attributes.items():
-            if name in ("run_id", "base_run_id"):
-                plain["run" if name == "run_id" else "base_run"] = names.get(value)
-            elif name == "id":
-                plain["subject"] = value
-            elif name == "started":
-                plain["started_event_id"] = 0 if value is None else value.id
-            elif name == "sender":
-                plain["sender"] = (
-                    None if value is None else {"name": names.get(value[0]), "initiated_event_id": value[1]}
-                )
-            elif name == "asked":
-                plain |= _asked(value)
-            elif name == "payload" and event.attributes.get("name") == REQUEST and "run" in value:
-                plain["payload"] = _run(value["run"])
-            elif name != "options":
-                plain[name] = _plain(value)
-        if event.kind == "WorkflowTaskStarted":
+        plain |= _marker(event) if isinstance(event, MarkerRecorded) else dict(_told(event, names))
+        if isinstance(event, WorkflowTaskStarted):
             plain["history_size_bytes"] = size
-        size += sizes.get(event.kind, sizes["other"]) + (event.attributes.get("size") or 0)
+        size += sizes.get(event.kind, sizes["other"]) + (getattr(event, "size", None) or 0)
         found.append(plain)
     return found
 
 
-def _asked(asked: Mapping[str, Any]) -> Plain:
+@cache
+def _fields(kind: type[Any]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _told(event: HistoryEvent, names: Mapping[int, str]) -> Iterator[tuple[str, Any]]:
+    """What the event says beside its number, kind and time."""
+    for name in _fields(type(event)):
+        value = getattr(event, name)
+        if name in _WHERE_TRUE and not value:
+            continue
+        match name:
+            case "run_id":
+                yield "run", names.get(value)
+            case "base_run_id":
+                yield "base_run", names.get(value)
+            case "update_id" | "patch":
+                yield "subject", value
+            case "started":
+                yield "started_event_id", 0 if value is None else value.id
+            case "sender":
+                yield name, None if value is None else {"name": names.get(value[0]), "initiated_event_id": value[1]}
+            case "asked":
+                yield from _asked(value).items()
+            case "label" if isinstance(event, StartChildWorkflowExecutionInitiated):
+                yield "key", value
+                yield name, value
+            case "payload" if getattr(event, "name", "") == REQUEST and "run" in value:
+                yield name, _run(value["run"])
+            case "retry_state" if value is None and isinstance(event, WorkflowExecutionFailed):
+                pass
+            case _:
+                yield name, _plain(value)
+
+
+def _marker(event: MarkerRecorded) -> Plain:
+    last = {"name": event.name, "workflow_task_completed_event_id": event.workflow_task_completed_event_id}
+    if event.end is None:
+        return {"marker": "patch", "seq": event.seq, **last}
+    return {"marker": "local-activity", "seq": event.seq, "key": event.key, **_local_end(event.end), **last}
+
+
+def _local_end(end: LocalEnd) -> Plain:
+    told: Plain = {"values": _plain(end.values), "size": end.size}
+    if end.failure is not None:
+        told = {"failure": _failure(end.failure)}
+    if end.backoff is not None:
+        told["backoff"] = list(end.backoff)
+    if end.attempt:
+        told["attempt"] = end.attempt
+    return told
+
+
+def _asked(asked: Asked) -> Plain:
     """What an activity was scheduled with."""
-    options: ActivityOptions = asked["options"]
-    step = options.step
-    run: RunInfo = asked["run"]
+    step, run = asked.options.step, asked.run
     handed = () if step.idempotency_key is None else (step.idempotency_key,)
     return {
-        "queue": options.queue,
-        "key": asked["key"],
+        "queue": asked.options.queue,
+        "key": asked.key,
         "label": step.label,
         "run": _run(run),
         "handed": {name: run.input[name] for name in handed if name in run.input},

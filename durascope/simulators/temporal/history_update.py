@@ -7,29 +7,31 @@ Tasks that failed or timed out do not end a stretch, nor do heartbeats: what cam
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter, countOf
+from operator import countOf
 from typing import Final
 
-from durascope.simulators.temporal.history import COMMAND_EVENTS, HistoryEvent
+from durascope.simulators.temporal.events import (
+    WorkflowExecutionCanceled,
+    WorkflowExecutionTerminated,
+    WorkflowExecutionTimedOut,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowTaskCompleted,
+    WorkflowTaskFailed,
+    WorkflowTaskScheduled,
+    WorkflowTaskStarted,
+    WorkflowTaskTimedOut,
+)
+from durascope.simulators.temporal.history import CommandEvent, HistoryEvent, RunEnd
 
-_NOT_CONCLUDED: Final = frozenset((
-    "WorkflowTaskFailed", "WorkflowTaskTimedOut",
-    "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated", "WorkflowExecutionCanceled",
-))  # fmt: skip
-
-_FINAL: Final = frozenset((
-    "WorkflowExecutionCompleted", "WorkflowExecutionFailed", "WorkflowExecutionCanceled",
-    "WorkflowExecutionContinuedAsNew", "WorkflowExecutionTimedOut", "WorkflowExecutionTerminated",
-))  # fmt: skip
-
-
-_STARTED: Final = "WorkflowTaskStarted"
-_KIND: Final = attrgetter("kind")
+_NOT_CONCLUDED: Final = (
+    WorkflowTaskFailed, WorkflowTaskTimedOut,
+    WorkflowExecutionTimedOut, WorkflowExecutionTerminated, WorkflowExecutionCanceled,
+)  # fmt: skip
 
 
 def workflow_task_sequences(events: Sequence[HistoryEvent]) -> list[Sequence[HistoryEvent]]:
     """The stretches; events at the end that follow the last start of a task belong to none."""
-    if events and events[-1].kind == _STARTED and countOf(map(_KIND, events), _STARTED) == 1:
+    if events and type(events[-1]) is WorkflowTaskStarted and countOf(map(type, events), WorkflowTaskStarted) == 1:
         return [events]  # what a cached run gets, nearly always
     sequences: list[Sequence[HistoryEvent]] = []
     begin = 0
@@ -48,23 +50,23 @@ def _end_of_next(events: Sequence[HistoryEvent], begin: int) -> int | None:
     saw_command = False
     starts: list[int] = []
     for index in range(begin, len(events)):
-        kind = events[index].kind
-        if kind in _FINAL:
+        event = events[index]
+        if isinstance(event, RunEnd):
             return None
-        if kind in COMMAND_EVENTS:
+        if isinstance(event, CommandEvent):
             saw_command = True
-        if kind != _STARTED:
+        if not isinstance(event, WorkflowTaskStarted):
             continue
-        following = events[index + 1].kind if index + 1 < len(events) else None
-        if following in _NOT_CONCLUDED:
+        following = events[index + 1] if index + 1 < len(events) else None
+        if isinstance(following, _NOT_CONCLUDED):
             continue
         starts.append(index)
-        if following == "WorkflowTaskCompleted" and index + 2 < len(events):
+        if isinstance(following, WorkflowTaskCompleted) and index + 2 < len(events):
             after = events[index + 2]
-            if not saw_command and after.kind == "WorkflowTaskScheduled":
+            if not saw_command and isinstance(after, WorkflowTaskScheduled):
                 continue
-            if after.kind == "WorkflowExecutionUpdateAccepted":
-                sequencing = after.attributes["accepted_request_sequencing_event_id"]
+            if isinstance(after, WorkflowExecutionUpdateAccepted):
+                sequencing = after.accepted_request_sequencing_event_id
                 return next((each for each in reversed(starts) if events[each].id < sequencing), index)
         return index
     return None

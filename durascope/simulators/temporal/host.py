@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from durascope.models.scenario import Workflow
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.app import App
+from durascope.simulators.temporal.commands import LocalEnd
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.sdks import SdkRules
 
-LocalDone = Callable[[LocalActivity, Mapping[str, Any]], object]
+LocalDone = Callable[[LocalActivity, LocalEnd], object]
 """Takes a local activity and what its marker will tell of its end."""
 
 

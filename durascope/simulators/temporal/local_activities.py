@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.activity_options import retry_policy_of
-from durascope.simulators.temporal.commands import Failure
+from durascope.simulators.temporal.commands import LocalEnd
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.mutable_state import StartOptions
@@ -60,7 +61,7 @@ class LocalExecution:
     def begin(self) -> None:
         """An attempt begins as soon as the worker has a slot for it."""
         if self.local.since is not None and self.deadline is not None and self.worker.world.now >= self.deadline:
-            self._resolve({"failure": _TOTAL, "attempt": self.attempt})  # the timer of its backoff took too long
+            self._resolve(LocalEnd(self.attempt, failure=_TOTAL))  # the timer of its backoff took too long
         else:
             self.worker.slots.take_or_wait(self._begin)
 
@@ -70,7 +71,7 @@ class LocalExecution:
             return
         if self._latest_start is not None and self.worker.world.now >= self._latest_start:  # timers are never early
             self.worker.slots.give_back()
-            self._resolve({"failure": Failure("schedule-to-start timeout", "timeout"), "attempt": self.attempt})
+            self._resolve(LocalEnd(self.attempt, failure=Failure("schedule-to-start timeout", "timeout")))
             return
         self.worker.attempts[self] = None
         local, worker, options = self.local, self.worker, self._options
@@ -114,14 +115,14 @@ class LocalExecution:
             return
         self._attempt_over()
         if self._last:
-            self._resolve({"failure": _TOTAL, "attempt": self.attempt})
+            self._resolve(LocalEnd(self.attempt, failure=_TOTAL))
         else:
             self._failed(Failure("start-to-close timeout", "timeout"))
 
     def _ended(self, outcome: Outcome) -> None:
         self._attempt_over()
         if outcome.ok:
-            self._resolve({"values": outcome.values, "size": outcome.size, "attempt": self.attempt})
+            self._resolve(LocalEnd(self.attempt, outcome.values, outcome.size))
         else:
             self._failed(
                 Failure(outcome.error or "error", retryable=outcome.retryable, retry_after=outcome.retry_after)
@@ -131,21 +132,20 @@ class LocalExecution:
         policy = self.policy
         final = not failure.retryable or (policy.max_attempts and self.attempt >= policy.max_attempts)
         if final:
-            self._resolve({"failure": failure, "attempt": self.attempt})
+            self._resolve(LocalEnd(self.attempt, failure=failure))
             return
         backoff = policy.interval(self.attempt) if failure.retry_after is None else failure.retry_after
         retry = self.local.step.retry
         threshold = RETRY_THRESHOLD if retry is None or retry.local_threshold is None else retry.local_threshold
         self.attempt += 1
         if backoff > threshold:
-            self._resolve(
-                {"failure": failure, "backoff": (backoff, self.attempt, self._since), "attempt": self.attempt - 1}
-            )
+            again = (backoff, self.attempt, self._since)
+            self._resolve(LocalEnd(self.attempt - 1, failure=failure, backoff=again))
         else:
             self._pause = self.worker.after(backoff, self.begin)
 
-    def _resolve(self, attributes: dict[str, Any]) -> None:
-        self._done(self.local, attributes)
+    def _resolve(self, end: LocalEnd) -> None:
+        self._done(self.local, end)
 
     def cancel(self) -> None:
         """Stops it where it is; nothing of it is kept."""

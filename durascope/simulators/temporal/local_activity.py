@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Final
 
 from durascope.models.steps import Run
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import RequestCancelLocalActivity
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.operations import Operation
@@ -81,5 +81,5 @@ class LocalActivity(Operation):
         """Takes the transition that the event stands for. Raises `UnexpectedEvent` where the table has none."""
         self.state = after(_NEXT, f"local activity {self.name}", self.state, event)
 
-    def cancellation_command(self) -> Command:
-        return Command("RequestCancelLocalActivity", self.seq, self.name, {}, self)
+    def cancellation_command(self) -> RequestCancelLocalActivity:
+        return RequestCancelLocalActivity(self.seq, self.name)

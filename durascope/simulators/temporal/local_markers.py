@@ -6,13 +6,14 @@ worker has run goes out with the task, and the code goes on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import (
+    LocalEnd,
+    RecordMarker,
+    RequestCancelLocalActivity,
+    ScheduleLocalActivity,
+)
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job
-from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_activity import LocalActivity, LocalState
 
@@ -27,25 +28,25 @@ class LocalMarkers:
         self._core = core
         self._host = host
         self._run_id = run_id
-        self._markers: dict[int, HistoryEvent] = {}
+        self._markers: dict[int, LocalEnd] = {}
         """Those that the replay has seen coming."""
         self.open: dict[int, LocalActivity] = {}
         """Those that run, or wait for a marker."""
         self.news: list[Job] = []
         """Ends of which the code has not heard."""
 
-    def take(self, command: Command) -> None:
+    def take(self, command: ScheduleLocalActivity | RequestCancelLocalActivity) -> None:
         """The code asks for one, or for the cancellation of one."""
-        if command.kind == "ScheduleLocalActivity":
+        if isinstance(command, ScheduleLocalActivity):
             self._schedule(command.handle)
         else:
             self._cancel(command.handle)
 
     def _schedule(self, local: LocalActivity) -> None:
-        marker = self._markers.pop(local.seq, None)
+        end = self._markers.pop(local.seq, None)
         self.open[local.seq] = local
-        if marker is not None:
-            self._resolve(local, marker)
+        if end is not None:
+            self._resolve(local, end)
         elif self._context.replaying:
             local.move("replay")
         else:
@@ -60,41 +61,41 @@ class LocalMarkers:
         for local in [each for each in self.open.values() if each.state is LocalState.AWAITING]:
             self._run(local)  # it may end at once
 
-    def seen(self, marker: HistoryEvent) -> None:
+    def seen(self, seq: int, end: LocalEnd) -> None:
         """The replay sees a marker coming."""
-        waiting = self.open.get(marker.attributes["seq"])
+        waiting = self.open.get(seq)
         if waiting is None:
-            self._markers[marker.attributes["seq"]] = marker
+            self._markers[seq] = end
         else:
-            self._resolve(waiting, marker)
+            self._resolve(waiting, end)
 
-    def _resolve(self, local: LocalActivity, marker: HistoryEvent) -> None:
+    def _resolve(self, local: LocalActivity, end: LocalEnd) -> None:
         local.move("marker")
         del self.open[local.seq]
-        a = dict(marker.attributes)
-        self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
-        self._core.jobs.append((local.settle, (a.get("values"), a.get("failure"), a.get("backoff"))))
+        self._record(local, end)
+        self._core.jobs.append((local.settle, (end.values, end.failure, end.backoff)))
 
-    def _done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+    def _done(self, local: LocalActivity, end: LocalEnd) -> None:
         """The worker has run it: its marker goes out with the task, the code goes on."""
         if self.open.pop(local.seq, None) is None:
             return
         local.move("end")
-        self.news.append((self._tell, (local, attributes)))
+        self.news.append((self._tell, (local, end)))
         self._host.local_news(self._run_id)
 
     def _cancel(self, local: LocalActivity) -> None:
         if self.open.pop(local.seq, None) is not None:
             local.move("cancellation")
             self._host.cancel_local_activity(local)
-            self._record(local, {"failure": CANCELLED})  # where the code has asked for it (core, NoWaitCancel)
+            self._record(local, LocalEnd(failure=CANCELLED))  # where the code has asked for it (core, NoWaitCancel)
             self._core.jobs.append((local.settle, (None, CANCELLED)))
 
-    def _tell(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
+    def _tell(self, local: LocalActivity, end: LocalEnd) -> None:
         """Its marker goes out, and the code hears of its end."""
-        self._record(local, attributes)
-        local.settle(attributes.get("values"), attributes.get("failure"), attributes.get("backoff"))
+        self._record(local, end)
+        local.settle(end.values, end.failure, end.backoff)
 
-    def _record(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
-        a: dict[str, Any] = {"marker": "local-activity", "seq": local.seq, "key": local.key, **attributes}
-        self._core.send(Command("RecordMarker", local.seq, local.name, a, local))
+    def _record(self, local: LocalActivity, end: LocalEnd) -> None:
+        marker = RecordMarker(local.seq, local.name, local.key, end)
+        marker.handle = local
+        self._core.send(marker)

@@ -13,10 +13,20 @@ from typing import Any
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.activity_options import ActivityOptions
-from durascope.simulators.temporal.commands import Failure
-from durascope.simulators.temporal.history import EventHistory, HistoryEvent
+from durascope.simulators.temporal.events import (
+    ActivityTaskScheduled,
+    ChildWorkflowExecutionStarted,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionInitiated,
+    TimerStarted,
+    WorkflowExecutionUpdateAccepted,
+)
+from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.history import EventHistory
 from durascope.simulators.temporal.timer_queue import TimerTask
+
+External = SignalExternalWorkflowExecutionInitiated | RequestCancelExternalWorkflowExecutionInitiated
 
 
 class WorkflowTask:
@@ -50,19 +60,18 @@ class Activity:
         "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "started_at", "step", "timeouts", "worker",
     )  # fmt: skip
 
-    def __init__(
-        self, event: HistoryEvent, run: RunInfo, name: str, key: str, options: ActivityOptions,
-        timeouts: tuple[int, int, int, int],
-    ) -> None:  # fmt: skip
+    def __init__(self, event: ActivityTaskScheduled) -> None:
+        asked = event.asked
+        options = asked.options
         self.scheduled_id = event.id
-        self.run = run
+        self.run = asked.run
         """Whose step it is: the run's, or that of a request which an entity works off."""
-        self.name = name
-        self.key = key
+        self.name = event.name
+        self.key = asked.key
         self.step = options.step
         self.queue = options.queue
         self.policy = options.policy
-        self.timeouts = timeouts
+        self.timeouts = event.timeouts
         """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
         self.scheduled_at = event.at
         self.attempt = 1
@@ -79,15 +88,10 @@ class Activity:
 class Child:
     """A pending child workflow."""
 
-    initiated: HistoryEvent
-    name: str
-    key: str
-    workflow_id: str
-    on_close: str
-    """What becomes of it when its parent closes first: terminate · cancel · abandon."""
+    initiated: StartChildWorkflowExecutionInitiated
     run_id: int = 0
     """0: not started yet."""
-    started: HistoryEvent | None = None
+    started: ChildWorkflowExecutionStarted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Update:
 
     id: str
     name: str
-    accepted: HistoryEvent
+    accepted: WorkflowExecutionUpdateAccepted
 
 
 class MutableState:
@@ -187,13 +191,13 @@ class MutableState:
         self.activity_timeouts: list[tuple[int, int, int, int]] = []
         """A heap of (due, scheduled id, number of the type, attempt): the first that still holds fires next."""
         self.activity_timers: list[TimerTask] = []
-        self.timers: dict[int, tuple[int, HistoryEvent]] = {}
+        self.timers: dict[int, tuple[int, TimerStarted]] = {}
         """Pending user timers by timer id: when they are due, and their TimerStarted."""
         self.timer_heap: list[tuple[int, int]] = []
         self.user_timers: list[TimerTask] = []
         self.children: dict[int, Child] = {}
-        self.externals: dict[int, tuple[HistoryEvent, str]] = {}
-        """Signals and cancel requests to other runs that are under way: the event, the target's workflow id."""
+        self.externals: dict[int, External] = {}
+        """Signals and cancel requests to other runs that are under way."""
         self.updates: dict[str, Update] = {}
         self.updates_total = 0
         self.completed_updates: dict[str, str] = {}

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 
 
@@ -101,7 +102,7 @@ class Operation(Pending):
         if self.settled and self.cancelled_when_settled:
             self.fail(Cancelled())
         elif not self.done and self.open:
-            self.context.issued.append(self.cancellation_command())
+            self.context.issue(self.cancellation_command(), self)
 
     def cancellation_command(self) -> Command:
         raise NotImplementedError

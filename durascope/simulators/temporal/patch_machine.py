@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from durascope.simulators.temporal.commands import RecordMarker, UpsertWorkflowSearchAttributes
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.history import HistoryEvent
@@ -50,8 +51,8 @@ class PatchMachine:
             self.state = PatchState.OLD
             return
         self.state = PatchState.NEW
-        context.issue("RecordMarker", 0, self.name, {"marker": "patch", "seq": 0}, self)
-        context.issue("UpsertWorkflowSearchAttributes", 0, "TemporalChangeVersion", {"id": self.name})
+        context.issue(RecordMarker(0, self.name), self)
+        context.issue(UpsertWorkflowSearchAttributes(0, "TemporalChangeVersion", self.name))
 
     def confirmed(self, event: HistoryEvent) -> None:
         """The server has written its marker."""

@@ -10,13 +10,37 @@ from their first attempt, timers until their old time, children reconnected.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from heapq import heappush
-from typing import Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.closing import Closing
+from durascope.simulators.temporal.events import (
+    ActivityEnd,
+    ActivityTaskCancelRequested,
+    ActivityTaskScheduled,
+    ChildEnd,
+    ChildWorkflowExecutionStarted,
+    ExternalEnd,
+    MarkerRecorded,
+    RequestCancelExternalWorkflowExecutionInitiated,
+    SignalExternalWorkflowExecutionInitiated,
+    StartChildWorkflowExecutionFailed,
+    StartChildWorkflowExecutionInitiated,
+    TimerCanceled,
+    TimerFired,
+    TimerStarted,
+    WorkflowExecutionCancelRequested,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowExecutionUpdateAdmitted,
+    WorkflowExecutionUpdateCompleted,
+    WorkflowTaskCompleted,
+    WorkflowTaskFailed,
+    WorkflowTaskStarted,
+)
 from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Child, MutableState, StartOptions, Update
@@ -24,23 +48,6 @@ from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.user_timers import UserTimers
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
-
-ENDED: Final = {
-    "scheduled_event_id": frozenset((
-        "ActivityTaskCompleted", "ActivityTaskFailed", "ActivityTaskTimedOut", "ActivityTaskCanceled",
-    )),
-    "started_event_id": frozenset(("TimerFired", "TimerCanceled")),
-    "initiated_event_id": frozenset((
-        "StartChildWorkflowExecutionFailed", "ChildWorkflowExecutionCompleted", "ChildWorkflowExecutionFailed",
-        "ChildWorkflowExecutionCanceled", "ChildWorkflowExecutionTimedOut", "ChildWorkflowExecutionTerminated",
-        "ExternalWorkflowExecutionSignaled", "SignalExternalWorkflowExecutionFailed",
-        "ExternalWorkflowExecutionCancelRequested", "RequestCancelExternalWorkflowExecutionFailed",
-    )),
-    "accepted_event_id": frozenset(("WorkflowExecutionUpdateCompleted",)),
-}  # fmt: skip
-"""The kinds that end what another event has begun, by the attribute that names it."""
-CHILDREN: Final = ENDED["initiated_event_id"] | {"ChildWorkflowExecutionStarted"}
-"""Reapplied where the child was there before the point."""
 
 
 class Resets:
@@ -88,7 +95,7 @@ class Resets:
         state.history.events = events[: finished - 1]
         state.history.committed = state.copied = finished - 1
         state.history.payload_bytes = base.history.payload_bytes
-        state.cancel_requested = any(event.kind == "WorkflowExecutionCancelRequested" for event in events[:finished])
+        state.cancel_requested = any(isinstance(event, WorkflowExecutionCancelRequested) for event in events[:finished])
         self._fail_task(state, base)
         self._rebuild(state, base)
         for event in events[finished:]:
@@ -104,97 +111,113 @@ class Resets:
     def _fail_task(self, state: MutableState, base: MutableState) -> None:
         """The task that was started at the point has failed; it does not count as an attempt."""
         started = state.history.events[-1]
-        completed = (each for each in reversed(state.history.events) if each.kind == "WorkflowTaskCompleted")
-        state.previous_started_id = next((each.attributes["started_event_id"] for each in completed), 0)
-        state.history.append(
-            "WorkflowTaskFailed",
-            self.world.now,
-            {
-                "scheduled_event_id": started.attributes["scheduled_event_id"],
-                "started_event_id": started.id,
-                "cause": "reset-workflow",
-                "message": "reset",
-                "identity": "history-service",
-                "base_run_id": base.run_id,
-            },
+        assert isinstance(started, WorkflowTaskStarted)
+        completed = (each for each in reversed(state.history.events) if isinstance(each, WorkflowTaskCompleted))
+        state.previous_started_id = next((each.started_event_id for each in completed), 0)
+        failed = WorkflowTaskFailed(
+            started.scheduled_event_id, started.id, "reset-workflow", "reset", "history-service", base.run_id
         )
+        state.history.append(failed, self.world.now)
 
     # ---- what was under way at the point -------------------------------------------------------------------
 
     def _rebuild(self, state: MutableState, base: MutableState) -> None:
         for event in _open(state.history.events):
-            match event.kind:
-                case "ActivityTaskScheduled":
+            match event:
+                case ActivityTaskScheduled():
                     self._transfer.activity(state, self._activities.again(state, event))
-                case "TimerStarted":
-                    due = event.at + event.attributes["start_to_fire_timeout"]
-                    state.timers[event.attributes["timer_id"]] = (due, event)
-                    heappush(state.timer_heap, (due, event.attributes["timer_id"]))
-                case "StartChildWorkflowExecutionInitiated":
+                case TimerStarted():
+                    due = event.at + event.start_to_fire_timeout
+                    state.timers[event.timer_id] = (due, event)
+                    heappush(state.timer_heap, (due, event.timer_id))
+                case StartChildWorkflowExecutionInitiated():
                     self._reconnect(state, base, event)
-                case "WorkflowExecutionUpdateAccepted":
-                    a = event.attributes
-                    state.updates[a["id"]] = Update(a["id"], a["name"], event)
-                case "SignalExternalWorkflowExecutionInitiated" | "RequestCancelExternalWorkflowExecutionInitiated":
-                    state.externals[event.id] = (event, event.attributes["workflow_id"])
-                    task = "signal_external" if event.kind.startswith("Signal") else "cancel_external"
-                    self._transfer.other(state, event.id, task, state.run_id, event.id)
+                case WorkflowExecutionUpdateAccepted():
+                    state.updates[event.update_id] = Update(event.update_id, event.name, event)
+                case SignalExternalWorkflowExecutionInitiated():
+                    state.externals[event.id] = event
+                    self._transfer.other(state, event.id, "signal_external", state.run_id, event.id)
+                case RequestCancelExternalWorkflowExecutionInitiated():
+                    state.externals[event.id] = event
+                    self._transfer.other(state, event.id, "cancel_external", state.run_id, event.id)
                 case _:
                     pass
         self._activities.set_timer(state)
         self._user_timers.set_timer(state)
-        state.signals = sum(event.kind == "WorkflowExecutionSignaled" for event in state.history.events)
+        state.signals = sum(isinstance(event, WorkflowExecutionSignaled) for event in state.history.events)
 
-    def _reconnect(self, state: MutableState, base: MutableState, initiated: HistoryEvent) -> None:
+    def _reconnect(
+        self, state: MutableState, base: MutableState, initiated: StartChildWorkflowExecutionInitiated
+    ) -> None:
         """A child of the base run reports to the new one; what it has reported since is reapplied."""
-        a, number = initiated.attributes, initiated.id
+        number = initiated.id
         child = base.children.get(number)
-        started = [each for each in state.history.events if _concerns(each, "ChildWorkflowExecutionStarted", number)]
-        since = [each for each in base.history.events if _concerns(each, "ChildWorkflowExecutionStarted", number)]
-        run_id = since[0].attributes["run_id"] if since else 0 if child is None else child.run_id
-        state.children[number] = Child(
-            initiated, a["name"], a["key"], a["workflow_id"], a["on_close"], run_id,
-            started[0] if started else None,
-        )  # fmt: skip
+        started, since = _start_of(number, state.history.events), _start_of(number, base.history.events)
+        run_id = since.run_id if since is not None else 0 if child is None else child.run_id
+        state.children[number] = Child(initiated, run_id, started)
         if not since and child is not None:
             self._transfer.other(state, number, "start_child", state.run_id, number)
 
     # ---- what has come since -------------------------------------------------------------------------------
 
     def _reapply(self, state: MutableState, event: HistoryEvent) -> None:
-        now, a = self.world.now, event.attributes
-        if event.kind == "WorkflowExecutionSignaled":
-            state.signals += 1
-            state.history.append(event.kind, now, a)
-        elif event.kind == "WorkflowExecutionUpdateAccepted":
-            admitted = {"id": a["id"], "name": a["name"], "payload": a["payload"]}
-            state.history.append("WorkflowExecutionUpdateAdmitted", now, admitted)
-            self._registry.add(state, a["id"], a["name"], a["payload"])
-        elif event.kind in CHILDREN and a["initiated_event_id"] in state.children:
-            copy = state.history.append(event.kind, now, a)
-            if event.kind == "ChildWorkflowExecutionStarted":
-                state.children[a["initiated_event_id"]].started = copy
-            else:
-                del state.children[a["initiated_event_id"]]
+        """Signals, updates, and what has become of children that were there before the point."""
+        now, history = self.world.now, state.history
+        match event:
+            case WorkflowExecutionSignaled():
+                state.signals += 1
+                history.append(copy(event), now)
+            case WorkflowExecutionUpdateAccepted(update_id=update_id, name=name, payload=payload):
+                history.append(WorkflowExecutionUpdateAdmitted(update_id, name, payload), now)
+                self._registry.add(state, update_id, name, payload)
+            case ChildWorkflowExecutionStarted(initiated_event_id=number) if number in state.children:
+                state.children[number].started = history.append(copy(event), now)
+            case ChildEnd() | StartChildWorkflowExecutionFailed() | ExternalEnd():
+                if event.initiated_event_id in state.children:
+                    history.append(copy(event), now)
+                    del state.children[event.initiated_event_id]
+            case _:
+                pass
 
 
 def _finishes(events: Sequence[HistoryEvent], step: str) -> Iterator[int]:
     """The completions of workflow tasks that have scheduled the step, or told what became of it."""
     for event in events:
-        a = event.attributes
-        if "workflow_task_completed_event_id" in a and step in (a.get("name"), a.get("label")):
-            yield a["workflow_task_completed_event_id"]
+        match event:
+            case ActivityTaskScheduled() | ActivityTaskCancelRequested() | TimerStarted() | MarkerRecorded():
+                if event.name == step:
+                    yield event.workflow_task_completed_event_id
+            case StartChildWorkflowExecutionInitiated() | SignalExternalWorkflowExecutionInitiated():
+                if step in (event.name, event.label):
+                    yield event.workflow_task_completed_event_id
+            case _:
+                pass
 
 
 def _open(events: Sequence[HistoryEvent]) -> list[HistoryEvent]:
     """What has begun in these events and not ended."""
-    ended: set[int] = set()
-    for event in events:
-        for attribute, kinds in ENDED.items():
-            if event.kind in kinds:
-                ended.add(event.attributes[attribute])
+    ended = set(map(_ended, events))
     return [event for event in events if event.id not in ended]
 
 
-def _concerns(event: HistoryEvent, kind: str, initiated_id: int) -> bool:
-    return event.kind == kind and event.attributes["initiated_event_id"] == initiated_id
+def _ended(event: HistoryEvent) -> int:
+    """The number of the event whose matter this one ends; 0: it ends none."""
+    match event:
+        case ActivityEnd(scheduled_event_id=number):
+            return number
+        case TimerFired(started_event_id=number) | TimerCanceled(started_event_id=number):
+            return number
+        case ChildEnd(initiated_event_id=number) | ExternalEnd(initiated_event_id=number):
+            return number
+        case StartChildWorkflowExecutionFailed(initiated_event_id=number):
+            return number
+        case WorkflowExecutionUpdateCompleted(accepted_event_id=number):
+            return number
+        case _:
+            return 0
+
+
+def _start_of(initiated_id: int, events: Sequence[HistoryEvent]) -> ChildWorkflowExecutionStarted | None:
+    """That of the child, if it is among the events."""
+    starts = (event for event in events if isinstance(event, ChildWorkflowExecutionStarted))
+    return next((event for event in starts if event.initiated_event_id == initiated_id), None)

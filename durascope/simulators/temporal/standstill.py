@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from durascope.models.scenario import Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.trace import Unconsumed, Unended
+from durascope.simulators.temporal.events import WorkflowExecutionSignaled
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 
 
@@ -25,9 +26,9 @@ def _waits_for(state: MutableState) -> tuple[str, int, str | None]:
     if activity is not None:
         return _activity(activity)
     for due, event in sorted(state.timers.values(), key=lambda timer: timer[0]):
-        return f"the timer of {event.attributes['name']}, which is due at {due // 1_000_000} s", event.at, None
+        return f"the timer of {event.name}, which is due at {due // 1_000_000} s", event.at, None
     for child in state.children.values():
-        return f"the called run {child.initiated.attributes['run'].name}", child.initiated.at, None
+        return f"the called run {child.initiated.run.name}", child.initiated.at, None
     if state.last_wait is not None:
         event = state.last_wait[1]
         return f"event {event}", _last_at(state), f"send {event}"
@@ -57,18 +58,16 @@ def _last_at(state: MutableState) -> int:
 
 def unconsumed(state: MutableState, run: str, code: Mapping[str, Workflow]) -> Iterator[Unconsumed]:
     """Signals that the run had accepted and that no code took: those at its end, or that its code has no name for."""
-    last = state.history.events[-1].attributes
-    left: Counter[str] = Counter(last.get("unhandled_signals", {}))
-    signals = [event for event in state.history.events if event.kind == "WorkflowExecutionSignaled"]
+    left: Counter[str] = Counter(getattr(state.history.events[-1], "unhandled_signals", {}))
+    signals = [event for event in state.history.events if isinstance(event, WorkflowExecutionSignaled)]
     if signals and (state.open or state.status in ("terminated", "timed-out")):
         known = _names(code[state.run.workflow])
-        left.update(name for name in (event.attributes["name"] for event in signals) if name not in known)
+        left.update(name for name in (event.name for event in signals) if name not in known)
     taken: list[Unconsumed] = []
     for event in reversed(signals):
-        name = event.attributes["name"]
-        if left[name]:
-            left[name] -= 1
-            taken.append(Unconsumed(event.at, run, name))
+        if left[event.name]:
+            left[event.name] -= 1
+            taken.append(Unconsumed(event.at, run, event.name))
     yield from reversed(taken)
 
 

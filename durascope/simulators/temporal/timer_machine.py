@@ -10,7 +10,7 @@ from __future__ import annotations
 from enum import Enum
 
 from durascope.simulators.program import Future, Loop
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import CancelTimer, StartTimer
 from durascope.simulators.temporal.core import Core, UnexpectedEvent
 from durascope.simulators.temporal.history import HistoryEvent
 
@@ -31,7 +31,7 @@ class TimerMachine:
 
     awaits_events = True
 
-    def __init__(self, loop: Loop, seq: int, command: Command) -> None:
+    def __init__(self, loop: Loop, seq: int, command: StartTimer) -> None:
         self.loop = loop
         self.seq = seq
         self.command = command
@@ -55,14 +55,14 @@ class TimerMachine:
                 return False
         return True
 
-    def take(self, request: Command, core: Core) -> None:
+    def take(self, request: CancelTimer, core: Core) -> None:
         """The cancellation comes to the core, unless the timer had fired."""
         if self.state is not TimerState.CANCELLED:
             return
         if core.unsent(self.command):
             self.command.withdrawn = True
             return
-        request.attributes["started_event_id"] = self.event_id
+        request.started_event_id = self.event_id
         core.send(request)
 
     def fired(self) -> None:

@@ -7,10 +7,11 @@ requested ─┬─▶ accepted ─(event)─▶ recorded ─▶ completed ─(e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import AcceptUpdate, CompleteUpdate, RejectUpdate
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.history import HistoryEvent
@@ -45,7 +46,7 @@ class UpdateMachine:
 
     awaits_events = False
 
-    def __init__(self, context: WorkflowContext, update_id: str, name: str, payload: Any) -> None:
+    def __init__(self, context: WorkflowContext, update_id: str, name: str, payload: Mapping[str, Any]) -> None:
         self.context = context
         self.id = update_id
         self.name = name
@@ -54,27 +55,24 @@ class UpdateMachine:
 
     def reject(self) -> None:
         """The code does not take it: the task's completion tells who asked."""
-        self._issue("RejectUpdate", {"id": self.id})
+        self._issue(RejectUpdate(0, self.name, self.id))
         self.context.rejections = True
 
     def accept(self) -> None:
         """The code takes it: it is durable from its event on."""
-        self._issue("AcceptUpdate", {"id": self.id, "payload": self.payload})
+        self._issue(AcceptUpdate(0, self.name, self.id, self.payload))
 
     def complete(self, failure: str | None) -> None:
         """The code has worked it off."""
-        attributes = {"id": self.id, "payload": self.payload}
-        if failure is not None:
-            attributes["failure"] = failure
-        self._issue("CompleteUpdate", attributes)
+        self._issue(CompleteUpdate(0, self.name, self.id, self.payload, failure))
 
     def confirmed(self, event: HistoryEvent) -> None:
         """The server has written one of its commands."""
         self._move(event.kind)
 
-    def _issue(self, kind: str, attributes: dict[str, Any]) -> Command:
-        self._move(kind)
-        return self.context.issue(kind, 0, self.name, attributes, self)
+    def _issue(self, command: AcceptUpdate | CompleteUpdate | RejectUpdate) -> None:
+        self._move(type(command).__name__)
+        self.context.issue(command, self)
 
     def _move(self, event: str) -> None:
         self.state = after(_NEXT, f"update {self.id}", self.state, event)

@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.calls import Call
-from durascope.simulators.temporal.commands import REQUEST, Command
+from durascope.simulators.temporal.commands import REQUEST, AcceptUpdate, Command, CompleteUpdate, RejectUpdate
 from durascope.simulators.temporal.constants import limit
+from durascope.simulators.temporal.events import WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, Update
 from durascope.simulators.temporal.shard import HISTORY, Shard
@@ -68,49 +69,29 @@ class Updates:
         if state.wft is None:  # unlike a signal, it does not wait for a first task that is put off
             self._tasks.offer_speculative(state)
 
-    def accepted(self, state: MutableState, command: Command, sequencing_id: int) -> None:
-        update_id: str = command.attributes["id"]
-        self.registry.remove(state, update_id)
-        event = state.history.append(
-            "WorkflowExecutionUpdateAccepted",
-            self.world.now,
-            {
-                "id": update_id,
-                "name": command.name,
-                "payload": command.attributes.get("payload"),
-                "accepted_request_sequencing_event_id": sequencing_id,
-            },
-        )
-        state.updates[update_id] = Update(update_id, command.name, event)
+    def accepted(self, state: MutableState, command: AcceptUpdate, sequencing_id: int) -> None:
+        self.registry.remove(state, command.id)
+        event = WorkflowExecutionUpdateAccepted(command.id, command.name, command.payload, sequencing_id)
+        state.history.append(event, self.world.now)
+        state.updates[command.id] = Update(command.id, command.name, event)
         state.updates_total += 1
 
-    def completed(self, state: MutableState, command: Command) -> None:
-        update_id: str = command.attributes["id"]
-        update = state.updates.pop(update_id, None)
-        state.history.append(
-            "WorkflowExecutionUpdateCompleted",
-            self.world.now,
-            {
-                "id": update_id,
-                "name": command.name,
-                "accepted_event_id": 0 if update is None else update.accepted.id,
-                "failure": command.attributes.get("failure"),
-            },
-        )
-        answer = state.completed_updates[update_id] = (
-            "failed" if command.attributes.get("failure") is not None else "completed"
-        )
+    def completed(self, state: MutableState, command: CompleteUpdate) -> None:
+        update = state.updates.pop(command.id, None)
+        accepted_id = 0 if update is None else update.accepted.id
+        event = WorkflowExecutionUpdateCompleted(command.id, command.name, accepted_id, command.failure)
+        state.history.append(event, self.world.now)
+        answer = state.completed_updates[command.id] = "completed" if command.failure is None else "failed"
         if command.name == REQUEST:
-            self.world.run_ended(HISTORY, command.attributes["payload"]["run"], answer)
-        self._answer(state, update_id, answer)
+            self.world.run_ended(HISTORY, command.payload["run"], answer)
+        self._answer(state, command.id, answer)
 
     def answered(self, state: MutableState, commands: Sequence[Command]) -> None:
         """Rejections: told to who asked, and nothing else (U2)."""
         for command in commands:
-            if command.kind == "RejectUpdate":
-                update_id: str = command.attributes["id"]
-                self.registry.remove(state, update_id)
-                self._answer(state, update_id, "rejected")
+            if isinstance(command, RejectUpdate):
+                self.registry.remove(state, command.id)
+                self._answer(state, command.id, "rejected")
 
     def _answer(self, state: MutableState, update_id: str, answer: str) -> None:
         waiter = self._waiters.pop((state.run_id, update_id), None)

@@ -7,7 +7,8 @@ from typing import Any
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import StartTimer
+from durascope.simulators.temporal.events import TimerCanceled, TimerFired, TimerStarted
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
@@ -25,38 +26,24 @@ class UserTimers:
         self._tasks = tasks
         shard.timers.on("user_timer", self.due)
 
-    def start(self, state: MutableState, command: Command, completed_id: int) -> None:
-        now = self.world.now
-        duration: int = command.attributes["duration"]
-        run = command.attributes.get("by", state.run)
-        attributes: dict[str, Any] = {
-            "timer_id": command.seq,
-            "start_to_fire_timeout": duration,
-            "name": command.name,
-            "workflow_task_completed_event_id": completed_id,
-        }
-        if run is not state.run:
-            attributes["by"] = run
-        event = state.history.append("TimerStarted", now, attributes)
-        state.timers[command.seq] = (now + duration, event)
-        heappush(state.timer_heap, (now + duration, command.seq))
-        self.world.emit(HISTORY, Kind.TIMER_SET, run, command.name, detail=now + duration)
+    def start(self, state: MutableState, command: StartTimer, completed_id: int) -> None:
+        now, due = self.world.now, self.world.now + command.duration
+        by = None if command.by is state.run else command.by
+        event = TimerStarted(command.seq, command.duration, command.name, completed_id, by)
+        state.history.append(event, now)
+        state.timers[command.seq] = (due, event)
+        heappush(state.timer_heap, (due, command.seq))
+        self.world.emit(HISTORY, Kind.TIMER_SET, by or state.run, command.name, detail=due)
 
     def cancel(self, state: MutableState, timer_id: int, completed_id: int) -> None:
         """A CancelTimer command; a TimerFired of it that is still in the buffer is deleted (§4)."""
         pending = state.timers.pop(timer_id, None)
         buffer = state.history.buffer
-        buffer[:] = [e for e in buffer if e.kind != "TimerFired" or e.attributes["timer_id"] != timer_id]
-        state.history.append(
-            "TimerCanceled",
-            self.world.now,
-            {
-                "timer_id": timer_id,
-                "started_event_id": 0 if pending is None else pending[1].id,
-                "workflow_task_completed_event_id": completed_id,
-            },
-        )
-        run = state.run if pending is None else pending[1].attributes.get("by", state.run)
+        buffer[:] = [event for event in buffer if not isinstance(event, TimerFired) or event.timer_id != timer_id]
+        started = None if pending is None else pending[1]
+        event = TimerCanceled(timer_id, 0 if started is None else started.id, completed_id)
+        state.history.append(event, self.world.now)
+        run = state.run if started is None else started.by or state.run
         self.world.emit(HISTORY, Kind.TIMER_CANCELLED, run, detail=timer_id)
 
     def set_timer(self, state: MutableState) -> None:
@@ -84,8 +71,9 @@ class UserTimers:
             pending = state.timers.pop(timer_id, None)
             if pending is None:
                 continue
-            self._tasks.record(state, "TimerFired", now, {"timer_id": timer_id, "started_event_id": pending[1].id})
-            fired.append((pending[1].attributes["name"], pending[1].attributes.get("by", state.run)))
+            started = pending[1]
+            self._tasks.record(state, TimerFired(timer_id, started.id), now)
+            fired.append((started.name, started.by or state.run))
         self.set_timer(state)
         if not fired:
             return

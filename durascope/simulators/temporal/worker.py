@@ -22,7 +22,7 @@ from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.commands import TaskCompletion
+from durascope.simulators.temporal.commands import ScheduleActivityTask, TaskCompletion
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.listener import Listener
@@ -328,7 +328,7 @@ class Worker(Component):
             return 0
         queue, taken, slots = self.queue, 0, self.activities.slots
         for command in done.commands:
-            if command.kind == "ScheduleActivityTask" and command.attributes["options"].queue == queue:
+            if isinstance(command, ScheduleActivityTask) and command.asked.options.queue == queue:
                 if taken == self.eager_limit or not slots.take():
                     break
                 taken += 1

@@ -9,32 +9,62 @@ Replay is nothing else than doing this with events that are already there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
 from durascope.models.scenario import Workflow
 from durascope.simulators.program import Block, Future
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine
-from durascope.simulators.temporal.commands import CLOSES, EVENT_OF, Command, TaskCompletion
+from durascope.simulators.temporal.command_events import EVENT_OF, same
+from durascope.simulators.temporal.commands import (
+    CancelTimer,
+    CloseCommand,
+    Command,
+    LocalEnd,
+    RequestCancelActivityTask,
+    RequestCancelChild,
+    RequestCancelLocalActivity,
+    ScheduleActivityTask,
+    ScheduleLocalActivity,
+    TaskCompletion,
+)
 from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
 from durascope.simulators.temporal.core import Core, Job
+from durascope.simulators.temporal.events import (
+    ActivityEnd,
+    ActivityTaskScheduled,
+    ActivityTaskStarted,
+    ChildEnd,
+    ChildWorkflowExecutionStarted,
+    ExternalEnd,
+    MarkerRecorded,
+    StartChildWorkflowExecutionFailed,
+    TimerCanceled,
+    TimerFired,
+    WorkflowExecutionCancelRequested,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionStarted,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowTaskCompleted,
+    WorkflowTaskScheduled,
+    WorkflowTaskStarted,
+)
 from durascope.simulators.temporal.external_machine import ExternalMachine
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.history import CommandEvent, HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_markers import LocalMarkers
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions
+from durascope.simulators.temporal.timer_machine import TimerMachine
 from durascope.simulators.temporal.workflow_sdk import WorkflowSdk
 
 HEARTBEAT: Final = "heartbeat"
 """What a task that waits for local activities is sent when it has lasted too long (W12)."""
 
-_LOCAL: Final = frozenset(("ScheduleLocalActivity", "RequestCancelLocalActivity"))
-"""Commands that only the worker sees."""
-_NOT_SENT_AS_ISSUED: Final = _LOCAL | CLOSES.keys() | {"CancelTimer", "RequestCancelActivityTask", "RequestCancelChild"}
-"""The last three the core turns into something else, or withdraws together with what they cancel."""
+_NOTHING_NEW: Final = (WorkflowTaskScheduled, WorkflowTaskStarted, WorkflowTaskCompleted, ActivityTaskStarted)
+"""Events that the code does not hear of, and that are most frequent."""
 
 
 class Nondeterminism(Exception):
@@ -129,15 +159,13 @@ class WorkflowInstance:
         self.core.sent = 0
         if self.context.rejections:
             self.context.rejections = False
-            self.core.forget("RejectUpdate")
+            self.core.forget_rejections()
         patches: list[Job] = []
         messages: list[Job] = []
         others: list[Job] = []
-        how = _APPLY
         for event in sequence:
-            kind = event.kind
-            if kind in how:
-                how[kind](self, event, messages, others)
+            if not isinstance(event, _NOTHING_NEW):
+                self._apply(event, messages, others)
         self.processed = min(sequence[-1].id, task.last_written_id)
         if following:
             self._peek(following, patches, messages)
@@ -153,13 +181,16 @@ class WorkflowInstance:
     def _peek(self, following: Sequence[HistoryEvent], patches: list[Job], messages: list[Job]) -> None:
         """Looks ahead to the commands of the task being replayed: patches, markers and updates come before it."""
         for event in following:
-            a = event.attributes
-            if event.kind == "MarkerRecorded" and a["marker"] == "patch":
-                patches.append((self.context.patches.add, (a["name"],)))
-            elif event.kind == "MarkerRecorded":
-                self.local.seen(event)
-            elif event.kind == "WorkflowExecutionUpdateAccepted":
-                messages.append((self.sdk.start_update, (a["id"], a["name"], a["payload"], False)))
+            match event:
+                case MarkerRecorded(end=LocalEnd() as end):
+                    self.local.seen(event.seq, end)
+                case MarkerRecorded():
+                    patches.append((self.context.patches.add, (event.name,)))
+                case WorkflowExecutionUpdateAccepted():
+                    update = (event.update_id, event.name, event.payload, False)
+                    messages.append((self.sdk.start_update, update))
+                case _:
+                    pass
 
     # ---- activations ---------------------------------------------------------------------------------------
 
@@ -210,15 +241,17 @@ class WorkflowInstance:
             return
         closing: Command | None = None
         for command in issued:
-            kind = command.kind
-            if kind not in _NOT_SENT_AS_ISSUED:
-                core.outgoing.append(command)
-            elif kind in CLOSES:
-                closing = closing or command
-            elif kind in _LOCAL:
-                self.local.take(command)
-            else:
-                command.handle.take(command, core)
+            match command:
+                case ScheduleActivityTask():
+                    core.send(command)
+                case CloseCommand():
+                    closing = closing or command
+                case ScheduleLocalActivity() | RequestCancelLocalActivity():
+                    self.local.take(command)
+                case CancelTimer() | RequestCancelActivityTask() | RequestCancelChild():
+                    command.handle.take(command, core)  # it is sent, or withdrawn together with what it cancels
+                case _:
+                    core.send(command)
         if closing is not None:
             self.finished = True
             core.send(closing)
@@ -227,18 +260,74 @@ class WorkflowInstance:
 
     # ---- events --------------------------------------------------------------------------------------------
 
-    def _match_activity(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
+    def _apply(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
+        """Command events are matched, messages and ends become news for the code; what is most frequent comes first."""
+        core = self.core
+        match event:
+            case ActivityTaskScheduled():
+                self._match_activity(event)
+            case ActivityEnd():
+                activity: ActivityMachine | None = core.machines.pop(event.scheduled_event_id, None)
+                job = None if activity is None else activity.closed(event)
+                if job is not None:
+                    others.append(job)
+            case TimerCanceled():
+                self._match(event)
+                core.machines.pop(event.started_event_id, None)
+            case CommandEvent():
+                self._match(event)
+            case WorkflowExecutionStarted():
+                others.append((self.sdk.begin, ()))
+            case WorkflowExecutionSignaled():
+                messages.append((self.loop.call_soon, (self.sdk.signalled, event.name, event.payload)))
+            case WorkflowExecutionCancelRequested():
+                others.append((self.sdk.cancel_requested, ()))
+            case TimerFired():
+                timer: TimerMachine | None = core.machines.pop(event.started_event_id, None)
+                if timer is not None:
+                    timer.fired()
+                    others.append((timer.tell, ()))
+            case ChildWorkflowExecutionStarted() | StartChildWorkflowExecutionFailed() | ChildEnd():
+                self._child(event, others)
+            case ExternalEnd():
+                external: ExternalMachine | None = core.machines.pop(event.initiated_event_id, None)
+                if external is not None:
+                    others.append(external.delivered(event))
+            case _:
+                pass
+
+    def _child(
+        self,
+        event: ChildWorkflowExecutionStarted | StartChildWorkflowExecutionFailed | ChildEnd,
+        others: list[Job],
+    ) -> None:
+        """What has become of a child; the code may have none of that number, as where the run has been reset."""
+        machines = self.core.machines
+        child: ChildMachine | None = machines.get(event.initiated_event_id)
+        if child is None:
+            return
+        match event:
+            case ChildWorkflowExecutionStarted():
+                others.append(child.started(event))
+                return
+            case StartChildWorkflowExecutionFailed():
+                others.append(child.not_started(event))
+            case ChildEnd():
+                others.append(child.closed(event))
+        del machines[event.initiated_event_id]
+
+    def _match_activity(self, event: ActivityTaskScheduled) -> None:
         """`_match` for what is there most often, and nearly always fits."""
-        outgoing, a = self.core.outgoing, event.attributes
+        outgoing = self.core.outgoing
         command = outgoing[0] if outgoing else None
         if (
             command is None
-            or command.seq != a["activity_id"]
-            or command.name != a["name"]
-            or command.kind != "ScheduleActivityTask"
+            or command.seq != event.activity_id
+            or command.name != event.name
+            or not isinstance(command, ScheduleActivityTask)
             or command.withdrawn
         ):
-            self._match(event, messages, others)
+            self._match(event)
             return
         outgoing.popleft()
         handle, command.handle = command.handle, None
@@ -246,120 +335,19 @@ class WorkflowInstance:
             handle.event_id = event.id
             self.core.machines[event.id] = handle
 
-    def _match(self, event: HistoryEvent, _messages: list[Job], _others: list[Job]) -> None:
+    def _match(self, event: CommandEvent) -> None:
         """A command event must be what the code asked for next (§10)."""
-        a = event.attributes
-        local = event.kind == "MarkerRecorded" and a["marker"] == "local-activity"
-        command = self.core.marker(a["seq"]) if local else self.core.next()
+        if isinstance(event, MarkerRecorded) and event.end is not None:
+            command = self.core.marker(event.seq)
+        else:
+            command = self.core.next()
         if command is None:
             raise Nondeterminism(f"nothing in the code stands for event {event.id}, {event.kind}")
-        if EVENT_OF[command.kind] != event.kind or not _same(command, a):
-            raise Nondeterminism(f"event {event.id} is {event.kind} {a.get('name', '')}, the code asks for {command}")
+        if EVENT_OF.get(type(command)) is not type(event) or not same(command, event):
+            name = getattr(event, "name", "")
+            raise Nondeterminism(f"event {event.id} is {event.kind} {name}, the code asks for {command}")
         handle, command.handle = command.handle, None
         if handle is not None:
             handle.confirmed(event)
             if handle.awaits_events:
                 self.core.machines[event.id] = handle
-
-    def _initialize(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        others.append((self.sdk.begin, ()))
-
-    def _signaled(self, event: HistoryEvent, messages: list[Job], _others: list[Job]) -> None:
-        a = event.attributes
-        messages.append((self.loop.call_soon, (self.sdk.signalled, a["name"], a["payload"])))
-
-    def _cancel_wanted(self, _event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        others.append((self.sdk.cancel_requested, ()))
-
-    def _timer_fired(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        timer = self._answered_by("started_event_id", event)
-        if timer is not None:
-            timer.fired()
-            others.append((timer.tell, ()))
-
-    def _timer_cancelled(self, event: HistoryEvent, messages: list[Job], others: list[Job]) -> None:
-        self._match(event, messages, others)
-        self._answered_by("started_event_id", event)
-
-    def _activity_closed(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        activity: ActivityMachine | None = self.core.machines.pop(event.attributes["scheduled_event_id"], None)
-        job = None if activity is None else activity.closed(event)
-        if job is not None:
-            others.append(job)
-
-    def _child_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        child: ChildMachine | None = self.core.machines.get(event.attributes["initiated_event_id"])
-        if child is not None:
-            others.append(child.started(event))
-
-    def _child_not_started(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        child: ChildMachine | None = self._answered_by("initiated_event_id", event)
-        if child is not None:
-            others.append(child.not_started(event))
-
-    def _child_closed(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        child: ChildMachine | None = self._answered_by("initiated_event_id", event)
-        if child is not None:
-            others.append(child.closed(event))
-
-    def _external_delivered(self, event: HistoryEvent, _messages: list[Job], others: list[Job]) -> None:
-        external: ExternalMachine | None = self._answered_by("initiated_event_id", event)
-        if external is not None:
-            others.append(external.delivered(event))
-
-    def _answered_by(self, reference: str, event: HistoryEvent) -> Any:
-        """The machine whose last event this is; None: the code has none, as where the run has been reset."""
-        return self.core.machines.pop(event.attributes[reference], None)
-
-
-def _same(command: Command, a: Mapping[str, Any]) -> bool:
-    """Whether the command is what the event says: type and id."""
-    match command.kind:
-        case "ScheduleActivityTask":
-            return command.name == a["name"] and command.seq == a["activity_id"]
-        case "StartTimer" | "CancelTimer":
-            return command.seq == a["timer_id"]
-        case "StartChildWorkflowExecution":
-            return command.name == a["name"] and command.attributes["workflow_id"] == a["workflow_id"]
-        case "RecordMarker":
-            return command.attributes["marker"] == a["marker"] and command.name == a["name"]
-        case "RequestCancelActivityTask":
-            return command.attributes["scheduled_event_id"] == a["scheduled_event_id"]
-        case "AcceptUpdate" | "CompleteUpdate":
-            return command.attributes["id"] == a["id"]
-        case _:
-            return True
-
-
-_APPLY: Final[dict[str, Callable[[WorkflowInstance, HistoryEvent, list[Job], list[Job]], None]]] = {
-    "WorkflowExecutionStarted": WorkflowInstance._initialize,
-    "WorkflowExecutionSignaled": WorkflowInstance._signaled,
-    "WorkflowExecutionCancelRequested": WorkflowInstance._cancel_wanted,
-    "TimerFired": WorkflowInstance._timer_fired,
-    "TimerCanceled": WorkflowInstance._timer_cancelled,
-    "ActivityTaskCompleted": WorkflowInstance._activity_closed,
-    "ActivityTaskFailed": WorkflowInstance._activity_closed,
-    "ActivityTaskTimedOut": WorkflowInstance._activity_closed,
-    "ActivityTaskCanceled": WorkflowInstance._activity_closed,
-    "ChildWorkflowExecutionStarted": WorkflowInstance._child_started,
-    "StartChildWorkflowExecutionFailed": WorkflowInstance._child_not_started,
-    "ChildWorkflowExecutionCompleted": WorkflowInstance._child_closed,
-    "ChildWorkflowExecutionFailed": WorkflowInstance._child_closed,
-    "ChildWorkflowExecutionCanceled": WorkflowInstance._child_closed,
-    "ChildWorkflowExecutionTimedOut": WorkflowInstance._child_closed,
-    "ChildWorkflowExecutionTerminated": WorkflowInstance._child_closed,
-    "ExternalWorkflowExecutionSignaled": WorkflowInstance._external_delivered,
-    "SignalExternalWorkflowExecutionFailed": WorkflowInstance._external_delivered,
-    "ExternalWorkflowExecutionCancelRequested": WorkflowInstance._external_delivered,
-    "RequestCancelExternalWorkflowExecutionFailed": WorkflowInstance._external_delivered,
-    "ActivityTaskScheduled": WorkflowInstance._match_activity,
-    "ActivityTaskCancelRequested": WorkflowInstance._match,
-    "TimerStarted": WorkflowInstance._match,
-    "MarkerRecorded": WorkflowInstance._match,
-    "UpsertWorkflowSearchAttributes": WorkflowInstance._match,
-    "StartChildWorkflowExecutionInitiated": WorkflowInstance._match,
-    "SignalExternalWorkflowExecutionInitiated": WorkflowInstance._match,
-    "RequestCancelExternalWorkflowExecutionInitiated": WorkflowInstance._match,
-    "WorkflowExecutionUpdateAccepted": WorkflowInstance._match,
-    "WorkflowExecutionUpdateCompleted": WorkflowInstance._match,
-}

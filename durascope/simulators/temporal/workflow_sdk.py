@@ -43,9 +43,23 @@ from durascope.simulators.program import (
 )
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine
-from durascope.simulators.temporal.commands import REQUEST, Failure
+from durascope.simulators.temporal.commands import (
+    REQUEST,
+    Asked,
+    CancelTimer,
+    CancelWorkflowExecution,
+    CompleteWorkflowExecution,
+    ContinueAsNewWorkflowExecution,
+    FailWorkflowExecution,
+    ScheduleActivityTask,
+    ScheduleLocalActivity,
+    SignalExternalWorkflowExecution,
+    StartChildWorkflowExecution,
+    StartTimer,
+)
 from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
 from durascope.simulators.temporal.external_machine import ExternalMachine
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.operations import Backoff
@@ -95,7 +109,7 @@ class WorkflowSdk(Sdk):
         self.app = host.app
         self.info = info
         """The run that the steps are done for: an entity works off those of its requests."""
-        self._by: dict[str, Any] = {}
+        self._by: RunInfo | None = None
         """Whose steps they are, where that is not the run itself."""
         self.loop = context.loop
         self.workflow = context.workflow
@@ -144,25 +158,18 @@ class WorkflowSdk(Sdk):
                 result = yield from self.program.main()
         except RunCancelled as cancelled:
             if cancelled.returns:
-                self._end("CompleteWorkflowExecution", {"result": "cancelled"})
+                self.context.issue(CompleteWorkflowExecution(0, "", self.unhandled(), "cancelled"))
             else:
-                self._end("CancelWorkflowExecution", {})
+                self.context.issue(CancelWorkflowExecution(0, "", self.unhandled()))
         except ContinueAsNew as new:
-            self._end("ContinueAsNewWorkflowExecution", {"done": new.done, "carried": self.carried()})
+            self.context.issue(ContinueAsNewWorkflowExecution(0, "", self.unhandled(), new.done, self.carried()))
         except WorkflowFailure as failure:
             reason = Failure(failure.message, "application")
-            self._end("FailWorkflowExecution", {"failure": reason, "step": failure.step})
+            self.context.issue(FailWorkflowExecution(0, "", self.unhandled(), reason, failure.step))
         except TaskFailure as failure:
             self.context.failure = failure
         else:
-            self._end("CompleteWorkflowExecution", {"result": result})
-
-    def _end(self, kind: str, attributes: dict[str, Any]) -> None:
-        """The code has ended so; signals that nobody has taken are lost with it."""
-        left = self.unhandled()
-        if left:
-            attributes["unhandled_signals"] = left
-        self.context.issue(kind, 0, "", attributes)
+            self.context.issue(CompleteWorkflowExecution(0, "", self.unhandled(), result))
 
     def carried(self) -> tuple[tuple[str, object], ...]:
         """What the next run of a chain is handed over."""
@@ -207,8 +214,7 @@ class WorkflowSdk(Sdk):
             return (yield from self._run_local(step, name, key, options.start_to_close))
         seq = context.next_seq("activity")
         handle = ActivityMachine(context, name, options.cancellation)
-        attributes = {"run": self.info, "key": key, "options": options}
-        handle.command = context.issue("ScheduleActivityTask", seq, name, attributes, handle)
+        handle.command = context.issue(ScheduleActivityTask(seq, name, Asked(self.info, key, options)), handle)
         try:
             return (yield handle)
         except Cancelled:
@@ -219,7 +225,7 @@ class WorkflowSdk(Sdk):
         while True:
             seq = self.context.next_seq("activity")
             local = LocalActivity(self.context, seq, step, name, key, timeout, attempt=attempt, since=since)
-            self.context.issue("ScheduleLocalActivity", seq, name, {}, local)
+            self.context.issue(ScheduleLocalActivity(seq, name), local)
             try:
                 return (yield local)
             except Backoff as backoff:
@@ -253,13 +259,13 @@ class WorkflowSdk(Sdk):
     def _start_timer(self, us: int, name: str, mark: str | None) -> TimerMachine:
         context = self.context
         seq = context.next_seq("timer")
-        command = context.issue("StartTimer", seq, name, {"duration": us, "mark": mark, **self._by})
+        command = context.issue(StartTimer(seq, name, us, mark, self._by))
         timer = command.handle = TimerMachine(self.loop, seq, command)
         return timer
 
     def _cancel_timer(self, timer: TimerMachine) -> None:
         if timer.cancel():
-            self.context.issue("CancelTimer", timer.seq, timer.command.name, {}, timer)
+            self.context.issue(CancelTimer(timer.seq, timer.command.name), timer)
 
     def _condition(self, holds: Any) -> Future:
         future = self.loop.future()
@@ -390,20 +396,14 @@ class WorkflowSdk(Sdk):
         context = self.context
         entity = self._value(reference)
         run, workflow_id = self.app.ids.child(context.options, self.info, workflow, key, entity)
-        child = ChildMachine(context, name)
+        child = ChildMachine(context, name, workflow_id)
         definition = self.host.code[workflow]
-        attributes = {
-            "run": run,
-            "workflow_id": workflow_id,
-            "key": name,
-            "label": name,
-            "on_close": on_close,
-            "run_timeout": timeout or definition.run_timeout or 0,
-            "retry": definition.retry,
-            **self._by,
-        }
+        run_timeout, retry = timeout or definition.run_timeout or 0, definition.retry
         seq = context.next_seq("child")
-        child.command = context.issue("StartChildWorkflowExecution", seq, workflow, attributes, child)
+        command = StartChildWorkflowExecution(
+            seq, workflow, run, workflow_id, name, on_close, run_timeout, retry, self._by
+        )
+        child.command = context.issue(command, child)
         try:
             yield child.start
         except Cancelled:
@@ -425,14 +425,9 @@ class WorkflowSdk(Sdk):
                 yield from self._start_child(workflow, name, child_key, None, None, "abandon")
             return
         pending = ExternalMachine(context)
-        attributes = {
-            "workflow_id": ids.meant(self._value(step.to), step.send),
-            "payload": dict(self.values),
-            "label": name,
-            **self._by,
-        }
+        workflow_id, payload = ids.meant(self._value(step.to), step.send), dict(self.values)
         seq = context.next_seq("signal")
-        context.issue("SignalExternalWorkflowExecution", seq, step.send, attributes, pending)
+        context.issue(SignalExternalWorkflowExecution(seq, step.send, workflow_id, payload, name, self._by), pending)
         try:
             yield pending
         except Cancelled:
@@ -579,7 +574,7 @@ class RequestSdk(WorkflowSdk):
     def __init__(self, entity: WorkflowSdk, info: RunInfo) -> None:
         super().__init__(entity.context, info, entity.host)
         self._entity = entity
-        self._by = {"by": info}
+        self._by = info
         self.begun = True
         self.variables = entity.variables
         self.events = entity.events

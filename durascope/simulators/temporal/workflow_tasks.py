@@ -8,12 +8,18 @@ none ─▶ scheduled ─▶ started ─▶ completed ────────�
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Final, TypeVar
 
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.constants import duration, limit
-from durascope.simulators.temporal.history import BUFFERABLE, LARGE, LONG, EventHistory, HistoryEvent
+from durascope.simulators.temporal.events import (
+    WorkflowTaskFailed,
+    WorkflowTaskScheduled,
+    WorkflowTaskStarted,
+    WorkflowTaskTimedOut,
+)
+from durascope.simulators.temporal.history import LARGE, LONG, Bufferable, EventHistory, HistoryEvent
 from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
@@ -21,6 +27,8 @@ from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
+
+E = TypeVar("E", bound=HistoryEvent)
 
 HOPELESS_TASK: Final = 200
 """A run whose workflow task has been tried this many times (for a day and more) fails for ever: it is not followed
@@ -62,15 +70,15 @@ class WorkflowTasks:
 
     # ---- written -------------------------------------------------------------------------------------------
 
-    def record(self, state: MutableState, kind: str, at: int, attributes: dict[str, Any]) -> HistoryEvent:
+    def record(self, state: MutableState, event: E, at: int) -> E:
         """Appends an event, or buffers it while a task is started (§5); a speculative task is written first (U3)."""
         task = state.wft
         if task is not None:
             if task.kind == "speculative":
                 self._convert(state, task)
-            if task.started_at is not None and kind in BUFFERABLE:
-                return state.history.hold(kind, at, attributes)
-        return state.history.append(kind, at, attributes)
+            if task.started_at is not None and isinstance(event, Bufferable):
+                return state.history.hold(event, at)
+        return state.history.append(event, at)
 
     # ---- scheduled -----------------------------------------------------------------------------------------
 
@@ -115,16 +123,7 @@ class WorkflowTasks:
         return self._speculative_timeout if state.sticky is None else state.sticky[1]
 
     def _write_scheduled(self, state: MutableState, task: WorkflowTask) -> None:
-        task.scheduled_id = state.history.append(
-            "WorkflowTaskScheduled",
-            task.scheduled_at,
-            {
-                "queue_kind": task.queue_kind,
-                "queue_name": task.queue_name,
-                "start_to_close_timeout": state.task_timeout,
-                "attempt": task.attempt,
-            },
-        ).id
+        task.scheduled_id = state.history.append(_scheduled(state, task), task.scheduled_at).id
 
     def _is_long(self, history: EventHistory) -> bool:
         """Whether the server advises to continue as new (§13)."""
@@ -132,10 +131,10 @@ class WorkflowTasks:
 
     def _write_started(self, state: MutableState, task: WorkflowTask, at: int) -> None:
         history = state.history
-        attributes: dict[str, Any] = {"scheduled_event_id": task.scheduled_id, "identity": task.worker}
-        if (len(history.events) > LONG or history.payload_bytes > LARGE) and self._is_long(history):
-            attributes["suggest_continue_as_new"] = state.continue_as_new_suggested = True
-        task.started_id = history.append("WorkflowTaskStarted", at, attributes).id
+        long = (len(history.events) > LONG or history.payload_bytes > LARGE) and self._is_long(history)
+        if long:
+            state.continue_as_new_suggested = True
+        task.started_id = history.append(WorkflowTaskStarted(task.scheduled_id, task.worker, long), at).id
 
     def write(self, state: MutableState, task: WorkflowTask) -> None:
         """Writes a transient or speculative task's own events, with their own times (W7, U2)."""
@@ -212,13 +211,10 @@ class WorkflowTasks:
         delta = events[:] if full else events[state.previous_started_id :]
         if not task.started_id:
             first = len(events) + 1
-            made_up = (
-                HistoryEvent("WorkflowTaskScheduled", task.scheduled_at, {"attempt": task.attempt}),
-                HistoryEvent("WorkflowTaskStarted", task.started_at or 0, {"identity": task.worker}),
-            )
-            for number, event in enumerate(made_up, first):
-                event.id = number
-            delta.extend(made_up)
+            scheduled, started = _scheduled(state, task), WorkflowTaskStarted(first, task.worker)
+            scheduled.at, scheduled.id = task.scheduled_at, first
+            started.at, started.id = task.started_at or 0, first + 1
+            delta.extend((scheduled, started))
         updates = self.registry.to_send(state) if self.registry.requests else ()
         queries = self._queries.to_send(state) if self._queries.waiting else ()
         return TaskForWorker(state, task, delta, full, updates, queries=queries)
@@ -259,17 +255,8 @@ class WorkflowTasks:
             return
         state.task_failure = message
         self.write_at_its_end(state, task)
-        state.history.append(
-            "WorkflowTaskFailed",
-            self.world.now,
-            {
-                "scheduled_event_id": task.scheduled_id,
-                "started_event_id": task.started_id,
-                "cause": cause,
-                "message": message,
-                "identity": identity,
-            },
-        )
+        event = WorkflowTaskFailed(task.scheduled_id, task.started_id, cause, message, identity)
+        state.history.append(event, self.world.now)
 
     def not_closed(self, state: MutableState, task: WorkflowTask) -> None:
         """Start-to-close has passed: whoever has it is taken for dead (W5)."""
@@ -300,15 +287,7 @@ class WorkflowTasks:
         self.shard.commit(state)
 
     def _timed_out(self, state: MutableState, task: WorkflowTask, type_: str) -> None:
-        state.history.append(
-            "WorkflowTaskTimedOut",
-            self.world.now,
-            {
-                "scheduled_event_id": task.scheduled_id,
-                "started_event_id": task.started_id,
-                "timeout_type": type_,
-            },
-        )
+        state.history.append(WorkflowTaskTimedOut(task.scheduled_id, task.started_id, type_), self.world.now)
 
     def _again(self, state: MutableState, task: WorkflowTask) -> None:
         """The next try, at once."""
@@ -333,3 +312,7 @@ class WorkflowTasks:
         """The run is over: nobody needs the task any more."""
         state.wft = None
         self._no_longer_unstarted(state)
+
+
+def _scheduled(state: MutableState, task: WorkflowTask) -> WorkflowTaskScheduled:
+    return WorkflowTaskScheduled(task.queue_kind, task.queue_name, state.task_timeout, task.attempt)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from durascope.models.scenario import Scenario, TemporalDeployment, Workflow
 from durascope.models.steps import Run
@@ -16,8 +16,16 @@ from durascope.simulators.services import Services
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS, Call
-from durascope.simulators.temporal.commands import Command, TaskCompletion
+from durascope.simulators.temporal.commands import (
+    Asked,
+    Command,
+    LocalEnd,
+    ScheduleActivityTask,
+    StartTimer,
+    TaskCompletion,
+)
 from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.lines import line
@@ -30,6 +38,8 @@ from durascope.simulators.temporal.queries import Query
 from durascope.simulators.temporal.sdks import PYTHON
 from durascope.simulators.temporal.shard import HistoryStore, Shard
 from durascope.simulators.temporal.workflow_ids import WorkflowIds
+
+E = TypeVar("E", bound=HistoryEvent)
 
 NORMAL = ("workflow", "default")
 ACTIVITY = ("activity", "default")
@@ -120,14 +130,20 @@ class History(HistoryService):
         return self.wire.answers[-1]
 
 
-def schedules(seq: int, name: str, **step: Any) -> Command:
+def schedules(seq: int, name: str, **step: Any) -> ScheduleActivityTask:
     """The code asks for an activity."""
     options = activity_options(Run.model_validate({"run": name, **step}), "default", 10_000_000)
-    return Command("ScheduleActivityTask", seq, name, {"run": RUN, "key": name, "options": options})
+    return ScheduleActivityTask(seq, name, Asked(RUN, name, options))
 
 
 def starts_timer(seq: int, seconds: int) -> Command:
-    return Command("StartTimer", seq, "nap", {"duration": seconds * 1_000_000, "mark": None})
+    return StartTimer(seq, "nap", seconds * 1_000_000)
+
+
+def numbered(event: E, number: int, at: int = 0) -> E:
+    """An event of that number, without a history around it."""
+    event.id, event.at = number, at
+    return event
 
 
 class Process:
@@ -149,7 +165,7 @@ class Process:
         self.local: list[tuple[LocalActivity, LocalDone]] = []
         self.cancelled: list[str] = []
         self.news = 0
-        self.ends_at_once: dict[str, Any] | None = None
+        self.ends_at_once: LocalEnd | None = None
         """How a local activity ends as soon as it has begun; None: when the test says so."""
 
     def step_replayed(self, run: RunInfo, name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import pytest
 
 from durascope.models.scenario import Workflow
@@ -9,17 +11,50 @@ from durascope.models.steps import Run as Step
 from durascope.simulators.program import Cancelled, Future, WorkflowFailure
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine, ChildState
-from durascope.simulators.temporal.commands import Command
+from durascope.simulators.temporal.commands import (
+    AcceptUpdate,
+    CancelTimer,
+    Command,
+    CompleteUpdate,
+    RecordMarker,
+    RejectUpdate,
+    RequestCancelActivityTask,
+    RequestCancelChild,
+    RequestCancelExternalWorkflowExecution,
+    RequestCancelLocalActivity,
+    StartChildWorkflowExecution,
+    StartTimer,
+    UpsertWorkflowSearchAttributes,
+)
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import Core, Job, UnexpectedEvent
+from durascope.simulators.temporal.events import (
+    ActivityEnd,
+    ActivityTaskCanceled,
+    ActivityTaskCompleted,
+    ActivityTaskTimedOut,
+    ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
+    ChildWorkflowExecutionStarted,
+    ExternalEnd,
+    ExternalWorkflowExecutionCancelRequested,
+    ExternalWorkflowExecutionSignaled,
+    MarkerRecorded,
+    RequestCancelExternalWorkflowExecutionFailed,
+    SignalExternalWorkflowExecutionFailed,
+    StartChildWorkflowExecutionFailed,
+    WorkflowExecutionUpdateAccepted,
+    WorkflowExecutionUpdateCompleted,
+)
 from durascope.simulators.temporal.external_machine import ExternalMachine
-from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.local_activity import LocalActivity, LocalState
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.patch_machine import PatchMachine, PatchState
 from durascope.simulators.temporal.timer_machine import TimerMachine, TimerState
 from durascope.simulators.temporal.update_machine import UpdateMachine, UpdateState
-from tests.simulators.temporal.parts import RUN
+from tests.simulators.temporal.parts import RUN, numbered, schedules
+
+A = TypeVar("A", bound=ActivityEnd)
 
 
 class Run:
@@ -30,18 +65,20 @@ class Run:
         self.core = Core()
 
     def timer(self) -> TimerMachine:
-        command = self._issued("StartTimer")
-        command.handle = timer = TimerMachine(self.context.loop, 1, command)
+        command = StartTimer(1, "it", 5_000_000)
+        timer = TimerMachine(self.context.loop, 1, command)
+        self._send(command, timer)
         return timer
 
     def activity(self, cancellation: str = "try") -> ActivityMachine:
         activity = ActivityMachine(self.context, "charge", cancellation)
-        activity.command = self._issued("ScheduleActivityTask", activity)
+        activity.command = self._send(schedules(1, "it"), activity)
         return activity
 
     def child(self) -> ChildMachine:
-        child = ChildMachine(self.context, "ship")
-        child.command = self._issued("StartChildWorkflowExecution", child, workflow_id="ship 1")
+        child = ChildMachine(self.context, "ship", "ship 1")
+        command = StartChildWorkflowExecution(1, "it", RUN, "ship 1", "ship", "terminate", 0, None, None)
+        child.command = self._send(command, child)
         return child
 
     def update(self) -> UpdateMachine:
@@ -54,8 +91,8 @@ class Run:
         step = Step.model_validate({"run": "look", "local": True})
         return LocalActivity(self.context, 1, step, "look", "look", 10_000_000)
 
-    def _issued(self, kind: str, handle: object = None, **attributes: object) -> Command:
-        command = Command(kind, 1, "it", dict(attributes), handle)
+    def _send(self, command: Command, handle: object) -> Command:
+        command.handle = handle
         self.core.send(command)
         return command
 
@@ -68,14 +105,14 @@ class Run:
         command.handle = None
         machine.event_id = 5
 
-    def issued(self) -> list[str]:
+    def issued(self) -> list[type[Command]]:
         """The commands that the code has asked for since it was asked last."""
         issued, self.context.issued = self.context.issued, []
-        return [command.kind for command in issued]
+        return [type(command) for command in issued]
 
-    def asks(self) -> list[str]:
+    def asks(self) -> list[type[Command]]:
         """The commands that are on their way."""
-        return [command.kind for command in self.core.sends()]
+        return [type(command) for command in self.core.sends()]
 
     def does(self, job: Job | None) -> None:
         """The code runs with that news."""
@@ -95,8 +132,18 @@ def run() -> Run:
     return Run()
 
 
-def event(kind: str, **attributes: object) -> HistoryEvent:
-    return HistoryEvent(kind, 0, dict(attributes), 7)
+def end(kind: type[A], *more: Any) -> A:
+    """The end of an activity."""
+    return numbered(kind(5, None, "charge", "worker", *more), 7)
+
+
+CHILD_STARTED = numbered(ChildWorkflowExecutionStarted(5, "ship", "ship 1", 2), 6)
+COMPLETED = numbered(ChildWorkflowExecutionCompleted(5, CHILD_STARTED, "ship", "ship 1", 2), 7)
+FAILED = numbered(ChildWorkflowExecutionFailed(5, CHILD_STARTED, "ship", "ship 1", 2), 7)
+NOT_STARTED = numbered(StartChildWorkflowExecutionFailed(5, "ship"), 7)
+ACCEPTED = numbered(WorkflowExecutionUpdateAccepted("u1", "change", {"to": 3}, 2), 7)
+UPDATE_COMPLETED = numbered(WorkflowExecutionUpdateCompleted("u1", "change", 7, None), 8)
+MARKER = numbered(MarkerRecorded(0, "", None, "v2", 4), 7)
 
 
 def ended(future: Future) -> str:
@@ -122,7 +169,7 @@ def test_a_timer_that_has_fired_tells_the_code_once(run: Run) -> None:
 def test_a_timer_that_the_server_has_not_seen_is_withdrawn_with_its_cancellation(run: Run) -> None:
     timer = run.timer()
     assert timer.cancel()
-    timer.take(Command("CancelTimer", 1, "it", {}, timer), run.core)
+    timer.take(CancelTimer(1, "it"), run.core)
     assert run.asks() == []
 
 
@@ -130,9 +177,10 @@ def test_a_timer_that_the_server_has_is_cancelled_there(run: Run) -> None:
     timer = run.timer()
     run.confirmed(timer)
     assert timer.cancel()
-    timer.take(Command("CancelTimer", 1, "it", {}, timer), run.core)
+    timer.take(CancelTimer(1, "it"), run.core)
     (command,) = run.core.sends()
-    assert (command.kind, command.attributes) == ("CancelTimer", {"started_event_id": 5})
+    assert isinstance(command, CancelTimer)
+    assert command.started_event_id == 5
 
 
 def test_a_timer_that_fires_as_it_is_cancelled_is_told_to_nobody(run: Run) -> None:
@@ -140,7 +188,7 @@ def test_a_timer_that_fires_as_it_is_cancelled_is_told_to_nobody(run: Run) -> No
     run.confirmed(timer)
     timer.fired()
     assert timer.cancel(), "the code had not heard of it"
-    timer.take(Command("CancelTimer", 1, "it", {}, timer), run.core)
+    timer.take(CancelTimer(1, "it"), run.core)
     run.does((timer.tell, ()))
     assert run.asks() == []
     assert ended(timer.future) == "waits"
@@ -160,14 +208,14 @@ def test_an_event_that_a_timers_state_has_no_transition_for_is_named(run: Run) -
 def test_an_activitys_result_reaches_the_code(run: Run) -> None:
     activity = run.activity()
     run.confirmed(activity)
-    run.does(activity.closed(event("ActivityTaskCompleted", values={"id": 3})))
+    run.does(activity.closed(end(ActivityTaskCompleted, {"id": 3}, None)))
     assert activity.result == {"id": 3}
 
 
 def test_an_activitys_timeout_is_a_failure_that_says_which(run: Run) -> None:
     activity = run.activity()
     run.confirmed(activity)
-    run.does(activity.closed(event("ActivityTaskTimedOut", timeout_type="heartbeat")))
+    run.does(activity.closed(end(ActivityTaskTimedOut, "heartbeat", "timeout")))
     assert isinstance(activity.exception, WorkflowFailure)
     assert activity.exception.message == "charge: timed out: heartbeat"
 
@@ -175,27 +223,27 @@ def test_an_activitys_timeout_is_a_failure_that_says_which(run: Run) -> None:
 @pytest.mark.parametrize(
     ("cancellation", "asks", "at_once"),
     [
-        ("try", ["RequestCancelActivityTask"], "Cancelled"),
-        ("wait", ["RequestCancelActivityTask"], "waits"),
+        ("try", [RequestCancelActivityTask], "Cancelled"),
+        ("wait", [RequestCancelActivityTask], "waits"),
         ("abandon", [], "Cancelled"),
     ],
 )
 def test_how_an_activity_is_cancelled_is_its_own_choice(
-    run: Run, cancellation: str, asks: list[str], at_once: str
+    run: Run, cancellation: str, asks: list[type[Command]], at_once: str
 ) -> None:
     activity = run.activity(cancellation)
     run.confirmed(activity)
-    activity.take(Command("RequestCancelActivityTask", 1, "it", {}, activity), run.core)
+    activity.take(RequestCancelActivityTask(1, "it"), run.core)
     assert run.asks() == asks
     run.does_what_the_core_says()
     assert ended(activity) == at_once
-    run.does(activity.closed(event("ActivityTaskCanceled")))
+    run.does(activity.closed(end(ActivityTaskCanceled)))
     assert isinstance(activity.exception, Cancelled), "later, or no news"
 
 
 def test_an_activity_that_the_server_has_not_seen_is_withdrawn(run: Run) -> None:
     activity = run.activity("wait")
-    activity.take(Command("RequestCancelActivityTask", 1, "it", {}, activity), run.core)
+    activity.take(RequestCancelActivityTask(1, "it"), run.core)
     assert run.asks() == []
     run.does_what_the_core_says()
     assert ended(activity) == "Cancelled"
@@ -203,9 +251,9 @@ def test_an_activity_that_the_server_has_not_seen_is_withdrawn(run: Run) -> None
 
 def test_an_activity_ends_once(run: Run) -> None:
     activity = run.activity()
-    activity.closed(event("ActivityTaskCanceled"))
+    activity.closed(end(ActivityTaskCanceled))
     with pytest.raises(UnexpectedEvent, match="activity charge is closed: there is no ActivityTaskCanceled then"):
-        activity.closed(event("ActivityTaskCanceled"))
+        activity.closed(end(ActivityTaskCanceled))
 
 
 # ---- children, other runs ------------------------------------------------------------------------------------
@@ -214,16 +262,16 @@ def test_an_activity_ends_once(run: Run) -> None:
 def test_a_child_starts_and_then_ends(run: Run) -> None:
     child = run.child()
     run.confirmed(child)
-    run.does(child.started(event("ChildWorkflowExecutionStarted")))
+    run.does(child.started(CHILD_STARTED))
     assert (ended(child.start), ended(child)) == ("result", "waits")
-    run.does(child.closed(event("ChildWorkflowExecutionFailed")))
+    run.does(child.closed(FAILED))
     assert ended(child) == "WorkflowFailure"
 
 
 def test_a_child_whose_id_is_taken_does_not_start(run: Run) -> None:
     child = run.child()
     run.confirmed(child)
-    run.does(child.not_started(event("StartChildWorkflowExecutionFailed")))
+    run.does(child.not_started(NOT_STARTED))
     assert ended(child.start) == "WorkflowFailure"
     assert child.state is ChildState.NOT_STARTED
 
@@ -231,50 +279,50 @@ def test_a_child_whose_id_is_taken_does_not_start(run: Run) -> None:
 def test_a_childs_cancellation_is_a_request_to_another_run(run: Run) -> None:
     child = run.child()
     run.confirmed(child)
-    child.take(Command("RequestCancelChild", 1, "it", {}, child), run.core)
+    child.take(RequestCancelChild(1, "it"), run.core)
     (command,) = run.core.sends()
-    assert command.kind == "RequestCancelExternalWorkflowExecution"
-    assert command.attributes == {"workflow_id": "ship 1", "initiated_event_id": 5}
+    assert isinstance(command, RequestCancelExternalWorkflowExecution)
+    assert (command.workflow_id, command.initiated_event_id) == ("ship 1", 5)
 
 
 def test_a_child_that_the_server_has_not_seen_is_withdrawn_with_its_cancellation(run: Run) -> None:
     child = run.child()
-    child.take(Command("RequestCancelChild", 1, "it", {}, child), run.core)
+    child.take(RequestCancelChild(1, "it"), run.core)
     assert run.asks() == []
     run.does_what_the_core_says()
     assert (child.state, ended(child.start)) == (ChildState.WITHDRAWN, "Cancelled")
 
 
 def test_a_child_ends_after_its_start_and_once(run: Run) -> None:
-    child, end = run.child(), event("ChildWorkflowExecutionCompleted")
+    child = run.child()
     with pytest.raises(UnexpectedEvent, match="child ship is initiated: there is no ChildWorkflowExecutionCompleted"):
-        child.closed(end)
-    child.started(event("ChildWorkflowExecutionStarted"))
-    child.closed(end)
+        child.closed(COMPLETED)
+    child.started(CHILD_STARTED)
+    child.closed(COMPLETED)
     with pytest.raises(UnexpectedEvent, match="child ship is closed: there is no ChildWorkflowExecutionCompleted"):
-        child.closed(end)
+        child.closed(COMPLETED)
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"),
+    ("event", "expected"),
     [
-        ("ExternalWorkflowExecutionSignaled", "result"),
-        ("SignalExternalWorkflowExecutionFailed", "WorkflowFailure"),
-        ("ExternalWorkflowExecutionCancelRequested", "result"),
-        ("RequestCancelExternalWorkflowExecutionFailed", "WorkflowFailure"),
+        (ExternalWorkflowExecutionSignaled(5, "go", "ship 1"), "result"),
+        (SignalExternalWorkflowExecutionFailed(5, "go", "ship 1"), "WorkflowFailure"),
+        (ExternalWorkflowExecutionCancelRequested(5, "ship 1"), "result"),
+        (RequestCancelExternalWorkflowExecutionFailed(5, "ship 1"), "WorkflowFailure"),
     ],
 )
-def test_what_becomes_of_a_message_to_another_run(run: Run, kind: str, expected: str) -> None:
+def test_what_becomes_of_a_message_to_another_run(run: Run, event: ExternalEnd, expected: str) -> None:
     external = ExternalMachine(run.context)
-    run.does(external.delivered(event(kind)))
+    run.does(external.delivered(event))
     assert ended(external) == expected
 
 
 def test_a_message_to_another_run_is_delivered_once(run: Run) -> None:
     external = ExternalMachine(run.context)
-    external.delivered(event("ExternalWorkflowExecutionSignaled", name="go"))
+    external.delivered(ExternalWorkflowExecutionSignaled(5, "go", "ship 1"))
     with pytest.raises(UnexpectedEvent, match="message go is delivered: there is no SignalExternal"):
-        external.delivered(event("SignalExternalWorkflowExecutionFailed", name="go"))
+        external.delivered(SignalExternalWorkflowExecutionFailed(5, "go", "ship 1"))
 
 
 # ---- updates -------------------------------------------------------------------------------------------------
@@ -283,30 +331,30 @@ def test_a_message_to_another_run_is_delivered_once(run: Run) -> None:
 def test_an_update_is_accepted_and_completed_each_with_an_event(run: Run) -> None:
     update = run.update()
     update.accept()
-    update.confirmed(event("WorkflowExecutionUpdateAccepted"))
+    update.confirmed(ACCEPTED)
     assert update.state is UpdateState.RECORDED
     update.complete(None)
-    update.confirmed(event("WorkflowExecutionUpdateCompleted"))
+    update.confirmed(UPDATE_COMPLETED)
     assert update.state is UpdateState.OVER
-    assert run.issued() == ["AcceptUpdate", "CompleteUpdate"]
+    assert run.issued() == [AcceptUpdate, CompleteUpdate]
 
 
 def test_an_update_that_is_done_at_once_is_completed_before_its_acceptance_is_written(run: Run) -> None:
     update = run.update()
     update.accept()
     update.complete("not today")
-    for kind in ("WorkflowExecutionUpdateAccepted", "WorkflowExecutionUpdateCompleted"):
-        update.confirmed(event(kind))
+    update.confirmed(ACCEPTED)
+    update.confirmed(UPDATE_COMPLETED)
     assert update.state is UpdateState.OVER
 
 
 def test_a_rejected_update_leaves_no_event(run: Run) -> None:
     update = run.update()
     update.reject()
-    assert run.issued() == ["RejectUpdate"]
+    assert run.issued() == [RejectUpdate]
     assert run.context.rejections
     with pytest.raises(UnexpectedEvent, match="update u1 is rejected: there is no WorkflowExecutionUpdateAccepted"):
-        update.confirmed(event("WorkflowExecutionUpdateAccepted"))
+        update.confirmed(ACCEPTED)
 
 
 def test_an_update_is_not_completed_unless_it_was_accepted(run: Run) -> None:
@@ -323,12 +371,12 @@ def test_new_code_goes_the_new_way_and_records_that_once(run: Run) -> None:
     patch = run.patch()
     assert patch.is_new()
     assert patch.is_new()
-    assert run.issued() == ["RecordMarker", "UpsertWorkflowSearchAttributes"]
-    patch.confirmed(event("MarkerRecorded"))
+    assert run.issued() == [RecordMarker, UpsertWorkflowSearchAttributes]
+    patch.confirmed(MARKER)
     assert patch.state is PatchState.RECORDED
     assert patch.is_new()
     with pytest.raises(UnexpectedEvent, match="patch v2 is recorded: there is no MarkerRecorded then"):
-        patch.confirmed(event("MarkerRecorded"))
+        patch.confirmed(MARKER)
 
 
 def test_a_replay_without_the_marker_goes_the_old_way_for_good(run: Run) -> None:
@@ -344,7 +392,7 @@ def test_a_replay_whose_history_tells_of_the_patch_goes_the_new_way(run: Run) ->
     run.context.replaying = True
     run.context.patches.add("v2")
     assert run.patch().is_new()
-    assert run.issued() == ["RecordMarker", "UpsertWorkflowSearchAttributes"]
+    assert run.issued() == [RecordMarker, UpsertWorkflowSearchAttributes]
 
 
 # ---- local activities ----------------------------------------------------------------------------------------
@@ -375,7 +423,7 @@ def test_only_an_open_local_activity_is_asked_to_end(run: Run) -> None:
     local.move("start")
     local.cancel()
     run.context.loop.run()
-    assert run.issued() == ["RequestCancelLocalActivity"]
+    assert run.issued() == [RequestCancelLocalActivity]
     local.move("end")
     local.cancel()
     run.context.loop.run()

@@ -7,7 +7,14 @@ import pytest
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.temporal.commands import Command, Failure
+from durascope.simulators.temporal.commands import (
+    AcceptUpdate,
+    CompleteUpdate,
+    CompleteWorkflowExecution,
+    RejectUpdate,
+    RequestCancelActivityTask,
+)
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.mutable_state import MutableState
 from tests.simulators.temporal.parts import ACTIVITY, NORMAL, History, Wire, call, poll, schedules, starts_timer
 
@@ -199,7 +206,7 @@ def test_a_run_does_not_close_over_what_is_buffered(history: History) -> None:
     state = history.started()
     history.takes_task(state)
     history.executions.signalled(state, "go", {})
-    assert history.completes(state, Command("CompleteWorkflowExecution", 0, "", {"result": None})) == "failed"
+    assert history.completes(state, CompleteWorkflowExecution(0, "", {}, None)) == "failed"
     assert state.open
     assert history.lines(state)[3:] == [
         "WorkflowTaskFailed unhandled-command", "WorkflowExecutionSignaled go", "WorkflowTaskScheduled normal",
@@ -248,7 +255,7 @@ def test_an_activity_that_had_not_started_is_cancelled_at_once(history: History)
     history.executions.signalled(state, "stop", {})
     history.takes_task(state)
     scheduled = next(iter(state.activities))
-    history.completes(state, Command("RequestCancelActivityTask", 1, "charge", {"scheduled_event_id": scheduled}))
+    history.completes(state, RequestCancelActivityTask(1, "charge", scheduled))
     assert history.lines(state)[-4:] == [
         "ActivityTaskCancelRequested charge", "ActivityTaskCanceled charge", "WorkflowTaskScheduled normal",
         "WorkflowTaskStarted",
@@ -337,7 +344,7 @@ def test_a_rejected_update_leaves_nothing_in_the_history(history: History) -> No
     admit(history, state, wire)
     task = history.takes_task(state)
     assert [update.name for update in task.updates] == ["change"]
-    history.completes(state, Command("RejectUpdate", 0, "change", {"id": "update 1"}))
+    history.completes(state, RejectUpdate(0, "change", "update 1"))
     assert wire.answers == ["rejected"]
     assert history.lines(state) == before
 
@@ -346,8 +353,7 @@ def test_an_accepted_update_has_its_task_written_and_is_answered_at_its_end(hist
     state, wire = idle(history), Wire()
     admit(history, state, wire)
     history.takes_task(state)
-    update = {"id": "update 1", "payload": {"to": 1}}
-    accepts, answers = (Command(kind, 0, "change", update) for kind in ("AcceptUpdate", "CompleteUpdate"))
+    accepts, answers = (kind(0, "change", "update 1", {"to": 1}) for kind in (AcceptUpdate, CompleteUpdate))
     history.completes(state, accepts, answers)
     assert wire.answers == ["completed"]
     assert history.lines(state)[-5:] == [

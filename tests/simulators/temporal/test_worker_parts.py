@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -19,15 +19,17 @@ from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.calls import GAVE_UP, REPORTS, REQUESTS, Call
 from durascope.simulators.temporal.channel import Channel
+from durascope.simulators.temporal.commands import Asked, LocalEnd
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.events import ActivityTaskScheduled
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.listener import Link, Listener
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, StartOptions
-from tests.simulators.temporal.parts import RUN
+from tests.simulators.temporal.parts import RUN, numbered
 
 SCENARIO = Scenario.model_validate({"scenario": "parts", "workflows": {"order": {"steps": [{"run": "charge"}]}}})
 
@@ -118,9 +120,10 @@ def task(number: int = 1, **step: Any) -> ActivityTask:
     """A task with one of several activities of a run."""
     options = activity_options(Run.model_validate({"run": f"step {number}", **step}), "default", 10 * SECOND)
     state = MutableState(1, StartOptions(RUN, "order 1"), 0, "default", 10 * SECOND, 0)
-    scheduled = HistoryEvent("ActivityTaskScheduled", 0, {}, number)
     name = f"step {number}"
-    return ActivityTask(state, Activity(scheduled, RUN, name, name, options, options.timeouts))
+    asked = Asked(RUN, name, options)
+    scheduled = ActivityTaskScheduled(number, name, asked, options.timeouts, options.policy, 0)
+    return ActivityTask(state, Activity(numbered(scheduled, number)))
 
 
 def test_an_attempt_has_its_effect_and_is_reported(wires: Wires) -> None:
@@ -176,7 +179,7 @@ class Locally:
     def __init__(self, wires: Wires, slots: int = 10) -> None:
         self.worker = LocalActivities(wires.process, wires.services, slots)
         self.context = WorkflowContext(StartOptions(RUN, "order 1"), SCENARIO.workflows["order"])
-        self.ends: list[tuple[str, Mapping[str, Any]]] = []
+        self.ends: list[tuple[str, LocalEnd]] = []
 
     def run(self, name: str = "look", **step: Any) -> LocalActivity:
         of = Run.model_validate({"run": name, "local": True, **step})
@@ -184,8 +187,8 @@ class Locally:
         self.worker.run(local, self.context.options, self._done)
         return local
 
-    def _done(self, local: LocalActivity, attributes: Mapping[str, Any]) -> None:
-        self.ends.append((local.name, attributes))
+    def _done(self, local: LocalActivity, end: LocalEnd) -> None:
+        self.ends.append((local.name, end))
 
 
 @pytest.fixture
@@ -200,8 +203,8 @@ def test_a_local_activity_ends_without_a_word_to_the_server(wires: Wires, locall
     here = locally()
     here.run(takes="100ms")
     wires.pass_time(SECOND)
-    ((name, marker),) = here.ends
-    assert (name, marker["attempt"], marker.get("failure")) == ("look", 1, None)
+    ((name, end),) = here.ends
+    assert (name, end.attempt, end.failure) == ("look", 1, None)
     assert wires.calls == []
 
 
@@ -219,9 +222,10 @@ def test_a_backoff_of_more_than_a_minute_is_left_to_a_timer(wires: Wires, locall
     here = locally()
     here.run(takes="2s", timeout="1s", retry={"initial": "90s"})
     wires.pass_time(3 * SECOND)
-    ((_, marker),) = here.ends
-    assert marker["backoff"][:2] == (90 * SECOND, 2)
-    assert marker["failure"].message == "start-to-close timeout"
+    ((_, end),) = here.ends
+    assert end.backoff is not None
+    assert end.backoff[:2] == (90 * SECOND, 2)
+    assert end.failure == Failure("start-to-close timeout", "timeout")
 
 
 def test_a_cancelled_local_activity_has_no_effect_and_frees_its_slot(

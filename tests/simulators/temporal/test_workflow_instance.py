@@ -7,12 +7,27 @@ from typing import Any
 import pytest
 
 from durascope.models.scenario import Workflow
-from durascope.simulators.temporal.commands import Failure, TaskCompletion
+from durascope.simulators.temporal.commands import CancelTimer, LocalEnd, TaskCompletion
+from durascope.simulators.temporal.events import (
+    ActivityTaskCompleted,
+    ActivityTaskFailed,
+    ActivityTaskScheduled,
+    MarkerRecorded,
+    TimerFired,
+    TimerStarted,
+    WorkflowExecutionCancelRequested,
+    WorkflowExecutionSignaled,
+    WorkflowExecutionStarted,
+    WorkflowTaskCompleted,
+    WorkflowTaskScheduled,
+    WorkflowTaskStarted,
+)
+from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
-from tests.simulators.temporal.parts import RUN, Process
+from tests.simulators.temporal.parts import RUN, E, Process, numbered, schedules
 
 
 class Code:
@@ -22,7 +37,7 @@ class Code:
         self.host = Process(*steps, **workflow)
         self.options = StartOptions(RUN, "order 1")
         self.events: list[HistoryEvent] = []
-        self.write("WorkflowExecutionStarted")
+        self.write(WorkflowExecutionStarted(1, None, "default"))
         self.instance = self.anew()
 
     def anew(self, workflow: Workflow | None = None) -> WorkflowInstance:
@@ -30,15 +45,21 @@ class Code:
         self.instance = WorkflowInstance(self.host, 1, self.options, workflow or self.host.code["order"])
         return self.instance
 
-    def write(self, kind: str, **attributes: Any) -> HistoryEvent:
-        event = HistoryEvent(kind, 0, attributes, len(self.events) + 1)
+    def write(self, event: E) -> E:
         self.events.append(event)
-        return event
+        return numbered(event, len(self.events))
+
+    def begins_task(self) -> None:
+        """The server has written a workflow task's start."""
+        self.write(WorkflowTaskScheduled("normal", "default", 10_000_000, 1))
+        self.write(WorkflowTaskStarted(0, "worker"))
+
+    def completes_task(self) -> None:
+        self.write(WorkflowTaskCompleted(0, 0, "worker"))
 
     def begin(self) -> Any:
         """The process takes a workflow task with the whole history."""
-        for kind in ("WorkflowTaskScheduled", "WorkflowTaskStarted"):
-            self.write(kind)
+        self.begins_task()
         state = MutableState(1, self.options, 0, "default", 10_000_000, 0)
         state.history.events = list(self.events)
         task = WorkflowTask("normal", "normal", "default", 1, 0, 0)
@@ -49,14 +70,19 @@ class Code:
         steps = self.begin()
         with pytest.raises(StopIteration) as end:  # else the code is busy, or waits for local activities
             next(steps)
-        self.write("WorkflowTaskCompleted")
+        self.completes_task()
         return end.value.value
 
-    def scheduled(self, seq: int, name: str) -> HistoryEvent:
-        return self.write("ActivityTaskScheduled", activity_id=seq, name=name)
+    def scheduled(self, seq: int, name: str) -> ActivityTaskScheduled:
+        command = schedules(seq, name)
+        options = command.asked.options
+        return self.write(ActivityTaskScheduled(seq, name, command.asked, options.timeouts, options.policy, 0))
 
-    def completed(self, scheduled: HistoryEvent, **values: Any) -> None:
-        self.write("ActivityTaskCompleted", scheduled_event_id=scheduled.id, values=values)
+    def completed(self, scheduled: ActivityTaskScheduled, **values: Any) -> None:
+        self.write(ActivityTaskCompleted(scheduled.id, None, scheduled.name, "worker", values, None))
+
+    def timer(self) -> TimerStarted:
+        return self.write(TimerStarted(1, 5_000_000, "nap", 0))
 
 
 def asked(completion: TaskCompletion) -> list[str]:
@@ -68,8 +94,7 @@ def test_the_code_runs_until_it_waits_and_asks_for_what_it_waits_for() -> None:
     assert asked(code.task()) == ["ScheduleActivityTask 1 charge"]
     code.completed(code.scheduled(1, "charge"))
     assert asked(code.task()) == ["StartTimer 1 nap"]
-    started = code.write("TimerStarted", timer_id=1)
-    code.write("TimerFired", started_event_id=started.id)
+    code.write(TimerFired(1, code.timer().id))
     assert asked(code.task()) == ["ScheduleActivityTask 2 ship"]
 
 
@@ -97,7 +122,8 @@ def test_a_failure_that_the_code_does_not_catch_fails_the_run() -> None:
     code = Code({"run": "charge"})
     code.task()
     scheduled = code.scheduled(1, "charge")
-    code.write("ActivityTaskFailed", scheduled_event_id=scheduled.id, failure=Failure("declined"))
+    failure = Failure("declined")
+    code.write(ActivityTaskFailed(scheduled.id, None, "charge", "worker", failure, "maximum-attempts-reached"))
     assert asked(code.task()) == ["FailWorkflowExecution 0"]
 
 
@@ -133,16 +159,18 @@ def test_the_losers_timer_is_cancelled_when_the_winner_is_in() -> None:
     code = Code({"race": [[{"run": "a"}], [{"sleep": "5s", "name": "nap"}]]}, {"run": "b"})
     assert asked(code.task()) == ["ScheduleActivityTask 1 a", "StartTimer 1 nap"]
     scheduled = code.scheduled(1, "a")
-    code.write("TimerStarted", timer_id=1)
+    code.timer()
     code.completed(scheduled)
     completion = code.task()
     assert asked(completion) == ["ScheduleActivityTask 2 b", "CancelTimer 1 nap"]
-    assert completion.commands[1].attributes["started_event_id"] == 6
+    cancels = completion.commands[1]
+    assert isinstance(cancels, CancelTimer)
+    assert cancels.started_event_id == 6
 
 
 def test_a_signal_that_is_there_ends_the_wait_without_a_timer() -> None:
     code = Code({"wait_for": "approved", "timeout": "5s"}, {"run": "ship"})
-    code.write("WorkflowExecutionSignaled", name="approved", payload={})
+    code.write(WorkflowExecutionSignaled("approved", {}, None))
     assert asked(code.task()) == ["ScheduleActivityTask 1 ship"]
 
 
@@ -152,7 +180,7 @@ def test_a_local_activity_holds_the_task_until_its_marker_goes_out_with_it() -> 
     assert next(steps) is None, "it waits"
     ((local, done),) = code.host.local
     assert local.name == "look"
-    done(local, {"values": {}, "attempt": 1})
+    done(local, LocalEnd(1, {}))
     assert code.host.news == 1
     with pytest.raises(StopIteration) as end:
         steps.send("local")
@@ -178,18 +206,18 @@ def test_a_local_activity_that_another_process_takes_over_may_end_at_once() -> N
     with pytest.raises(StopIteration) as end:
         steps.send(HEARTBEAT)
     assert asked(end.value.value) == ["ScheduleActivityTask 2 ship"]
-    code.write("WorkflowTaskCompleted")
+    code.completes_task()
     code.scheduled(2, "ship")
-    code.host.ends_at_once = {"failure": Failure("schedule-to-close timeout", "timeout"), "attempt": 2}
+    code.host.ends_at_once = LocalEnd(2, failure=Failure("schedule-to-close timeout", "timeout"))
     code.anew()
     assert asked(code.task()) == ["RecordMarker 1 look"]
 
 
 def test_a_replay_takes_a_local_activitys_result_from_its_marker() -> None:
     code = Code({"run": "look", "local": True}, {"run": "ship"}, {"run": "tell"})
-    for kind in ("WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted"):
-        code.write(kind)
-    code.write("MarkerRecorded", marker="local-activity", seq=1, name="look", key="look", values={})
+    code.begins_task()
+    code.completes_task()
+    code.write(MarkerRecorded(1, "look", LocalEnd(1, {}), "look", 0))
     code.completed(code.scheduled(2, "ship"))
     assert asked(code.task()) == ["ScheduleActivityTask 3 tell"]
     assert code.host.local == []
@@ -200,6 +228,6 @@ def test_a_cancel_request_is_raised_where_the_code_waits_and_what_is_undone_is_u
     code.task()
     code.completed(code.scheduled(1, "charge"))
     code.task()
-    code.write("TimerStarted", timer_id=1)
-    code.write("WorkflowExecutionCancelRequested")
+    code.timer()
+    code.write(WorkflowExecutionCancelRequested(None))
     assert asked(code.task()) == ["CancelTimer 1 nap", "ScheduleActivityTask 2 refund"]
