@@ -79,7 +79,6 @@ class ActivityMachine(Operation):
                 return self.settle, (None, event.failure)
             case ActivityTaskTimedOut():
                 return self.settle, (None, Failure(f"timed out: {event.timeout_type}", "timeout"))
-            case ActivityTaskCanceled():
-                return self.settle, (None, CANCELLED)
             case _:
-                raise TypeError(event)
+                assert isinstance(event, ActivityTaskCanceled)
+                return self.settle, (None, CANCELLED)

@@ -22,7 +22,10 @@ from durascope.simulators.temporal.events import (
     ChildEnd,
     ChildWorkflowExecutionCanceled,
     ChildWorkflowExecutionCompleted,
+    ChildWorkflowExecutionFailed,
     ChildWorkflowExecutionStarted,
+    ChildWorkflowExecutionTerminated,
+    ChildWorkflowExecutionTimedOut,
     StartChildWorkflowExecutionFailed,
 )
 from durascope.simulators.temporal.external_machine import ExternalMachine
@@ -41,14 +44,14 @@ class ChildState(Enum):
     CLOSED = "closed"
 
 
-_NEXT: Final = {
-    (ChildState.INITIATED, "ChildWorkflowExecutionStarted"): ChildState.STARTED,
-    (ChildState.INITIATED, "StartChildWorkflowExecutionFailed"): ChildState.NOT_STARTED,
-    (ChildState.STARTED, "ChildWorkflowExecutionCompleted"): ChildState.CLOSED,
-    (ChildState.STARTED, "ChildWorkflowExecutionFailed"): ChildState.CLOSED,
-    (ChildState.STARTED, "ChildWorkflowExecutionCanceled"): ChildState.CLOSED,
-    (ChildState.STARTED, "ChildWorkflowExecutionTimedOut"): ChildState.CLOSED,
-    (ChildState.STARTED, "ChildWorkflowExecutionTerminated"): ChildState.CLOSED,
+_NEXT: Final[dict[tuple[ChildState, type], ChildState]] = {
+    (ChildState.INITIATED, ChildWorkflowExecutionStarted): ChildState.STARTED,
+    (ChildState.INITIATED, StartChildWorkflowExecutionFailed): ChildState.NOT_STARTED,
+    (ChildState.STARTED, ChildWorkflowExecutionCompleted): ChildState.CLOSED,
+    (ChildState.STARTED, ChildWorkflowExecutionFailed): ChildState.CLOSED,
+    (ChildState.STARTED, ChildWorkflowExecutionCanceled): ChildState.CLOSED,
+    (ChildState.STARTED, ChildWorkflowExecutionTimedOut): ChildState.CLOSED,
+    (ChildState.STARTED, ChildWorkflowExecutionTerminated): ChildState.CLOSED,
 }
 
 
@@ -115,7 +118,7 @@ class ChildMachine(Operation):
         return self.settle, ({}, Failure(f"child workflow {self.name} has failed", "child"))
 
     def _move(self, event: HistoryEvent) -> None:
-        self.state = after(_NEXT, f"child {self.name}", self.state, event.kind)
+        self.state = after(_NEXT, f"child {self.name}", self.state, type(event))
 
 
 class ChildStart(Future):

@@ -33,15 +33,16 @@ from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.user_timers import UserTimers
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
-STATUS: Final = {
-    "WorkflowExecutionCompleted": "completed",
-    "WorkflowExecutionFailed": "failed",
-    "WorkflowExecutionCanceled": "cancelled",
-    "WorkflowExecutionContinuedAsNew": "continued-as-new",
-    "WorkflowExecutionTerminated": "terminated",
-    "WorkflowExecutionTimedOut": "timed-out",
+ENDS: Final[dict[type[RunEnd], str]] = {
+    WorkflowExecutionCompleted: "completed",
+    WorkflowExecutionFailed: "failed",
+    WorkflowExecutionCanceled: "cancelled",
+    WorkflowExecutionContinuedAsNew: "continued-as-new",
+    WorkflowExecutionTerminated: "terminated",
+    WorkflowExecutionTimedOut: "timed-out",
 }
-"""How the last event of a history says that the run has ended."""
+STATUS: Final = {kind.kind: status for kind, status in ENDS.items()}
+"""How the last event of a history says that the run has ended: by its name."""
 
 
 class Closing:
@@ -113,10 +114,9 @@ class Closing:
                 )  # fmt: skip
                 end = WorkflowExecutionContinuedAsNew(done, carried, left, completed_id, successor.execution)
                 self._close(state, end, successor)
-            case FailWorkflowExecution():
-                self._fails(state, command, completed_id)
             case _:
-                raise TypeError(command)
+                assert isinstance(command, FailWorkflowExecution)
+                self._fails(state, command, completed_id)
 
     def _fails(self, state: MutableState, command: FailWorkflowExecution, completed_id: int) -> None:
         """The code has failed for good; a retry policy of the workflow may start another run."""
@@ -163,7 +163,7 @@ class Closing:
         shard = self.shard
         state.history.append(end, self.world.now)
         state.open = False
-        state.status = STATUS[end.kind]
+        state.status = ENDS[type(end)]
         state.closed_at = self.world.now
         self._activities.drop(state)
         self._user_timers.drop(state)

@@ -30,14 +30,16 @@ class UnexpectedEvent(AssertionError):
 
 
 S = TypeVar("S", bound=Enum)
+E = TypeVar("E", str, type)
 
 
-def after(table: Mapping[tuple[S, str], S], machine: str, state: S, event: str) -> S:
-    """The state that the table of transitions leads to. Raises `UnexpectedEvent`."""
+def after(table: Mapping[tuple[S, E], S], machine: str, state: S, event: E) -> S:
+    """The state that the table of transitions leads to; an event is a kind of record, or a word. Raises
+    `UnexpectedEvent`."""
     try:
         return table[state, event]
     except KeyError:
-        raise UnexpectedEvent(machine, state, event) from None
+        raise UnexpectedEvent(machine, state, event if isinstance(event, str) else event.__name__) from None
 
 
 class Core:

@@ -12,7 +12,13 @@ from typing import Final
 from durascope.simulators.program import WorkflowFailure
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import Job, after
-from durascope.simulators.temporal.events import ExternalEnd
+from durascope.simulators.temporal.events import (
+    ExternalEnd,
+    ExternalWorkflowExecutionCancelRequested,
+    ExternalWorkflowExecutionSignaled,
+    RequestCancelExternalWorkflowExecutionFailed,
+    SignalExternalWorkflowExecutionFailed,
+)
 from durascope.simulators.temporal.operations import Pending
 
 
@@ -24,11 +30,11 @@ class ExternalState(Enum):
     FAILED = "failed"
 
 
-_NEXT: Final = {
-    (ExternalState.INITIATED, "ExternalWorkflowExecutionSignaled"): ExternalState.DELIVERED,
-    (ExternalState.INITIATED, "ExternalWorkflowExecutionCancelRequested"): ExternalState.DELIVERED,
-    (ExternalState.INITIATED, "SignalExternalWorkflowExecutionFailed"): ExternalState.FAILED,
-    (ExternalState.INITIATED, "RequestCancelExternalWorkflowExecutionFailed"): ExternalState.FAILED,
+_NEXT: Final[dict[tuple[ExternalState, type], ExternalState]] = {
+    (ExternalState.INITIATED, ExternalWorkflowExecutionSignaled): ExternalState.DELIVERED,
+    (ExternalState.INITIATED, ExternalWorkflowExecutionCancelRequested): ExternalState.DELIVERED,
+    (ExternalState.INITIATED, SignalExternalWorkflowExecutionFailed): ExternalState.FAILED,
+    (ExternalState.INITIATED, RequestCancelExternalWorkflowExecutionFailed): ExternalState.FAILED,
 }
 
 
@@ -44,7 +50,7 @@ class ExternalMachine(Pending):
     def delivered(self, event: ExternalEnd) -> Job:
         """The server has told the other run, or found none; what the code is told."""
         name: str = getattr(event, "name", "cancel")
-        self.state = after(_NEXT, f"message {name}", self.state, event.kind)
+        self.state = after(_NEXT, f"message {name}", self.state, type(event))
         if self.state is ExternalState.FAILED:
             return self.loop.call_soon, (self.fail, WorkflowFailure(f"{name}: no such workflow"))
         return self.loop.call_soon, (self.resolve,)

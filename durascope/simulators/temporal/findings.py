@@ -25,8 +25,8 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskScheduled,
     WorkflowTaskTimedOut,
 )
-from durascope.simulators.temporal.history_export import histories
 from durascope.simulators.temporal.history import HistoryEvent
+from durascope.simulators.temporal.history_export import histories
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HistoryStore

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, TypeVar, dataclass_transform
 
 T = TypeVar("T")
-E = TypeVar("E", bound="HistoryEvent")
 
 LONG: Final = 1_000
 LARGE: Final = 1_000_000
@@ -60,6 +59,9 @@ class RunEnd(HistoryEvent):
     """The last event of a run."""
 
     __slots__ = ()
+
+
+E = TypeVar("E", bound=HistoryEvent)
 
 
 class EventHistory:

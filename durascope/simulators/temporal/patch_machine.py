@@ -12,6 +12,7 @@ from typing import Final
 from durascope.simulators.temporal.commands import RecordMarker, UpsertWorkflowSearchAttributes
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import after
+from durascope.simulators.temporal.events import MarkerRecorded
 from durascope.simulators.temporal.history import HistoryEvent
 
 
@@ -24,7 +25,7 @@ class PatchState(Enum):
     OLD = "old"
 
 
-_NEXT: Final = {(PatchState.NEW, "MarkerRecorded"): PatchState.RECORDED}
+_NEXT: Final[dict[tuple[PatchState, type], PatchState]] = {(PatchState.NEW, MarkerRecorded): PatchState.RECORDED}
 
 
 class PatchMachine:
@@ -56,4 +57,4 @@ class PatchMachine:
 
     def confirmed(self, event: HistoryEvent) -> None:
         """The server has written its marker."""
-        self.state = after(_NEXT, f"patch {self.name}", self.state, event.kind)
+        self.state = after(_NEXT, f"patch {self.name}", self.state, type(event))

@@ -12,6 +12,7 @@ from enum import Enum
 from durascope.simulators.program import Future, Loop
 from durascope.simulators.temporal.commands import CancelTimer, StartTimer
 from durascope.simulators.temporal.core import Core, UnexpectedEvent
+from durascope.simulators.temporal.events import TimerFired
 from durascope.simulators.temporal.history import HistoryEvent
 
 
@@ -65,7 +66,7 @@ class TimerMachine:
         request.started_event_id = self.event_id
         core.send(request)
 
-    def fired(self) -> None:
+    def fired(self, event: TimerFired) -> None:
         """The server has written so."""
         match self.state:
             case TimerState.STARTED:
@@ -73,7 +74,7 @@ class TimerMachine:
             case TimerState.CANCELLED:
                 pass
             case state:
-                raise UnexpectedEvent(f"timer {self.seq}", state, "TimerFired")
+                raise UnexpectedEvent(f"timer {self.seq}", state, event.kind)
 
     def tell(self) -> None:
         """The code is told, if it has not cancelled it meanwhile."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from durascope.simulators.temporal.commands import AcceptUpdate, CompleteUpdate, RejectUpdate
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.core import after
+from durascope.simulators.temporal.events import WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted
 from durascope.simulators.temporal.history import HistoryEvent
 
 
@@ -28,14 +29,14 @@ class UpdateState(Enum):
     OVER = "over"
 
 
-_NEXT: Final = {
-    (UpdateState.REQUESTED, "RejectUpdate"): UpdateState.REJECTED,
-    (UpdateState.REQUESTED, "AcceptUpdate"): UpdateState.ACCEPTED,
-    (UpdateState.ACCEPTED, "WorkflowExecutionUpdateAccepted"): UpdateState.RECORDED,
-    (UpdateState.ACCEPTED, "CompleteUpdate"): UpdateState.COMPLETED,
-    (UpdateState.RECORDED, "CompleteUpdate"): UpdateState.COMPLETED,
-    (UpdateState.COMPLETED, "WorkflowExecutionUpdateAccepted"): UpdateState.COMPLETED,
-    (UpdateState.COMPLETED, "WorkflowExecutionUpdateCompleted"): UpdateState.OVER,
+_NEXT: Final[dict[tuple[UpdateState, type], UpdateState]] = {
+    (UpdateState.REQUESTED, RejectUpdate): UpdateState.REJECTED,
+    (UpdateState.REQUESTED, AcceptUpdate): UpdateState.ACCEPTED,
+    (UpdateState.ACCEPTED, WorkflowExecutionUpdateAccepted): UpdateState.RECORDED,
+    (UpdateState.ACCEPTED, CompleteUpdate): UpdateState.COMPLETED,
+    (UpdateState.RECORDED, CompleteUpdate): UpdateState.COMPLETED,
+    (UpdateState.COMPLETED, WorkflowExecutionUpdateAccepted): UpdateState.COMPLETED,
+    (UpdateState.COMPLETED, WorkflowExecutionUpdateCompleted): UpdateState.OVER,
 }
 
 
@@ -68,11 +69,11 @@ class UpdateMachine:
 
     def confirmed(self, event: HistoryEvent) -> None:
         """The server has written one of its commands."""
-        self._move(event.kind)
+        self._move(type(event))
 
     def _issue(self, command: AcceptUpdate | CompleteUpdate | RejectUpdate) -> None:
-        self._move(type(command).__name__)
+        self._move(type(command))
         self.context.issue(command, self)
 
-    def _move(self, event: str) -> None:
+    def _move(self, event: type) -> None:
         self.state = after(_NEXT, f"update {self.id}", self.state, event)

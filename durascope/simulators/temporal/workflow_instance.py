@@ -285,7 +285,7 @@ class WorkflowInstance:
             case TimerFired():
                 timer: TimerMachine | None = core.machines.pop(event.started_event_id, None)
                 if timer is not None:
-                    timer.fired()
+                    timer.fired(event)
                     others.append((timer.tell, ()))
             case ChildWorkflowExecutionStarted() | StartChildWorkflowExecutionFailed() | ChildEnd():
                 self._child(event, others)

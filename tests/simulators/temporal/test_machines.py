@@ -43,6 +43,7 @@ from durascope.simulators.temporal.events import (
     RequestCancelExternalWorkflowExecutionFailed,
     SignalExternalWorkflowExecutionFailed,
     StartChildWorkflowExecutionFailed,
+    TimerFired,
     WorkflowExecutionUpdateAccepted,
     WorkflowExecutionUpdateCompleted,
 )
@@ -137,6 +138,7 @@ def end(kind: type[A], *more: Any) -> A:
     return numbered(kind(5, None, "charge", "worker", *more), 7)
 
 
+FIRED = numbered(TimerFired(1, 5), 6)
 CHILD_STARTED = numbered(ChildWorkflowExecutionStarted(5, "ship", "ship 1", 2), 6)
 COMPLETED = numbered(ChildWorkflowExecutionCompleted(5, CHILD_STARTED, "ship", "ship 1", 2), 7)
 FAILED = numbered(ChildWorkflowExecutionFailed(5, CHILD_STARTED, "ship", "ship 1", 2), 7)
@@ -159,7 +161,7 @@ def ended(future: Future) -> str:
 def test_a_timer_that_has_fired_tells_the_code_once(run: Run) -> None:
     timer = run.timer()
     run.confirmed(timer)
-    timer.fired()
+    timer.fired(FIRED)
     assert ended(timer.future) == "waits"
     run.does((timer.tell, ()))
     assert ended(timer.future) == "result"
@@ -186,7 +188,7 @@ def test_a_timer_that_the_server_has_is_cancelled_there(run: Run) -> None:
 def test_a_timer_that_fires_as_it_is_cancelled_is_told_to_nobody(run: Run) -> None:
     timer = run.timer()
     run.confirmed(timer)
-    timer.fired()
+    timer.fired(FIRED)
     assert timer.cancel(), "the code had not heard of it"
     timer.take(CancelTimer(1, "it"), run.core)
     run.does((timer.tell, ()))
@@ -196,9 +198,9 @@ def test_a_timer_that_fires_as_it_is_cancelled_is_told_to_nobody(run: Run) -> No
 
 def test_an_event_that_a_timers_state_has_no_transition_for_is_named(run: Run) -> None:
     timer = run.timer()
-    timer.fired()
+    timer.fired(FIRED)
     with pytest.raises(UnexpectedEvent, match="timer 1 is fired: there is no TimerFired then"):
-        timer.fired()
+        timer.fired(FIRED)
     assert timer.state is TimerState.FIRED
 
 
