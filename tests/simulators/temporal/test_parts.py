@@ -9,11 +9,15 @@ from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.temporal.commands import (
     AcceptUpdate,
+    Command,
     CompleteUpdate,
     CompleteWorkflowExecution,
     RejectUpdate,
     RequestCancelActivityTask,
+    RequestCancelExternalWorkflowExecution,
+    SignalExternalWorkflowExecution,
 )
+from durascope.simulators.temporal.events import SignalExternalWorkflowExecutionInitiated
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.mutable_state import MutableState
 from tests.simulators.temporal.parts import ACTIVITY, NORMAL, History, Wire, call, poll, schedules, starts_timer
@@ -156,19 +160,18 @@ def test_who_goes_on_after_a_close_is_told_once_the_last_event_is_written(histor
 
 
 @pytest.mark.parametrize(
-    ("kind", "refused"),
+    ("one", "refused"),
     [
-        ("SignalExternalWorkflowExecution", "pending-signals-limit-exceeded"),
-        ("RequestCancelExternalWorkflowExecution", "pending-request-cancel-limit-exceeded"),
+        (SignalExternalWorkflowExecution(1, "other", "order 2", {}, "tell", None), "pending-signals-limit-exceeded"),
+        (RequestCancelExternalWorkflowExecution(0, "ship", "ship 1", 5), "pending-request-cancel-limit-exceeded"),
     ],
 )
 def test_two_thousand_messages_to_other_runs_are_the_most_that_may_be_under_way(
-    history: History, kind: str, refused: str
+    history: History, one: Command, refused: str
 ) -> None:
     state = history.started()
-    other = state.history.events[0], "another run"
+    other = SignalExternalWorkflowExecutionInitiated("order 2", {}, "tell", None, "other", 4)
     state.externals = dict.fromkeys(range(1_999), other)
-    one = Command(kind, 1, "other", {})
     assert history.commands.refusal(state, [one]) is None
     assert history.commands.refusal(state, [one, one]) == refused
 
