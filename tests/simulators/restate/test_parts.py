@@ -40,9 +40,10 @@ def test_entries_are_written_as_in_the_cases() -> None:
 
 def test_a_journal_numbers_its_entries_and_counts_the_steps_of_the_code() -> None:
     journal = Journal()
-    entries = (INPUT, Command("Call", "ship", (1, 2)), Notification("Call", 2), Command("Run", "a", (3,)), OUTPUT)
-    assert [journal.append(entry) for entry in entries] == [0, 1, 2, 3, 4]
-    assert journal.steps == 2
+    call, get, run = Command("Call", "ship", (1, 2)), Command("GetEagerState", "n"), Command("Run", "a", (3,))
+    entries = (INPUT, call, Notification("Call", 2), get, run, OUTPUT)
+    assert [journal.append(entry) for entry in entries] == [0, 1, 2, 3, 4, 5]
+    assert journal.steps == 3
 
 
 def test_a_restart_keeps_the_prefix_and_what_completes_it_later() -> None:
