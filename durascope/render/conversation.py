@@ -117,7 +117,7 @@ _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
     Kind.TIMER_FIRED: ("timer fires{step}", ""),
     Kind.TIMER_CANCELLED: ("timer cancelled{step}", ""),
     Kind.EVENT_RECEIVED: ("takes in {detail}", ""),
-    Kind.STEP_RECORDED: ("records the result of {name}", ""),
+    Kind.STEP_RECORDED: ("records {name}", ""),
     Kind.HUNG: ("hangs", "bad"),
     Kind.RESUMED: ("goes on", "good"),
     Kind.OUTAGE_STARTED: ("does not answer", "bad"),

@@ -27,7 +27,19 @@ from durascope.render.folding import fold, repeated_steps
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
-from durascope.render.sequence_sheet import HEAD_HEIGHT, HEIGHTS, SILENCE, TIME, WIDEST, Line, Sheet, sheet_of, tall
+from durascope.render.sequence_sheet import (
+    HEAD_HEIGHT,
+    HEIGHTS,
+    SILENCE,
+    TIME,
+    WIDEST,
+    Line,
+    Sheet,
+    label_place,
+    sheet_of,
+    spoken,
+    tall,
+)
 from durascope.render.sequence_sources import d2, mermaid
 from durascope.render.sheet import (
     MARGIN,
@@ -222,14 +234,20 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
     else:
         canvas.lines((begin, y), (tip - way * 5, y), stroke=colour, line=1.3, dash=dash)
         canvas.polygon((tip - way * 8, y - 4), (tip, y), (tip - way * 8, y + 4), fill=colour)
-    text = f"{item.text} ({item.fate})" if item.fate else item.text
-    text = measure.shorten(text, max(abs(end - start) - 22, WIDEST), SMALL)
+    text, middle = label_place(list(_labels(item)), start, end, sheet.lanes.values())
     width = measure.width(text, SMALL)
-    middle = min(max((start + end) / 2, MARGIN + TIME + width / 2), sheet.width - MARGIN / 2 - width / 2)
     canvas.box(middle - width / 2 - 3, y - 16.5, width + 6, 13, fill=PAPER)
     canvas.text(middle, y - 6, text, SMALL, ink=STATES["crashed"].stroke if bad else INK, anchor="middle")
     if item.effect:
         effect_mark(canvas, start, y, duplicate=item.effect == "again", known=item.effect == "known")
+
+
+def _labels(item: Item) -> Iterator[str]:
+    """What an arrow says, the longest first."""
+    for text in spoken(item.text):
+        yield f"{text} ({item.fate})" if item.fate else text
+    if item.fate:
+        yield item.fate
 
 
 def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:

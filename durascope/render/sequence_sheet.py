@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -139,12 +140,51 @@ def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) ->
             need, first, last = measure.width(item.text, SMALL) + 30, at, at
         elif item.to in places:
             ends = sorted((at, places[item.to]))
-            need, first, last = measure.width(item.text, SMALL) + 30, ends[0], ends[1] - 1
+            told = f"{item.text} ({item.fate})" if item.fate else item.text
+            need, first, last = measure.width(told, SMALL) + 30, ends[0], ends[1] - 1
         else:
             continue
         if first == last < len(gaps):
             gaps[first] = min(WIDEST, max(gaps[first], need))
     return gaps
+
+
+_SHORTER: Final = {
+    "task from its sticky queue": "sticky task",
+    "complete workflow task": "task completed",
+    "complete activity": "completed",
+    "start workflow": "start",
+    "inngest/function.finished": "finished",
+}
+_VIA: Final = re.compile(r"[A-Z]\w*\.(\w+(?: #\d+)?)")
+_BESIDE: Final = 16.0
+"""The room beside a label, so that it stands clear of both life lines."""
+
+
+def spoken(text: str) -> Iterator[str]:
+    """What a message says, and what it says where there is less room."""
+    yield text
+    if text in _SHORTER:
+        yield _SHORTER[text]
+    elif text.startswith(("POST ", "task from ")):
+        yield text.removeprefix("POST ") if text.startswith("POST ") else "task"
+    elif (method := _VIA.fullmatch(text)) is not None:
+        yield method[1]
+
+
+def label_place(texts: Sequence[str], start: float, end: float, lanes: Iterable[float]) -> tuple[str, float]:
+    """Which of the labels an arrow gets, and its middle: between two life lines, near the one that speaks; where none
+    has room there, over the arrow's own length."""
+    low, high = sorted((start, end))
+    cuts = [low, *sorted(x for x in lanes if low < x < high), high]
+    gaps = list(pairwise(cuts)) if end > start else list(pairwise(cuts))[::-1]
+    for text in texts:
+        for left, right in gaps:
+            if measure.width(text, SMALL) + _BESIDE <= right - left:
+                return text, (left + right) / 2
+    room = high - low - _BESIDE
+    fitting = (text for text in texts if measure.width(text, SMALL) <= room)
+    return next(fitting, measure.shorten(texts[-1], room, SMALL)), (low + high) / 2
 
 
 def _right_end(item: Item, lanes: dict[str, float]) -> float:
