@@ -26,6 +26,10 @@ ELEMENTS: dict[tuple[str, str], list[str]] = {
         "EmailService.sendConfirmation", "Stripe API", "FedEx API", "SendGrid", "CancelOrder", "signal handler",
         "status", "query handler", "append-only log",
     ],
+    ("payment", "temporal"): [
+        "client", "Update-with-Start", "/payments/charge/{userId}", "entity workflow, one for each userId", "request",
+        "update handler, one at a time", "u1", "1 runs, 2 wait", "one for each userId",
+    ],
     ("onboarding", "inngest"): [
         "Next.js app", "Vercel", "/api/inngest", "registers 2 functions", "onboarding-workflow",
         "payment-failure-handler",

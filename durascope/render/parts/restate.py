@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section
+from durascope.render.parts.keyed import key_name, key_rows
 from durascope.render.parts.steps import Shown, calls, section, shown
 from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
@@ -123,29 +124,19 @@ def _engine(diagram: Diagram, scenario: Scenario) -> None:
 
 def _keys(scenario: Scenario) -> Node:
     """The queue of each key, with the keys of the workload where it names them."""
-    keys = list(dict.fromkeys(map(str, scenario.workload.keys or ())))[:4] or ["key 1", "key 2"]
-    counted = [str(each) for each in scenario.workload.keys or ()]
-    rows = tuple(Row(key, _waiting(counted.count(key)), key=key) for key in keys)
-    name = next((each.key for each in scenario.workflows.values() if each.key), None) or "key"
     lines = ("one at a time for a key,", "keys side by side")
     return Node(
         "keys",
-        f"Queue per {name}",
+        f"Queue per {key_name(scenario)}",
         lines,
         "queue",
         "queue",
         group="server",
-        sections=(Section(rows),),
+        sections=(Section(key_rows(scenario)),),
         lanes=(_PROCESSOR,),
         process=_PROCESSOR,
         queue="inbox",
     )
-
-
-def _waiting(count: int) -> str:
-    if count == 0:
-        return "one runs, the others wait"
-    return "1 runs" + (f", {count - 1} wait{'s' if count == 2 else ''}" if count > 1 else "")
 
 
 def _callers(diagram: Diagram, scenario: Scenario) -> None:

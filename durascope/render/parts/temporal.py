@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from durascope.models import steps as s
-from durascope.models.scenario import Scenario, TemporalWorker
+from durascope.models.scenario import Scenario, TemporalWorker, Workflow
 from durascope.render.diagram import Diagram, Edge, Group, Node, Row, Section, key
+from durascope.render.parts.keyed import key_name, key_rows
 from durascope.render.parts.steps import Shown, calls, most, program, section, whole
 from durascope.render.parts.world import awaited, caller, copies, proper, runtime, services, starters
 from durascope.render.theme import engine_paints
@@ -55,7 +56,8 @@ def _history(scenario: Scenario) -> Node:
         Row("… appended, never changed", key="last"),
     )
     service = "history service" if hosting == "cloud" else f"history service, {shards} shard{'s' if shards > 1 else ''}"
-    lines = ("append-only log,", "one for each run", service)
+    entity = any(map(_is_entity, scenario.workflows.values()))
+    lines = ("append-only log,", f"one for each {key_name(scenario) if entity else 'run'}", service)
     return Node(
         "history",
         "Event history",
@@ -69,9 +71,20 @@ def _history(scenario: Scenario) -> Node:
     )
 
 
+def _is_entity(workflow: Workflow) -> bool:
+    """Whether one run takes all requests of a key, as updates, one after the other."""
+    return workflow.one_at_a_time and workflow.key is not None
+
+
+def _entity(scenario: Scenario, name: str) -> Section:
+    """What serializes: the run that all requests of a key go to, and the updates that wait in it."""
+    rows = (Row("request", "update handler, one at a time", key=f"update.{name}"), *key_rows(scenario))
+    return Section(rows, f"entity workflow, one for each {key_name(scenario)}")
+
+
 def _start(diagram: Diagram, scenario: Scenario) -> None:
-    for _name, _workflow, who, what in starters(scenario):
-        label = "StartWorkflow" + (f"\n{what}" if what else "")
+    for _name, workflow, who, what in starters(scenario):
+        label = ("Update-with-Start" if _is_entity(workflow) else "StartWorkflow") + (f"\n{what}" if what else "")
         diagram.edges.append(Edge(caller(diagram, who), "frontend", label, "call", "1", weight=3))
     diagram.edges.append(Edge("frontend", "history/WorkflowExecutionStarted", "append\nthe start", "store", "2"))
 
@@ -126,6 +139,8 @@ def _pool(
         for name, rows in programs.items():
             workflow = scenario.workflows[name]
             plain = [each for each in rows if not each.row.dashed]
+            if _is_entity(workflow):
+                sections.append(_entity(scenario, name))
             sections += [section(name, workflow, plain, "workflow"), *_handlers(scenario, name)]
         diagram.edges += [
             Edge(
@@ -254,6 +269,11 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
         "A result is recorded once; the effect of an activity happens at least once: it is repeated if its worker dies "
         "before the report.",
     ]
+    if any(map(_is_entity, scenario.workflows.values())):
+        diagram.notes.append(
+            f"The requests of a {key_name(scenario)} are updates of one run, which handles one after the other; those of "
+            "others have runs of their own and go on side by side."
+        )
     if timeout.eager_activities and any(pool.runs == "both" for pool in timeout.workers):
         diagram.notes.append(
             "Up to three activities of a workflow task start at once on the worker that asked for them (eager start), "
