@@ -12,6 +12,8 @@ from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.render.diagram import Diagram, Edge
 from durascope.render.graph import picture
+from durascope.render.graphviz_layout import lay_out
+from durascope.render.orthogonal import straightened
 from durascope.render.parts.struck import mark
 from durascope.render.picture import Picture
 
@@ -44,7 +46,8 @@ def draw(scenario: Scenario, engine: str, *, wide: bool = False) -> Picture:
         drawn.across = [_of_one_frame(drawn, row) for row in drawn.across]
     else:
         drawn.edges = list(_narrow(drawn))
-    return picture(drawn)
+    laid = lay_out(drawn)
+    return picture(drawn, laid if wide else straightened(drawn, laid))
 
 
 def _narrow(drawn: Diagram) -> Iterator[Edge]:

@@ -13,6 +13,8 @@ from durascope.models.trace import Trace
 from durascope.render.architecture import diagram
 from durascope.render.diagram import Edge, Node, key
 from durascope.render.graph import picture
+from durascope.render.graphviz_layout import lay_out
+from durascope.render.orthogonal import straightened
 from durascope.render.picture import Picture
 from durascope.render.queues import QueueLoad, loads
 
@@ -31,7 +33,7 @@ def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
     drawn.edges = [_edge(edge, scenario, queues, counts, rate) for edge in drawn.edges]
     runs = "one run" if len(trace.runs) == 1 else f"{len(trace.runs)} runs"
     drawn.subtitle = f"With the load of {runs} in {spell(trace.ended_at)}, simulated (seed {trace.seed})."
-    return picture(drawn)
+    return picture(drawn, straightened(drawn, lay_out(drawn)))
 
 
 def _rate(trace: Trace) -> float:

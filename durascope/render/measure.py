@@ -33,6 +33,15 @@ def shorten(text: str, room: float, size: float = BODY, *, bold: bool = False) -
     return text[:fits].rstrip() + "…"
 
 
+def told_apart(text: str, room: float, size: float = BODY) -> str:
+    """The text, cut to fit in its middle: names that differ at their ends are still told apart."""
+    if width(text, size) <= room:
+        return text
+    tail = text[-min(_END, len(text) // 2) :]
+    left = room - width(tail, size)
+    return shorten(text[: -len(tail)], left, size) + tail if left > room / 3 else shorten(text, room, size)
+
+
 def wrap(text: str, room: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:
     """The text in lines that fit; a word that is too long is cut, a number keeps its unit."""
     lines: list[str] = []
@@ -46,6 +55,8 @@ def wrap(text: str, room: float, size: float = BODY, *, bold: bool = False) -> t
     return (*lines, line) if line else tuple(lines)
 
 
+_END: Final = 6
+"""So many letters of a long name's end are kept."""
 _UNITS: Final = frozenset({"µs", "ms", "s", "min", "h", "d", "px", "%", "USD"})
 
 

@@ -141,9 +141,10 @@ def _heading(trace: Trace, scenario: Scenario, queue_loads: Sequence[QueueLoad])
     worst = max(queue_loads, key=lambda load: load.longest)
     tasks = sum(len(load.waits) for load in queue_loads)
     queues = "1 queue" if len(queue_loads) == 1 else f"{len(queue_loads)} queues"
-    passed = f"{tasks} tasks went through {queues}: {', '.join(dict.fromkeys(load.name for load in queue_loads))}."
+    names = ", ".join(dict.fromkeys(load.name for load in queue_loads))
+    passed = f"{tasks} task{'s' * (tasks != 1)} went through {queues}: {names}."
     if _idle(trace, queue_loads):
-        title = f"No task waits long in a queue: {spell(worst.longest)} at most, of {spell(trace.ended_at)}"
+        title = f"No task waits long in a queue: at most {spell(worst.longest)} in {spell(trace.ended_at)}"
     else:
         title = f"Tasks wait longest in {worst.name}: up to {spell(worst.longest)}, at most {worst.deepest} at once"
     return Findings.of(over, title, (passed,), WIDTH)

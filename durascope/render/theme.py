@@ -103,6 +103,7 @@ def dark(colour: str) -> str:
     if vivid <= 0.05:
         hue, vivid = 0.58, 0.16  # greys are a little blue, as the page is
     paper = light > 0.8
+    vivid = min(vivid, 0.6) if paper else vivid  # a light colour is all but white, whatever it is called
     turned = hls_to_rgb(
         hue, 0.92 - 0.83 * light if paper else max(0.64, 0.92 - 0.83 * light), vivid * (0.5 if paper else 0.75)
     )

@@ -241,7 +241,8 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
     same = before is not None and before.kind == row.kind and before.label == row.label
     hint = measure.width(row.hint, SMALL)
     if not same:
-        canvas.text(x + 14, baseline, measure.shorten(row.label, room - 14 - (hint + 8 if row.hint else 0), BODY), BODY)
+        left = room - 14 - (hint + 8 if row.hint else 0)
+        canvas.text(x + 14, baseline, measure.told_apart(row.label, left, BODY), BODY)
     canvas.text(scale.left - 12, baseline, row.hint, SMALL, ink=MUTED, anchor="end")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from math import hypot
 
 import pytest
@@ -13,8 +15,9 @@ from durascope.models.scenario import Scenario
 from durascope.render import architecture
 from durascope.render.canvas import Open
 from durascope.render.diagram import STROKES, Diagram, Edge
-from durascope.render.graphviz_layout import LANE, lay_out, riders
+from durascope.render.graphviz_layout import LANE, Rect, lay_out, riders
 from durascope.render.load import draw_loaded
+from durascope.render.orthogonal import straightened
 from durascope.simulators.simulate import simulate
 
 ELEMENTS: dict[tuple[str, str], list[str]] = {
@@ -233,3 +236,41 @@ def test_the_load_on_an_arrow_counts_the_calls_of_all_its_steps(engine: str) -> 
     labels = [dict(mark.data)["label"] for mark in drawn.canvas.marks if isinstance(mark, Open) and mark.name == "edge"]
     assert any("checkStock reserveStock × 2" in label for label in labels), labels
     assert not any(label.endswith("sendConfirmation × 0") for label in labels)
+
+
+@pytest.mark.parametrize("engine", compared())
+@pytest.mark.parametrize("name", builtin_names())
+def test_arrows_run_down_and_across_and_not_through_boxes(name: str, engine: str) -> None:
+    """Curves were hard to follow where several ran together; a document's arrows are lines."""
+    drawn = architecture.diagram(load_scenario(name), engine)
+    layout = straightened(drawn, lay_out(drawn))
+    for edge, curve in zip(drawn.edges, layout.edges, strict=True):
+        ends = {end.partition("/")[0] for end in (edge.tail, edge.head)}
+        for start, end in pairwise(curve.points):
+            bow = abs(start[0] - end[0]) <= 7 and abs(start[1] - end[1]) <= 7
+            assert bow or abs(start[0] - end[0]) < 1 or abs(start[1] - end[1]) < 1, (edge.tail, edge.head)
+            for key, box in layout.nodes.items():
+                between = sorted((start[0], end[0])), sorted((start[1], end[1]))
+                across = between[0][0] < box.x + box.width and between[0][1] > box.x
+                down = between[1][0] < box.y + box.height and between[1][1] > box.y
+                assert key in ends or not (across and down), (edge.tail, edge.head, key)
+
+
+def test_an_arrow_between_boxes_that_stand_over_each_other_is_straight_and_its_undo_rides_beside_it() -> None:
+    drawn = architecture.diagram(load_scenario("order-fulfillment"), "restate")
+    layout = straightened(drawn, lay_out(drawn))
+    charge = next(at for at, edge in enumerate(drawn.edges) if edge.label == "charge")
+    refund = next(at for at, edge in enumerate(drawn.edges) if edge.label == "refund")
+    for at in (charge, refund):
+        assert len({x for x, _ in layout.edges[at].points}) == 1
+    assert layout.edges[refund].points[0][0] - layout.edges[charge].points[0][0] == LANE
+
+
+def test_an_arrow_that_finds_no_way_keeps_its_curve() -> None:
+    drawn = architecture.diagram(load_scenario("payment"), "restate")
+    plain = lay_out(drawn)
+    wall = Rect(-1000, plain.nodes["ingress"].y - 20, 3000, 10)
+    walled = replace(plain, nodes={**plain.nodes, "wall": wall})
+    start = next(at for at, edge in enumerate(drawn.edges) if edge.head == "ingress")
+    assert straightened(drawn, walled).edges[start] == plain.edges[start]
+    assert straightened(drawn, plain).edges[start] != plain.edges[start]

@@ -14,7 +14,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import ripe, spans
 from durascope.models.trace import Trace
 from durascope.models.waits import back_after, longest, waits
-from durascope.render import comparison, timeline
+from durascope.render import comparison, measure, timeline
 from durascope.render.canvas import Box, Close, Open, Text
 from durascope.render.headline import reason_of
 from durascope.render.keys import held, served
@@ -152,3 +152,14 @@ def test_a_run_that_is_called_again_goes_on_with_the_new_code() -> None:
     })  # fmt: skip
     trace = simulate(scenario, "inngest")
     assert reason_of(trace, None, "Inngest").endswith("run 1 goes on with it.")
+
+
+def test_names_that_differ_at_their_ends_are_told_apart_where_they_are_cut() -> None:
+    names = [f"a step whose long name says what it does, {n}" for n in (1, 12, 30)]
+    cut = [measure.told_apart(name, 200) for name in names]
+    assert len(set(cut)) == 3
+    for name, short in zip(names, cut, strict=True):
+        assert "…" in short
+        assert short.endswith(name[-2:])
+        assert measure.width(short, 12) <= 200
+    assert measure.told_apart("charge", 200) == "charge"

@@ -271,8 +271,8 @@ def _notes(diagram: Diagram, scenario: Scenario) -> None:
     ]
     if any(map(_is_entity, scenario.workflows.values())):
         diagram.notes.append(
-            f"The requests of a {key_name(scenario)} are updates of one run, which handles one after the other; those of "
-            "others have runs of their own and go on side by side."
+            f"The requests of a {key_name(scenario)} are updates of one run, which handles one after the other; those "
+            "of others have runs of their own and go on side by side."
         )
     if timeout.eager_activities and any(pool.runs == "both" for pool in timeout.workers):
         diagram.notes.append(

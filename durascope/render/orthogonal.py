@@ -1,0 +1,333 @@
+"""Arrows of an architecture as lines that run down and across, in place of Graphviz' curves.
+
+Graphviz says where boxes and labels stand; each label has its arrow on its left. So an arrow goes straight down past
+its label where that lies between its two boxes, and else in a lane between the rows: over to the label, down past it,
+and over to the box. An arrow that finds no way without lying on a box, a label or another arrow keeps its curve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from durascope.render.canvas import Point
+from durascope.render.diagram import Diagram
+from durascope.render.graphviz_layout import BESIDE, LANE, Curve, Layout, Rect, riders
+
+APART: Final = 16.0
+"""Between neighbouring lanes, and between arrows at one side of a box."""
+_CORNER: Final = 6.0
+_HEAD: Final = 8.0
+"""The length of an arrowhead."""
+_CLEAR: Final = 5.0
+"""What stays free around boxes."""
+_AROUND: Final = 2.0
+"""What stays free around labels."""
+_INSET: Final = 14.0
+"""From a box's corner to the first arrow, unless that would bend an arrow that can be straight."""
+_LEAST: Final = 8.0
+_TRIES: Final = 2
+_NEAR: Final = 6
+"""So many lanes are tried from either end of the room for them."""
+
+Segment = tuple[Point, Point]
+
+
+@dataclass(slots=True)
+class _Ways:
+    """What is taken: boxes, labels, and the lines that have been laid."""
+
+    nodes: dict[str, Rect]
+    labels: dict[int, Rect]
+    lines: list[Segment]
+
+    def cost(self, way: Sequence[Point], edge: int, ends: tuple[str, str]) -> float | None:
+        """The worse, the more it bends and crosses; None: it lies on something."""
+        found = 10.0 * max(0, len(way) - 2)
+        for start, end in pairwise(way):
+            if any(key not in ends and _through(rect, start, end) for key, rect in self.nodes.items()):
+                return None
+            if any(at != edge and _through(rect, start, end, _AROUND) for at, rect in self.labels.items()):
+                return None
+            for line in self.lines:
+                if _along((start, end), line):
+                    return None
+                found += 40.0 * _crosses((start, end), line)
+            found += 0.02 * (abs(end[0] - start[0]) + abs(end[1] - start[1]))
+        return found
+
+
+def straightened(diagram: Diagram, layout: Layout) -> Layout:
+    """The same layout with its arrows along lanes, where there is a way.
+
+    The one whose label is farthest from its boxes gets the lane next to them; one that has found no way is first in
+    another try.
+    """
+    riding = riders(diagram)
+    off = {at: _ends(diagram, layout, at)[2] for at in range(len(diagram.edges)) if at not in riding}
+    order = sorted(off, key=lambda at: (off[at] > 0, -off[at]))
+    laid = _laid(diagram, layout, order)
+    for _ in range(_TRIES):
+        order.sort(key=lambda at: at in laid)
+        again = _laid(diagram, layout, order)
+        if len(again) <= len(laid):
+            break
+        laid = again
+    edges = list(layout.edges)
+    for at, way in laid.items():
+        edges[at] = _curve(diagram, at, way, layout)
+    for rider, lane in riding.items():
+        if lane in laid:
+            edges[rider] = _curve(diagram, rider, _beside(laid[lane]), layout)
+    return replace(layout, edges=tuple(edges))
+
+
+def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, list[Point]]:
+    """The ways of the arrows that have found one, laid in that order."""
+    labels = {at: curve.label for at, curve in enumerate(layout.edges) if curve.label is not None}
+    level = [at for at in order if _flat(diagram, layout, at)]
+    ways = _Ways(layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])])
+    laid: dict[int, list[Point]] = {}
+    for at in order:
+        if at not in level:
+            way = _way(diagram, layout, at, ways)
+            ways.lines += _sampled(layout.edges[at]) if way is None else pairwise(way)
+            if way is not None:
+                laid[at] = way
+    for at in list(laid):  # once more, now that all others lie: some cross that need not
+        curved = (other for other in order if other not in laid)
+        lines = [line for other in curved for line in _sampled(layout.edges[other])]
+        lines += [line for other, way in laid.items() if other != at for line in pairwise(way)]
+        laid[at] = _way(diagram, layout, at, _Ways(layout.nodes, labels, lines)) or laid[at]
+    return laid
+
+
+def _flat(diagram: Diagram, layout: Layout, at: int) -> bool:
+    """Whether the edge's boxes stand side by side."""
+    upper, lower, _ = _ends(diagram, layout, at)
+    return layout.nodes[upper].y + layout.nodes[upper].height > layout.nodes[lower].y
+
+
+def _ends(diagram: Diagram, layout: Layout, at: int) -> tuple[str, str, float]:
+    """The upper box, the lower one, and how far the edge's label stands from being between them."""
+    edge, curve = diagram.edges[at], layout.edges[at]
+    keys = sorted((end.partition("/")[0] for end in (edge.tail, edge.head)), key=lambda key: layout.nodes[key].y)
+    x = _line_of(diagram, curve, at)
+    off = sum(abs(x - _clamped(x, layout.nodes[key])) for key in keys)
+    return keys[0], keys[-1], off
+
+
+def _line_of(diagram: Diagram, curve: Curve, at: int) -> float:
+    """Where the edge passes its label: on its left."""
+    if curve.label is None:
+        return curve.points[len(curve.points) // 2][0]
+    rides = any(lane == at for lane in riders(diagram).values())
+    return curve.label.x - BESIDE - (2 * LANE if rides else 0.0)
+
+
+def _clamped(x: float, rect: Rect) -> float:
+    if rect.x + _LEAST <= x <= rect.x + rect.width - _LEAST:
+        return x
+    return min(max(x, rect.x + _INSET), rect.x + rect.width - _INSET)
+
+
+def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
+    """From the upper box down to the lower one; each half, to the label and from it, is the best by itself."""
+    above, below, _ = _ends(diagram, layout, at)
+    curve, upper, lower = layout.edges[at], layout.nodes[above], layout.nodes[below]
+    x = _line_of(diagram, curve, at)
+    over = upper.y + upper.height
+    middle = (over + lower.y) / 2 if curve.label is None else curve.label.y + curve.label.height / 2
+    half = 4.0 if curve.label is None else curve.label.height / 2 + 4
+    tips = (
+        (curve.start_tip, curve.end_tip)
+        if diagram.edges[at].tail.partition("/")[0] == above
+        else (curve.end_tip, curve.start_tip)
+    )
+    gap = [7.0 + (_HEAD if tip is not None else 0.0) for tip in tips]
+    up = _Half((x, middle), upper, over, _lanes(over + gap[0], middle - half))
+    down = _Half((x, middle), lower, lower.y, _lanes(lower.y - gap[1], middle + half))
+    first = [*up.simple(), *(up.sideways() if diagram.edges[at].back else ())]
+    best = [
+        _best(simple, at, (above, below), ways) or _best(side.bent(), at, (above, below), ways)
+        for side, simple in ((up, first), (down, down.simple()))
+    ]
+    return None if best[0] is None or best[1] is None else _joined([*reversed(best[0]), *best[1]])
+
+
+def _best(those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways) -> list[Point] | None:
+    """The cheapest of the ways from the label to a box."""
+    found = [(cost, n, way) for n, way in enumerate(those) if (cost := ways.cost(way, at, ends)) is not None]
+    return min(found)[2] if found else None
+
+
+def _lanes(start: float, end: float) -> list[float]:
+    """Heights of lanes between a box and the label: those next to the box, then those next to the label."""
+    step = APART / 2 if end > start else -APART / 2
+    count = int(abs(end - start) / abs(step)) + 1 if (end - start) * step >= 0 else 0
+    near = [start + step * n for n in range(min(count, _NEAR))]
+    return [*near, *(end - step * n for n in range(min(count - len(near), _NEAR)))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Half:
+    """The ways from an arrow's label to one of its boxes."""
+
+    place: Point
+    box: Rect
+    edge: float
+    """The box's lower or upper edge."""
+    lanes: Sequence[float]
+
+    def ports(self) -> Iterator[float]:
+        """Where an arrow may end at the edge, the straightest first."""
+        near = _clamped(self.place[0], self.box)
+        for shift in (0, 1, -1, 2, -2, 3, -3):
+            port = near + APART * shift
+            if port == _clamped(port, self.box):
+                yield port
+
+    def simple(self) -> Iterator[list[Point]]:
+        """Straight on, or over in one lane."""
+        x = self.place[0]
+        for port in self.ports():
+            if abs(port - x) < 1:
+                yield [self.place, (x, self.edge)]
+                continue
+            for lane in self.lanes:
+                yield [self.place, (x, lane), (port, lane), (port, self.edge)]
+
+    def sideways(self) -> Iterator[list[Point]]:
+        """Into the box's side."""
+        x, box = self.place[0], self.box
+        side = box.x + box.width if x > box.x + box.width + 10 else box.x if x < box.x - 10 else None
+        for n in range(1, int((box.height - _INSET) / APART)):
+            if side is not None:
+                y = box.y + box.height - APART * n
+                yield [self.place, (x, y), (side, y)]
+
+    def bent(self) -> Iterator[list[Point]]:
+        """Over in two lanes: beside the label's own line is a free one."""
+        x, near, far = self.place[0], self.lanes[:4], self.lanes[-4:]
+        for port in list(self.ports())[:3]:
+            for beside in (x - APART, x + APART, x - 2 * APART, x + 2 * APART):
+                for other in far:
+                    for lane in near:
+                        if lane != other:
+                            yield [
+                                self.place, (x, other), (beside, other), (beside, lane), (port, lane), (port, self.edge)
+                            ]  # fmt: skip
+
+
+def _joined(points: Sequence[Point]) -> list[Point]:
+    """Without points that the line passes straight."""
+    kept: list[Point] = []
+    for point in points:
+        if kept and kept[-1] == point:
+            continue
+        while len(kept) > 1 and _straight(kept[-2], kept[-1], point):
+            kept.pop()
+        kept.append(point)
+    return kept
+
+
+def _straight(a: Point, b: Point, c: Point) -> bool:
+    return (abs(a[0] - b[0]) < 0.1 and abs(b[0] - c[0]) < 0.1) or (abs(a[1] - b[1]) < 0.1 and abs(b[1] - c[1]) < 0.1)
+
+
+# ---- what lies on what ---------------------------------------------------------------------------------------
+
+
+def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR) -> bool:
+    left, right = sorted((start[0], end[0]))
+    top, bottom = sorted((start[1], end[1]))
+    inside = left < rect.x + rect.width + 2 and right > rect.x - 2
+    return inside and top < rect.y + rect.height + free and bottom > rect.y - free
+
+
+def _along(one: Segment, other: Segment) -> bool:
+    """Whether two lines run side by side, too near to be told apart."""
+    for axis in (0, 1):
+        upright = abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1
+        if upright and abs(one[0][axis] - other[0][axis]) < 8:
+            low, high = sorted((one[0][1 - axis], one[1][1 - axis]))
+            start, end = sorted((other[0][1 - axis], other[1][1 - axis]))
+            if min(high, end) - max(low, start) > 2:
+                return True
+    return False
+
+
+def _crosses(one: Segment, other: Segment) -> bool:
+    def side(p: Point, q: Point, r: Point) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    (a, b), (c, d) = one, other
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+def _sampled(curve: Curve) -> list[Segment]:
+    """A curve as short lines."""
+    points: list[Point] = []
+    for at in range(0, len(curve.points) - 3, 3):
+        a, b, c, d = curve.points[at : at + 4]
+        for n in range(9):
+            t, s = n / 8, 1 - n / 8
+            points.append((
+                s**3 * a[0] + 3 * s * s * t * b[0] + 3 * s * t * t * c[0] + t**3 * d[0],
+                s**3 * a[1] + 3 * s * s * t * b[1] + 3 * s * t * t * c[1] + t**3 * d[1],
+            ))  # fmt: skip
+    return list(pairwise(points))
+
+
+# ---- the lines themselves ------------------------------------------------------------------------------------
+
+
+def _curve(diagram: Diagram, at: int, way: Sequence[Point], layout: Layout) -> Curve:
+    """From the edge's tail to its head, with room for arrowheads at the ends that have one."""
+    edge, old = diagram.edges[at], layout.edges[at]
+    _, below, _ = _ends(diagram, layout, at)
+    points = list(way) if edge.head.partition("/")[0] == below else [*reversed(way)]
+    start_tip = points[0] if old.start_tip is not None else None
+    end_tip = points[-1] if old.end_tip is not None else None
+    if start_tip is not None:
+        points[0] = _short(points[0], points[1])
+    if end_tip is not None:
+        points[-1] = _short(points[-1], points[-2])
+    return Curve(tuple(_rounded(points)), start_tip, end_tip, old.label)
+
+
+def _short(end: Point, before: Point) -> Point:
+    """The end, drawn back by an arrowhead."""
+    return _towards(end, before, _HEAD)
+
+
+def _towards(start: Point, end: Point, by: float) -> Point:
+    long = abs(end[0] - start[0]) + abs(end[1] - start[1])
+    share = min(1.0, by / long) if long else 0.0
+    return (round(start[0] + (end[0] - start[0]) * share, 1), round(start[1] + (end[1] - start[1]) * share, 1))
+
+
+def _rounded(points: Sequence[Point]) -> Iterator[Point]:
+    """As Bézier points: straight lines, with a small bow at each corner."""
+    yield points[0]
+    at = points[0]
+    for corner, after in pairwise(points[1:]):
+        long = min(
+            abs(corner[0] - at[0]) + abs(corner[1] - at[1]), abs(after[0] - corner[0]) + abs(after[1] - corner[1])
+        )
+        into, out = _towards(corner, at, min(_CORNER, long / 2)), _towards(corner, after, min(_CORNER, long / 2))
+        yield from (at, into, into, corner, corner, out)
+        at = out
+    yield from (at, points[-1], points[-1])
+
+
+def _beside(way: Sequence[Point]) -> list[Point]:
+    """The same way a little to the right of it, between it and its label."""
+    found: list[Point] = []
+    for at, (x, y) in enumerate(way):
+        level = [other for other in way[max(0, at - 1) : at + 2] if other[0] != x and other[1] == y]
+        left = any((other[0] < x) == (other in way[at:]) for other in level)
+        found.append((x + LANE, y + (0 if not level else LANE if left else -LANE)))
+    return found
