@@ -21,7 +21,6 @@ LOOK: Final = Path(__file__).with_name("geometry.js").read_text(encoding="utf-8"
 README: Final = 880
 CROSSINGS: Final = {
     ("order-fulfillment", "temporal"): 2,  # query and signal; commands and the activities' poll
-    ("onboarding", "temporal"): 1,
     ("onboarding", "restate"): 1,
 }
 """How often arrows of an architecture cross; in all others never."""
