@@ -112,7 +112,8 @@ class Broken:
         where = f"{self.situation} ({title_of(self.engine)}): {self.found}"
         if self.first is None:
             return where
-        example = fault_text(self.first.as_fault)
+        article = "the " if self.first.target in ("app", "engine") else ""
+        example = article + fault_text(self.first.as_fault).replace(" (attempt 1)", "")
         return f"{where}. For example, when {example}. So it is with {self.count} of {self.of} moments"
 
 

@@ -54,6 +54,7 @@ def test_the_exercise_is_written_once_and_graded() -> None:
     unsolved = durascope("learn", "4", "--check", str(file))
     assert unsolved.status == 1
     assert "✗ The app or the engine dies (Temporal)" in unsolved.out
+    assert "For example, when the engine is killed after reserve is scheduled, down for 15 s." in unsolved.out
     assert "$ durascope run work/exercise-4.yaml -e temporal" in unsolved.out
     file.write_text(lesson(4).solution_text, "utf-8")
     assert "work/exercise-4.yaml exists and was not changed" in durascope("learn", "4", "--start", "work").err
