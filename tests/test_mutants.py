@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from tests.mutants import page, results
+from tests.mutants.equivalent import reason, reasons
 from tests.mutants.rules import ENGINES, RuleMutant, rule_mutants
 from tests.mutants.trial import ROOT
 from tests.mutants.warm import Elsewhere, swap
@@ -30,6 +31,17 @@ def test_rule_mutants_break_rules_that_the_engines_page_has(engine: str) -> None
     assert len(named) == len(set(named))
     known = rules(engine) | {f"§{number}" for number in sections(engine)}
     assert {mutant.rule for mutant in rule_mutants(engine)} <= known
+
+
+def test_what_nobody_could_notice_is_a_change_that_was_tried_and_that_no_test_noticed() -> None:
+    samples = [known.sample for known in map(results.read, ENGINES) if known.sample is not None]
+    survivors = [
+        reason(reasons(), name, tried.change)
+        for sample in samples
+        for name, tried in sample.tried.items()
+        if tried.outcome == "survived"
+    ]
+    assert {why for why in survivors if why is not None} == set(reasons().values())
 
 
 def test_the_page_tells_what_was_measured() -> None:

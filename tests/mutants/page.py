@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from tests.mutants.equivalent import reason, reasons
 from tests.mutants.results import Results, Tried
 from tests.mutants.rules import ENGINES, rule_mutants
 from tests.mutants.trial import ROOT
@@ -32,10 +33,12 @@ def figures(results: Mapping[str, Results]) -> str:
         *_rules(results), "",
         *_survivors("Breaks that no test notices", {engine: _tried(results, engine) for engine in ENGINES}),
         "## A sample of all changes", "",
-        "| engine | places | tried (seed) | left out | noticed | not noticed | share | last run |",
-        "|---|---|---|---|---|---|---|---|",
-        *(list(_sample(results)) or ["| none was drawn yet | | | | | | | |"]), "",
-        *_survivors("Changes that no test notices", _sampled(results), show=True),
+        "| engine | places | tried (seed) | left out | noticed | not noticed | nobody could | share of the others "
+        "| last run |",
+        "|---|---|---|---|---|---|---|---|---|",
+        *(list(_sample(results)) or ["| none was drawn yet | | | | | | | | |"]), "",
+        *_changes("Changes that no test notices", _sampled(results), equivalent=False),
+        *_changes("Changes that nobody could notice", _sampled(results), equivalent=True),
     ])  # fmt: skip
 
 
@@ -66,22 +69,37 @@ def _sample(results: Mapping[str, Results]) -> Iterator[str]:
     for engine in ENGINES:
         sample = results[engine].sample
         if sample is not None:
-            about = f"{sample.of:,} | {len(sample.tried)} ({sample.seed}) | {sample.nothing}"
-            yield f"| {engine} | {about} | {_counts(list(sample.tried.values()))} |"
+            tried, known = list(sample.tried.values()), reasons()
+            noticed = sum(each.outcome == "killed" for each in tried)
+            nobody = sum(bool(reason(known, name, each.change)) for name, each in sample.tried.items())
+            share = f"{100 * noticed // (len(tried) - nobody)} %"
+            counts = f"{noticed} | {len(tried) - noticed - nobody} | {nobody} | {share} | {_last(tried)}"
+            yield f"| {engine} | {sample.of:,} | {len(tried)} ({sample.seed}) | {sample.nothing} | {counts} |"
 
 
 def _counts(tried: list[Tried]) -> str:
     noticed = sum(each.outcome == "killed" for each in tried)
-    dates = sorted({each.date for each in tried})
-    return f"{noticed} | {len(tried) - noticed} | {100 * noticed // len(tried)} % | {dates[-1] if dates else ''}"
+    return f"{noticed} | {len(tried) - noticed} | {100 * noticed // len(tried)} % | {_last(tried)}"
 
 
-def _survivors(title: str, tried: dict[str, dict[str, Tried]], *, show: bool = False) -> Iterable[str]:
+def _last(tried: list[Tried]) -> str:
+    return max((each.date for each in tried), default="")
+
+
+def _survivors(title: str, tried: dict[str, dict[str, Tried]]) -> Iterable[str]:
+    names = [
+        f"- {engine}: {name}" for engine in tried for name, one in tried[engine].items() if one.outcome == "survived"
+    ]
+    return (f"### {title}", "", *(names or ["None."]), "")
+
+
+def _changes(title: str, tried: dict[str, dict[str, Tried]], *, equivalent: bool) -> Iterator[str]:
+    known = reasons()
     yield from (f"### {title}", "")
-    for engine, each in tried.items():
-        for name, one in each.items():
-            if one.outcome == "survived":
-                yield f"- {engine}: {name.split(' ')[0] if show else name}"
-                if show:
-                    yield from ("  ```diff", *(f"  {line}" for line in one.change.splitlines()), "  ```")
+    for mutants in tried.values():
+        for name, one in mutants.items():
+            why = reason(known, name, one.change)
+            if one.outcome == "survived" and (why is not None) is equivalent:
+                yield f"- {name.split(' ')[0]}" + ("" if why is None else f": {why}")
+                yield from ("  ```diff", *(f"  {line}" for line in one.change.splitlines()), "  ```")
     yield ""

@@ -9,7 +9,7 @@ from durascope.models.units import SECOND
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import FAILED, FINISHED, Functions
 from durascope.simulators.inngest.hops import Hops
-from durascope.simulators.inngest.items import EDGE, PAUSE
+from durascope.simulators.inngest.items import EDGE, PAUSE, State
 from durascope.simulators.inngest.protocol import (
     SLEEP,
     STEP_ERROR,
@@ -159,6 +159,16 @@ def test_an_event_that_comes_when_the_time_of_a_wait_is_over_does_not_end_it(ser
     assert pause.expires < server.world.now
     runner.handle((paid(server.world.now),))
     assert list(server.redis.pauses.matching(paid(0))) == [pause]
+
+
+def test_a_timeout_that_is_worked_on_already_does_nothing_when_its_run_is_over(server: Server) -> None:
+    waiting(server)
+    (timeout,) = server.redis.queue.items.values()
+    server.pass_time(timeout.due - server.world.now - 50_000)
+    assert timeout.state is State.LEASED, "it waits in memory for its time"
+    server.finalizer.cancel("run 1")
+    server.pass_time(WHILE)
+    assert Kind.TIMER_FIRED not in [event.kind for event in server.world.recorder.events]
 
 
 def test_an_event_that_was_received_before_the_wait_began_does_not_end_it(server: Server) -> None:
