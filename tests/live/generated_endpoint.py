@@ -202,7 +202,7 @@ def with_folder(world: World) -> None:
 
 
 def app(world: World) -> Any:
-    """The project's services, and durascope's own helper, with their attempts watched."""
+    """The project's services, and durascope's own control service, with their attempts watched."""
     deployment = world.setting.scenario.deployments.restate
     services = importlib.import_module("app.handlers").SERVICES
     mode = "request_response" if deployment.service.mode == "request-response" else "bidi"
@@ -210,7 +210,7 @@ def app(world: World) -> Any:
     async def tell(question: str, **fields: object) -> None:
         await world.ask(question, **fields)
 
-    made = restate.app([*services, own._helper()], mode)  # pyright: ignore[reportPrivateUsage]
+    made = restate.app([*services, own._control()], mode)  # pyright: ignore[reportPrivateUsage]
     return watched(made, tell, deployment.abort_timeout / SECOND)
 
 

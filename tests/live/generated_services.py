@@ -24,7 +24,7 @@ from durascope.live.processes import Stage
 from durascope.live.restate import engine
 from durascope.live.restate.endpoints import Endpoint, Endpoints
 from durascope.live.restate.engine import RestateLive
-from durascope.live.restate.handlers import HELPER, READY
+from durascope.live.restate.handlers import CONTROL, READY
 from durascope.live.restate.record import all_of, by_id
 from durascope.live.verification import Verification, verify
 from durascope.models.scenario import Scenario, Workflow
@@ -140,7 +140,7 @@ class TypeScriptEndpoints(ProjectEndpoints):
         told = json.loads(setting.read_text("utf-8"))
         number = setting.stem.partition("-v")[2].partition("-")[0] or "1"
         folder = self.stage.directory / f"code-{number}.folder"
-        own = {"folder": str(folder), "helper": HELPER, "ready": READY}
+        own = {"folder": str(folder), "helper": CONTROL, "ready": READY}
         setting.write_text(json.dumps(told | own), "utf-8")
         shared = [sys.executable, "-I", "-S", listener.__file__, str(port)]
         environment = [f"DURASCOPE_NODE={Path(service).parents[2]}"]

@@ -318,10 +318,7 @@ class Context(Sdk):
             self._one_way(*self._child(workflow, step.to, key), after=step.after)
         if step.to is None:
             return
-        found = yield from self.outside(
-            self.app.ask("addressee", run=self.run_info.name, key=key, to=step.to, event=step.send)
-        )
-        match found:
+        match self.app.ask_now("addressee", run=self.run_info.name, key=key, to=step.to, event=step.send):
             case {"promise": workflow, "key": entity}:
                 self._children += 1
                 target = self.app.target(workflow, "complete-promise", step.send)
@@ -332,7 +329,9 @@ class Context(Sdk):
             case {"awakeable": awakeable}:
                 self.context.resolve_awakeable(awakeable, {})
             case _:
-                return
+                pass
+        return
+        yield
 
     def state(self, step: Get | Set | Clear) -> Coroutine:
         if self.target.service_kind == "service":

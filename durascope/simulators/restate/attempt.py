@@ -119,6 +119,8 @@ class Attempt:
 
     def _advance(self) -> bool:
         """Looks at notifications, one by one, until the code can go on; before that, what it asked for is sent."""
+        if self.context.there:
+            return self.context.take_what_is_there()
         if self.vm.output and self.vm.queue:
             self._flush()
         if self.cancelling:
@@ -142,6 +144,7 @@ class Attempt:
         self.cancelling = False
         self.vm.ready.pop(CANCEL, None)
         self.context.awaited.clear()
+        self.context.there.clear()
         self._root.cancel(RunCancelled("cancelled"))
         return True
 

@@ -56,6 +56,16 @@ class Handle(Future):
         self.ids = ids
 
 
+class There(Future):
+    """A wait for something that is there already."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, loop: Loop, value: Any) -> None:
+        super().__init__(loop)
+        self.value = value
+
+
 class Combined(Future):
     """A wait for branches that run side by side."""
 
@@ -113,6 +123,7 @@ class Context(Sdk):
         self._past = -1
         """How far the clock, which is read in milliseconds, is past one in this turn; below 0: it was read once."""
         self.awaited: dict[NotificationId, Handle] = {}
+        self.there: list[There] = []
         self.made: dict[str, list[int]] = {}
         """The awakeables that were made before they are awaited, by event."""
         self.calls: list[int] = []
@@ -126,11 +137,24 @@ class Context(Sdk):
         ready = self.vm.ready
         for each in ids:
             if each in ready:
-                return ready[each]
+                return (yield from self.gives_way(ready[each]))
         handle = Handle(self.loop, ids)
         for each in ids:
             self.awaited[each] = handle
         return (yield handle)
+
+    def gives_way(self, value: Any) -> Coroutine:
+        """What is there already is awaited, too: branches beside this one go first, as far as they can."""
+        future = There(self.loop, value)
+        self.there.append(future)
+        return (yield future)
+
+    def take_what_is_there(self) -> bool:
+        """Gives it to the code. Whether there was any."""
+        there, self.there = self.there, []
+        for each in there:
+            each.resolve(each.value)
+        return bool(there)
 
     def value(self, completion: NotificationId, step: str | None = None) -> Coroutine:
         """Waits for a completion. Raises `WorkflowFailure` if it is a failure."""
@@ -194,6 +218,8 @@ class Context(Sdk):
         if isinstance(waiting, Handle):
             for each in waiting.ids:
                 self.awaited.pop(each, None)
+        elif isinstance(waiting, There):
+            self.there = [each for each in self.there if each is not waiting]
         elif isinstance(waiting, Combined):
             for task in waiting.tasks:
                 if not task.done:
@@ -215,7 +241,7 @@ class Context(Sdk):
         if not self.vm.is_known(number):
             self.attempt.to_execute[number] = (step, name, key)
         if number in self.vm.ready:
-            notification = self.vm.ready[number]
+            notification = yield from self.gives_way(self.vm.ready[number])
         else:
             handle = self.awaited[number] = Handle(self.loop, (number,))
             notification: Notification = yield handle
@@ -352,7 +378,7 @@ class Context(Sdk):
             case Clear():
                 self._clear(step.clear)
                 return None
-        return (yield from self.value(number)) if value is UNKNOWN else value
+        return (yield from self.value(number) if value is UNKNOWN else self.gives_way(value))
 
     def _clear(self, name: str) -> None:
         if name == "*":
