@@ -105,19 +105,24 @@ class Bodies:
         return body.found_done(self.services.world.scenario_luck, info, key, number)
 
     async def act(self, info: RunInfo, body: Body, name: str, key: str, number: int, clock: Clock) -> Outcome:
-        """The call of the service."""
+        """The call of the service: it is down or not when it is called, has its effect, and answers."""
         run, luck = info.name, self.services.world.scenario_luck
         takes = body.takes(luck, info, key, number)
         outcome = body.outcome(luck, info, key, number, await self._is_down(body))
         if body.has_effect(outcome, number):
             await clock.takes(takes * body.effect_at)
-            await clock.stands_still(self.pass_moment(run, name, number, "before-effect"))
-            known = await self._known(info, body, name)
-            await self.note_effect(info, body, name, key)
-            await clock.stands_still(self.pass_moment(run, name, number, "after-effect", deduplicated=known))
+            if await self._is_down(body):
+                outcome = UNAVAILABLE
+            else:
+                await clock.stands_still(self.pass_moment(run, name, number, "before-effect"))
+                known = await self._known(info, body, name)
+                await self.note_effect(info, body, name, key)
+                await clock.stands_still(self.pass_moment(run, name, number, "after-effect", deduplicated=known))
             await clock.takes(takes * (1 - body.effect_at))
         else:
             await clock.takes(takes)
+        if outcome.ok and await self._is_down(body):
+            outcome = UNAVAILABLE
         if outcome.ok:
             await self.pass_moment(run, name, number, "reported")
         return outcome
