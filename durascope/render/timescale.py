@@ -29,6 +29,8 @@ JUMP: Final = 6
 MIN_LIVE_PX: Final = 22.0
 """A live piece is at least so wide: a replay of a millisecond is seen between two days of sleep."""
 BREAK_PAD_PX: Final = 12.0
+ROUND_SHARE: Final = 10
+"""A live piece begins earlier by up to this part of all live time, so that it begins at a round one."""
 TICK_PX: Final = 78.0
 """Ticks are at least so far apart."""
 
@@ -193,14 +195,16 @@ def _next_broken(ranked: Sequence[Gap]) -> list[Gap]:
 
 
 def _bounds(times: Sequence[int], broken: Sequence[Gap]) -> list[tuple[int, int, bool]]:
-    """Live stretches and breaks in turn; a break leaves a little of its gap on both sides."""
-    margin = max(1, (times[-1] - times[0] - sum(gap.lasts for gap in broken)) // 60)
+    """Live stretches and breaks in turn; a break leaves a little of its gap on both sides, and ends at a round time."""
+    live = times[-1] - times[0] - sum(gap.lasts for gap in broken)
+    margin = max(1, live // 60)
     bounds: list[tuple[int, int, bool]] = []
     begun = times[0]
     for gap in broken:
         edge = min(margin, gap.lasts // 8)
-        bounds += [(begun, gap.start + edge, False), (gap.start + edge, gap.end - edge, True)]
-        begun = gap.end - edge
+        again, _ = _roundest(gap.end - edge - min(live // ROUND_SHARE, gap.lasts // 4), gap.end - edge)
+        bounds += [(begun, gap.start + edge, False), (gap.start + edge, again, True)]
+        begun = again
     return [*bounds, (begun, times[-1], False)]
 
 

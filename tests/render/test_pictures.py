@@ -188,7 +188,7 @@ def test_the_same_bytes_whatever_the_hash_seed() -> None:
 
 def test_every_piece_of_a_broken_axis_has_a_tick_at_a_round_time() -> None:
     scale = timescale.compressed([0, 583_000, 2_583_000, 33_600_000, 35_000_000], 0, 700)
-    assert [tick.label for tick in scale.ticks() if 0.6e6 < tick.at < 33e6] == ["2.6 s"]
+    assert [tick.label for tick in scale.ticks() if 0.6e6 < tick.at < 33e6] == ["2.5 s"]
     days = 86_400_000_000
     scale = timescale.compressed([0, 140_000, 7 * days, 9 * days, 9 * days + 90_000], 0, 700)
     assert {tick.label for tick in scale.ticks()} >= {"0", "7 d", "9 d"}

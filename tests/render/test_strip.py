@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
 from durascope.models.effects import recoveries
-from durascope.models.loading import load_scenario
+from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import ripe, spans
@@ -163,3 +164,18 @@ def test_names_that_differ_at_their_ends_are_told_apart_where_they_are_cut() -> 
         assert short.endswith(name[-2:])
         assert measure.width(short, 12) <= 200
     assert measure.told_apart("charge", 200) == "charge"
+
+
+@pytest.mark.parametrize("name", builtin_names())
+def test_a_piece_after_a_break_begins_at_a_round_time(name: str) -> None:
+    """`2.38 s` stood under the last piece of an axis: all that its few pixels held."""
+    for picture in (
+        compared(name),
+        *(timeline.draw(traced(name, engine)[1], load_scenario(name)) for engine in ENGINES),
+    ):
+        group = ""
+        for mark in picture.canvas.marks:
+            if isinstance(mark, Open):
+                group = mark.name
+            elif isinstance(mark, Text) and group == "axis" and "…" not in mark.text:
+                assert not re.search(r"\.\d\d|\d{3,}\.\d", mark.text), mark.text
