@@ -46,22 +46,17 @@ class Retry:
         self.due = 0
 
 
+@dataclass(slots=True, eq=False)
 class Call:
     """One call under way."""
 
-    __slots__ = ("args", "delay", "first_at", "method", "number", "on_reply", "policy", "retry", "run")
-
-    def __init__(
-        self, number: int, method: str, args: tuple[Any, ...], on_reply: Callable[[Any], Any] | None,
-        policy: CallPolicy, run: RunInfo | None = None, now: int = 0, delay: int = 0,
-    ) -> None:  # fmt: skip
-        self.number = number
-        self.method = method
-        self.args = args
-        self.on_reply = on_reply
-        self.policy = policy
-        self.run = run
-        self.first_at = now
-        self.delay = delay
-        """How long it has been on its way before it comes to the network."""
-        self.retry: Retry | None = None
+    number: int
+    method: str
+    args: tuple[Any, ...]
+    on_reply: Callable[[Any], Any] | None
+    policy: CallPolicy
+    run: RunInfo | None = None
+    first_at: int = 0
+    delay: int = 0
+    """How long it has been on its way before it comes to the network."""
+    retry: Retry | None = None

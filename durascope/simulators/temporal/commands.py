@@ -219,26 +219,21 @@ class ContinueAsNewWorkflowExecution(CloseCommand):
 # ---- what a workflow task ends with --------------------------------------------------------------------------
 
 
+@dataclass(slots=True, eq=False)
 class TaskCompletion:
     """What a worker answers to a workflow task."""
 
-    __slots__ = ("commands", "eager", "failed", "failure_message", "queries", "sticky", "waits", "wants_another")
-
-    def __init__(
-        self, commands: Sequence[Command] = (), wants_another: bool = False,
-        waits: Sequence[tuple[str, str, RunInfo]] = (), failed: str | None = None, failure_message: str = "",
-    ) -> None:  # fmt: skip
-        self.commands = commands
-        self.wants_another = wants_another
-        """A heartbeat: keep the task alive for local activities (W12)."""
-        self.waits = waits
-        """Waits without a timer that began in this task: the step, the event, whose. They leave no event."""
-        self.failed = failed
-        """The cause, if the task failed (W11)."""
-        self.failure_message = failure_message
-        self.eager = 0
-        """How many of the activities it schedules the worker would start at once (A12)."""
-        self.queries: Sequence[Any] = ()
-        """What was asked with the task: its completion answers."""
-        self.sticky: tuple[str, int] | None = None
-        """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""
+    commands: Sequence[Command] = ()
+    wants_another: bool = False
+    """A heartbeat: keep the task alive for local activities (W12)."""
+    waits: Sequence[tuple[str, str, RunInfo]] = ()
+    """Waits without a timer that began in this task: the step, the event, whose. They leave no event."""
+    failed: str | None = None
+    """The cause, if the task failed (W11)."""
+    failure_message: str = ""
+    eager: int = 0
+    """How many of the activities it schedules the worker would start at once (A12)."""
+    queries: Sequence[Any] = ()
+    """What was asked with the task: its completion answers."""
+    sticky: tuple[str, int] | None = None
+    """The worker's sticky queue and its schedule-to-start timeout, if it has a cache (W2)."""

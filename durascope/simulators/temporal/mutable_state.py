@@ -29,27 +29,22 @@ from durascope.simulators.temporal.timer_queue import TimerTask
 External = SignalExternalWorkflowExecutionInitiated | RequestCancelExternalWorkflowExecutionInitiated
 
 
+@dataclass(slots=True, eq=False)
 class WorkflowTask:
     """The one pending workflow task (W1)."""
 
-    __slots__ = (
-        "attempt", "events_at_schedule", "kind", "queue_kind", "queue_name", "scheduled_at", "scheduled_id",
-        "started_at", "started_id", "worker",
-    )  # fmt: skip
-
-    def __init__(self, kind: str, queue_kind: str, queue_name: str, attempt: int, at: int, events: int) -> None:
-        self.kind = kind
-        """normal · transient (W7) · speculative (§8)"""
-        self.queue_kind = queue_kind
-        self.queue_name = queue_name
-        self.attempt = attempt
-        self.scheduled_at = at
-        self.events_at_schedule = events
-        self.scheduled_id = 0
-        """0: not written."""
-        self.started_id = 0
-        self.started_at: int | None = None
-        self.worker = ""
+    kind: str
+    """normal · transient (W7) · speculative (§8)"""
+    queue_kind: str
+    queue_name: str
+    attempt: int
+    scheduled_at: int
+    events_at_schedule: int
+    scheduled_id: int = 0
+    """0: not written."""
+    started_id: int = 0
+    started_at: int | None = None
+    worker: str = ""
 
 
 class Activity:

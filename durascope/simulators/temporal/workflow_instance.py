@@ -236,14 +236,14 @@ class WorkflowInstance:
         """Hands an activation's commands to the core: one that closes the run goes last."""
         context = self.context
         issued, context.issued = context.issued, []
-        core = self.core
+        core, outgoing = self.core, self.core.outgoing
         if self.finished:
             return
         closing: Command | None = None
         for command in issued:
             match command:
                 case ScheduleActivityTask():
-                    core.send(command)
+                    outgoing.append(command)
                 case CloseCommand():
                     closing = closing or command
                 case ScheduleLocalActivity() | RequestCancelLocalActivity():
@@ -251,7 +251,7 @@ class WorkflowInstance:
                 case CancelTimer() | RequestCancelActivityTask() | RequestCancelChild():
                     command.handle.take(command, core)  # it is sent, or withdrawn together with what it cancels
                 case _:
-                    core.send(command)
+                    outgoing.append(command)
         if closing is not None:
             self.finished = True
             core.send(closing)
