@@ -13,16 +13,16 @@ from durascope.simulators.temporal.shard import HISTORY, Shard
 class Chains:
     """Goes on once a run's last event is written."""
 
-    __slots__ = ("_executions", "_keep", "_resets", "_timers", "world")
+    __slots__ = ("_executions", "_on_run_closed", "_resets", "_timers", "world")
 
     def __init__(
-        self, shard: Shard, executions: Executions, resets: Resets, keep: Callable[[MutableState], object]
+        self, shard: Shard, executions: Executions, resets: Resets, on_run_closed: Callable[[MutableState], object]
     ) -> None:
-        """`keep` is told of every run that has closed."""
+        """`on_run_closed` is told of every run that has closed."""
         self.world = shard.world
         self._executions = executions
         self._resets = resets
-        self._keep = keep
+        self._on_run_closed = on_run_closed
         self._timers = shard.timers
         shard.on_closed = self.go_on
 
@@ -34,4 +34,4 @@ class Chains:
         elif not state.options.entity:
             self.world.run_ended(HISTORY, state.run, state.status)
         self._timers.read()
-        self._keep(state)
+        self._on_run_closed(state)

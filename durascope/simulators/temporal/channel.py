@@ -181,7 +181,7 @@ class Channel:
         retry.due = world.now + pause
         retry.backoff = self.owner.after(pause, self._again, call, daemon=hopeless)
 
-    def hope(self) -> None:
+    def server_is_back(self) -> None:
         """The server is back: what waits for its next try matters again."""
         now = self.world.now
         for call in self._calls:

@@ -40,7 +40,7 @@ class Temporal(Engine):
         """Whether closed runs stay in the store, as long as they may be asked for."""
         self.store = ServerStore()
         self.accounts = Accounts(world, scenario, self.store.history, records=records)
-        self.server = Server(world, self.network, self.store, deployment, keep=self._closed)
+        self.server = Server(world, self.network, self.store, deployment, on_run_closed=self._closed)
         ids = WorkflowIds(world, scenario)
         self.workload = Client(
             self.client, Channel(self.client, self.server, lossy=self._lossy), self.server.delays, scenario,

@@ -37,9 +37,9 @@ class HistoryService:
 
     def __init__(
         self, shard: Shard, matching: Matching, options: TemporalDeployment, *,
-        poller: Callable[[tuple[str, str]], Link | None], keep: Callable[[MutableState], object],
+        poller: Callable[[tuple[str, str]], Link | None], on_run_closed: Callable[[MutableState], object],
     ) -> None:  # fmt: skip
-        """`poller`: a worker that polls a task queue; `keep` is told of every run that has closed."""
+        """`poller`: a worker that polls a task queue; `on_run_closed` is told of every run that has closed."""
         self.shard = shard
         transfer = self.transfer = TransferQueue(shard, matching)
         queries = self.queries = Queries(shard, matching)
@@ -57,7 +57,7 @@ class HistoryService:
         )  # fmt: skip
         Externals(shard, transfer, tasks, executions, closing)
         self.resets = Resets(shard, transfer, tasks, activities, user_timers, executions, closing)
-        Chains(shard, executions, self.resets, keep)
+        Chains(shard, executions, self.resets, on_run_closed)
         self.commands = CommandHandler(shard, transfer, activities, user_timers, updates, closing)
         self.completions = Completions(shard, tasks, updates, queries, self.commands)
 

@@ -30,7 +30,7 @@ class Caller(Protocol):
     def pushed(self, task: Any) -> None:
         """Takes what the server sends unasked."""
 
-    def hope(self) -> None:
+    def server_is_back(self) -> None:
         """The server is back."""
 
 

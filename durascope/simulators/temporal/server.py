@@ -49,16 +49,18 @@ class Server(Listener):
 
     def __init__(
         self, world: World, network: Network, store: ServerStore, options: TemporalDeployment, *,
-        keep: Callable[[MutableState], object],
+        on_run_closed: Callable[[MutableState], object],
     ) -> None:  # fmt: skip
-        """`keep` is told of every run that has closed."""
+        """`on_run_closed` is told of every run that has closed."""
         self._volatile: tuple[Volatile, ...] = ()
         super().__init__(world, "temporal-server", network, Delays(options.latencies, world.luck))
         matching = self._matching = Matching(
             self, store.matching, partitions=options.server.partitions, rates=rates(options)
         )
         shard = Shard(self, store.history, self.delays, self.luck)
-        history = self._history = HistoryService(shard, matching, options, poller=self.poller, keep=keep)
+        history = self._history = HistoryService(
+            shard, matching, options, poller=self.poller, on_run_closed=on_run_closed
+        )
         self.api = Frontend(matching, history).methods
         self._volatile = (matching, history)
 
@@ -71,7 +73,7 @@ class Server(Listener):
         """Recovers: what was in memory only is gone, what waits in the queues goes on."""
         self._history.recover()
         for caller in self.callers:
-            caller.hope()
+            caller.server_is_back()
 
     def resume(self) -> None:
         """Goes on after a hang: calls that wait and timers that are due are all awake at once."""

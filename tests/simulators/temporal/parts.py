@@ -78,7 +78,9 @@ class History(HistoryService):
         self.store, self.on_disk = HistoryStore(), MatchingStore()
         self.matching = Matching(self.process, self.on_disk, rates=rates)
         shard = Shard(self.process, self.store, Delays({}, world.luck))
-        super().__init__(shard, self.matching, TemporalDeployment(), poller=lambda _: None, keep=lambda _: None)
+        super().__init__(
+            shard, self.matching, TemporalDeployment(), poller=lambda _: None, on_run_closed=lambda _: None
+        )
         self.wire = Wire()
 
     def started(self, **options: Any) -> MutableState:
