@@ -78,7 +78,8 @@ class TemporalDeployment(Model):
     workflow_task_timeout: Duration = 10_000_000
     """The limit of one workflow task."""
     step_timeout: Duration = 10_000_000
-    """start-to-close of a run step that names none."""
+    """start-to-close of a run step that names no `timeout`; one whose attempts take longer than the default gets a
+    longer one, and a note says so."""
     latencies: dict[Name, Spread] = {}
     """Delays in place of the model's own, by name."""
 

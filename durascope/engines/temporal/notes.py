@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from durascope.models.scenario import OWN_STEP, Scenario, Workflow
+from durascope.models.attempt_limits import chosen_limit
+from durascope.models.scenario import Scenario, Workflow
 from durascope.models.steps import Call, Run, Send, Start
 from durascope.models.units import format_duration
 
@@ -45,11 +46,11 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
                     "is not kept apart from others of its key, and with `key:` it fails while one is running. Send the "
                     "entity an update from an activity (update-with-start)."
                 )
-            case Run(timeout=None) if _outlasts_default(scenario, step):
-                limit = format_duration(scenario.deployments.temporal.step_timeout)
+            case Run() if (limit := chosen_limit(scenario, step)) is not None:
                 yield (
-                    f"step {step.label}: an attempt takes longer than {limit}, a limit that durascope chose because "
-                    "Temporal demands one: name a `timeout`, or `step_timeout` of the deployment."
+                    f"step {step.label}: Temporal demands a limit for an attempt, and the scenario names none: "
+                    f"durascope chose start-to-close {format_duration(limit)}. Name a `timeout`, or `step_timeout` of "
+                    "the deployment."
                 )
             case Start(after=int()):
                 yield f"step {step.label}: a child has no start delay; the parent sleeps before it starts it."
@@ -59,12 +60,3 @@ def _of_workflow(scenario: Scenario, name: str, workflow: Workflow) -> Iterator[
 
 def _starts(scenario: Scenario, event: str) -> bool:
     return any(each.started_by is not None and each.started_by.event == event for each in scenario.workflows.values())
-
-
-def _outlasts_default(scenario: Scenario, step: Run) -> bool:
-    """Whether an attempt of a step that names no timeout takes longer than one that the scenario did not choose."""
-    deployment = scenario.deployments.temporal
-    service = scenario.services.get(step.on or "", OWN_STEP)
-    takes = service.latency if step.takes is None else step.takes
-    longest = max(spread.typical for spread in (takes if isinstance(takes, tuple) else (takes,)))
-    return "step_timeout" not in deployment.model_fields_set and longest > deployment.step_timeout

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 from pydantic import TypeAdapter
 
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.durations import format_duration
 from durascope.models.faults import Fault
 from durascope.models.scenario import Scenario
@@ -124,7 +125,7 @@ def long_us(scenario: Scenario) -> int:
     """A long time down: longer than the longest timeout and heartbeat of the scenario."""
     limits = [scenario.deployments.temporal.step_timeout or 0, scenario.deployments.temporal.workflow_task_timeout or 0]
     for _, step in scenario.runs():
-        limits.append(step.timeout or 0)
+        limits.append(start_to_close(scenario, step))
         limits.append(step.heartbeat.timeout if step.heartbeat is not None else 0)
     return max(_LONGEST_US, *limits) + MARGIN_US
 

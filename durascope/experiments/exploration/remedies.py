@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from durascope.experiments.exploration.findings import DUPLICATE, SLOW, Finding
+from durascope.models.attempt_limits import slowest
 from durascope.models.deployments import TemporalWorker
 from durascope.models.durations import format_duration
 from durascope.models.faults import Deploy
@@ -145,8 +146,7 @@ def _on_temporal(scenario: Scenario, ran: Collection[str]) -> Iterator[Remedy]:
             tuple(f"workflows.{name}.steps.{step.label}.heartbeat={{timeout: {format_duration(SILENCE)}}}"
                   for name, step in silent),
         )  # fmt: skip
-    slowest = max((_slowest(scenario, step) for _, step in scenario.runs()), default=0)
-    shorter = max(1_000_000, 2 * slowest)
+    shorter = max([1_000_000, *(2 * slowest(scenario, step) for _, step in scenario.runs())])
     if deployment.step_timeout and shorter < deployment.step_timeout:
         yield Remedy(
             f"a start-to-close timeout of {spell(shorter)}",
@@ -168,12 +168,3 @@ def _of_workers(
     if list(workers) == [TemporalWorker()]:
         return (f"deployments.temporal.workers=[{{{field}: {value}}}]",)
     return tuple(f"deployments.temporal.workers.{worker.name}.{field}={value}" for worker in chosen)
-
-
-def _slowest(scenario: Scenario, step: Run) -> int:
-    """The duration that 99 of 100 executions stay below, in microseconds."""
-    spreads = step.takes if isinstance(step.takes, tuple) else (step.takes,)
-    known = [spread.at(0.99) for spread in spreads if spread is not None]
-    if not known and step.on is not None:
-        known = [scenario.services[step.on].latency.at(0.99)]
-    return max(known, default=30_000)

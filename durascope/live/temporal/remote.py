@@ -21,6 +21,7 @@ from temporalio.common import RetryPolicy
 from durascope.live.plan import plan
 from durascope.live.temporal.settings import activity_queue, every_code, place_of, step_at
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.scenario import Scenario
 from durascope.models.steps import (
     Bug,
@@ -275,7 +276,7 @@ class RemoteSdk(Sdk):
     def run(self, step: Run, name: str, key: str) -> Coroutine:
         if self.message["replaying"]:
             self._tell("replayed", step=name)
-        info, deployment = self.info, self.scenario.deployments.temporal
+        info = self.info
         fields = () if step.idempotency_key is None else (step.idempotency_key,)
         given = {
             "run": info.name,
@@ -290,7 +291,7 @@ class RemoteSdk(Sdk):
             "handed": {field: info.input[field] for field in fields if field in info.input},
         }
         options = {
-            "startToCloseTimeout": step.timeout or deployment.step_timeout,
+            "startToCloseTimeout": start_to_close(self.scenario, step),
             "scheduleToCloseTimeout": step.total_timeout,
             "scheduleToStartTimeout": step.queue_timeout,
         }

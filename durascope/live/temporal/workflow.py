@@ -21,6 +21,7 @@ from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_e
 from durascope.live.driving import RealSdk, awaited, drive
 from durascope.live.temporal.settings import activity_queue, place_of
 from durascope.live.temporal.starting import REQUEST, child_start, external_id, retry_policy, started_by
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.leaf_steps import OnClose
 from durascope.models.scenario import Scenario, Update, Workflow
 from durascope.models.steps import (
@@ -292,9 +293,8 @@ class TemporalSdk(RealSdk):
             "key": key,
             "handed": {name: self.info.input[name] for name in _fields(step) if name in self.info.input},
         }
-        deployment = host.scenario.deployments.temporal
         options: dict[str, Any] = {
-            "start_to_close_timeout": _time(step.timeout or deployment.step_timeout),
+            "start_to_close_timeout": _time(start_to_close(host.scenario, step)),
             "schedule_to_close_timeout": _time(step.total_timeout),
             "schedule_to_start_timeout": _time(step.queue_timeout),
             "retry_policy": retry_policy(step.retry),

@@ -18,22 +18,23 @@ class App:
     """One app of workers; it keeps nothing that a process would lose, only counts what has happened to all of them."""
 
     __slots__ = (
-        "_activity_options", "_activity_queue", "_busy", "_processes", "code", "deployment", "ids", "latest",
-        "replayed_step", "services",
+        "_activity_options", "_activity_queue", "_busy", "_processes", "_start_to_close", "code", "deployment", "ids",
+        "latest", "replayed_step", "services",
     )  # fmt: skip
 
     def __init__(
         self, deployment: TemporalDeployment, *, latest: Mapping[str, Workflow], code: AppCode, services: Services,
-        ids: WorkflowIds, replayed_step: Callable[[str, str], object],
+        ids: WorkflowIds, replayed_step: Callable[[str, str], object], start_to_close: Callable[[Run], int],
     ) -> None:  # fmt: skip
         """`latest`: the workflows' code as it is now; `code`: what it is like on every engine; `replayed_step` is told
-        of each step that a process (by its name) has replayed."""
+        of each step that a process (by its name) has replayed; `start_to_close` is the limit of an attempt in µs."""
         self.deployment = deployment
         self.latest = latest
         self.code = code
         self.services = services
         self.ids = ids
         self.replayed_step = replayed_step
+        self._start_to_close = start_to_close
         self._activity_queue = queue_of_activities(deployment)
         self._activity_options: dict[int, ActivityOptions] = {}
         """By the step's identity; each keeps its step, so that it stays the only one with it."""
@@ -46,7 +47,7 @@ class App:
         if options is None:
             if len(self._activity_options) > 10_000:  # undo steps are made anew each time
                 self._activity_options.clear()
-            options = activity_options(step, self._activity_queue, self.deployment.step_timeout)
+            options = activity_options(step, self._activity_queue, self._start_to_close(step))
             self._activity_options[id(step)] = options
         return options
 

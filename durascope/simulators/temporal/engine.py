@@ -7,7 +7,9 @@ workload ─▶ client ─▶ channel ─▶ server ◀─ channel ◀─ worker
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.scenario import Cut, Hang, Scenario, TemporalWorker, Workflow
 from durascope.models.trace import Kind
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest
@@ -48,7 +50,7 @@ class Temporal(Engine):
         )  # fmt: skip
         self.app = App(
             deployment, latest=self.code, code=self.app_code, services=self.services, ids=ids,
-            replayed_step=self.accounts.replayed,
+            replayed_step=self.accounts.replayed, start_to_close=partial(start_to_close, scenario),
         )  # fmt: skip
         self.pools: dict[str, list[Worker]] = {}
         for pool in deployment.workers:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.scenario import Scenario, TemporalDeployment, Workflow
 from durascope.models.steps import Run
 from durascope.models.trace import StopReason
@@ -162,6 +164,7 @@ class Process:
         self.app = App(
             deployment, latest=self.code, code=AppCode(world.scenario_luck), services=Services(world, scenario),
             ids=WorkflowIds(world, scenario), replayed_step=lambda _process, _step: None,
+            start_to_close=partial(start_to_close, scenario),
         )  # fmt: skip
         self.replayed: list[str] = []
         self.local: list[tuple[LocalActivity, LocalDone]] = []

@@ -110,17 +110,22 @@ def test_a_run_that_has_not_ended_says_what_it_waits_for(
     assert (run.waits_for, run.freed_by) == (waits_for, freed_by)
 
 
-def test_a_limit_that_the_scenario_did_not_choose_is_named_where_it_decides(simulated: Simulated) -> None:
+def test_a_limit_that_the_scenario_did_not_choose_lets_attempts_end_and_is_named(simulated: Simulated) -> None:
+    """A step without `timeout` has no limit that matters: Temporal demands one, durascope's is longer than the step."""
     step = "workflows: {wf: {steps: [{run: slow, takes: 12s, retry: {max_attempts: 1}%s}]}}\n"
-    (note,) = simulated(step % "").notes
-    assert note.startswith("step slow: an attempt takes longer than 10s, a limit that durascope chose")
-    assert not simulated(step % ", timeout: 11s").notes
-    assert not simulated(step % "" + "deployments: {temporal: {step_timeout: 10s}}").notes
+    trace = simulated(step % "")
+    assert trace.status == {"run 1": "completed"}
+    (note,) = trace.notes
+    assert note.startswith("step slow: Temporal demands a limit")
+    assert "durascope chose start-to-close 30s" in note
+    assert not simulated(step % ", timeout: 13s").notes
+    chosen = simulated(step % "" + "deployments: {temporal: {step_timeout: 10s}}")
+    assert (chosen.status, chosen.notes) == ({"run 1": "failed"}, [])
 
 
 def test_an_sdk_that_is_not_modelled_is_named_with_the_one_that_stands_in(simulated: Simulated) -> None:
     text = "workflows: {wf: {steps: [{run: a}]}}\ndeployments: {temporal: {workers: [{name: w, sdk: %s}]}}"
     assert simulated(text % "java").notes == [
-        "worker w: Temporal's java SDK is not modelled; the Python SDK stands in for it"
+        "worker w: Temporal's java SDK is not modelled; the Python SDK stands in for it."
     ]
     assert not simulated(text % "typescript").notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from durascope.models.attempt_limits import chosen_limit, start_to_close
 from durascope.models.run_step import Retry
 from durascope.models.steps import (
     Run,
@@ -80,14 +81,17 @@ class ActivityCalls(PythonValues):
     def _options(self, step: Run) -> list[Expression]:
         deployment = self.project.deployment
         never = REJECTED if may_be_rejected(self.book.operation(self.told.name, step)) else None
-        own = any((step.timeout, step.total_timeout, step.queue_timeout, step.retry, step.heartbeat, step.queue, never))
+        own = any((
+            step.timeout, chosen_limit(self.book.scenario, step), step.total_timeout, step.queue_timeout, step.retry,
+            step.heartbeat, step.queue, never,
+        ))  # fmt: skip
         if not own and not step.local and step.cancellation == "try":
             return [f"**{OPTIONS}"]
         self.needs.add(("datetime", "timedelta"))
         options: list[Expression] = []
         if not step.local:
             options.append(f"task_queue={quoted(step.queue or activity_queue(deployment))}")
-        options.append(f"start_to_close_timeout={timedelta(step.timeout or deployment.step_timeout)}")
+        options.append(f"start_to_close_timeout={timedelta(start_to_close(self.book.scenario, step))}")
         if step.total_timeout is not None:
             options.append(f"schedule_to_close_timeout={timedelta(step.total_timeout)}")
         if step.queue_timeout is not None:

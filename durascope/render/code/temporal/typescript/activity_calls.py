@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.run_step import Retry
 from durascope.models.steps import Run, Step
 from durascope.render.code.body import Scope
@@ -123,11 +124,11 @@ class ActivityCalls(TypeScriptValues):
         return call(function, "input", *(scope.get(name, "0") for name in operation.variables))
 
     def _options(self, step: Run) -> Options:
-        queue, start_to_close = self.proxies.common()
+        queue, _ = self.proxies.common()
         members: list[tuple[str, Expression]] = []
         if not step.local:
             members.append(queue if step.queue is None else ("taskQueue", quoted(step.queue)))
-        members.append(start_to_close if step.timeout is None else ("startToCloseTimeout", duration(step.timeout)))
+        members.append(("startToCloseTimeout", duration(start_to_close(self.book.scenario, step))))
         if step.total_timeout is not None:
             members.append(("scheduleToCloseTimeout", duration(step.total_timeout)))
         if step.queue_timeout is not None:
