@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
 from typing import Any, Final
 
 from durascope.live.engines import live_engine
@@ -35,6 +36,10 @@ SLOW_STARTS: Final = (0, 0, 300_000, 700_000, 1_200_000, 2_000_000, 3_000_000)
 """µs that a process takes to work again after `down_for`: it has to start first, which a model's takes no time for."""
 SHARE_BY_KIND: Final = 0.5
 """How many of the turns choose a kind of decision first, and then one of that kind."""
+SHARE_OF_ALL: Final = 0.5
+"""How many of the turns choose among all decisions; the others, among those around the first line that differs."""
+AROUND: Final = 0.08
+"""How far around, as a share of the whole run (standard deviation)."""
 KICKS: Final = 4
 """How many decisions are drawn again at once when single ones lead nowhere."""
 STALLED: Final = 60
@@ -124,7 +129,7 @@ class _Search:
         """Turns one decision after the other, and keeps what brings no loss."""
         stalled = 0
         while way.luck.asked and not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
-            address = self._one_of(way.luck.asked)
+            address = self._near_the_difference(way)
             turns = way.luck.turns
             turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
             stalled = 0 if turned.distance < way.distance else stalled + 1
@@ -139,6 +144,17 @@ class _Search:
             address = self._one_of(way.luck.asked)
             turns[address] = turns.get(address, 0) + 1
         return self._go(TurnedLuck(way.luck.seed, turns), way.loose)
+
+    def _near_the_difference(self, way: Way) -> Address:
+        """Any decision, or one of those around where a record begins to differ: they were asked in order of time."""
+        lines = [each for each in way.differences if each.line is not None]
+        if not lines or self._choice.random() < SHARE_OF_ALL:
+            return self._one_of(way.luck.asked)
+        differs = self._choice.choice(lines)
+        addresses = list(way.luck.asked)
+        at = ((differs.line or 1) - 1) / max(len(differs.predicted), len(differs.recorded), 1)
+        place = self._choice.gauss(at, AROUND) * len(addresses)
+        return addresses[min(max(0, int(place)), len(addresses) - 1)]
 
     def _one_of(self, asked: Iterable[Address]) -> Address:
         """Any decision, or any kind of decision first: those that are rare (when a fault strikes) matter most."""
@@ -198,4 +214,6 @@ def _distance(difference: Difference) -> float:
     predicted, recorded = Counter(difference.predicted), Counter(difference.recorded)
     unlike = ((predicted - recorded) + (recorded - predicted)).total()
     length = max(len(difference.predicted), len(difference.recorded), 1)
-    return unlike + 1 - (difference.line - 1) / (length + 1)
+    first = (difference.line - 1) / (length + 1)
+    order = SequenceMatcher(None, difference.predicted, difference.recorded, autojunk=False).ratio()
+    return unlike + 1 - (first + order) / 2

@@ -4,7 +4,7 @@ heartbeats, its cancellation and its report (A7, A10, A13).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from durascope.models.trace import Kind
@@ -155,8 +155,8 @@ class ActivityWorker:
     """What of a worker process runs activities."""
 
     __slots__ = (
-        "_many", "_reports", "_sent", "after", "cancel", "channel", "delays", "draining", "lane", "leaving", "process",
-        "running", "services", "slots", "threads", "world",
+        "_many", "_next_turn", "_reports", "_sent", "_turn", "after", "cancel", "channel", "delays", "draining", "lane",
+        "leaving", "process", "running", "services", "slots", "threads", "world",
     )  # fmt: skip
 
     def __init__(
@@ -178,14 +178,40 @@ class ActivityWorker:
         self.running: dict[ActivityExecution, None] = {}
         self.draining = False
         """The process stops."""
+        self._turn = delays.of("turn")
+        self._next_turn = 0
+        """When what came together has begun, and the next may."""
         self._many = many
         self._reports = reports
         self._sent = sent
         self.leaving = 0
-        """Reports that the SDK is about to send."""
+        """Attempts that it is about to begin, and reports that it is about to send."""
+
+    def execute_in_turn(self, tasks: Sequence[ActivityTask]) -> None:
+        """Begins attempts that came together: the language's side of the worker takes one after the other."""
+        now = self.world.now
+        for task in tasks:
+            begins = max(now, self._next_turn)
+            self._next_turn = begins + self._turn(task.luck, task.scheduled_id)
+            if begins == now:
+                self._begin(task)
+            else:
+                self.leaving += 1
+                self.after(begins - now, self._begin_late, task)
 
     def execute(self, task: ActivityTask) -> None:
-        """Begins an attempt; one that comes while the worker stops is cancelled as soon as it has begun (A13)."""
+        """Begins an attempt, after those that came before it."""
+        if self.world.now < self._next_turn:
+            self.execute_in_turn((task,))
+        else:
+            self._begin(task)
+
+    def _begin_late(self, task: ActivityTask) -> None:
+        self.leaving -= 1
+        self._begin(task)
+
+    def _begin(self, task: ActivityTask) -> None:
+        """One that begins while the worker stops is cancelled at once (A13)."""
         execution = ActivityExecution(self, task)
         self.running[execution] = None
         execution.begin()

@@ -347,8 +347,7 @@ class Worker(Component):
         for _ in range(processing.eager - len(eager)):
             self.activities.slots.give_back()
         self._free(processing, instance if accepted else None, inline)
-        for activity in eager:
-            self.activities.execute(activity)
+        self.activities.execute_in_turn(eager)
         if self.draining:
             self._drained()
 
