@@ -29,8 +29,8 @@ OWN_START_DECIDES = {"server-outage-drops-result": SEEDS[:1]}
 """Cases in which the worker's own backoff (±20 %, drawn) decides how long the run lasts."""
 
 VARIANTS = {
-    "activity-backlog-drained": (194, 222),
-    "parallel-equal-lengths": (413, 51, 557, 67, 14, 63, 12, 249),
+    "activity-backlog-drained": (135, 74),
+    "parallel-equal-lengths": (85, 3, 693, 1, 4, 542, 18, 158),
     "signal-with-start-entity": (2, 0),
     "updates-one-at-a-time": (0, 3, 21),
 }

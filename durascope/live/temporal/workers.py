@@ -20,6 +20,8 @@ from durascope.models.units import MILLISECOND
 WORKER: Final = "temporal/worker.js"
 SPARES: Final = 8
 """The most processes that are kept waiting for a crash or a deploy."""
+STOPPING: Final = 0.3
+"""Seconds that SIGTERM takes at most to reach an SDK's activities: who stands at this moment is to be stopped there."""
 JOIN: Final = 0.06
 """Seconds that a spare takes until it polls (measured)."""
 JOIN_ON_NODE: Final = 1.5
@@ -114,6 +116,8 @@ class Workers:
                 process.signal(signal.SIGTERM)
             else:
                 process.kill()
+        if down_for is None:
+            time.sleep(STOPPING)
 
         def come_up() -> None:
             if down_for is not None:

@@ -209,6 +209,8 @@ class ActivityWorker:
     def _begin_late(self, task: ActivityTask) -> None:
         self.leaving -= 1
         self._begin(task)
+        if self.draining:
+            self._sent()
 
     def _begin(self, task: ActivityTask) -> None:
         """One that begins while the worker stops is cancelled at once (A13)."""

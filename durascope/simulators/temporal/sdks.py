@@ -27,6 +27,10 @@ class SdkRules:
     """µs: a shorter sleep takes this long; 0: one of 0 is no timer."""
     fewest_slots: int
     """Slots for workflow tasks that a worker with a cache has at least."""
+    fewest_cached: int
+    """Runs that a cache holds at least."""
+    slots_within_cache: bool
+    """No more workflow tasks at a time than runs in the cache, where there is one (worker-options.ts)."""
     answers_last: bool
     """An update's result passes through the SDK's own promises before it is a command (`updateNextHandler`, `then`):
     the update that waits for its lock goes on first."""
@@ -41,12 +45,12 @@ class SdkRules:
 
 
 PYTHON: Final = SdkRules(
-    "python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1, answers_last=False, waits_let_go=True,
-    losers_first=False,
+    "python", polls=5, scopes=False, shortest_sleep=0, fewest_slots=1, fewest_cached=1, slots_within_cache=False,
+    answers_last=False, waits_let_go=True, losers_first=False,
 )  # fmt: skip
 TYPESCRIPT: Final = SdkRules(
-    "typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2, answers_last=True, waits_let_go=False,
-    losers_first=True,
+    "typescript", polls=10, scopes=True, shortest_sleep=1_000, fewest_slots=2, fewest_cached=2, slots_within_cache=True,
+    answers_last=True, waits_let_go=False, losers_first=True,
 )  # fmt: skip
 
 _MODELLED: Final = {rules.name: rules for rules in (PYTHON, TYPESCRIPT)}

@@ -97,9 +97,9 @@ class Worker(Component):
         self._delays = delays
         self._takes, self._replays, self._reports = (delays.of(name) for name in ("workflow_task", "replay", "report"))
         self.channel: Channel
-        self.cache_size = options.cache
-        self.slots = options.slots
         self.rules = rules_of(options.sdk)
+        self.cache_size = max(options.cache, self.rules.fewest_cached) if options.cache else 0
+        self.slots = options.slots
         self.many = self.rules.polls + ALWAYS_ENOUGH
         """With more slots than this, polls alone never use them all."""
         self.eager_limit = MAX_EAGER if app.deployment.eager_activities and options.runs == "both" else 0
@@ -149,7 +149,11 @@ class Worker(Component):
         return PollLoop(self, self.channel, slots, queue, most, take, few=few)
 
     def _slots_for_workflows(self) -> int:
-        return max(self.slots, self.rules.fewest_slots) if self.cache_size else self.slots
+        rules = self.rules
+        if not self.cache_size:
+            return self.slots
+        most = self.cache_size if rules.slots_within_cache else self.slots
+        return max(rules.fewest_slots, min(self.slots, most))
 
     def _poll_for_workflow_tasks(self) -> None:
         """The loop for the normal queue is the first to ask for a slot; without a cache there is no sticky one."""

@@ -59,10 +59,36 @@ deployments:
 
 def test_three_activities_of_a_task_start_eagerly_and_the_fourth_by_matching() -> None:
     branches = ", ".join(f"{{run: {name}, takes: 10ms}}" for name in "abcd")
-    trace = simulated(f"workflows: {{wf: {{steps: [{{parallel: [{branches}]}}]}}}}")
+    trace = simulated(
+        f"workflows: {{wf: {{steps: [{{parallel: [{branches}]}}]}}}}\n"
+        "deployments: {temporal: {latencies: {turn: 0ms}}}"
+    )
     began = {event.step: event.at for event in trace.events if event.kind is Kind.STEP_STARTED}
     assert began["a"] == began["b"] == began["c"]
     assert began["d"] > began["a"]
+
+
+def test_activities_that_come_together_begin_one_after_the_other_and_a_polled_one_after_them() -> None:
+    branches = ", ".join(f"{{run: {name}, takes: 1s}}" for name in "abcd")
+    trace = simulated(
+        f"workflows: {{wf: {{steps: [{{parallel: [{branches}]}}]}}}}\n"
+        "deployments: {temporal: {latencies: {turn: 20ms}}}"
+    )
+    began = {event.step: event.at for event in trace.events if event.kind is Kind.STEP_STARTED}
+    assert [began[name] - began["a"] for name in "abcd"] == [0, 20_000, 40_000, 60_000]
+
+
+def test_a_worker_that_stops_cancels_the_activities_that_wait_for_their_turn_too() -> None:
+    branches = ", ".join(f"{{run: {name}, takes: 1s}}" for name in "abc")
+    trace = simulated(
+        f"workflows: {{wf: {{steps: [{{parallel: [{branches}]}}]}}}}\n"
+        "deployments: {temporal: {latencies: {turn: 20ms}}}\n"
+        "faults: [{crash: app, when: {step: a, moment: started, after: 10ms}, graceful: true, down_for: 100ms}]"
+    )
+    (lines,) = trace.records.values()
+    assert [line for line in lines if "Started" in line and "Activity" in line] == [
+        f"ActivityTaskStarted {name} attempt=2" for name in "abc"
+    ]
 
 
 def test_ten_updates_may_be_in_flight_and_the_eleventh_is_refused() -> None:
