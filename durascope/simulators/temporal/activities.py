@@ -183,7 +183,24 @@ class Activities:
         state, activity = found
         state.heartbeats += 1
         activity.heartbeat_at = self.world.now
+        self._overtaken(state)
         link.reply(call, "cancel" if activity.cancel_requested else "go on")
+
+    def _overtaken(self, state: MutableState) -> None:
+        """A heartbeat is a write, too: a timeout that now comes before the heartbeat's gets its task (T3)."""
+        heap = state.activity_timeouts
+        if len(heap) < 2 or heap[0][2] != _HEARTBEAT:
+            return
+        held = ((entry, self._holds(state, entry)) for entry in heap)
+        due = ((self._due(entry, activity), entry) for entry, activity in held if activity is not None)
+        _, first = min(due)
+        if first[2] != _HEARTBEAT:
+            self._time(state, first)
+
+    @staticmethod
+    def _due(entry: tuple[int, int, int, int], activity: Activity) -> int:
+        """When a timeout is due by now: heartbeats put theirs off."""
+        return activity.heartbeat_at + activity.timeouts[3] if entry[2] == _HEARTBEAT else entry[0]
 
     def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
         """Ends a report's transition, and answers it: before anybody outside can have seen what was written."""
