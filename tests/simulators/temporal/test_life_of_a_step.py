@@ -22,8 +22,8 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.simulate import simulate
 
-MOST = 94
-"""Changes of file, as they are; they were 96 when commands and events were dictionaries."""
+MOST = 100
+"""Changes of file: there are 94, and a rule may bring a few more."""
 MODEL = Path(temporal.__file__).parent
 
 
