@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,7 @@ from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Sen
 
 UNLIKE: Final = 3
 """Deployments differ a lot in size if one has this many times the processes of another."""
+_PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 _CONDITIONAL: Final = ("choose", "then", "on_timeout", "otherwise", "updates", "on_failure", "faults", "undo")
 """Where one of two steps of a name may be all that a run does."""
 
@@ -23,7 +25,7 @@ def doubts(scenario: Scenario, value: Value) -> list[Problem]:
     doubter = _Doubts(scenario, value)
     for rule in (
         doubter.workers, doubter.waits, doubter.keys, doubter.names_used_twice, doubter.zero_timeouts,
-        doubter.silent_sdk, doubter.sizes,
+        doubter.silent_sdk, doubter.sizes, doubter.placeholders,
     ):  # fmt: skip
         rule()
     return sorted(set(doubter.found))
@@ -52,6 +54,20 @@ class _Doubts:
             if queue is not None and queue not in queues:
                 fix = f"add a worker with `queue: {queue}`, or leave the step's queue out"
                 self.warn("no-worker", f"no worker polls the queue `{queue}`", (*written.path, "queue"), fix)
+
+    def placeholders(self) -> None:
+        """`{i}` in the name of a step stands for the number of the block around it that has `as: i`."""
+        for written in self.names.steps:
+            name = written.step.run if isinstance(written.step, Run) else None
+            for placeholder in _PLACEHOLDER.findall(name or ""):
+                if placeholder not in self._numbered(written.path):
+                    fix = f"write `as: {placeholder}` beside the `for_each` or `repeat` around it"
+                    self.warn("no-number", f"`{{{placeholder}}}` stands for nothing here", (*written.path, "run"), fix)
+
+    def _numbered(self, path: Path) -> set[str]:
+        """The names of the numbers of the blocks around a place."""
+        around = (self.value.find(path[:length]).plain for length in range(len(path)))
+        return {str(each["as"]) for each in around if isinstance(each, dict) and "as" in each}
 
     def waits(self) -> None:
         """A wait without a timeout ends only if somebody sends what it waits for."""

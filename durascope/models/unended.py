@@ -159,6 +159,10 @@ class _OpenStep:
     error: str | None = None
     lane: str | None = None
     """Where its attempt is running; None: it is not."""
+    tried: bool = False
+    """It has attempts: a timer of its name limits or delays one, and is not the step itself."""
+    given_up: int = 0
+    """The latest attempt that the engine has given up: its late report ends nothing."""
 
 
 @dataclass(slots=True)
@@ -201,8 +205,16 @@ class _Seen:
             self.failing = (how, self.failing[1], self.failing[2] + 1)
 
     def step_goes_on(self, event: Event, name: str) -> None:
-        if event.kind in (Kind.TIMER_SET, Kind.TIMER_FIRED, Kind.TIMER_CANCELLED):
+        is_timer = event.kind in (Kind.TIMER_SET, Kind.TIMER_FIRED, Kind.TIMER_CANCELLED)
+        if is_timer:
             name = name.removesuffix("-timeout")  # the timer beside a wait
+        open_step = self.steps.get(name)
+        if open_step is not None:
+            if event.kind is Kind.STEP_RETRIED:
+                open_step.given_up = event.attempt or open_step.attempt
+            late = event.kind is Kind.STEP_DROPPED and event.attempt == open_step.given_up
+            if late or (is_timer and open_step.tried):
+                return
         if event.kind in (Kind.STEP_RECORDED, Kind.STEP_DROPPED, Kind.TIMER_FIRED, Kind.TIMER_CANCELLED):
             self.steps.pop(name, None)
             self.recorded.add(name)
@@ -212,6 +224,7 @@ class _Seen:
             step = self.steps.setdefault(name, _OpenStep(event.at))
             step.attempt = event.attempt or step.attempt
             step.lane = event.lane if event.kind is Kind.STEP_STARTED else None
+            step.tried = step.tried or event.kind in (Kind.STEP_STARTED, Kind.STEP_FAILED)
             if event.kind is Kind.STEP_FAILED:
                 step.error = str(event.detail)
 

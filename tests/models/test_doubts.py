@@ -44,6 +44,14 @@ def doubts_of(text: str) -> list[Problem]:
             "workflows: {w: {steps: [{run: a}, {run: b}, {run: a}]}}",
             "same-name", 2, "`w` has two steps `a`", "a name of its own",
         ),
+        (
+            "workflows: {w: {steps: [{for_each: 3, do: [{run: 'chunk-{i}'}]}]}}",
+            "no-number", 2, "`{i}` stands for nothing here", "`as: i`",
+        ),
+        (
+            "workflows: {w: {steps: [{repeat: 2, as: i, do: [{parallel: [{run: 'a-{i}'}, {run: 'b-{n}'}]}]}]}}",
+            "no-number", 2, "`{n}` stands for nothing here", "`as: n`",
+        ),
         ("workflows: {w: {steps: [{run: a, timeout: 0s}]}}", "zero-timeout", 2, "`timeout: 0s`", "leave it out"),
         (
             "workflows: {w: {steps: [{run: a}]}}\ndeployments:\n  inngest: {retries: 2}",

@@ -93,6 +93,19 @@ def test_a_step_that_fails_for_ever() -> None:
     assert "Down" in why(trace, "run 1").waits_for
 
 
+def test_a_step_that_its_timeout_ends_each_time_is_what_every_run_waits_for() -> None:
+    """Whether the simulation stops while an attempt runs, while it backs off, or as its timeout fires."""
+    trace = trace_of(
+        """
+workflows: {wf: {steps: [{run: slow, takes: 12s, timeout: 10s, retry: {initial: 7s, factor: 1}}]}}
+workload: {runs: 5, arrivals: {at: [0s, 3s, 5s, 9s, 13s]}}
+""",
+        "temporal",
+    )
+    assert {each.waits_for.split(":")[0] for each in trace.unended} == {"an attempt of slow that works"}
+    assert len(trace.unended) == 5
+
+
 def test_a_step_on_a_worker_that_never_comes_back() -> None:
     trace = trace_of(
         """
