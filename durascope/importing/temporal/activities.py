@@ -65,10 +65,10 @@ def local_step(command: Command, defaults: Defaults) -> dict[str, Any]:
     step: dict[str, Any] = {"run": command.name, "takes": _rounded(took // tries), "local": True}
     if took // tries >= defaults.step_timeout:
         step["timeout"] = format_duration(-(-2 * (took // tries) // SECOND) * SECOND)
+    final = bool(fails and _application(fails[-1].a).get("nonRetryable"))
     if fails:
         error, _ = failure_of(fails[-1].a)
         if command.failed:
-            final = bool(_application(fails[-1].a).get("nonRetryable"))
             step["fails"] = {"always": True, "error": error, **({"retryable": False} if final else {})}
         else:
             step["fails"] = {"times": tries - 1, "error": error}
@@ -77,7 +77,7 @@ def local_step(command: Command, defaults: Defaults) -> dict[str, Any]:
     if command.pauses:
         threshold = command.pauses[0][0] * 3 // 4
         step["retry"] = {"initial": format_duration(initial), "local_threshold": format_duration(threshold)}
-    elif command.failed and tries > 1:
+    elif command.failed and not final:  # nothing else ends a local activity that could be tried again
         step["retry"] = {"max_attempts": tries}
     return step
 
