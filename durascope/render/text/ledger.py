@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -13,6 +14,7 @@ from rich.text import Text
 from durascope.models.effects import effects
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
+from durascope.render.step_names import StepNames
 from durascope.render.text.marks import DUPLICATE, engine_title
 
 NARROW: Final = 70
@@ -29,10 +31,11 @@ def ledger_table(scenario: Scenario, traces: Iterable[Trace], *, width: int = NA
         table.add_column("service", style="dim")
     for trace in listed:
         table.add_column(engine_title(trace.engine), justify="right")
-    services = {step.run: step.on for _, step in scenario.runs()}
+    names = StepNames(scenario)
     repeated = [Counter(mark.step for mark in effects(trace) if mark.duplicate) for trace in listed]
     for step in steps:
-        service = services.get(step)
+        written = names.named(step)
+        service = None if written is None else written.on
         title = scenario.services[service].title if service in scenario.services else None
         cells = [_cell(trace.effects, twice[step], step) for trace, twice in zip(listed, repeated, strict=True)]
         table.add_row(step, *([title or service or ""] if width >= NARROW else []), *cells)
@@ -41,9 +44,18 @@ def ledger_table(scenario: Scenario, traces: Iterable[Trace], *, width: int = NA
 
 def _steps(scenario: Scenario, traces: Iterable[Trace]) -> list[str]:
     """The steps that began on any engine: those of the scenario in its order, then those that only a run brought."""
-    begun = {step: None for trace in traces for step in trace.effects}
-    named = dict.fromkeys(step.run for _, step in scenario.runs())
-    return [step for step in named if step in begun] + [step for step in begun if step not in named]
+    begun = list(dict.fromkeys(step for trace in traces for step in trace.effects))
+    places = {label: place for place, label in enumerate(dict.fromkeys(step.run for _, step in scenario.runs()))}
+    names = StepNames(scenario)
+
+    def place(step: str) -> tuple[int, tuple[int, ...]]:
+        """Rounds of a loop and branches side by side stand where their step is written, by their numbers."""
+        written = names.named(step)
+        if written is None or written.run not in places:
+            return len(places), ()
+        return places[written.run], tuple(map(int, re.findall(r"\d+", step))) if step != written.run else ()
+
+    return sorted(begun, key=place)
 
 
 def _cell(counts: Mapping[str, int], twice: int, step: str) -> Text:
