@@ -16,7 +16,7 @@ _ROUND: Final = (
 )  # fmt: skip
 """The limits that are chosen from, in microseconds."""
 _ROOM: Final = 2
-"""A chosen limit is so many times what 99 of 100 attempts take."""
+"""A chosen limit is this multiple of what 99 of 100 attempts take."""
 
 
 def slowest(scenario: Scenario, step: Run) -> int:

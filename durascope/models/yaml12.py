@@ -216,6 +216,6 @@ def _syntax(source: Source, error: yaml.MarkedYAMLError) -> Problem:
     help = f"{error.context.replace(chr(39), '`')}" if error.context else ""  # noqa: A001
     if "found character `\\t`" in problem or "\\t" in problem:
         help = "YAML is indented with spaces, not tabs"  # noqa: A001
-    elif "while parsing a flow" in help:
+    elif "while parsing a flow" in help and re.search(r"got `[\[{]`", problem):
         help = 'put a value that has { } [ ] , or : in it into quotes: "step-{i}"'  # noqa: A001
     return _at(source, "yaml-syntax", problem, error.problem_mark or error.context_mark, help)

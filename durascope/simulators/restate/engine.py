@@ -170,16 +170,14 @@ class Restate(Engine):
     def _addressed(self, event: OutsideEvent) -> list[RunInfo]:
         """The runs that it is for; nobody keeps it for a run that nobody has asked for yet."""
         if event.run is not None:
-            return [self._known(event.run)] if event.run.name in self._asked else []
+            row = self.router.find(event.run.name)
+            if row is not None:  # asked for from outside, or called
+                return [row.run]
+            return [event.run] if event.run.name in self._asked else []
         if event.key is not None:
             row = self.router.of_key(event.key)
             return [] if row is None else [row.run]
         return list(self.outside.addressed(event.name, dict(event.payload)))
-
-    def _known(self, run: RunInfo) -> RunInfo:
-        """The run of that name as it was really started (by an event, perhaps)."""
-        row = self.router.find(run.name)
-        return run if row is None else row.run
 
     def _deliver(self, event: OutsideEvent, run: RunInfo) -> None:
         signal = self.scenario.workflows[run.workflow].signals.get(event.name)
