@@ -46,7 +46,7 @@ class Crash(TimedFault):
     crash: Name
     """app, engine, or the name of a worker."""
     replica: Whole | None = Field(default=None, ge=1)
-    """Which one, from 1; left out: the one that does the named step."""
+    """Which one, from 1; left out: the one that does the named step, or the first."""
     down_for: DurationOrForever = 2_000_000
     """How long until it works again; or `forever`."""
     graceful: Flag = False
@@ -59,7 +59,7 @@ class Hang(TimedFault):
     hang: Name
     """app, engine, or the name of a worker."""
     replica: Whole | None = Field(default=None, ge=1)
-    """Which one, from 1."""
+    """Which one, from 1; left out: the one that does the named step, or the first."""
     for_: Duration = Field(alias="for")
     """How long it stands still."""
 
@@ -164,17 +164,6 @@ class RandomFault(Model):
 def follows_event(fault: object) -> bool:
     """Whether a fault follows an event of the trace by its number."""
     return isinstance(fault, TimedFault) and fault.when is not None and isinstance(fault.when.event, int)
-
-
-def hits_last_to_act(fault: object) -> bool:
-    """Whether whom a fault hits is read off the trace: after an event or a mark, whoever acted last, unless it says
-    which replica."""
-    return (
-        isinstance(fault, Crash | Hang)
-        and fault.replica is None
-        and fault.when is not None
-        and fault.when.event is not None
-    )
 
 
 FAULT_KINDS: Final = ("crash", "hang", "outage", "cut", "deploy", "random")

@@ -9,7 +9,7 @@ from typing import Final
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
-from durascope.models.faults import follows_event, hits_last_to_act
+from durascope.models.faults import follows_event
 from durascope.models.many_runs import MANY, ManyRuns
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
@@ -45,14 +45,13 @@ def simulate(
     (inputs, arrivals, how steps go), and the engine's own part is left to that one: another way in which the same can
     go.
     `full` keeps every event and the ledger, `records` the runs' records; both default to whether the workload has at
-    most `FULL_UP_TO` runs; where a fault asks for events, or for who acted last, every event is kept.
+    most `FULL_UP_TO` runs; where a fault follows an event by its number, every event is kept.
     `also(world, engine)` is called before the clock starts: there a caller puts SimPy processes of its own into the
     world (`world.env`), or what watches it. `followed` is told now and then how many runs have begun. The same
     arguments give the same trace, byte for byte.
     """
     few = scenario.workload.runs <= FULL_UP_TO
-    traced = any(follows_event(fault) or hits_last_to_act(fault) for fault in scenario.faults)
-    full = traced or (few if full is None else full)
+    full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)
     many = not full and not records and scenario.workload.runs > MANY and not scenario.expect.one_at_a_time
     world = World(seed, full=full, many=many, engine_luck=engine_luck)
     world.limits = Limits.of(scenario.workload.runs)

@@ -203,13 +203,17 @@ class FaultInjector:
     def _doer(
         self, when: Trigger | None, run: RunInfo | None, replicas: Sequence[Sequence[Component]]
     ) -> Component | None:
-        """Who acts: who does the step, or in whose lane the event is, or who was the last of them before it.
+        """Who acts: who does the step; or, after an event of that number, in whose lane it is, or who was the last of
+        them before it.
 
-        At a time of the clock nobody does: the first replica is hit then, as on the real engine.
+        At a time of the clock, or when some run begins to sleep or to wait, nobody does: the first replica is hit then,
+        as where recordings were made.
         """
         if when is None:
             return None
-        return self._last_to_act(replicas) if when.step is None else self.moments.doer(run, when.step)
+        if when.step is not None:
+            return self.moments.doer(run, when.step)
+        return self._last_to_act(replicas) if isinstance(when.event, int) else None
 
     def _last_to_act(self, replicas: Sequence[Sequence[Component]]) -> Component | None:
         """Of the run that the last event is about, if it is about one."""
