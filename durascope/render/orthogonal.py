@@ -33,6 +33,7 @@ _NEAR: Final = 6
 """So many lanes are tried from either end of the room for them."""
 
 Segment = tuple[Point, Point]
+_Known = dict[Segment, int | None]
 
 
 @dataclass(slots=True)
@@ -43,20 +44,36 @@ class _Ways:
     labels: dict[int, Rect]
     lines: list[Segment]
 
-    def cost(self, way: Sequence[Point], edge: int, ends: tuple[str, str]) -> float | None:
-        """The worse, the more it bends and crosses; None: it lies on something."""
+    def cost(self, way: Sequence[Point], edge: int, ends: tuple[str, str], known: _Known) -> float | None:
+        """The worse, the more it bends and crosses; None: it lies on something.
+
+        `known` is what earlier ways of the same edge have found out about their pieces: most have pieces in common.
+        """
         found = 10.0 * max(0, len(way) - 2)
-        for start, end in pairwise(way):
-            if any(key not in ends and _through(rect, start, end) for key, rect in self.nodes.items()):
+        for piece in pairwise(way):
+            if piece not in known:
+                known[piece] = self._crossed(piece, edge, ends)
+            crossed = known[piece]
+            if crossed is None:
                 return None
-            if any(at != edge and _through(rect, start, end, _AROUND) for at, rect in self.labels.items()):
-                return None
-            for line in self.lines:
-                if _along((start, end), line):
-                    return None
-                found += 40.0 * _crosses((start, end), line)
+            (start, end) = piece
+            found += 40.0 * crossed
             found += 0.02 * (abs(end[0] - start[0]) + abs(end[1] - start[1]))
         return found
+
+    def _crossed(self, piece: Segment, edge: int, ends: tuple[str, str]) -> int | None:
+        """How many lines it crosses; None: it lies on something."""
+        start, end = piece
+        if any(key not in ends and _through(rect, start, end) for key, rect in self.nodes.items()):
+            return None
+        if any(at != edge and _through(rect, start, end, _AROUND) for at, rect in self.labels.items()):
+            return None
+        crossed = 0
+        for line in self.lines:
+            if _along(piece, line):
+                return None
+            crossed += _crosses(piece, line)
+        return crossed
 
 
 def straightened(diagram: Diagram, layout: Layout) -> Layout:
@@ -159,7 +176,8 @@ def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] 
 
 def _best(those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways) -> list[Point] | None:
     """The cheapest of the ways from the label to a box."""
-    found = [(cost, n, way) for n, way in enumerate(those) if (cost := ways.cost(way, at, ends)) is not None]
+    known: _Known = {}
+    found = [(cost, n, way) for n, way in enumerate(those) if (cost := ways.cost(way, at, ends, known)) is not None]
     return min(found)[2] if found else None
 
 

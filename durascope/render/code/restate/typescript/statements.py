@@ -102,12 +102,12 @@ class Statements(OtherRuns):
             return
         match step:
             case Get(get="*"):
-                self.source("await ctx.stateKeys();")
+                self.source(f"{self._read('ctx.stateKeys()', 'string[]')};")
             case Get(get=name):
                 variable = self.variables.get(name)
                 kind = self.told.values[name].kind if variable is not None else "any"
                 shown = "" if kind == "any" else f"<{TYPES[kind]}>"
-                got = f"await ctx.get{shown}({quoted(name)})"
+                got = self._read(f"ctx.get{shown}({quoted(name)})", f"{TYPES[kind]} | null" if shown else "unknown")
                 self.source(f"{got};" if variable is None else f"{variable} = ({got}) ?? {self.initial(name)};")
             case Set(set=name, value=value):
                 text = "true" if value is None else literal(value)
@@ -116,6 +116,14 @@ class Statements(OtherRuns):
                     self.source(f"{self.variables[name]} = {text};")
             case Clear(clear=name):
                 self.source("ctx.clearAll();" if name == "*" else f"ctx.clear({quoted(name)});")
+
+    def _read(self, reading: str, kind: str) -> str:
+        """Waits for the state that is read. In a branch it is yielded; the SDK's types hide what it is."""
+        if not self.in_branch:
+            return f"await {reading}"
+        self.needs.add(SDK)
+        self.side_by_side.add("result")
+        return f"yield* result({reading} as restate.RestatePromise<{kind}>)"
 
     # ---- code of its own, and ends -----------------------------------------------------------------------------
 
