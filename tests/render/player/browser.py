@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Error, Page, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 SECONDS_TO_OPEN = 20
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""What a key has changed is on the screen a frame later; a busy machine takes its time for it."""
 
 
 @contextmanager
@@ -46,6 +48,7 @@ class Visit:
 
     def picture(self) -> str:
         """All that is on the screen (what is said to screen readers comes a moment later)."""
+        self.page.evaluate(DRAWN)
         seen = [".narration", ".columns", ".timeline", ".controls"]
         return "\n".join(self.page.locator(each).first.inner_html() for each in seen)
 
