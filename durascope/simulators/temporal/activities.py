@@ -12,6 +12,7 @@ from typing import Any, Final
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import ScheduleActivityTask
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import (
@@ -25,7 +26,6 @@ from durascope.simulators.temporal.events import (
     ActivityTaskTimedOut,
 )
 from durascope.simulators.temporal.failure import Failure
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, MutableState
 from durascope.simulators.temporal.shard import HISTORY, Shard

@@ -1,4 +1,8 @@
-"""A gRPC channel to the server: calls that are answered, or fail when the connection breaks, and are then retried.
+"""The gRPC channels between the server and those that call it: its workers and its client.
+
+    Channel (the caller's end) ── call ──▶ Listener (the server's process) ─▶ a method of its API
+       ▲                                                                          │
+       └───────────────────── answer, if the connection is still open ── Link ◀───┘
 
 call ─▶ sent ─▶ answered
          └─(connection lost · refused · deadline)─▶ backoff ─▶ sent again … ─▶ given up
@@ -6,15 +10,16 @@ call ─▶ sent ─▶ answered
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
 from durascope.simulators.kernel.component import Component
-from durascope.simulators.kernel.network import Connection, Keepalive
+from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.calls import GAVE_UP, Call, CallPolicy, Retry
-from durascope.simulators.temporal.listener import Listener
+from durascope.simulators.temporal.constants import Delays
 
 KEEPALIVE: Final = Keepalive(every=30_000_000, timeout=15_000_000)
 """The SDKs' HTTP/2 pings (sdk-core, ClientKeepAliveConfig: interval 30 s, timeout 15 s)."""
@@ -27,7 +32,7 @@ PATIENCE: Final = 40
 
 
 class Channel:
-    """The calls of one component to the server; volatile, like the component's other state."""
+    """The caller's end: the calls of one component; volatile, like the component's other state."""
 
     __slots__ = (
         "_calls", "_count", "_delay", "_pushed", "_receive", "_waiting", "connection", "lossy", "network", "owner",
@@ -194,3 +199,95 @@ class Channel:
         if call.retry is not None:
             call.retry.backoff = None
         self._attempt(call)
+
+
+class Listener(Component):
+    """A process that answers calls."""
+
+    __slots__ = ("answers_late", "api", "callers", "delays", "links", "luck", "network")
+
+    def __init__(self, world: World, name: str, network: Network, delays: Delays) -> None:
+        self.network = network
+        self.delays = delays
+        self.luck = int(world.luck("server") * (1 << 53))
+        """What the delays of its own hang on, those of no run."""
+        self.answers_late = delays.fixed("answer") != 0
+        """An answer takes its time to leave, and is lost where the server dies meanwhile."""
+        self.callers: list[Channel] = []
+        """All there are, connected or not."""
+        self.api: Mapping[str, Callable[[Link, Call], object]] = {}
+        super().__init__(world, name)
+
+    def reset(self) -> None:
+        self.links: dict[Connection, Link] = {}
+
+    def lost(self, link: Link) -> None:
+        """What a caller's broken connection means to the process."""
+
+    def poller(self, queue: tuple[str, str]) -> Link | None:
+        """The first connection that is open and has polled that task queue."""
+        return next((link for link in self.links.values() if link.open and queue in link.queues), None)
+
+    def accept(self, caller: Channel, connection: Connection) -> None:
+        link = self.links[connection] = Link(self, caller, connection)
+        connection.on_lost[self] = lambda: self._lost(link)
+
+    def _lost(self, link: Link) -> None:
+        link.open = False
+        self.links.pop(link.connection, None)
+        self.lost(link)
+
+    def receive(self, connection: Connection, incarnation: int, caller: Channel, call: Call) -> None:
+        """A call has arrived; one that was sent to an earlier process is lost with it."""
+        if incarnation != self.incarnation:
+            return
+        link = self.links.get(connection)
+        if link is None:  # the caller has died since: what it said still counts, an answer has no reader
+            link = Link(self, caller, connection)
+            link.open = False
+        self.api[call.method](link, call)
+
+
+class Link:
+    """One worker's (or the client's) connection, as the server sees it."""
+
+    __slots__ = (
+        "_caller", "_delay", "_hear", "_listener", "_network", "_pushed", "connection", "open", "queues", "worker",
+    )  # fmt: skip
+
+    def __init__(self, listener: Listener, caller: Channel, connection: Connection) -> None:
+        self._listener = listener
+        self._network = listener.network
+        self._delay = listener.delays.call
+        self._caller, self._hear, self._pushed = caller.owner, caller.answered, caller.pushed
+        self.connection = connection
+        self.worker = connection.client.name
+        self.queues: dict[tuple[str, str], None] = {}
+        """The task queues that it has polled."""
+        self.open = True
+
+    def reply(self, call: Call, answer: Any) -> None:
+        """Answers a call; a caller that is gone will not hear it."""
+        if not self.open:
+            return
+        if call.on_reply is None:  # nothing at either end depends on when it arrives: it needs no message
+            hear = self._hear
+            hear(call, answer)
+            return
+        listener = self._listener
+        if listener.answers_late:
+            late = listener.delays("answer", listener.luck, call.number)
+            listener.after(late, self._answer, call, answer)
+            return
+        self._answer(call, answer)
+
+    def _answer(self, call: Call, answer: Any) -> None:
+        if not self.open:
+            return
+        self._network.post(self._listener, self._caller, self._delay, self._hear, (call, answer), call.method, call.run)
+
+    def push(self, task: Any, run: RunInfo) -> None:
+        """Hands a worker a task that it has not polled for (A12b)."""
+        self._network.send(
+            self._listener, self._caller, self._delay, self._pushed, task, what="start workflow: answer", run=run
+        )

@@ -8,6 +8,7 @@ from typing import Final
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activities import Activities
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.commands import (
     AcceptUpdate,
@@ -36,7 +37,6 @@ from durascope.simulators.temporal.events import (
 from durascope.simulators.temporal.events import (
     UpsertWorkflowSearchAttributes as SearchAttributesUpserted,
 )
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
 from durascope.simulators.temporal.shard import HISTORY, Shard

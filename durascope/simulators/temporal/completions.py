@@ -7,11 +7,11 @@ from typing import Any
 
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.command_handler import CommandHandler
 from durascope.simulators.temporal.commands import CloseCommand, RejectUpdate, TaskCompletion
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.events import WorkflowTaskCompleted
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import Shard

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import (
     WorkflowExecutionCancelRequested,
     WorkflowExecutionSignaled,
     WorkflowExecutionStarted,
 )
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.history_service import HistoryService
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.matching import Matching, QueueId
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
 from durascope.simulators.temporal.queries import Query

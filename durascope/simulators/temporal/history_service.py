@@ -13,12 +13,12 @@ from functools import partial
 from durascope.models.scenario import TemporalDeployment
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.chains import Chains
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.command_handler import CommandHandler
 from durascope.simulators.temporal.completions import Completions
 from durascope.simulators.temporal.executions import Executions
 from durascope.simulators.temporal.externals import Externals
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.matching import Matching
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.queries import Queries

@@ -17,8 +17,8 @@ from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 from durascope.simulators.temporal.rate_limit import RateLimit
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from durascope.simulators.kernel.world import Callback
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import duration
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.matching import Matching
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState

@@ -15,10 +15,10 @@ from durascope.models.scenario import TemporalDeployment
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.world import World
+from durascope.simulators.temporal.channel import Link, Listener
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.frontend import Frontend
 from durascope.simulators.temporal.history_service import HistoryService
-from durascope.simulators.temporal.listener import Link, Listener
 from durascope.simulators.temporal.matching import Matching, MatchingStore
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import HistoryStore, Shard

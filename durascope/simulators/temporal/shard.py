@@ -13,10 +13,10 @@ from typing import Any, Final
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import Delays, limit
 from durascope.simulators.temporal.history import LARGE, LONG
 from durascope.simulators.temporal.lines import line
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore
 

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.calls import Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import REQUEST, AcceptUpdate, Command, CompleteUpdate, RejectUpdate
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.mutable_state import MutableState, Update
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks

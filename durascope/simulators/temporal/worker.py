@@ -21,11 +21,10 @@ from durascope.simulators.program import Block
 from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS
-from durascope.simulators.temporal.channel import Channel
+from durascope.simulators.temporal.channel import Channel, Listener
 from durascope.simulators.temporal.commands import ScheduleActivityTask, TaskCompletion
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.host import LocalDone
-from durascope.simulators.temporal.listener import Listener
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.matching import QueueId

@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.world import Callback
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.events import (
     WorkflowTaskFailed,
@@ -20,7 +21,6 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskTimedOut,
 )
 from durascope.simulators.temporal.history import LARGE, LONG, Bufferable, EventHistory, HistoryEvent
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 from durascope.simulators.temporal.queries import Queries

@@ -18,6 +18,7 @@ from durascope.simulators.services import Services
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS, Call
+from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import (
     Asked,
     Command,
@@ -31,7 +32,6 @@ from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.lines import line
-from durascope.simulators.temporal.listener import Link
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.matching import Matching, MatchingStore
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker

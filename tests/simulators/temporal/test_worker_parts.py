@@ -18,13 +18,12 @@ from durascope.simulators.services import Services
 from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.calls import GAVE_UP, REPORTS, REQUESTS, Call
-from durascope.simulators.temporal.channel import Channel
+from durascope.simulators.temporal.channel import Channel, Link, Listener
 from durascope.simulators.temporal.commands import Asked, LocalEnd
 from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.events import ActivityTaskScheduled
 from durascope.simulators.temporal.failure import Failure
-from durascope.simulators.temporal.listener import Link, Listener
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.messages import ActivityTask
