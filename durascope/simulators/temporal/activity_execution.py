@@ -10,12 +10,12 @@ from typing import Any, Final
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.pollers import Slots
@@ -160,7 +160,7 @@ class ActivityWorker:
     )  # fmt: skip
 
     def __init__(
-        self, process: Component, channel: Channel, services: Services, delays: Delays, *, slots: int,
+        self, process: Component, channel: Channel, services: Services, delays: NumberedDelays, *, slots: int,
         threads: int | None, many: int, reports: Callable[[int, int], int], sent: Callable[[], object],
     ) -> None:  # fmt: skip
         """`threads`: where activities block a thread each, fewer than the slots; `many`: with more free slots

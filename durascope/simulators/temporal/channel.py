@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any, Final
 
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.calls import GAVE_UP, Call, CallPolicy, Retry
-from durascope.simulators.temporal.constants import Delays
 
 KEEPALIVE: Final = Keepalive(every=30_000_000, timeout=15_000_000)
 """The SDKs' HTTP/2 pings (sdk-core, ClientKeepAliveConfig: interval 30 s, timeout 15 s)."""
@@ -53,7 +53,7 @@ class Channel:
         self.connection: Connection | None = None
         self._calls: dict[Call, None] = {}
         self._waiting: list[Call] = []
-        self._delay = server.delays.call
+        self._delay = server.one_way
         self._receive = server.receive
         self._count = 0
         server.callers.append(self)
@@ -204,11 +204,13 @@ class Channel:
 class Listener(Component):
     """A process that answers calls."""
 
-    __slots__ = ("answers_late", "api", "callers", "delays", "links", "luck", "network")
+    __slots__ = ("answers_late", "api", "callers", "delays", "links", "luck", "network", "one_way")
 
-    def __init__(self, world: World, name: str, network: Network, delays: Delays) -> None:
+    def __init__(self, world: World, name: str, network: Network, delays: NumberedDelays) -> None:
         self.network = network
         self.delays = delays
+        self.one_way = delays("call", 0, 0)
+        """µs that a call takes to get here, and its answer to get back."""
         self.luck = int(world.luck("server") * (1 << 53))
         """What the delays of its own hang on, those of no run."""
         self.answers_late = delays.fixed("answer") != 0
@@ -258,7 +260,7 @@ class Link:
     def __init__(self, listener: Listener, caller: Channel, connection: Connection) -> None:
         self._listener = listener
         self._network = listener.network
-        self._delay = listener.delays.call
+        self._delay = listener.one_way
         self._caller, self._hear, self._pushed = caller.owner, caller.answered, caller.pushed
         self.connection = connection
         self.worker = connection.client.name

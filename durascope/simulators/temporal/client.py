@@ -11,11 +11,11 @@ from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.calls import REPORTS, REQUESTS
 from durascope.simulators.temporal.channel import Channel
 from durascope.simulators.temporal.commands import REQUEST
-from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.findings import Accounts
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.workflow_ids import WorkflowIds
@@ -34,8 +34,8 @@ class Client:
     )  # fmt: skip
 
     def __init__(
-        self, client: Component, channel: Channel, delays: Delays, scenario: Scenario, *, code: Mapping[str, Workflow],
-        ids: WorkflowIds, accounts: Accounts, starts_eagerly: Callable[[str], bool],
+        self, client: Component, channel: Channel, delays: NumberedDelays, scenario: Scenario, *,
+        code: Mapping[str, Workflow], ids: WorkflowIds, accounts: Accounts, starts_eagerly: Callable[[str], bool],
     ) -> None:  # fmt: skip
         """`code`: the workflows' code as it is now; `starts_eagerly`: whether a workflow's first task is asked for
         with its start."""

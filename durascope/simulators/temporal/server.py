@@ -16,7 +16,7 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.channel import Link, Listener
-from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.frontend import Frontend
 from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.matching import Matching, MatchingStore
@@ -53,7 +53,7 @@ class Server(Listener):
     ) -> None:  # fmt: skip
         """`on_run_closed` is told of every run that has closed."""
         self._volatile: tuple[Volatile, ...] = ()
-        super().__init__(world, "temporal-server", network, Delays(options.latencies, world.luck))
+        super().__init__(world, "temporal-server", network, delays_of(options.latencies, world.luck))
         matching = self._matching = Matching(
             self, store.matching, partitions=options.server.partitions, rates=rates(options)
         )

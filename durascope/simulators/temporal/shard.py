@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.channel import Link
-from durascope.simulators.temporal.constants import Delays, limit
+from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.history import LARGE, LONG
 from durascope.simulators.temporal.lines import line
 from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
@@ -64,7 +65,7 @@ class Shard:
         "on_limit", "store", "timers", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Component, store: HistoryStore, delays: Delays, luck: int = 0) -> None:
+    def __init__(self, server: Component, store: HistoryStore, delays: NumberedDelays, luck: int = 0) -> None:
         self.world = server.world
         self.store = store
         self.delays = delays

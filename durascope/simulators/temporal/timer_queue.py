@@ -18,8 +18,9 @@ from heapq import heappop, heappush
 from typing import Any, Final, Protocol
 
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.world import Callback
-from durascope.simulators.temporal.constants import Delays, duration
+from durascope.simulators.temporal.constants import duration
 
 NEVER: Final = 1 << 62
 IN_USE_US: Final = 80_000
@@ -76,7 +77,7 @@ class TimerQueue:
         "_server", "_shift", "_stale_reads", "store", "to_read", "world",
     )  # fmt: skip
 
-    def __init__(self, server: Component, store: TimerStore, delays: Delays, luck: int) -> None:
+    def __init__(self, server: Component, store: TimerStore, delays: NumberedDelays, luck: int) -> None:
         self._server = server
         self.world = server.world
         self.store = store

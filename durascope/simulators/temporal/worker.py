@@ -15,6 +15,7 @@ from zlib import crc32
 from durascope.models.scenario import TemporalWorker, Workflow
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.program import Block
@@ -23,7 +24,6 @@ from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel, Listener
 from durascope.simulators.temporal.commands import ScheduleActivityTask, TaskCompletion
-from durascope.simulators.temporal.constants import Delays
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
@@ -83,7 +83,7 @@ class Worker(Component):
     )  # fmt: skip
 
     def __init__(
-        self, world: World, name: str, options: TemporalWorker, *, app: App, server: Listener, delays: Delays,
+        self, world: World, name: str, options: TemporalWorker, *, app: App, server: Listener, delays: NumberedDelays,
         lossy: bool,
     ) -> None:  # fmt: skip
         """`lossy`: messages can get lost without anybody being told."""

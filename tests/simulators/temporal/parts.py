@@ -27,7 +27,7 @@ from durascope.simulators.temporal.commands import (
     StartTimer,
     TaskCompletion,
 )
-from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.history_service import HistoryService
 from durascope.simulators.temporal.host import LocalDone
@@ -79,7 +79,7 @@ class History(HistoryService):
         self.process = Component(world, "server")
         self.store, self.on_disk = HistoryStore(), MatchingStore()
         self.matching = Matching(self.process, self.on_disk, rates=rates)
-        shard = Shard(self.process, self.store, Delays({}, world.luck))
+        shard = Shard(self.process, self.store, delays_of({}, world.luck))
         super().__init__(
             shard, self.matching, TemporalDeployment(), poller=lambda _: None, on_run_closed=lambda _: None
         )

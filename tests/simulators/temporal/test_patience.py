@@ -11,7 +11,7 @@ from durascope.models.trace import Kind, Trace
 from durascope.models.units import SECOND, Spread
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.simulate import simulate
-from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.constants import delays_of
 
 
 def simulated(text: str, *, seed: int = 0) -> Trace:
@@ -20,7 +20,7 @@ def simulated(text: str, *, seed: int = 0) -> Trace:
 
 @pytest.mark.parametrize("spread", ["3ms", {"uniform": ["2ms", "9ms"]}, {"exponential": "20ms"}])
 def test_a_delay_is_the_same_whichever_way_it_is_asked_for(spread: object) -> None:
-    delays = Delays({"timer_late": Spread.parse(spread)}, Luck(0))
+    delays = delays_of({"timer_late": Spread.parse(spread)}, Luck(0))
     often = delays.of("timer_late")
     drawn = [often(luck, number) for luck in (7, 1 << 52) for number in range(50)]
     assert drawn == [delays("timer_late", luck, number) for luck in (7, 1 << 52) for number in range(50)]

@@ -17,7 +17,7 @@ from durascope.models.units import MILLISECOND, SECOND, Spread
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
 from durascope.simulators.simulate import simulate
-from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.rate_limit import RateLimit
 from durascope.simulators.temporal.timer_queue import TimerQueue, TimerStore
 
@@ -45,7 +45,7 @@ class Shard:
         self.fired: list[tuple[Any, int]] = []
         server = self.server = Component(self.world, "server")
         latencies = {name: Spread.parse(delay) for name, delay in delays.items()}
-        self.queue = TimerQueue(server, TimerStore(), Delays(latencies, self.world.luck), luck=0)
+        self.queue = TimerQueue(server, TimerStore(), delays_of(latencies, self.world.luck), luck=0)
         self.queue.on("user_timer", self._due)
         self.state: Any = SimpleNamespace(luck=0, open=True)
 

@@ -20,7 +20,7 @@ from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.calls import GAVE_UP, REPORTS, REQUESTS, Call
 from durascope.simulators.temporal.channel import Channel, Link, Listener
 from durascope.simulators.temporal.commands import Asked, LocalEnd
-from durascope.simulators.temporal.constants import Delays
+from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.context import WorkflowContext
 from durascope.simulators.temporal.events import ActivityTaskScheduled
 from durascope.simulators.temporal.failure import Failure
@@ -38,7 +38,7 @@ class Wires:
 
     def __init__(self, answer: Any = "recorded") -> None:
         world = self.world = World(0, full=True)
-        self.delays = Delays({}, world.luck)
+        self.delays = delays_of({}, world.luck)
         self.server = Listener(world, "temporal-server", Network(world), self.delays)
         self.answer = answer
         self.calls: list[tuple[str, tuple[Any, ...]]] = []
