@@ -6,6 +6,7 @@ tells of the last attempt (A2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Final
 
@@ -16,7 +17,6 @@ from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import ScheduleActivityTask
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import (
-    ActivityEnd,
     ActivityTaskCanceled,
     ActivityTaskCancelRequested,
     ActivityTaskCompleted,
@@ -45,7 +45,7 @@ _HEARTBEAT: Final = 3
 class Activities:
     """The activities of every run."""
 
-    __slots__ = ("_payload", "_tasks", "_timers", "_transfer", "shard", "world")
+    __slots__ = ("_ends", "_payload", "_tasks", "_timers", "_transfer", "shard", "world")
 
     def __init__(self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks) -> None:
         self.shard = shard
@@ -54,6 +54,12 @@ class Activities:
         self._transfer = transfer
         self._tasks = tasks
         self._payload = limit("payload")
+        self._ends: dict[str, Callable[..., bool]] = {
+            "complete activity": self._completed,
+            "fail activity": self._failed,
+            "report cancelled activity": self._cancelled,
+        }
+        """By the call that reports it: how an attempt ends, and whether the activity does."""
         shard.timers.on("activity_timeout", self.timeout_due)
         shard.timers.on("activity_retry", self.retry_due)
 
@@ -112,7 +118,7 @@ class Activities:
 
     # ---- what workers report -------------------------------------------------------------------------------
 
-    def _reported(self, task: ActivityTask) -> tuple[MutableState, Activity] | None:
+    def _reported_on(self, task: ActivityTask) -> tuple[MutableState, Activity] | None:
         """The pending activity that a report is about; None if its attempt is no longer the pending one (A9)."""
         state = self.shard.store.runs.get(task.run_id)
         if state is None or not state.open:
@@ -122,19 +128,26 @@ class Activities:
             return None
         return state, activity
 
-    def _refuse(self, task: ActivityTask, link: Link, call: Call) -> None:
-        self.world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
-        link.reply(call, "not found")
-
-    def completed(self, link: Link, call: Call) -> None:
-        task: ActivityTask
-        outcome: Outcome
-        task, outcome = call.args
-        found = self._reported(task)
+    def reported(self, link: Link, call: Call) -> None:
+        """An attempt has ended, as the name of the call says. It is answered before anybody outside can have seen what
+        was written."""
+        task: ActivityTask = call.args[0]
+        world = self.world
+        found = self._reported_on(task)
         if found is None:
-            self._refuse(task, link, call)
+            world.emit(HISTORY, Kind.STEP_DROPPED, task.run, task.name, task.attempt, "not found")
+            link.reply(call, "not found")
             return
         state, activity = found
+        closed = self._ends[call.method](state, activity, *call.args[1:])
+        self.shard.commit(state)
+        link.reply(call, "recorded")
+        if closed:
+            world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
+        else:
+            world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt)
+
+    def _completed(self, state: MutableState, activity: Activity, outcome: Outcome) -> bool:
         size = outcome.size
         if size and size > self._payload.error:
             failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
@@ -146,37 +159,24 @@ class Activities:
             started = self._over(state, activity)
             values = outcome.values
             end = ActivityTaskCompleted(activity.scheduled_id, started, activity.name, activity.worker, values, size)
-            self._ends(state, end)
-        self._recorded(state, activity, link, call)
+            self._tasks.tell(state, end)
+        return True
 
-    def failed(self, link: Link, call: Call) -> None:
-        task: ActivityTask
-        failure: Failure
-        task, failure = call.args
-        found = self._reported(task)
-        if found is None:
-            self._refuse(task, link, call)
-            return
-        state, activity = found
+    def _failed(self, state: MutableState, activity: Activity, failure: Failure) -> bool:
+        """Whether there is no retry."""
         why_not = self._retry(state, activity, failure)
         if why_not is not None:
             self._fails(state, activity, failure, why_not)
-        self._recorded(state, activity, link, call, why_not is not None)
+        return why_not is not None
 
-    def cancelled(self, link: Link, call: Call) -> None:
-        task: ActivityTask = call.args[0]
-        found = self._reported(task)
-        if found is None:
-            self._refuse(task, link, call)
-            return
-        state, activity = found
+    def _cancelled(self, state: MutableState, activity: Activity) -> bool:
         started = self._over(state, activity)
-        self._ends(state, ActivityTaskCanceled(activity.scheduled_id, started, activity.name, activity.worker))
-        self._recorded(state, activity, link, call)
+        self._tasks.tell(state, ActivityTaskCanceled(activity.scheduled_id, started, activity.name, activity.worker))
+        return True
 
     def heartbeat(self, link: Link, call: Call) -> None:
         task: ActivityTask = call.args[0]
-        found = self._reported(task)
+        found = self._reported_on(task)
         if found is None:
             link.reply(call, "not found")
             return
@@ -201,16 +201,6 @@ class Activities:
     def _due(entry: tuple[int, int, int, int], activity: Activity) -> int:
         """When a timeout is due by now: heartbeats put theirs off."""
         return activity.heartbeat_at + activity.timeouts[3] if entry[2] == _HEARTBEAT else entry[0]
-
-    def _recorded(self, state: MutableState, activity: Activity, link: Link, call: Call, final: bool = True) -> None:
-        """Ends a report's transition, and answers it: before anybody outside can have seen what was written."""
-        world = self.world
-        self.shard.commit(state)
-        link.reply(call, "recorded")
-        if final:
-            world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
-        else:
-            world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt)
 
     # ---- retries and timeouts ------------------------------------------------------------------------------
 
@@ -313,7 +303,7 @@ class Activities:
             type_ = "schedule-to-close"
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
-        self._ends(state, ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not))
+        self._tasks.tell(state, ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not))
         return True
 
     # ---- closed --------------------------------------------------------------------------------------------
@@ -364,15 +354,10 @@ class Activities:
         )
         return self._tasks.record(state, started, activity.started_at)
 
-    def _ends(self, state: MutableState, end: ActivityEnd) -> None:
-        """Writes its end, which a workflow task is to tell the code of."""
-        self._tasks.record(state, end, self.world.now)
-        self._tasks.need(state)
-
     def _fails(self, state: MutableState, activity: Activity, failure: Failure, retry_state: str) -> None:
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
-        self._ends(state, ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state))
+        self._tasks.tell(state, ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state))
 
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""

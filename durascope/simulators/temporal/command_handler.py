@@ -26,7 +26,6 @@ from durascope.simulators.temporal.commands import (
     TaskCompletion,
     UpsertWorkflowSearchAttributes,
 )
-from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import (
     MarkerRecorded,
     RequestCancelExternalWorkflowExecutionInitiated,
@@ -39,27 +38,23 @@ from durascope.simulators.temporal.events import (
 )
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.mutable_state import Activity, Child, MutableState
-from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.shard import Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.user_timers import UserTimers
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 
-_TOO_MANY: Final[dict[type[Command], str]] = {
-    ScheduleActivityTask: "pending-activities-limit-exceeded",
-    StartChildWorkflowExecution: "pending-child-workflows-limit-exceeded",
-    SignalExternalWorkflowExecution: "pending-signals-limit-exceeded",
-    RequestCancelExternalWorkflowExecution: "pending-request-cancel-limit-exceeded",
-}
+Moment = tuple[Kind | None, str, RunInfo]
+"""Of a step of that name; None: the mark of that name."""
 
 
 class CommandHandler:
     """One method per kind of command."""
 
     __slots__ = (
-        "_activities", "_cancelled", "_closing", "_limit", "_local_markers", "_moments", "_pushes", "_registry",
-        "_transfer", "_updates", "_user_timers", "world",
+        "_activities", "_cancelled", "_closing", "_local_markers", "_moments", "_pushes", "_registry", "_transfer",
+        "_updates", "_user_timers", "world",
     )  # fmt: skip
 
     def __init__(
@@ -73,36 +68,18 @@ class CommandHandler:
         self._updates = updates
         self._registry = updates.registry
         self._closing = closing
-        self._limit = limit("pending").error
-        self._moments: list[tuple[Kind | None, str, RunInfo]] = []
+        self._moments: list[Moment] = []
         self._pushes: list[Activity] = []
         self._cancelled = False
         """Whether the commands cancel an activity that had not started."""
         self._local_markers = False
         """Whether the commands record an end of a local activity."""
 
-    def refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
-        """Why these commands are too many for the run (§13): the task's failure cause, or None."""
-        if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._limit:
-            return None
-        pending: dict[type[Command], int] = {
-            ScheduleActivityTask: len(state.activities),
-            StartChildWorkflowExecution: len(state.children),
-            SignalExternalWorkflowExecution: len(state.externals),
-            RequestCancelExternalWorkflowExecution: len(state.externals),
-        }
-        for kind in map(type, commands):
-            if kind in pending:
-                pending[kind] += 1
-                if pending[kind] > self._limit:
-                    return _TOO_MANY[kind]
-        return None
-
     def apply(
         self, state: MutableState, completed: WorkflowTaskCompleted, done: TaskCompletion, link: Link
-    ) -> tuple[Sequence[ActivityTask], bool]:
-        """The events of a completion's commands; the activities that start eagerly, and whether one that had not
-        started was cancelled."""
+    ) -> tuple[Sequence[ActivityTask], bool, Sequence[Moment]]:
+        """The events of a completion's commands; the activities that start eagerly, whether one that had not started
+        was cancelled, and what faults can hit once all is written."""
         self._moments = []
         self._pushes = []
         self._cancelled = False
@@ -114,13 +91,13 @@ class CommandHandler:
         if self._registry.requests:
             self._updates.answered(state, done.commands)
         if not state.open:
-            return (), False
+            return (), False, ()
         eager = self._start_activities(state, done.eager, link) if self._pushes else ()
         if state.activity_timeouts:
             self._activities.set_timer(state)
         if state.timer_heap:
             self._user_timers.set_timer(state)
-        return eager, self._cancelled
+        return eager, self._cancelled, self._moments
 
     def _apply(self, state: MutableState, command: Command, completed: WorkflowTaskCompleted) -> None:
         match command:
@@ -162,19 +139,6 @@ class CommandHandler:
             else:
                 self._transfer.activity(state, activity)
         return started
-
-    def pass_moments(self, state: MutableState, waits: Sequence[tuple[str, str, RunInfo]]) -> None:
-        """After the write: what has been scheduled, slept and waited for can now be hit by faults."""
-        world = self.world
-        moments, self._moments = self._moments, []
-        for kind, name, run in moments:
-            if kind is None:
-                world.mark(name, run)
-            else:
-                world.moment(HISTORY, kind, run, name, 1)
-        for name, _, run in waits:
-            world.moment(HISTORY, _STEP_SCHEDULED, run, name, 1)
-            world.mark("WaitStarted", run)
 
     # ---- one method per command ----------------------------------------------------------------------------
 

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
+from durascope.models.trace import Kind
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.channel import Link
-from durascope.simulators.temporal.command_handler import CommandHandler
-from durascope.simulators.temporal.commands import CloseCommand, RejectUpdate, TaskCompletion
+from durascope.simulators.temporal.command_handler import CommandHandler, Moment
+from durascope.simulators.temporal.commands import (
+    CloseCommand,
+    Command,
+    RejectUpdate,
+    RequestCancelExternalWorkflowExecution,
+    ScheduleActivityTask,
+    SignalExternalWorkflowExecution,
+    StartChildWorkflowExecution,
+    TaskCompletion,
+)
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.events import WorkflowTaskCompleted
 from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
-from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
+
+_STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
+
+_TOO_MANY: Final[dict[type[Command], str]] = {
+    ScheduleActivityTask: "pending-activities-limit-exceeded",
+    StartChildWorkflowExecution: "pending-child-workflows-limit-exceeded",
+    SignalExternalWorkflowExecution: "pending-signals-limit-exceeded",
+    RequestCancelExternalWorkflowExecution: "pending-request-cancel-limit-exceeded",
+}
 
 
 class Completions:
     """Takes the completions of workflow tasks."""
 
     __slots__ = (
-        "_commands", "_dropped_events", "_heartbeat_timeout", "_queries", "_registry", "_tasks", "_timers", "_updates",
-        "shard", "world",
+        "_commands", "_dropped_events", "_heartbeat_timeout", "_most_pending", "_queries", "_registry", "_tasks",
+        "_timers", "_updates", "shard", "world",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +59,7 @@ class Completions:
         self._commands = commands
         self._heartbeat_timeout = duration("heartbeat_timeout")
         self._dropped_events = limit("dropped_events").error
+        self._most_pending = limit("pending").error
 
     def completed(self, link: Link, call: Call) -> None:
         """RespondWorkflowTaskCompleted: the events of its commands, what was buffered, and maybe the next task."""
@@ -61,7 +81,7 @@ class Completions:
                 state.wft = None
                 state.sticky = done.sticky
                 self._updates.answered(state, done.commands)
-                self._go_on(state, link, call, (), False, ())
+                self._go_on(state, link, call, (), False, (), ())
                 self._queries.task_completed(state, done.queries)
                 return
             self._tasks.write_at_its_end(state, task)
@@ -73,7 +93,7 @@ class Completions:
         state.task_failure = ""
         state.previous_started_id = task.started_id
         state.sticky = done.sticky
-        eager, cancelled = self._commands.apply(state, completed, done, link)
+        eager, cancelled, moments = self._commands.apply(state, completed, done, link)
         if not state.open:
             self.shard.commit(state)
             link.reply(call, "completed")
@@ -82,7 +102,7 @@ class Completions:
         inline = cancelled or done.wants_another
         if history.buffer and state.flush():
             inline = True
-        self._go_on(state, link, call, eager, inline, done.waits)
+        self._go_on(state, link, call, eager, inline, done.waits, moments)
         if self._queries.waiting:
             self._queries.task_completed(state, done.queries)
 
@@ -92,7 +112,7 @@ class Completions:
         if history.buffer and any(isinstance(command, CloseCommand) for command in done.commands):
             self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
             return True
-        refusal = self._commands.refusal(state, done.commands)
+        refusal = self._refusal(state, done.commands)
         if refusal is not None:
             self._tasks.refused(state, len(done.commands))
             self._tasks.failed(state, task, refusal, "too many pending")
@@ -106,6 +126,23 @@ class Completions:
             state.heartbeating_since = 0
         return False
 
+    def _refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
+        """Why these commands are too many for the run (§13): the task's failure cause, or None."""
+        if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._most_pending:
+            return None
+        pending: dict[type[Command], int] = {
+            ScheduleActivityTask: len(state.activities),
+            StartChildWorkflowExecution: len(state.children),
+            SignalExternalWorkflowExecution: len(state.externals),
+            RequestCancelExternalWorkflowExecution: len(state.externals),
+        }
+        for kind in map(type, commands):
+            if kind in pending:
+                pending[kind] += 1
+                if pending[kind] > self._most_pending:
+                    return _TOO_MANY[kind]
+        return None
+
     def _leaves_nothing(self, state: MutableState, done: TaskCompletion) -> bool:
         """A speculative task that only rejects is dropped, unless it brought many events with it (U2)."""
         brought = state.history.next_id - state.previous_started_id - 2
@@ -113,16 +150,11 @@ class Completions:
         return brought <= self._dropped_events and rejects
 
     def _go_on(
-        self,
-        state: MutableState,
-        link: Link,
-        call: Call,
-        eager: Sequence[Any],
-        inline: bool,
-        waits: Sequence[tuple[str, str, RunInfo]],
-    ) -> None:
+        self, state: MutableState, link: Link, call: Call, eager: Sequence[Any], inline: bool,
+        waits: Sequence[tuple[str, str, RunInfo]], moments: Sequence[Moment],
+    ) -> None:  # fmt: skip
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
-        tasks, task = self._tasks, None
+        world, tasks, task = self.world, self._tasks, None
         if inline:
             task = tasks.schedule(state, True)
             tasks.begin(state, task, link.worker)
@@ -134,5 +166,13 @@ class Completions:
             state.last_wait = waits[-1][:2]
         inline_task = None if task is None else tasks.for_worker(state, task, state.sticky is None)
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
-        # nobody can see what was written, and strike then, before the answer has left
-        self._commands.pass_moments(state, waits)
+        # what has been scheduled, slept and waited for can be hit by faults now: nobody can see what was written, and
+        # strike then, before the answer has left
+        for kind, name, run in moments:
+            if kind is None:
+                world.mark(name, run)
+            else:
+                world.moment(HISTORY, kind, run, name, 1)
+        for name, _, run in waits:
+            world.moment(HISTORY, _STEP_SCHEDULED, run, name, 1)
+            world.mark("WaitStarted", run)

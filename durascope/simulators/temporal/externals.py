@@ -24,6 +24,7 @@ from durascope.simulators.temporal.events import (
     StartChildWorkflowExecutionFailed,
 )
 from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Child, MutableState, Parent, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
@@ -78,11 +79,10 @@ class Externals:
         child = None if parent is None else parent.children.get(initiated_id)
         if parent is None or child is None:
             return
-        now, asked = self.world.now, child.initiated
+        asked = child.initiated
         if self._store.open_run(asked.workflow_id) is not None:
             del parent.children[initiated_id]
-            self._tasks.record(parent, StartChildWorkflowExecutionFailed(initiated_id, asked.name), now)
-            self._tell(parent)
+            self._tell(parent, StartChildWorkflowExecutionFailed(initiated_id, asked.name))
             return
         options = StartOptions(
             run=asked.run,
@@ -93,12 +93,11 @@ class Externals:
         )
         child.run_id = self._executions.create(options, first_task="later").run_id
         child.started = ChildWorkflowExecutionStarted(initiated_id, asked.name, asked.workflow_id, child.run_id)
-        self._tasks.record(parent, child.started, now)
-        self._tell(parent)
+        self._tell(parent, child.started)
         self.world.moment(HISTORY, Kind.STEP_STARTED, asked.by or parent.run, asked.label, 1)
 
-    def _tell(self, state: MutableState) -> None:
-        self._tasks.need(state)
+    def _tell(self, state: MutableState, event: HistoryEvent) -> None:
+        self._tasks.tell(state, event)
         self.shard.commit(state)
 
     def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:
@@ -108,8 +107,7 @@ class Externals:
             return
         asked, kind = child.initiated, CHILD_ENDED[status]
         end = kind(initiated_id, child.started, asked.name, asked.workflow_id, child_run_id)
-        self._tasks.record(parent, end, self.world.now)
-        self._tell(parent)
+        self._tell(parent, end)
         self.world.moment(HISTORY, Kind.STEP_RECORDED, asked.by or parent.run, asked.label, 1)
 
     def _parent_closed(self, workflow_id: str, on_close: str) -> None:
@@ -143,8 +141,7 @@ class Externals:
             target, asked.name, asked.payload, (run_id, initiated_id)
         )
         kind = ExternalWorkflowExecutionSignaled if accepted else SignalExternalWorkflowExecutionFailed
-        self._tasks.record(sender, kind(initiated_id, asked.name, asked.workflow_id), self.world.now)
-        self._tell(sender)
+        self._tell(sender, kind(initiated_id, asked.name, asked.workflow_id))
         if accepted:
             run = asked.by or sender.run
             self.world.moment(HISTORY, Kind.STEP_AFTER_EFFECT, run, asked.label, 1)
@@ -165,5 +162,4 @@ class Externals:
             if target is not None or child is None or child.run_id
             else RequestCancelExternalWorkflowExecutionFailed
         )
-        self._tasks.record(sender, kind(initiated_id, asked.workflow_id), self.world.now)
-        self._tell(sender)
+        self._tell(sender, kind(initiated_id, asked.workflow_id))

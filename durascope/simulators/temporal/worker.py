@@ -55,7 +55,7 @@ class Processing:
         self._worker = worker
         self.task = task
         self.instance = instance
-        self.replays = not instance.begun and len(task.events) > 3
+        self.replays = not instance.processed and len(task.events) > 3
         """Whether the code begins again from the top."""
         self.buffered: TaskForWorker | None = None
         """Another task of the same run that came meanwhile."""
@@ -350,7 +350,8 @@ class Worker(Component):
         for _ in range(processing.eager - len(eager)):
             self.activities.slots.give_back()
         self._free(processing, instance if accepted else None, inline)
-        self.activities.execute_in_turn(eager)
+        if eager:
+            self.activities.execute_in_turn(eager)
         if self.draining:
             self._drained()
 

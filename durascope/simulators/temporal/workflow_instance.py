@@ -84,14 +84,9 @@ class WorkflowInstance:
         self.loop = context.loop
         self.sdk = WorkflowSdk(context, options.run, host, options.resume_at)
         self.processed = 0
-        """The last event that has been applied."""
+        """The last event that has been applied; 0: the code begins from the top."""
         self.activations = 0
         self.finished = False
-
-    @property
-    def begun(self) -> bool:
-        """Whether the code has begun: else it begins from the top."""
-        return self.sdk.primary is not None
 
     def close(self) -> None:
         """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""

@@ -80,6 +80,11 @@ class WorkflowTasks:
                 return state.history.hold(event, at)
         return state.history.append(event, at)
 
+    def tell(self, state: MutableState, event: HistoryEvent) -> None:
+        """Records what the run's code is to be told of: it needs a workflow task."""
+        self.record(state, event, self.world.now)
+        self.need(state)
+
     # ---- scheduled -----------------------------------------------------------------------------------------
 
     def need(self, state: MutableState) -> None:

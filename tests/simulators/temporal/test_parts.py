@@ -171,9 +171,12 @@ def test_two_thousand_messages_to_other_runs_are_the_most_that_may_be_under_way(
 ) -> None:
     state = history.started()
     other = SignalExternalWorkflowExecutionInitiated("order 2", {}, "tell", None, "other", 4)
-    state.externals = dict.fromkeys(range(1_999), other)
-    assert history.commands.refusal(state, [one]) is None
-    assert history.commands.refusal(state, [one, one]) == refused
+    state.externals = dict.fromkeys(range(10_000, 11_999), other)
+    history.takes_task(state)
+    assert history.completes(state, one, one) == "failed"
+    assert f"WorkflowTaskFailed {refused}" in history.lines(state)
+    history.takes_task(state)
+    assert history.completes(state, one)[0] == "completed"
 
 
 # ---- workflow tasks ------------------------------------------------------------------------------------------
@@ -288,7 +291,7 @@ def test_a_report_is_one_transition_with_the_start_and_the_next_workflow_task(hi
     state = with_activity(history)
     token = history.takes_activity(state)
     assert history.lines(state)[-1] == "ActivityTaskScheduled charge"
-    history.activities.completed(wire := Wire(), call("complete activity", token, Outcome({})))
+    history.activities.reported(wire := Wire(), call("complete activity", token, Outcome({})))
     assert wire.answers == ["recorded"]
     assert history.lines(state)[-3:] == [
         "ActivityTaskStarted charge", "ActivityTaskCompleted charge", "WorkflowTaskScheduled normal",
@@ -299,8 +302,8 @@ def test_a_failure_with_a_retry_left_leaves_no_event_and_its_token_is_worth_noth
     state = with_activity(history)
     token, before = history.takes_activity(state), history.lines(state)
     wire = Wire()
-    history.activities.failed(wire, call("fail activity", token, Failure("no")))
-    history.activities.completed(wire, call("complete activity", token, Outcome({})))
+    history.activities.reported(wire, call("fail activity", token, Failure("no")))
+    history.activities.reported(wire, call("complete activity", token, Outcome({})))
     assert wire.answers == ["recorded", "not found"]
     assert history.lines(state) == before
     history.pass_time(1_500_000)
@@ -311,7 +314,7 @@ def test_a_failure_with_a_retry_left_leaves_no_event_and_its_token_is_worth_noth
 def test_the_last_attempts_failure_closes_the_activity(history: History) -> None:
     state = with_activity(history, retry={"max_attempts": 1})
     token = history.takes_activity(state)
-    history.activities.failed(Wire(), call("fail activity", token, Failure("no")))
+    history.activities.reported(Wire(), call("fail activity", token, Failure("no")))
     assert "ActivityTaskFailed charge maximum-attempts-reached" in history.lines(state)
 
 
@@ -350,6 +353,16 @@ def test_a_rejected_update_leaves_nothing_in_the_history(history: History) -> No
     history.completes(state, RejectUpdate(0, "change", "update 1"))
     assert wire.answers == ["rejected"]
     assert history.lines(state) == before
+
+
+def test_what_a_run_has_scheduled_as_it_closed_is_not_told_with_another_runs_rejected_update(history: History) -> None:
+    state, closes = idle(history), history.started()
+    history.takes_task(closes)
+    history.completes(closes, schedules(1, "charge"), CompleteWorkflowExecution(0, "", {}, "done"))
+    admit(history, state, Wire())
+    history.takes_task(state)
+    history.completes(state, RejectUpdate(0, "change", "update 1"))
+    assert "charge" not in [event.step for event in history.world.recorder.events]
 
 
 def test_an_accepted_update_has_its_task_written_and_is_answered_at_its_end(history: History) -> None:
