@@ -29,7 +29,7 @@ DIFFER: Final[Mapping[str, str]] = {
     "r-094": "the order of four closures of two runs and a timer: among too many to be found in time",
     "r-1120": "the engine dies after a step's effect, while the app is being stopped: one entry more was stored",
     "r-1122": "an app that is being stopped dies of a second fault: a reconnect more",
-    "r-1144": "three things of one instant in an app that goes on after it hung",
+    "r-1144": "recorded while bodies still waited for the ledger's answers: six runs since have gone as predicted",
     "r-130": "a fault at `recorded` strikes when the code comes to the result, two attempts later",
     "r-140": "the recorder holds the body until its cancel is answered by an engine that hangs",
     "r-158": "a query at the moment of a crash: it had reached the app",

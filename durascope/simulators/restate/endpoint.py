@@ -50,19 +50,21 @@ class ServiceEndpoint(Process):
             super().restart()
 
     def resume(self) -> None:
-        """What has come over its connections meanwhile is read before its timers are looked at (asyncio, node).
+        """What has come over its connections, and what its timers have waited for meanwhile: which of them is first.
 
-        Of these, with asyncio, the closures' time limits come before what the closures themselves have waited for.
+        node polls its sockets, and looks at its timers then. In Python it takes more rounds of asyncio's loop from a
+        socket to the handler's code than from a timer to the closure's result: hypercorn's, the stream's and the SDK's
+        queues lie between. Of the timers, the closures' time limits come before what they have waited for themselves.
         """
-        read = (self.deliver, self.close_input, self.reset_stream)
         if self.alive and self.hung is not None:
+            read = (self.deliver, self.close_input, self.reset_stream)
             come = [each for each in self.hung if each[0] in read and each[1][0] in self.attempts]
-            late = (
-                ()
-                if self.typescript
-                else [each for attempt in self.attempts.values() for each in attempt.out_of_time()]
-            )
-            self.hung = [*come, *((each, ()) for each in late), *(each for each in self.hung if each not in come)]
+            own = [each for each in self.hung if each not in come]
+            if self.typescript:
+                self.hung = [*come, *own]
+            else:
+                late = [(each, ()) for attempt in self.attempts.values() for each in attempt.out_of_time()]
+                self.hung = [*late, *own, *come]
         super().resume()
 
     # ---- requests --------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Clear, Set, Step, walk
 from durascope.models.trace import Kind
 from durascope.models.units import FOREVER
 from durascope.simulators.engine import Engine, Findings, OutsideEvent, StartRequest, label_of
@@ -238,7 +239,11 @@ class Restate(Engine):
 
     def _update(self, event: OutsideEvent) -> None:
         for run in self._addressed(event):
-            if event.name in self.scenario.workflows[run.workflow].updates:
+            update = self.scenario.workflows[run.workflow].updates.get(event.name)
+            if update is not None:
+                target = self.router.target(run.workflow, run.key, "update")
+                if target.stateful and not target.writes_state and any(map(_writes, walk(update.steps))):
+                    self._say(f"update {event.name}: only the workflow's own handler may write state (RT0017)")
                 self._invoke_handler(event, run, "update", {**run.input, **event.payload})
 
     def _operator(self, event: OutsideEvent) -> None:
@@ -308,3 +313,7 @@ class Restate(Engine):
                 rows = every_row(self.rows)
                 found.facts = {**found.facts, "invocations": invocations(rows, self.observer, server.protocol)}
         return found
+
+
+def _writes(step: Step) -> bool:
+    return isinstance(step, Set | Clear)

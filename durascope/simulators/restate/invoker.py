@@ -48,6 +48,9 @@ LOST: Final = "error reading a body from connection: stream closed"
 REFUSED: Final = "tcp connect error: connection refused"
 CONNECT_TIMEOUT: Final = "tcp connect error: deadline has elapsed"
 ABORTED: Final = "the invocation stream was closed after the 'abort timeout' fired"
+NO_WRITES: Final = "cannot process command Command: {}: unsupported entry type, this handler type cannot write state"
+WRITES_STATE: Final = frozenset(("SetState", "ClearState", "ClearAllState"))
+"""Commands that the engine takes from handlers only that nobody else of the key writes beside."""
 
 TIMER_FIRST: Final = 0.5
 """tokio's `select!` takes any of the branches that are ready."""
@@ -71,8 +74,8 @@ class Session:
     """One invocation in the invoker. Volatile."""
 
     __slots__ = (
-        "connection", "cursor", "deployment", "entries", "input_closed", "invocation", "last_activity", "last_error",
-        "pause_requested", "pin_proposed", "retry_count", "state", "stored_at", "timer",
+        "connection", "cursor", "deployment", "drained_for", "entries", "input_closed", "invocation", "last_activity",
+        "last_error", "pause_requested", "pin_proposed", "retry_count", "state", "stored_at", "timer",
     )  # fmt: skip
 
     def __init__(self, invocation: Invocation, cursor: PolicyCursor) -> None:
@@ -85,6 +88,8 @@ class Session:
         """Failed attempts since the last stored command: goes with `Start`."""
         self.last_error: tuple[str, str, str | None] | None = None
         self.pause_requested = False
+        self.drained_for: tuple[str, str] = "", ""
+        """The failure that is handled when the stream has been drained."""
         self.connection: Connection | None = None
         self.deployment: Deployment | None = None
         self.pin_proposed = False
@@ -309,6 +314,10 @@ class Invoker(Component):
         session.last_activity = self.world.now
         for message in messages:
             if isinstance(message, Command):
+                if message.type in WRITES_STATE and not invocation.target.writes_state:
+                    self._drain(session, "RT0017", NO_WRITES.format(message.type))
+                    self.receive(connection, messages)
+                    return
                 session.retry_count = 0
                 session.last_error = None
                 self._propose(session, records.StoreCommand(invocation, message))
@@ -375,8 +384,7 @@ class Invoker(Component):
         elif not session.input_closed:
             self._close_input(session)
         else:
-            session.state = State.DRAINING
-            session.timer = self.after(int(constant("drain_us")), self._drained, session, True)
+            self._drain(session, "RT0001", ABORTED)
 
     def _close_input(self, session: Session) -> None:
         """Half-closes the stream: the SDK is to suspend as soon as it can (restate.md §6)."""
@@ -387,13 +395,21 @@ class Invoker(Component):
         connection.send(self, _endpoint(connection).close_input, connection, what="end of stream")
         self._arm(session, self.options.abort_timeout)
 
-    def _drained(self, session: Session, reset: bool = False) -> None:
-        """The abort timeout's failure is handled only now, when the SDK is silent or 5 s are over."""
+    def _drain(self, session: Session, code: str, message: str) -> None:
+        """The engine has done with the attempt: it closes its side, and reads on for 5 s what it throws away."""
+        if not session.input_closed:
+            self._close_input(session)
         self.cancel(session.timer)
-        self.observer.ended(session.invocation.name, "aborted")
+        session.state, session.drained_for = State.DRAINING, (code, message)
+        session.timer = self.after(int(constant("drain_us")), self._drained, session, True)
+
+    def _drained(self, session: Session, reset: bool = False) -> None:
+        """The failure is handled only now, when the SDK has closed its side or 5 s are over."""
+        self.cancel(session.timer)
         if reset:
             self._reset_stream(session)
-        self._failed(session, "RT0001", ABORTED)
+        self.observer.ended(session.invocation.name, "aborted")
+        self._failed(session, *session.drained_for)
 
     def _reset_stream(self, session: Session) -> None:
         connection = session.connection

@@ -87,6 +87,11 @@ class Target:
         """Whether its service is a workflow, whose key has promises and runs once."""
         return self.service_kind == "workflow"
 
+    @property
+    def writes_state(self) -> bool:
+        """Whether it may: a workflow's other handlers run beside its own, and only read."""
+        return self.exclusive or (self.of_workflow and self.kind == "run")
+
 
 class Event(NamedTuple):
     """A row of `sys_journal_events`: beside the journal, tied to it by the index of the last entry."""
