@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final
 
 from durascope.live.engine import LiveEngine
-from durascope.live.ledger import Report
+from durascope.live.ledger import Report, number_of
 from durascope.live.processes import LiveProblem, Managed
 from durascope.models.changes import Versions
 from durascope.models.faults import Crash, Cut, Deploy, Hang, Outage, follows_event
@@ -27,6 +27,9 @@ from durascope.simulators.workload import chosen, run_info, share_of, starts
 
 Action = Callable[[str | None], None]
 """An action at a moment. It gets the name of the process in which the moment passed, if that is known."""
+
+STANDS: Final = 0.1
+"""The longest that a body stands at a moment while what is sent then is not answered: an engine may hang (seconds)."""
 
 GRACE: Final = 2.0
 """Least time to wait after the last run has ended, in seconds, so that late effects are counted."""
@@ -108,8 +111,7 @@ class Conductor:
         return self._fire(matches, run, doer)
 
     def _reported(self, report: Report) -> bool:
-        digits = report.run.removeprefix("run ").split("/")[0].split(".")[0]
-        number = int(digits) if digits.isdigit() else None
+        number = number_of(report.run)
         self._doers[number, report.step] = report.process
         return self._pass(number, report.step, report.attempt, report.moment, report.process)
 
@@ -180,9 +182,23 @@ class Conductor:
                     self.engine.send(self._outside(event, number, to))
 
                 if event.when is not None:
-                    self._triggers.append((event.when, to if isinstance(to, int) else None, send))
+                    patient = partial(self._not_for_long, send)
+                    self._triggers.append((event.when, to if isinstance(to, int) else None, patient))
                 else:
                     self._later((event.at or 0) / SECOND, partial(send, None))
+
+    def _not_for_long(self, send: Action, doer: str | None) -> None:
+        """Sends it, and waits for the answer only so long: no body stands still for as long as an engine hangs."""
+        answered = threading.Event()
+
+        def sending() -> None:
+            try:
+                send(doer)
+            finally:
+                answered.set()
+
+        self._later(0, sending)
+        answered.wait(STANDS)
 
     def _targets(self, event: WorkloadEvent) -> list[int | str | None]:
         """Whom an event is sent to: the numbers of runs, a key, or nobody in particular."""

@@ -41,6 +41,12 @@ class Report:
     """The service knew the idempotency key of the call: it had no second effect."""
 
 
+def number_of(run: str) -> int | None:
+    """The number of the run from outside that it is, or that has called it (`run 3.1`: 3)."""
+    digits = run.removeprefix("run ").split("/")[0].split(".")[0]
+    return int(digits) if digits.isdigit() else None
+
+
 class Ledger:
     """Keeps the reports, and passes each one on to its listener before the app is answered."""
 

@@ -29,9 +29,9 @@ DIFFER: Final[Mapping[str, str]] = {
     "r-094": "the order of four closures of two runs and a timer: among too many to be found in time",
     "r-1120": "the engine dies after a step's effect, while the app is being stopped: one entry more was stored",
     "r-1122": "an app that is being stopped dies of a second fault: a reconnect more",
-    "r-1144": "recorded while bodies still waited for the ledger's answers: six runs since have gone as predicted",
-    "r-130": "a fault at `recorded` strikes when the code comes to the result, two attempts later",
-    "r-140": "the recorder holds the body until its cancel is answered by an engine that hangs",
+    "r-1144": "the recorder's bodies waited for answers to what nothing waits for; without that, as predicted (6 of 6)",
+    "r-130": "the recorder heard of a stored result two attempts later; hearing it at once, as predicted (2 of 2)",
+    "r-140": "the recorder's body stood until a hung engine answered its cancel; without that, as predicted (2 of 2)",
     "r-158": "a query at the moment of a crash: it had reached the app",
 }
 """Recordings that the model does not predict, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any, Final
 
 from durascope.importing.restate import rows
 from durascope.live.engine import LiveEngine, Recording
-from durascope.live.ledger import Ledger
+from durascope.live.ledger import Ledger, Report, number_of
 from durascope.live.line import Line
 from durascope.live.node import installed
 from durascope.live.node import sdk_version as typescript_version
@@ -38,6 +39,8 @@ from durascope.simulators.workload import run_info
 POLL: Final = 0.1
 """Time between two checks whether all runs have ended, in seconds."""
 OVER: Final = ("completed", "paused")
+RESULT_WITHIN: Final = 3.0
+"""Seconds after its body's end within which a step's result is stored, or its attempt has been lost."""
 WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
 
@@ -91,6 +94,8 @@ class RestateLive(LiveEngine):
         self._addressees: dict[tuple[str, str], object] = {}
         self._restarting = threading.Lock()
         self._looked_at = 0.0
+        if any(moment == "recorded" for _, moment in self.endpoints.watched):
+            ledger.listeners.append(self._body_ended)
         services = RemoteServices(scenario, seed, self.endpoints.watched, self.endpoints.code_of, ledger.take)
         ledger.answers |= {
             "code": services.answer,
@@ -211,6 +216,23 @@ class RestateLive(LiveEngine):
         for name in rows.ended(self.server.query(sql)):
             if name in waited:
                 yield started.run.number, name
+
+    def _body_ended(self, report: Report) -> bool:
+        """Something waits for the result to be stored: the code that awaits it may come to it much later."""
+        if report.moment == "reported" and (report.step, "recorded") in self.endpoints.watched:
+            threading.Thread(target=self._await_result, args=(report,), daemon=True).start()
+        return False
+
+    def _await_result(self, report: Report) -> None:
+        deadline = time.monotonic() + RESULT_WITHIN
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, http.client.HTTPException, Refused):  # the server may be down
+                journals = by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
+                named = dict(all_of(self.started.copy(), journals))
+                if report.step in rows.ended(journals.get(named.get(report.run, ""), [])):
+                    self.moment(number_of(report.run), report.step, report.attempt, "recorded")
+                    return
+            time.sleep(0.005)
 
     def _attempt_ended(self, message: Mapping[str, Any]) -> None:
         self.attempts.ended(message)
