@@ -27,12 +27,14 @@ from durascope.simulators.temporal.events import (
 )
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.messages import ActivityTask
-from durascope.simulators.temporal.mutable_state import Activity, MutableState
+from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 _STEP_RECORDED: Final = Kind.STEP_RECORDED
+_SCHEDULED: Final = ActivityStatus.SCHEDULED
+_STARTED: Final = ActivityStatus.STARTED
 
 TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
 """In the order in which the server handles those of one activity that are due at the same time."""
@@ -72,7 +74,7 @@ class Activities:
         timeouts = options.within(run_timeout) if run_timeout else options.timeouts
         event = ActivityTaskScheduled(command.seq, command.name, command.asked, timeouts, options.policy, completed_id)
         state.history.append(event, self.world.now)
-        activity = state.activities[event.id] = Activity(event)
+        activity = state.activities[event.id] = Activity(event, state.options)
         if timeouts[0] or timeouts[1]:
             self._arm(state, activity, _TO_CLOSE, event.at, timeouts[0])
             self._arm(state, activity, _TO_START, event.at, timeouts[1])
@@ -80,7 +82,7 @@ class Activities:
 
     def again(self, state: MutableState, event: ActivityTaskScheduled) -> Activity:
         """One that was under way where the run is reset to: it begins anew, and so do its timeouts."""
-        activity = state.activities[event.id] = Activity(event)
+        activity = state.activities[event.id] = Activity(event, state.options)
         activity.scheduled_at = now = self.world.now
         self._arm(state, activity, _TO_CLOSE, now, event.timeouts[0])
         self._arm(state, activity, _TO_START, now, event.timeouts[1])
@@ -88,13 +90,9 @@ class Activities:
 
     def start(self, state: MutableState, activity: Activity, worker: str, eager: bool = False) -> ActivityTask | None:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
-        if (  # `awaits_worker`, without the call
-            activity.started_at is not None
-            or activity.backing_off
-            or not state.open
-            or state.activities.get(activity.scheduled_id) is not activity
-        ):
+        if activity.status is not _SCHEDULED:
             return None
+        activity.status = _STARTED
         now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
@@ -110,7 +108,10 @@ class Activities:
             self.set_timer(state)
         elif timeouts:  # the first is one of these: it holds
             self._time(state, timeouts[0])
-        return ActivityTask(state, activity)
+        return ActivityTask(
+            state.run_id, activity.run, state.luck, activity.scheduled_id, activity.attempt, activity.name,
+            activity.key, activity.step, activity.timeouts,
+        )  # fmt: skip
 
     def polled(self, state: MutableState, activity: Activity, link: Link, _queue_kind: str) -> ActivityTask | None:
         """A poll has met it in matching."""
@@ -124,7 +125,7 @@ class Activities:
         if state is None or not state.open:
             return None
         activity = state.activities.get(task.scheduled_id)
-        if activity is None or activity.attempt != task.attempt or activity.started_at is None:
+        if activity is None or activity.attempt != task.attempt or activity.status is not _STARTED:
             return None
         return state, activity
 
@@ -222,7 +223,7 @@ class Activities:
         activity.last_failure = failure
         activity.attempt += 1
         activity.started_at = None
-        activity.backing_off = True
+        activity.status = ActivityStatus.BACKOFF
         state.retries += 1
         activity.retry_timer = self._timers.add(now + interval, "activity_retry", state, activity)
         # from when the backoff is to end (activity.go, ScheduledTime): a timer that is stretched may be too late for it
@@ -234,7 +235,7 @@ class Activities:
         """The backoff is over: the next attempt goes to matching directly (A6)."""
         if state.activities.get(activity.scheduled_id) is not activity:
             return
-        activity.backing_off = False
+        activity.status = _SCHEDULED
         self.set_timer(state)
         self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
         self._transfer.dispatch(state, activity)
@@ -253,7 +254,7 @@ class Activities:
             return None
         if number == _TO_START:
             return activity if activity.started_at is None else None
-        return None if activity.backing_off or activity.started_at is None else activity
+        return activity if activity.status is _STARTED else None
 
     def set_timer(self, state: MutableState) -> None:
         """The earliest timeout of all its activities has a timer task, and those that once were it (T3)."""
@@ -321,7 +322,7 @@ class Activities:
         if activity is None:
             return False
         activity.cancel_requested = True
-        if activity.started_at is not None:
+        if activity.status is _STARTED:
             return False
         self._cancelled_unstarted(state, activity, event.id)
         return True
@@ -333,6 +334,7 @@ class Activities:
         state.history.hold(event, self.world.now)
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
+        activity.status = ActivityStatus.CLOSED
         del state.activities[activity.scheduled_id]
         timers = self._timers
         if activity.retry_timer is not None:
@@ -362,6 +364,7 @@ class Activities:
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""
         for activity in state.activities.values():
+            activity.status = ActivityStatus.CLOSED
             self._timers.discard(activity.retry_timer)
         state.activities.clear()
         for task in state.activity_timers:

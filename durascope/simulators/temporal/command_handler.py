@@ -132,12 +132,13 @@ class CommandHandler:
         """The first few start with this very transition (A12), the rest go to matching."""
         started: list[ActivityTask] = []
         for activity in self._pushes:
-            if len(started) < eager and activity.queue == state.queue and state.awaits_worker(activity):
+            task: ActivityTask | None = None
+            if len(started) < eager and activity.queue == state.queue:
                 task = self._activities.start(state, activity, link.worker, True)
-                if task is not None:
-                    started.append(task)
-            else:
+            if task is None:
                 self._transfer.activity(state, activity)
+            else:
+                started.append(task)
         return started
 
     # ---- one method per command ----------------------------------------------------------------------------

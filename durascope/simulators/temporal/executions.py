@@ -14,7 +14,7 @@ from durascope.simulators.temporal.events import (
     WorkflowExecutionSignaled,
     WorkflowExecutionStarted,
 )
-from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.mutable_state import ActivityStatus, MutableState, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
@@ -153,7 +153,7 @@ class Executions:
         elif task is None and not state.previous_started_id and not state.options.delay:
             self.first_workflow_task(state, None)
         for activity in state.activities.values():
-            if state.awaits_worker(activity):
+            if activity.status is ActivityStatus.SCHEDULED:
                 self._transfer.activity(state, activity)
 
     # ---- what comes from outside while it runs -------------------------------------------------------------

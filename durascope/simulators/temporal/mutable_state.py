@@ -1,7 +1,7 @@
 """A run's mutable state: what history knows of it beside its events. Durable, one write per transition.
 
 workflow task:  none ─▶ scheduled(kind, queue, attempt) ─▶ started(worker) ─▶ completed · failed · timed out ─▶ none
-activity:       scheduled ─▶ started ─▶ closed
+activity:       scheduled ─▶ started ─▶ closed (or closed from any state: timed out, cancelled, the run has ended)
                     ▲           └─(failed, retry left)─▶ backoff ─┐
                     └──────────── attempt + 1 ◀──────────────────┘
 """
@@ -9,6 +9,7 @@ activity:       scheduled ─▶ started ─▶ closed
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from durascope.models.steps import Retry
@@ -47,35 +48,46 @@ class WorkflowTask:
     worker: str = ""
 
 
+class ActivityStatus(Enum):
+    """See the sketch above."""
+
+    SCHEDULED = "scheduled"
+    STARTED = "started"
+    BACKOFF = "backoff"
+    CLOSED = "closed"
+
+
 class Activity:
     """A pending activity (A1)."""
 
     __slots__ = (
-        "attempt", "backing_off", "cancel_requested", "heartbeat_at", "key", "last_failure", "name", "policy",
-        "queue", "retry_timer", "run", "scheduled_at", "scheduled_id", "started_at", "step", "timeouts", "worker",
+        "attempt", "cancel_requested", "heartbeat_at", "key", "last_failure", "name", "policy", "queue", "retry_timer",
+        "run", "scheduled_at", "scheduled_id", "started_at", "status", "step", "timeouts", "worker",
     )  # fmt: skip
 
-    def __init__(self, event: ActivityTaskScheduled) -> None:
+    def __init__(self, event: ActivityTaskScheduled, execution: StartOptions) -> None:
         asked = event.asked
         options = asked.options
         self.scheduled_id = event.id
         self.run = asked.run
         """Whose step it is: the run's, or that of a request which an entity works off."""
         self.name = event.name
-        self.key = asked.key
+        self.key = execution.effect_key(asked.key)
+        """Of its effects in the ledger."""
         self.step = options.step
         self.queue = options.queue
         self.policy = options.policy
         self.timeouts = event.timeouts
         """schedule-to-close, schedule-to-start, start-to-close, heartbeat; 0: none."""
         self.scheduled_at = event.at
+        self.status = ActivityStatus.SCHEDULED
         self.attempt = 1
         self.started_at: int | None = None
+        """Of this attempt."""
         self.heartbeat_at = 0
         self.worker = ""
         self.last_failure: Failure | None = None
         self.cancel_requested = False
-        self.backing_off = False
         self.retry_timer: TimerTask | None = None
 
 
@@ -240,15 +252,6 @@ class MutableState:
         """
         timer = self.first_task_timer
         return timer is not None and timer.live and self.wft is None and not self.previous_started_id
-
-    def awaits_worker(self, activity: Activity) -> bool:
-        """Whether the activity is to be given to a worker."""
-        return (
-            self.open
-            and activity.started_at is None
-            and not activity.backing_off
-            and self.activities.get(activity.scheduled_id) is activity
-        )
 
     def flush(self) -> bool:
         """Numbers what is buffered; an event breaks a chain of transient tasks (W7)."""

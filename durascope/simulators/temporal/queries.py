@@ -115,7 +115,11 @@ class Queries:
             return None
         query.taken = True
         full = queue_kind != "sticky"
-        return TaskForWorker(state, None, list(state.history.events) if full else (), full, query=query)
+        events = state.history.events
+        return TaskForWorker(
+            state.run_id, state.run, state.options, state.luck, None, 1, list(events) if full else (), full,
+            len(events), query=query,
+        )  # fmt: skip
 
     def answered(self, query: Query, answer: str) -> None:
         """A worker has answered, or none has in time; who asked an earlier process of the server has asked again."""

@@ -9,7 +9,7 @@ from durascope.models.scenario import Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.trace import Unconsumed, Unended
 from durascope.simulators.temporal.events import WorkflowExecutionSignaled
-from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState, WorkflowTask
 
 
 def unended(state: MutableState, run: str) -> Unended:
@@ -46,7 +46,7 @@ def _workflow_task(state: MutableState, task: WorkflowTask) -> tuple[str, int, s
 
 def _activity(activity: Activity) -> tuple[str, int, str | None]:
     attempt = f"attempt {activity.attempt} of {activity.name}"
-    if activity.started_at is None and not activity.backing_off:
+    if activity.status is ActivityStatus.SCHEDULED:
         freed_by = f"start a worker for activities of the task queue {activity.queue}"
         return f"a worker that takes {attempt}", activity.scheduled_at, freed_by
     return attempt, activity.scheduled_at, None

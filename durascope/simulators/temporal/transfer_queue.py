@@ -7,11 +7,13 @@ subject is scheduled and not started, which is what a recovery starts from. Task
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from durascope.simulators.temporal.matching import Matching
-from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState, WorkflowTask
 from durascope.simulators.temporal.shard import Shard
+
+_SCHEDULED: Final = ActivityStatus.SCHEDULED
 
 
 class TransferQueue:
@@ -61,7 +63,7 @@ class TransferQueue:
         self._after(delay, self._push_activity, state, activity, attempt)
 
     def _push_activity(self, state: MutableState, activity: Activity, attempt: int) -> None:
-        if activity.attempt == attempt and state.awaits_worker(activity):
+        if activity.attempt == attempt and activity.status is _SCHEDULED:
             self._add_activity_task(state, activity)
 
     def other(self, state: MutableState, number: int, task: str, *args: Any, pause: int = 0) -> None:

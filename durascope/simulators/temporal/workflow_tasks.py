@@ -222,7 +222,10 @@ class WorkflowTasks:
             delta.extend((scheduled, started))
         updates = self.registry.to_send(state) if self.registry.requests else ()
         queries = self._queries.to_send(state) if self._queries.waiting else ()
-        return TaskForWorker(state, task, delta, full, updates, queries=queries)
+        return TaskForWorker(
+            state.run_id, state.run, state.options, state.luck, task, task.attempt, delta, full, len(events), updates,
+            None, queries,
+        )  # fmt: skip
 
     def _patience(self, state: MutableState, attempt: int) -> int:
         """How much longer a task may take that has failed again and again."""

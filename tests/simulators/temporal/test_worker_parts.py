@@ -19,16 +19,15 @@ from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.activity_options import activity_options
 from durascope.simulators.temporal.calls import GAVE_UP, REPORTS, REQUESTS, Call
 from durascope.simulators.temporal.channel import Channel, Link, Listener
-from durascope.simulators.temporal.commands import Asked, LocalEnd
+from durascope.simulators.temporal.commands import LocalEnd
 from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.events import ActivityTaskScheduled
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.messages import ActivityTask
-from durascope.simulators.temporal.mutable_state import Activity, MutableState, StartOptions
-from tests.simulators.temporal.parts import RUN, numbered
+from durascope.simulators.temporal.mutable_state import StartOptions
+from tests.simulators.temporal.parts import RUN
 
 SCENARIO = Scenario.model_validate({"scenario": "parts", "workflows": {"order": {"steps": [{"run": "charge"}]}}})
 
@@ -118,11 +117,8 @@ def activities(wires: Wires, *, slots: int = 10, threads: int | None = None) -> 
 def task(number: int = 1, **step: Any) -> ActivityTask:
     """A task with one of several activities of a run."""
     options = activity_options(Run.model_validate({"run": f"step {number}", **step}), "default", 10 * SECOND)
-    state = MutableState(1, StartOptions(RUN, "order 1"), 0, "default", 10 * SECOND, 0)
     name = f"step {number}"
-    asked = Asked(RUN, name, options)
-    scheduled = ActivityTaskScheduled(number, name, asked, options.timeouts, options.policy, 0)
-    return ActivityTask(state, Activity(numbered(scheduled, number)))
+    return ActivityTask(1, RUN, 0, number, 1, name, name, options.step, options.timeouts)
 
 
 def test_an_attempt_has_its_effect_and_is_reported(wires: Wires) -> None:

@@ -25,7 +25,7 @@ from durascope.simulators.temporal.events import (
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
-from durascope.simulators.temporal.mutable_state import MutableState, StartOptions, WorkflowTask
+from durascope.simulators.temporal.mutable_state import StartOptions, WorkflowTask
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from tests.simulators.temporal.parts import RUN, E, Process, numbered, schedules
 
@@ -60,10 +60,9 @@ class Code:
     def begin(self) -> Any:
         """The process takes a workflow task with the whole history."""
         self.begins_task()
-        state = MutableState(1, self.options, 0, "default", 10_000_000, 0)
-        state.history.events = list(self.events)
+        events = list(self.events)
         task = WorkflowTask("normal", "normal", "default", 1, 0, 0)
-        return self.instance.process(TaskForWorker(state, task, list(self.events), True))
+        return self.instance.process(TaskForWorker(1, RUN, self.options, 0, task, 1, events, True, len(events)))
 
     def task(self) -> TaskCompletion:
         """A workflow task, run to its end; what the process answers."""
