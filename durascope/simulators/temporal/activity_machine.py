@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-from durascope.simulators.temporal.commands import RequestCancelActivityTask
-from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.commands import RequestCancelActivityTask, ScheduleActivityTask
+from durascope.simulators.temporal.context import Operation, WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
 from durascope.simulators.temporal.events import (
     ActivityEnd,
@@ -19,7 +19,6 @@ from durascope.simulators.temporal.events import (
     ActivityTaskTimedOut,
 )
 from durascope.simulators.temporal.failure import Failure
-from durascope.simulators.temporal.operations import Operation
 
 
 class ActivityState(Enum):
@@ -35,9 +34,9 @@ class ActivityMachine(Operation):
 
     __slots__ = ("cancellation", "state")
 
-    def __init__(self, context: WorkflowContext, name: str, cancellation: str) -> None:
-        Operation.__init__(self, context, name)
-        self.cancellation = cancellation
+    def __init__(self, context: WorkflowContext, command: ScheduleActivityTask) -> None:
+        Operation.__init__(self, context, command.name, command)
+        self.cancellation = command.asked.options.cancellation
         self.state = ActivityState.SCHEDULED
 
     @property

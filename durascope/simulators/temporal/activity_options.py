@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.steps import Retry, Run
 from durascope.models.units import SECOND
+
+MOST_KEPT: Final = 10_000
+"""Steps whose options are kept: those that undo others are made anew each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +93,24 @@ def activity_options(step: Run, default_queue: str, default_timeout: int) -> Act
         timeouts=timeouts,
         policy=retry_policy_of(step.retry),
     )
+
+
+class OptionsOfSteps:
+    """What workflow code schedules each step with, made once for each."""
+
+    __slots__ = ("_made", "_queue", "_start_to_close")
+
+    def __init__(self, queue: str, start_to_close: Callable[[Run], int]) -> None:
+        """`queue`: where a step goes that names none; `start_to_close` is the limit of an attempt in µs."""
+        self._queue = queue
+        self._start_to_close = start_to_close
+        self._made: dict[int, ActivityOptions] = {}
+        """By the step's identity; each keeps its step, so that it stays the only one with it."""
+
+    def of(self, step: Run) -> ActivityOptions:
+        options = self._made.get(id(step))
+        if options is None:
+            if len(self._made) > MOST_KEPT:
+                self._made.clear()
+            options = self._made[id(step)] = activity_options(step, self._queue, self._start_to_close(step))
+        return options

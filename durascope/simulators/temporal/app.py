@@ -9,7 +9,7 @@ from durascope.models.steps import Run
 from durascope.simulators.app_code import AppCode
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.services import Services
-from durascope.simulators.temporal.activity_options import ActivityOptions, activity_options
+from durascope.simulators.temporal.activity_options import OptionsOfSteps
 from durascope.simulators.temporal.task_queues import queue_of_activities
 from durascope.simulators.temporal.workflow_ids import WorkflowIds
 
@@ -18,8 +18,7 @@ class App:
     """One app of workers; it keeps nothing that a process would lose, only counts what has happened to all of them."""
 
     __slots__ = (
-        "_activity_options", "_activity_queue", "_busy", "_processes", "_start_to_close", "code", "deployment", "ids",
-        "latest", "replayed_step", "services",
+        "_busy", "_processes", "activity_options", "code", "deployment", "ids", "latest", "replayed_step", "services",
     )  # fmt: skip
 
     def __init__(
@@ -34,22 +33,9 @@ class App:
         self.services = services
         self.ids = ids
         self.replayed_step = replayed_step
-        self._start_to_close = start_to_close
-        self._activity_queue = queue_of_activities(deployment)
-        self._activity_options: dict[int, ActivityOptions] = {}
-        """By the step's identity; each keeps its step, so that it stays the only one with it."""
+        self.activity_options = OptionsOfSteps(queue_of_activities(deployment), start_to_close)
         self._busy: dict[tuple[str, str], int] = {}
         self._processes = 0
-
-    def activity_options(self, step: Run) -> ActivityOptions:
-        """What workflow code schedules that step with; made once for each."""
-        options = self._activity_options.get(id(step))
-        if options is None:
-            if len(self._activity_options) > 10_000:  # undo steps are made anew each time
-                self._activity_options.clear()
-            options = activity_options(step, self._activity_queue, self._start_to_close(step))
-            self._activity_options[id(step)] = options
-        return options
 
     def process_started(self) -> str:
         """The name of a process that runs workflows: `worker-1` is the first that has started, and so on."""

@@ -15,8 +15,9 @@ from durascope.simulators.program import Cancelled, Future, WorkflowFailure
 from durascope.simulators.temporal.commands import (
     RequestCancelChild,
     RequestCancelExternalWorkflowExecution,
+    StartChildWorkflowExecution,
 )
-from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.context import Operation, WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, after
 from durascope.simulators.temporal.events import (
     ChildEnd,
@@ -31,7 +32,6 @@ from durascope.simulators.temporal.events import (
 from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
-from durascope.simulators.temporal.operations import Operation
 
 
 class ChildState(Enum):
@@ -62,9 +62,9 @@ class ChildMachine(Operation):
 
     cancelled_when_settled = False
 
-    def __init__(self, context: WorkflowContext, name: str, workflow_id: str) -> None:
-        super().__init__(context, name)
-        self.workflow_id = workflow_id
+    def __init__(self, context: WorkflowContext, command: StartChildWorkflowExecution) -> None:
+        super().__init__(context, command.label, command)
+        self.workflow_id = command.workflow_id
         self.start = ChildStart(self)
         self.state = ChildState.INITIATED
 

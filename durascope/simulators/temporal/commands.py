@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
@@ -23,8 +23,10 @@ REQUEST: Final = "request"
 class Command:
     """One command; `handle` and `withdrawn` are the worker's, what else it says is not changed once it was sent."""
 
+    counter: ClassVar[str] = ""
+    """What the SDK numbers it among, if it begins something: activities and local activities share one (E5)."""
     seq: int
-    """The SDK's own number of the thing, per kind of thing (E5)."""
+    """The SDK's own number of the thing; 0 until the code has issued it."""
     name: str
     handle: Any = field(init=False, default=None)
     """What waits for it in the workflow's code."""
@@ -50,6 +52,7 @@ class Asked:
 
 @dataclass(slots=True, eq=False, repr=False)
 class ScheduleActivityTask(Command):
+    counter = "activity"
     asked: Asked
 
 
@@ -61,6 +64,7 @@ class RequestCancelActivityTask(Command):
 
 @dataclass(slots=True, eq=False, repr=False)
 class StartTimer(Command):
+    counter = "timer"
     duration: int
     """µs."""
     mark: str | None = None
@@ -78,6 +82,8 @@ class CancelTimer(Command):
 @dataclass(slots=True, eq=False, repr=False)
 class ScheduleLocalActivity(Command):
     """Only the worker sees it."""
+
+    counter = "activity"
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -121,6 +127,7 @@ class UpsertWorkflowSearchAttributes(Command):
 class StartChildWorkflowExecution(Command):
     """`name` is the workflow's."""
 
+    counter = "child"
     run: RunInfo
     workflow_id: str
     label: str
@@ -143,6 +150,7 @@ class RequestCancelChild(Command):
 class SignalExternalWorkflowExecution(Command):
     """`name` is the signal's."""
 
+    counter = "signal"
     workflow_id: str
     payload: Mapping[str, object]
     label: str

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final
 
 from durascope.simulators.program import WorkflowFailure
-from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.context import Pending, WorkflowContext
 from durascope.simulators.temporal.core import Job, after
 from durascope.simulators.temporal.events import (
     ExternalEnd,
@@ -19,7 +19,6 @@ from durascope.simulators.temporal.events import (
     RequestCancelExternalWorkflowExecutionFailed,
     SignalExternalWorkflowExecutionFailed,
 )
-from durascope.simulators.temporal.operations import Pending
 
 
 class ExternalState(Enum):

@@ -13,10 +13,9 @@ from enum import Enum
 from typing import Any, Final
 
 from durascope.models.steps import Run
-from durascope.simulators.temporal.commands import RequestCancelLocalActivity
-from durascope.simulators.temporal.context import WorkflowContext
+from durascope.simulators.temporal.commands import RequestCancelLocalActivity, ScheduleLocalActivity
+from durascope.simulators.temporal.context import Operation, WorkflowContext
 from durascope.simulators.temporal.core import after
-from durascope.simulators.temporal.operations import Operation
 
 
 class LocalState(Enum):
@@ -52,7 +51,6 @@ class LocalActivity(Operation):
     def __init__(
         self,
         context: WorkflowContext,
-        seq: int,
         step: Run,
         name: str,
         key: str,
@@ -61,9 +59,9 @@ class LocalActivity(Operation):
         attempt: int = 1,
         since: int | None = None,
     ) -> None:
-        super().__init__(context, name)
+        super().__init__(context, name, ScheduleLocalActivity(0, name))
         self.state = LocalState.SCHEDULED
-        self.seq = seq
+        self.seq = self.command.seq
         self.step = step
         self.key = key
         self.attempt = attempt

@@ -32,9 +32,9 @@ class TimerMachine:
 
     awaits_events = True
 
-    def __init__(self, loop: Loop, seq: int, command: StartTimer) -> None:
+    def __init__(self, loop: Loop, command: StartTimer) -> None:
         self.loop = loop
-        self.seq = seq
+        self.seq = command.seq
         self.command = command
         """What began it."""
         self.future = Future(loop)

@@ -52,17 +52,15 @@ from durascope.simulators.temporal.commands import (
     ContinueAsNewWorkflowExecution,
     FailWorkflowExecution,
     ScheduleActivityTask,
-    ScheduleLocalActivity,
     SignalExternalWorkflowExecution,
     StartChildWorkflowExecution,
     StartTimer,
 )
-from durascope.simulators.temporal.context import TaskFailure, WorkflowContext
+from durascope.simulators.temporal.context import Backoff, TaskFailure, WorkflowContext
 from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_activity import LocalActivity
-from durascope.simulators.temporal.operations import Backoff
 from durascope.simulators.temporal.patch_machine import PatchMachine
 from durascope.simulators.temporal.timer_machine import TimerMachine
 from durascope.simulators.temporal.update_machine import UpdateMachine
@@ -209,25 +207,19 @@ class WorkflowSdk(Sdk):
         context = self.context
         if context.replaying:
             self.host.step_replayed(context.options.run, name)
-        options = self.app.activity_options(step)
+        options = self.app.activity_options.of(step)
         if options.local:
             return (yield from self._run_local(step, name, key, options.start_to_close))
-        seq = context.next_seq("activity")
-        handle = ActivityMachine(context, name, options.cancellation)
-        handle.command = context.issue(ScheduleActivityTask(seq, name, Asked(self.info, key, options)), handle)
         try:
-            return (yield handle)
+            return (yield ActivityMachine(context, ScheduleActivityTask(0, name, Asked(self.info, key, options))))
         except Cancelled:
             raise self._interrupted() from None
 
     def _run_local(self, step: Run, name: str, key: str, timeout: int) -> Coroutine:
         attempt, since = 1, None
         while True:
-            seq = self.context.next_seq("activity")
-            local = LocalActivity(self.context, seq, step, name, key, timeout, attempt=attempt, since=since)
-            self.context.issue(ScheduleLocalActivity(seq, name), local)
             try:
-                return (yield local)
+                return (yield LocalActivity(self.context, step, name, key, timeout, attempt=attempt, since=since))
             except Backoff as backoff:
                 attempt, since = backoff.attempt, backoff.since
                 yield from self._pause(backoff.us, name, None)
@@ -257,10 +249,8 @@ class WorkflowSdk(Sdk):
             raise self._interrupted() from None
 
     def _start_timer(self, us: int, name: str, mark: str | None) -> TimerMachine:
-        context = self.context
-        seq = context.next_seq("timer")
-        command = context.issue(StartTimer(seq, name, us, mark, self._by))
-        timer = command.handle = TimerMachine(self.loop, seq, command)
+        command = self.context.issue(StartTimer(0, name, us, mark, self._by))
+        timer = command.handle = TimerMachine(self.loop, command)
         return timer
 
     def _cancel_timer(self, timer: TimerMachine) -> None:
@@ -396,14 +386,12 @@ class WorkflowSdk(Sdk):
         context = self.context
         entity = self._value(reference)
         run, workflow_id = self.app.ids.child(context.options, self.info, workflow, key, entity)
-        child = ChildMachine(context, name, workflow_id)
         definition = self.host.code[workflow]
         run_timeout, retry = timeout or definition.run_timeout or 0, definition.retry
-        seq = context.next_seq("child")
         command = StartChildWorkflowExecution(
-            seq, workflow, run, workflow_id, name, on_close, run_timeout, retry, self._by
+            0, workflow, run, workflow_id, name, on_close, run_timeout, retry, self._by
         )
-        child.command = context.issue(command, child)
+        child = ChildMachine(context, command)
         try:
             yield child.start
         except Cancelled:
@@ -426,8 +414,7 @@ class WorkflowSdk(Sdk):
             return
         pending = ExternalMachine(context)
         workflow_id, payload = ids.meant(self._value(step.to), step.send), dict(self.values)
-        seq = context.next_seq("signal")
-        context.issue(SignalExternalWorkflowExecution(seq, step.send, workflow_id, payload, name, self._by), pending)
+        context.issue(SignalExternalWorkflowExecution(0, step.send, workflow_id, payload, name, self._by), pending)
         try:
             yield pending
         except Cancelled:

@@ -22,6 +22,7 @@ from durascope.simulators.temporal.commands import (
     RequestCancelChild,
     RequestCancelExternalWorkflowExecution,
     RequestCancelLocalActivity,
+    ScheduleLocalActivity,
     StartChildWorkflowExecution,
     StartTimer,
     UpsertWorkflowSearchAttributes,
@@ -67,19 +68,19 @@ class Run:
 
     def timer(self) -> TimerMachine:
         command = StartTimer(1, "it", 5_000_000)
-        timer = TimerMachine(self.context.loop, 1, command)
-        self._send(command, timer)
+        timer = command.handle = TimerMachine(self.context.loop, command)
+        self.core.send(command)
         return timer
 
     def activity(self, cancellation: str = "try") -> ActivityMachine:
-        activity = ActivityMachine(self.context, "charge", cancellation)
-        activity.command = self._send(schedules(1, "it"), activity)
+        activity = ActivityMachine(self.context, schedules(0, "charge", cancellation=cancellation))
+        self._send()
         return activity
 
     def child(self) -> ChildMachine:
-        child = ChildMachine(self.context, "ship", "ship 1")
-        command = StartChildWorkflowExecution(1, "it", RUN, "ship 1", "ship", "terminate", 0, None, None)
-        child.command = self._send(command, child)
+        command = StartChildWorkflowExecution(0, "it", RUN, "ship 1", "ship", "terminate", 0, None, None)
+        child = ChildMachine(self.context, command)
+        self._send()
         return child
 
     def update(self) -> UpdateMachine:
@@ -90,12 +91,13 @@ class Run:
 
     def local(self) -> LocalActivity:
         step = Step.model_validate({"run": "look", "local": True})
-        return LocalActivity(self.context, 1, step, "look", "look", 10_000_000)
+        local = LocalActivity(self.context, step, "look", "look", 10_000_000)
+        assert self.issued() == [ScheduleLocalActivity]
+        return local
 
-    def _send(self, command: Command, handle: object) -> Command:
-        command.handle = handle
+    def _send(self) -> None:
+        (command,), self.context.issued = self.context.issued, []
         self.core.send(command)
-        return command
 
     def confirmed(self, machine: TimerMachine | ActivityMachine | ChildMachine) -> None:
         """The server has the command, and its event has come, as number 5."""

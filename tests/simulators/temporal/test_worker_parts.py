@@ -178,7 +178,7 @@ class Locally:
 
     def run(self, name: str = "look", **step: Any) -> LocalActivity:
         of = Run.model_validate({"run": name, "local": True, **step})
-        local = LocalActivity(self.context, 1, of, name, name, of.timeout or 10 * SECOND)
+        local = LocalActivity(self.context, of, name, name, of.timeout or 10 * SECOND)
         self.worker.run(local, self.context.options, self._done)
         return local
 
