@@ -22,7 +22,7 @@ from durascope.simulators.temporal.commands import (
 )
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.events import WorkflowTaskCompleted
-from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import MutableState, TaskKind, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.updates import Updates
@@ -76,8 +76,8 @@ class Completions:
             return
         history = state.history
         self._timers.cancel(state.wft_timer)
-        if task.kind != "normal":
-            if task.kind == "speculative" and self._leaves_nothing(state, done):
+        if task.kind is not TaskKind.NORMAL:
+            if task.kind is TaskKind.SPECULATIVE and self._leaves_nothing(state, done):
                 state.wft = None
                 state.sticky = done.sticky
                 self._updates.answered(state, done.commands)

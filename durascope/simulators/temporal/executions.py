@@ -14,7 +14,7 @@ from durascope.simulators.temporal.events import (
     WorkflowExecutionSignaled,
     WorkflowExecutionStarted,
 )
-from durascope.simulators.temporal.mutable_state import ActivityStatus, MutableState, StartOptions
+from durascope.simulators.temporal.mutable_state import ActivityStatus, MutableState, StartOptions, TaskKind
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
@@ -146,7 +146,7 @@ class Executions:
     def recover(self, state: MutableState) -> None:
         """After a restart: tasks for matching that nobody had taken are pushed again."""
         task = state.wft
-        if task is not None and task.kind == "speculative":
+        if task is not None and task.kind is TaskKind.SPECULATIVE:
             state.wft = None
         elif task is not None and task.started_at is None:
             self._transfer.workflow_task(state, task)

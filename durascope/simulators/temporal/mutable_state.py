@@ -30,12 +30,22 @@ from durascope.simulators.temporal.timer_queue import TimerTask
 External = SignalExternalWorkflowExecutionInitiated | RequestCancelExternalWorkflowExecutionInitiated
 
 
+class TaskKind(Enum):
+    """What of a workflow task is written. One that is not becomes normal where something has to be (W7, U2, U3)."""
+
+    NORMAL = "normal"
+    """Its events, when it is scheduled and started."""
+    TRANSIENT = "transient"
+    """Nothing until it completes: the attempt before it has failed (W7)."""
+    SPECULATIVE = "speculative"
+    """Nothing, unless an update that goes with it is accepted (§8); it is only in memory."""
+
+
 @dataclass(slots=True, eq=False)
 class WorkflowTask:
     """The one pending workflow task (W1)."""
 
-    kind: str
-    """normal · transient (W7) · speculative (§8)"""
+    kind: TaskKind
     queue_kind: str
     queue_name: str
     attempt: int

@@ -1,27 +1,38 @@
 """The updates of every run that a worker has yet to be told of, or to accept (§8).
 
+admitted ─▶ sent with a workflow task ─▶ accepted or rejected: it is no request any more
+   ▲                └─(the task has failed)─┐
+   └────────────────────────────────────────┘
+
 Only in memory: a crash of the server loses them, and the client asks again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 from durascope.simulators.temporal.mutable_state import MutableState
 
 
+class RequestState(Enum):
+    """See the sketch above."""
+
+    ADMITTED = "admitted"
+    SENT = "sent"
+
+
 class UpdateRequest:
     """An update that nobody has accepted yet."""
 
-    __slots__ = ("id", "name", "payload", "sent")
+    __slots__ = ("id", "name", "payload", "state")
 
     def __init__(self, update_id: str, name: str, payload: Any) -> None:
         self.id = update_id
         self.name = name
         self.payload = payload
-        self.sent = False
-        """It has gone out with a workflow task."""
+        self.state = RequestState.ADMITTED
 
 
 class UpdateRegistry:
@@ -52,16 +63,16 @@ class UpdateRegistry:
 
     def waiting(self, state: MutableState) -> bool:
         """Whether an update waits for a workflow task to ride on."""
-        return any(not update.sent for update in self.of(state).values())
+        return any(update.state is RequestState.ADMITTED for update in self.of(state).values())
 
     def to_send(self, state: MutableState) -> Sequence[UpdateRequest]:
         """What goes out with the workflow task that starts now."""
-        unsent = [update for update in self.of(state).values() if not update.sent]
-        for update in unsent:
-            update.sent = True
-        return unsent
+        admitted = [update for update in self.of(state).values() if update.state is RequestState.ADMITTED]
+        for update in admitted:
+            update.state = RequestState.SENT
+        return admitted
 
     def send_again(self, state: MutableState) -> None:
         """The task they went with has failed: they go with the next one."""
         for update in self.of(state).values():
-            update.sent = False
+            update.state = RequestState.ADMITTED

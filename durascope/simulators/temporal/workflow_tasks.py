@@ -22,7 +22,7 @@ from durascope.simulators.temporal.events import (
 )
 from durascope.simulators.temporal.history import LARGE, LONG, Bufferable, EventHistory, HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
-from durascope.simulators.temporal.mutable_state import MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import MutableState, TaskKind, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
@@ -74,7 +74,7 @@ class WorkflowTasks:
         """Appends an event, or buffers it while a task is started (§5); a speculative task is written first (U3)."""
         task = state.wft
         if task is not None:
-            if task.kind == "speculative":
+            if task.kind is TaskKind.SPECULATIVE:
                 self._convert(state, task)
             if task.started_at is not None and isinstance(event, Bufferable):
                 return state.history.hold(event, at)
@@ -96,7 +96,7 @@ class WorkflowTasks:
         """Puts the next task on the sticky queue if there is one (W2), and tells matching of it."""
         sticky, attempt, now = state.sticky, state.wft_attempt, self.world.now
         queue_kind, name = ("normal", state.queue) if sticky is None else ("sticky", sticky[0])
-        kind = "normal" if attempt == 1 else "transient"
+        kind = TaskKind.NORMAL if attempt == 1 else TaskKind.TRANSIENT
         task = state.wft = WorkflowTask(kind, queue_kind, name, attempt, now, len(state.history.events))
         if attempt == 1:
             self._write_scheduled(state, task)
@@ -110,7 +110,7 @@ class WorkflowTasks:
         """A task that is not written unless an update is accepted (U1); only in memory."""
         queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
         events = len(state.history.events)
-        task = WorkflowTask("speculative", queue_kind, name, state.wft_attempt, self.world.now, events)
+        task = WorkflowTask(TaskKind.SPECULATIVE, queue_kind, name, state.wft_attempt, self.world.now, events)
         state.wft = task
         return task
 
@@ -147,7 +147,7 @@ class WorkflowTasks:
             self._write_scheduled(state, task)
         if task.started_at is not None and not task.started_id:
             self._write_started(state, task, task.started_at)
-        task.kind = "normal"
+        task.kind = TaskKind.NORMAL
 
     def write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
         """Written this late, its event names the run's present queue: a start off the normal one has changed that."""
@@ -175,9 +175,9 @@ class WorkflowTasks:
         if queue_kind != "sticky":
             state.sticky = None
         full = state.sticky is None
-        if task.kind == "transient" and len(state.history.events) != task.events_at_schedule:
+        if task.kind is TaskKind.TRANSIENT and len(state.history.events) != task.events_at_schedule:
             state.wft_attempt = task.attempt = 1
-            task.kind = "normal"
+            task.kind = TaskKind.NORMAL
             self._write_scheduled(state, task)
         self.begin(state, task, link.worker)
         self.shard.commit(state)
@@ -201,7 +201,7 @@ class WorkflowTasks:
         task.worker = worker
         if self._unstarted:
             self._no_longer_unstarted(state)
-        if task.kind == "normal":
+        if task.kind is TaskKind.NORMAL:
             self._write_started(state, task, now)
         timeout = state.task_timeout
         if task.attempt > 3:
@@ -259,7 +259,7 @@ class WorkflowTasks:
         self.schedule(state)
 
     def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
-        if task.kind == "transient":
+        if task.kind is TaskKind.TRANSIENT:
             return
         state.task_failure = message
         self.write_at_its_end(state, task)
@@ -270,7 +270,7 @@ class WorkflowTasks:
         """Start-to-close has passed: whoever has it is taken for dead (W5)."""
         if state.wft is not task or task.started_at is None:
             return
-        if task.kind != "transient":
+        if task.kind is not TaskKind.TRANSIENT:
             self.write_at_its_end(state, task)
             self._timed_out(state, task, "start-to-close")
         self._again(state, task)

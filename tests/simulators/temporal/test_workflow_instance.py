@@ -25,7 +25,7 @@ from durascope.simulators.temporal.events import (
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
-from durascope.simulators.temporal.mutable_state import StartOptions, WorkflowTask
+from durascope.simulators.temporal.mutable_state import StartOptions, TaskKind, WorkflowTask
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from tests.simulators.temporal.parts import RUN, E, Process, numbered, schedules
 
@@ -61,7 +61,7 @@ class Code:
         """The process takes a workflow task with the whole history."""
         self.begins_task()
         events = list(self.events)
-        task = WorkflowTask("normal", "normal", "default", 1, 0, 0)
+        task = WorkflowTask(TaskKind.NORMAL, "normal", "default", 1, 0, 0)
         return self.instance.process(TaskForWorker(1, RUN, self.options, 0, task, 1, events, True, len(events)))
 
     def task(self) -> TaskCompletion:
