@@ -17,6 +17,7 @@ from durascope.player.page import size
 from durascope.player.rules import RULES
 from durascope.player.stories import Story, stories
 from durascope.render.architecture import draw
+from durascope.simulators.simulate import seldom_collected
 from durascope.version import __version__
 
 BUDGET: Final = 1_000_000
@@ -25,6 +26,7 @@ VERSION: Final = 2
 """The version of the format; docs/player.md describes it."""
 
 
+@seldom_collected()  # a page is made of millions of small things, and none of them is garbage
 def document(
     scenario: Scenario,
     engines: Sequence[str],

@@ -7,11 +7,11 @@ encoded in the same way. docs/player.md, "What is in the file", describes the fo
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import compress, count
+from operator import ne
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -30,19 +30,35 @@ Json = dict[str, Any]
 Row = tuple[Any, ...]
 
 
+class _Numbered(dict[Row, int]):
+    """Distinct rows and their numbers; a row that is asked for the first time gets the next one."""
+
+    def __missing__(self, row: Row) -> int:
+        number = self[row] = len(self)
+        return number
+
+    def of(self, rows: Iterable[Row], count: int) -> Numbers:
+        """The numbers of so many rows. Reports ask for millions: nothing but the table's own code runs for a row."""
+        return np.fromiter(map(self.__getitem__, rows), np.int64, count)
+
+
 class Table:
     """Distinct rows by their number, in the order in which they came."""
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._numbers: dict[Row, int] = {}
+        self._numbers = _Numbered()
 
     def __len__(self) -> int:
         return len(self._numbers)
 
     def number(self, row: Row) -> int:
         """The row's number; a row that is not there yet is added."""
-        return self._numbers.setdefault(row, len(self._numbers))
+        return self._numbers[row]
+
+    def numbers(self, *columns: Numbers) -> Numbers:
+        """The numbers of the rows that have these columns."""
+        return self._numbers.of(zip(*(each.tolist() for each in columns), strict=True), len(columns[0]))
 
     def rows(self) -> list[Row]:
         """The rows in the order of their numbers."""
@@ -51,6 +67,18 @@ class Table:
     def as_json(self) -> Json:
         """One list for each column."""
         return {name: [_safe(plain(row[at])) for row in self._numbers] for at, name in enumerate(self._columns)}
+
+
+class Columns(NamedTuple):
+    """Events without their numbers, one array a column."""
+
+    token: Numbers
+    cause: Numbers
+    """The token of the cause; -1: none."""
+    between: Numbers
+    """How many events of that token lie between."""
+    after_us: Numbers
+    """Microseconds since the cause; without a cause, since the event before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +90,8 @@ class Told:
     tokens: Sequence[Row]
     """Distinct events without time and cause, numbered on from those of the trace before; the last is the ledger's
     entry of an effect, or None."""
-    events: Sequence[Row]
-    """Distinct events, numbered on likewise: token, token of the cause (-1: none), how many events of that token lie
-    between, microseconds since then."""
-    order: Sequence[int]
-    """Of each event that is not shared, its number."""
+    events: Columns
+    """The events that are not shared."""
     loose: Sequence[Row]
     """Entries of ledgers that are no event's."""
     runs: Sequence[Row]
@@ -87,17 +112,15 @@ class Telling:
         self._events = trace.events
         self._effects, loose = _ledger(trace)
         first = 0 if before is None else self._shared(before)
-        self._tokens: dict[Row, int] = {} if before is None else dict(before._tokens)
-        self._rows: dict[Row, int] = {} if before is None else dict(before._rows)
-        self._own: list[int] = [] if before is None else before._own[:first]
-        """Of each event its token."""
-        self._where: list[list[int] | None] = [None] * len(self._tokens)
-        """Of each token its events, from the first that is not shared; None: there is none."""
-        known = len(self._tokens), len(self._rows)
-        order = self._order(first, [] if before is None else before._where)
+        self._tokens = _Numbered() if before is None else _Numbered(before._tokens)
+        self._own = self._at = np.zeros(0, np.int64)
+        """Of each event its token and its time."""
+        if before is not None:
+            self._own, self._at = before._own[:first], before._at[:first]
+        known, events = len(self._tokens), self._encoded(first)
         last = self._events[-1].at if self._events else 0
         self.told = Told(
-            first, list(self._tokens)[known[0] :], list(self._rows)[known[1] :], order, loose, _ends(trace),
+            first, list(self._tokens)[known:], events, loose, _ends(trace),
             trace.ended_at - last, None if trace.stopped is None else visible(trace.stopped.explanation),
         )  # fmt: skip
 
@@ -107,50 +130,40 @@ class Telling:
         effects = sorted(self._effects.keys() | before._effects.keys())
         return next((n for n in effects if n < alike and self._effects.get(n) != before._effects.get(n)), alike)
 
-    def _order(self, first: int, past: Sequence[list[int] | None]) -> array[int]:
-        """The events after the first ones, by their rows. Reports tell millions: names are looked up once, and nothing
-        is called.
-
-        `past`: of each token the events of the trace before.
-        """
-        events, tokens, rows, own, where = self._events, self._tokens, self._rows, self._own, self._where
-        effect_of, timer_set = self._effects.get, Kind.TIMER_SET
-        order, nowhere = array("l"), list[int]()
-        now = events[first - 1].at if first else 0
-        for number, (at, lane, kind, workflow, run, step, attempt, cause, said) in enumerate(events[first:], first):
-            detail = tuple(said) if type(said) is list else said
-            if kind is timer_set and type(said) is int:
-                detail = said - at  # when a timer is due is told as how long that is
-            row = (lane, kind, workflow, run, step, attempt, detail, effect_of(number))
-            token = tokens.setdefault(row, len(where))
-            if cause is None:
-                told: Row = (token, -1, 0, at - now)
-            else:
-                of = own[cause]
-                alike = where[of] or nowhere
-                if cause < first:
-                    before = past[of] or nowhere
-                    between = len(alike) + bisect_left(before, first) - 1 - bisect_left(before, cause)
-                elif alike[-1] == cause:
-                    between = 0
-                else:
-                    between = len(alike) - 1 - bisect_left(alike, cause)
-                told = (token, of, between, at - events[cause][0])
-            order.append(rows.setdefault(told, len(rows)))
-            own.append(token)
-            if token == len(where):
-                where.append([number])
-            elif (places := where[token]) is None:
-                where[token] = [number]
-            else:
-                places.append(number)
-            now = at
-        return order
+    def _encoded(self, first: int) -> Columns:
+        """The events from that one on. Reports encode millions, so that all of a trace's are encoded at once."""
+        events, timer_set = self._events[first:], Kind.TIMER_SET
+        if not events:
+            return Columns(*(np.zeros(0, np.int64) for _ in range(4)))
+        ats, lanes, kinds, workflows, runs, steps, attempts, causes, details = zip(*events, strict=True)
+        said = [
+            (detail - at if kind is timer_set else detail) if type(detail) is int  # when it is due: as how long that is
+            else tuple(detail) if type(detail) is list
+            else detail
+            for detail, kind, at in zip(details, kinds, ats, strict=True)
+        ]  # fmt: skip
+        effects = map(self._effects.get, range(first, len(self._events)))
+        rows = zip(lanes, kinds, workflows, runs, steps, attempts, said, effects, strict=True)
+        own, at = self._tokens.of(rows, len(events)), np.array(ats, np.int64)
+        all_own = self._own = np.concatenate([self._own, own])
+        all_at = self._at = np.concatenate([self._at, at])
+        count, here = len(all_own), np.arange(first, len(all_own))
+        cause = np.array([-1 if number is None else number for number in causes], np.int64)
+        caused = cause >= 0
+        since = np.where(caused, cause, here - 1)
+        of = np.where(caused, all_own[since], -1)
+        by_token = np.argsort(all_own, kind="stable")  # of each token in turn, its events
+        rank = np.empty_like(by_token)
+        rank[by_token] = np.arange(count)
+        later = np.searchsorted(all_own[by_token] * count + by_token, of * count + here)
+        before = np.where(since >= 0, all_at[since], 0)
+        return Columns(own, of, np.where(caused, later - rank[since] - 1, 0), at - before)
 
 
 def _ledger(trace: Trace) -> tuple[dict[int, Row], list[Row]]:
     """The ledgers' entries by the number of their `after-effect`, and those that have none."""
-    waiting = [number for number, _ in trace.of_kind(Kind.STEP_AFTER_EFFECT)]
+    after_effect = Kind.STEP_AFTER_EFFECT
+    waiting = [number for number, event in enumerate(trace.events) if event.kind is after_effect]
     found: dict[int, Row] = {}
     loose: list[Row] = []
     for entry in trace.ledger:
@@ -195,23 +208,18 @@ class Pack:
         self._effects, self._runs = Table(_EFFECT), Table(_RUN)
         self._traces: list[_Packed] = []
         self._known: dict[tuple[Any, ...], int] = {}
-        self._whole: dict[int, tuple[Sequence[int], Numbers]] = {}
-        """Of each trace that was told whole: the numbers here of its tokens and of its distinct events."""
+        self._tokens_of: dict[int, Sequence[int]] = {}
+        """Of each trace that was told whole, the numbers here of its tokens."""
 
     def add(self, trace: Told, before: int | None = None) -> int:
         """Adds a trace and returns its number in the pack; equal traces are stored once.
 
         `before`: the number of the trace that it departs from, if it was encoded so; that one was encoded whole.
         """
-        past_tokens, past_events = ((), np.zeros(0, dtype=np.int64)) if before is None else self._whole[before]
-        tokens = [*past_tokens, *map(self._token, trace.tokens)]
-        number_of = self._events.number
-        own = [
-            number_of((tokens[token], -1 if cause < 0 else tokens[cause], between, after))
-            for token, cause, between, after in trace.events
-        ]
-        events = np.concatenate([past_events, np.array(own, dtype=np.int64)])
-        order = events[np.asarray(trace.order, dtype=np.int64)]
+        past = () if before is None else self._tokens_of[before]
+        tokens = np.array([*past, *map(self._token, trace.tokens), -1])  # the last one is the token of no cause
+        own, cause, between, after_us = trace.events
+        order = self._events.numbers(tokens[own], tokens[cause], between, after_us)
         if before is not None:
             order = np.concatenate([self._traces[before].order[: trace.first], order])
         packed = _Packed(order, self._rest(trace))
@@ -219,7 +227,7 @@ class Pack:
         if number == len(self._traces):
             self._traces.append(packed)
         if before is None:
-            self._whole[number] = tokens, events
+            self._tokens_of[number] = tokens[:-1].tolist()
         return number
 
     def _rest(self, trace: Told) -> tuple[Any, ...]:
@@ -276,9 +284,7 @@ def _first_come(orders: Sequence[Numbers]) -> tuple[list[int], Numbers]:
 
 def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
     """How many events two traces have in common at their beginnings."""
-    return next(
-        (number for number, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
-    )
+    return next(compress(count(), map(ne, one, other)), min(len(one), len(other)))
 
 
 def _safe(value: Any) -> Any:

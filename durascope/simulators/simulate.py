@@ -5,7 +5,8 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final
+from functools import wraps
+from typing import Final, ParamSpec
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.engine import notes_of
@@ -28,6 +29,43 @@ FULL_UP_TO: Final = 100
 """Up to this many runs, a trace keeps every event and every record, unless it is told otherwise."""
 
 
+_Arguments = ParamSpec("_Arguments")
+
+_SELDOM: Final = (100_000, 50, 100)
+_OFTEN: Final = (100_000, 10, 5)
+"""Where little is kept of each run, what is thrown away must not pile up."""
+
+
+@contextmanager
+def seldom_collected() -> Generator[None]:
+    """Python's cycle collector looks at every object again and again while a simulation only makes more of them, and so
+    does whatever packs many simulations.
+    """
+    thresholds = gc.get_threshold()
+    gc.set_threshold(*_SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def _collected_once(simulating: Callable[_Arguments, Trace]) -> Callable[_Arguments, Trace]:
+    """When a simulation is over, its world is one knot of garbage, and most often young.
+
+    It goes at once: left to whoever simulates next, it would be looked at several times before it goes.
+    """
+
+    @wraps(simulating)
+    def collected(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> Trace:
+        with seldom_collected():
+            trace = simulating(*arguments, **named)
+        gc.collect(0)
+        return trace
+
+    return collected
+
+
+@_collected_once
 def simulate(
     scenario: Scenario,
     engine: str,
@@ -66,8 +104,9 @@ def simulate(
     WorkloadDriver(world, scenario, built, moments).arm()
     if also is not None:
         also(world, built)
-    with _seldom_collected(often=many):
-        world.run()
+    if many:
+        gc.set_threshold(*_OFTEN)
+    world.run()
     findings = built.findings()
     recorder, services = world.recorder, built.services
     trace = Trace(
@@ -119,17 +158,3 @@ def _struck(injector: FaultInjector, recorder: Recorder) -> list[int]:
     if over is None or recorder.open_runs():
         return list(injector.struck)
     return [number for number, at in zip(injector.struck, injector.struck_at, strict=True) if at <= over]
-
-
-@contextmanager
-def _seldom_collected(*, often: bool) -> Generator[None, None, None]:
-    """Python's cycle collector looks at every object again and again while a simulation only makes more of them.
-
-    `often`: where little is kept of each run, what is thrown away must not pile up.
-    """
-    thresholds = gc.get_threshold()
-    gc.set_threshold(*((100_000, 10, 5) if often else (100_000, 50, 100)))
-    try:
-        yield
-    finally:
-        gc.set_threshold(*thresholds)

@@ -82,7 +82,7 @@ def test_a_trace_is_told_from_where_it_parts_from_another(engine: str) -> None:
     begun = pack.add(story.told)
     after = Telling(trace, story).told
     number = pack.add(after, begun)
-    assert 0 < after.first < len(after.order) + after.first == len(trace.events)
+    assert 0 < after.first < len(after.events.token) + after.first == len(trace.events)
     for each in (calm, trace):
         whole.add(told(each))
     assert pack.as_json() == whole.as_json()
