@@ -110,9 +110,9 @@ class Checks:
             case Awakeable(awakeable=event):
                 self.known("event", event, self.names.awaited, (*path, "awakeable"))
             case Call(call=called):
-                self.known("workflow", called, self.scenario.workflows, (*path, "call"))
+                self.called(called, (*path, "call"))
             case Start(start=started):
-                self.known("workflow", started, self.scenario.workflows, (*path, "start"))
+                self.called(started, (*path, "start"))
             case Send() as send if send.to is None:
                 self.no_slip("event", send.send, self.names.heard, (*path, "send"))
             case Send() as send:
@@ -125,6 +125,14 @@ class Checks:
                     self.condition(choice.when, values, (*path, "choose", index, "when"))
             case _:
                 pass
+
+    def called(self, name: str, path: Path) -> None:
+        """A workflow is called; what a service does is a step of its own."""
+        if name in self.scenario.services and name not in self.scenario.workflows:
+            help = f"`{name}` is a service, and a step uses it: write `run: NAME` with `on: {name}`"  # noqa: A001
+            self.wrong("unknown-workflow", f"there is no workflow `{name[:60]}`", path, help)
+        else:
+            self.known("workflow", name, self.scenario.workflows, path)
 
     def deployments(self) -> None:
         for each in engines():

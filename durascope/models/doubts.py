@@ -122,6 +122,9 @@ class _Doubts:
                 if getattr(written.step, field, None) == 0:
                     message = f"`{field}: 0s` is over before anything can happen"
                     self.warn("zero-timeout", message, (*written.path, field), "leave it out for none")
+            if isinstance(written.step, Run) and written.step.heartbeat and written.step.heartbeat.timeout == 0:
+                message = "a heartbeat timeout of 0s is none: nobody notices that the attempt is silent"
+                self.warn("zero-timeout", message, (*written.path, "heartbeat", "timeout"), "write how long, as in 10s")
 
     def silent_sdk(self) -> None:
         """Inngest's TypeScript SDK checkpoints by default, the Python SDK that stands in has no checkpointing."""

@@ -53,6 +53,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "faults": "chaos failures crashes",
     "expect": "assert assertions invariants tests",
     "workload": "load traffic",
+    "about": "description summary documentation",
 }
 _MEANT: Final[Mapping[str, tuple[str, ...]]] = {
     word: tuple(name for name, words in _WORDS.items() if word in words.split())

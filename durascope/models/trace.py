@@ -149,6 +149,8 @@ class StopReason(StrEnum):
     """Somebody retries in vain, and nothing is set for later."""
     IN_VAIN = "in-vain"
     """Something is set for later, but what happens before it has been in vain for too long."""
+    CLOCK = "clock"
+    """What happens is in vain, and takes no time at all."""
     CALLBACKS = "callbacks"
     """The simulation has become too long."""
 

@@ -14,12 +14,14 @@ from durascope.models.faults import FAULT_KINDS
 from durascope.models.fields import fields_at, is_form
 from durascope.models.problems import Problem, did_you_mean, suggestion
 from durascope.models.source import Path, Value
+from durascope.models.step_names import kindless_help, naming_help
 from durascope.models.steps import STEP_KINDS
 from durascope.models.synonyms import synonym
 
 Part = TypeVar("Part", bound=BaseModel)
 
 _ROUNDS: Final = 20
+_STEP_FORMS: Final = frozenset(f"«{kind}»" for kind in STEP_KINDS)
 _WORDS_FOR_BOOLEANS: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -69,7 +71,9 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
         case "extra_forbidden":
             fields = fields_at(model, location[:-1])
             help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
-            if not help.startswith("did you mean") and (places := places_of(field, model)):
+            if len(location) > 1 and location[-2] in _STEP_FORMS:
+                help = naming_help(value.find(path[:-1]).plain, field, fields) or help  # noqa: A001
+            if not help.startswith(("did you mean", "a step's name")) and (places := places_of(field, model)):
                 help = f"it belongs at {' or '.join(places)}; {help}"  # noqa: A001
             return value.problem("unknown-field", f"`{field[:60]}` is not a field here", path, key=True, help=help)
         case "missing":
@@ -94,7 +98,8 @@ def _kind(value: Value, path: Path, what: str) -> Problem:
     written = value.find(path).plain
     if not isinstance(written, dict):
         return value.problem("bad-value", f"a {what} is a mapping", path, help=f"write {{{kinds[0]}: NAME}}")
-    keys = list(cast("dict[str, object]", written))
+    written = cast("dict[str, object]", written)
+    keys = list(written)
     found = [key for key in keys if key in kinds]
     if found:
         both = " and ".join(f"`{key}`" for key in found)
@@ -106,7 +111,8 @@ def _kind(value: Value, path: Path, what: str) -> Problem:
         message = f"`{key[:60]}` is not a kind of {what}"
         return value.problem(f"unknown-{what}", message, (*path, key), key=True, help=f"did you mean `{kind}`?")
     message = f"this {what} has no type"
-    return value.problem(f"unknown-{what}", message, path, help=f"kinds of {what}: {', '.join(kinds)}")
+    help = kindless_help(written, kinds) if what == "step" else f"kinds of {what}: {', '.join(kinds)}"  # noqa: A001
+    return value.problem(f"unknown-{what}", message, path, help=help)
 
 
 def _pydantic(error: Any) -> tuple[str, str]:
@@ -135,12 +141,23 @@ def _one_of(error: Any) -> tuple[str, str]:
 
 def _pattern(error: Any) -> tuple[str, str]:
     if "a-z" in error["ctx"]["pattern"]:
-        return f"{shown(error['input'])} is not an id", "ids are kebab-case: lower-case letters, digits and hyphens"
+        kebab = "-".join(re.findall(r"[a-z0-9]+", str(error["input"]).lower()))
+        meant = f"did you mean `{kebab}`? " if re.fullmatch(error["ctx"]["pattern"], kebab) else ""
+        explained = f"{meant}ids are kebab-case: lower-case letters, digits and hyphens"
+        return f"{shown(error['input'])} is not an id", explained
     return f"{shown(error['input'])} is not a name", "a name is one line without spaces at its ends"
 
 
 def _expected(what: str) -> Callable[[Any], tuple[str, str]]:
     return lambda error: (f"expected {what}, not {_what(error['input'])}", "")
+
+
+def _list(error: Any) -> tuple[str, str]:
+    given = error["input"]
+    if isinstance(given, dict):
+        return "expected a list, not a mapping", "each item of a list begins with `- `"
+    item = f"{{{given}: NAME}}" if given in STEP_KINDS else str(given)[:60]
+    return f"expected a list, not {_what(given)}", f"write `[{item}]`" if isinstance(given, (str, int, float)) else ""
 
 
 def _number(what: str) -> Callable[[Any], tuple[str, str]]:
@@ -180,7 +197,7 @@ _EXPLAINED: Final[dict[str, Callable[[Any], tuple[str, str]]]] = {
     "model_type": _expected("a mapping"),
     "model_attributes_type": _expected("a mapping"),
     "dict_type": _expected("a mapping"),
-    "tuple_type": _expected("a list"),
+    "tuple_type": _list,
     "literal_error": _one_of,
     "string_pattern_mismatch": _pattern,
     "string_too_short": lambda _: ("a name has at least one character", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -26,6 +26,17 @@ class Trigger(Model):
     """A sleep or a wait has begun; or, for a fault, the number of an event in the trace (of one engine, one seed)."""
     after: Duration = 0
     """How long after that."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_phrase(cls, written: object) -> object:
+        if isinstance(written, str):
+            moment, _, step = written.partition(" ")
+            meant = (
+                f"moment: {moment}, step: {step:.60}" if moment in MOMENTS and step else "step: NAME, moment: started"
+            )
+            raise Misread("a moment is written with its fields", f"write {{{meant}}}")
+        return written
 
     @model_validator(mode="after")
     def _one_moment(self) -> Trigger:
@@ -96,6 +107,16 @@ class WorkloadEvent(Model):
     """Inngest: the event's own time, where it is not the time at which it is sent."""
     deployment: Whole | None = Field(default=None, ge=1)
     """resume, restart: the deployment to run on, from 1."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_bare_delay(cls, written: object) -> object:
+        """`after` alone does not say after what."""
+        if isinstance(written, dict) and "after" in written:
+            delay = cast("dict[str, object]", written)["after"]
+            help = f"write `at: {delay}`, or `when: {{event: WaitStarted, after: {delay}}}`"  # noqa: A001
+            raise Misread("an event comes at a time, or some time after a moment", help, ("after",))
+        return written
 
     @model_validator(mode="after")
     def _one_kind_one_time(self) -> WorkloadEvent:

@@ -54,6 +54,10 @@ def doubts_of(text: str) -> list[Problem]:
         ),
         ("workflows: {w: {steps: [{run: a, timeout: 0s}]}}", "zero-timeout", 2, "`timeout: 0s`", "leave it out"),
         (
+            "workflows: {w: {steps: [{run: a, heartbeat: {timeout: 0s}}]}}",
+            "zero-timeout", 2, "0s is none", "as in 10s",
+        ),
+        (
             "workflows: {w: {steps: [{run: a}]}}\ndeployments:\n  inngest: {retries: 2}",
             "silent-default", 4, "it is Python's", "sdk: typescript",
         ),

@@ -107,3 +107,45 @@ def test_a_suggested_name_can_be_copied_into_a_mapping() -> None:
     assert 'did you mean `"chunk-{i}"`?' in told(steps + fault.replace("NAME", "'chunc-{i}'"))
     parse_scenario(steps + fault.replace("NAME", '"chunk-{i}"'), "mine.yaml")
     assert "into quotes" in told(steps + fault.replace("NAME", "chunk-{i}"))
+
+
+@pytest.mark.parametrize(
+    ("step", "help"),
+    [
+        ("{id: charge-card, on: stripe}", "say what it does, as in `run: charge-card`"),
+        ("{run: charge, id: charge-card}", "a step's name follows its kind: `run: charge-card`"),
+        ("{sleep: 1s, id: pause}", "did you mean `name`?"),
+        ("{call: stripe}", "`stripe` is a service, and a step uses it: write `run: NAME` with `on: stripe`"),
+    ],
+)
+def test_a_step_with_an_id_or_that_calls_a_service(step: str, help: str) -> None:  # noqa: A002
+    assert help in told(f"{HEAD}      - {step}\n")
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "help"),
+    [
+        ("faults", "[{crash: app, when: after-effect charge}]", "write {moment: after-effect, step: charge}"),
+        ("faults", "[{crash: app, when: early}]", "write {step: NAME, moment: started}"),
+        (
+            "workload",
+            "{events: [{send: paid, after: 3h}]}",
+            "write `at: 3h`, or `when: {event: WaitStarted, after: 3h}`",
+        ),
+    ],
+)
+def test_a_moment_in_a_phrase(field: str, written: str, help: str) -> None:  # noqa: A002
+    assert help in told(f"{HEAD}      - run: charge\n      - wait_for: paid\n{field}: {written}\n")
+
+
+@pytest.mark.parametrize(
+    ("written", "help"), [("fail", "write `[{fail: NAME}]`"), ("{fail: late}", "each item of a list begins with `- `")]
+)
+def test_steps_that_are_no_list(written: str, help: str) -> None:  # noqa: A002
+    assert help in told(f"{HEAD}      - wait_for: paid\n        timeout: 1s\n        on_timeout: {written}\n")
+
+
+def test_a_title_where_an_id_belongs_and_a_description() -> None:
+    text = f"{HEAD}      - run: charge\n".replace("scenario: mine", "scenario: My first\ndescription: It pays.")
+    assert "did you mean `my-first`?" in told(text)
+    assert "did you mean `about`?" in told(text)

@@ -83,6 +83,12 @@ def _workflows(scenario: Scenario) -> Iterator[str]:
         if workflow.run_timeout is not None:
             yield f"`run_timeout` of {name} is ignored: on Inngest, write `flow: {{timeouts: {{finish: …}}}}`."
         for step in workflow.walk():
+            if isinstance(step, WaitFor) and (step.match or workflow.key) is None:
+                yield (
+                    f"`{step.label}` does not say which `{step.wait_for}` is meant: on Inngest, one event resumes "
+                    f"every run that waits for it. Write `match: FIELD` there, or `key: FIELD` in {name}, with a field "
+                    "of the input."
+                )
             yield from _step(step, scenario)
 
 

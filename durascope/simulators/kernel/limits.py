@@ -30,6 +30,9 @@ HOPELESS_WINDOW: Final = 3_000
 MOST_CALLBACKS_IN_VAIN: Final = 1_500_000
 """Callbacks without durable progress after which nothing is waited for, not even a timer that is set."""
 
+MOST_CALLBACKS_AT_ONE_MOMENT: Final = 150_000
+"""The same where the clock does not even advance."""
+
 MOST_RUNS: Final = 5_000
 MOST_RUNS_EACH: Final = 20
 """This many runs are followed, and this many more for each of the workload."""
@@ -67,6 +70,9 @@ def stopped(reason: StopReason, at: int, limits: Limits) -> Stopped:
         StopReason.NO_PROGRESS: "what still happens changes nothing durable, and nothing else is still to come",
         StopReason.IN_VAIN: (
             f"{MOST_CALLBACKS_IN_VAIN:,} callbacks in a row have changed nothing durable, although a timer is set"
+        ),
+        StopReason.CLOCK: (
+            f"{MOST_CALLBACKS_AT_ONE_MOMENT:,} callbacks in a row, all at this moment, have changed nothing durable"
         ),
         StopReason.CALLBACKS: f"{limits.callbacks:,} callbacks have been simulated",
     }[reason]

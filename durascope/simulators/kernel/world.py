@@ -16,6 +16,7 @@ from durascope.simulators.kernel.limits import (
     HOPELESS_ATTEMPT,
     HOPELESS_WINDOW,
     HORIZON_US,
+    MOST_CALLBACKS_AT_ONE_MOMENT,
     MOST_CALLBACKS_IN_VAIN,
     WINDOW,
     Limits,
@@ -232,9 +233,9 @@ class World:
         """Runs the simulation until nothing is left that matters."""
         self.inert_entries += 1
         heappush(self.queue, (HORIZON_US, _LAST, self.next_eid(), END, None, (), None))
-        callbacks = in_vain = futile = 0
+        callbacks = in_vain = at_once = futile = 0
         while True:
-            self.progressed, newest = False, self.next_eid()
+            self.progressed, newest, began = False, self.next_eid(), self.now
             window = HOPELESS_WINDOW if self._hopeless else WINDOW
             if self._run_on(window):
                 break
@@ -242,6 +243,7 @@ class World:
                 self.followed(self._runs)
             callbacks += window
             in_vain = 0 if self.progressed else in_vain + window
+            at_once = 0 if self.progressed or self.now > began else at_once + window
             still_to_come = self.progressed or self._externals or self._set_before(newest)
             futile = 0 if still_to_come else futile + 1
             if futile == 2:  # what was set within the first one would show in the second
@@ -250,6 +252,8 @@ class World:
                 break
             if in_vain >= MOST_CALLBACKS_IN_VAIN:
                 self._stop(StopReason.IN_VAIN)
+            elif at_once >= MOST_CALLBACKS_AT_ONE_MOMENT:
+                self._stop(StopReason.CLOCK)
             elif callbacks >= self.limits.callbacks:
                 self._stop(StopReason.CALLBACKS)
             if self.stopped is not None:

@@ -23,6 +23,11 @@ from durascope.simulators.temporal.pollers import Slots
 LOCAL_TIMEOUT_BUFFER: Final = 5_000_000
 """µs after an attempt's timeout at which the worker itself cancels it (sdk-core, local_timeout_buffer)."""
 MAX_THROTTLE: Final = 60_000_000
+"""µs between two heartbeats that reach the server, at most."""
+DEFAULT_THROTTLE: Final = 30_000_000
+"""µs between two heartbeats of an activity without heartbeat timeout (none and 0 are the same to the server)."""
+LEAST_THROTTLE: Final = 200_000
+"""µs between two heartbeats where a step says how often it reports: what the recordings' workers let through."""
 
 
 class ActivityExecution:
@@ -109,12 +114,13 @@ class ActivityExecution:
     # ---- heartbeats ----------------------------------------------------------------------------------------
 
     def _interval(self) -> int:
-        """What reaches the server: as often as the step says, else as the SDK lets through (A7)."""
+        """What reaches the server: as often as the step says, if the SDK lets it through (A7)."""
         heartbeat = self.task.step.heartbeat
         assert heartbeat is not None
+        throttle = min(heartbeat.timeout * 4 // 5, MAX_THROTTLE) or DEFAULT_THROTTLE
         if isinstance(heartbeat.every, int):
-            return heartbeat.every
-        return min(heartbeat.timeout * 4 // 5, MAX_THROTTLE)
+            return max(heartbeat.every, min(throttle, LEAST_THROTTLE))
+        return throttle
 
     def _heartbeat(self) -> None:
         task, worker = self.task, self.worker

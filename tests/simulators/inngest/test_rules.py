@@ -639,3 +639,20 @@ def test_a_dev_server_that_was_killed_knows_no_run() -> None:
     faults = [{"crash": "engine", "at": "5s", "down_for": "1s"}]
     trace = rerun(FAILING, "charge", at="20s", faults=faults)
     assert "Inngest does not rerun run 1 from charge: the server knows no such run." in trace.notes
+
+
+@pytest.mark.parametrize(
+    ("key", "match", "resumed"), [("id", None, [1, 2]), (None, "id", [1, 2]), (None, None, [1, 1])]
+)
+def test_an_event_that_matches_no_field_resumes_every_run_and_a_note_says_so(
+    key: str | None, match: str | None, resumed: list[int]
+) -> None:
+    """The two approvals are sent a second apart; the cure that the note names is one."""
+    approvals = [{"send": "approved", "to": number, "at": f"{4 + number}s"} for number in (1, 2)]
+    trace = run(
+        [{"wait_for": "approved", "timeout": "1h", **({"match": match} if match else {})}],
+        workflow={"key": key},
+        workload={"runs": 2, "arrivals": {"together": True}, "events": approvals},
+    )
+    assert sorted(round((each.ended_at or 0) / SECOND) - 4 for each in trace.runs) == resumed
+    assert any("one event resumes every run" in note for note in trace.notes) == (resumed == [1, 1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import simpy
 
+from durascope.models.trace import StopReason
 from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.world import World
 
@@ -90,3 +91,17 @@ def test_resources_stores_and_interrupts_work_as_simpy_has_them() -> None:
     world.env.process(repair("third"))
     world.run()
     assert done == [("first", 60), ("second: called off", 90), ("third", 150)]
+
+
+def test_what_repeats_in_no_time_at_all_ends_although_a_timer_is_set() -> None:
+    world = World(0, full=True)
+
+    def again() -> None:
+        world.after(0, again)
+
+    world.after(0, again)
+    world.after(10, world.recorder.open_runs)
+    world.run()
+    assert world.stopped is not None
+    assert world.stopped.reason is StopReason.CLOCK
+    assert "all at this moment" in world.stopped.explanation

@@ -176,3 +176,20 @@ workflows: {wf: {steps: [{compute: 3s, name: parse}]}}
 faults: [{deploy: wf, at: 5s, change: {drop: parse}}]
 """)
     assert "WorkflowTaskFailed workflow-worker-unhandled-failure" in trace.records["run 1"]
+
+
+@pytest.mark.parametrize(
+    ("heartbeat", "beats"),
+    [
+        ("{timeout: 0s}", 2),
+        ("{timeout: 10s}", 8),
+        ("{timeout: 10s, every: 5s}", 13),
+        ("{timeout: 10s, every: 0s}", 301),
+    ],
+)
+def test_heartbeats_come_as_often_as_the_sdk_lets_them_through(heartbeat: str, beats: int) -> None:
+    """A7, for a step of a minute: 0.8 times the timeout, 30 s without; every 200 ms at most where the step asks."""
+    text = f"workflows: {{wf: {{steps: [{{run: a, takes: 60s, heartbeat: {heartbeat}, timeout: 2m}}]}}}}"
+    trace = simulated(text)
+    assert [run.status for run in trace.runs] == ["completed"]
+    assert trace.counters["heartbeats"] == pytest.approx(beats, abs=1)
