@@ -37,7 +37,7 @@ MOST_RUNS: Final = 5_000
 MOST_RUNS_EACH: Final = 20
 """This many runs are followed, and this many more for each of the workload."""
 
-MOST_CALLBACKS: Final = 10_000_000
+MOST_CALLBACKS: Final = 5_000_000
 MOST_CALLBACKS_EACH: Final = 50_000
 """This many callbacks are simulated, and this many more for each run of the workload."""
 
