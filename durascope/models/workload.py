@@ -114,7 +114,7 @@ class WorkloadEvent(Model):
         """`after` alone does not say after what."""
         if isinstance(written, dict) and "after" in written:
             delay = cast("dict[str, object]", written)["after"]
-            help = f"write `at: {delay}`, or `when: {{event: WaitStarted, after: {delay}}}`"  # noqa: A001
+            help = f"write `at: {delay}`, or `when: {{event: WaitStarted, after: {delay}}}` with `to: each`"  # noqa: A001
             raise Misread("an event comes at a time, or some time after a moment", help, ("after",))
         return written
 

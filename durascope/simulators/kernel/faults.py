@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -101,6 +101,20 @@ class Moments:
         waiters = self._marks.get(event)
         if waiters is not None:
             self._fire(waiters, run, None, running)
+
+    def written(self, moments: Iterable[tuple[Kind | None, str, RunInfo]], running: Component | None) -> None:
+        """The moments of one transaction, first attempts and marks: a fault at one of them leaves none of them out."""
+        killed = None
+        for kind, name, run in moments:
+            try:
+                if kind is None:
+                    self.marked(name, run, running)
+                else:
+                    self.passed(kind.value, run, name, 1, running)
+            except Killed as death:
+                killed = death
+        if killed is not None:
+            raise killed
 
     def _fire(self, waiters: Sequence[_Waiter], run: RunInfo, attempt: int | None, running: Component | None) -> None:
         incarnation = None if running is None else running.incarnation

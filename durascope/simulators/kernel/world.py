@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
@@ -420,6 +420,20 @@ class World:
         """A named moment of a run that belongs to no step's attempt: `SleepStarted`, `WaitStarted`."""
         if self.moments is not None:
             self.moments.marked(event, run, self.running)
+
+    def written(self, lane: str, moments: Sequence[tuple[Kind | None, str, RunInfo]]) -> None:
+        """The moments that one transaction of an engine has brought about, each of a first attempt; without a kind it
+        is a mark. All of them are in the trace, and known to whatever waits for one, before a fault at any of them
+        kills. Raises `Killed` then.
+        """
+        for kind, name, run in moments:
+            if kind is not None:
+                self.emit(lane, kind, run, name, 1)
+                self.progressed = True
+        if self.moments is not None:
+            self.moments.written(moments, self.running)
+        if self.points is not None:
+            self.points.strike()
 
     def run_started(self, lane: str, run: RunInfo) -> None:
         self.progressed = True

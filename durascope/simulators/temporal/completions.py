@@ -154,7 +154,7 @@ class Completions:
         waits: Sequence[tuple[str, str, RunInfo]], moments: Sequence[Moment],
     ) -> None:  # fmt: skip
         """After a completion: the next task travels back in the answer if there already is reason for one (W9, U1)."""
-        world, tasks, task = self.world, self._tasks, None
+        tasks, task = self._tasks, None
         if inline:
             task = tasks.schedule(state, True)
             tasks.begin(state, task, link.worker)
@@ -168,11 +168,7 @@ class Completions:
         link.reply(call, ("completed", eager, inline_task, state.previous_started_id))
         # what has been scheduled, slept and waited for can be hit by faults now: nobody can see what was written, and
         # strike then, before the answer has left
-        for kind, name, run in moments:
-            if kind is None:
-                world.mark(name, run)
-            else:
-                world.moment(HISTORY, kind, run, name, 1)
         for name, _, run in waits:
-            world.moment(HISTORY, _STEP_SCHEDULED, run, name, 1)
-            world.mark("WaitStarted", run)
+            moments = (*moments, (_STEP_SCHEDULED, name, run), (None, "WaitStarted", run))
+        if moments:
+            self.world.written(HISTORY, moments)

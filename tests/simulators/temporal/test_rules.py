@@ -343,3 +343,23 @@ def test_a_reset_to_a_step_that_no_task_has_scheduled_is_refused_and_said(simula
     )
     assert trace.notes == ["reset of run 1: no workflow task has scheduled b yet"]
     assert trace.status == {"run 1": "completed"}
+
+
+@pytest.mark.parametrize("crashed", ["wait", "a", "b"])
+def test_whoever_waits_for_a_moment_of_a_write_hears_of_it_although_the_server_dies_right_after(crashed: str) -> None:
+    """One transaction schedules both activities and the wait's timer: it is whole, and so is what follows from it."""
+    trace = simulate(
+        parse_scenario(f"""
+scenario: case
+workflows:
+  wf:
+    steps: [{{parallel: [{{run: a}}, {{run: b}}, {{wait_for: paid, name: wait, timeout: 1h}}]}}]
+workload: {{runs: 1, events: [{{send: paid, to: 1, when: {{event: WaitStarted, after: 30s}}}}]}}
+faults: [{{crash: engine, when: {{step: {crashed}, moment: scheduled}}, down_for: 50ms}}]
+"""),
+        "temporal",
+    )
+    assert [run.ended_at // SECOND for run in trace.runs if run.ended_at] == [30]
+    kinds = [(event.kind, event.step) for event in trace.events]
+    before = kinds[: next(index for index, (kind, _) in enumerate(kinds) if kind is Kind.CRASHED)]
+    assert [step for kind, step in before if kind is Kind.STEP_SCHEDULED] == ["a", "b", "wait"]
