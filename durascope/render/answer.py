@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from durascope.render.figures import between, dollars, listed
+from durascope.render.figures import absolute, between, dollars, listed
 
 Data = Mapping[str, Any]
 TitleOf = Callable[[str], str]
@@ -69,12 +69,25 @@ def _how_long(data: Data, title_of: TitleOf) -> str:
     ranked = sorted(means, key=lambda e: means[e]["value"])
     parts = [f"{between(means[e])} on {title_of(e)}" for e in ranked]
     with_faults = " and with the faults" if data["faults"] else ""
+    if len(set(texts := [between(means[e]) for e in ranked])) == 1 < len(texts):
+        # long waits hide what the engines add: then the distance is what tells them apart
+        parts = [f"{texts[0]} on each engine"]
+        shown = [d for d in data["differences"] if d["shown"]]
+        if shown:
+            parts[0] += f"; {longer(max(shown, key=lambda d: abs(d['ms']['value'])), title_of)}"
     text = f"A run takes, on average{with_faults}, {listed(parts, 'and')}"
     unclear = [d for d in data["differences"] if not d["shown"]]
     if unclear:
         pairs = ", ".join(f"{title_of(d['engine'])} and {title_of(d['other'])}" for d in unclear)
         text += f"; between {pairs} the data shows no difference"
     return text + "."
+
+
+def longer(difference: Data, title_of: TitleOf) -> str:
+    """Which of two engines takes longer, and by how much: a difference that the data shows."""
+    ours, theirs, ms = title_of(difference["engine"]), title_of(difference["other"]), difference["ms"]
+    slower, faster = (ours, theirs) if ms["value"] > 0 else (theirs, ours)
+    return f"{slower} takes {between(absolute(ms))} longer than {faster}"
 
 
 def how_much(data: Data) -> str:

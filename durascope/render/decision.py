@@ -10,12 +10,11 @@ from typing import Any, Final
 
 from durascope.models.engine import named_in
 from durascope.models.phrases import spell
-from durascope.render.answer import answer
+from durascope.render.answer import answer, longer
 from durascope.render.document import Block, Bullets, Document, Heading, Paragraph, Picture, Questions, Table
 from durascope.render.figures import (
     MS,
     NONE,
-    absolute,
     amount,
     between,
     count,
@@ -145,8 +144,7 @@ def _differences(data: Data, title_of: Callable[[str], str]) -> Iterator[Block]:
         if not each["shown"]:
             lines.append(f"{ours} and {theirs}: no significant difference ({span(ms)})")
         else:
-            slower, faster = (ours, theirs) if ms["value"] > 0 else (theirs, ours)
-            lines.append(f"{slower} takes {between(absolute(ms))} longer than {faster}")
+            lines.append(longer(each, title_of))
     floors = [(title_of(e), floor) for e, floor in data["same_engine_twice_ms"].items() if floor]
     if floors:
         said = ", ".join(f"{name} {span(floor)}" for name, floor in floors)
