@@ -11,7 +11,7 @@ from durascope.models.effects import effects
 from durascope.models.scenario import OWN_STEP, Scenario
 from durascope.models.spans import Span, SpanKind, spans
 from durascope.models.trace import RunSummary, Trace
-from durascope.simulators.program import scope_of
+from durascope.simulators.program.labels import scope_of
 
 PARTS: Final = ("execution", "idle", "backoff", "assignment", "transitions")
 """execution: a step's code runs · idle: a durable timer or a wait for an event · backoff: a retry waits for its time ·

@@ -1,6 +1,6 @@
 """Runs the program module's coroutines on a real SDK's event loop.
 
-A scenario's steps mean the same in a simulation and on a real engine: both run `simulators.program.Program`. What its
+A scenario's steps mean the same in a simulation and on a real engine: both run `simulators.program`. What its
 `Sdk` yields here are the real SDK's awaitables, so that order, cancellation and replay are the real thing's.
 """
 
@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, cast
 
-from durascope.simulators.program import Coroutine, Future, Sdk
+from durascope.simulators.program.loop import Coroutine, Future
+from durascope.simulators.program.sdk import Sdk
 
 
 async def drive(coroutine: Coroutine) -> Any:

@@ -20,7 +20,7 @@ from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback, World
-from durascope.simulators.program import filled, scope_of
+from durascope.simulators.program.labels import filled, scope_of
 
 _STEP_STARTED: Final = Kind.STEP_STARTED
 _STEP_BEFORE_EFFECT: Final = Kind.STEP_BEFORE_EFFECT

@@ -10,16 +10,10 @@ from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Call, Clear, Get, Patched, Run, Send, Set, Sleep, Start, WaitFor
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import (
-    LOOP,
-    Coroutine,
-    Future,
-    Loop,
-    Program,
-    RunCancelled,
-    Sdk,
-    WorkflowFailure,
-)
+from durascope.simulators.program.endings import RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import LOOP, Program
+from durascope.simulators.program.loop import Coroutine, Future, Loop
+from durascope.simulators.program.sdk import Sdk
 from durascope.simulators.simulate import simulate
 
 

@@ -46,7 +46,8 @@ from durascope.simulators.kernel.faults import FaultInjector, Moments
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import Program, Sdk
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.sdk import Sdk
 from durascope.simulators.services import Execution
 from durascope.simulators.workload import WorkloadDriver
 

@@ -24,7 +24,10 @@ from durascope.models.steps import Bug, Call, Compute, Fail, Patched, Run, Send,
 from durascope.simulators.inngest.promises import Promises
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, Program, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine, Future, Loop
+from durascope.simulators.program.sdk import TIMED_OUT
 from durascope.simulators.services import Services
 
 Message = Mapping[str, Any]

@@ -23,7 +23,10 @@ from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.sdk import Variables
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import TIMED_OUT, Coroutine, Program, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine
+from durascope.simulators.program.sdk import TIMED_OUT
 
 RESULT_ONLY: Final = frozenset({"step", "ok", "padding"})
 """Fields of a step's result that are no outcome of the scenario's."""

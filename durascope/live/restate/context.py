@@ -1,6 +1,6 @@
 """A scenario's steps on an SDK of Restate, and the loop that runs a handler's code on its futures.
 
-The code (`simulators.program.Program`) runs on its own small loop, as in the model: deterministic, whatever the
+The code (`simulators.program`) runs on its own small loop, as in the model: deterministic, whatever the
 language's own loop does. Where it can't go on, the SDK is asked for the next completion of all that is awaited, in one
 call, as its own combinators do; what has completed is given to the code. What differs between the SDKs is in `python`
 and in `remote`.
@@ -37,18 +37,9 @@ from durascope.models.steps import (
 )
 from durascope.models.targets import Kind, Target
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import (
-    TIMED_OUT,
-    Block,
-    CodeBug,
-    Coroutine,
-    Future,
-    Loop,
-    RunCancelled,
-    Sdk,
-    Task,
-    WorkflowFailure,
-)
+from durascope.simulators.program.endings import CodeBug, RunCancelled, WorkflowFailure
+from durascope.simulators.program.loop import Block, Coroutine, Future, Loop, Task
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 
 
 class Durable(Protocol):

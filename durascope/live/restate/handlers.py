@@ -12,7 +12,9 @@ from durascope.models.steps import Compute, Get, WaitFor
 from durascope.models.targets import Kind, Target, Targets
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import Coroutine, Program, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine
 from durascope.simulators.workload import run_info
 
 CONTROL: Final = "Control"

@@ -25,7 +25,8 @@ from durascope.models.targets import Target
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import TIMED_OUT, Coroutine
+from durascope.simulators.program.loop import Coroutine
+from durascope.simulators.program.sdk import TIMED_OUT
 
 
 class PythonContext(Context):

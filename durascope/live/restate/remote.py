@@ -25,7 +25,8 @@ from durascope.models.steps import Run
 from durascope.models.targets import Target
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import TIMED_OUT, Coroutine
+from durascope.simulators.program.loop import Coroutine
+from durascope.simulators.program.sdk import TIMED_OUT
 from durascope.simulators.services import Services
 
 Message = Mapping[str, Any]

@@ -1,6 +1,6 @@
 """Workflow code for a worker in another language: it runs here, and asks the worker to do what it needs.
 
-The scenario's language is interpreted once, by `simulators.program.Program`. A worker begins the code of a run, is told
+The scenario's language is interpreted once, by `simulators.program`. A worker begins the code of a run, is told
 what to do with its own SDK (an activity, a timer, two pieces of code side by side), and says what came of it; order,
 cancellation and replay are that SDK's. Each instance of a workflow in a worker's cache begins its own; a replay is
 another one.
@@ -42,18 +42,10 @@ from durascope.models.steps import (
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import (
-    TIMED_OUT,
-    Cancelled,
-    CodeBug,
-    Coroutine,
-    Future,
-    Program,
-    RunCancelled,
-    Sdk,
-    WorkflowFailure,
-    _Finished,  # pyright: ignore[reportPrivateUsage]
-)
+from durascope.simulators.program.endings import CodeBug, Finished, RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Cancelled, Coroutine, Future
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 from durascope.simulators.services import Services
 
 Message = Mapping[str, Any]
@@ -164,7 +156,7 @@ class Code:
             request: object = self._resumed(message["outcome"])
         except StopIteration as end:
             return {"ended": {"how": "returned", "value": end.value}}
-        except (WorkflowFailure, RunCancelled, Cancelled, CodeBug, _Finished) as raised:
+        except (WorkflowFailure, RunCancelled, Cancelled, CodeBug, Finished) as raised:
             self.raised = raised
             return {"ended": _end(raised)}
         return {"request": request, "shielded": sdk.program._unwinding}  # pyright: ignore[reportPrivateUsage]

@@ -43,7 +43,10 @@ from durascope.models.steps import (
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
-from durascope.simulators.program import TIMED_OUT, CodeBug, Coroutine, Program, RunCancelled, WorkflowFailure
+from durascope.simulators.program.endings import CodeBug, RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine
+from durascope.simulators.program.sdk import TIMED_OUT
 
 CANCELLATION: Final = {
     "try": workflow.ActivityCancellationType.TRY_CANCEL,

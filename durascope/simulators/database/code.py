@@ -30,18 +30,10 @@ from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.database.database import Write
 from durascope.simulators.database.rows import Changes, Claim, Row, Saved
-from durascope.simulators.program import (
-    TIMED_OUT,
-    Block,
-    Coroutine,
-    Future,
-    Loop,
-    Program,
-    RunCancelled,
-    Sdk,
-    WorkflowFailure,
-    first,
-)
+from durascope.simulators.program.endings import RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Block, Coroutine, Future, Loop, first
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 from durascope.simulators.services import Execution
 from durascope.simulators.workload import run_info
 

@@ -21,7 +21,8 @@ from durascope.simulators.inngest.protocol import Answer, Memo, Request
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import Program, Sdk
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.sdk import Sdk
 from durascope.simulators.services import Execution
 
 _REPLAY_ENDED: Final = Kind.REPLAY_ENDED

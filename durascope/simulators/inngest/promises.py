@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from durascope.simulators.inngest.sdk import Variables
-from durascope.simulators.program import Coroutine, Future, Loop, Task, first
+from durascope.simulators.program.loop import Coroutine, Future, Loop, Task, first
 
 
 class Promises(Variables):

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from durascope.models.units import MILLISECOND, SECOND, format_duration
 from durascope.simulators.inngest.settings import NUMBERS
-from durascope.simulators.program import WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
 
 STEP_RUN: Final = "StepRun"
 STEP_ERROR: Final = "StepError"

@@ -30,7 +30,9 @@ from durascope.simulators.inngest.protocol import (
     failure,
 )
 from durascope.simulators.inngest.sdk import InngestSdk
-from durascope.simulators.program import TIMED_OUT, Block, CodeBug, Coroutine, Loop, Program, WorkflowFailure
+from durascope.simulators.program.endings import CodeBug, WorkflowFailure
+from durascope.simulators.program.loop import Block, Coroutine, Loop
+from durascope.simulators.program.sdk import TIMED_OUT
 
 _NO_LOOP: Final = Loop()
 """Nothing ever runs on it: a request of the Python SDK is one coroutine, which its invocation drives itself."""
@@ -115,10 +117,10 @@ class PythonSdk(InngestSdk):
             return memo.value
         return (yield from self._body(step, name, key))
 
-    def passed(self, program: Program, steps: Steps) -> int:
+    def passed(self, steps: Steps) -> Prefix | None:
         world, request = self.invocation.host.world, self.request
         if request.step is not None or len(request.steps) < LONG or not world.unseen:
-            return 0
+            return None
         prefixes = self.app.prefixes
         prefix: Prefix | None = prefixes.get(request.run.name)
         if prefix is None or prefix.code is not steps:
@@ -127,8 +129,7 @@ class PythonSdk(InngestSdk):
             prefix = prefixes[request.run.name] = Prefix(steps)
         prefix.grow(request.steps)
         world.recorder.count += prefix.length
-        program.pass_over(prefix.names, prefix.values)
-        return prefix.length
+        return prefix
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
         yield from self._body(step, name, key)

@@ -8,7 +8,8 @@ from durascope.models.steps import Bug, Call, Clear, Compute, Fail, Get, Paralle
 from durascope.simulators.inngest.invocation import Invocation
 from durascope.simulators.inngest.protocol import InvokeOpts, WaitOpts
 from durascope.simulators.inngest.settings import TIMES
-from durascope.simulators.program import Coroutine, Loop, Sdk
+from durascope.simulators.program.loop import Coroutine, Loop
+from durascope.simulators.program.sdk import Sdk
 
 
 class Variables(Sdk):

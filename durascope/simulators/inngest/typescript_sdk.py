@@ -40,7 +40,9 @@ from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.inngest.settings import TIMES
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.world import Callback
-from durascope.simulators.program import TIMED_OUT, Coroutine, Future, Loop, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.loop import Coroutine, Future, Loop
+from durascope.simulators.program.sdk import TIMED_OUT
 
 _WHOLE_SECONDS: Final = True
 """How an answer says when to try again."""

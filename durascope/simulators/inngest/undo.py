@@ -10,7 +10,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.simulators.inngest.functions import undoable
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import filled, scope_of
+from durascope.simulators.program.labels import filled, scope_of
 
 
 class UndoLog:

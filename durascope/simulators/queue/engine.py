@@ -22,7 +22,10 @@ from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback, World
-from durascope.simulators.program import TIMED_OUT, Block, Coroutine, Loop, Program, Sdk, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Block, Coroutine, Loop
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 
 QUEUE: Final = "jobs"
 RETRY_US: Final = 1_000_000

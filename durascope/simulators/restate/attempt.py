@@ -20,7 +20,9 @@ from durascope.models.steps import Clear, Get, Run, Send, Set
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.kernel.network import Connection
-from durascope.simulators.program import CodeBug, Coroutine, Program, RunCancelled, WorkflowFailure
+from durascope.simulators.program.endings import CodeBug, RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine
 from durascope.simulators.restate.context import Context, failure_of
 from durascope.simulators.restate.journal import CANCEL, CANCELLED, Command, Failure, Notification, NotificationId
 from durascope.simulators.restate.process import Process

@@ -27,16 +27,9 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.models.units import MILLISECOND
-from durascope.simulators.program import (
-    TIMED_OUT,
-    Block,
-    Coroutine,
-    Future,
-    Loop,
-    Sdk,
-    Task,
-    WorkflowFailure,
-)
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.loop import Block, Coroutine, Future, Loop, Task
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 from durascope.simulators.restate.journal import CANCEL, Command, Failure, Notification, NotificationId
 from durascope.simulators.restate.process import Process
 from durascope.simulators.restate.protocol import Start as Begun

@@ -7,7 +7,9 @@ the key's state (or peeks the promise of that name), an update is a handler with
 from __future__ import annotations
 
 from durascope.models.steps import Get, WaitFor
-from durascope.simulators.program import Coroutine, Program, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Coroutine
 from durascope.simulators.restate.attempt import Attempt
 from durascope.simulators.restate.journal import CANCEL, Command
 

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
-from durascope.simulators.program import Cancelled, Future, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.loop import Cancelled, Future
 from durascope.simulators.temporal.commands import (
     RequestCancelChild,
     RequestCancelExternalWorkflowExecution,

@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 
 from durascope.models.scenario import Workflow
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import Cancelled, Future, Loop, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.loop import Cancelled, Future, Loop
 from durascope.simulators.temporal.commands import Command
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import HistoryEvent

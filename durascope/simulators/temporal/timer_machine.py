@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from durascope.simulators.program import Future, Loop
+from durascope.simulators.program.loop import Future, Loop
 from durascope.simulators.temporal.commands import CancelTimer, StartTimer
 from durascope.simulators.temporal.core import Core, UnexpectedEvent
 from durascope.simulators.temporal.events import TimerFired

@@ -18,7 +18,7 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import NumberedDelays
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback, World
-from durascope.simulators.program import Block
+from durascope.simulators.program.loop import Block
 from durascope.simulators.temporal.activity_execution import ActivityWorker
 from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, Final
 
 from durascope.models.scenario import Workflow
-from durascope.simulators.program import Block, Future
+from durascope.simulators.program.loop import Block, Future
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine
 from durascope.simulators.temporal.command_events import EVENT_OF, same

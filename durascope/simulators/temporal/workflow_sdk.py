@@ -27,20 +27,10 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.program import (
-    TIMED_OUT,
-    Block,
-    Cancelled,
-    CodeBug,
-    Coroutine,
-    Future,
-    Program,
-    RunCancelled,
-    Sdk,
-    Task,
-    WorkflowFailure,
-    first,
-)
+from durascope.simulators.program.endings import CodeBug, RunCancelled, WorkflowFailure
+from durascope.simulators.program.interpreter import Program
+from durascope.simulators.program.loop import Block, Cancelled, Coroutine, Future, Task, first
+from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine
 from durascope.simulators.temporal.commands import (

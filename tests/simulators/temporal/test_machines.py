@@ -8,7 +8,8 @@ import pytest
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Run as Step
-from durascope.simulators.program import Cancelled, Future, WorkflowFailure
+from durascope.simulators.program.endings import WorkflowFailure
+from durascope.simulators.program.loop import Cancelled, Future
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine, ChildState
 from durascope.simulators.temporal.commands import (
