@@ -272,7 +272,8 @@ class RestateLive(LiveEngine):
             return {"promise": found.run.workflow, "key": found.run.key}
         if self.options.service.wait_for == "signal":
             return {"signal": found.invocation}
-        return {"awakeable": self.awakeables.next(found.run.name, event)}
+        awakeable = self.awakeables.next(found.run.name, event)
+        return None if awakeable is None else {"awakeable": awakeable}
 
     # ---- starts ----------------------------------------------------------------------------------------------
 

@@ -88,8 +88,7 @@ class PythonContext(Context):
 
     def make(self, event: str) -> Durable:
         awakeable, future = self.context.awakeable()
-        told = self.app.ask("awakeable", run=self.run_info.name, event=event, id=awakeable)
-        self.asked.append((told, self.loop.future()))
+        self.app.ask_now("awakeable", run=self.run_info.name, event=event, id=awakeable)
         return future
 
     def mark(self, event: str) -> None:

@@ -273,8 +273,8 @@ class Attempt:
     def event_handlers(self, step: Send, luck: str) -> Sequence[tuple[str, Outgoing]]:
         return self.endpoint.event_handlers(self.start.run, step, luck)
 
-    def event_signal(self, step: Send) -> Command | None:
-        return self.endpoint.event_signal(step, live=not self.vm.replaying)
+    def event_signal(self, step: Send, luck: str) -> Command | None:
+        return self.endpoint.event_signal(self.start.run, step, luck)
 
     def variable(self, step: Get | Set | Clear) -> Any:
         """State where there is no key: a variable of the code, with nothing durable about it."""

@@ -95,7 +95,7 @@ class Caller(Protocol):
         """The handlers that an event starts."""
         ...
 
-    def event_signal(self, step: Send) -> Command | None:
+    def event_signal(self, step: Send, luck: str) -> Command | None:
         """The signal that an event is."""
         ...
 
@@ -349,7 +349,7 @@ class Context(Sdk):
         """Resolves the promise, awakeable or signal that the addressee waits on, and starts who is started by it."""
         for handler, target in self.attempt.event_handlers(step, key):
             self._one_way(handler, target, name)
-        signal = self.attempt.event_signal(step)
+        signal = self.attempt.event_signal(step, key)
         if signal is not None:
             self.attempt.command(signal, name)
         return

@@ -31,6 +31,7 @@ from durascope.simulators.restate.endpoint import ServiceEndpoint
 from durascope.simulators.restate.findings import every_row, findings, unconsumed
 from durascope.simulators.restate.ingress import Ingress
 from durascope.simulators.restate.leaders import Leaders
+from durascope.simulators.restate.lifecycle import identity
 from durascope.simulators.restate.log import PartitionLog, Record
 from durascope.simulators.restate.observer import Observer
 from durascope.simulators.restate.outside import Outside
@@ -75,8 +76,6 @@ class Restate(Engine):
         """By run and event: when messages for it were accepted."""
         self.started = scenario.workload.runs
         """How many runs have been accepted from outside; those that events and restarts start are counted on."""
-        self._asked: set[str] = set()
-        """The names of all that has been asked for."""
         self._requests = 0
         self._deployments = 1
         """Those that are being registered are counted, too."""
@@ -138,7 +137,7 @@ class Restate(Engine):
     ) -> Invocation:
         target = self.router.target(workflow, self.router.key_of(workflow, key, run.name), kind, handler)
         row = self.router.invocation(run, target, due=due, idempotency_key=idempotency_key)
-        self._asked.add(run.name)
+        self.outside.asked[run.name] = workflow
         if self.records:
             self.rows.append(row)
         return row
@@ -169,16 +168,27 @@ class Restate(Engine):
         self._start(run)
 
     def _addressed(self, event: OutsideEvent) -> list[RunInfo]:
-        """The runs that it is for; nobody keeps it for a run that nobody has asked for yet."""
+        """The runs that it is for; nobody keeps it for a run that nobody has asked for yet, or that was turned away."""
         if event.run is not None:
             row = self.router.find(event.run.name)
             if row is not None:  # asked for from outside, or called
                 return [row.run]
-            return [event.run] if event.run.name in self._asked else []
+            return [event.run] if event.run.name in self.outside.asked and not self._turned_away(event.run) else []
         if event.key is not None:
             row = self.router.of_key(event.key)
             return [] if row is None else [row.run]
         return list(self.outside.addressed(event.name, dict(event.payload)))
+
+    def _turned_away(self, run: RunInfo) -> bool:
+        """Whether another run has its key, or its idempotency key."""
+        keys = self.scenario.workload.idempotency_keys
+        given = keys[run.number - 1] if keys is not None and run.number <= len(keys) else None
+        target = self.router.target(run.workflow, self._key_of(run))
+        same = identity(target, given)
+        if same is None:
+            return False
+        known = self.router.partition(target, given or run.name).idempotency.get(same)
+        return (known is not None and known.name != run.name) or (target.of_workflow and given is not None)
 
     def _deliver(self, event: OutsideEvent, run: RunInfo) -> None:
         signal = self.scenario.workflows[run.workflow].signals.get(event.name)

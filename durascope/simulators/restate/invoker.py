@@ -49,6 +49,8 @@ REFUSED: Final = "tcp connect error: connection refused"
 CONNECT_TIMEOUT: Final = "tcp connect error: deadline has elapsed"
 ABORTED: Final = "the invocation stream was closed after the 'abort timeout' fired"
 NO_WRITES: Final = "cannot process command Command: {}: unsupported entry type, this handler type cannot write state"
+PINS: Final = (records.StoreCommand, records.StoreProposal)
+"""What an attempt has stored, it is pinned by; one that only waited or failed may go on at another deployment."""
 WRITES_STATE: Final = frozenset(("SetState", "ClearState", "ClearAllState"))
 """Commands that the engine takes from handlers only that nobody else of the key writes beside."""
 
@@ -335,9 +337,10 @@ class Invoker(Component):
                 self._forget(session)
 
     def _propose(self, session: Session, record: Record) -> None:
-        """Appends an effect of the attempt to the log of the invocation's partition."""
+        """Appends an effect of the attempt to the log of the invocation's partition; its first entry pins it."""
         invocation, processor = session.invocation, self.processor
-        if invocation.pinned is None and session.deployment is not None and not session.pin_proposed:
+        if invocation.pinned is None and isinstance(record, PINS) and not session.pin_proposed:
+            assert session.deployment is not None
             session.pin_proposed = True
             processor.append(invocation.partition, records.Pin(invocation, session.deployment.number))
         if self.world.full:

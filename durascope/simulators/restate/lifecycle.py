@@ -10,7 +10,7 @@ from durascope.simulators.kernel.world import World
 from durascope.simulators.restate.journal import CANCELLED, INPUT, Failure, Notification
 from durascope.simulators.restate.leader import Leader
 from durascope.simulators.restate.records import Due, Notified
-from durascope.simulators.restate.store import IN_FLIGHT, Event, Invocation, Sink, Status
+from durascope.simulators.restate.store import IN_FLIGHT, Event, Invocation, Sink, Status, Target
 from durascope.simulators.restate.waiting import Waiting
 
 # ---- begins ------------------------------------------------------------------------------------------------------
@@ -21,15 +21,15 @@ def accept(leader: Leader, invocation: Invocation, idempotency_key: str | None, 
     if invocation.status is not Status.FREE or invocation.ended is not None:
         return  # the client has asked again: its request had been accepted
     known_by = invocation.partition.idempotency
-    identity = _identity(invocation, idempotency_key)
-    if identity is not None:
-        known = known_by.get(identity)
+    same = identity(invocation.target, idempotency_key)
+    if same is not None:
+        known = known_by.get(same)
         if known is not None and not leader.retention.forgotten(known, leader.world.now):
             turned_away(leader.world, ingress, invocation, "refused" if invocation.target.of_workflow else "attached")
             return
         if known is not None and known.vobject is not None and known.target.of_workflow:
             known.vobject.clear()
-        known_by[identity] = invocation
+        known_by[same] = invocation
     begin(leader, invocation)
 
 
@@ -39,9 +39,8 @@ def turned_away(world: World, ingress: str, invocation: Invocation, how: str) ->
     world.emit(ingress, Kind.EVENT_RECEIVED, invocation.run, detail=how)
 
 
-def _identity(invocation: Invocation, idempotency_key: str | None) -> tuple[str, str | None, str] | None:
+def identity(target: Target, idempotency_key: str | None) -> tuple[str, str | None, str] | None:
     """What makes two requests the same invocation (restate.md §10, §11); None: nothing does."""
-    target = invocation.target
     if target.kind == "run" and target.of_workflow:
         return (target.workflow, target.key, "")
     if idempotency_key is not None:

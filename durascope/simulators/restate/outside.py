@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from durascope.models.scenario import Scenario, Workflow
 from durascope.models.serving import serving
 from durascope.models.steps import Send, WaitFor
 from durascope.simulators.kernel.runs import RunInfo
-from durascope.simulators.restate.journal import Command
+from durascope.simulators.restate.journal import Command, NotificationId
 from durascope.simulators.restate.routing import Outgoing, Router
 from durascope.simulators.restate.store import Invocation, Status
 
@@ -29,6 +29,15 @@ class Awakeables:
     """Events that wait for an id."""
 
 
+class Addressee(NamedTuple):
+    """Whom a `send` step reaches."""
+
+    row: Invocation | None
+    """None: it has ended and is forgotten."""
+    notification: NotificationId | None
+    """The signal or awakeable that is resolved; None: a promise."""
+
+
 class Outside:
     """Clients and their knowledge; it outlives every crash."""
 
@@ -37,6 +46,10 @@ class Outside:
         self.router = router
         self.signals = scenario.deployments.restate.service.wait_for == "signal"
         self._awakeables: dict[tuple[str, str], Awakeables] = {}
+        self.asked: dict[str, str] = {}
+        """The workflows of all runs that have been asked for from outside, by name."""
+        self._addressees: dict[tuple[str, str], Addressee | None] = {}
+        """By the sending run and step."""
         self._waits: dict[str, dict[str, int]] = {
             name: waits_of(workflow) for name, workflow in scenario.workflows.items()
         }
@@ -95,47 +108,50 @@ class Outside:
     # ---- the `send` of a workflow's own code -----------------------------------------------------------------
 
     def handlers_of(self, run: RunInfo, step: Send, luck: str, now: int) -> Sequence[tuple[str, Outgoing]]:
-        """The handlers that a `send` step sends to: the workflows it starts, and a waiting workflow's promise."""
+        """The handlers that a `send` step sends to: the workflows it starts, and its addressee's promise."""
         at = now + step.after if step.after else None
         key = None if step.to is None else str(run.input.get(str(step.to), step.to))
         calls = [(name, Outgoing(name, key, luck, at)) for name in self.starters(step.send)]
-        waiting = self._listener(step)
-        if waiting is not None and self._promises(waiting):
-            row = self._row(step)
-            promised = key if row is None else row.target.key
-            calls.append((step.send, Outgoing(waiting, promised, luck, at, "complete-promise", step.send)))
+        found = self._addressee(run, step, luck)
+        if found is not None and found.row is not None and found.notification is None:
+            waiting, target = found.row.run.workflow, found.row.target
+            calls.append((step.send, Outgoing(waiting, target.key, luck, at, "complete-promise", step.send)))
         return calls
 
-    def signal_of(self, step: Send, *, live: bool) -> Command | None:
-        """The signal or awakeable's result that a `send` step sends, if there is a workflow that waits for it."""
-        waiting = self._listener(step)
-        if waiting is None or self._promises(waiting):
+    def signal_of(self, run: RunInfo, step: Send, luck: str) -> Command | None:
+        """The signal or awakeable's result that a `send` step sends, if its addressee waits for it."""
+        found = self._addressee(run, step, luck)
+        if found is None or found.notification is None:
             return None
-        row = self._row(step)
         if self.signals:
-            return Command("SendSignal", step.send, (), (row, step.send))
-        return Command("CompleteAwakeable", None, (), (row, self._awakeable(row, step.send)) if live else None)
+            return Command("SendSignal", step.send, (), found)
+        return Command("CompleteAwakeable", None, (), found)
 
-    def _awakeable(self, row: Invocation | None, event: str) -> int:
-        """The signal of the awakeable that is resolved next, as far as its id is known."""
-        known = None if row is None else self._awakeables.get((row.name, event))
-        if known is None or not known.ids:
-            return 0
-        known.used += 1
-        return -known.ids[min(known.used, len(known.ids)) - 1]
+    def _addressee(self, run: RunInfo, step: Send, luck: str) -> Addressee | None:
+        """Who is reached is found out once, and is the same in every attempt."""
+        asked = run.name, luck
+        if asked not in self._addressees:
+            self._addressees[asked] = self._find(step)
+        return self._addressees[asked]
 
-    def _listener(self, step: Send) -> str | None:
-        """The workflow that an addressed `send` may find waiting: the addressee's, if that waits for it at all."""
-        if step.to is None:
+    def _find(self, step: Send) -> Addressee | None:
+        """Nobody, where the run is not there, waits for no such event, or has not told its awakeable's id.
+
+        One that has ended may be forgotten; what it was is known to who has asked for it.
+        """
+        row, name = self._row(step), f"run {step.to}"
+        workflow = self.asked.get(name) if row is None else row.run.workflow
+        if workflow is None or step.send not in self._waits[workflow]:
             return None
-        row = self._row(step)
-        if row is not None:
-            return row.run.workflow if step.send in self._waits.get(row.run.workflow, ()) else None
-        return next((name for name, waits in self._waits.items() if step.send in waits), None)
-
-    def _promises(self, workflow: str) -> bool:
-        """Whether it waits for its events in promises."""
-        return serving(self.scenario, workflow).kind == "workflow"
+        if serving(self.scenario, workflow).kind == "workflow":
+            return None if row is None else Addressee(row, None)
+        if self.signals:
+            return Addressee(row, step.send)
+        known = self._awakeables.get((name if row is None else row.name, step.send))
+        if known is None or not known.ids:
+            return None
+        known.used += 1
+        return Addressee(row, -known.ids[min(known.used, len(known.ids)) - 1])
 
     def _row(self, step: Send) -> Invocation | None:
         if step.to is None:

@@ -103,5 +103,5 @@ class Process(Component, ABC):
     def event_handlers(self, run: RunInfo, step: Send, luck: str) -> Sequence[tuple[str, Outgoing]]:
         return self.outside.handlers_of(run, step, luck, self.world.now)
 
-    def event_signal(self, step: Send, *, live: bool) -> Command | None:
-        return self.outside.signal_of(step, live=live)
+    def event_signal(self, run: RunInfo, step: Send, luck: str) -> Command | None:
+        return self.outside.signal_of(run, step, luck)
