@@ -91,6 +91,7 @@ class Runs:
         self.seen = seen
         self.chains: list[Chain] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._failed: list[BaseException] = []
 
     def follow(self, name: str, workflow_id: str, run_id: str) -> None:
         """Follows a run from its first event on; one that is followed already is left alone.
@@ -109,7 +110,13 @@ class Runs:
     def _begin(self, chain: Chain) -> None:
         task = asyncio.create_task(self._follow(chain))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._failed.append(error)
 
     def known(self, run_id: str) -> bool:
         """Whether that execution is followed."""
@@ -133,6 +140,9 @@ class Runs:
 
     @property
     def closed(self) -> bool:
+        """Whether every run has ended. Raises what has ended a follower too early."""
+        if self._failed:
+            raise self._failed[0]
         return all(chain.closed for chain in self.chains)
 
     async def _follow(self, chain: Chain) -> None:
@@ -147,7 +157,10 @@ class Runs:
             chain.executions.append(Execution(following))
 
     async def _events(self, workflow_id: str, execution: Execution) -> AsyncGenerator[Event]:
-        """Its events as they are written, through all crashes of the server, up to the last."""
+        """Its events as they are written, through all crashes of the server, up to the last.
+
+        A poll may end without anything new; then what is held is held still.
+        """
         token = b""
         held: list[HistoryEvent] = []
         while not execution.closed:
@@ -158,12 +171,15 @@ class Runs:
                 await asyncio.sleep(0.05)
                 continue
             token = page.next_page_token
-            first = page.history.events[0].event_id if page.history.events else 0
-            events = [*(each for each in held if each.event_id < first), *page.history.events]
+            new = page.history.events
+            events = [*(each for each in held if not new or each.event_id < new[0].event_id), *new]
             settled = _settled(events)
             held = events[settled:]
-            known = len(execution.history)
             for message in events[:settled]:
+                known = len(execution.history)
+                if message.event_id > known + 1:  # events refer to each other by their places: none may be missing
+                    token, held = b"", []
+                    break
                 if message.event_id > known:
                     event: Event = MessageToDict(message)
                     execution.history.append(event)
