@@ -51,6 +51,7 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskStarted,
 )
 from durascope.simulators.temporal.external_machine import ExternalMachine
+from durascope.simulators.temporal.handlers import Handlers
 from durascope.simulators.temporal.history import CommandEvent, HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
 from durascope.simulators.temporal.host import Host
@@ -74,7 +75,18 @@ class Nondeterminism(Exception):
 class WorkflowInstance:
     """One run in one worker process."""
 
-    __slots__ = ("activations", "context", "core", "finished", "local", "loop", "processed", "run_id", "sdk")
+    __slots__ = (
+        "activations",
+        "context",
+        "core",
+        "finished",
+        "handlers",
+        "local",
+        "loop",
+        "processed",
+        "run_id",
+        "sdk",
+    )
 
     def __init__(self, host: Host, run_id: int, options: StartOptions, workflow: Workflow) -> None:
         self.run_id = run_id
@@ -83,6 +95,7 @@ class WorkflowInstance:
         self.local = LocalMarkers(context, self.core, host, run_id)
         self.loop = context.loop
         self.sdk = WorkflowSdk(context, options.run, host, options.resume_at)
+        self.handlers = Handlers(self.sdk)
         self.processed = 0
         """The last event that has been applied; 0: the code begins from the top."""
         self.activations = 0
@@ -91,7 +104,7 @@ class WorkflowInstance:
     def close(self) -> None:
         """The run has left the worker: its parts let go of each other, so that nobody has to look for them."""
         self.sdk.close()
-        del self.sdk
+        del self.sdk, self.handlers
 
     # ---- one workflow task ---------------------------------------------------------------------------------
 
@@ -113,7 +126,7 @@ class WorkflowInstance:
                     local.run_waiting()
                 if task.updates:
                     messages += [
-                        (self.sdk.start_update, (each.id, each.name, each.payload, True)) for each in task.updates
+                        (self.handlers.start_update, (each.id, each.name, each.payload, True)) for each in task.updates
                     ]
                 yield from self._activate(patches, messages, others)
                 if core.jobs:
@@ -183,7 +196,7 @@ class WorkflowInstance:
                     patches.append((self.context.patches.add, (event.name,)))
                 case WorkflowExecutionUpdateAccepted():
                     update = (event.update_id, event.name, event.payload, False)
-                    messages.append((self.sdk.start_update, update))
+                    messages.append((self.handlers.start_update, update))
                 case _:
                     pass
 
@@ -274,7 +287,7 @@ class WorkflowInstance:
             case WorkflowExecutionStarted():
                 others.append((self.sdk.begin, ()))
             case WorkflowExecutionSignaled():
-                messages.append((self.loop.call_soon, (self.sdk.signalled, event.name, event.payload)))
+                messages.append((self.loop.call_soon, (self.handlers.signalled, event.name, event.payload)))
             case WorkflowExecutionCancelRequested():
                 others.append((self.sdk.cancel_requested, ()))
             case TimerFired():

@@ -1,13 +1,13 @@
 """The SDK as workflow code sees it: each step of the program becomes commands, in the order of the Python SDK.
 
 A wait cancels its own timer before it returns; the loser of a race is cancelled one turn of the loop after the winner
-has gone on; a signal's and an update's handler are tasks beside the workflow function (§4, §8).
+has gone on (§4).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from durascope.models.steps import (
@@ -29,12 +29,11 @@ from durascope.models.steps import (
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program.endings import CodeBug, RunCancelled, WorkflowFailure
 from durascope.simulators.program.interpreter import Program
-from durascope.simulators.program.loop import Block, Cancelled, Coroutine, Future, Task, first
+from durascope.simulators.program.loop import Cancelled, Coroutine, Future, Task, first
 from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 from durascope.simulators.temporal.activity_machine import ActivityMachine
 from durascope.simulators.temporal.child_machine import ChildMachine
 from durascope.simulators.temporal.commands import (
-    REQUEST,
     Asked,
     CancelTimer,
     CancelWorkflowExecution,
@@ -49,11 +48,11 @@ from durascope.simulators.temporal.commands import (
 from durascope.simulators.temporal.context import Backoff, TaskFailure, WorkflowContext
 from durascope.simulators.temporal.external_machine import ExternalMachine
 from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.gathered import Gathered
 from durascope.simulators.temporal.host import Host
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.patch_machine import PatchMachine
 from durascope.simulators.temporal.timer_machine import TimerMachine
-from durascope.simulators.temporal.update_machine import UpdateMachine
 
 LOSERS_TURNS: Final = 2
 """How many times the loop goes round before the code goes on after a race, where its losers come first."""
@@ -67,25 +66,6 @@ class ContinueAsNew(Exception):
     def __init__(self, done: int) -> None:
         super().__init__(done)
         self.done = done
-
-
-class _Gathered(Future):
-    """asyncio.gather: a cancellation goes to every branch, and is raised when all of them have ended."""
-
-    __slots__ = ("asked_to_cancel", "tasks")
-
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        super().__init__(tasks[0].loop)
-        self.tasks = tasks
-        self.asked_to_cancel = False
-
-    def cancel(self) -> bool:
-        if self.done:
-            return False
-        self.asked_to_cancel = True
-        for task in self.tasks:
-            task.cancel()
-        return True
 
 
 class WorkflowSdk(Sdk):
@@ -111,11 +91,11 @@ class WorkflowSdk(Sdk):
         self.events: dict[str, deque[object]] = {}
         """Signals (and updates that have been worked off) that nobody has waited for yet."""
         self._patches: dict[str, PatchMachine] = {}
-        self._locks: dict[str, deque[Future]] = {}
-        self._open_updates = 0
+        self.open_updates = 0
+        """How many updates are being worked off."""
         rules = host.rules
         self._scopes, self._shortest_sleep = rules.scopes, rules.shortest_sleep
-        self._answers_last, self._waits_let_go = rules.answers_last, rules.waits_let_go
+        self._waits_let_go = rules.waits_let_go
         self._losers_first = rules.losers_first
 
     def _compute_time(self, step: Compute, key: str) -> int:
@@ -159,6 +139,18 @@ class WorkflowSdk(Sdk):
         else:
             self.context.issue(CompleteWorkflowExecution(0, "", self.unhandled(), result))
 
+    def entity(self) -> Coroutine:
+        """An entity workflow: it takes requests as updates and ends when none is left. Raises a cancellation."""
+        try:
+            yield self.condition(lambda: not self.open_updates)
+        except Cancelled:
+            raise self.interrupted() from None
+
+    def unhandled(self) -> dict[str, int]:
+        """How many signals of each name no code has taken; one that the workflow declares has been handled."""
+        declared = self.workflow.signals.keys() | self.workflow.updates.keys()
+        return {name: len(kept) for name, kept in self.events.items() if kept and name not in declared}
+
     def carried(self) -> tuple[tuple[str, object], ...]:
         """What the next run of a chain is handed over."""
         return tuple(self.variables.items())
@@ -178,7 +170,7 @@ class WorkflowSdk(Sdk):
         if self.primary is not None:
             self.loop.call_soon(self.cancel_run, RunCancelled("cancel request"))
 
-    def _interrupted(self) -> Exception:
+    def interrupted(self) -> Exception:
         """What a cancelled wait raises in the code: the end of the run, or just of this branch."""
         return self.cancelling or Cancelled()
 
@@ -203,7 +195,7 @@ class WorkflowSdk(Sdk):
         try:
             return (yield ActivityMachine(context, ScheduleActivityTask(0, name, Asked(self.info, key, options))))
         except Cancelled:
-            raise self._interrupted() from None
+            raise self.interrupted() from None
 
     def _run_local(self, step: Run, name: str, key: str, timeout: int) -> Coroutine:
         attempt, since = 1, None
@@ -214,7 +206,7 @@ class WorkflowSdk(Sdk):
                 attempt, since = backoff.attempt, backoff.since
                 yield from self._pause(backoff.us, name, None)
             except Cancelled:
-                raise self._interrupted() from None
+                raise self.interrupted() from None
 
     # ---- timers and waits ----------------------------------------------------------------------------------
 
@@ -222,9 +214,9 @@ class WorkflowSdk(Sdk):
         if step.sleep or self._shortest_sleep:
             yield from self._pause(max(step.sleep, self._shortest_sleep), name, "SleepStarted")
         else:
-            yield from self._turn()
+            yield from self.turn()
 
-    def _turn(self) -> Coroutine:
+    def turn(self) -> Coroutine:
         """Lets the loop go round once."""
         turn = self.loop.future()
         self.loop.call_soon(turn.resolve)
@@ -236,7 +228,7 @@ class WorkflowSdk(Sdk):
             yield timer.future
         except Cancelled:
             self._cancel_timer(timer)
-            raise self._interrupted() from None
+            raise self.interrupted() from None
 
     def _start_timer(self, us: int, name: str, mark: str | None) -> TimerMachine:
         command = self.context.issue(StartTimer(0, name, us, mark, self._by))
@@ -247,7 +239,8 @@ class WorkflowSdk(Sdk):
         if timer.cancel():
             self.context.issue(CancelTimer(timer.seq, timer.command.name), timer)
 
-    def _condition(self, holds: Any) -> Future:
+    def condition(self, holds: Callable[[], bool]) -> Future:
+        """Done as soon as it holds: it is looked at after each turn of the code."""
         future = self.loop.future()
         self.context.conditions.append((holds, future))
         return future
@@ -268,13 +261,13 @@ class WorkflowSdk(Sdk):
         return payload
 
     def _wait(self, step: WaitFor, name: str, matching: Any) -> Coroutine:
-        condition = self._condition(lambda: matching() is not None)
+        condition = self.condition(lambda: matching() is not None)
         if step.timeout is None:
             self.context.waits.append((name, step.wait_for, self.info))
             try:
                 yield condition
             except Cancelled:
-                raise self._interrupted() from None
+                raise self.interrupted() from None
             return matching()
         timer = self._start_timer(step.timeout, name, "WaitStarted")
         either = self.loop.future()
@@ -284,7 +277,7 @@ class WorkflowSdk(Sdk):
             yield either
         except Cancelled:
             yield from self._let_go(condition, timer)
-            raise self._interrupted() from None
+            raise self.interrupted() from None
         if condition.done:
             self._cancel_timer(timer)
             return matching()
@@ -314,28 +307,15 @@ class WorkflowSdk(Sdk):
         tasks = [self.loop.task(branch) for branch in branches]
         if not tasks:
             return []
-        gathered = _Gathered(tasks)
-        left = len(tasks)
-
-        def one_done(_: Future) -> None:
-            nonlocal left
-            left -= 1
-            if not left and gathered.asked_to_cancel:
-                gathered.fail(Cancelled())
-            elif not left:
-                gathered.resolve()
-
-        for task in tasks:
-            task.then(one_done)
         try:
-            yield gathered
+            yield Gathered(tasks)
         except Cancelled:
             if not self._scopes:
-                raise self._interrupted() from None
+                raise self.interrupted() from None
         # in a scope each branch hears of a cancellation by itself: one that had failed before counts
         for task in tasks:
             if isinstance(task.exception, Cancelled):
-                raise self._interrupted() from None
+                raise self.interrupted() from None
             if task.exception is not None:
                 raise task.exception
         return [task.result for task in tasks]
@@ -344,13 +324,13 @@ class WorkflowSdk(Sdk):
         try:
             index, tasks = yield from first(self.loop, branches)
         except Cancelled:
-            raise self._interrupted() from None
+            raise self.interrupted() from None
         for task in tasks:
             if not task.done:
                 task.cancel()
         if self._losers_first:
             for _ in range(LOSERS_TURNS):
-                yield from self._turn()
+                yield from self.turn()
         if tasks[index].exception is not None:
             raise tasks[index].exception
         return index
@@ -363,7 +343,7 @@ class WorkflowSdk(Sdk):
         try:
             return (yield child)
         except Cancelled:
-            raise self._interrupted() from None
+            raise self.interrupted() from None
 
     def start(self, step: Start, name: str, key: str) -> Coroutine:
         if step.after:
@@ -385,7 +365,7 @@ class WorkflowSdk(Sdk):
         try:
             yield child.start
         except Cancelled:
-            raise self._interrupted() from None
+            raise self.interrupted() from None
         return child
 
     def _value(self, reference: object) -> object:
@@ -408,7 +388,7 @@ class WorkflowSdk(Sdk):
         try:
             yield pending
         except Cancelled:
-            raise self._interrupted() from None
+            raise self.interrupted() from None
 
     # ---- state, versions, code that fails ------------------------------------------------------------------
 
@@ -448,123 +428,3 @@ class WorkflowSdk(Sdk):
             raise ContinueAsNew(done)
         return
         yield
-
-    # ---- handlers ------------------------------------------------------------------------------------------
-
-    def signalled(self, name: str, payload: object) -> None:
-        """A signal's handler: keeps it for whoever waits, and acts on it if it is to cancel the run."""
-        self.events.setdefault(name, deque()).append({} if payload is None else payload)
-        signal = self.workflow.signals.get(name)
-        if signal is None or signal.then == "ignore" or self.cancelling is not None:
-            return
-        if signal.then == "cancel" or self.context.options.entity:
-            self.cancelling = RunCancelled(name, returns=True)
-        else:
-            self.cancel_run(RunCancelled(name, returns=True))
-
-    def unhandled(self) -> dict[str, int]:
-        """How many signals of each name no code has taken; one that the workflow declares has been handled."""
-        declared = self.workflow.signals.keys() | self.workflow.updates.keys()
-        return {name: len(kept) for name, kept in self.events.items() if kept and name not in declared}
-
-    def start_update(self, update_id: str, name: str, payload: Any, validate: bool) -> None:
-        """An update has come."""
-        self.loop.task(self.update(UpdateMachine(self.context, update_id, name, payload), validate=validate))
-
-    def update(self, machine: UpdateMachine, *, validate: bool) -> Coroutine:
-        """An update's handler: validated, accepted, worked off, completed (U2)."""
-        context, name, payload = self.context, machine.name, machine.payload
-        update = self.workflow.updates.get(name)
-        if not self._valid(name, payload, validate=validate):
-            machine.reject()
-            return
-        machine.accept()
-        self._open_updates += 1
-        if not self.begun:
-            yield self._condition(lambda: self.begun)
-        one_at_a_time = update.one_at_a_time if update is not None else True
-        if one_at_a_time:
-            yield from self._acquire(name)
-        failure: str | None = None
-        try:
-            if update is not None:
-                yield from self.program.body(update.steps, payload)
-            else:
-                request = RequestSdk(self, payload["run"])
-                try:
-                    yield from request.program.main()
-                finally:
-                    request.close()
-        except WorkflowFailure as failed:
-            failure = failed.message
-        except RunCancelled:
-            failure = "cancelled"
-        except TaskFailure as bug:
-            context.failure = bug
-            return
-        except ContinueAsNew:
-            context.failure = TaskFailure("Cannot continue as new from an update handler")
-            return
-        finally:
-            self._open_updates -= 1
-            if one_at_a_time:
-                self._release(name)
-        if self._answers_last:
-            yield from self._turn()
-        machine.complete(failure)
-        self.events.setdefault(name, deque()).append(payload)
-
-    def _valid(self, name: str, payload: Mapping[str, Any], *, validate: bool) -> bool:
-        update = self.workflow.updates.get(name)
-        if update is None:
-            return self.context.options.entity and name == REQUEST
-        return not validate or update.rejects is None or not update.rejects.holds({**self.info.input, **payload})
-
-    def _acquire(self, name: str) -> Coroutine:
-        """asyncio.Lock: first come, first served."""
-        waiting = self._locks.get(name)
-        if waiting is None:
-            self._locks[name] = deque()
-            return
-        turn = self.loop.future()
-        waiting.append(turn)
-        yield turn
-
-    def _release(self, name: str) -> None:
-        waiting = self._locks[name]
-        if waiting:
-            waiting.popleft().resolve()
-        else:
-            del self._locks[name]
-
-    def entity(self) -> Coroutine:
-        """An entity workflow: it takes requests as updates and ends when none is left. Raises a cancellation."""
-        try:
-            yield self._condition(lambda: not self._open_updates)
-        except Cancelled:
-            raise self._interrupted() from None
-
-
-class RequestSdk(WorkflowSdk):
-    """The calls of a request that an entity works off: whatever cancels the entity ends it too."""
-
-    def __init__(self, entity: WorkflowSdk, info: RunInfo) -> None:
-        super().__init__(entity.context, info, entity.host)
-        self._entity = entity
-        self._by = info
-        self.begun = True
-        self.variables = entity.variables
-        self.events = entity.events
-
-    @property
-    def values(self) -> dict[str, object]:
-        return self._entity.values
-
-    def before_step(self, step: Step) -> None:
-        self._entity.before_step(step)
-
-    def compute(self, step: Compute, name: str, us: int) -> Coroutine:
-        yield Block(us, name, self.info)
-
-    def _interrupted(self) -> Exception:
-        return self._entity._interrupted()
