@@ -10,7 +10,7 @@ from typing import Final
 
 from durascope.render.canvas import Point
 from durascope.render.diagram import Diagram, Group
-from durascope.render.graphviz_layout import Curve, Layout, Rect, group_label_size
+from durascope.render.graphviz_layout import OFF_FRAME, Curve, Layout, Rect, group_label_size
 
 INSET: Final = 14.0
 """Between a frame and what is in it."""
@@ -37,7 +37,7 @@ def titled(diagram: Diagram, layout: Layout) -> tuple[Layout, dict[str, Point]]:
         taken = sorted([*_taken(lines, strip), *((rect.x - 4, rect.x + rect.width + 4) for rect in others)])
         x = _free(taken, frame.x + INSET, frame.x + frame.width - _RIM, wide - 12)
         if x is None:
-            frame = _grown(diagram, layout, group, frame, taken, wide)
+            frame = _grown(diagram, layout, group, frame, taken, wide, lines)
             groups[group.key] = frame
             x = _free(taken, frame.x + INSET, frame.x + frame.width - _RIM, wide - 12)
         places[group.key] = (frame.x + INSET if x is None else x, frame.y)
@@ -58,9 +58,11 @@ def _around(diagram: Diagram, group: Group, groups: Mapping[str, Rect]) -> Rect:
 
 
 def _grown(
-    diagram: Diagram, layout: Layout, group: Group, frame: Rect, taken: Sequence[tuple[float, float]], wide: float
-) -> Rect:
-    """Wider to the left or to the right, whichever is less, as far as nothing that is not in it is in the way."""
+    diagram: Diagram, layout: Layout, group: Group, frame: Rect, taken: Sequence[tuple[float, float]], wide: float,
+    lines: Sequence[Sequence[Point]],
+) -> Rect:  # fmt: skip
+    """Wider to the left or to the right, whichever is less, as far as nothing that is not in it is in the way; to where
+    no arrow runs along its side, if there is such a place."""
     start, end = frame.x, frame.x + frame.width
     right = _free(taken, start + INSET, inf, wide - 12)
     left = _free([(-high, -low) for low, high in taken], _RIM - end, inf, wide - 12)
@@ -69,7 +71,22 @@ def _grown(
     first, last = -left - (wide - 12) - INSET, right + wide - 12 + _RIM
     both = (replace(frame, x=first, width=end - first), replace(frame, width=last - start))
     free = [each for each in both if each.width > frame.width and _is_free(diagram, layout, group, each)]
-    return min(free, key=lambda each: each.width, default=frame)
+    return min(free, key=lambda each: (_lined(each, lines), each.width), default=frame)
+
+
+def _lined(frame: Rect, lines: Sequence[Sequence[Point]]) -> bool:
+    """Whether an arrow runs along the frame's left or right side, too near to be told apart from it."""
+    sides, top, bottom = (frame.x, frame.x + frame.width), frame.y, frame.y + frame.height
+    along = (
+        sum(
+            min(max(one[1], other[1]), bottom) - max(min(one[1], other[1]), top)
+            for one, other in pairwise(line)
+            if max(abs(one[0] - side), abs(other[0] - side)) < OFF_FRAME - 1
+            and min(max(one[1], other[1]), bottom) > max(min(one[1], other[1]), top)
+        )
+        for line in lines for side in sides
+    )  # fmt: skip
+    return any(long > OFF_FRAME for long in along)
 
 
 def _is_free(diagram: Diagram, layout: Layout, group: Group, frame: Rect) -> bool:

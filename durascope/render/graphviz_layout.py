@@ -24,6 +24,8 @@ BADGE = 20.0
 LABEL_LINE = 14.0
 LANE: Final = 5.0
 """Between an arrow and the one that rides beside it."""
+OFF_FRAME: Final = 9
+"""So far an arrow keeps from a frame's line that it runs along: nearer, the two look like one."""
 ACROSS: Final = 20
 """What a label needs on both sides where its arrow leaves a frame sideways, to stand beside the frame's line."""
 LABEL_ROOM = 152.0
@@ -199,8 +201,8 @@ def _edge(diagram: Diagram, at: int, edge: Edge, riding: Mapping[int, int]) -> s
     out, into = ("e", "w") if diagram.direction == "LR" else ("s", "n")
     attributes = [f"id=e{at}", f"weight={edge.weight}"]
     flat = any({_key(first), _key(last)} <= set(row) for row in (*diagram.level, *diagram.across))
-    if width and flat and diagram.node(_key(first)).group != diagram.node(_key(last)).group:
-        width += 2 * ACROSS
+    if width and diagram.node(_key(first)).group != diagram.node(_key(last)).group:
+        width, height = (width + 2 * ACROSS, height) if flat else (width, height + 2 * OFF_FRAME)
     if width:
         attributes.append(f"label=<{_blank(width, height)}>")
     attributes.append("dir=" + ("both" if edge.both else "back" if edge.back else "forward"))

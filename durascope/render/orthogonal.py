@@ -7,14 +7,15 @@ and over to the box. An arrow that finds no way without lying on a box, a label 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from typing import Final
 
 from durascope.render.canvas import Point
 from durascope.render.diagram import Diagram
-from durascope.render.graphviz_layout import BESIDE, LANE, Curve, Layout, Rect, riders
+from durascope.render.graphviz_layout import BESIDE, LANE, OFF_FRAME, Curve, Layout, Rect, riders
 
 APART: Final = 16.0
 """Between neighbouring lanes, and between arrows at one side of a box."""
@@ -31,6 +32,10 @@ _LEAST: Final = 8.0
 _TRIES: Final = 2
 _NEAR: Final = 6
 """So many lanes are tried from either end of the room for them."""
+_ON_FRAME: Final = 120.0
+"""What it costs to run on a frame's line; the farther from it, the less."""
+_NUDGES: Final = (OFF_FRAME, OFF_FRAME - 2, OFF_FRAME - 3)
+"""So far off a frame's line a label is moved, the best first."""
 
 Segment = tuple[Point, Point]
 _Known = dict[Segment, int | None]
@@ -43,6 +48,10 @@ class _Ways:
     nodes: dict[str, Rect]
     labels: dict[int, Rect]
     lines: list[Segment]
+    frames: Sequence[Segment] = ()
+    """The lines of the frames around boxes: they may be crossed, but nothing runs along them."""
+    riders: Container[int] = ()
+    """The edges beside which another one runs."""
 
     def cost(self, way: Sequence[Point], edge: int, ends: tuple[str, str], known: _Known) -> float | None:
         """The worse, the more it bends and crosses; None: it lies on something.
@@ -57,9 +66,9 @@ class _Ways:
             if crossed is None:
                 return None
             (start, end) = piece
-            found += 40.0 * crossed
+            found += 40.0 * crossed + self._on_frame(piece, edge, above=way[-1][1] < way[0][1])
             found += 0.02 * (abs(end[0] - start[0]) + abs(end[1] - start[1]))
-        return found
+        return round(found, 6)  # equal ways cost the same, whatever they were added up from
 
     def _crossed(self, piece: Segment, edge: int, ends: tuple[str, str]) -> int | None:
         """How many lines it crosses; None: it lies on something."""
@@ -75,6 +84,17 @@ class _Ways:
             crossed += _crosses(piece, line)
         return crossed
 
+    def _on_frame(self, piece: Segment, edge: int, *, above: bool) -> float:
+        """How bad it is that the piece, or what rides beside it, runs near a frame's line; `above`: it leads up."""
+        pieces = [piece]
+        if edge in self.riders:
+            (start, end) = piece
+            low, high = (start[0], end[0]) if above else (end[0], start[0])
+            across, down = (LANE, 0.0) if start[0] == end[0] else (0.0, LANE if low < high else -LANE)
+            pieces.append(((start[0] + across, start[1] + down), (end[0] + across, end[1] + down)))
+        nearest = min((_apart(each, line) for each in pieces for line in self.frames), default=OFF_FRAME)
+        return _ON_FRAME * max(0.0, 1 - nearest / OFF_FRAME)
+
 
 def straightened(diagram: Diagram, layout: Layout) -> Layout:
     """The same layout with its arrows along lanes, where there is a way.
@@ -83,6 +103,7 @@ def straightened(diagram: Diagram, layout: Layout) -> Layout:
     another try.
     """
     riding = riders(diagram)
+    layout = _off_frames(diagram, layout)
     off = {at: _ends(diagram, layout, at)[2] for at in range(len(diagram.edges)) if at not in riding}
     order = sorted(off, key=lambda at: (off[at] > 0, -off[at]))
     laid = _laid(diagram, layout, order)
@@ -105,7 +126,8 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     """The ways of the arrows that have found one, laid in that order."""
     labels = {at: curve.label for at, curve in enumerate(layout.edges) if curve.label is not None}
     level = [at for at in order if _flat(diagram, layout, at)]
-    ways = _Ways(layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])])
+    frames, beside = list(_frame_lines(layout)), frozenset(riders(diagram).values())
+    ways = _Ways(layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])], frames, beside)
     laid: dict[int, list[Point]] = {}
     for at in order:
         if at not in level:
@@ -117,8 +139,56 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
         curved = (other for other in order if other not in laid)
         lines = [line for other in curved for line in _sampled(layout.edges[other])]
         lines += [line for other, way in laid.items() if other != at for line in pairwise(way)]
-        laid[at] = _way(diagram, layout, at, _Ways(layout.nodes, labels, lines)) or laid[at]
+        laid[at] = _way(diagram, layout, at, _Ways(layout.nodes, labels, lines, frames, beside)) or laid[at]
     return laid
+
+
+def _frame_lines(layout: Layout) -> Iterator[Segment]:
+    """The four lines of each frame."""
+    for frame in layout.groups.values():
+        right, below = frame.x + frame.width, frame.y + frame.height
+        for x in (frame.x, right):
+            yield (x, frame.y), (x, below)
+        for y in (frame.y, below):
+            yield (frame.x, y), (right, y)
+
+
+def _off_frames(diagram: Diagram, layout: Layout) -> Layout:
+    """The same layout, but that a label whose arrow would run down along a frame's side is moved off it, to the right
+    or to the left, where there is room for it and its arrow."""
+    riding = riders(diagram)
+    sides = [line for line in _frame_lines(layout) if line[0][0] == line[1][0]]
+    for at, curve in enumerate(layout.edges):
+        if at in riding or curve.label is None or _flat(diagram, layout, at):
+            continue
+        upper, lower, _ = _ends(diagram, layout, at)
+        x, label = _line_of(diagram, curve, at), curve.label
+        down = ((x, layout.nodes[upper].y + layout.nodes[upper].height), (x, layout.nodes[lower].y))
+        near = [line[0][0] for line in sides if _apart(down, line) < _NUDGES[-1]]
+        moves = (side + way * off - x for way in (1, -1) for off in _NUDGES for side in near)
+        moved = (replace(curve, label=replace(label, x=round(label.x + by, 1))) for by in moves)
+        if (free := next((each for each in moved if _is_free(diagram, layout, at, each)), None)) is not None:
+            layout = replace(layout, edges=(*layout.edges[:at], free, *layout.edges[at + 1 :]))
+    return layout
+
+
+def _is_free(diagram: Diagram, layout: Layout, at: int, curve: Curve) -> bool:
+    """Whether that edge's label and the line beside it would have the curve's place for themselves."""
+
+    def room(edge: int, its: Curve) -> Iterator[Rect]:
+        if its.label is not None:
+            left = _line_of(diagram, its, edge) - _AROUND
+            yield replace(its.label, x=left, width=its.label.x + its.label.width + _AROUND - left)
+
+    (mine,) = room(at, curve)
+    others = [rect for n, each in enumerate(layout.edges) if n != at for rect in room(n, each)]
+    over = any(_cuts(curve.label, line) for line in _frame_lines(layout) if curve.label is not None)
+    return not over and not any(mine.meets(rect) for rect in (*others, *layout.nodes.values()))
+
+
+def _cuts(rect: Rect, line: Segment) -> bool:
+    """Whether an upright or level line goes through the box."""
+    return _through(rect, *line, 0.0)
 
 
 def _flat(diagram: Diagram, layout: Layout, at: int) -> bool:
@@ -267,14 +337,18 @@ def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR) -> bool
 
 def _along(one: Segment, other: Segment) -> bool:
     """Whether two lines run side by side, too near to be told apart."""
+    return _apart(one, other) < 8
+
+
+def _apart(one: Segment, other: Segment) -> float:
+    """How far apart two lines run that run side by side; infinite: they do not."""
     for axis in (0, 1):
-        upright = abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1
-        if upright and abs(one[0][axis] - other[0][axis]) < 8:
+        if abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1:
             low, high = sorted((one[0][1 - axis], one[1][1 - axis]))
             start, end = sorted((other[0][1 - axis], other[1][1 - axis]))
             if min(high, end) - max(low, start) > 2:
-                return True
-    return False
+                return abs(one[0][axis] - other[0][axis])
+    return inf
 
 
 def _crosses(one: Segment, other: Segment) -> bool:

@@ -15,6 +15,7 @@ from durascope.models.scenario import Scenario
 from durascope.render import architecture
 from durascope.render.canvas import Open
 from durascope.render.diagram import STROKES, Diagram, Edge
+from durascope.render.frame_titles import titled
 from durascope.render.graphviz_layout import LANE, Rect, lay_out, riders
 from durascope.render.load import draw_loaded
 from durascope.render.orthogonal import straightened
@@ -264,6 +265,25 @@ def test_an_arrow_between_boxes_that_stand_over_each_other_is_straight_and_its_u
     for at in (charge, refund):
         assert len({x for x, _ in layout.edges[at].points}) == 1
     assert layout.edges[refund].points[0][0] - layout.edges[charge].points[0][0] == LANE
+
+
+@pytest.mark.parametrize("engine", compared())
+@pytest.mark.parametrize("name", builtin_names())
+def test_no_arrow_runs_along_a_frames_line(name: str, engine: str) -> None:
+    """Temporal's fifth arrow ran down the server's side, and Inngest's seventh along the top of the app's host."""
+    drawn = architecture.diagram(load_scenario(name), engine)
+    layout, _ = titled(drawn, straightened(drawn, lay_out(drawn)))
+    for edge, curve in zip(drawn.edges, layout.edges, strict=True):
+        for key, frame in layout.groups.items():
+            for axis, sides, reach in (
+                (0, (frame.x, frame.x + frame.width), (frame.y, frame.y + frame.height)),
+                (1, (frame.y, frame.y + frame.height), (frame.x, frame.x + frame.width)),
+            ):
+                for start, end in pairwise(curve.points):
+                    low, high = sorted((start[1 - axis], end[1 - axis]))
+                    shared = min(high, reach[1]) - max(low, reach[0])
+                    near = min(max(abs(start[axis] - side), abs(end[axis] - side)) for side in sides)
+                    assert shared < 12 or near >= 6, (edge.tail, edge.head, key, near, shared)
 
 
 def test_an_arrow_that_finds_no_way_keeps_its_curve() -> None:
