@@ -197,7 +197,9 @@ def _heading(panels: Sequence[Panel], scenario: Scenario) -> Findings:
         {name: panel.effects for name, panel in zip(names, panels, strict=True)},
         {name: panel.worst for name, panel in zip(names, panels, strict=True)},
     )
-    told = {name: reason_of(panel.whole, panel.worst, name) for name, panel in zip(names, panels, strict=True)}
+    told = {
+        name: reason_of(panel.whole, scenario, panel.worst, name) for name, panel in zip(names, panels, strict=True)
+    }
     if len(set(told.values())) == 1:
         reasons = [each for each in list(told.values())[:1] if each]
     else:

@@ -11,6 +11,7 @@ from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Kind, RunSummary, Trace
+from durascope.models.undoing import why_undone
 from durascope.models.unended import because, sentence
 from durascope.models.waits import back_after, why
 from durascope.render.sheet import Findings, heading_of
@@ -38,7 +39,7 @@ def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outc
     """What happened in one trace, and why it took so long to resume; `outcome` is everybody's."""
     name = title_of(trace.engine)
     title = finding(scenario, {name: trace}, {name: effects(trace)}, {name: worst})
-    reason = reason_of(trace, worst, name)
+    reason = reason_of(trace, scenario, worst, name)
     reasons = [capital(each) for each in (reason, outcome) if each]
     return Findings.of(heading_of(scenario, trace), title, reasons, width)
 
@@ -48,15 +49,17 @@ def capital(text: str) -> str:
     return text if _RUN.match(text) else text[0].upper() + text[1:]
 
 
-def reason_of(trace: Trace, worst: Recovery | None, name: str) -> str:
-    """Why it went as it did, in a sentence: who noticed the fault, why a run never ends, or that nothing came of it;
-    empty: there was no fault. `name` is the engine's."""
+def reason_of(trace: Trace, scenario: Scenario, worst: Recovery | None, name: str) -> str:
+    """Why it went as it did, in a sentence: who noticed the fault, why a run never ends, why steps were undone, or that
+    nothing came of the fault; empty: there was none. `name` is the engine's."""
     if worst is not None:
         return f"{why(trace, worst, name)}."
     if trace.unended:
         return sentence(trace.unended[0])
     if any(True for _ in trace.of_kind(Kind.DEPLOYED)):
         return _deployed(trace)
+    if undone := why_undone(trace, scenario):
+        return undone
     if any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
         return _harmless(trace)
     return ""

@@ -295,6 +295,41 @@ def test_what_happens_after_its_undo_is_in_the_title() -> None:
     assert "are undone" not in words(both), "not on all of them"
 
 
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        (
+            "temporal",
+            "CancelOrder comes while charge-payment is in flight: the code waits for its end and then undoes it",
+        ),
+        ("inngest", "ends run 1 at once: the call goes on for 153 ms and its result is dropped"),
+        ("restate", "cannot stop the call: it goes on, and has its effect 25.3 ms after its undo"),
+    ],
+)
+def test_a_cancellation_says_what_became_of_the_step_in_flight(engine: str, said: str) -> None:
+    """The comparison said what is undone on which engine, and nowhere why it differs."""
+    scenario = load_scenario("order-fulfillment-cancel")
+    trace = simulate(scenario, engine)
+    assert said in words(timeline.draw(trace, scenario))
+    both = words(comparison.draw([simulate(scenario, each) for each in ENGINES], scenario))
+    assert said in both
+    by_step = {mark.step: mark.at for mark in effects(trace)}
+    if engine == "restate":
+        assert round((by_step["charge-payment"] - by_step["refund-payment"]) / 100) == 253
+
+
+def test_what_is_undone_because_a_step_fails_for_good_says_so() -> None:
+    data = (
+        load_scenario("order-fulfillment")
+        .model_copy(update={"faults": ()})
+        .model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    )
+    data["workflows"]["fulfill-order"]["steps"][3] |= {"fails": {"always": True}, "retry": {"max_attempts": 1}}
+    broken = Scenario.model_validate(data)
+    told = words(timeline.draw(simulate(broken, "restate"), broken))
+    assert "The step create-shipment fails for good" in told
+
+
 def test_a_run_that_never_ends_is_not_said_to_be_back_at_work() -> None:
     scenario = load_scenario("order-fulfillment-deploy")
     shown = words(comparison.draw([simulate(scenario, engine) for engine in ENGINES], scenario))
