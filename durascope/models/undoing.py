@@ -21,6 +21,8 @@ def why_undone(trace: Trace, scenario: Scenario) -> str:
     without it, so that its effect may come after the effect of its undo.
     """
     undo = {undo.label: step.label for _, step in scenario.runs() if (undo := step.undo_step) is not None}
+    if not any(event.step in undo for _, event in trace.of_kind(Kind.STEP_STARTED)):
+        return ""
     running = [span for span in spans(trace, scenario) if span.kind == "running"]
     first = next((span for span in running if span.step in undo), None)
     if first is None:
@@ -69,16 +71,13 @@ def _in_flight(trace: Trace, event: Event, span: Span, running: Sequence[Span], 
     if undoing is None:
         return ""
     ended = next((run.ended_at for run in trace.runs if run.name == span.run), None)
-    arrives = f"{event.detail} comes while {step} is in flight"
     if ended is not None and ended < undoing.start and ended < span.end:
         dropped = any(each.step == step and each.run == span.run for _, each in trace.of_kind(Kind.STEP_DROPPED))
-        left = " and its result is dropped" if dropped else ""
-        return (
-            f"{arrives} and ends {span.run} at once: the call goes on for {spell(span.end - event.at)}{left}; "
-            f"{undoing.run} undoes it."
-        )
+        left = ", its result is dropped" if dropped else ""
+        on = f"{step} goes on for {spell(span.end - event.at)}{left}, and {undoing.run} undoes it"
+        return f"{event.detail} ends {span.run} at once: {on}."
     if undoing.start < span.end:
         after = span.end - undoing.end
-        late = f", and has its effect {spell(after)} after its undo" if after > 0 else ""
-        return f"{arrives} and makes it fail at once, but cannot stop the call: it goes on{late}."
-    return f"{arrives}: the code waits for its end and then undoes it."
+        late = f"its effect comes {spell(after)} after that of its undo" if after > 0 else "it goes on"
+        return f"{event.detail} makes {step} fail at once, but cannot stop the call in flight: {late}."
+    return f"{event.detail} comes while {step} is in flight: the code waits for its end and then undoes it."

@@ -9,8 +9,8 @@ scenario knows which service it called. Polls, which say nothing about a run, ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from durascope.models.effects import effects
@@ -54,8 +54,12 @@ class Item:
     """Of the event that it stands for; None: of a fold."""
     ends: int = 0
     """fold: when the last of what it stands for happened."""
+    words: str = ""
+    """fold: its text without how long it took."""
     undoes: bool = False
     """It is of a step that undoes another one."""
+    about: str | None = None
+    """The step that it leads to or comes of, where it names none itself."""
 
     @property
     def eventful(self) -> bool:
@@ -108,6 +112,8 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
         reading.read(number, event)
     items = [*reading.items, *_returns_lost(all_spans, reading.called, trace), *_standing_still(trace, reading.items)]
     items.sort(key=lambda item: item.position)
+    about = _about(trace)
+    items = [replace(item, about=item.step or about(item.position)) for item in items]
     return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
 
 
@@ -127,6 +133,31 @@ _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
     Kind.DEPLOYED: ("new code: {detail}", ""),
     Kind.STEP_DROPPED: ("result of {name} dropped: {detail}", "bad"),
 }
+
+
+def _about(trace: Trace) -> Callable[[int], str | None]:
+    """For the number of an event that names no step: the only one that it leads to, else the one that it comes of."""
+    events = trace.events
+    leads: dict[int, set[str]] = {}
+    for _, event in trace.of_kind(Kind.STEP_STARTED):
+        at = event.cause
+        while at is not None and events[at].step in (None, event.step) and event.step is not None:
+            steps = leads.setdefault(at, set())
+            if event.step in steps:
+                break  # and so does all that led to it
+            steps.add(event.step)
+            at = events[at].cause
+
+    def of(number: int) -> str | None:
+        at: int | None = number if number < len(events) else None
+        while at is not None and events[at].step in (None, BACKOFF):
+            mine = leads.get(at, set())
+            if len(mine) == 1:
+                return next(iter(mine))
+            at = events[at].cause
+        return None if at is None else events[at].step
+
+    return of
 
 
 class _Reading:

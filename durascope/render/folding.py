@@ -1,20 +1,22 @@
 """Makes a long conversation short enough to be read, and says what it left out.
 
-Four things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept;
-steps to which nothing happened are a band, and so are attempts between the first and the last; what repeats itself is
-shown the first time and the last; and of what is still too long the beginning, the end, and the neighbourhood of each
-fault are kept. The calls of a step that happens twice are always drawn: they are what the picture's title is about.
+Five things are done, in this order, each only as far as needed: of several runs the one with most to tell is kept; of
+many steps side by side the one that something happened to is, and what the others do meanwhile is a band; steps to
+which nothing happened are a band, and so are attempts between the first and the last; what repeats itself is shown the
+first time and the last; and of what is still too long the beginning, the end, and the neighbourhood of each fault are
+kept. The calls of a step that happens twice are always drawn: they are what the picture's title is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
 
-from durascope.models.phrases import spell
 from durascope.models.trace import Kind
+from durascope.render.bands import band, listed, unnumbered
+from durascope.render.branches import side_by_side
 from durascope.render.conversation import Conversation, Item
 
 MAX_ITEMS: Final = 120
@@ -23,10 +25,10 @@ _LADDER: Final = (
     (5, 48, 30), (12, 10, 8), (9, 10, 8), (7, 10, 8), (6, 8, 6), (5, 8, 6), (4, 8, 6), (3, 6, 5), (2, 4, 4), (1, 3, 3)
 )  # fmt: skip
 """How many items around a fault, at the beginning and at the end are kept, less and less."""
-_NAMED: Final = 3
-"""At most this many steps are named in a row."""
 _OF_ONE: Final = 2
 """At most this many runs that a run has started are drawn with it."""
+_BANDS: Final = 2
+"""At most this many bands are named by another one that takes them in."""
 _WORTH_A_BAND: Final = 3
 """Fewer lines than this take less room than the band that would stand for them."""
 
@@ -39,6 +41,8 @@ class FoldedConversation:
     """The only run that is drawn; None: all are."""
     quiet: int = 1_000_000
     """From how long on a silence is shown as one, in microseconds."""
+    banded: frozenset[tuple[str | None, str | None]] = frozenset()
+    """Run and step of what is only in bands, beside others."""
 
 
 def fold(
@@ -67,6 +71,10 @@ def fold(
         items, note, chosen = _one_run(items, runs, worst)
         quiet = quiet_from(items)
         notes.append(note)
+    banded: frozenset[tuple[str | None, str | None]] = frozenset()
+    if too_long():
+        items, told, banded = side_by_side(items, shown)
+        notes += told
     if too_long():
         items, told = _unimportant(items, short, quiet, shown)
         notes += told
@@ -84,7 +92,7 @@ def fold(
         notes.append(f"{left} messages far from any fault are left out.")
     if conversation.left_out:
         notes.append(f"{conversation.left_out} polls and acknowledgements that carry nothing are not drawn.")
-    return FoldedConversation(tuple(items), tuple(notes), chosen, quiet)
+    return FoldedConversation(tuple(items), tuple(notes), chosen, quiet, banded)
 
 
 def repeated_steps(items: Iterable[Item]) -> frozenset[tuple[str | None, str | None]]:
@@ -168,7 +176,7 @@ def _unimportant(
     gone = [each for level, each in places if level in wanted[:low]]
     names = [str(each.step) for each in gone if each.recorded]
     attempts = sum(each.retried for each in gone)
-    notes = [f"{_listed(names)} went like the steps that are drawn."] if names else []
+    notes = [f"{listed(names)} went like the steps that are drawn."] if names else []
     notes += [f"{attempts} attempts went like the ones before and after them."] if attempts else []
     return folded(low), notes
 
@@ -221,7 +229,7 @@ def _banded(items: Iterable[tuple[Item, bool]], quiet: int, whole: Container[int
     left: list[Item] = []
 
     def close() -> None:
-        kept.extend([_fold_item(left, _what(left))] if len(left) >= _WORTH_A_BAND else left)
+        kept.extend([band(left, _what(left))] if len(left) >= _WORTH_A_BAND else left)
         left.clear()
 
     for item, keep in items:
@@ -242,19 +250,16 @@ def _what(left: Sequence[Item]) -> str:
     if ends and left[-1] is ends[-1] and not any(item.sort == "fold" for item in left):
         if all(item.kind is Kind.STEP_RETRIED for item in ends):
             attempts = f"{len(ends)} more attempts" if len(ends) > 1 else "1 more attempt"
-            return f"{attempts} of {_listed(list(dict.fromkeys(str(item.step) for item in ends)))}"
-        return _listed(list(dict.fromkeys(str(item.step) for item in ends)))
-    return f"{_drawn(left)} more messages"
+            return f"{attempts} of {listed(list(dict.fromkeys(str(item.step) for item in ends)))}"
+        return listed(list(dict.fromkeys(str(item.step) for item in ends)))
+    count = _drawn(left)
+    rest = [f"{count} more message{'s' * (count != 1)}"] if count else []
+    bands = [item.words for item in left if item.sort == "fold"]
+    return "; ".join([*bands[:_BANDS], *rest]) if len(bands) <= _BANDS else f"{len(left)} more messages and bands"
 
 
 def _drawn(items: Sequence[Item]) -> int:
     return sum(item.sort != "fold" for item in items)
-
-
-def _listed(names: Sequence[str]) -> str:
-    """`a, b and c`, `a, b and 5 more`"""
-    short = list(names) if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} more"]
-    return " and ".join([", ".join(short[:-1]), short[-1]] if short[1:] else short)
 
 
 def _stretches(items: Sequence[Item]) -> list[_Stretch]:
@@ -300,7 +305,7 @@ def _repetitions(items: Sequence[Item], shown: Container[int] = ()) -> tuple[lis
             if stays or len(left) < _WORTH_A_BAND:
                 kept += left
             else:
-                kept.append(_fold_item(left, f"{len(same)} × the same again"))
+                kept.append(band(left, f"{len(same)} × the same again"))
                 folded += len(left)
         kept += items[at + length * (times - 1) : at + length * times]
         at += length * times
@@ -309,9 +314,7 @@ def _repetitions(items: Sequence[Item], shown: Container[int] = ()) -> tuple[lis
 
 def _numbered(signature: tuple[object, ...]) -> tuple[object, ...]:
     """Without the numbers in a step's name: the rounds of a loop are alike."""
-    return tuple(
-        "".join("" if c.isdigit() else c for c in part) if isinstance(part, str) else part for part in signature
-    )
+    return tuple(unnumbered(part) if isinstance(part, str) else part for part in signature)
 
 
 def _motif(codes: Sequence[int], at: int) -> tuple[int, int]:
@@ -340,7 +343,24 @@ def _excerpt(
             wanted |= set(range(at - around, at + around))
         elif item.position in shown or (item.eventful and around > (2 if item.tone == "replay" else 1)):
             wanted.add(at)
+    wanted = _whole_calls(items, wanted)
     return _banded(((item, at in wanted) for at, item in enumerate(items)), quiet)
+
+
+def _whole_calls(items: Sequence[Item], wanted: set[int]) -> set[int]:
+    """With the other halves of calls of which one half is drawn, be it because it is in a row too short for a band."""
+    asked: dict[tuple[str | None, str | None], list[int]] = {}
+    calls: list[tuple[int, int]] = []
+    for at, item in enumerate(items):
+        if item.sort == "call":
+            asked.setdefault((item.run, item.step), []).append(at)
+        elif item.sort == "return" and (begun := asked.get((item.run, item.step))):
+            calls.append((begun.pop(0), at))
+    drawn = set(wanted)
+    for few, row in groupby(range(len(items)), lambda at: at not in wanted):
+        if few and len(alone := list(row)) < _WORTH_A_BAND:
+            drawn |= set(alone)
+    return wanted | {at for call in calls if drawn & set(call) for at in call}
 
 
 def quiet_from(items: Sequence[Item]) -> int:
@@ -348,13 +368,3 @@ def quiet_from(items: Sequence[Item]) -> int:
     gaps = sorted(gap for one, other in pairwise(items) if (gap := other.at - max(one.at, one.ends)) > 0)
     usual = gaps[len(gaps) * 3 // 4] if gaps else 0
     return max(1_000_000, 3 * usual)
-
-
-def _fold_item(left: Sequence[Item], words: str) -> Item:
-    first, last = left[0], left[-1]
-    ends = max(last.at, last.ends)
-    lasts = f", {spell(ends - first.at)}" if ends > first.at else ""
-    return replace(
-        first, sort="fold", text=f"{words}{lasts}", until=max(last.position, last.until), tone="",
-        effect="", fate="", kind=None, ends=ends,
-    )  # fmt: skip

@@ -28,6 +28,7 @@ from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
 from durascope.render.sequence_sheet import (
+    AIR,
     HEAD_HEIGHT,
     HEIGHTS,
     SILENCE,
@@ -36,8 +37,9 @@ from durascope.render.sequence_sheet import (
     Line,
     Sheet,
     label_place,
+    labels,
+    note_place,
     sheet_of,
-    spoken,
     tall,
 )
 from durascope.render.sequence_sources import d2, mermaid
@@ -92,7 +94,10 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     first = sorted(talk.spans, key=lambda span: (span.run, span.step) not in twice)
     reasons = Silences(trace, folded.run, () if worst is None else waits(trace, worst), first)
     _draw_lanes(canvas, sheet, talk, scenario)
-    _draw_activations(canvas, sheet, [span for span in talk.spans if folded.run in (None, span.run)])
+    _draw_activations(canvas, sheet, [
+        span for span in talk.spans
+        if folded.run in (None, span.run) and (span.run, span.step) not in folded.banded
+    ])  # fmt: skip
     for line in sheet.lines:
         with canvas.group(line.item.sort, _told(line.item), run=line.item.run or "", step=line.item.step or ""):
             _draw_item(canvas, sheet, line, reasons)
@@ -190,7 +195,9 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
 def _draw_item(canvas: Canvas, sheet: Sheet, line: Line, reasons: Silences) -> None:
     item, y = line.item, line.y
     if line.silence:
-        _draw_silence(canvas, sheet, y - HEIGHTS[item.sort] - SILENCE / 2 + 7, line, reasons)
+        _draw_silence(
+            canvas, sheet, y - HEIGHTS[item.sort] - (AIR if item.to else 0.0) - SILENCE / 2 + 7, line, reasons
+        )
     x = sheet.lanes.get(item.lane, MARGIN + TIME)
     match item.sort:
         case "message" | "call" | "return":
@@ -234,7 +241,7 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
     else:
         canvas.lines((begin, y), (tip - way * 5, y), stroke=colour, line=1.3, dash=dash)
         canvas.polygon((tip - way * 8, y - 4), (tip, y), (tip - way * 8, y + 4), fill=colour)
-    text, middle = label_place(list(_labels(item)), start, end, sheet.lanes.values())
+    text, middle = label_place(list(labels(item)), start, end, sheet.lanes.values())
     width = measure.width(text, SMALL)
     canvas.box(middle - width / 2 - 3, y - 16.5, width + 6, 13, fill=PAPER)
     canvas.text(middle, y - 6, text, SMALL, ink=STATES["crashed"].stroke if bad else INK, anchor="middle")
@@ -242,17 +249,8 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
         effect_mark(canvas, start, y, duplicate=item.effect == "again", known=item.effect == "known")
 
 
-def _labels(item: Item) -> Iterator[str]:
-    """What an arrow says, the longest first."""
-    for text in spoken(item.text):
-        yield f"{text} ({item.fate})" if item.fate else text
-    if item.fate:
-        yield item.fate
-
-
 def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:
-    room = {"replay": 1.5, "bad": 2.0}.get(item.tone, 1.0) * WIDEST
-    text = measure.shorten(item.text, room, SMALL)
+    text, left = note_place(item.text, x, sheet.width)
     width = measure.width(text, SMALL)
     tones = {
         "replay": STATES["replayed"],
@@ -265,7 +263,6 @@ def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> 
     if item.tone == "replay":
         canvas.box(x - 5, y - 13, 10, 19, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
         canvas.hatch(x - 5, y - 13, 10, 19, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
-    left = x + 10 if x + 20 + width <= sheet.width - MARGIN / 2 else max(MARGIN, x - 20 - width)
     canvas.box(left, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
     canvas.text(left + 5, y + 0.5, text, SMALL)
     if item.tone != "replay":

@@ -22,9 +22,11 @@ HEAD_HEIGHT: Final = 40.0
 NARROWEST: Final = 104.0
 WIDEST: Final = 216.0
 HEIGHTS: Final = {
-    "message": 22.0, "call": 22.0, "return": 22.0, "note": 21.0, "crash": 22.0, "restart": 21.0, "fold": 28.0,
+    "message": 21.5, "call": 21.5, "return": 21.0, "note": 20.5, "crash": 21.5, "restart": 20.5, "fold": 26.5,
 }  # fmt: skip
 SILENCE: Final = 27.0
+AIR: Final = 2.0
+"""What an arrow's words need more below a note or a band, so that they do not touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +60,14 @@ class Sheet:
         return bisect_left(self.positions, event) if after else at
 
     def folded(self, span: Span) -> bool:
-        """Whether the span lies wholly in what one fold stands for."""
-        at = bisect_right(self.positions, span.events[0]) - 1
-        return at >= 0 and self.lines[at].item.sort == "fold" and span.events[-1] <= self.lines[at].item.until
+        """Whether the span lies wholly in what one fold stands for, and no line tells of it."""
+        first, last = span.events[0], span.events[-1]
+        folds = (line.item for line in self.lines if line.item.sort == "fold")
+        return any(item.position <= first and last <= item.until for item in folds) and not any(
+            self.positions[at] == number and self.lines[at].item.sort != "fold"
+            for number in span.events
+            if (at := bisect_right(self.positions, number) - 1) >= 0
+        )
 
 
 def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario, top: float, width: float) -> Sheet:
@@ -72,7 +79,7 @@ def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario,
     left = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
     end = measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0
     if width:
-        gaps = _fitted(gaps, _least(titles), width - MARGIN - end - left)
+        gaps = _fitted(gaps, _least(titles), _spoken(names, folded.items), width - MARGIN - end - left)
     lanes: dict[str, float] = {}
     x = left
     for name, gap in zip(names, [*gaps, 0.0], strict=False):
@@ -83,8 +90,8 @@ def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario,
         width = max(right, max(lanes.values(), default=400.0) + end, 620.0) + MARGIN
     lines: list[Line] = []
     y = top + HEAD_HEIGHT + 12
-    for item, silence in silences(folded.items, folded.quiet):
-        y += (SILENCE if silence else 0.0) + HEIGHTS[item.sort]
+    for item, silence, high in _heights(folded.items, folded.quiet):
+        y += high
         lines.append(Line(item, y - 7, silence))
     positions = tuple(item.position for item in folded.items)
     return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, width)
@@ -96,12 +103,21 @@ def silences(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int]]:
     for item in items:
         silence = item.at - before if before is not None else 0
         yield item, silence if silence >= quiet else 0
-        before = max(item.at, item.ends)
+        before = max(item.at, item.ends, before or 0)
 
 
 def tall(items: Sequence[Item], quiet: int) -> float:
     """The height that all lines take."""
-    return sum((SILENCE if silence else 0.0) + HEIGHTS[item.sort] for item, silence in silences(items, quiet))
+    return sum(high for _, _, high in _heights(items, quiet))
+
+
+def _heights(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int, float]]:
+    """Each item with the silence before it, and how much height both take."""
+    before: Item | None = None
+    for item, silence in silences(items, quiet):
+        boxed = before is not None and (silence or before.sort in ("note", "fold"))
+        yield item, silence, (SILENCE if silence else 0.0) + HEIGHTS[item.sort] + (AIR if boxed and item.to else 0.0)
+        before = item
 
 
 def _least(titles: Sequence[str]) -> list[float]:
@@ -110,8 +126,26 @@ def _least(titles: Sequence[str]) -> list[float]:
     return [(one + other) / 2 + 8 for one, other in pairwise(wide)]
 
 
-def _fitted(gaps: Sequence[float], least: Sequence[float], room: float) -> list[float]:
-    """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need."""
+def _spoken(names: Sequence[str], items: Sequence[Item]) -> list[float]:
+    """What neighbours tell each other, in its shortest words, has room between them."""
+    places = {name: at for at, name in enumerate(names)}
+    needs = [0.0] * (len(names) - 1)
+    for item in items:
+        if item.lane in places and item.to in places and abs(places[item.lane] - places[item.to]) == 1:
+            at = min(places[item.lane], places[item.to])
+            least = min(measure.width(text, SMALL) for text in labels(item))
+            needs[at] = max(needs[at], min(least + _BESIDE + 1, WIDEST))
+    return needs
+
+
+def _fitted(gaps: Sequence[float], least: Sequence[float], spoken: Sequence[float], room: float) -> list[float]:
+    """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need, and none
+    narrower than its words need unless there is no room for them all."""
+    needs = [max(low, words) for low, words in zip(least, spoken, strict=True)]
+    if sum(needs) <= room:
+        least = needs
+    else:
+        gaps = needs
     spare = room - sum(least)
     wish = [max(0.0, gap - low) for gap, low in zip(gaps, least, strict=True)]
     if spare <= 0 or not gaps:
@@ -157,19 +191,39 @@ _SHORTER: Final = {
     "inngest/function.finished": "finished",
 }
 _VIA: Final = re.compile(r"[A-Z]\w*\.(\w+(?: #\d+)?)")
+_COMMAND: Final = re.compile(r"([A-Z]\w+) (\S+) (#\d+)")
+"""A command of a journal: its kind, its name, its number."""
 _BESIDE: Final = 16.0
 """The room beside a label, so that it stands clear of both life lines."""
 
 
 def spoken(text: str) -> Iterator[str]:
-    """What a message says, and what it says where there is less room."""
+    """What a message says, and what it says where there is less and less room."""
     yield text
+    parts = text.split(", ")
+    if parts[1:] and all(part[:1].isupper() for part in parts):
+        kinds = list(dict.fromkeys(part.partition(" ")[0] for part in parts))
+        text = text.removesuffix(", End")
+        yield text if parts[-1] == "End" else ", ".join(kinds) if kinds[1:] else f"{len(parts)} × {kinds[0]}"
+    elif parts[1:]:
+        yield parts[0]
     if text in _SHORTER:
         yield _SHORTER[text]
     elif text.startswith(("POST ", "task from ")):
         yield text.removeprefix("POST ") if text.startswith("POST ") else "task"
     elif (method := _VIA.fullmatch(text)) is not None:
         yield method[1]
+    elif (command := _COMMAND.fullmatch(text)) is not None:
+        yield f"{command[1]} {command[2]}"
+        yield f"{command[1]} {command[3]}"
+
+
+def labels(item: Item) -> Iterator[str]:
+    """What an arrow says, the longest first."""
+    for text in spoken(item.text):
+        yield f"{text} ({item.fate})" if item.fate else text
+    if item.fate:
+        yield item.fate
 
 
 def label_place(texts: Sequence[str], start: float, end: float, lanes: Iterable[float]) -> tuple[str, float]:
@@ -189,5 +243,15 @@ def label_place(texts: Sequence[str], start: float, end: float, lanes: Iterable[
 
 def _right_end(item: Item, lanes: dict[str, float]) -> float:
     if item.to is None and item.lane in lanes and item.sort != "fold":
-        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), 1.5 * WIDEST)
+        return lanes[item.lane] + 22 + min(measure.width(item.text, SMALL), 3 * WIDEST)
     return 0.0
+
+
+def note_place(text: str, x: float, width: float) -> tuple[str, float]:
+    """A note's words and its left edge beside the life line at `x`: on the right, or on the left if they have no room
+    there; cut only if they have room on neither side."""
+    right, left = width - MARGIN / 2 - (x + 20), x - 20 - (MARGIN + TIME - 16)
+    if measure.width(text, SMALL) <= right:
+        return text, x + 10
+    told = measure.shorten(text, max(left, right), SMALL)
+    return told, x + 10 if right >= left else x - 20 - measure.width(told, SMALL)

@@ -302,8 +302,8 @@ def test_what_happens_after_its_undo_is_in_the_title() -> None:
             "temporal",
             "CancelOrder comes while charge-payment is in flight: the code waits for its end and then undoes it",
         ),
-        ("inngest", "ends run 1 at once: the call goes on for 153 ms and its result is dropped"),
-        ("restate", "cannot stop the call: it goes on, and has its effect 25.3 ms after its undo"),
+        ("inngest", "ends run 1 at once: charge-payment goes on for 153 ms, its result is dropped"),
+        ("restate", "cannot stop the call in flight: its effect comes 25.3 ms after that of its undo"),
     ],
 )
 def test_a_cancellation_says_what_became_of_the_step_in_flight(engine: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 import pytest
@@ -14,10 +15,13 @@ from durascope.models.spans import spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.waits import longest, waits
 from durascope.render import measure, sequence
+from durascope.render.branches import side_by_side
 from durascope.render.canvas import Close, Open, Path, Text
+from durascope.render.conversation import conversation
+from durascope.render.folding import told_calls
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
-from durascope.render.sequence_sheet import label_place, spoken
+from durascope.render.sequence_sheet import label_place, note_place, spoken
 from durascope.render.theme import SMALL
 from durascope.simulators.simulate import simulate
 
@@ -95,6 +99,37 @@ def test_steps_like_those_that_are_drawn_are_one_band() -> None:
     for step in ("reserve-stock", "charge-payment", "create-shipment"):
         assert f"records {step}" in shown, "the crashed step and its neighbours are drawn in full"
     assert "records send-confirmation" not in shown
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_of_steps_side_by_side_one_is_drawn_and_the_others_are_told_in_bands(engine: str) -> None:
+    """Ten branches that speak at once were `2 more messages`, `7 × the same again`, `2 more messages`, …"""
+    picture = drawn("agent-fan-out", engine)
+    calls = [mark for mark in picture.canvas.marks if isinstance(mark, Open) and mark.name in ("call", "return")]
+    assert {step for mark in calls for key, step in mark.data if key == "step"} == {"subtask-8"}
+    bands = " ".join(groups(picture, "fold"))
+    assert "9 steps like subtask-8 begin" in bands
+    assert "more messages" not in bands or engine == "inngest"
+    assert any("nobody notices" in said or "backoff" in said for said in words(picture)), "no band swallows the wait"
+
+
+def test_a_band_says_what_becomes_of_its_steps() -> None:
+    asked = conversation(trace("agent-fan-out", "temporal"), scenario("agent-fan-out")).items
+    items, notes, banded = side_by_side(asked, told_calls(asked))
+    told = [item.words for item in items if item.sort == "fold"]
+    assert told[:2] == ["9 steps like subtask-8 begin", "7 steps like subtask-8 are done"]
+    assert banded == {("run 1", f"subtask-{n}") for n in (1, 2, 3, 4, 5, 6, 7, 9, 10)}
+    assert notes == ["9 steps beside subtask-8 are told in bands."]
+
+
+def test_three_steps_side_by_side_are_drawn_one_by_one() -> None:
+    few = Scenario.model_validate({
+        "scenario": "few",
+        "workflows": {"w": {"steps": [{"parallel": [[{"run": name, "takes": "1s"}] for name in ("a", "b", "c")]}]}},
+        "workload": {"runs": 1},
+    })  # fmt: skip
+    asked = conversation(simulate(few, "restate"), few).items
+    assert side_by_side(asked, frozenset()) == (list(asked), [], frozenset())
 
 
 def test_what_is_merged_is_said() -> None:
@@ -238,6 +273,29 @@ def test_what_an_arrow_says_stands_between_its_own_life_lines(name: str, engine:
             half = measure.width(mark.text, mark.size) / 2
             assert room[0] < mark.x - half, mark.text
             assert mark.x + half < room[1], mark.text
+
+
+@all_cases
+def test_nothing_that_is_said_is_cut(name: str, engine: str) -> None:
+    """`Run charge-pay…`, `answer-ques…` and `sets a timer for 30 d (user.completed_…` were."""
+    for said in words(drawn(name, engine)):
+        assert not re.search(r"\w…$", said), said
+
+
+def test_a_command_of_a_journal_loses_its_number_before_its_name() -> None:
+    assert list(spoken("Run charge-payment #3")) == ["Run charge-payment #3", "Run charge-payment", "Run #3"]
+    assert list(spoken("Output failed 409, End")) == ["Output failed 409, End", "Output failed 409"]
+    assert list(spoken("Run a #1, Run b #2, Run c #3"))[-1] == "3 × Run"
+    assert list(spoken("GetPromise go #3, Sleep #4"))[-1] == "GetPromise, Sleep"
+
+
+def test_a_long_note_stands_where_there_is_room_for_it() -> None:
+    wide = measure.width("sets a timer for 30 d (user.completed_profile)", SMALL)
+    assert note_place("sets a timer for 30 d (user.completed_profile)", 200, 880) == (
+        "sets a timer for 30 d (user.completed_profile)", 210,
+    )  # fmt: skip
+    told, left = note_place("sets a timer for 30 d (user.completed_profile)", 800, 880)
+    assert (told, left) == ("sets a timer for 30 d (user.completed_profile)", 800 - 20 - wide)
 
 
 def test_a_label_is_short_where_there_is_less_room() -> None:
