@@ -130,7 +130,7 @@ def _spoken(names: Sequence[str], items: Sequence[Item]) -> list[float]:
     """What neighbours tell each other, in its shortest words, has room between them."""
     places = {name: at for at, name in enumerate(names)}
     needs = [0.0] * (len(names) - 1)
-    for item in items:
+    for item in (each for each in items if each.sort != "fold"):
         if item.lane in places and item.to in places and abs(places[item.lane] - places[item.to]) == 1:
             at = min(places[item.lane], places[item.to])
             least = min(measure.width(text, SMALL) for text in labels(item))
