@@ -114,6 +114,10 @@ class EngineSpec:
     """`(case or None) -> live.judging.Alike`: when a recording counts as what was predicted; else line by line."""
     finds_again: str = ""
     """How its parts, back after a crash, find again what they had in hand: its time is put behind it."""
+    capacities: Part = NOTHING
+    """`(scenario) -> Iterable[models.capacity.Capacity]`: what it has only so much of."""
+    takes: str = ""
+    """What a task in a queue waits for where nothing is used up: what there is about how it is taken."""
     live: Part = NOTHING
     """A `durascope.live.engine.LiveEngine`."""
     importer: Part = NOTHING

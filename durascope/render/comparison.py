@@ -35,7 +35,7 @@ from durascope.render.rows import (
     run_rows,
     until_lost,
     verdicts,
-    with_keys,
+    with_waits,
 )
 from durascope.render.sheet import (
     AXIS,
@@ -224,7 +224,7 @@ def _panel(whole: Trace, scenario: Scenario) -> Panel:
     trace = excerpt(whole)
     all_spans, marks = served(trace, until_lost(trace, ripe(spans(trace, scenario)))), effects(trace)
     rows, notes = _rows(trace, all_spans, marks, scenario)
-    rows = [*_down(all_spans), *outside_rows(trace, limit=3), *with_keys(rows, trace, all_spans)]
+    rows = [*_down(all_spans), *outside_rows(trace, limit=3), *with_waits(rows, trace, scenario, all_spans)]
     if trace is not whole:
         marks = effects(judged(whole))
     worst = worst_of(whole, scenario)

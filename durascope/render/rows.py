@@ -17,8 +17,9 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import standstill
-from durascope.render.keys import Held, held
+from durascope.render.keys import held
 from durascope.render.program_order import in_program_order
+from durascope.render.queue_reasons import QueueReasons, Reason, reason_of_key
 from durascope.render.unhandled import unhandled
 
 MAX_ROWS: Final = 44
@@ -45,8 +46,8 @@ class Row:
     """outside: when the event came in, or the new code went live."""
     bad: bool = False
     """outside: no code handles it."""
-    held: Held | None = None
-    """run: its wait for its key."""
+    held: Reason | None = None
+    """run: its wait for its key, or for something that is full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,10 @@ class Folded:
 
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = field(default=())
+
+
+_LONG: Final = 100
+"""A wait of less than this part of the time is not explained."""
 
 
 def timeline_rows(
@@ -82,18 +87,27 @@ def timeline_rows(
         notes += folded.notes
     undo = {step.undo_step.label for _, step in scenario.runs() if step.undo_step is not None}
     told = [replace(row, hint=f"undo {row.hint}".strip()) if row.label in undo else row for row in rows]
-    told = with_keys(told, trace, spans)
+    told = with_waits(told, trace, scenario, spans)
     return Folded((*outside_rows(trace), *told, *parts, *queues), (*notes, *component_notes))
 
 
-def with_keys(rows: Iterable[Row], trace: Trace, spans: Sequence[Span]) -> list[Row]:
-    """The rows; that of a run which waits for its key says who has it, in place of the queue that it waits in."""
-    waits = held(trace, spans)
+def with_waits(rows: Iterable[Row], trace: Trace, scenario: Scenario, spans: Sequence[Span]) -> list[Row]:
+    """The rows; that of a run which waits for its key, or for something that is full, says so in place of the queue
+    that it waits in."""
+    waits = {name: reason_of_key(each) for name, each in held(trace, spans).items()}
+    reasons = QueueReasons(trace, scenario, spans)
+    for span in spans:
+        if span.kind == "queued" and span.run is not None and _LONG * span.lasts > trace.ended_at:
+            reason = reasons.of(span, unless_full=False)
+            if reason is not None:
+                waits.setdefault(span.run, reason)
     return [_waiting(row, waits[row.label]) if row.kind == "run" and row.label in waits else row for row in rows]
 
 
-def _waiting(row: Row, wait: Held) -> Row:
-    others = tuple(span for span in row.spans if span.kind != "queued" or span.end > wait.end)
+def _waiting(row: Row, wait: Reason) -> Row:
+    others = tuple(
+        span for span in row.spans if span.kind != "queued" or span.end > wait.end or span.start < wait.start
+    )
     return replace(row, spans=others, held=wait)
 
 

@@ -37,6 +37,7 @@ from durascope.render.excerpt import excerpt, judged, worst_of
 from durascope.render.headline import story_heading
 from durascope.render.keys import served
 from durascope.render.picture import Picture
+from durascope.render.queue_reasons import Reason
 from durascope.render.rows import Folded, Row, timeline_rows, until_lost
 from durascope.render.sheet import (
     AXIS,
@@ -225,6 +226,22 @@ def _row(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, y: floa
             crash_mark(canvas, x, middle - (5.5 if beside else 0), 4.2)
     crashes = [scale.x(span.end) for span in row.spans if span.ended == "crashed"]
     draw_effects(canvas, scale, row.effects, middle, crashes)
+    if row.held is not None:
+        _why(canvas, scale, row, row.held, middle)
+
+
+def _why(canvas: Canvas, scale: TimeScale, row: Row, wait: Reason, middle: float) -> None:
+    """What a run waits for, behind all that its row shows, where its bar is too short for the words."""
+    if measure.width(wait.words, SMALL) + 10 <= scale.x(wait.end) - scale.x(wait.start):
+        return
+    ends = [wait.end, *(span.end for span in row.spans), *(effect.at for effect in row.effects), *(row.bounds or ())]
+    x = max(map(scale.x, ends)) + 10
+    for words in (wait.words, wait.short):
+        width = measure.width(words, SMALL)
+        if x + width <= scale.right:
+            canvas.box(x - 2, middle - 7, width + 4, 14, fill=PAPER)
+            canvas.text(x, middle + 4, words, SMALL, ink=MUTED)
+            return
 
 
 def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middle: float) -> None:

@@ -32,6 +32,8 @@ ENGINE = EngineSpec(
     },
     judge=Part("durascope.live.inngest.judging:judge"),
     finds_again="first scan for ended leases",
+    capacities=Part("durascope.engines.inngest.capacities:capacities"),
+    takes="the next look at the queue",
     live=Part("durascope.live.inngest.engine:InngestLive"),
     programs={"inngest": "npm install inngest-cli (its installer needs the open internet)"},
     modelled={

@@ -31,6 +31,7 @@ ENGINE = EngineSpec(
     case=Part("durascope.models.cases:RestateCase"),
     judge=Part("durascope.live.restate.judging:judge"),
     finds_again="reading its log again",
+    capacities=Part("durascope.engines.restate.capacities:capacities"),
     live=Part("durascope.live.restate.engine:RestateLive"),
     importer=Part("durascope.importing.restate.importer:IMPORTER"),
     programs={"restate-server": "npm install @restatedev/restate-server"},

@@ -30,6 +30,8 @@ ENGINE = EngineSpec(
     },
     case=Part("durascope.models.cases:TemporalCase"),
     judge=Part("durascope.live.temporal.judging:judge"),
+    capacities=Part("durascope.engines.temporal.capacities:capacities"),
+    takes="a worker's poll",
     live=Part("durascope.live.temporal.engine:TemporalLive"),
     importer=Part("durascope.importing.temporal.importer:IMPORTER"),
     programs={"temporal": "pip install 'durascope[live]'"},
