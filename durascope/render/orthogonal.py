@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from math import inf
 from typing import Final
 
 from durascope.render.canvas import Point
@@ -34,11 +33,17 @@ _NEAR: Final = 6
 """So many lanes are tried from either end of the room for them."""
 _ON_FRAME: Final = 120.0
 """What it costs to run on a frame's line; the farther from it, the less."""
+_NEARBY: Final = 8.0
+"""Two lines side by side that are nearer than this cannot be told apart."""
+_ALONG: Final = 2.0
+"""Two lines that share more than this run side by side."""
 _NUDGES: Final = (OFF_FRAME, OFF_FRAME - 2, OFF_FRAME - 3)
 """So far off a frame's line a label is moved, the best first."""
 
 Segment = tuple[Point, Point]
-_Known = dict[Segment, int | None]
+Side = tuple[bool, float, float, float]
+"""A line of a frame: whether it is upright, where it stands, and from where to where."""
+_Known = dict[Segment, float | None]
 
 
 @dataclass(slots=True)
@@ -48,7 +53,7 @@ class _Ways:
     nodes: dict[str, Rect]
     labels: dict[int, Rect]
     lines: list[Segment]
-    frames: Sequence[Segment] = ()
+    frames: Sequence[Side] = ()
     """The lines of the frames around boxes: they may be crossed, but nothing runs along them."""
     riders: Container[int] = ()
     """The edges beside which another one runs."""
@@ -61,13 +66,16 @@ class _Ways:
         found = 10.0 * max(0, len(way) - 2)
         for piece in pairwise(way):
             if piece not in known:
-                known[piece] = self._crossed(piece, edge, ends)
-            crossed = known[piece]
-            if crossed is None:
+                crossed = self._crossed(piece, edge, ends)
+                (start, end) = piece
+                long = abs(end[0] - start[0]) + abs(end[1] - start[1])
+                known[piece] = None if crossed is None else (
+                    40.0 * crossed + self._on_frame(piece, edge, above=way[-1][1] < way[0][1]) + 0.02 * long
+                )  # fmt: skip
+            bad = known[piece]
+            if bad is None:
                 return None
-            (start, end) = piece
-            found += 40.0 * crossed + self._on_frame(piece, edge, above=way[-1][1] < way[0][1])
-            found += 0.02 * (abs(end[0] - start[0]) + abs(end[1] - start[1]))
+            found += bad
         return round(found, 6)  # equal ways cost the same, whatever they were added up from
 
     def _crossed(self, piece: Segment, edge: int, ends: tuple[str, str]) -> int | None:
@@ -78,7 +86,14 @@ class _Ways:
         if any(at != edge and _through(rect, start, end, _AROUND) for at, rect in self.labels.items()):
             return None
         crossed = 0
+        left, right = min(start[0], end[0]) - _NEARBY, max(start[0], end[0]) + _NEARBY
+        top, bottom = min(start[1], end[1]) - _NEARBY, max(start[1], end[1]) + _NEARBY
         for line in self.lines:
+            (x, y), (to_x, to_y) = line
+            if (x < left and to_x < left) or (x > right and to_x > right):
+                continue  # most lines are nowhere near
+            if (y < top and to_y < top) or (y > bottom and to_y > bottom):
+                continue
             if _along(piece, line):
                 return None
             crossed += _crosses(piece, line)
@@ -86,14 +101,18 @@ class _Ways:
 
     def _on_frame(self, piece: Segment, edge: int, *, above: bool) -> float:
         """How bad it is that the piece, or what rides beside it, runs near a frame's line; `above`: it leads up."""
-        pieces = [piece]
+        (x, y), (end_x, end_y) = piece
+        upright = x == end_x
+        at, low, high = (x, *sorted((y, end_y))) if upright else (y, *sorted((x, end_x)))
+        places = [at]
         if edge in self.riders:
-            (start, end) = piece
-            low, high = (start[0], end[0]) if above else (end[0], start[0])
-            across, down = (LANE, 0.0) if start[0] == end[0] else (0.0, LANE if low < high else -LANE)
-            pieces.append(((start[0] + across, start[1] + down), (end[0] + across, end[1] + down)))
-        nearest = min((_apart(each, line) for each in pieces for line in self.frames), default=OFF_FRAME)
-        return _ON_FRAME * max(0.0, 1 - nearest / OFF_FRAME)
+            falls = x < end_x if above else end_x < x
+            places.append(at + (LANE if upright or falls else -LANE))
+        nearest = OFF_FRAME
+        for line_upright, line, start, end in self.frames:
+            if line_upright == upright and min(high, end) - max(low, start) > _ALONG:
+                nearest = min(nearest, *(abs(place - line) for place in places))
+        return _ON_FRAME * (1 - nearest / OFF_FRAME)
 
 
 def straightened(diagram: Diagram, layout: Layout) -> Layout:
@@ -126,7 +145,7 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     """The ways of the arrows that have found one, laid in that order."""
     labels = {at: curve.label for at, curve in enumerate(layout.edges) if curve.label is not None}
     level = [at for at in order if _flat(diagram, layout, at)]
-    frames, beside = list(_frame_lines(layout)), frozenset(riders(diagram).values())
+    frames, beside = list(_sides(layout)), frozenset(riders(diagram).values())
     ways = _Ways(layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])], frames, beside)
     laid: dict[int, list[Point]] = {}
     for at in order:
@@ -143,28 +162,29 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     return laid
 
 
-def _frame_lines(layout: Layout) -> Iterator[Segment]:
+def _sides(layout: Layout) -> Iterator[Side]:
     """The four lines of each frame."""
     for frame in layout.groups.values():
         right, below = frame.x + frame.width, frame.y + frame.height
-        for x in (frame.x, right):
-            yield (x, frame.y), (x, below)
-        for y in (frame.y, below):
-            yield (frame.x, y), (right, y)
+        yield from ((True, x, frame.y, below) for x in (frame.x, right))
+        yield from ((False, y, frame.x, right) for y in (frame.y, below))
 
 
 def _off_frames(diagram: Diagram, layout: Layout) -> Layout:
     """The same layout, but that a label whose arrow would run down along a frame's side is moved off it, to the right
     or to the left, where there is room for it and its arrow."""
     riding = riders(diagram)
-    sides = [line for line in _frame_lines(layout) if line[0][0] == line[1][0]]
+    sides = [side for side in _sides(layout) if side[0]]
     for at, curve in enumerate(layout.edges):
         if at in riding or curve.label is None or _flat(diagram, layout, at):
             continue
         upper, lower, _ = _ends(diagram, layout, at)
         x, label = _line_of(diagram, curve, at), curve.label
-        down = ((x, layout.nodes[upper].y + layout.nodes[upper].height), (x, layout.nodes[lower].y))
-        near = [line[0][0] for line in sides if _apart(down, line) < _NUDGES[-1]]
+        top, bottom = layout.nodes[upper].y + layout.nodes[upper].height, layout.nodes[lower].y
+        near = [
+            side for _, side, start, end in sides
+            if abs(x - side) < _NUDGES[-1] and min(bottom, end) - max(top, start) > _ALONG
+        ]  # fmt: skip
         moves = (side + way * off - x for way in (1, -1) for off in _NUDGES for side in near)
         moved = (replace(curve, label=replace(label, x=round(label.x + by, 1))) for by in moves)
         if (free := next((each for each in moved if _is_free(diagram, layout, at, each)), None)) is not None:
@@ -182,13 +202,18 @@ def _is_free(diagram: Diagram, layout: Layout, at: int, curve: Curve) -> bool:
 
     (mine,) = room(at, curve)
     others = [rect for n, each in enumerate(layout.edges) if n != at for rect in room(n, each)]
-    over = any(_cuts(curve.label, line) for line in _frame_lines(layout) if curve.label is not None)
-    return not over and not any(mine.meets(rect) for rect in (*others, *layout.nodes.values()))
+    cut = curve.label is not None and any(_cuts(curve.label, side) for side in _sides(layout))
+    return not cut and not any(mine.meets(rect) for rect in (*others, *layout.nodes.values()))
 
 
-def _cuts(rect: Rect, line: Segment) -> bool:
-    """Whether an upright or level line goes through the box."""
-    return _through(rect, *line, 0.0)
+def _cuts(rect: Rect, side: Side) -> bool:
+    """Whether a frame's line goes through the box."""
+    upright, line, start, end = side
+    low, far, first, last = (
+        (rect.x, rect.x + rect.width, rect.y, rect.y + rect.height) if upright
+        else (rect.y, rect.y + rect.height, rect.x, rect.x + rect.width)
+    )  # fmt: skip
+    return low < line < far and first < end and start < last
 
 
 def _flat(diagram: Diagram, layout: Layout, at: int) -> bool:
@@ -337,18 +362,14 @@ def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR) -> bool
 
 def _along(one: Segment, other: Segment) -> bool:
     """Whether two lines run side by side, too near to be told apart."""
-    return _apart(one, other) < 8
-
-
-def _apart(one: Segment, other: Segment) -> float:
-    """How far apart two lines run that run side by side; infinite: they do not."""
     for axis in (0, 1):
-        if abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1:
+        upright = abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1
+        if upright and abs(one[0][axis] - other[0][axis]) < _NEARBY:
             low, high = sorted((one[0][1 - axis], one[1][1 - axis]))
             start, end = sorted((other[0][1 - axis], other[1][1 - axis]))
-            if min(high, end) - max(low, start) > 2:
-                return abs(one[0][axis] - other[0][axis])
-    return inf
+            if min(high, end) - max(low, start) > _ALONG:
+                return True
+    return False
 
 
 def _crosses(one: Segment, other: Segment) -> bool:
