@@ -245,7 +245,7 @@ class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
     __slots__ = (
-        "_call", "_cancelled", "_outcome", "app", "attempt", "body", "key", "name", "report", "run", "services",
+        "_call", "_cancelled", "_outcome", "_yields", "app", "attempt", "body", "key", "name", "report", "run", "services",
         "takes",
     )  # fmt: skip
 
@@ -266,6 +266,7 @@ class Execution:
         self._outcome = UNAVAILABLE
         self._call: Callback | None = None
         self._cancelled = False
+        self._yields = False
 
     def begin(self) -> None:
         self._pass(_STEP_STARTED, self._work if self.body.check_us is None else self._ask)
@@ -328,7 +329,15 @@ class Execution:
             self._pass(_STEP_AFTER_EFFECT, self._rest)
 
     def _rest(self) -> None:
-        self._in(self.takes - int(self.takes * self.body.effect_at), self._end)
+        rest = self.takes - int(self.takes * self.body.effect_at)
+        if self._yields:
+            self._call = self.app.after(rest, self._end)
+        else:
+            self._in(rest, self._end)
+
+    def yields(self) -> None:
+        """What else is due when it has its effect comes before its end."""
+        self._yields = True
 
     def _end(self) -> None:
         """The service answers; one that has gone down meanwhile does not, though it had the effect."""

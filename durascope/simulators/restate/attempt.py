@@ -340,11 +340,14 @@ class Attempt:
     def out_of_time(self) -> Iterator[Callable[[], None]]:
         """What ends the closures whose time is over by now, though they had no chance to go on: after a hang.
 
-        `asyncio.wait_for` cancels the body in the same round of the loop in which the body's own wait has ended.
+        In the round of the loop in which the body's own wait has ended `asyncio.wait_for` comes after the body, and
+        cancels it if it waits again.
         """
         now = self.endpoint.world.now
         for number, (began, step, name, attempt) in self.begun.items():
-            if step.timeout is not None and began + step.timeout <= now and number in self.executing:
+            execution = self.executing.get(number)
+            if step.timeout is not None and began + step.timeout <= now and execution is not None:
+                execution.yields()
                 yield partial(self._time_out, number, step, name, attempt)
 
     def _time_out(self, number: NotificationId, step: Run, name: str, attempt: int) -> None:

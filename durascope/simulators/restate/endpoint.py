@@ -54,7 +54,8 @@ class ServiceEndpoint(Process):
 
         node polls its sockets, and looks at its timers then. In Python it takes more rounds of asyncio's loop from a
         socket to the handler's code than from a timer to the closure's result: hypercorn's, the stream's and the SDK's
-        queues lie between. Of the timers, the closures' time limits come before what they have waited for themselves.
+        queues lie between. A closure's time limit that is over comes after what it has waited for, and before all that
+        it waits for next: its effect happens, its result is lost.
         """
         if self.alive and self.hung is not None:
             read = (self.deliver, self.close_input, self.reset_stream)
@@ -64,7 +65,7 @@ class ServiceEndpoint(Process):
                 self.hung = [*come, *own]
             else:
                 late = [(each, ()) for attempt in self.attempts.values() for each in attempt.out_of_time()]
-                self.hung = [*late, *own, *come]
+                self.hung = [*own, *late, *come]
         super().resume()
 
     # ---- requests --------------------------------------------------------------------------------------------
