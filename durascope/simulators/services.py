@@ -245,8 +245,8 @@ class Execution:
     """One execution of a step's body: begins, has its effect, ends and reports."""
 
     __slots__ = (
-        "_call", "_cancelled", "_outcome", "_yields", "app", "attempt", "body", "key", "name", "report", "run", "services",
-        "takes",
+        "_call", "_cancelled", "_outcome", "_yields", "app", "attempt", "body", "key", "name", "report", "run",
+        "services", "takes",
     )  # fmt: skip
 
     def __init__(
