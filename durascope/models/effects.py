@@ -123,9 +123,13 @@ class _Work:
         self._open: dict[int, Span] = {}
         self._apps = {span.lane for span in all_spans if span.kind in _WORKING}
         self._progress: dict[str | None, list[int]] = {}
+        self._over: dict[str, int] = {}
+        """When a run had ended: attempts that were given up may go on after that."""
         for number, event in enumerate(trace.events):
             if event.kind in _PROGRESS:
                 self._progress.setdefault(event.run, []).append(number)
+            if event.kind is Kind.RUN_ENDED and event.run is not None:
+                self._over[event.run] = event.at
 
     def interrupted(self, down: Span) -> dict[str, tuple[str, ...]]:
         """Runs, and the steps of theirs that the fault ended; faults are asked for in order of their beginning."""
@@ -134,7 +138,11 @@ class _Work:
             self._open[number] = span
         self._open = {number: span for number, span in self._open.items() if span.end >= down.start}
         found: dict[str, tuple[str, ...]] = {}
-        meanwhile = [span for _, span in sorted(self._open.items()) if span.start <= down.end]
+        meanwhile = [
+            span
+            for _, span in sorted(self._open.items())
+            if span.start <= down.end and self._over.get(str(span.run), down.start) >= down.start
+        ]
         for span in meanwhile:
             if span.kind == "running" and _hit(span, down):
                 run = str(span.run)

@@ -172,6 +172,8 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
     unnoticed = next((wait for wait in found if wait.kind == "unnoticed"), None)
     backoffs = [wait for wait in found if wait.kind == "backoff"]
     down = {"crash": "died", "hang": "hangs", "outage": "is down"}.get(recovery.fault, "cannot be reached")
+    if _deployed(trace, recovery):
+        down = "was stopped for new code"
     if unnoticed is not None:
         later = f", then {backoffs[-1].reason}" if backoffs else ""
         return f"only the {unnoticed.reason} timeout tells {title} that {recovery.lane} {down}{later}"
@@ -186,6 +188,16 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
         reason = "" if left is None else f": {left.reason.removesuffix(spell(left.end - left.start)).strip()}"
         return f"{where}{who} is down for {spell(away.end - away.start)}{later}{reason}"
     return f"{title} notices at once that {_called(recovery.lane)} {down} and tries again after {listed(backoffs)}"
+
+
+def _deployed(trace: Trace, recovery: Recovery) -> bool:
+    """Whether it was a deploy that stopped the process: the deploy's event is among the causes, at the same moment."""
+    number: int | None = recovery.events[0]
+    while number is not None and trace.events[number].at == recovery.at:
+        if trace.events[number].kind is Kind.DEPLOYED:
+            return True
+        number = trace.events[number].cause
+    return False
 
 
 def listed(backoffs: Sequence[Wait]) -> str:

@@ -133,6 +133,16 @@ def test_a_crash_that_interrupts_nobody_needs_no_recovery() -> None:
     assert recoveries(trace) == []
 
 
+def test_an_attempt_that_outlives_its_run_interrupts_nobody_when_it_dies() -> None:
+    trace = _trace(
+        (0, "app", Kind.STEP_STARTED, "a", 1, None),
+        (3, "history", Kind.RUN_ENDED, None, None, "completed"),
+        (5, "app", Kind.CRASHED, None, None, None),
+        (7, "app", Kind.RESTARTED, None, None, None),
+    )
+    assert recoveries(trace) == []
+
+
 @pytest.mark.parametrize("name", builtin_names())
 def test_spans_of_the_built_in_scenarios_are_whole(name: str) -> None:
     scenario = load_scenario(name)

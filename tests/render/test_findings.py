@@ -10,6 +10,7 @@ import pytest
 from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.phrases import spell
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.spans import ripe, spans
 from durascope.models.trace import Kind, Trace
@@ -439,3 +440,17 @@ def test_a_list_in_a_record_that_has_no_room_is_told_by_its_length() -> None:
     assert "-> 206 StepPlanned 10 steps" in told
     assert "POST step attempt=0 memo=[11]" in told
     assert not [text for text in told if text.endswith("…") and not text.startswith("…")]
+
+
+def test_a_process_that_a_deploy_stops_has_not_died() -> None:
+    text = """
+scenario: case
+workflows: {wf: {steps: [{run: a, takes: 3s}]}}
+faults: [FAULT]
+"""
+    told = {}
+    for fault in ("{crash: app, at: 1s, down_for: 0s}", "{deploy: wf, at: 1s, change: {append: {run: b}}}"):
+        trace = simulate(parse_scenario(text.replace("FAULT", fault)), "temporal")
+        told[fault[1:6]] = why(trace, recoveries(trace)[0], "Temporal")
+    assert "tells Temporal that worker died" in told["crash"]
+    assert told["deplo"].startswith("Temporal notices at once that worker was stopped for new code and tries again")
