@@ -19,7 +19,7 @@ from durascope.models.trace import Trace
 from durascope.simulators.simulate import simulate
 from tests.live.battery import __main__ as battery
 from tests.live.battery.counting import AGREES, CHANCE, Counts, wilson
-from tests.live.battery.drawing import draw, read
+from tests.live.battery.drawing import draw, predicted_in_time, read
 from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised, smaller_ones, written
 
@@ -155,3 +155,14 @@ def test_a_difference_that_could_not_be_looked_at_again_stands(
     assert battery.main(arguments) == 1
     assert "0 of 1 agree" in capsys.readouterr().out
     assert "have not answered" in next((tmp_path / "temporal").glob("*.md")).read_text("utf-8")
+
+
+def test_what_is_predicted_to_take_long_is_not_run_to_make_it_smaller(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    battery_of([differing, differing], monkeypatch)
+    monkeypatch.setattr(battery, "predicted_in_time", lambda _scenario, _engine: None)
+    arguments = ["-e", "temporal", "--count", "1", "--seed", "7", "--runs", "3", "--keep", str(tmp_path)]
+    assert battery.main(arguments) == 1
+    without = read({"scenario": "s", "workflows": {"w": {"steps": [{"sleep": "1h"}]}}})
+    assert predicted_in_time(without, "restate") is None

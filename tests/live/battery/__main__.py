@@ -20,7 +20,7 @@ from durascope.live.verification import Verification, verify
 from durascope.models.problems import ScenarioProblems
 from durascope.models.scenario import Scenario
 from tests.live.battery.counting import AGREES, CHANCE, Counts, note
-from tests.live.battery.drawing import draw
+from tests.live.battery.drawing import draw, predicted_in_time
 from tests.live.battery.findings import keep
 from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised
@@ -86,6 +86,8 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
     smallest = [found]
 
     def differs(each: Scenario) -> bool:
+        if predicted_in_time(each, options.engine) is None:
+            return False
         try:
             tried = run(each)
         except (LiveProblem, ScenarioProblems):

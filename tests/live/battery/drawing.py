@@ -26,6 +26,7 @@ from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario, Service
 from durascope.models.schema import scenario_schema
 from durascope.models.steps import STEP_KINDS, Run
+from durascope.models.trace import Trace
 from durascope.models.unmodelled import unmodelled
 from durascope.models.workflow import Signal, Workflow
 from durascope.models.workload import MOMENTS
@@ -106,8 +107,6 @@ class Names:
 
 def draw(engine: str, seed: int, number: int, sdk: str = "python") -> Scenario:
     """The scenario of that number: it is valid, modelled, and predicted to end in time."""
-    from durascope.simulators.simulate import simulate
-
     for again in range(TRIES * 10):
         dice = random.Random(f"{engine} {sdk} {seed} {number} {again}")
         try:
@@ -117,14 +116,24 @@ def draw(engine: str, seed: int, number: int, sdk: str = "python") -> Scenario:
             continue
         if unmodelled(scenario, engine):
             continue
-        try:
-            trace = simulate(scenario, engine, records=True)
-        except ScenarioProblems:
+        trace = predicted_in_time(scenario, engine)
+        if trace is None:
             continue
         stuck = "running" in trace.status.values()
-        if trace.ended_at <= ENDS_BY and any(trace.records.values()) and (not stuck or dice.random() < 0.1):
+        if any(trace.records.values()) and (not stuck or dice.random() < 0.1):
             return scenario
     raise Undrawable(f"no scenario came of seed {seed}, number {number}")
+
+
+def predicted_in_time(scenario: Scenario, engine: str) -> Trace | None:
+    """The prediction; None if it takes too long, or the engine can't run the scenario."""
+    from durascope.simulators.simulate import simulate
+
+    try:
+        trace = simulate(scenario, engine, records=True)
+    except ScenarioProblems:
+        return None
+    return trace if trace.ended_at <= ENDS_BY else None
 
 
 def read(plain: Plain) -> Scenario:
