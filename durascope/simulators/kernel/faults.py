@@ -103,7 +103,10 @@ class Moments:
             self._fire(waiters, run, None, running)
 
     def written(self, moments: Iterable[tuple[Kind | None, str, RunInfo]], running: Component | None) -> None:
-        """The moments of one transaction, first attempts and marks: a fault at one of them leaves none of them out."""
+        """The moments of one transaction, first attempts and marks: a fault at one of them leaves none of them out.
+
+        Raises `Killed`, once all have passed, where one of them was the death of whoever acts.
+        """
         killed = None
         for kind, name, run in moments:
             try:
