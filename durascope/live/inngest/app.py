@@ -92,7 +92,7 @@ class Service:
     async def handle(self, name: str, context: inngest.Context) -> Any:
         """Runs a function's code for one request."""
         told = await self.ask("run", id=context.run_id)
-        run = RunInfo(told["name"], told["workflow"], told["number"], told["key"], told["input"], told["luck"])
+        run = RunInfo.from_plain(told)
         code, ask = self.code(), partial(ask_now, self.setting.ledger)
         workflow = code_of(
             self.functions[name], code.workflows, lambda: ask({"ask": "undo", "run": run.input.get("run_id")})

@@ -253,15 +253,7 @@ class InngestLive(LiveEngine):
     # ---- the app's questions, the relay's news ---------------------------------------------------------------
 
     def _run(self, message: Mapping[str, Any]) -> object:
-        info = self.recorder.runs[str(message["id"])].info
-        return {
-            "name": info.name,
-            "workflow": info.workflow,
-            "number": info.number,
-            "key": info.key,
-            "input": dict(info.input),
-            "luck": info.luck,
-        }
+        return self.recorder.runs[str(message["id"])].info.plain()
 
     def _around(self, message: Mapping[str, Any]) -> Around:
         """What the code of a request of another language's app runs in."""

@@ -471,15 +471,4 @@ def _key(target: Target, run: RunInfo) -> str | None:
 
 def payload_of(run: RunInfo) -> bytes:
     """The request that starts a run: its identity as JSON."""
-    return json.dumps(as_request(run)).encode()
-
-
-def as_request(run: RunInfo) -> dict[str, object]:
-    return {
-        "run": run.name,
-        "workflow": run.workflow,
-        "number": run.number,
-        "key": run.key,
-        "input": dict(run.input),
-        "luck": run.luck,
-    }
+    return json.dumps(run.plain()).encode()

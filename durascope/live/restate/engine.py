@@ -18,7 +18,6 @@ from durascope.live.line import Line
 from durascope.live.node import installed
 from durascope.live.node import sdk_version as typescript_version
 from durascope.live.processes import LiveProblem, Managed, Stage
-from durascope.live.restate.context import as_request
 from durascope.live.restate.endpoints import Endpoint, Endpoints
 from durascope.live.restate.handlers import CONTROL, READY, SEND_SIGNAL, starters
 from durascope.live.restate.outside import Attempts, Awakeables, Started, waits_of
@@ -292,7 +291,7 @@ class RestateLive(LiveEngine):
             run = replace(run, key=run.name)
         try:
             path = target.path(run.key)
-            answer = self.server.send(path, as_request(run), after=after, idempotency_key=idempotency_key)
+            answer = self.server.send(path, run.plain(), after=after, idempotency_key=idempotency_key)
         except Refused:
             self.answers[run.name] = "refused"  # an idempotency key for a workflow, say: 400
             return
@@ -362,7 +361,7 @@ class RestateLive(LiveEngine):
         name = label_of(event, found.run.name)
         given = {**found.run.input, **event.payload} if kind == "update" else dict(event.payload)
         run = RunInfo(name, found.run.workflow, 0, found.run.key, given, f"{found.run.luck}/{name}")
-        self._started_beside(event, found, self.server.send(target.path(found.run.key), as_request(run)))
+        self._started_beside(event, found, self.server.send(target.path(found.run.key), run.plain()))
 
     def _started_beside(self, event: OutsideEvent, found: Started, answer: Mapping[str, Any]) -> None:
         self.started[label_of(event, found.run.name)] = Started(found.run, answer["invocationId"], event.kind)

@@ -53,14 +53,8 @@ class Handlers(App):
 
     def run_of(self, request: Mapping[str, Any], restarted: str | None) -> RunInfo:
         """The run that a request is about; one that an operator has restarted has a name of its own."""
-        return RunInfo(
-            restarted or request["run"],
-            request["workflow"],
-            request["number"],
-            request["key"],
-            request["input"],
-            restarted or request["luck"],
-        )
+        run = RunInfo.from_plain(request)
+        return run if not restarted else replace(run, name=restarted, luck=restarted)
 
     def coroutine(self, sdk: Context, target: Target, workflow: Workflow, run: RunInfo) -> Coroutine:
         program = Program(workflow, run, sdk, compute_time=lambda step, key: self._compute_time(run, step, key))

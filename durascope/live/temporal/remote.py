@@ -217,9 +217,7 @@ class RemoteSdk(Sdk):
         self.execution = int(message["execution"])
         self.variables = dict(given.get("state", {})) if variables is None else variables
         self.cancelling: RunCancelled | None = None
-        self.info = RunInfo(
-            given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"]
-        )
+        self.info = RunInfo.from_plain(given)
         self.program = Program(
             scenario.workflows[given["workflow"]],
             self.info,

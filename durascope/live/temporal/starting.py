@@ -1,4 +1,4 @@
-"""How runs are addressed and started: workflow ids, a run's one argument, and the start request itself."""
+"""How runs are addressed and started: workflow ids, and the start request itself."""
 
 from __future__ import annotations
 
@@ -67,18 +67,6 @@ def is_entity(workflow: Workflow, run: RunInfo) -> bool:
     return workflow.one_at_a_time and run.key is not None
 
 
-def argument(run: RunInfo) -> dict[str, Any]:
-    """The only argument of a workflow: what it has to know of its run."""
-    return {
-        "run": run.name,
-        "workflow": run.workflow,
-        "number": run.number,
-        "key": run.key,
-        "input": dict(run.input),
-        "luck": run.luck,
-    }
-
-
 def child_start(
     parent: ScenarioWorkflow, info: RunInfo, target: str, key: str, reference: object
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -99,7 +87,7 @@ def child_start(
         "retry_policy": retry_policy(definition.retry),
         "run_timeout": _time(definition.run_timeout),
     }
-    return argument(child), options
+    return child.plain(), options
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +115,7 @@ def order(scenario: Scenario, request: StartRequest) -> StartOrder:
     retry, start_with = definition.retry, request.start_with
     signal = update = None
     if is_entity(definition, run):
-        update = (REQUEST, argument(run))
+        update = (REQUEST, run.plain())
     elif start_with is not None and start_with.send is not None:
         signal = (start_with.send, start_with.with_)
     elif start_with is not None:
@@ -135,7 +123,7 @@ def order(scenario: Scenario, request: StartRequest) -> StartOrder:
     return StartOrder(
         workflow=run.workflow,
         id=workflow_id(run),
-        argument=argument(run) | ({"entity": True} if is_entity(definition, run) else {}),
+        argument=run.plain() | ({"entity": True} if is_entity(definition, run) else {}),
         queue=workflow_queue(scenario, run.workflow),
         conflict=definition.id_conflict if update is None else "use-existing",
         task_timeout=deployment.workflow_task_timeout,

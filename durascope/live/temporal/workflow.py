@@ -161,7 +161,7 @@ class ScenarioWorkflow:
 
     def _program(self, given: Mapping[str, Any]) -> Program:
         """The program of the run, or of a request that it works off as an entity."""
-        run = RunInfo(given["run"], given["workflow"], given["number"], given["key"], given["input"], given["luck"])
+        run = RunInfo.from_plain(given)
         luck = World(self.seed, full=False).scenario_luck
 
         def compute_time(step: Compute, key: str) -> int:

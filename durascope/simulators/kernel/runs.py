@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,3 +23,19 @@ class RunInfo:
     run has called or started has that one's address and the step's (`run 1/ship`)."""
     parent: str | None = None
     """The run that has called or started it; None: it was started from outside."""
+
+    def plain(self) -> dict[str, Any]:
+        """What another process, or a file, is told of the run: all but its parent."""
+        return {
+            "run": self.name,
+            "workflow": self.workflow,
+            "number": self.number,
+            "key": self.key,
+            "input": dict(self.input),
+            "luck": self.luck,
+        }
+
+    @classmethod
+    def from_plain(cls, told: Mapping[str, Any]) -> RunInfo:
+        """The run that was told of."""
+        return cls(told["run"], told["workflow"], told["number"], told["key"], told["input"], told["luck"])

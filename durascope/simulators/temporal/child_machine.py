@@ -21,13 +21,11 @@ from durascope.simulators.temporal.commands import (
 from durascope.simulators.temporal.context import Operation, WorkflowContext
 from durascope.simulators.temporal.core import CANCELLED, Core, Job, after
 from durascope.simulators.temporal.events import (
+    CHILD_ENDED,
     ChildEnd,
     ChildWorkflowExecutionCanceled,
     ChildWorkflowExecutionCompleted,
-    ChildWorkflowExecutionFailed,
     ChildWorkflowExecutionStarted,
-    ChildWorkflowExecutionTerminated,
-    ChildWorkflowExecutionTimedOut,
     StartChildWorkflowExecutionFailed,
 )
 from durascope.simulators.temporal.external_machine import ExternalMachine
@@ -48,11 +46,7 @@ class ChildState(Enum):
 _NEXT: Final[dict[tuple[ChildState, type], ChildState]] = {
     (ChildState.INITIATED, ChildWorkflowExecutionStarted): ChildState.STARTED,
     (ChildState.INITIATED, StartChildWorkflowExecutionFailed): ChildState.NOT_STARTED,
-    (ChildState.STARTED, ChildWorkflowExecutionCompleted): ChildState.CLOSED,
-    (ChildState.STARTED, ChildWorkflowExecutionFailed): ChildState.CLOSED,
-    (ChildState.STARTED, ChildWorkflowExecutionCanceled): ChildState.CLOSED,
-    (ChildState.STARTED, ChildWorkflowExecutionTimedOut): ChildState.CLOSED,
-    (ChildState.STARTED, ChildWorkflowExecutionTerminated): ChildState.CLOSED,
+    **{(ChildState.STARTED, end): ChildState.CLOSED for end in CHILD_ENDED.values()},
 }
 
 

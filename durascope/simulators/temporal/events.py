@@ -7,7 +7,7 @@ that event itself. The fields stand in the order in which an export writes them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
@@ -311,6 +311,16 @@ class ChildWorkflowExecutionTimedOut(ChildEnd):
 @record
 class ChildWorkflowExecutionTerminated(ChildEnd):
     pass
+
+
+CHILD_ENDED: Final[dict[str, type[ChildEnd]]] = {
+    "completed": ChildWorkflowExecutionCompleted,
+    "failed": ChildWorkflowExecutionFailed,
+    "cancelled": ChildWorkflowExecutionCanceled,
+    "timed-out": ChildWorkflowExecutionTimedOut,
+    "terminated": ChildWorkflowExecutionTerminated,
+}
+"""By the status with which a child has closed: what its parent's history tells."""
 
 
 @record

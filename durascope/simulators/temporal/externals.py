@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from durascope.models.trace import Kind
 from durascope.simulators.temporal.closing import Closing
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.events import (
-    ChildEnd,
-    ChildWorkflowExecutionCanceled,
-    ChildWorkflowExecutionCompleted,
-    ChildWorkflowExecutionFailed,
+    CHILD_ENDED,
     ChildWorkflowExecutionStarted,
-    ChildWorkflowExecutionTerminated,
-    ChildWorkflowExecutionTimedOut,
     ExternalWorkflowExecutionCancelRequested,
     ExternalWorkflowExecutionSignaled,
     RequestCancelExternalWorkflowExecutionFailed,
@@ -29,14 +22,6 @@ from durascope.simulators.temporal.mutable_state import Child, MutableState, Par
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
-
-CHILD_ENDED: Final[dict[str, type[ChildEnd]]] = {
-    "completed": ChildWorkflowExecutionCompleted,
-    "failed": ChildWorkflowExecutionFailed,
-    "cancelled": ChildWorkflowExecutionCanceled,
-    "timed-out": ChildWorkflowExecutionTimedOut,
-    "terminated": ChildWorkflowExecutionTerminated,
-}
 
 
 class Externals:

@@ -50,7 +50,7 @@ def _history(state: MutableState, names: Mapping[int, str], sizes: Mapping[str, 
     options, parent = state.options, state.options.parent
     return {
         "name": names[state.run_id],
-        "run": _run(options.run),
+        "run": options.run.plain(),
         "workflow_id": options.workflow_id,
         "parent": None
         if parent is None
@@ -112,7 +112,7 @@ def _told(event: HistoryEvent, names: Mapping[int, str]) -> Iterator[tuple[str, 
                 yield "key", value
                 yield name, value
             case "payload" if getattr(event, "name", "") == REQUEST and "run" in value:
-                yield name, _run(value["run"])
+                yield name, value["run"].plain()
             case "retry_state" if value is None and isinstance(event, WorkflowExecutionFailed):
                 pass
             case _:
@@ -145,19 +145,8 @@ def _asked(asked: Asked) -> Plain:
         "queue": asked.options.queue,
         "key": asked.key,
         "label": step.label,
-        "run": _run(run),
+        "run": run.plain(),
         "handed": {name: run.input[name] for name in handed if name in run.input},
-    }
-
-
-def _run(run: RunInfo) -> Plain:
-    return {
-        "run": run.name,
-        "workflow": run.workflow,
-        "number": run.number,
-        "key": run.key,
-        "input": dict(run.input),
-        "luck": run.luck,
     }
 
 
@@ -181,7 +170,7 @@ def _failure(failure: Failure) -> Plain:
 
 
 _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
-    RunInfo: _run,
+    RunInfo: RunInfo.plain,
     Retry: lambda retry: _policy(retry_policy_of(retry)),
     RetryPolicy: _policy,
     Failure: _failure,
