@@ -92,7 +92,7 @@ def command(
                     case=case,
                     seed=seed,
                     repeat=repeat,
-                    within=within,
+                    within_s=within,
                     server=None if server is None else str(server),
                     tell=tell,
                 )

@@ -23,7 +23,7 @@ from durascope.simulators.services import Services
 TOLD: Final = frozenset(("started", "after-effect", "reported"))
 """The moments that are counted and timed, whether anything waits for them or not."""
 
-HUNG: Final = 0.1
+HUNG_S: Final = 0.1
 """Seconds: who comes so much too late to the end of a wait has hung, and what follows the wait begins only then."""
 
 
@@ -50,9 +50,9 @@ class Clock:
         self._us += us
         due = self._began + self._us / SECOND
         await asyncio.sleep(max(0.0, due - self._loop.time()))
-        late = self._loop.time() - due
-        if late > HUNG:
-            self._began += late
+        late_s = self._loop.time() - due
+        if late_s > HUNG_S:
+            self._began += late_s
 
 
 class Bodies:

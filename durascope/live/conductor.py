@@ -28,10 +28,10 @@ from durascope.simulators.workload import chosen, run_info, share_of, starts
 Action = Callable[[str | None], None]
 """An action at a moment. It gets the name of the process in which the moment passed, if that is known."""
 
-STANDS: Final = 0.1
+STANDS_S: Final = 0.1
 """The longest that a body stands at a moment while what is sent then is not answered: an engine may hang (seconds)."""
 
-GRACE: Final = 2.0
+GRACE_S: Final = 2.0
 """Least time to wait after the last run has ended, in seconds, so that late effects are counted."""
 
 
@@ -56,7 +56,7 @@ class Conductor:
         self.errors: list[BaseException] = []
         self.began = 0.0
         """When the scenario began, on the ledger's clock."""
-        self.lag = 0.0
+        self.lag_s = 0.0
         """Seconds by which processes came back later than they were to, together."""
         self._versions = Versions(dict(scenario.workflows))
         self._fired: set[int] = set()
@@ -68,7 +68,7 @@ class Conductor:
         """The process that last reported of a run's step: steps of many runs may be under way side by side."""
         engine.marked, engine.moment = self.marked, self.moment
 
-    def conduct(self, *, seconds: float, grace: float = GRACE) -> None:
+    def conduct(self, *, seconds: float, grace_s: float = GRACE_S) -> None:
         """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`.
 
         Raises the first error of the threads that start runs and inject faults.
@@ -82,7 +82,7 @@ class Conductor:
         try:
             while time.monotonic() < deadline and not self.errors:
                 if not self._open and self.engine.over():
-                    time.sleep(grace)
+                    time.sleep(grace_s)
                     break
                 time.sleep(0.05)
         finally:
@@ -198,7 +198,7 @@ class Conductor:
                 answered.set()
 
         self._later(0, sending)
-        answered.wait(STANDS)
+        answered.wait(STANDS_S)
 
     def _targets(self, event: WorkloadEvent) -> list[int | str | None]:
         """Whom an event is sent to: the numbers of runs, a key, or nobody in particular."""
@@ -261,9 +261,9 @@ class Conductor:
                         self._later(fault.for_ / SECOND, line.mend)
             case Deploy():
                 code = self._versions.deploy(fault)
-                down_for = None if fault.down_for is None else fault.down_for / SECOND
-                due = time.monotonic() + (down_for or 0)
-                rest = self.engine.deploy(fault.deploy, code, down_for, in_place=fault.in_place)
+                down_for_s = None if fault.down_for is None else fault.down_for / SECOND
+                due = time.monotonic() + (down_for_s or 0)
+                rest = self.engine.deploy(fault.deploy, code, down_for_s, in_place=fault.in_place)
                 if rest is None:
                     self._came_back(due)
                 else:
@@ -281,7 +281,7 @@ class Conductor:
         """It is down from the moment at which it was killed or asked to stop; from its end, should that be later."""
         if fault.down_for < FOREVER:
             process.due = process.ended[-1] + fault.down_for / SECOND
-            away = max(0.0, process.due - process.lead - time.monotonic())
+            away = max(0.0, process.due - process.lead_s - time.monotonic())
             self._later(away, partial(self._restart, process))
 
     def _restart(self, process: Managed) -> None:
@@ -291,7 +291,7 @@ class Conductor:
 
     def _came_back(self, due: float) -> None:
         with self._lock:
-            self.lag += max(0.0, time.monotonic() - due)
+            self.lag_s += max(0.0, time.monotonic() - due)
 
     def _replica(self, name: str, number: int | None, doer: str | None) -> Managed:
         """The replica of that number; left out, the process that does the step whose moment it was."""

@@ -82,7 +82,7 @@ class LiveEngine(ABC):
 
     @abstractmethod
     def deploy(
-        self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool
+        self, name: str, workflow: Workflow, down_for_s: float | None, *, in_place: bool
     ) -> Callable[[], None] | None:
         """Puts new code live; the apps are down for `down_for` seconds.
 

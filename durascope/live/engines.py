@@ -38,18 +38,18 @@ def record(
     *,
     seed: int = 0,
     seconds: float = 180.0,
-    late: float = 0.0,
+    late_s: float = 0.0,
     server: str | None = None,
 ) -> Recording:
     """Runs the scenario once on the real engine, and stops everything that it started, whatever happens.
 
-    `late`: how many seconds after the last run's end an effect may still come. `server`: path of the engine's server
+    `late_s`: how many seconds after the last run's end an effect may still come. `server`: path of the engine's server
     (default: looked up on PATH).
 
     Raises `LiveProblem` if something is missing or does not start. A scenario that has not ended after `seconds`
     is recorded as far as it came.
     """
-    from durascope.live.conductor import GRACE, Conductor
+    from durascope.live.conductor import GRACE_S, Conductor
 
     built = live_engine(name)
     with Stage() as stage, Ledger() as ledger:
@@ -58,9 +58,9 @@ def record(
         try:
             live.open()
             conductor = Conductor(scenario, live)
-            conductor.conduct(seconds=seconds, grace=GRACE + late)
+            conductor.conduct(seconds=seconds, grace_s=GRACE_S + late_s)
             recording = live.recording()
-            timing = recorded(ledger.reports, conductor.began, recording.lasts, conductor.lag)
+            timing = recorded(ledger.reports, conductor.began, recording.lasts, conductor.lag_s)
             return replace(recording, timing=timing)
         finally:
             live.close()

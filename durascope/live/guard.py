@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 
-PATIENCE = 20.0
+PATIENCE_S = 20.0
 """Time for killed processes to be gone, in seconds; until then they may still write into the folder."""
 
 
@@ -27,7 +27,7 @@ def main(folder: str) -> None:
             os.killpg(group, signal.SIGKILL)
         except OSError:
             continue
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + PATIENCE_S
     while os.path.lexists(folder) and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
         if os.path.lexists(folder):

@@ -46,13 +46,13 @@ def listens(port: int) -> bool:
         return probe.connect_ex((HOST, port)) == 0
 
 
-def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0, every: float = 0.02) -> None:
+def wait_until(condition: Callable[[], bool], what: str, *, seconds: float = 30.0, every_s: float = 0.02) -> None:
     """Waits for a condition. Raises `LiveProblem`, which names `what`, if it does not hold in time (seconds)."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise LiveProblem(f"{what} did not come about within {seconds:.0f} s")
-        time.sleep(every)
+        time.sleep(every_s)
 
 
 class Gate:
@@ -121,7 +121,7 @@ class Managed:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     process: subprocess.Popen[bytes] | None = None
     starts: int = 0
-    lead: float = 0.0
+    lead_s: float = 0.0
     """Seconds from its start until it works: it is started again by so much before the end of a fault."""
     due: float = 0.0
     """When a fault lets it work again, on the monotonic clock; a process that is ready earlier waits for it."""

@@ -84,14 +84,14 @@ def predicted(trace: Trace) -> Timing | None:
     return Timing(*_executions(moments), lasts)
 
 
-def recorded(reports: Iterable[Report], began: float, lasts: Mapping[str, int], lag: float) -> Timing:
+def recorded(reports: Iterable[Report], began: float, lasts: Mapping[str, int], lag_s: float) -> Timing:
     """Of a real run: its apps' reports, `began` on their clock, and what its engine tells of its runs."""
     moments = [
         (round((each.at - began) * SECOND), each.run, each.step, each.attempt, each.moment)
         for each in reports
         if each.moment in ("started", "reported")
     ]
-    return Timing(*_executions(moments), lasts, round(lag * SECOND))
+    return Timing(*_executions(moments), lasts, round(lag_s * SECOND))
 
 
 def _executions(

@@ -26,12 +26,12 @@ from durascope.simulators.kernel.luck import TurnedLuck
 
 LONG: Final = 60 * SECOND
 """Predicted durations above this are announced before the run, in seconds."""
-PATIENCE: Final = 60.0
+PATIENCE_S: Final = 60.0
 """Seconds that a real run may last beyond what is predicted."""
 
 DRAWS: Final = 8
 """How many draws of the engine's delays the times are compared with."""
-DRAWING: Final = 5.0
+DRAWING_S: Final = 5.0
 """No further draw is made after this many seconds."""
 
 
@@ -76,7 +76,7 @@ def verify(
     case: Case | None = None,
     seed: int = 0,
     repeat: int = 1,
-    within: float | None = None,
+    within_s: float | None = None,
     server: str | None = None,
     search: float = SECONDS,
     tell: Callable[[str], None] = lambda _what: None,
@@ -98,7 +98,7 @@ def verify(
     scale = scale_of(scenario)
     scenario = scaled(scenario, scale)
     trace = simulate(scenario, engine, seed=seed, records=True)
-    seconds = _patience(trace) if within is None else within
+    seconds = _patience(trace) if within_s is None else within_s
     expected = round(min(trace.ended_at / SECOND, seconds)) * SECOND
     recordings: list[Recording] = []
     found: list[Sequence[Difference]] = []
@@ -112,7 +112,7 @@ def verify(
         which = f", {number} of {repeat}" if repeat > 1 else ""
         long = f", predicted to take {format_duration(expected)}" if expected > LONG else ""
         tell(f"{scenario.scenario} on the real {engine}{which}{long}")
-        run = partial(record, scenario, engine, seed=seed, seconds=seconds, late=_late(trace), server=server)
+        run = partial(record, scenario, engine, seed=seed, seconds=seconds, late_s=_late(trace), server=server)
         recording = run()
         wrong, way = judged(recording)
         if _only_times(wrong):
@@ -179,16 +179,16 @@ def _draws(scenario: Scenario, engine: str, seed: int, trace: Trace, way: Way | 
     began = time.monotonic()
     drawn = [timing.predicted(trace)]
     for one, each in zip(reversed(scenarios), reversed(luck), strict=True):
-        if time.monotonic() - began > DRAWING:
+        if time.monotonic() - began > DRAWING_S:
             break
         drawn.append(timing.predicted(simulate(one, engine, seed=seed, engine_luck=each, full=True, records=True)))
     return [each for each in drawn if each is not None]
 
 
 def _patience(trace: Trace) -> float:
-    """How many seconds a real run may last; one that is not to end is watched for `PATIENCE`."""
+    """How many seconds a real run may last; one that is not to end is watched for `PATIENCE_S`."""
     stuck = STUCK in trace.status.values()
-    return PATIENCE if stuck else trace.ended_at / SECOND * 1.5 + PATIENCE
+    return PATIENCE_S if stuck else trace.ended_at / SECOND * 1.5 + PATIENCE_S
 
 
 def _late(trace: Trace) -> float:

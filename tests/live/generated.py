@@ -98,15 +98,15 @@ class ProjectWorkers(Workers):
         self.sdk.ready(written(code, "temporal", self.sdk.name, folder))
         return folder
 
-    def deploy(self, code: Scenario, down_for: float | None) -> Callable[[], None]:
+    def deploy(self, code: Scenario, down_for_s: float | None) -> Callable[[], None]:
         self.project_of(code)
-        return super().deploy(code, down_for)
+        return super().deploy(code, down_for_s)
 
     def _spare(self) -> Managed:
         self._processes += 1
         name = f"process-{self._processes}"
         process = self.stage.process(name, [*self.sdk.command(), str(self.stage.directory / f"{name}.json")])
-        process.lead = self._join
+        process.lead_s = self._join_s
         process.start()
         return process
 

@@ -141,7 +141,7 @@ class Host:
         environment = {name: value for name, value in os.environ.items() if name != "DURASCOPE_GO"}
         with (self.folder / "app.log").open("ab") as log:
             self._process = subprocess.Popen([*node(SERVICE), str(file)], stdout=log, stderr=log, env=environment)
-        wait_until(lambda: listens(self.port), "the app", seconds=30, every=0.01)
+        wait_until(lambda: listens(self.port), "the app", seconds=30, every_s=0.01)
 
     def _begin(self, message: Mapping[str, Any]) -> Scripted:
         assert self.current is not None

@@ -62,7 +62,7 @@ class Unanswered(LiveEngine):
 
     def restart(self, process: Managed) -> None: ...
 
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None: ...
+    def deploy(self, name: str, workflow: Workflow, down_for_s: float | None, *, in_place: bool) -> None: ...
 
     def over(self) -> bool:
         return bool(self.sent)
@@ -80,7 +80,7 @@ def test_a_body_does_not_stand_for_as_long_as_an_engine_hangs() -> None:
     with Stage() as stage, Ledger() as ledger:
         engine = Unanswered(scenario, stage, ledger)
         conductor = Conductor(scenario, engine)
-        conducting = threading.Thread(target=conductor.conduct, kwargs={"seconds": 20, "grace": 0.0})
+        conducting = threading.Thread(target=conductor.conduct, kwargs={"seconds": 20, "grace_s": 0.0})
         conducting.start()
         assert engine.started.wait(20)
         began = time.monotonic()

@@ -190,5 +190,5 @@ def test_a_run_that_was_stopped_is_told(scenario: Scenario, monkeypatch: pytest.
 
     monkeypatch.setattr(verification, "record", recorded)
     monkeypatch.setattr(ways, "TRIES", 50)
-    found = verify(scenario, "temporal", within=7)
+    found = verify(scenario, "temporal", within_s=7)
     assert told(found).endswith("it had not ended after 7 s and was stopped (--within allows more)")

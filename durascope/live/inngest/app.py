@@ -37,9 +37,9 @@ from durascope.simulators.kernel.world import World
 
 GO: Final = "DURASCOPE_GO"
 """The variable of the environment with the file that lets the app serve: in it, from when on the monotonic clock."""
-_GLANCE: Final = 0.005
+_GLANCE_S: Final = 0.005
 """Seconds between two looks for that file."""
-BINDS: Final = 0.02
+BINDS_S: Final = 0.02
 """Time from then until it listens, in seconds."""
 
 
@@ -117,7 +117,7 @@ class Service:
 async def _go(file: Path, stop: asyncio.Event) -> None:
     """Waits until the app may serve: a process that has loaded everything waits for its turn."""
     while not file.exists() and not stop.is_set():
-        await asyncio.sleep(_GLANCE)
+        await asyncio.sleep(_GLANCE_S)
     if file.exists():
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), max(0.0, float(file.read_text("utf-8")) - time.monotonic()))
@@ -159,8 +159,8 @@ class Request(App):
             await self._passed(name, moment)
 
     def event(self, step: Send | Start, key: str) -> inngest.Event:
-        name, data, due = self.outside.event(step, key)
-        return inngest.Event(name=name, data=data, ts=due)
+        name, data, due_ms = self.outside.event(step, key)
+        return inngest.Event(name=name, data=data, ts=due_ms)
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
         return self.outside.payload(step, key)

@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import Any, Final, cast
 
 from durascope.live.engine import LiveEngine, Recording
-from durascope.live.inngest.app import BINDS, GO, Code, Setting
+from durascope.live.inngest.app import BINDS_S, GO, Code, Setting
 from durascope.live.inngest.outside import Outside, code_of
 from durascope.live.inngest.recorder import IDENTITY, Recorder, Run
 from durascope.live.inngest.relay import Relay
@@ -35,11 +35,11 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.services import Services
 
-LEAD: Final = 10.0
+LEAD_S: Final = 10.0
 """How many seconds before its time an app is started again; it is ready early, and waits."""
-POLL: Final = 0.1
+POLL_S: Final = 0.1
 """Time between two requests for the status of the runs, in seconds."""
-QUIET: Final = 5.0
+QUIET_S: Final = 5.0
 """After this many seconds without a request, a start that made no run will make none."""
 STEP_LIMIT: Final = 1_000
 """The server's own limit of the steps of a run."""
@@ -51,7 +51,7 @@ LATE: Final = {
     "host": Spread("uniform", (2 * MILLISECOND, 60 * MILLISECOND)),
 }
 """Delays of clients, server and app that are often longer on a busy machine than in the recordings (inngest.md §13)."""
-CLIENT_RETRY: Final = 1.0
+CLIENT_RETRY_S: Final = 1.0
 """After this many seconds without an answer, a client asks again."""
 
 
@@ -177,15 +177,15 @@ class InngestLive(LiveEngine):
         """
         if not self._spare.running:
             self._load()
-        self._go.with_suffix(".new").write_text(str(self.app.due - BINDS), "utf-8")
+        self._go.with_suffix(".new").write_text(str(self.app.due - BINDS_S), "utf-8")
         self._go.with_suffix(".new").replace(self._go)
         self.app.replace_by(self._spare)
         if self.scenario.faults:
             self._load()
-        wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every=0.005)
+        wait_until(lambda: listens(self._app_port) or not self.app.running, "the app", every_s=0.005)
         if not self.app.running:
             raise LiveProblem(f"the app has ended: {self.app.tail(3)}")
-        self.app.lead = LEAD
+        self.app.lead_s = LEAD_S
 
     def _load(self) -> None:
         """Starts a spare process, which waits for its file."""
@@ -233,16 +233,16 @@ class InngestLive(LiveEngine):
             self.server.start()
             self._restarted = True
 
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+    def deploy(self, name: str, workflow: Workflow, down_for_s: float | None, *, in_place: bool) -> None:
         since = {**self._code.since, name: round(time.time() * 1_000)}
         self._code = Code({**self._code.workflows, name: workflow}, since)
-        if down_for is None:
+        if down_for_s is None:
             self._deploy(self._code)
             return
         self.app.kill()
         self._deploy(self._code)
-        self.app.due = self.app.ended[-1] + down_for
-        time.sleep(max(0.0, down_for - self.app.lead))
+        self.app.due = self.app.ended[-1] + down_for_s
+        time.sleep(max(0.0, down_for_s - self.app.lead_s))
         self._start_app()
 
     def _deploy(self, code: Code) -> None:
@@ -354,7 +354,7 @@ class InngestLive(LiveEngine):
             except Refused:
                 return None
             except OSError:
-                time.sleep(CLIENT_RETRY)
+                time.sleep(CLIENT_RETRY_S)
 
     # ---- the end ---------------------------------------------------------------------------------------------
 
@@ -374,7 +374,7 @@ class InngestLive(LiveEngine):
 
     def _watch(self) -> None:
         """Polls from the beginning on: that a run has ended is a line among those of its requests."""
-        while not self._closed.wait(POLL):
+        while not self._closed.wait(POLL_S):
             try:
                 self._look()
             except OSError:
@@ -390,7 +390,7 @@ class InngestLive(LiveEngine):
     def _quiet(self) -> float:
         flow = self.deployment.flow
         held = [0 if flow.debounce is None else flow.debounce.period, 0 if flow.batch is None else flow.batch.timeout]
-        return QUIET + max(held) / SECOND
+        return QUIET_S + max(held) / SECOND
 
     def _look(self) -> None:
         """Asks the server what has become of the runs, and of starts that no request has told of."""

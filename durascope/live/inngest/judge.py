@@ -51,7 +51,7 @@ from durascope.simulators.program.sdk import Sdk
 from durascope.simulators.services import Execution
 from durascope.simulators.workload import WorkloadDriver
 
-CLOCK: Final = 0.002
+CLOCK_S: Final = 0.002
 """How far a time in an answer may be off, in seconds; it is cut to milliseconds."""
 
 
@@ -191,7 +191,7 @@ class JudgedEngine(Inngest):
         call = self.real.expect(str(self._requests), script, wire.steps(request, planned))
         before = time.time()
         response = self._answered(request, script, planned)
-        window = (before - CLOCK, time.time() + CLOCK)
+        window = (before - CLOCK_S, time.time() + CLOCK_S)
         problems = [*call.problems(), *differences(script, answer, response, self.world.now, window)]
         self.verdict.compared += 1
         self.verdict.disagreements += [Disagreement(request.run.name, request.line, each) for each in problems]
@@ -361,7 +361,7 @@ class RealHost:
 
     def __enter__(self) -> RealHost:
         self._thread.start()
-        wait_until(lambda: listens(self.port), "the function host", every=0.005)
+        wait_until(lambda: listens(self.port), "the function host", every_s=0.005)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -80,8 +80,8 @@ class Outside:
         else:
             name = step.send
             data |= self._addressed(step.to)
-        due = 0 if not step.after else round(time.time() * 1_000 + step.after / 1_000)
-        return name, {**data, IDENTITY: {**self._identity(key), "sender": self.run.name}}, due
+        due_ms = 0 if not step.after else round(time.time() * 1_000 + step.after / 1_000)
+        return name, {**data, IDENTITY: {**self._identity(key), "sender": self.run.name}}, due_ms
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
         """The data for a function that the code invokes."""

@@ -304,8 +304,8 @@ class Around(Surroundings):
         return self._outside.computed(key)
 
     def event(self, step: Send | Start, key: str) -> Mapping[str, object]:
-        name, data, due = self._outside.event(step, key)
-        return {"name": name, "data": data, **({"ts": due} if due else {})}
+        name, data, due_ms = self._outside.event(step, key)
+        return {"name": name, "data": data, **({"ts": due_ms} if due_ms else {})}
 
     def payload(self, step: Call, key: str) -> Mapping[str, Any]:
         return self._outside.payload(step, key)

@@ -21,7 +21,7 @@ MISSING: Final = (
 )
 NO_REDIS: Final = "the scenario keeps its state in Redis: redis-server is not installed (apt install redis-server)"
 SIGNING_KEY: Final = "signkey-test-" + "00" * 32
-TICK: Final = 150
+TICK_MS: Final = 150
 """Milliseconds between two scans of the queue: the dev server's default, and that of the recordings."""
 
 
@@ -52,7 +52,7 @@ class Server:
         self.port, gateway, gateway_grpc, executor_grpc, debug, redis = free_ports(6)
         self.signing_key = None if self.is_dev else SIGNING_KEY
         command = [found, "dev", "--no-discovery", "--no-poll"] if self.is_dev else [found, "start", *self._keys()]
-        command += ["--host", HOST, "--port", str(self.port), "--tick", str(TICK)]
+        command += ["--host", HOST, "--port", str(self.port), "--tick", str(TICK_MS)]
         command += ["--connect-gateway-port", str(gateway), "--connect-gateway-grpc-port", str(gateway_grpc)]
         command += ["--connect-executor-grpc-port", str(executor_grpc)]
         if self.is_dev:

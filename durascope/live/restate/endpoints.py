@@ -142,7 +142,7 @@ class Endpoints:
             standby, go = ready
             go.touch()
             process.replace_by(standby)
-        wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every=0.005)
+        wait_until(lambda: listens(endpoint.port) or not process.running, process.name, every_s=0.005)
         if self._restarts > process.starts - 1:
             self._stand_by(process, endpoint.port)
 

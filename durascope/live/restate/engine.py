@@ -35,10 +35,10 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.workload import run_info
 
-POLL: Final = 0.1
+POLL_S: Final = 0.1
 """Time between two checks whether all runs have ended, in seconds."""
 OVER: Final = ("completed", "paused")
-RESULT_WITHIN: Final = 3.0
+RESULT_WITHIN_S: Final = 3.0
 """Seconds after its body's end within which a step's result is stored, or its attempt has been lost."""
 WARM_UP: Final = 3
 """Calls that a new server and its app answer before the scenario begins, which the first ones take long for."""
@@ -179,19 +179,19 @@ class RestateLive(LiveEngine):
         self.attempts.lost(process.name)
         self.endpoints.restart(process)
 
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> None:
+    def deploy(self, name: str, workflow: Workflow, down_for_s: float | None, *, in_place: bool) -> None:
         """The old processes die at once, as predicted: to register new ones takes a while."""
         old, began = self.endpoints.serving[-1], time.monotonic()
         code = old.workflows | {name: workflow}
-        if down_for is not None:
+        if down_for_s is not None:
             for process in old.processes:
                 process.kill()
         if in_place:
             self.endpoints.replace(old, code)
         else:
             self._serve(self.endpoints.deploy(code))
-        if down_for is not None:
-            time.sleep(max(0.0, began + down_for - time.monotonic()))
+        if down_for_s is not None:
+            time.sleep(max(0.0, began + down_for_s - time.monotonic()))
             for process in old.processes:
                 self.restart(process)
 
@@ -223,7 +223,7 @@ class RestateLive(LiveEngine):
         return False
 
     def _await_result(self, report: Report) -> None:
-        deadline = time.monotonic() + RESULT_WITHIN
+        deadline = time.monotonic() + RESULT_WITHIN_S
         while time.monotonic() < deadline:
             with contextlib.suppress(OSError, http.client.HTTPException, Refused):  # the server may be down
                 journals = by_id(self.server.query("SELECT * FROM sys_journal ORDER BY id, index"))
@@ -447,7 +447,7 @@ class RestateLive(LiveEngine):
     # ---- the end ---------------------------------------------------------------------------------------------
 
     def over(self) -> bool:
-        if time.monotonic() - self._looked_at < POLL:
+        if time.monotonic() - self._looked_at < POLL_S:
             return False
         try:
             found = self.server.query("SELECT status FROM sys_invocation")

@@ -76,10 +76,10 @@ class Server:
         """Returns when it is healthy; raises `LiveProblem` with the end of its log where it does not get so."""
         began = time.monotonic()
         self.process.start()
-        wait_until(lambda: self.healthy() or not self.process.running, SERVER, every=0.02)
+        wait_until(lambda: self.healthy() or not self.process.running, SERVER, every_s=0.02)
         if not self.process.running:
             raise LiveProblem(f"{SERVER} has ended: {self.process.tail(3)}")
-        self.process.lead = time.monotonic() - began
+        self.process.lead_s = time.monotonic() - began
 
     def healthy(self) -> bool:
         try:

@@ -19,7 +19,7 @@ from durascope.models.steps import Heartbeat
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.runs import RunInfo
 
-HEARTBEATS: Final = 0.2
+HEARTBEATS_S: Final = 0.2
 """Seconds between two heartbeats that the SDK lets through (as in the recordings)."""
 
 
@@ -61,8 +61,8 @@ async def _alive(heartbeat: Heartbeat | None) -> AsyncGenerator[None]:
     if heartbeat is None or heartbeat.every == "never":
         yield
         return
-    every = HEARTBEATS if heartbeat.every is None else heartbeat.every / SECOND
-    beating = asyncio.create_task(_beat(every))
+    every_s = HEARTBEATS_S if heartbeat.every is None else heartbeat.every / SECOND
+    beating = asyncio.create_task(_beat(every_s))
     try:
         yield
     finally:

@@ -50,7 +50,7 @@ SLOW_REPLAYS: Final = {"replay": Spread("uniform", (10 * MILLISECOND, 800 * MILL
 
 _NOT_SET: Final = ("threads", "queue_rate")
 """Options of workers that those here do not have."""
-APART: Final = 0.002
+APART_S: Final = 0.002
 """Time between two starts of one instant with the same workflow id, in seconds."""
 
 
@@ -154,7 +154,7 @@ class TemporalLive(LiveEngine):
         before: Counter[str] = Counter()
         for request in requests:
             asked_of = workflow_id(request.run)
-            self.outside.submit(self.outside.start(request, after=before[asked_of] * APART))
+            self.outside.submit(self.outside.start(request, after_s=before[asked_of] * APART_S))
             before[asked_of] += 1
 
     def send(self, event: OutsideEvent) -> None:
@@ -178,10 +178,10 @@ class TemporalLive(LiveEngine):
         cuts = self.cuts
         return [pool for pool in pools if "app" in cuts or pool in cuts]
 
-    def deploy(self, name: str, workflow: Workflow, down_for: float | None, *, in_place: bool) -> Callable[[], None]:
+    def deploy(self, name: str, workflow: Workflow, down_for_s: float | None, *, in_place: bool) -> Callable[[], None]:
         code = self.workers.code
         code = code.model_copy(update={"workflows": {**code.workflows, name: workflow}})
-        return self.workers.deploy(code, down_for)
+        return self.workers.deploy(code, down_for_s)
 
     def over(self) -> bool:
         return self.outside.over()

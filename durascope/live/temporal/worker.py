@@ -24,7 +24,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from durascope.live.ledger import ask_now
 from durascope.live.processes import HOST
-from durascope.live.temporal.activities import HEARTBEATS, Activities
+from durascope.live.temporal.activities import HEARTBEATS_S, Activities
 from durascope.live.temporal.settings import WorkerSettings, unpacked
 from durascope.live.temporal.starting import StartOrder, start
 from durascope.live.temporal.workflow import ScenarioWorkflow, serve
@@ -85,8 +85,8 @@ def worker(client: Client, settings: WorkerSettings) -> Worker:
         "max_concurrent_activities": settings.slots,
         "max_concurrent_local_activities": settings.slots,
         "sticky_queue_schedule_to_start_timeout": timedelta(seconds=deployment.sticky_timeout / SECOND),
-        "max_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS),
-        "default_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS),
+        "max_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS_S),
+        "default_heartbeat_throttle_interval": timedelta(seconds=HEARTBEATS_S),
         "disable_eager_activity_execution": not settings.eager,
         "graceful_shutdown_timeout": timedelta(0),
     }

@@ -20,11 +20,11 @@ from durascope.models.units import MILLISECOND
 WORKER: Final = "temporal/worker.js"
 SPARES: Final = 8
 """The most processes that are kept waiting for a crash or a deploy."""
-STOPPING: Final = 0.3
+STOPPING_S: Final = 0.3
 """Seconds that SIGTERM takes at most to reach an SDK's activities: who stands at this moment is to be stopped there."""
-JOIN: Final = 0.06
+JOIN_S: Final = 0.06
 """Seconds that a spare takes until it polls (measured)."""
-JOIN_ON_NODE: Final = 1.5
+JOIN_ON_NODE_S: Final = 1.5
 """The same of a spare on Node.js, on a busy machine: it gets ready by then, and waits for its time."""
 
 
@@ -72,7 +72,7 @@ class Workers:
         self.code_of: dict[str, Scenario] = {}
         """By incarnation: the scenario with the code that it has."""
         self._typescript = any(pool.sdk == "typescript" for pool in scenario.deployments.temporal.workers)
-        self._join = JOIN_ON_NODE if self._typescript else JOIN
+        self._join_s = JOIN_ON_NODE_S if self._typescript else JOIN_S
         self._spares: list[Managed] = []
         self._processes = 0
         self._incarnations = 0
@@ -101,7 +101,7 @@ class Workers:
         self._renew(place, process.due)
         self._wait_for(place)
 
-    def deploy(self, code: Scenario, down_for: float | None) -> Callable[[], None]:
+    def deploy(self, code: Scenario, down_for_s: float | None) -> Callable[[], None]:
         """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully.
 
         Those that run activities only stay: they know every code's activities (see `settings.every_code`), and go on
@@ -112,18 +112,18 @@ class Workers:
         places = [place for place in self.places if place.runs_workflows]
         old = [place.process for place in places]
         for process in old:
-            if down_for is None:
+            if down_for_s is None:
                 process.signal(signal.SIGTERM)
             else:
                 process.kill()
-        if down_for is None:
-            time.sleep(STOPPING)
+        if down_for_s is None:
+            time.sleep(STOPPING_S)
 
         def come_up() -> None:
-            if down_for is not None:
-                time.sleep(max(0.0, began + down_for - self._join - time.monotonic()))
+            if down_for_s is not None:
+                time.sleep(max(0.0, began + down_for_s - self._join_s - time.monotonic()))
             for place in places:
-                self._renew(place, began + (down_for or 0))
+                self._renew(place, began + (down_for_s or 0))
             for place in places:
                 self._wait_for(place)
             for process in old:
@@ -147,7 +147,7 @@ class Workers:
         settings = self.stage.directory / f"{name}.json"
         program = node(WORKER) if self._typescript else [sys.executable, "-m", "durascope.live.temporal.worker"]
         process = self.stage.process(name, [*program, str(settings)])
-        process.lead = self._join
+        process.lead_s = self._join_s
         process.start()
         return process
 
