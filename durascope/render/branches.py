@@ -6,7 +6,7 @@ among those of nine to which nothing did. Which line belongs to which branch is 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -103,7 +103,7 @@ def _state(item: Item) -> str:
 
 
 def _words(left: Sequence[Item], drawn: str) -> str:
-    """`9 steps like subtask-8 begin`, `7 are done, 2 will be tried again`"""
+    """`9 steps like subtask-8 begin`, `9 steps like subtask-8: 7 are done, 2 will be tried again`"""
     ends: dict[str | None, str] = {}
     begun: set[str | None] = set()
     for item in left:
@@ -120,6 +120,9 @@ def _words(left: Sequence[Item], drawn: str) -> str:
     by_end: dict[str, list[str]] = {}
     for step, end in ends.items():
         by_end.setdefault(end, []).append(str(step))
+    if len(ends) > 2 and len(by_end) > 1 and _alike(ends, drawn):
+        counted = ", ".join(f"{len(steps)} {_verb(steps, end)}" for end, steps in by_end.items())
+        return f"{len(ends)} steps like {drawn}: {counted}"
     return ", ".join(_said(steps, end, drawn) for end, steps in by_end.items())
 
 
@@ -129,5 +132,13 @@ _PLURAL: Final = {"begins": "begin", "begins again": "begin again", "runs": "run
 def _said(steps: Sequence[str], end: str, drawn: str) -> str:
     if len(steps) == 1:
         return f"{steps[0]} {end}"
-    alike = all(unnumbered(step) == unnumbered(drawn) for step in steps)
-    return f"{f'{len(steps)} steps like {drawn}' if alike else listed(steps)} {_PLURAL.get(end, end)}"
+    who = f"{len(steps)} steps like {drawn}" if _alike(steps, drawn) else listed(steps)
+    return f"{who} {_verb(steps, end)}"
+
+
+def _verb(steps: Sequence[str], end: str) -> str:
+    return end if len(steps) == 1 else _PLURAL.get(end, end)
+
+
+def _alike(steps: Iterable[str | None], drawn: str) -> bool:
+    return all(unnumbered(str(step)) == unnumbered(drawn) for step in steps)

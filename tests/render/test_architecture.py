@@ -207,6 +207,17 @@ def test_what_has_no_row_is_counted(engine: str) -> None:
     assert all("steps" in edge.label for edge in calls)
 
 
+@pytest.mark.parametrize("engine", compared())
+def test_steps_whose_names_differ_in_a_number_are_one_row(engine: str) -> None:
+    """Thirty branches filled twenty-three rows, and nine had none; of long names only the number is said again."""
+    branches = [[{"run": f"a step whose long name says what it does, {n}"}] for n in range(1, 31)]
+    steps = [{"run": "plan"}, {"parallel": branches}, *({"run": f"step-{n}"} for n in range(1, 5))]
+    asked = Scenario.model_validate({"scenario": "s", "workflows": {"w": {"steps": steps}}})
+    rows = [row.text for node in architecture.diagram(asked, engine).nodes for row in node.rows]
+    assert {"plan", "a step whose long name says what it does, 1 … 30", "step-1 … step-4"} <= set(rows)
+    assert not any("more" in row for row in rows)
+
+
 @pytest.mark.parametrize(("name", "engine"), PICTURES)
 def test_for_a_stage_it_reads_from_left_to_right(name: str, engine: str) -> None:
     """The player's stage is wider than high: a picture from top to bottom would be too small to read there."""

@@ -122,6 +122,12 @@ def test_a_band_says_what_becomes_of_its_steps() -> None:
     assert notes == ["9 steps beside subtask-8 are told in bands."]
 
 
+def test_a_band_names_the_step_that_is_drawn_once() -> None:
+    """`23 steps like NAME run, 6 steps like NA…` was cut where the name is long."""
+    told = " ".join(groups(drawn("agent-fan-out", "restate"), "fold"))
+    assert "9 steps like subtask-8: 4 run, 5 begin again" in told
+
+
 def test_three_steps_side_by_side_are_drawn_one_by_one() -> None:
     few = Scenario.model_validate({
         "scenario": "few",
