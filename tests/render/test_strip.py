@@ -89,10 +89,10 @@ def test_every_wait_has_its_reason_in_words(name: str, engine: str) -> None:
 @pytest.mark.parametrize("name", CRASHED)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_reason_names_who_died(name: str, engine: str) -> None:
-    _, trace = traced(name, engine)
+    scenario, trace = traced(name, engine)
     worst = longest(recoveries(trace))
     assert worst is not None
-    told = reason_of(trace, worst, engine)
+    told = reason_of(trace, scenario, worst, engine)
     assert worst.lane in told or "is down for" in told
     assert "after" in told or "timeout" in told
 
@@ -142,8 +142,8 @@ def test_the_work_of_an_entity_workflow_is_that_of_the_run_whose_turn_it_is() ->
 
 @pytest.mark.parametrize("engine", ["inngest", "restate"])
 def test_a_deploy_says_which_code_the_run_in_flight_ends_with(engine: str) -> None:
-    _, trace = traced("order-fulfillment-deploy", engine)
-    assert "run 1 ends with the code it began with" in reason_of(trace, None, engine)
+    scenario, trace = traced("order-fulfillment-deploy", engine)
+    assert "run 1 ends with the code it began with" in reason_of(trace, scenario, None, engine)
 
 
 def test_a_run_that_is_called_again_goes_on_with_the_new_code() -> None:
@@ -152,7 +152,7 @@ def test_a_run_that_is_called_again_goes_on_with_the_new_code() -> None:
         "faults": [{"deploy": "w", "at": "5s", "change": {"insert": {"step": {"run": "c"}, "before": "b"}}}],
     })  # fmt: skip
     trace = simulate(scenario, "inngest")
-    assert reason_of(trace, None, "Inngest").endswith("run 1 goes on with it.")
+    assert reason_of(trace, scenario, None, "Inngest").endswith("run 1 goes on with it.")
 
 
 def test_names_that_differ_at_their_ends_are_told_apart_where_they_are_cut() -> None:
