@@ -141,9 +141,9 @@ def test_sources_parse(view: Named, tmp_path: Path) -> None:
 @all_views
 def test_each_picture_takes_less_than_half_a_second(view: Named) -> None:
     view[2]()
-    start = time.perf_counter()
+    start = time.process_time()
     view[2]().svg()
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_every_format_is_written(tmp_path: Path) -> None:
