@@ -58,7 +58,20 @@ _OR, _AND, _NOT, _ATOM = range(4)
 
 
 def expression(condition: Condition, resolve: Resolve, words: Words = PYTHON) -> str:
-    """The condition as an expression that is true or false."""
+    """The condition as an expression that is true or false.
+
+    >>> known = {"total": Term("given.total", "number"), "vip": Term("vip", "flag", optional=True)}
+    >>> condition = Condition.parse("total > 100 and not vip")
+    >>> expression(condition, known.get)
+    'given.total > 100 and not vip'
+    >>> expression(condition, known.get, TYPESCRIPT)
+    'given.total > 100 && !vip'
+
+    What the workflow does not know is false:
+
+    >>> expression(Condition.parse("weight < 3"), known.get)
+    'False'
+    """
     return _Writer(resolve, words).truth(ast.parse(condition.text, mode="eval").body)[0]
 
 

@@ -38,12 +38,20 @@ Expression = str | Group | Arrow
 
 
 def call(function: str, *parts: Expression, broken: bool = False) -> Group:
-    """A call."""
+    """A call.
+
+    >>> flat(call("charge", "order", "amount=3"))
+    'charge(order, amount=3)'
+    """
     return Group(f"{function}(", parts, ")", broken=broken)
 
 
 def keyed(key: str, value: Expression) -> Expression:
-    """A member of an object: `key: value`, or the name alone where both are the same."""
+    """A member of an object: `key: value`, or the name alone where both are the same.
+
+    >>> keyed("amount", "amount"), keyed("amount", "3")
+    ('amount', 'amount: 3')
+    """
     if isinstance(value, Group):
         return Group(f"{key}: {value.head}", value.parts, value.tail, broken=value.broken, pad=value.pad)
     if isinstance(value, Arrow):
@@ -52,7 +60,11 @@ def keyed(key: str, value: Expression) -> Expression:
 
 
 def flat(expression: Expression) -> str:
-    """The expression in one line."""
+    """The expression in one line.
+
+    >>> flat(Arrow("() =>", call("charge", Group("{", ("a: 1",), "}", pad=" "))))
+    '() => charge({ a: 1 })'
+    """
     if isinstance(expression, str):
         return expression
     if isinstance(expression, Arrow):
@@ -70,7 +82,19 @@ def _must_break(expression: Expression) -> bool:
 
 
 class Source:
-    """Lines that are being written, at a depth of indentation."""
+    """Lines that are being written, at a depth of indentation.
+
+    >>> source = Source(4)
+    >>> source("def main():")
+    >>> with source.deeper():
+    ...     source.statement("return ", call("charge", "order", "amount", broken=True))
+    >>> print(source.text(), end="")
+    def main():
+        return charge(
+            order,
+            amount,
+        )
+    """
 
     def __init__(self, step: int) -> None:
         self.lines: list[str] = []
@@ -115,7 +139,20 @@ class Source:
 
 
 class Braces(Source):
-    """Source code with blocks in braces, as Prettier lays it out."""
+    """Source code with blocks in braces, as Prettier lays it out.
+
+    >>> source = Braces(2)
+    >>> with source.block("if (paid)"):
+    ...     source.statement("", call("ship", "order"))
+    >>> with source.block("else"):
+    ...     source("return;")
+    >>> print(source.text(), end="")
+    if (paid) {
+      ship(order);
+    } else {
+      return;
+    }
+    """
 
     @contextmanager
     def block(self, head: str, tail: str = "") -> Generator[None]:
@@ -173,7 +210,11 @@ class Braces(Source):
 
 
 def wrapped(text: str, width: int) -> Sequence[str]:
-    """A comment's text in lines of at most that width (a word may be longer)."""
+    """A comment's text in lines of at most that width (a word may be longer).
+
+    >>> wrapped("the card is charged once", 12)
+    ['the card is', 'charged once']
+    """
     import textwrap
 
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False) or [""]

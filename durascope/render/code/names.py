@@ -24,23 +24,41 @@ _PYTHON: Final = frozenset({*keyword.kwlist, *keyword.softkwlist, *dir(__builtin
 
 
 def words(name: str) -> list[str]:
-    """The words of a name, in ASCII and lower case: `user.signedUp` is user, signed, up."""
+    """The words of a name, in ASCII and lower case: `user.signedUp` is user, signed, up.
+
+    >>> words("user.signedUp")
+    ['user', 'signed', 'up']
+    >>> words("HTTPError 404 für Änne")
+    ['http', 'error', '404', 'fur', 'anne']
+    """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
 
 
 def snake(name: str) -> str:
-    """`charge_payment`; `_1st` where it would begin with a digit."""
+    """`charge_payment`; with `n_` before it where it would begin with a digit.
+
+    >>> snake("charge-payment"), snake("1st try")
+    ('charge_payment', 'n_1_st_try')
+    """
     return _begun("_".join(words(name)) or "unnamed", "n_")
 
 
 def pascal(name: str) -> str:
-    """`ChargePayment`"""
+    """`ChargePayment`
+
+    >>> pascal("charge-payment"), pascal("???")
+    ('ChargePayment', 'Unnamed')
+    """
     return _begun("".join(word.capitalize() for word in words(name)) or "Unnamed", "N")
 
 
 def camel(name: str) -> str:
-    """`chargePayment`"""
+    """`chargePayment`
+
+    >>> camel("charge-payment")
+    'chargePayment'
+    """
     made = pascal(name)
     return made[0].lower() + made[1:]
 
@@ -50,7 +68,14 @@ def _begun(identifier: str, with_: str) -> str:
 
 
 class Names:
-    """The identifiers of one place of a program: each is given once, and none that the language has taken."""
+    """The identifiers of one place of a program: each is given once, and none that the language has taken.
+
+    >>> names = python_names("order")
+    >>> names.of("charge-payment"), names.of("charge-payment"), names.of("order"), names.of("class")
+    ('charge_payment', 'charge_payment', 'order_2', 'class_2')
+    >>> names.new("charge-payment")
+    'charge_payment_2'
+    """
 
     def __init__(self, taken: Iterable[str], form: Callable[[str], str]) -> None:
         self._taken = set(taken)
@@ -88,19 +113,31 @@ def typescript_names(*taken: str, form: Callable[[str], str] = camel) -> Names:
 
 
 def one_line(text: str) -> str:
-    """A text as part of a comment: one line, nothing that acts on who reads it or ends the comment."""
+    r"""A text as part of a comment: one line, nothing that acts on who reads it or ends the comment.
+
+    >>> one_line('ends */ "here",\n or not')
+    "ends * / 'here', or not"
+    """
     plain = " ".join(visible(text).split())
     return plain.replace("\\", "/").replace('"', "'").replace("*/", "* /").replace("`", "'")
 
 
 def quoted(text: str) -> str:
-    """A text as a literal, in the quotes that formatters choose."""
+    r"""A text as a literal, in the quotes that formatters choose.
+
+    >>> print(quoted("it's"), quoted('a "b"\n'))
+    "it's" 'a "b"\n'
+    """
     quote = '"' if text.count('"') <= text.count("'") else "'"
     return f"{quote}{''.join(_escaped(letter, quote) for letter in text)}{quote}"
 
 
 def parts_of(text: str, scope: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
-    """The parts of a text: as they are, and the code that stands for the variables of the scope (with the flag set)."""
+    """The parts of a text: as they are, and the code that stands for the variables of the scope (with the flag set).
+
+    >>> list(parts_of("charge {number} of {all}", {"number": "i"}))
+    [('charge ', False), ('i', True), (' of ', False), ('{all}', False)]
+    """
     names = {f"{{{name}}}": code for name, code in scope.items()}
     for part in re.split(r"(\{\w+\})", text):
         if part:
@@ -108,12 +145,20 @@ def parts_of(text: str, scope: Mapping[str, str]) -> Iterator[tuple[str, bool]]:
 
 
 def in_f_string(text: str) -> str:
-    """A text as a part of `f"…"`, which it can neither end nor run code in."""
+    r"""A text as a part of `f"…"`, which it can neither end nor run code in.
+
+    >>> print(in_f_string('{x} "'))
+    {{x}} \"
+    """
     return "".join(_escaped(letter, '"') for letter in text).replace("{", "{{").replace("}", "}}")
 
 
 def in_template(text: str) -> str:
-    """A text as a part of a template literal, which it can neither end nor run code in."""
+    r"""A text as a part of a template literal, which it can neither end nor run code in.
+
+    >>> print(in_template("${x} `"))
+    \${x} \`
+    """
     return "".join(_escaped(letter, "`") for letter in text).replace("${", "\\${")
 
 

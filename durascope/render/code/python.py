@@ -19,13 +19,21 @@ ZERO: Final[Mapping[Kind, str]] = {"text": '""', "number": "0.0", "flag": "False
 
 
 def field_name(name: str) -> str:
-    """The identifier of a field of a message: its name, where that is one."""
+    """The identifier of a field of a message: its name, where that is one.
+
+    >>> field_name("amount"), field_name("class"), field_name("order-id")
+    ('amount', 'class_', 'order_id')
+    """
     made = name if name.isidentifier() and name.isascii() else snake(name)
     return f"{made}_" if keyword.iskeyword(made) else made
 
 
 def literal(value: object) -> str:
-    """A plain value (text, number, flag, list, mapping) as Python writes it."""
+    """A plain value (text, number, flag, list, mapping) as Python writes it.
+
+    >>> print(literal({"paid": True, "items": ["a", 2]}))
+    {"paid": True, "items": ["a", 2]}
+    """
     match value:
         case str():
             return quoted(value)
@@ -41,7 +49,11 @@ _UNITS: Final = (("days", 86_400 * SECOND), ("hours", 3600 * SECOND), ("minutes"
 
 
 def timedelta(us: int) -> str:
-    """A duration in microseconds: `timedelta(days=7)`."""
+    """A duration in microseconds: `timedelta(days=7)`.
+
+    >>> timedelta(604_800_000_000), timedelta(1_500_000), timedelta(7)
+    ('timedelta(days=7)', 'timedelta(milliseconds=1500)', 'timedelta(microseconds=7)')
+    """
     for unit, size in _UNITS:
         if us and us % size == 0:
             return f"timedelta({unit}={us // size})"
@@ -51,13 +63,21 @@ def timedelta(us: int) -> str:
 
 
 def seconds(us: int) -> str:
-    """A duration in seconds, as a number."""
+    """A duration in seconds, as a number.
+
+    >>> seconds(2_000_000), seconds(20_500)
+    ('2', '0.0205')
+    """
     whole, rest = divmod(us, SECOND)
     return str(whole) if not rest else f"{us / SECOND:.6f}".rstrip("0")
 
 
 def template(*parts: tuple[str, bool]) -> str:
-    """An f-string of texts and, where the flag is set, code; a plain literal where there is no code."""
+    """An f-string of texts and, where the flag is set, code; a plain literal where there is no code.
+
+    >>> print(template(("item ", False), ("number", True)), template(("item {n}", False)))
+    f"item {number}" "item {n}"
+    """
     if not any(code for _, code in parts):
         return quoted("".join(text for text, _ in parts))
     made = ("{" + text.replace('"', "'") + "}" if code else in_f_string(text) for text, code in parts)

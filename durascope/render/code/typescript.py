@@ -21,13 +21,21 @@ _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 
 
 def field_name(name: str) -> str:
-    """The identifier of a field of a message: its name, where that is one and means nothing else in the language."""
+    """The identifier of a field of a message: its name, where that is one and means nothing else in the language.
+
+    >>> field_name("amount"), field_name("order-id"), field_name("constructor")
+    ('amount', 'orderId', 'constructor_')
+    """
     made = name if _IDENTIFIER.fullmatch(name) else camel(name)
     return f"{made}_" if made in ("__proto__", "constructor", "prototype") else made
 
 
 def literal(value: object) -> str:
-    """A plain value (text, number, flag, list, mapping) as TypeScript writes it."""
+    """A plain value (text, number, flag, list, mapping) as TypeScript writes it.
+
+    >>> print(literal({"paid": True, "items": ["a", 2.0, None]}))
+    { paid: true, items: ["a", 2, undefined] }
+    """
     match value:
         case None:
             return "undefined"
@@ -44,7 +52,11 @@ def literal(value: object) -> str:
 
 
 def number(value: float) -> str:
-    """A number as formatters write it."""
+    """A number as formatters write it.
+
+    >>> number(2.0), number(0.0000001)
+    ('2', '1e-7')
+    """
     return TYPESCRIPT.number(value)
 
 
@@ -54,7 +66,11 @@ _UNITS: Final = (
 
 
 def duration(us: int) -> str:
-    """A duration as packages that read `ms` take it: `"7 days"`; a part of a millisecond as a number of them."""
+    """A duration as packages that read `ms` take it: `"7 days"`; a part of a millisecond as a number of them.
+
+    >>> print(duration(604_800_000_000), duration(1_500_000), duration(1_500))
+    "7 days" "1500ms" 1.5
+    """
     for unit, size in _UNITS:
         if us and us % size == 0:
             count = us // size
@@ -63,7 +79,11 @@ def duration(us: int) -> str:
 
 
 def span(us: int) -> str:
-    """A duration as an object, as Restate's SDK takes it: `{ days: 7 }`."""
+    """A duration as an object, as Restate's SDK takes it: `{ days: 7 }`.
+
+    >>> span(604_800_000_000), span(1_500)
+    ('{ days: 7 }', '{ milliseconds: 1.5 }')
+    """
     for unit, size in _UNITS:
         if us and us % size == 0:
             return f"{{ {unit}s: {us // size} }}"
@@ -76,14 +96,22 @@ def milliseconds(us: int) -> str:
 
 
 def template(*parts: tuple[str, bool]) -> str:
-    """A template literal of texts and, where the flag is set, code; a plain literal where there is no code."""
+    """A template literal of texts and, where the flag is set, code; a plain literal where there is no code.
+
+    >>> print(template(("item ", False), ("number", True)), template(("item", False)))
+    `item ${number}` "item"
+    """
     if not any(code for _, code in parts):
         return quoted("".join(text for text, _ in parts))
     return "`" + "".join(f"${{{text}}}" if code else in_template(text) for text, code in parts) + "`"
 
 
 def obj(*members: tuple[str, Expression], broken: bool = False) -> Group:
-    """An object."""
+    """An object.
+
+    >>> obj(("id", "id"), ("amount", "3")).parts
+    ('id', 'amount: 3')
+    """
     return Group("{", tuple(keyed(key, value) for key, value in members), "}", broken=broken, pad=" ")
 
 
