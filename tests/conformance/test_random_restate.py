@@ -25,7 +25,6 @@ from durascope.simulators.simulate import simulate
 FILES = sorted((Path(__file__).parent / "random" / "restate").glob("*.yaml"))
 SEEDS = range(8)
 DIFFER: Final[Mapping[str, str]] = {
-    "r-052": "an event at 400 ms of a wait meets the engine's return: one of the two is 10 ms late",
     "r-094": "the order of four closures of two runs and a timer: among too many to be found in time",
     "r-1120": "the engine dies after a step's effect, while the app is being stopped: one entry more was stored",
     "r-1122": "an app that is being stopped dies of a second fault: a reconnect more",

@@ -161,7 +161,11 @@ def test_what_is_predicted_to_take_long_is_not_run_to_make_it_smaller(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     battery_of([differing, differing], monkeypatch)
-    monkeypatch.setattr(battery, "predicted_in_time", lambda _scenario, _engine: None)
+
+    def too_long(_scenario: Scenario, _engine: str) -> None:
+        return None
+
+    monkeypatch.setattr(battery, "predicted_in_time", too_long)
     arguments = ["-e", "temporal", "--count", "1", "--seed", "7", "--runs", "3", "--keep", str(tmp_path)]
     assert battery.main(arguments) == 1
     without = read({"scenario": "s", "workflows": {"w": {"steps": [{"sleep": "1h"}]}}})

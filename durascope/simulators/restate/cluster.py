@@ -62,8 +62,7 @@ def build_node(
         world, f"invoker{suffix}", network, options, delays, processor, registry, router.outer, observer
     )  # fmt: skip
     processor.connect(invoker)
-    poll = delays.typical("leader_poll")
-    ingress = Ingress(world, f"ingress{suffix}", leaders=leaders, poll=poll, answers=answers)
+    ingress = Ingress(world, f"ingress{suffix}", leaders=leaders, answers=answers)
     return Node(ingress, processor, invoker)
 
 

@@ -7,27 +7,27 @@ that its connection is lost, and asks again (restate.md §1, §11).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Connection
 from durascope.simulators.kernel.world import World
+from durascope.simulators.restate.constants import constant
 from durascope.simulators.restate.leaders import Leaders
 from durascope.simulators.restate.lifecycle import turned_away
 from durascope.simulators.restate.log import Record
 from durascope.simulators.restate.records import Accept, Asked
+from durascope.simulators.restate.retries import jitter
 from durascope.simulators.restate.store import Invocation, Partition
 
 
 class Ingress(Component):
     """Where calls, sends, events and operators' commands arrive."""
 
-    def __init__(
-        self, world: World, name: str, *, leaders: Leaders, poll: int, answers: dict[str, Callable[[int], None]]
-    ) -> None:
-        """`poll`: how often it looks for a leader, in microseconds; `answers` is where leaders find who has asked."""
+    def __init__(self, world: World, name: str, *, leaders: Leaders, answers: dict[str, Callable[[int], None]]) -> None:
+        """`answers` is where leaders find who has asked."""
         self._leaders = leaders
-        self._poll = poll
         self._asked = 0
         answers[name] = self._applied
         super().__init__(world, name)
@@ -36,11 +36,16 @@ class Ingress(Component):
         self._waiting: dict[int, Connection] = {}
         """Who waits for an answer, by request."""
 
-    def propose(self, connection: Connection, partition: Partition, record: Record) -> None:
-        """Appends to the partition's log, once it has a leader; the client is answered when the record is applied."""
+    def propose(self, connection: Connection, partition: Partition, record: Record, tries: int = 0) -> None:
+        """Appends to the partition's log, once it has a leader; the client is answered when the record is applied.
+
+        Until then it tries again, after pauses that become longer.
+        """
         leader = self._leaders.of(partition)
         if leader is None:
-            self.after(self._poll, self.propose, connection, partition, record)
+            pause = min(int(constant("ingress_initial_us")) << min(tries, 30), int(constant("ingress_longest_us")))
+            luck = partial(self.world.luck, "ingress", self.name, partition.number, tries, self.world.now)
+            self.after(pause + jitter(pause, luck), self.propose, connection, partition, record, tries + 1)
             return
         self._asked += 1
         self._waiting[self._asked] = connection

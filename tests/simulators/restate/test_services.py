@@ -283,3 +283,30 @@ workload: {runs: 1001, arrivals: {together: true}}
     ends = [run.ended_at or 0 for run in trace.runs]
     assert sum(end < 15 * SECOND for end in ends) == 1000
     assert max(ends) > 20 * SECOND
+
+
+def test_a_request_that_waits_for_a_leader_is_looked_at_more_and_more_seldom() -> None:
+    """What was in flight goes on first: what is sent in the outage comes later (recorded: 129-212 ms)."""
+    scenario = scenario_of(
+        """
+workflows:
+  order:
+    steps:
+    - wait_for: paid
+      timeout: 600ms
+    - sleep: 3s
+faults:
+- {at: 300ms, crash: engine, down_for: 1s}
+workload:
+  events:
+  - {send: paid, to: 1, at: 500ms}
+"""
+    )
+    late: list[int] = []
+    for seed in range(20):
+        events = simulate(scenario, "restate", seed=seed).events
+        at = {str(each.detail): each.at for each in events if each.kind is Kind.RECORDED}
+        late.append((at["> Signal 17"] - at["> Sleep #1"]) // 1_000)
+    assert min(late) > 30
+    assert 90 < sorted(late)[10] < 250
+    assert max(late) < 350
