@@ -447,14 +447,15 @@ class Connection:
         if self.closed:
             return
         peer = self.peer(dead)
-        handler = self.on_lost.get(peer)
         world = self.network.world
         delay = max(self.delay, (self._at_client if peer is self.client else self._at_server) - world.now)
-        world.after(delay, self._lost, peer, peer.incarnation, handler)
+        world.after(delay, self._lost, peer, peer.incarnation)
 
-    def _lost(self, peer: Component, incarnation: int, handler: Handler | None) -> None:
+    def _lost(self, peer: Component, incarnation: int) -> None:
+        """Asked for now: a server may have accepted the connection since its client died."""
         if self.closed:
             return
+        handler = self.on_lost.get(peer)
         self.close()
         if handler is not None and peer.alive and peer.incarnation == incarnation:
             peer.execute(handler)

@@ -179,3 +179,13 @@ def test_messages_on_a_connection_keep_their_order() -> None:
     place.network.connect(place.client, place.server, 1_000, accepted, on_refused=lambda: None)
     place.world.run()
     assert [what for _, what in place.heard] == ["slow", "fast"]
+
+
+def test_a_server_hears_that_a_client_died_before_it_had_accepted_the_connection() -> None:
+    """The death is told after what was under way, the connection among it: nothing of the dead stays open."""
+    place = Place()
+    connection = connected(place)
+    place.world.after(10, place.client.crash)
+    place.world.run()
+    assert place.heard == [(1_010, "server: lost")]
+    assert connection.closed
