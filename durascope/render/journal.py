@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from durascope.models.effects import effects
 from durascope.models.engine import shown, title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
@@ -61,7 +62,9 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     room = max(TEXT, WIDTH - 2 * MARGIN - NUMBER - AT - COLUMN * len(executions))
     text = min(room, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
     left = MARGIN + NUMBER + text + AT
-    folded = fold(entries, executions, _faults(trace, run), most=int((WIDTH - MARGIN - left) // COLUMN), bad=_fails)
+    repeated = frozenset(str(mark.step) for mark in effects(trace) if mark.duplicate and mark.run == run)
+    most = int((WIDTH - MARGIN - left) // COLUMN)
+    folded = fold(entries, executions, _faults(trace, run), most=most, bad=_fails, repeated=repeated)
     lines, columns, notes = folded.lines, folded.columns, [*folded.notes]
     if len(trace.runs) > 1:
         notes.insert(0, f"Of {len(trace.runs)} runs this is {run}.")

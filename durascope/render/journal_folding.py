@@ -74,9 +74,10 @@ class Folded:
 
 def fold(
     lines: Sequence[Line], columns: Sequence[Column], faults: Sequence[Fault], *, most: int,
-    bad: Callable[[Line], bool],
+    bad: Callable[[Line], bool], repeated: frozenset[str] = frozenset(),
 ) -> Folded:  # fmt: skip
-    """At most `most` columns; `bad` tells entries that tell of a failure."""
+    """At most `most` columns; `bad` tells entries that tell of a failure, `repeated` are steps that happened twice, of
+    which no entry is folded."""
     shared = _together(lines, columns, most, bad)
     notes: list[str] = []
     many = [each for each in shared if len(each.members) > 1]
@@ -85,7 +86,8 @@ def fold(
         notes.append(f"Folded: executions {folded} share a column each.")
     placed = _placed(lines, faults)
     if len(lines) > MOST_LINES:
-        kept = _kept(len(lines), MOST_LINES, [at for at, _ in placed])
+        told = [at for at, line in enumerate(lines) if repeated & set(line.text.split())]
+        kept = _kept(len(lines), MOST_LINES, [at for at, _ in placed], told[:_AROUND])
         notes.append(f"Folded: {len(lines) - len(kept)} entries far from any fault are not drawn.")
     else:
         kept = list(range(len(lines)))
@@ -180,9 +182,10 @@ def _one_line(faults: Sequence[Fault]) -> Fault:
     return replace(first, text="; ".join([first.text, *(each.text for each in others[:1])]) + more)
 
 
-def _kept(count: int, room: int, faults: Sequence[int]) -> list[int]:
-    """The places to keep: those around faults first, then from the beginning and, a third of them, from the end."""
-    wanted = {at for fault in faults for at in range(fault - _AROUND, fault + _AROUND) if 0 <= at < count}
+def _kept(count: int, room: int, faults: Sequence[int], told: Sequence[int] = ()) -> list[int]:
+    """The places to keep: those around faults and what is `told` first, then from the beginning and, a third of them,
+    from the end."""
+    wanted = {at for fault in faults for at in range(fault - _AROUND, fault + _AROUND) if 0 <= at < count} | set(told)
     wanted = set(sorted(wanted)[:room])
     ends = [*range(count - (room - len(wanted)) // 3, count), *range(count)]
     for at in ends:
