@@ -20,7 +20,7 @@ from durascope.models.units import FOREVER
 from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.points import Points
-from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.runs import Moment, RunInfo
 from durascope.simulators.kernel.world import Killed, World
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Moments:
         if waiters is not None:
             self._fire(waiters, run, None, running)
 
-    def written(self, moments: Iterable[tuple[Kind | None, str, RunInfo]], running: Component | None) -> None:
+    def written(self, moments: Iterable[Moment], running: Component | None) -> None:
         """The moments of one transaction, first attempts and marks: a fault at one of them leaves none of them out.
 
         Raises `Killed`, once all have passed, where one of them was the death of whoever acts.

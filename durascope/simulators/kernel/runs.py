@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from durascope.models.trace import Kind
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunInfo:
@@ -39,3 +41,7 @@ class RunInfo:
     def from_plain(cls, told: Mapping[str, Any]) -> RunInfo:
         """The run that was told of."""
         return cls(told["run"], told["workflow"], told["number"], told["key"], told["input"], told["luck"])
+
+
+Moment = tuple[Kind | None, str, RunInfo]
+"""What happens to a step of that name in its first attempt; without a kind, the mark of that name. Whose it is."""

@@ -24,7 +24,7 @@ from durascope.simulators.kernel.limits import (
 )
 from durascope.simulators.kernel.luck import Luck
 from durascope.simulators.kernel.recorder import Recorder
-from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.runs import Moment, RunInfo
 
 if TYPE_CHECKING:
     from durascope.simulators.kernel.component import Component
@@ -421,7 +421,7 @@ class World:
         if self.moments is not None:
             self.moments.marked(event, run, self.running)
 
-    def written(self, lane: str, moments: Sequence[tuple[Kind | None, str, RunInfo]]) -> None:
+    def written(self, lane: str, moments: Sequence[Moment]) -> None:
         """The moments that one transaction of an engine has brought about, each of a first attempt; without a kind it
         is a mark. All of them are in the trace, and known to whatever waits for one, before a fault at any of them
         kills. Raises `Killed` then.

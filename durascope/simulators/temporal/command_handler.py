@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.runs import Moment
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.closing import Closing
@@ -44,9 +44,6 @@ from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.user_timers import UserTimers
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
-
-Moment = tuple[Kind | None, str, RunInfo]
-"""Of a step of that name; None: the mark of that name."""
 
 
 class CommandHandler:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from durascope.models.trace import Kind
-from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.runs import Moment, RunInfo
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.channel import Link
-from durascope.simulators.temporal.command_handler import CommandHandler, Moment
+from durascope.simulators.temporal.command_handler import CommandHandler
 from durascope.simulators.temporal.commands import (
     CloseCommand,
     Command,
