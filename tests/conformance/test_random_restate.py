@@ -28,7 +28,6 @@ PATIENCE = 240.0
 """Seconds of search on a busy machine: the longest takes 3,000 simulations."""
 DIFFER: Final[Mapping[str, str]] = {
     "r-094": "the order of four closures of two runs and a timer: among too many to be found in time",
-    "r-1120": "the engine dies after a step's effect, while the app is being stopped: one entry more was stored",
     "r-1122": "an app that is being stopped dies of a second fault: a reconnect more",
     "r-1144": "the recorder's bodies waited for answers to what nothing waits for; without that, as predicted (6 of 6)",
     "r-130": "the recorder heard of a stored result two attempts later; hearing it at once, as predicted (2 of 2)",

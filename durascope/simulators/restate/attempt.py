@@ -35,6 +35,10 @@ from durascope.simulators.services import Execution
 LATE: Final = Outcome(error="TimeoutError")
 """What becomes of a closure whose time limit is over; its message is the same each time."""
 
+BEGINNING: Final = ("scheduled", "started")
+AT_ONCE: Final = (*BEGINNING, "before-effect", "after-effect")
+"""The moments with which a closure begins; the second, where its effect comes with them."""
+
 
 class Attempt:
     """Runs one handler once."""
@@ -312,7 +316,8 @@ class Attempt:
     def _begin_in(self, delay: int, number: NotificationId, step: Run, name: str, key: str) -> None:
         """Starts a closure after a while; one that is watched as it begins, when its command is stored."""
         moments = self.endpoint.world.moments
-        if moments is not None and moments.watched(name, "scheduled", "started"):
+        at_once = AT_ONCE if step.effect_at == 0 else BEGINNING
+        if moments is not None and moments.watched(name, *at_once):
             moments.about_to(self.start.run, name, self.endpoint)
             delay += self.endpoint.stored_us
         if delay:
