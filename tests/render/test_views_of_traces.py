@@ -298,6 +298,13 @@ def test_executions_that_die_at_once_are_one_column_with_all_their_lost_answers(
     assert {line.column in died.places for line in lines if line.text == "-> lost"} == {True}
 
 
+def test_the_second_attempt_of_what_happened_twice_is_not_folded() -> None:
+    """It lay in `33 more entries`, far from the crash that had caused it."""
+    scenario = load_scenario("agent-fan-out")
+    told = _told(journal.draw(simulate(scenario, "temporal"), scenario))
+    assert {"ActivityTaskStarted subtask-8 attempt=2", "ActivityTaskCompleted subtask-8"} <= told
+
+
 def test_a_line_across_says_who_died_and_when() -> None:
     told = _told(_picture("order-fulfillment", "temporal", "journal"))
     assert any(re.fullmatch(r"activity-worker-5 dies, \d+ ms", text) for text in told)
