@@ -7,11 +7,11 @@ encoded in the same way. docs/player.md, "What is in the file", describes the fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import compress, count
 from operator import ne
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -30,14 +30,17 @@ Json = dict[str, Any]
 Row = tuple[Any, ...]
 
 
-class _Numbered(dict[Row, int]):
+_Row = TypeVar("_Row", bound=Hashable)
+
+
+class _Numbered(dict[_Row, int]):
     """Distinct rows and their numbers; a row that is asked for the first time gets the next one."""
 
-    def __missing__(self, row: Row) -> int:
+    def __missing__(self, row: _Row) -> int:
         number = self[row] = len(self)
         return number
 
-    def of(self, rows: Iterable[Row], count: int) -> Numbers:
+    def of(self, rows: Iterable[_Row], count: int) -> Numbers:
         """The numbers of so many rows. Reports ask for millions: nothing but the table's own code runs for a row."""
         return np.fromiter(map(self.__getitem__, rows), np.int64, count)
 
@@ -47,7 +50,7 @@ class Table:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self._columns = columns
-        self._numbers = _Numbered()
+        self._numbers = _Numbered[Row]()
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -55,10 +58,6 @@ class Table:
     def number(self, row: Row) -> int:
         """The row's number; a row that is not there yet is added."""
         return self._numbers[row]
-
-    def numbers(self, *columns: Numbers) -> Numbers:
-        """The numbers of the rows that have these columns."""
-        return self._numbers.of(zip(*(each.tolist() for each in columns), strict=True), len(columns[0]))
 
     def rows(self) -> list[Row]:
         """The rows in the order of their numbers."""
@@ -112,7 +111,7 @@ class Telling:
         self._events = trace.events
         self._effects, loose = _ledger(trace)
         first = 0 if before is None else self._shared(before)
-        self._tokens = _Numbered() if before is None else _Numbered(before._tokens)
+        self._tokens = _Numbered[Row]() if before is None else _Numbered(before._tokens)
         self._own = self._at = np.zeros(0, np.int64)
         """Of each event its token and its time."""
         if before is not None:
@@ -204,8 +203,9 @@ class Pack:
     """Traces, packed as they are added."""
 
     def __init__(self) -> None:
-        self._tokens, self._events = Table(_TOKEN), Table(_EVENT)
-        self._effects, self._runs = Table(_EFFECT), Table(_RUN)
+        self._tokens, self._effects, self._runs = Table(_TOKEN), Table(_EFFECT), Table(_RUN)
+        self._events = _Numbered[bytes]()
+        """Distinct events, each as the bytes of its four integers: there are very many, and bytes are found faster."""
         self._traces: list[_Packed] = []
         self._known: dict[tuple[Any, ...], int] = {}
         self._tokens_of: dict[int, Sequence[int]] = {}
@@ -219,7 +219,8 @@ class Pack:
         past = () if before is None else self._tokens_of[before]
         tokens = np.array([*past, *map(self._token, trace.tokens), -1])  # the last one is the token of no cause
         own, cause, between, after_us = trace.events
-        order = self._events.numbers(tokens[own], tokens[cause], between, after_us)
+        rows = np.stack((tokens[own], tokens[cause], between, after_us), axis=1)
+        order = self._events.of(rows.view(f"V{rows.itemsize * len(_EVENT)}").ravel().tolist(), len(rows))
         if before is not None:
             order = np.concatenate([self._traces[before].order[: trace.first], order])
         packed = _Packed(order, self._rest(trace))
@@ -245,10 +246,10 @@ class Pack:
             return tokens.number((*row, None if effect is None else effects.number(of_effect[effect])))
 
         events, order = _first_come([each.order for each in traces])
-        of_event = self._events.rows()
+        of_event = np.frombuffer(b"".join(self._events), np.int64).reshape(-1, len(_EVENT))
         rows = [
             (token(own), -1 if cause < 0 else token(cause), between, after)
-            for own, cause, between, after in (of_event[number] for number in events)
+            for own, cause, between, after in of_event[events].tolist()
         ]
         loose, ends, quiet, stopped = zip(*(each.rest for each in traces), strict=True) if traces else ((), (), (), ())
         return {
