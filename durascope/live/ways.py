@@ -38,6 +38,8 @@ SHARE_BY_KIND: Final = 0.5
 """How many of the turns choose a kind of decision first, and then one of that kind."""
 SHARE_OF_ALL: Final = 0.5
 """How many of the turns choose among all decisions; the others, among those around the first line that differs."""
+SHARE_OF_ITS_RUN: Final = 0.5
+"""How many of those choose among what the run decides whose record differs: the order of its branches, above all."""
 AROUND: Final = 0.08
 """How far around, as a share of the whole run (standard deviation)."""
 KICKS: Final = 4
@@ -152,6 +154,11 @@ class _Search:
             return self._one_of(way.luck.asked)
         differs = self._choice.choice(lines)
         addresses = list(way.luck.asked)
+        if self._choice.random() < SHARE_OF_ITS_RUN:
+            run = differs.what.removeprefix("the record of ")
+            own = [each for each in addresses if run in each[1:]]
+            if own:
+                return self._one_of(own)
         at = ((differs.line or 1) - 1) / max(len(differs.predicted), len(differs.recorded), 1)
         place = self._choice.gauss(at, AROUND) * len(addresses)
         return addresses[min(max(0, int(place)), len(addresses) - 1)]

@@ -19,6 +19,7 @@ from durascope.live.verification import Verification, as_json, told, verify
 from durascope.live.ways import nearest_way
 from durascope.models.differences import Difference
 from durascope.models.loading import load, load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.trace import Trace
 from durascope.simulators.kernel.luck import TurnedLuck
@@ -192,3 +193,32 @@ def test_a_run_that_was_stopped_is_told(scenario: Scenario, monkeypatch: pytest.
     monkeypatch.setattr(ways, "TRIES", 50)
     found = verify(scenario, "temporal", within_s=7)
     assert told(found).endswith("it had not ended after 7 s and was stopped (--within allows more)")
+
+
+BRANCHES = """
+scenario: branches
+workflows:
+  w:
+    steps:
+      - for_each: 3
+        as: i
+        do: [{run: "item-{i}", takes: 60ms}]
+workload: {runs: 3, arrivals: {at: [0s, 10ms, 20ms]}}
+"""
+
+
+def test_the_order_of_branches_is_looked_for_in_the_run_whose_record_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    scenario = parse_scenario(BRANCHES)
+
+    def tries(number: int) -> int:
+        trace = simulate(scenario, "restate", seed=0, engine_luck=TurnedLuck(number), records=True)
+        recorded = Recording("restate 1", "sdk 1", trace.records, trace.status, trace.effects, {})
+        way = nearest_way(scenario, "restate", 0, compare(recorded))
+        assert way is not None
+        assert way.fits
+        return way.tries
+
+    numbers = range(500, 504)
+    aimed = sum(map(tries, numbers))
+    monkeypatch.setattr(ways, "SHARE_OF_ITS_RUN", 0.0)
+    assert aimed < sum(map(tries, numbers)) * 0.8
