@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from durascope.live.interrupts import all_as_ctrl_c
 from durascope.live.processes import LiveProblem
@@ -26,9 +25,6 @@ from tests.live.battery.findings import keep
 from tests.live.battery.kinds import kind_of
 from tests.live.battery.minimising import minimised
 from tests.live.battery.servers import answered
-
-LONGEST: Final = 120
-"""Seconds that a scenario which is being made smaller may run."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,10 +62,8 @@ def _options() -> argparse.ArgumentParser:
 def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
     scenario = draw(options.engine, options.seed, number, options.sdk)
 
-    def run(each: Scenario, within: float | None = None) -> Verification:
-        return answered(
-            lambda: verify(each, options.engine, server=options.server, search=options.search, within=within), _tell
-        )
+    def run(each: Scenario) -> Verification:
+        return answered(lambda: verify(each, options.engine, server=options.server, search=options.search), _tell)
 
     try:
         found = run(scenario)
@@ -95,7 +89,7 @@ def _one(options: argparse.Namespace, number: int, counts: Counts) -> None:
         if predicted_in_time(each, options.engine) is None:
             return False
         try:
-            tried = run(each, LONGEST)  # one that has lost what ended it waits for hours
+            tried = run(each)
         except (LiveProblem, ScenarioProblems):
             return False
         alike = _where(kind_of(tried)) == _where(kind)
