@@ -26,5 +26,5 @@ def test_file(project: Named) -> str:
         "restate_python_test.py.jinja",
         input=starter.inputs[name],
         start=start.text().rstrip("\n"),
-        quote=target.service_kind != "service",
+        quote=("urllib.parse", "quote") in starter.needs,
     )
