@@ -21,7 +21,6 @@ from durascope.live import engines, listener, node, verification, ways
 from durascope.live.ledger import Ledger
 from durascope.live.plan import plan
 from durascope.live.processes import Stage
-from durascope.live.restate import engine
 from durascope.live.restate.endpoints import Endpoint, Endpoints
 from durascope.live.restate.engine import RestateLive
 from durascope.live.restate.handlers import CONTROL, READY
@@ -126,7 +125,7 @@ def verified(
     with monkeypatch.context() as patch:
         for module in (engines, verification, ways):
             patch.setattr(module, "live_engine", live_engine)
-        patch.setattr(engine, "as_request", as_request)
+        patch.setattr(RunInfo, "plain", as_request)
         return verify(scenario, "restate")
 
 
