@@ -92,7 +92,7 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     heading.draw(canvas)
     twice = repeated_steps(talk.items)
     first = sorted(talk.spans, key=lambda span: (span.run, span.step) not in twice)
-    reasons = Silences(trace, folded.run, () if worst is None else waits(trace, worst), first)
+    reasons = Silences(trace, folded.run, () if worst is None else waits(everything, worst), first)
     _draw_lanes(canvas, sheet, talk, scenario)
     _draw_activations(canvas, sheet, [
         span for span in talk.spans

@@ -10,6 +10,7 @@ import pytest
 from durascope.models.effects import effects, recoveries
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.phrases import spell
+from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
 from durascope.models.trace import Kind, Trace
@@ -314,3 +315,19 @@ def test_a_label_is_short_where_there_is_less_room() -> None:
     cut, middle = label_place([long], 300, 360, lanes)
     assert cut.endswith("…")
     assert middle == 330
+
+
+def test_a_run_that_stands_still_after_all_that_is_drawn_is_still_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`diagram order-fulfillment --runs 1000` ended with an internal error: a picture's excerpt has fewer events."""
+    for limit in ("MAX_EVENTS", "_READABLE"):
+        monkeypatch.setattr(f"durascope.render.excerpt.{limit}", 300)
+    scenario = parse_scenario("""
+scenario: case
+workflows: {wf: {steps: [{run: a, takes: 100ms}, {run: b, takes: 100ms}]}}
+workload: {runs: 40, arrivals: {every: 500ms}}
+faults: [{crash: app, at: 15050ms, down_for: 1s}]
+""")
+    trace = simulate(scenario, "temporal", full=True)
+    number = max(event for recovery in recoveries(trace) for event in recovery.events if event is not None)
+    assert number > 300
+    assert "start-to-close" in sequence.draw(trace, scenario).svg()
