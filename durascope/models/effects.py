@@ -139,9 +139,7 @@ class _Work:
         self._open = {number: span for number, span in self._open.items() if span.end >= down.start}
         found: dict[str, tuple[str, ...]] = {}
         meanwhile = [
-            span
-            for _, span in sorted(self._open.items())
-            if span.start <= down.end and self._over.get(str(span.run), down.start) >= down.start
+            span for _, span in sorted(self._open.items()) if span.start <= down.end and not self._was_over(span, down)
         ]
         for span in meanwhile:
             if span.kind == "running" and _hit(span, down):
@@ -155,6 +153,10 @@ class _Work:
             if span.start <= down.start and (working or (span.kind == "queued" and here)):
                 found.setdefault(str(span.run), ())
         return found
+
+    def _was_over(self, span: Span, down: Span) -> bool:
+        ended = self._over.get(span.run or "")
+        return ended is not None and ended < down.start
 
     def again(self, down: Span, run: str, steps: tuple[str, ...]) -> list[int]:
         """The numbers of the events with which the run is at work again, one for each of the steps that it goes on
