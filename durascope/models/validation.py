@@ -69,12 +69,7 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
     field = str(path[-1]) if path else ""
     match kind:
         case "extra_forbidden":
-            fields = fields_at(model, location[:-1])
-            help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
-            if len(location) > 1 and location[-2] in _STEP_FORMS:
-                help = naming_help(value.find(path[:-1]).plain, field, fields) or help  # noqa: A001
-            if not help.startswith(("did you mean", "a step's name")) and (places := places_of(field, model)):
-                help = f"it belongs at {' or '.join(places)}; {help}"  # noqa: A001
+            help = _meant(model, value, location, field)  # noqa: A001
             return value.problem("unknown-field", f"`{field[:60]}` is not a field here", path, key=True, help=help)
         case "missing":
             what = "one more value is" if isinstance(path[-1], int) else f"`{field}` is"
@@ -90,6 +85,18 @@ def _problem(model: type[BaseModel], value: Value, error: Any) -> Problem:
                 fields = fields_at(model, location)
                 help = suggestion("", fields, "its fields") if fields else "write `NAME: …` for each"  # noqa: A001
             return value.problem("bad-value", message, path, key="[key]" in location, help=help)
+
+
+def _meant(model: type[BaseModel], value: Value, location: tuple[str | int, ...], field: str) -> str:
+    """For a field that is none here: which one is meant, or where it belongs, and what there is."""
+    fields = fields_at(model, location[:-1])
+    if len(location) > 1 and location[-2] in _STEP_FORMS:
+        step = value.find(_written(location[:-1])).plain
+        if named := naming_help(step, field, fields):
+            return named
+    help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
+    places = () if help.startswith("did you mean") else places_of(field, model)
+    return f"it belongs at {' or '.join(places)}; {help}" if places else help
 
 
 def _kind(value: Value, path: Path, what: str) -> Problem:
