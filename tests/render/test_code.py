@@ -434,3 +434,16 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:
     assert done.status == 2
     assert "is not empty" in done.err
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
+
+
+def test_what_restate_refuses_is_written_past_the_types_of_its_typescript_sdk_and_said() -> None:
+    """Beside a workflow's run, state can only be read: the server refuses the rest."""
+    scenario = parse_scenario("""
+scenario: refused
+workflows: {order: {steps: [{set: total, value: 1}, {sleep: 1s}], updates: {change: {steps: [{set: total, value: 2}]}}}}
+deployments: {restate: {service: {kind: workflow, sdk: typescript}}}
+""")
+    handlers = project(scenario, "restate", "typescript")["src/handlers.ts"]
+    assert 'ctx.set("total", 1);' in handlers
+    assert '(ctx as restate.WorkflowContext).set("total", 2);' in handlers
+    assert "RT0017" in handlers

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from durascope.models.scenario import RestateDeployment, RestateRetry, Scenario
 from durascope.models.serving import ServiceKind, serving
 from durascope.models.steps import Finish, Parallel, Run, Send, Sleep, Step, Steps, WaitFor
+from durascope.models.targets import Target
 from durascope.render.code.program import Book, Operation, Told, all_steps
 
 CANCELLED = 409
@@ -20,6 +21,11 @@ CONTEXTS: dict[ServiceKind, tuple[str, str]] = {
     "workflow": ("WorkflowContext", "WorkflowSharedContext"),
 }
 """The context of a handler that has the key to itself, and of one beside it."""
+
+
+def shared(target: Target) -> bool:
+    """Whether a handler stands beside the one that has the key to itself: it may only read the state."""
+    return target.kind == "query" or (target.service_kind == "workflow" and target.kind != "run")
 
 
 def returns_text(told: Told) -> bool:

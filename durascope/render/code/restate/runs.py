@@ -25,6 +25,8 @@ class RestateRuns(Values):
         self.workflow = told.workflow
         self.waits_by = kind_of_wait(book.scenario, told.name)
         self.keyed = serving(book.scenario, told.name).kind != "service"
+        self.reads_only = False
+        """Whether the handler that is written stands beside the run, and Restate refuses what it writes (RT0017)."""
         self.made: dict[str, list[str]] = {}
         """The awakeables that are made before they are awaited, by event."""
         self.in_branch = False

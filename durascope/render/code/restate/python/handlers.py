@@ -12,7 +12,15 @@ from durascope.render.code.layout import Source, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import asked_by, within
 from durascope.render.code.python import STEP, timedelta
-from durascope.render.code.restate.facts import CANCELLED, CONTEXTS, REJECTED, inactivity, returns_text, run_remarks
+from durascope.render.code.restate.facts import (
+    CANCELLED,
+    CONTEXTS,
+    REJECTED,
+    inactivity,
+    returns_text,
+    run_remarks,
+    shared,
+)
 from durascope.render.code.restate.python.statements import Statements
 
 
@@ -40,10 +48,9 @@ class Handlers(Statements):
 
     def _head(self, target: Target) -> None:
         service = self.project.services[target.service]
-        main = target.service_kind == "workflow" and target.kind == "run"
-        shared = target.kind == "query" or (target.service_kind == "workflow" and not main)
+        main = target.service_kind == "workflow" and not shared(target)
         options = [quoted(target.handler)]
-        if target.service_kind == "object" and shared:
+        if target.service_kind == "object" and shared(target):
             options.append('kind="shared"')
         timeout = inactivity(self.project.scenario, target.workflow)
         if timeout is not None:
@@ -51,7 +58,7 @@ class Handlers(Statements):
             options.append(f"inactivity_timeout={timedelta(timeout)}")
         self.needs.add(("restate", ""))
         self.source.statement("@", call(f"{service}.{'main' if main else 'handler'}", *options))
-        parts = [f"ctx: restate.{CONTEXTS[target.service_kind][shared]}"]
+        parts = [f"ctx: restate.{CONTEXTS[target.service_kind][shared(target)]}"]
         match target.kind:
             case "run":
                 given, returns = self.project.inputs[target.workflow], self._returns()

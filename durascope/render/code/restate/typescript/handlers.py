@@ -15,7 +15,7 @@ from durascope.render.code.facts import finishes_in_a_branch
 from durascope.render.code.layout import Braces, Group, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import asked_by, within
-from durascope.render.code.restate.facts import CONTEXTS, REJECTED, returns_text, run_remarks
+from durascope.render.code.restate.facts import CONTEXTS, REJECTED, returns_text, run_remarks, shared
 from durascope.render.code.restate.typescript.statements import Statements
 from durascope.render.code.restate.typescript.steps import SDK
 from durascope.render.code.typescript import STEP, documented, field_name
@@ -30,6 +30,7 @@ class Handlers(Statements):
 
     def _handler(self, target: Target) -> str:
         body = self.source = Braces(STEP)
+        self.reads_only = shared(target)
         with self.source.deeper():
             match target.kind:
                 case "run":
@@ -51,10 +52,8 @@ class Handlers(Statements):
 
     def _head(self, target: Target, body: str) -> None:
         """What stands before the body; it begins what the body does not use with an underscore."""
-        main = target.service_kind == "workflow" and target.kind == "run"
-        shared = target.kind == "query" or (target.service_kind == "workflow" and not main)
         self.needs.add(SDK)
-        parts = [f"ctx: restate.{CONTEXTS[target.service_kind][shared]}"]
+        parts = [f"ctx: restate.{CONTEXTS[target.service_kind][shared(target)]}"]
         returns = "void"
         match target.kind:
             case "run":

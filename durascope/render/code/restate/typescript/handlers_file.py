@@ -9,7 +9,7 @@ from durascope.models.serving import ServiceKind
 from durascope.models.targets import Target
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import quoted
-from durascope.render.code.restate.facts import inactivity, retry_of, uses
+from durascope.render.code.restate.facts import inactivity, retry_of, shared, uses
 from durascope.render.code.restate.names import SIGNALS
 from durascope.render.code.restate.typescript.handlers import Handlers
 from durascope.render.code.restate.typescript.names import Named
@@ -68,16 +68,15 @@ def _handler(project: Named, target: Target) -> Expression:
     function = project.handlers[target]
     timeout = inactivity(project.scenario, target.workflow)
     options = () if timeout is None else (obj(("inactivityTimeout", span(timeout))),)
-    main = target.service_kind == "workflow" and target.kind == "run"
     match target.service_kind:
         case "service":
             return call("restate.handlers.handler", *options, function) if options else function
-        case "object" if target.kind == "query":
+        case "object" if shared(target):
             return call("restate.handlers.object.shared", *options, function)
         case "object":
             return call("restate.handlers.object.exclusive", *options, function) if options else function
         case _:
-            way = "workflow" if main else "shared"
+            way = "shared" if shared(target) else "workflow"
             return call(f"restate.handlers.workflow.{way}", *options, function) if options else function
 
 

@@ -6,6 +6,7 @@ from durascope.models.steps import Awakeable, Clear, Fail, Get, Patched, Set, Sl
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Group, call
 from durascope.render.code.names import quoted
+from durascope.render.code.restate.facts import CONTEXTS
 from durascope.render.code.restate.typescript.other_runs import OtherRuns
 from durascope.render.code.restate.typescript.steps import SDK
 from durascope.render.code.typescript import TYPES, field_name, literal, span
@@ -111,11 +112,20 @@ class Statements(OtherRuns):
                 self.source(f"{got};" if variable is None else f"{variable} = ({got}) ?? {self.initial(name)};")
             case Set(set=name, value=value):
                 text = "true" if value is None else literal(value)
-                self.source(f"ctx.set({quoted(name)}, {text});")
+                self.source(f"{self._writer()}.set({quoted(name)}, {text});")
                 if name in self.variables:
                     self.source(f"{self.variables[name]} = {text};")
             case Clear(clear=name):
-                self.source("ctx.clearAll();" if name == "*" else f"ctx.clear({quoted(name)});")
+                what = "clearAll()" if name == "*" else f"clear({quoted(name)})"
+                self.source(f"{self._writer()}.{what};")
+
+    def _writer(self) -> str:
+        """What state is written by. The SDK's types keep a handler beside the run from it; the server would, too."""
+        if not self.reads_only:
+            return "ctx"
+        self.needs.add(SDK)
+        self.comment("Restate refuses this (RT0017): beside the run, state can only be read.")
+        return f"(ctx as restate.{CONTEXTS['workflow'][0]})"
 
     def _read(self, reading: str, kind: str) -> str:
         """Waits for the state that is read. In a branch it is yielded; the SDK's types hide what it is."""
