@@ -11,7 +11,7 @@ from durascope.models.names import Names, Written
 from durascope.models.problems import Problem
 from durascope.models.scenario import Scenario
 from durascope.models.source import Path, Value
-from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, WaitFor
+from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, Start, WaitFor
 
 UNLIKE: Final = 3
 """Deployments differ a lot in size if one has this many times the processes of another."""
@@ -25,7 +25,7 @@ def doubts(scenario: Scenario, value: Value) -> list[Problem]:
     doubter = _Doubts(scenario, value)
     for rule in (
         doubter.workers, doubter.waits, doubter.keys, doubter.names_used_twice, doubter.zero_timeouts,
-        doubter.silent_sdk, doubter.sizes, doubter.placeholders,
+        doubter.silent_sdk, doubter.sizes, doubter.placeholders, doubter.effects_in_loops, doubter.addressees,
     ):  # fmt: skip
         rule()
     return sorted(set(doubter.found))
@@ -63,6 +63,45 @@ class _Doubts:
                 if placeholder not in self._numbered(written.path):
                     fix = f"write `as: {placeholder}` beside the `for_each` or `repeat` around it"
                     self.warn("no-number", f"`{{{placeholder}}}` stands for nothing here", (*written.path, "run"), fix)
+
+    def effects_in_loops(self) -> None:
+        """An effect has one name in all rounds of a loop: from the second on, each counts as a duplicate."""
+        for written in self.names.steps:
+            effect = written.step.effect if isinstance(written.step, Run) else None
+            if effect is not None and not _PLACEHOLDER.search(effect) and self._is_in_loop(written.path):
+                message = f"the effect `{effect}` is the same in each round: all but the first count as duplicates"
+                numbers = sorted(self._numbered(written.path))
+                fix = "leave `effect` out" if not numbers else f"write `effect: {effect}-{{{numbers[-1]}}}`"
+                self.warn("same-effect", message, (*written.path, "effect"), f"{fix}, if each round has its own")
+
+    def _is_in_loop(self, path: Path) -> bool:
+        around = (self.value.find(path[:length]).plain for length in range(len(path)))
+        return any(isinstance(each, dict) and ("repeat" in each or "for_each" in each) for each in around)
+
+    def addressees(self) -> None:
+        """A key that no run can have; where `workload.keys` says which there are, that is an error of its own."""
+        workload = self.scenario.workload
+        if workload.keys:
+            return
+        keys = self._keys()
+        begun_by = [workflow.started_by for workflow in self.scenario.workflows.values()]
+        beginning = {start.event for start in begun_by if start is not None}
+        fields = (*self.names.fields, *(each.key for each in self.scenario.workflows.values() if each.key is not None))
+        for number, event in enumerate(workload.events):
+            to = event.to
+            if not isinstance(to, str) or to == "each" or to.endswith("%") or to in keys or event.send in beginning:
+                continue
+            if not to.startswith(tuple(f"{field}-" for field in fields)):  # the form of keys that are made up
+                fix = "write a run's number, as in `to: 1`, or `to: each`, or name the runs' keys in `workload.keys`"
+                self.warn("unknown-key", f"no run has the key `{to}`", ("workload", "events", number, "to"), fix)
+
+    def _keys(self) -> set[str]:
+        """The keys that are written down."""
+        workload, steps = self.scenario.workload, (written.step for written in self.names.steps)
+        given = [*(each.input for each in self.scenario.workflows.values()), *(workload.inputs or ())]
+        given += [event.with_ for event in workload.events]
+        named = {step.key for step in steps if isinstance(step, Call | Start) and step.key is not None}
+        return {str(value) for each in given for value in each.values()} | named | set(self.scenario.workflows)
 
     def _numbered(self, path: Path) -> set[str]:
         """The names of the numbers of the blocks around a place."""

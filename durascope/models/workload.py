@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Final, Literal, cast, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -31,11 +32,7 @@ class Trigger(Model):
     @classmethod
     def _no_phrase(cls, written: object) -> object:
         if isinstance(written, str):
-            moment, _, step = written.partition(" ")
-            meant = (
-                f"moment: {moment}, step: {step:.60}" if moment in MOMENTS and step else "step: NAME, moment: started"
-            )
-            raise Misread("a moment is written with its fields", f"write {{{meant}}}")
+            raise Misread("a moment is written with its fields", f"write {{{_meant(written)}}}")
         return written
 
     @model_validator(mode="after")
@@ -45,6 +42,16 @@ class Trigger(Model):
         if self.step is not None and self.moment is None:
             raise Misread("a step has several moments", f"add moment: one of {', '.join(MOMENTS)}")
         return self
+
+
+def _meant(phrase: str) -> str:
+    """The fields for a moment that is told in words: `after the effect of charge`, `charge started`."""
+    for moment in MOMENTS:
+        words = moment.replace("-", "[- ](?:the )?")
+        told = re.fullmatch(f"(?:{words} (?:of )?(?P<later>.+))|(?:(?P<first>.+) {words})", phrase.strip())
+        if told is not None:
+            return f"moment: {moment}, step: {(told['later'] or told['first']):.60}"
+    return "step: NAME, moment: started"
 
 
 class Arrivals(Model):

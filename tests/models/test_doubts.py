@@ -52,6 +52,19 @@ def doubts_of(text: str) -> list[Problem]:
             "workflows: {w: {steps: [{repeat: 2, as: i, do: [{parallel: [{run: 'a-{i}'}, {run: 'b-{n}'}]}]}]}}",
             "no-number", 2, "`{n}` stands for nothing here", "`as: n`",
         ),
+        (
+            "workflows: {w: {steps: [{repeat: 3, as: i, do: [{run: 'pay-{i}', effect: pay}]}]}}",
+            "same-effect", 2, "all but the first count as duplicates", "`effect: pay-{i}`",
+        ),
+        (
+            "workflows: {w: {steps: [{for_each: 3, do: [{run: pay, effect: pay}]}]}}",
+            "same-effect", 2, "all but the first count as duplicates", "leave `effect` out",
+        ),
+        (
+            "workflows: {w: {key: id, input: {id: unique}, steps: [{wait_for: go}]}}\n"
+            "workload: {events: [{send: go, to: first, at: 1s}]}",
+            "unknown-key", 3, "no run has the key `first`", "`to: 1`",
+        ),
         ("workflows: {w: {steps: [{run: a, timeout: 0s}]}}", "zero-timeout", 2, "`timeout: 0s`", "leave it out"),
         (
             "workflows: {w: {steps: [{run: a, heartbeat: {timeout: 0s}}]}}",

@@ -115,6 +115,7 @@ def test_a_suggested_name_can_be_copied_into_a_mapping() -> None:
         ("{id: charge-card, on: stripe}", "say what it does, as in `run: charge-card`"),
         ("{run: charge, id: charge-card}", "a step's name follows its kind: `run: charge-card`"),
         ("{sleep: 1s, id: pause}", "did you mean `name`?"),
+        ("{run: charge, fails: true}", "write {always: true}, or how many attempts fail: 2"),
         ("{call: stripe}", "`stripe` is a service, and a step uses it: write `run: NAME` with `on: stripe`"),
     ],
 )
@@ -126,6 +127,8 @@ def test_a_step_with_an_id_or_that_calls_a_service(step: str, help: str) -> None
     ("field", "written", "help"),
     [
         ("faults", "[{crash: app, when: after-effect charge}]", "write {moment: after-effect, step: charge}"),
+        ("faults", "[{crash: app, when: after the effect of charge}]", "write {moment: after-effect, step: charge}"),
+        ("faults", "[{crash: app, when: charge recorded}]", "write {moment: recorded, step: charge}"),
         ("faults", "[{crash: app, when: early}]", "write {step: NAME, moment: started}"),
         (
             "workload",
@@ -149,3 +152,15 @@ def test_a_title_where_an_id_belongs_and_a_description() -> None:
     text = f"{HEAD}      - run: charge\n".replace("scenario: mine", "scenario: My first\ndescription: It pays.")
     assert "did you mean `my-first`?" in told(text)
     assert "did you mean `about`?" in told(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (f"{HEAD}      - run: charge\n".replace("stripe: {}", "stripe: {takes: 1s}"), "latency"),
+        (f"{HEAD}      - run: charge\nworkload: {{every: 1h}}\n", "arrivals"),
+        (f"{HEAD}      - run: charge\nfaults: [{{crash: app, at: 1s, for: 5s}}]\n", "down_for"),
+    ],
+)
+def test_a_field_under_the_name_that_another_part_has_for_it(text: str, meant: str) -> None:
+    assert f"did you mean `{meant}`?" in told(text)

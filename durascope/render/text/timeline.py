@@ -115,7 +115,7 @@ def _drawn(row: Row, axis: Axis) -> Text:
         middle = int((cut.left + cut.right) / 2)
         if middle < axis.width and cells[middle] is not None:
             cells[middle] = BREAK
-    for mark in row.effects:
+    for mark in sorted(row.effects, key=lambda mark: mark.duplicate):  # in one cell, the duplicate is what is seen
         _set(cells, axis.cell(mark.at), DUPLICATE if mark.duplicate else EFFECT)
     for at in row.crashes:
         _set(cells, axis.cell(at), CRASH)

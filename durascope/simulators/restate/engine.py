@@ -157,6 +157,8 @@ class Restate(Engine):
         for run in addressed:
             self._deliver(event, run)
         if not starters and not addressed:
+            if event.key is not None:
+                self._say(f"{event.name}: refused (not found), since no run has the key {event.key}")
             self._ask(event.name, None, Ingress.unknown, event.name)
 
     def _start_by(self, event: OutsideEvent, workflow: str) -> None:
