@@ -62,6 +62,7 @@ def command(
         put_json(as_json(asked.scenario, results, seed))
     else:
         _story(asked.scenario, results)
+        _doubts(scenario)
     if out is not None:
         _write(out, asked.scenario, results, seed)
     if not all(each.held for each in results):
@@ -78,6 +79,19 @@ def _story(scenario: Scenario, results: list[Result]) -> None:
     if told:
         shown.print("Expectations", style="bold")
         shown.print(verdict_table(told))
+
+
+def _doubts(target: str) -> None:
+    """Says that `check` has warnings about a file of the user's own: results may not show what is meant."""
+    from durascope.models.loading import doubts_of
+    from durascope.models.problems import ScenarioProblems
+
+    try:
+        count = len(doubts_of(target)) if Path(target).is_file() else 0
+    except ScenarioProblems:  # the file alone is not valid: only with what is set on the command line
+        count = 0
+    if count:
+        say(f"{count} warning{'s' * (count != 1)}: see `durascope check {target}`")
 
 
 def _write(folder: Path, scenario: Scenario, results: list[Result], seed: int) -> None:

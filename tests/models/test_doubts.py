@@ -126,3 +126,13 @@ def test_check_warns_and_with_strict_it_fails(tmp_path: Path) -> None:
     assert durascope("check", "--strict", str(file)).status == 2
     (told,) = json.loads(durascope("check", "--json", str(file)).out)
     assert (told["valid"], told["problems"][0]["severity"]) == (True, "warning")
+
+
+def test_run_says_that_there_are_warnings_about_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text("scenario: s\nworkflows: {w: {steps: [{wait_for: go}]}}\n")
+    assert durascope("run", str(file)).err == f"1 warning: see `durascope check {file}`\n"
+    assert durascope("run", str(file), "--json").err == ""
+    file.write_text("scenario: s\nworkflows: {w: {steps: [{sleep: 1s}]}}\n")
+    assert durascope("run", str(file)).err == ""
+    assert durascope("run", "order-fulfillment").err == ""
