@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,15 +11,15 @@ from typing import Final
 from durascope.models.capacity import Capacity, capacities
 from durascope.models.engine import shown
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span
-from durascope.models.trace import RunSummary, Trace
+from durascope.models.spans import Span, SpanKind
+from durascope.models.trace import Trace
 from durascope.render.conversation import pool_of
 from durascope.render.keys import Held, held
 
 _MOST: Final = 0.6
 """What lasts for so much of a wait is its reason."""
-
-
+_TAKING: Final[tuple[SpanKind, ...]] = ("running", "working")
+"""Who does these takes tasks."""
 _LATE: Final = 1.25
 """A task that a rate holds back leaves its queue up to so much later than the rate allows."""
 
@@ -45,9 +47,20 @@ class QueueReasons:
     def __init__(self, trace: Trace, scenario: Scenario, all_spans: Sequence[Span]) -> None:
         self._runs = {run.name: run for run in trace.runs}
         self._held = held(trace, all_spans)
-        self._spans = all_spans
         self._capacities = capacities(scenario, trace.engine)
         self._takes = shown(trace.engine).takes
+        self._by_kind: dict[SpanKind, list[Span]] = defaultdict(list)
+        for span in all_spans:
+            self._by_kind[span.kind].append(span)
+        queued = sorted(self._by_kind["queued"], key=lambda span: span.end)
+        self._queued = frozenset(map(id, queued))
+        self._left: dict[str, list[int]] = defaultdict(list)
+        """When tasks left each queue, in order."""
+        for span in queued:
+            self._left[span.detail].append(span.end)
+        takers = {pool_of(span.lane) for kind in _TAKING for span in self._by_kind[kind]}
+        self._away = [span for span in self._by_kind["down"] if pool_of(span.lane) in takers]
+        self._used: dict[tuple[Capacity, str | None], _Use] = {}
 
     def of(self, wait: Span, *, unless_full: bool = True) -> Reason | None:
         """What is waited for for most of it: a key, something that is used up, someone who is down; None: not known.
@@ -72,8 +85,7 @@ class QueueReasons:
         if capacity.per:
             return self._at_rate(capacity, wait)
         key = None if run is None or not capacity.by_key else run.key
-        users = [span for span in self._spans if self._uses(span, capacity, run, key)]
-        busy = sum(end - start for start, end in _all_used(users, capacity.most, wait))
+        busy = self._use(capacity, key).within(wait.start, wait.end)
         of = f" of key {key}" if key is not None else ""
         if busy >= _MOST * wait.lasts:
             if capacity.afterwards:
@@ -86,18 +98,24 @@ class QueueReasons:
             return Reason(wait.start, wait.end, f"{short} reached, {capacity.afterwards}", short)
         return None
 
-    def _uses(self, span: Span, capacity: Capacity, run: RunSummary | None, key: str | None) -> bool:
+    def _use(self, capacity: Capacity, key: str | None) -> _Use:
+        """When all of it was in use; asked for each of very many waits, so it is worked out once."""
+        found = self._used.get((capacity, key))
+        if found is None:
+            users = (span for span in self._by_kind[capacity.used_by] if self._uses(span, capacity, key))
+            found = self._used[capacity, key] = _Use(users, capacity.most)
+        return found
+
+    def _uses(self, span: Span, capacity: Capacity, key: str | None) -> bool:
         its = self._runs.get(str(span.run))
         mine = capacity.workflow is None or span.workflow == capacity.workflow
-        alike = key is None or (its is not None and run is not None and its.key == key)
-        pool = capacity.pool is None or pool_of(span.lane) == capacity.pool or span.lane == capacity.pool
-        return span.kind == capacity.used_by and mine and alike and pool
+        alike = key is None or (its is not None and its.key == key)
+        return mine and alike and (capacity.pool is None or capacity.pool in (pool_of(span.lane), span.lane))
 
     def _at_rate(self, capacity: Capacity, wait: Span) -> Reason | None:
         """Whether as many tasks as may had left the queue just before this one did."""
-        others = (span for span in self._spans if span.kind == "queued" and span.detail == wait.detail)
-        window = _LATE * capacity.per
-        taken = sum(wait.end - window < span.end <= wait.end for span in others if span is not wait)
+        left, window = self._left.get(wait.detail, []), _LATE * capacity.per
+        taken = bisect_right(left, wait.end) - bisect_right(left, wait.end - window) - (id(wait) in self._queued)
         if taken < capacity.most or wait.lasts < capacity.per // (2 * capacity.most):
             return None
         seconds = capacity.per / 1e6
@@ -106,23 +124,33 @@ class QueueReasons:
 
     def _down(self, wait: Span) -> Iterator[Reason]:
         """Who is away that had to take it."""
-        takers = {pool_of(span.lane) for span in self._spans if span.kind in ("running", "working")}
-        for span in self._spans:
-            shared = min(span.end, wait.end) - max(span.start, wait.start)
-            if span.kind == "down" and pool_of(span.lane) in takers and shared >= _MOST * wait.lasts:
+        for span in self._away:
+            if min(span.end, wait.end) - max(span.start, wait.start) >= _MOST * wait.lasts:
                 yield Reason(wait.start, wait.end, f"{span.lane} is down ({span.detail})", f"{span.lane} down")
 
 
-def _all_used(users: Iterable[Span], most: int, wait: Span) -> Iterator[tuple[int, int]]:
-    """The stretches of the wait in which at least so many are in use."""
-    changes = sorted(
-        change
-        for span in users
-        if span.end > wait.start and span.start < wait.end
-        for change in ((max(span.start, wait.start), 1), (min(span.end, wait.end), -1))
-    )
-    used, since = 0, wait.start
-    for at, change in changes:
-        if used >= most and at > since:
-            yield since, at
-        used, since = used + change, at
+class _Use:
+    """When at least so many are in use at the same time."""
+
+    def __init__(self, users: Iterable[Span], most: int) -> None:
+        changes = sorted(change for span in users for change in ((span.start, 1), (span.end, -1)))
+        self._at: list[int] = []
+        """Where what is added up changes its pace."""
+        self._full: list[int] = []
+        """For how long all were in use until then."""
+        self._is_full: list[bool] = []
+        used, full, since = 0, 0, 0
+        for at, change in changes:
+            full += at - since if used >= most else 0
+            used, since = used + change, at
+            self._at.append(at)
+            self._full.append(full)
+            self._is_full.append(used >= most)
+
+    def within(self, start: int, end: int) -> int:
+        """For how long of that time all were in use."""
+        return self._until(end) - self._until(start)
+
+    def _until(self, at: int) -> int:
+        n = bisect_right(self._at, at) - 1
+        return 0 if n < 0 else self._full[n] + (at - self._at[n] if self._is_full[n] else 0)
