@@ -9,7 +9,7 @@ kept. The calls of a step that happens twice are always drawn: they are what the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import Final
@@ -245,17 +245,26 @@ def _banded(items: Iterable[tuple[Item, bool]], quiet: int, whole: Container[int
 
 
 def _what(left: Sequence[Item]) -> str:
-    """Whole steps by their names, attempts by their number, else how many messages."""
+    """Whole steps by their names, attempts by their number, else messages by the steps that they are about."""
     ends = [item for item in left if item.kind in (Kind.STEP_RECORDED, Kind.STEP_RETRIED)]
     if ends and left[-1] is ends[-1] and not any(item.sort == "fold" for item in left):
         if all(item.kind is Kind.STEP_RETRIED for item in ends):
             attempts = f"{len(ends)} more attempts" if len(ends) > 1 else "1 more attempt"
             return f"{attempts} of {listed(list(dict.fromkeys(str(item.step) for item in ends)))}"
         return listed(list(dict.fromkeys(str(item.step) for item in ends)))
-    count = _drawn(left)
-    rest = [f"{count} more message{'s' * (count != 1)}"] if count else []
-    bands = [item.words for item in left if item.sort == "fold"]
-    return "; ".join([*bands[:_BANDS], *rest]) if len(bands) <= _BANDS else f"{len(left)} more messages and bands"
+    bands = list(dict.fromkeys(item.words for item in left if item.sort == "fold"))
+    named = bands if len(bands) <= _BANDS else [bands[0], "…", bands[-1]]
+    return "; ".join([*named, *_messages([item for item in left if item.sort != "fold"], bands)])
+
+
+def _messages(left: Sequence[Item], bands: Sequence[str]) -> Iterator[str]:
+    """How many messages, and what of: the steps that they are about, else what they say; none if a band beside them
+    names those steps."""
+    steps = list(dict.fromkeys(item.about for item in left if item.about is not None))
+    told = " ".join(bands).replace(",", "").replace(":", "").split()
+    if left and not (bands and steps and set(steps) <= set(told)):
+        what = listed(steps or list(dict.fromkeys(item.text for item in left)))
+        yield f"{len(left)} message{'s' * (len(left) != 1)} {'of' if steps else 'like'} {what}"
 
 
 def _drawn(items: Sequence[Item]) -> int:

@@ -250,7 +250,7 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
 
 
 def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:
-    text, left = note_place(item.text, x, sheet.width)
+    text, left = note_place(item.text, x, sheet.width, sheet.lanes.values())
     width = measure.width(text, SMALL)
     tones = {
         "replay": STATES["replayed"],

@@ -25,6 +25,10 @@ HEIGHTS: Final = {
     "message": 21.5, "call": 21.5, "return": 21.0, "note": 20.5, "crash": 21.5, "restart": 20.5, "fold": 26.5,
 }  # fmt: skip
 SILENCE: Final = 27.0
+_OFF: Final = 10.0
+"""Between a life line and a note at it."""
+_NOTE_AIR: Final = 6.0
+"""Between a note and the next life line."""
 AIR: Final = 2.0
 """What an arrow's words need more below a note or a band, so that they do not touch."""
 
@@ -79,7 +83,8 @@ def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario,
     left = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
     end = measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0
     if width:
-        gaps = _fitted(gaps, _least(titles), _spoken(names, folded.items), width - MARGIN - end - left)
+        needs = _Needs(_least(titles), _spoken(names, folded.items), _noted(names, folded.items))
+        gaps = _fitted(gaps, needs, width - MARGIN - end - left)
     lanes: dict[str, float] = {}
     x = left
     for name, gap in zip(names, [*gaps, 0.0], strict=False):
@@ -127,25 +132,49 @@ def _least(titles: Sequence[str]) -> list[float]:
 
 
 def _spoken(names: Sequence[str], items: Sequence[Item]) -> list[float]:
-    """What neighbours tell each other, in its shortest words, has room between them."""
+    """What neighbours tell each other has room between them: in its shortest words, but in full what gets lost."""
     places = {name: at for at, name in enumerate(names)}
     needs = [0.0] * (len(names) - 1)
     for item in (each for each in items if each.sort != "fold"):
         if item.lane in places and item.to in places and abs(places[item.lane] - places[item.to]) == 1:
             at = min(places[item.lane], places[item.to])
-            least = min(measure.width(text, SMALL) for text in labels(item))
+            told = [next(labels(item))] if item.fate else labels(item)
+            least = min(measure.width(text, SMALL) for text in told)
             needs[at] = max(needs[at], min(least + _BESIDE + 1, WIDEST))
     return needs
 
 
-def _fitted(gaps: Sequence[float], least: Sequence[float], spoken: Sequence[float], room: float) -> list[float]:
-    """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need, and none
-    narrower than its words need unless there is no room for them all."""
-    needs = [max(low, words) for low, words in zip(least, spoken, strict=True)]
-    if sum(needs) <= room:
-        least = needs
+def _noted(names: Sequence[str], items: Sequence[Item]) -> list[float]:
+    """What is noted at a life line has room before the next one; at the last, after the one before."""
+    places = {name: at for at, name in enumerate(names)}
+    needs = [0.0] * (len(names) - 1)
+    for item in items:
+        if item.sort == "note" and item.lane in places and needs:
+            at = min(places[item.lane], len(needs) - 1)
+            needs[at] = max(needs[at], _note_room(item.text))
+    return needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """The least distances of neighbouring lanes."""
+
+    heads: Sequence[float]
+    words: Sequence[float]
+    notes: Sequence[float]
+
+
+def _fitted(gaps: Sequence[float], needs: _Needs, room: float) -> list[float]:
+    """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need, none
+    narrower than its words need unless there is no room for them all, and as few as can be narrower than a note."""
+    least = [max(low, words) for low, words in zip(needs.heads, needs.words, strict=True)]
+    if sum(least) <= room:
+        for at in sorted(range(len(least)), key=lambda at: needs.notes[at] - least[at]):
+            wider = max(least[at], needs.notes[at])
+            if sum(least) - least[at] + wider <= room:
+                least[at] = wider
     else:
-        gaps = needs
+        gaps, least = least, list(needs.heads)
     spare = room - sum(least)
     wish = [max(0.0, gap - low) for gap, low in zip(gaps, least, strict=True)]
     if spare <= 0 or not gaps:
@@ -215,7 +244,7 @@ def spoken(text: str) -> Iterator[str]:
         yield method[1]
     elif (command := _COMMAND.fullmatch(text)) is not None:
         yield f"{command[1]} {command[2]}"
-        yield f"{command[1]} {command[3]}"
+        yield command[2]
 
 
 def labels(item: Item) -> Iterator[str]:
@@ -223,6 +252,8 @@ def labels(item: Item) -> Iterator[str]:
     for text in spoken(item.text):
         yield f"{text} ({item.fate})" if item.fate else text
     if item.fate:
+        if (step := f"{item.step}: ") and item.text.startswith(step):
+            yield f"{item.text.removeprefix(step)} ({item.fate})"
         yield item.fate
 
 
@@ -247,11 +278,19 @@ def _right_end(item: Item, lanes: dict[str, float]) -> float:
     return 0.0
 
 
-def note_place(text: str, x: float, width: float) -> tuple[str, float]:
-    """A note's words and its left edge beside the life line at `x`: on the right, or on the left if they have no room
-    there; cut only if they have room on neither side."""
+def _note_room(text: str) -> float:
+    """What a note takes between two life lines, with some air."""
+    return measure.width(text, SMALL) + 10 + _OFF + _NOTE_AIR
+
+
+def note_place(text: str, x: float, width: float, lanes: Iterable[float] = ()) -> tuple[str, float]:
+    """A note's words and its left edge beside the life line at `x`: on the right, or on the left, where it covers no
+    other life line; else where it has room; cut only if it has room on neither side."""
     right, left = width - MARGIN / 2 - (x + 20), x - 20 - (MARGIN + TIME - 16)
-    if measure.width(text, SMALL) <= right:
-        return text, x + 10
+    wide = measure.width(text, SMALL)
+    after = min((lane for lane in lanes if lane > x), default=width)
+    before = max((lane for lane in lanes if lane < x), default=0.0)
+    if wide <= right and (x + _note_room(text) <= after or x - _note_room(text) < before or wide > left):
+        return text, x + _OFF
     told = measure.shorten(text, max(left, right), SMALL)
-    return told, x + 10 if right >= left else x - 20 - measure.width(told, SMALL)
+    return told, x + _OFF if right >= left and wide > left else x - 20 - measure.width(told, SMALL)
