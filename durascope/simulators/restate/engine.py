@@ -314,13 +314,21 @@ class Restate(Engine):
 
     def findings(self) -> Findings:
         server = self.options.server
+        untaken = unconsumed(self.accepted, self.app_code.handled) if self.records else None
+        for each in untaken or ():
+            if each.run is not None and self.outside.has_newer(each.run, each.event):
+                self._say(
+                    f"{each.event}: it resolved the awakeable of an earlier wait of {each.run}, which was over; the wait "
+                    "that is open has an awakeable of its own. To reach whichever is open, use a durable promise "
+                    "(`kind: workflow`) or a signal (`wait_for: signal`)"
+                )
         found = findings(
             self.rows, self.partitions, self.observer, notes=self.said, records=self.records,
             most_in_flight=max(node.invoker.most_in_flight for node in self.nodes),
             in_flight_limit=server.concurrent_invocations,
         )  # fmt: skip
         if self.records:
-            found.unconsumed = unconsumed(self.accepted, self.app_code.handled)
+            found.unconsumed = untaken
             if self.world.full:
                 rows = every_row(self.rows)
                 found.facts = {**found.facts, "invocations": invocations(rows, self.observer, server.protocol)}

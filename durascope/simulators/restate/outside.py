@@ -77,6 +77,11 @@ class Outside:
         else:
             known.held.append(deliver)
 
+    def has_newer(self, run: str, event: str) -> bool:
+        """Whether the run has made an awakeable for the event after the last one that was resolved."""
+        known = self._awakeables.get((run, event))
+        return known is not None and 0 < known.used < len(known.ids)
+
     def waits_for(self, workflow: str, event: str) -> bool:
         return event in self._waits.get(workflow, {})
 
