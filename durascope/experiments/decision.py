@@ -19,10 +19,13 @@ from durascope.experiments.replication import Replication, replicate
 from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import BUDGET_S, Estimates, Progress, Study, estimates, study
 from durascope.experiments.what_ifs import QUESTIONS, WhatIf, what_ifs
-from durascope.models.engine import names, shown
+from durascope.models.engine import names, notes_of, shown
 from durascope.models.scenario import Scenario
+from durascope.simulators.simulate import simulate
 
 RUNS_PER_MONTH: Final = 1_000_000
+TOLD: Final = 20
+"""The most runs of which each that did not end is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,8 @@ class Decision:
     knobs: Mapping[str, Knob]
     handwritten: Size
     """Of the state machine that one would write by hand."""
+    notes: Mapping[str, Sequence[str]]
+    """What each model says of the scenario, and of what happened to its runs and messages under the first seed."""
     criteria: Criteria
     measured: Sequence[tuple[str, Mapping[str, Interval]]]
     prices: Mapping[str, Prices]
@@ -126,10 +131,18 @@ def decide(
         guarantees={} if quick else guarantees(scenario, engines, seed=seed, processes=processes),
         knobs={} if quick else knobs(scenario, found.replications, found.few),
         handwritten=size_of(scenario),
+        notes={engine: _notes(scenario, engine, seed) for engine in engines},
         criteria=criteria(),
         measured=_measured(found.replications),
         prices=known,
     )
+
+
+def _notes(scenario: Scenario, engine: str, seed: int) -> Sequence[str]:
+    """Of more runs than this, nobody wants to read one by one what became of each."""
+    if scenario.workload.runs > TOLD:
+        return notes_of(engine, scenario)
+    return simulate(scenario, engine, seed=seed, full=True, records=True).notes
 
 
 def _alternatives(

@@ -15,7 +15,7 @@ from durascope.experiments.prices import REQUESTS, STORED
 from durascope.experiments.statistics import Interval, mean
 from durascope.experiments.study import Estimates
 from durascope.experiments.what_ifs import WhatIf
-from durascope.models.engine import notes_of, shown
+from durascope.models.engine import shown
 from durascope.models.phrases import fault_text
 from durascope.models.units import MILLISECOND, SECOND
 from durascope.version import __version__
@@ -118,7 +118,7 @@ def as_json(decision: Decision, *, again: str | None = None) -> dict[str, Any]:
             ]
             for engine, costs in decision.expected.items()
         },
-        "notes": {engine: list(notes_of(engine, decision.scenario)) for engine in decision.engines},
+        "notes": {engine: list(notes) for engine, notes in decision.notes.items()},
         "criteria": [
             {
                 "criterion": row.criterion,

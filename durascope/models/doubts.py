@@ -100,7 +100,7 @@ class _Doubts:
         workload, steps = self.scenario.workload, (written.step for written in self.names.steps)
         given = [*(each.input for each in self.scenario.workflows.values()), *(workload.inputs or ())]
         given += [event.with_ for event in workload.events]
-        named = {step.key for step in steps if isinstance(step, Call | Start) and step.key is not None}
+        named = {str(step.key) for step in steps if isinstance(step, Call | Start) and step.key is not None}
         return {str(value) for each in given for value in each.values()} | named | set(self.scenario.workflows)
 
     def _numbered(self, path: Path) -> set[str]:

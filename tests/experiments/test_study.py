@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from durascope.experiments.breakdown import PARTS, parts, repeated
-from durascope.experiments.decision import decide
+from durascope.experiments.decision import TOLD, decide
 from durascope.experiments.evidence import as_json
 from durascope.experiments.replication import replicate
 from durascope.experiments.study import LEAST, study
 from durascope.models.loading import load_scenario
+from durascope.models.overrides import Overrides
 from durascope.models.scenario import Scenario
 from durascope.simulators.simulate import simulate
 
@@ -121,3 +122,14 @@ def test_what_is_asked_for_in_number_is_made_whatever_the_time() -> None:
     found = study(load_scenario("payment"), ["restate"], replications=4, budget_s=0.0, processes=1)
     assert found.count == 4
     assert not found.out_of_time
+
+
+def test_what_became_of_runs_and_messages_is_told_beside_what_the_engine_lacks() -> None:
+    stuck = load_scenario("order-fulfillment-deploy")
+    found = as_json(decide(stuck, ["temporal", "inngest"], replications=2, processes=1, quick=True))["notes"]
+    assert any("since 734 ms it waits for a workflow task that does not fail" in note for note in found["temporal"])
+    assert any("Inngest has no queries" in note for note in found["inngest"])
+    many = load_scenario("order-fulfillment-deploy", Overrides(runs=TOLD + 1))
+    found = as_json(decide(many, ["temporal", "inngest"], replications=2, processes=1, quick=True))["notes"]
+    assert found["temporal"] == []
+    assert len(found["inngest"]) == 2

@@ -318,8 +318,8 @@ class Restate(Engine):
         for each in untaken or ():
             if each.run is not None and self.outside.has_newer(each.run, each.event):
                 self._say(
-                    f"{each.event}: it resolved the awakeable of an earlier wait of {each.run}, which was over; the wait "
-                    "that is open has an awakeable of its own. To reach whichever is open, use a durable promise "
+                    f"{each.event}: it resolved the awakeable of an earlier wait of {each.run}, which was over; the "
+                    "wait that is open has an awakeable of its own. To reach whichever is open, use a durable promise "
                     "(`kind: workflow`) or a signal (`wait_for: signal`)"
                 )
         found = findings(
