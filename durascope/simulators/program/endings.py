@@ -6,12 +6,14 @@ from __future__ import annotations
 class WorkflowFailure(Exception):
     """The run has failed for good: a step's failure that nobody caught, or a `fail` step."""
 
-    def __init__(self, message: str, *, code: int = 500, step: str | None = None) -> None:
+    def __init__(self, message: str, *, code: int = 500, step: str | None = None, retryable: bool = True) -> None:
         super().__init__(message)
         self.message = message
         self.code = code
         self.step = step
         """The step whose failure it is; None: the workflow's own."""
+        self.retryable = retryable
+        """Whether a retry policy of the workflow may start another run after it."""
 
 
 class CodeBug(Exception):

@@ -136,7 +136,12 @@ class Operation(Pending):
         elif failure.kind == "canceled":
             self.fail(Cancelled())
         else:
-            self.fail(WorkflowFailure(f"{self.name}: {failure.message}", step=self.name))
+            retryable = self.retryable_after(failure)
+            self.fail(WorkflowFailure(f"{self.name}: {failure.message}", step=self.name, retryable=retryable))
+
+    def retryable_after(self, _failure: Failure) -> bool:
+        """Whether what the code throws then leaves a retry to the workflow: a wrapper of the failure always does."""
+        return True
 
     def cancel(self) -> bool:
         if self.done:

@@ -16,6 +16,7 @@ from durascope.models.steps import Run
 from durascope.simulators.temporal.commands import RequestCancelLocalActivity, ScheduleLocalActivity
 from durascope.simulators.temporal.context import Operation, WorkflowContext
 from durascope.simulators.temporal.core import after
+from durascope.simulators.temporal.failure import Failure
 
 
 class LocalState(Enum):
@@ -74,6 +75,10 @@ class LocalActivity(Operation):
     @property
     def open(self) -> bool:
         return self.state not in (LocalState.RESOLVED, LocalState.CANCELLED)
+
+    def retryable_after(self, failure: Failure) -> bool:
+        """Core wraps its timeouts as those of other activities, but not what its body fails with (§9)."""
+        return failure.kind == "timeout" or failure.retryable
 
     def move(self, event: str) -> None:
         """Takes the transition that the event stands for. Raises `UnexpectedEvent` where the table has none."""

@@ -132,7 +132,7 @@ class WorkflowSdk(Sdk):
         except ContinueAsNew as new:
             self.context.issue(ContinueAsNewWorkflowExecution(0, "", self.unhandled(), new.done, self.carried()))
         except WorkflowFailure as failure:
-            reason = Failure(failure.message, "application")
+            reason = Failure(failure.message, retryable=failure.retryable)
             self.context.issue(FailWorkflowExecution(0, "", self.unhandled(), reason, failure.step))
         except TaskFailure as failure:
             self.context.failure = failure
