@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from durascope.live.conductor import Conductor
@@ -13,6 +14,7 @@ from durascope.live.ledger import Ledger
 from durascope.live.processes import Managed, Stage
 from durascope.live.restate.engine import RestateLive
 from durascope.live.restate.outside import Started
+from durascope.live.temporal.engine import TemporalLive
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario, Workflow
 from durascope.simulators.engine import OutsideEvent, StartRequest
@@ -94,6 +96,40 @@ def test_a_body_does_not_stand_for_as_long_as_an_engine_hangs() -> None:
     assert [each.name for each in engine.sent] == ["cancel"]
     assert stood < 5  # not the 20 s of the engine
     assert still  # what was sent is still waited for before all is over
+
+
+def test_temporals_body_stands_until_a_signal_is_accepted_but_not_until_an_update_is_answered() -> None:
+    answers: list[Future[None]] = []
+
+    class Outside:
+        def send(self, event: OutsideEvent) -> OutsideEvent:
+            return event
+
+        def submit(self, _event: OutsideEvent) -> Future[None]:
+            answers.append(Future())
+            return answers[-1]
+
+        def close(self) -> None: ...
+
+    def stands(kind: str) -> threading.Thread:
+        event = OutsideEvent(1, kind, "approve", None, None, {})
+        standing = threading.Thread(target=live.send, args=(event,), daemon=True)
+        standing.start()
+        return standing
+
+    with Stage() as stage, Ledger() as ledger:
+        live = TemporalLive(parse_scenario(CANCELLED), stage, ledger, seed=0)
+        live._outside = Outside()  # pyright: ignore[reportPrivateUsage, reportAttributeAccessIssue]
+        update = stands("update")
+        update.join(20)
+        signal = stands("send")
+        signal.join(0.2)
+        unanswered = signal.is_alive()
+        answers[-1].set_result(None)
+        signal.join(20)
+    assert not update.is_alive()
+    assert unanswered
+    assert not signal.is_alive()
 
 
 def test_a_result_is_heard_of_when_it_is_stored_though_the_code_comes_to_it_later() -> None:

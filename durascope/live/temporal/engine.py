@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Final
 
 from temporalio.service import __version__ as sdk_version
@@ -32,8 +32,9 @@ from durascope.live.temporal.server import DevServer
 from durascope.live.temporal.starting import workflow_id
 from durascope.live.temporal.workers import Workers
 from durascope.models.scenario import Scenario, TemporalServer, Workflow
-from durascope.models.units import MILLISECOND, Spread
+from durascope.models.units import MILLISECOND, SECOND, Spread
 from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.services import NEWS_US
 
 _LATE_MS: Final = {
     "request": (1, 60), "first_dispatch": (3, 40), "dispatch": (2, 30), "match": (1, 40), "workflow_task": (4, 25),
@@ -52,6 +53,8 @@ _NOT_SET: Final = ("threads", "queue_rate")
 """Options of workers that those here do not have."""
 APART_S: Final = 0.002
 """Time between two starts of one instant with the same workflow id, in seconds."""
+UNDER_WAY_S: Final = NEWS_US / SECOND
+"""How long an update or a query has to get to the server before the body at whose moment it was sent goes on."""
 
 
 class TemporalLive(LiveEngine):
@@ -158,7 +161,9 @@ class TemporalLive(LiveEngine):
             before[asked_of] += 1
 
     def send(self, event: OutsideEvent) -> None:
-        self.outside.submit(self.outside.send(event))
+        """Returns when the server has it; updates and queries are answered by workers, whom nobody waits for here."""
+        sent = self.outside.submit(self.outside.send(event))
+        wait((sent,), UNDER_WAY_S if event.kind in ("update", "query") else None)
 
     def replicas(self, name: str) -> Sequence[Managed]:
         return [self.server.process] if name == "engine" else self.workers.replicas(name)

@@ -67,8 +67,10 @@ class Outside:
 
     # ---- its loop ------------------------------------------------------------------------------------------
 
-    def submit(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._pending.add(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+    def submit(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        self._pending.add(future)
+        return future
 
     def wait(self, coroutine: Coroutine[Any, Any, T], seconds: float) -> T:
         """Its result. Raises `LiveProblem` if there is none after that many seconds."""
