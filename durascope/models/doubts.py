@@ -9,7 +9,7 @@ from typing import Final
 
 from durascope.models.names import Names, Written
 from durascope.models.problems import Problem
-from durascope.models.scenario import Scenario
+from durascope.models.scenario import Count, Scenario
 from durascope.models.source import Path, Value
 from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, Start, WaitFor
 
@@ -26,6 +26,7 @@ def doubts(scenario: Scenario, value: Value) -> list[Problem]:
     for rule in (
         doubter.workers, doubter.waits, doubter.keys, doubter.names_used_twice, doubter.zero_timeouts,
         doubter.silent_sdk, doubter.sizes, doubter.placeholders, doubter.effects_in_loops, doubter.addressees,
+        doubter.empty_promises,
     ):  # fmt: skip
         rule()
     return sorted(set(doubter.found))
@@ -102,6 +103,25 @@ class _Doubts:
         given += [event.with_ for event in workload.events]
         named = {str(step.key) for step in steps if isinstance(step, Call | Start) and step.key is not None}
         return {str(value) for each in given for value in each.values()} | named | set(self.scenario.workflows)
+
+    def empty_promises(self) -> None:
+        """Expectations that hold whatever happens."""
+        expect = self.scenario.expect
+        shares = expect.completed if isinstance(expect.completed, dict) else {None: expect.completed}
+        fix = "leave it out; what must have happened is counted in `effects`"
+        for workflow, share in shares.items():
+            if share == 0:
+                path: Path = ("expect", "completed", *(() if workflow is None else (workflow,)))
+                self.warn("always-holds", "at least 0% of the runs complete, whatever happens", path, fix)
+        for status, share in (("failed", expect.failed), ("cancelled", expect.cancelled)):
+            if share == 1:
+                message = f"at most 100% of the runs are {status}, whatever happens"
+                self.warn("always-holds", message, ("expect", status), fix)
+        counts = [(("expect", "effects", step), wanted) for step, wanted in expect.effects.items()]
+        for path, wanted in [*counts, (("expect", "unconsumed"), expect.unconsumed)]:
+            if isinstance(wanted, Count) and not wanted.at_least and wanted.at_most is None:
+                bounded = "add `at_most: N`, or write the number"
+                self.warn("always-holds", "there are at least 0, whatever happens", path, bounded)
 
     def _numbered(self, path: Path) -> set[str]:
         """The names of the numbers of the blocks around a place."""

@@ -65,6 +65,18 @@ def doubts_of(text: str) -> list[Problem]:
             "workload: {events: [{send: go, to: first, at: 1s}]}",
             "unknown-key", 3, "no run has the key `first`", "`to: 1`",
         ),
+        (
+            "workflows: {w: {steps: [{run: a}]}}\nexpect: {completed: 0%}",
+            "always-holds", 3, "at least 0% of the runs complete", "counted in `effects`",
+        ),
+        (
+            "workflows: {w: {steps: [{run: a}]}}\nexpect: {failed: 100%}",
+            "always-holds", 3, "at most 100% of the runs are failed", "leave it out",
+        ),
+        (
+            "workflows: {w: {steps: [{run: a}]}}\nexpect: {effects: {a: {at_least: 0}}}",
+            "always-holds", 3, "at least 0, whatever happens", "`at_most: N`",
+        ),
         ("workflows: {w: {steps: [{run: a, timeout: 0s}]}}", "zero-timeout", 2, "`timeout: 0s`", "leave it out"),
         (
             "workflows: {w: {steps: [{run: a, heartbeat: {timeout: 0s}}]}}",
