@@ -17,6 +17,7 @@ from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import ScheduleActivityTask
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import (
+    ActivityEnd,
     ActivityTaskCanceled,
     ActivityTaskCancelRequested,
     ActivityTaskCompleted,
@@ -160,7 +161,7 @@ class Activities:
             started = self._over(state, activity)
             values = outcome.values
             end = ActivityTaskCompleted(activity.scheduled_id, started, activity.name, activity.worker, values, size)
-            self._tasks.tell(state, end)
+            self._tell(state, activity, started, end)
         return True
 
     def _failed(self, state: MutableState, activity: Activity, failure: Failure) -> bool:
@@ -172,7 +173,8 @@ class Activities:
 
     def _cancelled(self, state: MutableState, activity: Activity) -> bool:
         started = self._over(state, activity)
-        self._tasks.tell(state, ActivityTaskCanceled(activity.scheduled_id, started, activity.name, activity.worker))
+        end = ActivityTaskCanceled(activity.scheduled_id, started, activity.name, activity.worker)
+        self._tell(state, activity, started, end)
         return True
 
     def heartbeat(self, link: Link, call: Call) -> None:
@@ -304,7 +306,8 @@ class Activities:
             type_ = "schedule-to-close"
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
-        self._tasks.tell(state, ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not))
+        end = ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not)
+        self._tell(state, activity, started, end)
         return True
 
     # ---- closed --------------------------------------------------------------------------------------------
@@ -347,19 +350,29 @@ class Activities:
                 timers.cancel(task)
 
     def _over(self, state: MutableState, activity: Activity) -> ActivityTaskStarted | None:
-        """It is pending no more: the start of its last attempt is written, if there was one (A2)."""
+        """It is pending no more; the start of its last attempt, if there was one (A2)."""
         self._forget(state, activity)
         if activity.started_at is None:
             return None
-        started = ActivityTaskStarted(
+        return ActivityTaskStarted(
             activity.scheduled_id, activity.name, activity.attempt, activity.worker, activity.last_failure
         )
-        return self._tasks.record(state, started, activity.started_at)
+
+    def _tell(
+        self, state: MutableState, activity: Activity, started: ActivityTaskStarted | None, end: ActivityEnd
+    ) -> None:
+        """Writes the end, right after the start of the last attempt (A2)."""
+        now = self.world.now
+        if started is None or activity.started_at is None:
+            self._tasks.tell(state, (end, now))
+        else:
+            self._tasks.tell(state, (started, activity.started_at), (end, now))
 
     def _fails(self, state: MutableState, activity: Activity, failure: Failure, retry_state: str) -> None:
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
-        self._tasks.tell(state, ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state))
+        end = ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state)
+        self._tell(state, activity, started, end)
 
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""

@@ -166,7 +166,7 @@ class Executions:
         if state.signals >= self._signals:
             return False
         state.signals += 1
-        self._tasks.record(state, WorkflowExecutionSignaled(name, payload, sender), self.world.now)
+        self._tasks.record(state, (WorkflowExecutionSignaled(name, payload, sender), self.world.now))
         self._wake(state)
         self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail=name)
         return True
@@ -175,7 +175,7 @@ class Executions:
         if state.cancel_requested:
             return
         state.cancel_requested = True
-        self._tasks.record(state, WorkflowExecutionCancelRequested(sender), self.world.now)
+        self._tasks.record(state, (WorkflowExecutionCancelRequested(sender), self.world.now))
         self._timers.cancel(state.first_task_timer)  # unlike a signal, it does not wait for the first task
         self._wake(state)
         self.world.emit(HISTORY, Kind.EVENT_RECEIVED, state.run, detail="cancel")

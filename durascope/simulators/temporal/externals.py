@@ -82,7 +82,7 @@ class Externals:
         self.world.moment(HISTORY, Kind.STEP_STARTED, asked.by or parent.run, asked.label, 1)
 
     def _tell(self, state: MutableState, event: HistoryEvent) -> None:
-        self._tasks.tell(state, event)
+        self._tasks.tell(state, (event, self.world.now))
         self.shard.commit(state)
 
     def _child_closed(self, run_id: int, initiated_id: int, status: str, child_run_id: int) -> None:

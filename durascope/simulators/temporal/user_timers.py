@@ -72,7 +72,7 @@ class UserTimers:
             if pending is None:
                 continue
             started = pending[1]
-            self._tasks.record(state, TimerFired(timer_id, started.id), now)
+            self._tasks.record(state, (TimerFired(timer_id, started.id), now))
             fired.append((started.name, started.by or state.run))
         self.set_timer(state)
         if not fired:

@@ -8,7 +8,7 @@ none ─▶ scheduled ─▶ started ─▶ completed ────────�
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final, TypeVar
+from typing import Final
 
 from durascope.models.units import SECOND
 from durascope.simulators.kernel.world import Callback
@@ -28,7 +28,8 @@ from durascope.simulators.temporal.shard import Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
 
-E = TypeVar("E", bound=HistoryEvent)
+Happened = tuple[HistoryEvent, int]
+"""An event to be recorded, and when it happened."""
 
 HOPELESS_TASK: Final = 200
 """A run whose workflow task has been tried this many times (for a day and more) fails for ever: it is not followed
@@ -70,19 +71,21 @@ class WorkflowTasks:
 
     # ---- written -------------------------------------------------------------------------------------------
 
-    def record(self, state: MutableState, event: E, at: int) -> E:
-        """Appends an event, or buffers it while a task is started (§5); a speculative task is written first (U3)."""
-        task = state.wft
-        if task is not None:
-            if task.kind is TaskKind.SPECULATIVE:
-                self._convert(state, task)
-            if task.started_at is not None and isinstance(event, Bufferable):
-                return state.history.hold(event, at)
-        return state.history.append(event, at)
+    def record(self, state: MutableState, *events: Happened) -> None:
+        """Appends events, or buffers them while a task is started (§5); a speculative task is written first (U3)."""
+        history, task = state.history, state.wft
+        if task is not None and task.kind is TaskKind.SPECULATIVE:
+            self._convert(state, task)
+        is_started = task is not None and task.started_at is not None
+        for event, at in events:
+            if is_started and isinstance(event, Bufferable):
+                history.hold(event, at)
+            else:
+                history.append(event, at)
 
-    def tell(self, state: MutableState, event: HistoryEvent) -> None:
+    def tell(self, state: MutableState, *events: Happened) -> None:
         """Records what the run's code is to be told of: it needs a workflow task."""
-        self.record(state, event, self.world.now)
+        self.record(state, *events)
         self.need(state)
 
     # ---- scheduled -----------------------------------------------------------------------------------------
