@@ -85,9 +85,9 @@ class History(HistoryService):
         )
         self.wire = Wire()
 
-    def started(self, **options: Any) -> MutableState:
+    def started(self, *, workflow_id: str = "order 1", **options: Any) -> MutableState:
         """A run that has just been started."""
-        return self.executions.create(StartOptions(RUN, "order 1", **options))
+        return self.executions.create(StartOptions(RUN, workflow_id, **options))
 
     def lines(self, state: MutableState, since: int = 0) -> list[str]:
         return [line(event) for event in state.history.events[since:]]

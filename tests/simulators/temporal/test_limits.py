@@ -31,6 +31,12 @@ def test_a_long_history_is_warned_of_and_continue_as_new_suggested_before() -> N
     assert longer.counters["history_limit_warnings"] == 1
 
 
+def test_a_history_of_a_thousand_small_events_is_no_reason_to_continue_as_new() -> None:
+    trace = run([{"repeat": 200, "do": [{"run": "a", "takes": "1ms"}]}])
+    assert len(trace.records["run 1"]) > 1_000
+    assert "continue_as_new_suggested" not in trace.counters
+
+
 def test_a_result_above_2_mib_fails_the_activity_for_good() -> None:
     trace = run([{"run": "big", "size": "3MiB"}, {"run": "after"}])
     assert "ActivityTaskFailed big non-retryable-failure" in trace.records["run 1"]

@@ -7,22 +7,26 @@ import pytest
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.temporal import matching
 from durascope.simulators.temporal.commands import (
     AcceptUpdate,
     Command,
     CompleteUpdate,
     CompleteWorkflowExecution,
+    ContinueAsNewWorkflowExecution,
     RejectUpdate,
     RequestCancelActivityTask,
     RequestCancelExternalWorkflowExecution,
     SignalExternalWorkflowExecution,
 )
+from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import SignalExternalWorkflowExecutionInitiated
 from durascope.simulators.temporal.failure import Failure
-from durascope.simulators.temporal.mutable_state import MutableState
+from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
 from tests.simulators.temporal.parts import ACTIVITY, NORMAL, History, Wire, call, poll, schedules, starts_timer
 
 STICKY = ("sticky", "worker #1")
+UNUSED = ("sticky", "worker #2")
 MOMENT = 100_000
 """µs: long enough for what follows at once."""
 
@@ -107,6 +111,37 @@ def test_a_task_that_its_rate_held_up_goes_to_no_worker_whose_connection_is_gone
     assert len(there.answers) == 1
 
 
+def test_a_query_goes_to_the_sticky_worker_only_as_long_as_that_polls(history: History) -> None:
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, starts_timer(1, 3600), sticky=True)
+    assert not history.matching.add_sticky_query(state, "never polled")
+    history.matching.poll(lost := Wire(), poll(STICKY))
+    lost.open = False
+    history.matching.lost(lost)
+    assert history.matching.add_sticky_query(state, "polled just now")
+    history.pass_time(11 * SECOND)
+    assert not history.matching.add_sticky_query(state, "silent")
+
+
+def test_a_sticky_queue_that_still_holds_a_task_is_not_unloaded_with_the_unused_ones(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "MANY_QUEUES", 0)
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, starts_timer(1, 3600), sticky=True)
+    for queue in (STICKY, UNUSED):
+        history.matching.poll(lost := Wire(), poll(queue))
+        lost.open = False
+        history.matching.lost(lost)
+    history.executions.signalled(state, "go", {})
+    history.pass_time(11 * SECOND)
+    history.matching.lost(Wire())
+    assert STICKY in history.on_disk.backlogs
+    assert UNUSED not in history.on_disk.backlogs
+
+
 # ---- the shard: transfer queue, timers, the write ------------------------------------------------------------
 
 
@@ -177,6 +212,47 @@ def test_two_thousand_messages_to_other_runs_are_the_most_that_may_be_under_way(
     assert f"WorkflowTaskFailed {refused}" in history.lines(state)
     history.takes_task(state)
     assert history.completes(state, one)[0] == "completed"
+
+
+def test_a_history_is_warned_of_above_the_threshold_and_not_at_it(history: History) -> None:
+    state = history.started()
+    threshold = limit("bytes").warn
+    state.history.payload_bytes += threshold - state.history.size
+    history.shard.commit(state)
+    assert not state.warned
+    state.history.payload_bytes += 1
+    history.shard.commit(state)
+    assert state.warned
+
+
+def test_nobody_is_asked_to_end_by_a_run_that_has_ended_itself(history: History) -> None:
+    other = history.started(workflow_id="order 2")
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, RequestCancelExternalWorkflowExecution(0, "ship", "order 2", 0))
+    history.closing.terminate(state, "test")
+    history.pass_time(MOMENT)
+    assert not other.cancel_requested
+
+
+def test_to_ask_a_child_to_end_that_has_ended_is_no_failure(history: History) -> None:
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, RequestCancelExternalWorkflowExecution(0, "ship", "ship 1", 5))
+    history.pass_time(MOMENT)
+    assert "ExternalWorkflowExecutionCancelRequested" in " ".join(history.lines(state))
+    assert "RequestCancelExternalWorkflowExecutionFailed" not in " ".join(history.lines(state))
+
+
+def test_a_run_that_continues_one_that_was_reset_goes_on_redoing_the_chain(history: History) -> None:
+    """Its steps have the effects of the execution that follows the one it redoes, with the same keys."""
+    state = history.started(execution=2, redoes=1)
+    history.takes_task(state)
+    followed: list[StartOptions | None] = []
+    history.shard.on_closed = lambda _closed, successor: followed.append(successor)
+    history.completes(state, ContinueAsNewWorkflowExecution(0, "", {}, 1, ()))
+    assert followed[0] is not None
+    assert (followed[0].execution, followed[0].acts_as) == (3, 2)
 
 
 # ---- workflow tasks ------------------------------------------------------------------------------------------

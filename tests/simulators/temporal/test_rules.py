@@ -345,6 +345,25 @@ def test_a_reset_to_a_step_that_no_task_has_scheduled_is_refused_and_said(simula
     assert trace.status == {"run 1": "completed"}
 
 
+def test_a_run_that_is_reset_has_its_whole_timeout_again(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {run_timeout: 1m, steps: [{run: a}, {wait_for: go}]}}\n"
+        "workload: {events: [{operator: reset, to: 1, step: a, at: 30s}]}"
+    )
+    assert trace.status == {"run 1.1": "terminated", "run 1.2": "timed-out"}
+    assert trace.runs[0].ended_at is not None
+    assert 90 <= trace.runs[0].ended_at / SECOND < 92
+
+
+def test_a_wait_takes_the_event_that_matches_the_runs_input_and_no_other(simulated: Simulated) -> None:
+    trace = simulated(
+        "workflows: {wf: {input: {order: unique}, steps: [{wait_for: paid, match: order, timeout: 1h}]}}\n"
+        "workload: {events: [{send: paid, to: 1, at: 1s, with: {order: zzz}},"
+        " {send: paid, to: 1, at: 2s, with: {order: aaa}}, {send: paid, to: 1, at: 3s}]}"
+    )
+    assert trace.runs[0].ended_at == pytest.approx(3 * SECOND, abs=SECOND // 2)
+
+
 @pytest.mark.parametrize("crashed", ["wait", "a", "b"])
 def test_whoever_waits_for_a_moment_of_a_write_hears_of_it_although_the_server_dies_right_after(crashed: str) -> None:
     """One transaction schedules both activities and the wait's timer: it is whole, and so is what follows from it."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any, cast
+
 from durascope.models.scenario import Scenario
-from durascope.simulators.engine import StartRequest
+from durascope.simulators.engine import OutsideEvent, StartRequest
+from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.world import World
+from durascope.simulators.temporal.channel import Channel
+from durascope.simulators.temporal.client import Client
+from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.engine import Temporal
+from durascope.simulators.temporal.findings import Accounts
+from durascope.simulators.temporal.workflow_ids import WorkflowIds
 from durascope.simulators.workload import run_info
 
 SCENARIO = Scenario.model_validate({
@@ -31,3 +40,30 @@ def test_a_repeated_request_starts_another_run_once_another_has_started_one() ->
     assert set(found.status.values()) == {"completed"}
     assert len({tuple(found.records[f"run {number}"]) for number in (1, 2, 3)}) == 1
     assert engine.services.effects == {"a": 3, "c": 3}
+
+
+class Wires:
+    """A channel that keeps when each request arrives."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.arrivals: dict[str, list[int]] = {}
+
+    def call(self, _method: str, args: tuple[Any, ...], *_: object, delay: int, **_more: object) -> None:
+        self.arrivals.setdefault(args[0], []).append(self._world.now + delay)
+
+
+def test_requests_to_one_run_arrive_in_their_order_however_many_other_runs_are_asked_meanwhile() -> None:
+    world = World(0, full=True)
+    wires = Wires(world)
+    client = Client(
+        Component(world, "client"), cast("Channel", wires), delays_of({}, world.luck), SCENARIO, code={},
+        ids=WorkflowIds(world, SCENARIO), accounts=cast("Accounts", None), starts_eagerly=lambda _: False,
+    )  # fmt: skip
+    for at, key in [(0, "u"), (1, "u"), *((2, f"other {number}") for number in range(10_001)), (3, "u")]:
+        world.after(at, client.send, OutsideEvent(0, "send", "go", None, key, {}))
+    world.run()
+    asked, *_ = wires.arrivals.values()
+    assert len(wires.arrivals) == 10_002
+    assert len(asked) == 3
+    assert all(one < other for one, other in pairwise(asked))
