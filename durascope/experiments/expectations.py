@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from durascope.experiments.metrics import by_status, durations, percentile
 from durascope.models.phrases import must_strike, spell
-from durascope.models.scenario import Count, Expect, Scenario
+from durascope.models.scenario import Count, Expect, Scenario, Shares
 from durascope.models.starts import counted, not_begun_of
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import format_duration
@@ -42,19 +42,35 @@ def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
         ends.update(not_begun_of(workflow, scenario, trace))
         yield _share(f"completed {workflow}", share, counted(scenario, ends))
     ends = counted(scenario, by_status(trace))
-    for status in ("completed", "failed", "cancelled"):
-        share = getattr(scenario.expect, status)
-        if isinstance(share, float):
-            yield _share(status, share, ends)
+    if isinstance(completed, float):
+        yield _share("completed", completed, ends)
+    for status in ("failed", "cancelled"):
+        wanted: float | Shares | None = getattr(scenario.expect, status)
+        if wanted is not None:
+            bounds = wanted if isinstance(wanted, Shares) else Shares(at_most=wanted)
+            yield from _bounded(status, bounds, ends)
 
 
-def _share(what: str, share: float, ends: Mapping[str, int]) -> Verdict:
-    """`what`: a status, and the workflow if it is only of one."""
-    status = what.split(maxsplit=1)[0]
-    found = ends.get(status, 0) / total if (total := sum(ends.values())) else 0.0
-    held = found >= share if status == "completed" else found <= share
-    bound = "at least" if status == "completed" else "at most"
-    return Verdict(f"{what}: {bound} {share:.4%}".replace(".0000", ""), held, f"{found:.1%}")
+def _share(what: str, least: float, ends: Mapping[str, int]) -> Verdict:
+    """The share that completes; `what` also says which workflow, if it is only of one."""
+    found = _found("completed", ends)
+    return Verdict(f"{what}: at least {_percent(least)}", found >= least, f"{found:.1%}")
+
+
+def _bounded(status: str, bounds: Shares, ends: Mapping[str, int]) -> Iterator[Verdict]:
+    found = _found(status, ends)
+    if bounds.at_least is not None:
+        yield Verdict(f"{status}: at least {_percent(bounds.at_least)}", found >= bounds.at_least, f"{found:.1%}")
+    if bounds.at_most is not None:
+        yield Verdict(f"{status}: at most {_percent(bounds.at_most)}", found <= bounds.at_most, f"{found:.1%}")
+
+
+def _found(status: str, ends: Mapping[str, int]) -> float:
+    return ends.get(status, 0) / total if (total := sum(ends.values())) else 0.0
+
+
+def _percent(share: float) -> str:
+    return f"{share:.4%}".replace(".0000", "")
 
 
 def _unconsumed(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:

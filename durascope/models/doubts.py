@@ -9,7 +9,7 @@ from typing import Final
 
 from durascope.models.names import Names, Written
 from durascope.models.problems import Problem
-from durascope.models.scenario import Count, Scenario
+from durascope.models.scenario import Count, Scenario, Shares
 from durascope.models.source import Path, Value
 from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, Start, WaitFor
 
@@ -108,15 +108,16 @@ class _Doubts:
         """Expectations that hold whatever happens."""
         expect = self.scenario.expect
         shares = expect.completed if isinstance(expect.completed, dict) else {None: expect.completed}
-        fix = "leave it out; what must have happened is counted in `effects`"
+        fix = "leave it out; to expect that runs fail, write `failed: {at_least: 100%}`"
         for workflow, share in shares.items():
             if share == 0:
                 path: Path = ("expect", "completed", *(() if workflow is None else (workflow,)))
                 self.warn("always-holds", "at least 0% of the runs complete, whatever happens", path, fix)
-        for status, share in (("failed", expect.failed), ("cancelled", expect.cancelled)):
-            if share == 1:
+        for status, wanted in (("failed", expect.failed), ("cancelled", expect.cancelled)):
+            bounds = wanted if isinstance(wanted, Shares) else Shares(at_most=wanted)
+            if wanted is not None and not bounds.at_least and bounds.at_most in (None, 1):
                 message = f"at most 100% of the runs are {status}, whatever happens"
-                self.warn("always-holds", message, ("expect", status), fix)
+                self.warn("always-holds", message, ("expect", status), f"write `{status}: {{at_least: 100%}}`")
         counts = [(("expect", "effects", step), wanted) for step, wanted in expect.effects.items()]
         for path, wanted in [*counts, (("expect", "unconsumed"), expect.unconsumed)]:
             if isinstance(wanted, Count) and not wanted.at_least and wanted.at_most is None:

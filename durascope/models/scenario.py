@@ -195,6 +195,21 @@ def _form_of_share(value: object) -> str:
     return "«mapping»" if shape(value) == "«mapping»" else "«share»"
 
 
+class Shares(Model):
+    """Bounds of a share, both included."""
+
+    at_least: Share | None = None
+    """The least."""
+    at_most: Share | None = None
+    """The most."""
+
+
+ShareOrBounds = Annotated[
+    Annotated[Share, form("share")] | Annotated[Shares, form("mapping")],
+    Discriminator(_form_of_share),
+]
+"""A share, the most that there may be, or its bounds."""
+
 Completed = Annotated[
     Annotated[Share, form("share")] | Annotated[dict[Name, Share], form("mapping")],
     Discriminator(_form_of_share),
@@ -207,10 +222,10 @@ class Expect(Model):
 
     completed: Completed | None = None
     """The share of the started runs that complete, at least; or by workflow, called and started ones too."""
-    failed: Share | None = None
-    """The share of runs that fail."""
-    cancelled: Share | None = None
-    """The share of runs that are cancelled."""
+    failed: ShareOrBounds | None = None
+    """The share of runs that fail, at most; or its bounds."""
+    cancelled: ShareOrBounds | None = None
+    """The share of runs that are cancelled, at most; or its bounds."""
     effects: dict[Name, Effects] = {}
     """Side effects of a step per run, counted in the services' ledgers."""
     latency: LatencyLimits | None = None

@@ -54,6 +54,17 @@ def test_bookings_that_all_fail_are_not_saved_by_their_children_that_complete(en
 
 
 @each_engine
+def test_a_share_of_failures_has_bounds_on_either_side(engine: str) -> None:
+    scenario = asked(f"{BOOKINGS}expect: {{failed: {{at_least: 100%}}, cancelled: {{at_least: 1%, at_most: 5%}}}}")
+    trace = simulate(scenario, engine)
+    assert verdict(scenario, trace, "failed") == Verdict("failed: at least 100%", True, "100.0%")
+    assert verdict(scenario, trace, "cancelled: at least") == Verdict("cancelled: at least 1%", False, "0.0%")
+    assert verdict(scenario, trace, "cancelled: at most") == Verdict("cancelled: at most 5%", True, "0.0%")
+    most = asked(f"{BOOKINGS}expect: {{failed: 50%}}")
+    assert verdict(most, trace, "failed") == Verdict("failed: at most 50%", False, "100.0%")
+
+
+@each_engine
 def test_children_can_be_asked_for_by_workflow(engine: str) -> None:
     scenario = asked(f"{BOOKINGS}expect: {{completed: {{seat: 100%, booking: 1%}}}}")
     trace = simulate(scenario, engine)

@@ -67,11 +67,11 @@ def doubts_of(text: str) -> list[Problem]:
         ),
         (
             "workflows: {w: {steps: [{run: a}]}}\nexpect: {completed: 0%}",
-            "always-holds", 3, "at least 0% of the runs complete", "counted in `effects`",
+            "always-holds", 3, "at least 0% of the runs complete", "`failed: {at_least: 100%}`",
         ),
         (
             "workflows: {w: {steps: [{run: a}]}}\nexpect: {failed: 100%}",
-            "always-holds", 3, "at most 100% of the runs are failed", "leave it out",
+            "always-holds", 3, "at most 100% of the runs are failed", "`failed: {at_least: 100%}`",
         ),
         (
             "workflows: {w: {steps: [{run: a}]}}\nexpect: {effects: {a: {at_least: 0}}}",
