@@ -94,6 +94,9 @@ def _meant(model: type[BaseModel], value: Value, location: tuple[str | int, ...]
         step = value.find(_written(location[:-1])).plain
         if named := naming_help(step, field, fields):
             return named
+    inside = [each for each in fields if field in fields_at(model, (*location[:-1], each))]
+    if len(inside) == 1:
+        return f"it belongs one level deeper: `{inside[0]}: {{{field}: …}}`"
     help = suggestion(synonym(field, fields) or field, fields, "the fields here")  # noqa: A001
     places = () if help.startswith("did you mean") else places_of(field, model)
     return f"it belongs at {' or '.join(places)}; {help}" if places else help

@@ -158,9 +158,22 @@ def test_a_title_where_an_id_belongs_and_a_description() -> None:
     ("text", "meant"),
     [
         (f"{HEAD}      - run: charge\n".replace("stripe: {}", "stripe: {takes: 1s}"), "latency"),
-        (f"{HEAD}      - run: charge\nworkload: {{every: 1h}}\n", "arrivals"),
         (f"{HEAD}      - run: charge\nfaults: [{{crash: app, at: 1s, for: 5s}}]\n", "down_for"),
     ],
 )
 def test_a_field_under_the_name_that_another_part_has_for_it(text: str, meant: str) -> None:
     assert f"did you mean `{meant}`?" in told(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        (f"{HEAD}      - run: charge\nfaults: [{{crash: app, step: charge}}]\n", "`when: {step: …}`"),
+        (f"{HEAD}      - run: charge\nexpect: {{p99: 10s}}\n", "`latency: {p99: …}`"),
+        (f"{HEAD}      - run: charge\nworkload: {{every: 1h}}\n", "`arrivals: {every: …}`"),
+        (f"{HEAD}      - run: charge\nfaults: [{{partition: app, for: 3s}}]\n", "did you mean `cut`?"),
+        (f"{HEAD}      - run: charge\n".replace("stripe: {}", "stripe: {idempotent: true}"), "`deduplicates`"),
+    ],
+)
+def test_a_field_of_a_part_inside(text: str, help: str) -> None:  # noqa: A002
+    assert help in told(text)
