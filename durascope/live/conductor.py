@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from durascope.live.engine import LiveEngine
@@ -71,7 +72,8 @@ class Conductor:
     def conduct(self, *, seconds: float, grace_s: float = GRACE_S) -> None:
         """Runs everything; returns `grace` seconds after all runs have ended, or after `seconds`.
 
-        Raises the first error of the threads that start runs and inject faults.
+        Raises the first error of the threads that start runs and inject faults, and `LiveProblem` where the engine's
+        server dies although no fault ends it.
         """
         self.engine.ledger.listeners.append(self._reported)
         self.began = self.engine.ledger.now
@@ -81,6 +83,7 @@ class Conductor:
         deadline = time.monotonic() + seconds
         try:
             while time.monotonic() < deadline and not self.errors:
+                self.see_that_it_lives()
                 if not self._open and self.engine.over():
                     time.sleep(grace_s)
                     break
@@ -88,8 +91,16 @@ class Conductor:
         finally:
             for timer in self._timers:
                 timer.cancel()
+        self.see_that_it_lives()
         if self.errors:
             raise self.errors[0]
+
+    def see_that_it_lives(self) -> None:
+        """Raises `LiveProblem` where the engine's server has died: nothing that comes then is worth waiting for."""
+        for process in self.engine.replicas("engine"):
+            how = process.died
+            if how is not None:
+                raise LiveProblem(f"{Path(process.command[0]).name} {how}")
 
     # ---- what happens when ---------------------------------------------------------------------------------
 

@@ -59,7 +59,11 @@ def record(
             live.open()
             conductor = Conductor(scenario, live)
             conductor.conduct(seconds=seconds, grace_s=GRACE_S + late_s)
-            recording = live.recording()
+            try:
+                recording = live.recording()
+            except Exception:  # most likely it can't be asked any more
+                conductor.see_that_it_lives()
+                raise
             timing = recorded(ledger.reports, conductor.began, recording.lasts, conductor.lag_s)
             return replace(recording, timing=timing)
         finally:

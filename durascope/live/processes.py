@@ -127,6 +127,8 @@ class Managed:
     """When a fault lets it work again, on the monotonic clock; a process that is ready earlier waits for it."""
     ended: list[float] = field(default_factory=list[float])
     """When it was killed or told to end, on the monotonic clock."""
+    started_at: float = 0.0
+    """When it was started last, on the monotonic clock."""
     log: Path = field(init=False)
     """What its process writes; a process keeps its log when it gets another name or another's place."""
 
@@ -137,16 +139,27 @@ class Managed:
         self.starts += 1
         with uninterrupted():
             self.process = self.gate.start(self)
+        self.started_at = time.monotonic()
 
     def replace_by(self, spare: Managed) -> None:
         """The spare's process works in this one's place from now on."""
         self.process, self.log = spare.process, spare.log
         spare.process = None
         self.starts += 1
+        self.started_at = time.monotonic()
 
     @property
     def running(self) -> bool:
         return self.process is not None and self.process.poll() is None
+
+    @property
+    def died(self) -> str | None:
+        """How its process has ended, if nobody here has ended it since it was started."""
+        status = None if self.process is None else self.process.poll()
+        if status is None or (self.ended and self.ended[-1] >= self.started_at):
+            return None
+        how = f"exit status {status}" if status >= 0 else f"killed by {_signal_name(-status)}"
+        return f"has ended by itself ({how}): {self.tail(1)}"
 
     def signal(self, number: int) -> None:
         """Signals the whole process group (a server may have children)."""
@@ -179,6 +192,13 @@ class Managed:
         said = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
         said = [line for line in said if line.strip() and not line.startswith("    at ")]
         return "\n".join(said[-lines:]) or "it said nothing"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Stage:

@@ -229,6 +229,25 @@ def test_leaving_the_stage_ends_all_that_it_started_whatever_happens() -> None:
     assert not any(map(alive, pids))
 
 
+def test_a_process_that_nobody_has_ended_has_died() -> None:
+    with Stage() as stage:
+        process = stage.process("server", ["/bin/sh", "-c", "echo all is lost; sleep 600"])
+        assert process.died is None
+        process.start()
+        wait_until(lambda: "lost" in process.tail(), "its words")
+        assert process.died is None
+        process.kill()
+        assert process.died is None
+        process.start()
+        process.signal(signal.SIGKILL)
+        wait_until(lambda: not process.running, "its end")
+        assert process.died == "has ended by itself (killed by SIGKILL): all is lost"
+        failing = stage.process("failing", ["/bin/sh", "-c", "exit 7"])
+        failing.start()
+        wait_until(lambda: not failing.running, "its end")
+        assert failing.died == "has ended by itself (exit status 7): it said nothing"
+
+
 def test_nothing_is_started_once_the_stage_is_over() -> None:
     with Stage() as stage:
         process = stage.process("late", SLEEPER)
