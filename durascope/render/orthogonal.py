@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Final
 
 from durascope.render.canvas import Point
@@ -35,6 +35,10 @@ _ON_FRAME: Final = 120.0
 """What it costs to run on a frame's line; the farther from it, the less."""
 _NEARBY: Final = 8.0
 """Two lines side by side that are nearer than this cannot be told apart."""
+_BEND: Final = 10.0
+"""What it costs to turn."""
+_SWAPS: Final = 6
+"""Of an arrow that crosses another one, at most so many ways are tried."""
 _ALONG: Final = 2.0
 """Two lines that share more than this run side by side."""
 _NUDGES: Final = (OFF_FRAME, OFF_FRAME - 2, OFF_FRAME - 3)
@@ -63,7 +67,7 @@ class _Ways:
 
         `known` is what earlier ways of the same edge have found out about their pieces: most have pieces in common.
         """
-        found = 10.0 * max(0, len(way) - 2)
+        found = _BEND * max(0, len(way) - 2)
         for piece in pairwise(way):
             if piece not in known:
                 crossed = self._crossed(piece, edge, ends)
@@ -154,12 +158,53 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
             ways.lines += _sampled(layout.edges[at]) if way is None else pairwise(way)
             if way is not None:
                 laid[at] = way
+    curved = [line for at in order if at not in laid for line in _sampled(layout.edges[at])]
+
+    def without(*those: int) -> _Ways:
+        lines = [line for other, way in laid.items() if other not in those for line in pairwise(way)]
+        return _Ways(layout.nodes, labels, [*curved, *lines], frames, beside)
+
     for at in list(laid):  # once more, now that all others lie: some cross that need not
-        curved = (other for other in order if other not in laid)
-        lines = [line for other in curved for line in _sampled(layout.edges[other])]
-        lines += [line for other, way in laid.items() if other != at for line in pairwise(way)]
-        laid[at] = _way(diagram, layout, at, _Ways(layout.nodes, labels, lines, frames, beside)) or laid[at]
+        laid[at] = _way(diagram, layout, at, without(at)) or laid[at]
+    for one, other in combinations(laid, 2):
+        if _meet(laid[one], laid[other]):
+            laid |= _swapped(diagram, layout, (one, other), without(one, other)) or {}
     return laid
+
+
+def _swapped(diagram: Diagram, layout: Layout, pair: tuple[int, int], ways: _Ways) -> dict[int, list[Point]] | None:
+    """Both arrows anew, so that they do not cross: one takes a way that is not its best, so that the other gets by.
+
+    `ways` without either of them. None: they cross whichever ways of the cheapest they take.
+    """
+    found: list[tuple[float, int, dict[int, list[Point]]]] = []
+    for one, other in (pair, pair[::-1]):
+        for cost, way in _cheapest(diagram, layout, one, ways):
+            second = _way(diagram, layout, other, replace(ways, lines=[*ways.lines, *pairwise(way)]))
+            if second is not None and not _meet(way, second):
+                bends = _BEND * len(second)
+                found.append((cost + bends, len(found), {one: way, other: second}))
+                break
+    return min(found, key=lambda each: each[:2])[2] if found else None
+
+
+def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[tuple[float, list[Point]]]:
+    """Some ways of one arrow: the cheapest half above with each half below, and the other way round."""
+    ends, *sides = _halves(diagram, layout, at)
+    known: _Known = {}
+    costs = [
+        sorted((cost, n, way) for n, way in enumerate(simple) if (cost := ways.cost(way, at, ends, known)) is not None)
+        for simple, _ in sides
+    ]
+    if not all(costs):
+        return []
+    pairs = [(up, costs[1][0]) for up in costs[0]] + [(costs[0][0], down) for down in costs[1][1:]]
+    pairs.sort(key=lambda pair: pair[0][0] + pair[1][0])
+    return [(up[0] + down[0], _joined([*reversed(up[2]), *down[2]])) for up, down in pairs[:_SWAPS]]
+
+
+def _meet(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    return any(_crosses(piece, line) for piece in pairwise(one) for line in pairwise(other))
 
 
 def _sides(layout: Layout) -> Iterator[Side]:
@@ -247,6 +292,15 @@ def _clamped(x: float, rect: Rect) -> float:
 
 def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
     """From the upper box down to the lower one; each half, to the label and from it, is the best by itself."""
+    ends, *sides = _halves(diagram, layout, at)
+    best = [_best(simple, at, ends, ways) or _best(side.bent(), at, ends, ways) for simple, side in sides]
+    return None if best[0] is None or best[1] is None else _joined([*reversed(best[0]), *best[1]])
+
+
+def _halves(
+    diagram: Diagram, layout: Layout, at: int
+) -> tuple[tuple[str, str], tuple[list[list[Point]], _Half], tuple[list[list[Point]], _Half]]:
+    """An arrow's boxes, and what leads from its label to the upper one and to the lower one: ways with few bends."""
     above, below, _ = _ends(diagram, layout, at)
     curve, upper, lower = layout.edges[at], layout.nodes[above], layout.nodes[below]
     x = _line_of(diagram, curve, at)
@@ -262,11 +316,7 @@ def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] 
     up = _Half((x, middle), upper, over, _lanes(over + gap[0], middle - half))
     down = _Half((x, middle), lower, lower.y, _lanes(lower.y - gap[1], middle + half))
     first = [*up.simple(), *(up.sideways() if diagram.edges[at].back else ())]
-    best = [
-        _best(simple, at, (above, below), ways) or _best(side.bent(), at, (above, below), ways)
-        for side, simple in ((up, first), (down, down.simple()))
-    ]
-    return None if best[0] is None or best[1] is None else _joined([*reversed(best[0]), *best[1]])
+    return (above, below), (first, up), (list(down.simple()), down)
 
 
 def _best(those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways) -> list[Point] | None:
