@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
+from typing import Final
 
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
-from durascope.render.diagram import Diagram, Edge
-from durascope.render.graph import picture
-from durascope.render.graphviz_layout import lay_out
+from durascope.render.diagram import Diagram, Edge, Node
+from durascope.render.flow import TALL
+from durascope.render.graph import WIDEST, picture
+from durascope.render.graphviz_layout import Layout, lay_out
 from durascope.render.orthogonal import straightened
 from durascope.render.parts.struck import mark
 from durascope.render.picture import Picture
+
+_COLUMNS: Final = 3
 
 
 def diagram(scenario: Scenario, engine: str) -> Diagram:
@@ -46,8 +51,29 @@ def draw(scenario: Scenario, engine: str, *, wide: bool = False) -> Picture:
         drawn.across = [_of_one_frame(drawn, row) for row in drawn.across]
     else:
         drawn.edges = list(_narrow(drawn))
-    laid = lay_out(drawn)
+    laid = in_columns(drawn)
     return picture(drawn, laid if wide else straightened(drawn, laid))
+
+
+def in_columns(drawn: Diagram) -> Layout:
+    """Lays the diagram out, with the rows of its boxes in as many columns as there is room for."""
+    nodes = drawn.nodes
+    for columns in range(_COLUMNS, 1, -1):
+        drawn.nodes = [_columned(node, columns) for node in nodes]
+        if drawn.nodes == nodes:
+            break
+        if (laid := lay_out(drawn)).width <= WIDEST or drawn.direction == "LR":
+            return laid
+    drawn.nodes = nodes
+    return lay_out(drawn)
+
+
+def _columned(node: Node, most: int) -> Node:
+    """The node with its long sections in columns; not a log, which is read from top to bottom."""
+    if node.shape == "log":
+        return node
+    sections = (replace(each, columns=min(most, ceil(len(each.rows) / TALL))) for each in node.sections)
+    return replace(node, sections=tuple(sections))
 
 
 def _narrow(drawn: Diagram) -> Iterator[Edge]:

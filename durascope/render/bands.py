@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final
 
 from durascope.models.phrases import spell
@@ -11,6 +12,8 @@ from durascope.render.conversation import Item
 
 _NAMED: Final = 3
 """At most this many steps are named in a row."""
+_LONG_NAMES: Final = 40
+"""Letters of a pair of names that both stand in one row."""
 
 
 def band(left: Sequence[Item], words: str) -> Item:
@@ -33,3 +36,11 @@ def listed(names: Sequence[str]) -> str:
 def unnumbered(name: str) -> str:
     """Without the numbers in it: what the rounds of a loop and the branches of a fan-out have in common."""
     return "".join("" if c.isdigit() else c for c in name)
+
+
+def from_to(first: str, last: str) -> str:
+    """`subtask-1 … subtask-10`; of long names only what differs is said again: `a rather long name, 1 … 30`"""
+    if len(first) + len(last) <= _LONG_NAMES:
+        return f"{first} … {last}"
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
+    return f"{first} … {last.removeprefix(last[:alike].rstrip('0123456789'))}"

@@ -28,8 +28,8 @@ from durascope.render.keys import served
 from durascope.render.picture import Picture
 from durascope.render.rows import (
     Row,
-    _alike,
     _one_row,
+    alike,
     in_order,
     outside_rows,
     run_rows,
@@ -51,6 +51,7 @@ from durascope.render.sheet import (
 from durascope.render.theme import BODY, HEAD, MUTED, PAPER, Paint, engine_paints
 from durascope.render.timeline import (
     ROW,
+    cut_names,
     draw_restart,
     draw_rows,
     draw_verdict,
@@ -130,7 +131,8 @@ def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -
         (mark for each in panels for mark in each.effects),
         shows(row for each in panels for row in each.rows),
     )
-    notes = [
+    notes = [*cut_names((row for each in panels for row in each.rows), gutter).values()]
+    notes += [
         named_in(each.trace.engine, note)
         for each in panels
         for note in (*each.notes, *each.trace.notes)
@@ -298,7 +300,7 @@ def _steps(
     merged = [_one_row(rows) for rows in by_step.values()]
     notes: list[str] = []
     if len(merged) > MAX_ROWS:
-        merged, notes = _alike(run, merged)
+        merged, notes = alike(run, merged, MAX_ROWS)
     if len(merged) > MAX_ROWS:
         notes.append(f"{len(merged) - MAX_ROWS} more steps have no row.")
     return [head, *merged[:MAX_ROWS]], notes

@@ -60,6 +60,8 @@ class Row:
 class Section:
     rows: tuple[Row, ...]
     caption: str = ""
+    columns: int = 1
+    """In how many columns the rows stand, each read from top to bottom; arrows end at the node, not at such a row."""
 
 
 @dataclass(frozen=True, slots=True)

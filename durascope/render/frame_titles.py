@@ -32,7 +32,7 @@ def titled(diagram: Diagram, layout: Layout) -> tuple[Layout, dict[str, Point]]:
         groups[group.key] = _around(diagram, group, groups)
         frame = groups[group.key]
         wide, tall = group_label_size(group)
-        strip = Rect(0, frame.y + 4, layout.width, tall + 6)
+        strip = Rect(0, frame.y + 4, layout.width, tall + 1)
         others = [place for place in layout.nodes.values() if place.meets(replace(strip, x=frame.x - wide))]
         taken = sorted([*_taken(lines, strip), *((rect.x - 4, rect.x + rect.width + 4) for rect in others)])
         x = _free(taken, frame.x + INSET, frame.x + frame.width - _RIM, wide - 12)

@@ -196,7 +196,7 @@ def _undo(diagram: Diagram, at: int, riding: Mapping[int, int]) -> list[Edge]:
 
 
 def _edge(diagram: Diagram, at: int, edge: Edge, riding: Mapping[int, int]) -> str:
-    first, last = (edge.head, edge.tail) if edge.back else (edge.tail, edge.head)
+    first, last = (_anchor(diagram, end) for end in ((edge.head, edge.tail) if edge.back else (edge.tail, edge.head)))
     width, height = label_size(edge, _undo(diagram, at, riding))
     out, into = ("e", "w") if diagram.direction == "LR" else ("s", "n")
     attributes = [f"id=e{at}", f"weight={edge.weight}"]
@@ -218,6 +218,13 @@ def _edge(diagram: Diagram, at: int, edge: Edge, riding: Mapping[int, int]) -> s
     if diagram.direction == "TB" and edge.back and "/" in first:
         first, out = _key(first), ""  # and what comes from below at the bottom
     return f"{_end(first, out)} -> {_end(last, into)} [{' '.join(attributes)}]"
+
+
+def _anchor(diagram: Diagram, end: str) -> str:
+    """The row, or its node where no arrow can end at the row: it stands beside others in columns."""
+    key, _, row = end.partition("/")
+    rows = {each for each, _ in shapes.size(diagram.node(key)).rows} if row else set[str]()
+    return end if row in rows or (row == HEAD and rows) else key
 
 
 def _end(end: str, side: str = "") -> str:

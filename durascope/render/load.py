@@ -10,10 +10,9 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import ripe, spans
 from durascope.models.trace import Trace
-from durascope.render.architecture import diagram
+from durascope.render.architecture import diagram, in_columns
 from durascope.render.diagram import Edge, Node, key
 from durascope.render.graph import picture
-from durascope.render.graphviz_layout import lay_out
 from durascope.render.orthogonal import straightened
 from durascope.render.picture import Picture
 from durascope.render.queues import QueueLoad, loads
@@ -33,7 +32,7 @@ def draw_loaded(scenario: Scenario, trace: Trace) -> Picture:
     drawn.edges = [_edge(edge, scenario, queues, counts, rate) for edge in drawn.edges]
     runs = "one run" if len(trace.runs) == 1 else f"{len(trace.runs)} runs"
     drawn.subtitle = f"With the load of {runs} in {spell(trace.ended_at)}, simulated (seed {trace.seed})."
-    return picture(drawn, straightened(drawn, lay_out(drawn)))
+    return picture(drawn, straightened(drawn, in_columns(drawn)))
 
 
 def _rate(trace: Trace) -> float:

@@ -7,14 +7,24 @@ and over to the box. An arrow that finds no way without lying on a box, a label 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
+from math import ceil, floor, inf
 from typing import Final
 
 from durascope.render.canvas import Point
-from durascope.render.diagram import Diagram
-from durascope.render.graphviz_layout import BESIDE, LANE, OFF_FRAME, Curve, Layout, Rect, riders
+from durascope.render.diagram import Diagram, Edge
+from durascope.render.graphviz_layout import (
+    BESIDE,
+    LANE,
+    OFF_FRAME,
+    Curve,
+    Layout,
+    Rect,
+    group_label_size,
+    riders,
+)
 
 APART: Final = 16.0
 """Between neighbouring lanes, and between arrows at one side of a box."""
@@ -31,12 +41,18 @@ _LEAST: Final = 8.0
 _TRIES: Final = 2
 _NEAR: Final = 6
 """So many lanes are tried from either end of the room for them."""
+_BETWEEN: Final = 2
+"""And so many between those: below the title of the frame that the arrow enters."""
 _ON_FRAME: Final = 120.0
 """What it costs to run on a frame's line; the farther from it, the less."""
+_IN_TITLE: Final = 15.0
+"""What it costs to run across the part of a frame where its title stands."""
 _NEARBY: Final = 8.0
 """Two lines side by side that are nearer than this cannot be told apart."""
 _BEND: Final = 10.0
 """What it costs to turn."""
+_BAD: Final = 80.0
+"""A way that costs so much runs along a frame's line, or crosses two others."""
 _SWAPS: Final = 6
 """Of an arrow that crosses another one, at most so many ways are tried."""
 _ALONG: Final = 2.0
@@ -59,6 +75,8 @@ class _Ways:
     lines: list[Segment]
     frames: Sequence[Side] = ()
     """The lines of the frames around boxes: they may be crossed, but nothing runs along them."""
+    titles: Sequence[Rect] = ()
+    """The upper parts of the frames, where their titles stand: a line along one leaves less room for the title."""
     riders: Container[int] = ()
     """The edges beside which another one runs."""
 
@@ -87,7 +105,7 @@ class _Ways:
         start, end = piece
         if any(key not in ends and _through(rect, start, end) for key, rect in self.nodes.items()):
             return None
-        if any(at != edge and _through(rect, start, end, _AROUND) for at, rect in self.labels.items()):
+        if any(at != edge and _through(rect, start, end, _AROUND, 0.0) for at, rect in self.labels.items()):
             return None
         crossed = 0
         left, right = min(start[0], end[0]) - _NEARBY, max(start[0], end[0]) + _NEARBY
@@ -116,7 +134,12 @@ class _Ways:
         for line_upright, line, start, end in self.frames:
             if line_upright == upright and min(high, end) - max(low, start) > _ALONG:
                 nearest = min(nearest, *(abs(place - line) for place in places))
-        return _ON_FRAME * (1 - nearest / OFF_FRAME)
+        low, high = sorted((x, end_x))
+        under = y == end_y and any(
+            part.y < y < part.y + part.height and min(high, part.x + part.width) - max(low, part.x) > _ALONG
+            for part in self.titles
+        )
+        return _ON_FRAME * (1 - nearest / OFF_FRAME) + (_IN_TITLE if under else 0.0)
 
 
 def straightened(diagram: Diagram, layout: Layout) -> Layout:
@@ -127,7 +150,12 @@ def straightened(diagram: Diagram, layout: Layout) -> Layout:
     """
     riding = riders(diagram)
     layout = _off_frames(diagram, layout)
-    off = {at: _ends(diagram, layout, at)[2] for at in range(len(diagram.edges)) if at not in riding}
+    columns = {
+        at: way for at, edge in enumerate(diagram.edges)
+        if edge.loose and (way := _to_next_column(layout, edge)) is not None
+    }  # fmt: skip
+    plain = (at for at in range(len(diagram.edges)) if at not in riding and at not in columns)
+    off = {at: _ends(diagram, layout, at)[2] for at in plain}
     order = sorted(off, key=lambda at: (off[at] > 0, -off[at]))
     laid = _laid(diagram, layout, order)
     for _ in range(_TRIES):
@@ -137,7 +165,7 @@ def straightened(diagram: Diagram, layout: Layout) -> Layout:
             break
         laid = again
     edges = list(layout.edges)
-    for at, way in laid.items():
+    for at, way in (laid | columns).items():
         edges[at] = _curve(diagram, at, way, layout)
     for rider, lane in riding.items():
         if lane in laid:
@@ -150,7 +178,13 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     labels = {at: curve.label for at, curve in enumerate(layout.edges) if curve.label is not None}
     level = [at for at in order if _flat(diagram, layout, at)]
     frames, beside = list(_sides(layout)), frozenset(riders(diagram).values())
-    ways = _Ways(layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])], frames, beside)
+    titles = [
+        replace(layout.groups[group.key], height=group_label_size(group)[1] + _CLEAR)
+        for group in diagram.groups if group.key in layout.groups
+    ]  # fmt: skip
+    ways = _Ways(
+        layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])], frames, titles, beside
+    )
     laid: dict[int, list[Point]] = {}
     for at in order:
         if at not in level:
@@ -162,30 +196,56 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
 
     def without(*those: int) -> _Ways:
         lines = [line for other, way in laid.items() if other not in those for line in pairwise(way)]
-        return _Ways(layout.nodes, labels, [*curved, *lines], frames, beside)
+        return _Ways(layout.nodes, labels, [*curved, *lines], frames, titles, beside)
 
     for at in list(laid):  # once more, now that all others lie: some cross that need not
         laid[at] = _way(diagram, layout, at, without(at)) or laid[at]
     for one, other in combinations(laid, 2):
         if _meet(laid[one], laid[other]):
-            laid |= _swapped(diagram, layout, (one, other), without(one, other)) or {}
+            laid |= _swapped(diagram, layout, laid, (one, other), without(one, other))
     return laid
 
 
-def _swapped(diagram: Diagram, layout: Layout, pair: tuple[int, int], ways: _Ways) -> dict[int, list[Point]] | None:
+def _to_next_column(layout: Layout, edge: Edge) -> list[Point] | None:
+    """From a column's last box up between the columns, and into the side of the next one's first; None: no room."""
+    last, first = (layout.nodes[end.partition("/")[0]] for end in (edge.tail, edge.head))
+    start, end = (last.x + last.width, last.y + last.height / 2), (first.x, first.y + first.height / 2)
+    near, far = ceil(start[0] + APART / 2), floor(end[0] - _HEAD - _CORNER)
+    free = [
+        x
+        for x in range(near, far)
+        if not any(_through(box, (x, start[1]), (x, end[1])) for box in layout.nodes.values())
+    ]
+    return [end, (free[len(free) // 2], end[1]), (free[len(free) // 2], start[1]), start] if free else None
+
+
+def _swapped(
+    diagram: Diagram, layout: Layout, laid: Mapping[int, list[Point]], pair: tuple[int, int], ways: _Ways
+) -> Mapping[int, list[Point]]:
     """Both arrows anew, so that they do not cross: one takes a way that is not its best, so that the other gets by.
 
-    `ways` without either of them. None: they cross whichever ways of the cheapest they take.
+    `ways` without either of them. They stay as they are where that would be worse: longer, or along a frame.
     """
-    found: list[tuple[float, int, dict[int, list[Point]]]] = []
+    before = {at: laid[at] for at in pair}
+    found = [(_cost_of_both(diagram, layout, before, ways), 0, before)]
     for one, other in (pair, pair[::-1]):
-        for cost, way in _cheapest(diagram, layout, one, ways):
+        for _, way in _cheapest(diagram, layout, one, ways):
             second = _way(diagram, layout, other, replace(ways, lines=[*ways.lines, *pairwise(way)]))
             if second is not None and not _meet(way, second):
-                bends = _BEND * len(second)
-                found.append((cost + bends, len(found), {one: way, other: second}))
+                both = {one: way, other: second}
+                found.append((_cost_of_both(diagram, layout, both, ways), len(found), both))
                 break
-    return min(found, key=lambda each: each[:2])[2] if found else None
+    return min(found, key=lambda each: each[:2])[2]
+
+
+def _cost_of_both(diagram: Diagram, layout: Layout, both: Mapping[int, Sequence[Point]], ways: _Ways) -> float:
+    """What two arrows cost, the second laid after the first."""
+    (one, way), (other, second) = both.items()
+    costs = (
+        ways.cost(way, one, _ends(diagram, layout, one)[:2], {}),
+        replace(ways, lines=[*ways.lines, *pairwise(way)]).cost(second, other, _ends(diagram, layout, other)[:2], {}),
+    )
+    return sum(inf if cost is None else cost for cost in costs)
 
 
 def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[tuple[float, list[Point]]]:
@@ -293,8 +353,22 @@ def _clamped(x: float, rect: Rect) -> float:
 def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
     """From the upper box down to the lower one; each half, to the label and from it, is the best by itself."""
     ends, *sides = _halves(diagram, layout, at)
-    best = [_best(simple, at, ends, ways) or _best(side.bent(), at, ends, ways) for simple, side in sides]
+    best = [_better(simple, side.bent, at, ends, ways) for simple, side in sides]
     return None if best[0] is None or best[1] is None else _joined([*reversed(best[0]), *best[1]])
+
+
+def _better(
+    simple: Iterable[list[Point]],
+    bent: Callable[[], Iterable[list[Point]]],
+    at: int,
+    ends: tuple[str, str],
+    ways: _Ways,
+) -> list[Point] | None:
+    """The cheapest way; those with more bends are tried only where the others are bad."""
+    found = _best(simple, at, ends, ways)
+    if found is None or found[0] >= _BAD:
+        found = min(filter(None, (found, _best(bent(), at, ends, ways))), key=lambda each: each[0], default=None)
+    return None if found is None else found[1]
 
 
 def _halves(
@@ -319,11 +393,14 @@ def _halves(
     return (above, below), (first, up), (list(down.simple()), down)
 
 
-def _best(those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways) -> list[Point] | None:
-    """The cheapest of the ways from the label to a box."""
+def _best(
+    those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways
+) -> tuple[float, list[Point]] | None:
+    """The cheapest of the ways from the label to a box, with what it costs."""
     known: _Known = {}
     found = [(cost, n, way) for n, way in enumerate(those) if (cost := ways.cost(way, at, ends, known)) is not None]
-    return min(found)[2] if found else None
+    cheapest = min(found, default=None)
+    return None if cheapest is None else (cheapest[0], cheapest[2])
 
 
 def _lanes(start: float, end: float) -> list[float]:
@@ -331,7 +408,9 @@ def _lanes(start: float, end: float) -> list[float]:
     step = APART / 2 if end > start else -APART / 2
     count = int(abs(end - start) / abs(step)) + 1 if (end - start) * step >= 0 else 0
     near = [start + step * n for n in range(min(count, _NEAR))]
-    return [*near, *(end - step * n for n in range(min(count - len(near), _NEAR)))]
+    left = count - len(near)
+    between = [end - step * n for n in range(_NEAR, min(left, _NEAR + _BETWEEN))]
+    return [*near, *between, *(end - step * n for n in range(min(left, _NEAR)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,10 +482,11 @@ def _straight(a: Point, b: Point, c: Point) -> bool:
 # ---- what lies on what ---------------------------------------------------------------------------------------
 
 
-def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR) -> bool:
+def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR, beside: float = 2.0) -> bool:
+    """`free`, `beside`: what stays free above and below it, and on its sides; a label's words end before its box."""
     left, right = sorted((start[0], end[0]))
     top, bottom = sorted((start[1], end[1]))
-    inside = left < rect.x + rect.width + 2 and right > rect.x - 2
+    inside = left < rect.x + rect.width + beside and right > rect.x - beside
     return inside and top < rect.y + rect.height + free and bottom > rect.y - free
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Final
 
 from durascope.models.effects import EffectMark
@@ -17,6 +18,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.unended import standstill
+from durascope.render.bands import from_to
 from durascope.render.keys import held
 from durascope.render.program_order import in_program_order
 from durascope.render.queue_reasons import QueueReasons, Reason, reason_of_key
@@ -194,7 +196,7 @@ def run_rows(
         by_step = [[_one_row(rows)] for rows in by_step]
     rows = [row for rows in by_step for row in rows]
     if len(rows) > limit:
-        rows, note = _alike(run, rows)
+        rows, note = alike(run, rows, limit)
         notes += note
     if len(rows) > limit:
         notes.append(f"{run.name}: {len(rows) - limit} more steps have no row.")
@@ -266,16 +268,37 @@ def pattern(name: str) -> str:
     return re.sub(r"\d+", "…", name)
 
 
-def _alike(run: RunSummary, rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+def alike(run: RunSummary, rows: Sequence[Row], limit: int) -> tuple[list[Row], list[str]]:
+    """Rows whose names differ in a number share one, but a step that was interrupted or happened twice has its own,
+    where there is room for that."""
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(pattern(row.label), []).append(row)
-    folded = [
-        members[0] if len(members) == 1 else replace(_one_row(members), label=name, hint=f"{len(members)} steps")
-        for name, members in groups.items()
-    ]
-    count = sum(len(members) for members in groups.values() if len(members) > 1)
-    return folded, [f"{run.name}: {count} steps whose names differ in a number share a row each."] if count else []
+    parts = [[members] for members in groups.values()]
+    for alone in (_struck, _repeated):
+        apart = [
+            [list(part) for _, part in groupby(members, lambda row: row.label if alone(row) else "")]  # noqa: B023
+            for members in groups.values()
+        ]
+        if sum(map(len, apart)) <= limit:
+            parts = apart
+            break
+    together = [members for each in parts for members in each]
+    count = sum(len(members) for members in together if len(members) > 1)
+    notes = [f"{run.name}: {count} steps whose names differ in a number share a row."] if count else []
+    return [members[0] if len(members) == 1 else _steps_row(members) for members in together], notes
+
+
+def _struck(row: Row) -> bool:
+    return any(span.ended == "crashed" for span in row.spans) or _repeated(row)
+
+
+def _repeated(row: Row) -> bool:
+    return any(effect.duplicate for effect in row.effects)
+
+
+def _steps_row(rows: Sequence[Row]) -> Row:
+    return replace(_one_row(rows), label=from_to(rows[0].label, rows[-1].label), hint=f"{len(rows)} steps")
 
 
 # ---- which runs ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from math import ceil
 
 from durascope.render import measure
 from durascope.render.canvas import Canvas
-from durascope.render.diagram import Node, Row
+from durascope.render.diagram import Node, Row, Section
 from durascope.render.icons import ICON, draw_icon
 from durascope.render.theme import (
     BODY,
@@ -33,11 +33,13 @@ CARD = 5.0
 CAP = 7.0
 """Half the height of a cylinder's lid."""
 BADGE = 9.5
+COLUMN_GAP = 0.0
+"""Between the columns of a section, beside the padding on both sides of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A node's outside, and the middle of each of its rows, measured from its upper edge."""
+    """A node's outside, and the middle of each row that arrows may end at, measured from its upper edge."""
 
     width: int
     height: int
@@ -55,9 +57,9 @@ def size(node: Node) -> Size:
     wide = _head_width(node)
     for section in node.sections:
         captions = [measure.width(section.caption, SMALL, bold=True)]
-        wide = max([wide, *captions, *(_row_width(row) for row in section.rows)])
+        wide = max([wide, *captions, _section_width(section)])
     left, top, right, bottom = _insets(node)
-    rows = tuple((row.key, top + y + ROW / 2) for row, y in _row_places(node))
+    rows = tuple((row.key, top + y + ROW / 2) for row, _, y, section in _row_places(node) if section.columns == 1)
     tall = _body_height(node)
     return Size(ceil(wide + 2 * PAD + left + right), ceil(tall + top + bottom), rows)
 
@@ -76,8 +78,9 @@ def draw(canvas: Canvas, node: Node, x: float, y: float) -> None:
             (inner_x, inner_y + section_y), (inner_x + inner_width, inner_y + section_y), stroke=paint.stroke, line=0.7
         )
         canvas.text(inner_x + PAD, inner_y + section_y + 15, caption, SMALL, bold=True, ink=paint.muted)
-    for row, row_y in _row_places(node):
-        _row(canvas, node, row, paint, inner_x, inner_y + row_y, inner_width)
+    for row, column, row_y, section in _row_places(node):
+        width = (inner_width - COLUMN_GAP * (section.columns - 1)) / section.columns
+        _row(canvas, node, row, paint, inner_x + column * (width + COLUMN_GAP), inner_y + row_y, width)
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------------
@@ -114,6 +117,17 @@ def _lines(node: Node) -> tuple[str, ...]:
     return node.lines if node.state is None else (*node.lines, STATE_WORDS[node.state])
 
 
+def _section_width(section: Section) -> float:
+    """Its columns side by side, all as wide as the widest row."""
+    widest = max(map(_row_width, section.rows), default=0.0)
+    return section.columns * widest + (section.columns - 1) * (2 * PAD + COLUMN_GAP)
+
+
+def _lines_of(section: Section) -> int:
+    """How many rows stand over each other."""
+    return ceil(len(section.rows) / section.columns)
+
+
 def _row_width(row: Row) -> float:
     badge = _badge_width(row) + 4 if row.mark else 0
     hint = GAP + measure.width(row.hint, SMALL) if row.hint else 0
@@ -131,25 +145,26 @@ def _head_height(node: Node) -> float:
 def _body_height(node: Node) -> float:
     tall = _head_height(node)
     for section in node.sections:
-        tall += (CAPTION if section.caption else 6) + ROW * len(section.rows) + 4
+        tall += (CAPTION if section.caption else 6) + ROW * _lines_of(section) + 4
     return tall
 
 
-def _row_places(node: Node) -> Iterator[tuple[Row, float]]:
+def _row_places(node: Node) -> Iterator[tuple[Row, int, float, Section]]:
+    """Each row with its column and its upper edge."""
     y = _head_height(node)
     for section in node.sections:
         y += CAPTION if section.caption else 6
-        for row in section.rows:
-            yield row, y
-            y += ROW
-        y += 4
+        lines = _lines_of(section)
+        for at, row in enumerate(section.rows):
+            yield row, at // lines, y + ROW * (at % lines), section
+        y += ROW * lines + 4
 
 
 def _caption_places(node: Node) -> Iterator[tuple[float, str]]:
     y = _head_height(node)
     for section in node.sections:
         yield y, section.caption
-        y += (CAPTION if section.caption else 6) + ROW * len(section.rows) + 4
+        y += (CAPTION if section.caption else 6) + ROW * _lines_of(section) + 4
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------

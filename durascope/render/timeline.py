@@ -81,7 +81,7 @@ def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
     heading = story_heading(whole, scenario, worst, outcome, WIDTH)
     drawn = [span for row in folded.rows for span in row.spans]
     entries = bar_entries(drawn, marks, shows(folded.rows))
-    notes = notes_of(trace, folded, heading)
+    notes = [*cut_names(folded.rows, gutter).values(), *notes_of(trace, folded, heading)]
     top = heading.height + AXIS
     tall = sum(height_of(row, before) for before, row in zip((None, *folded.rows), folded.rows, strict=False))
     begin = top + (strip_height(scale, strip) + 6 if strip is not None else 0.0)
@@ -256,11 +256,25 @@ def _label(canvas: Canvas, scale: TimeScale, row: Row, before: Row | None, middl
         canvas.text(x + 14, baseline, "stands still", BODY, ink=AGAIN)
         return
     same = before is not None and before.kind == row.kind and before.label == row.label
-    hint = measure.width(row.hint, SMALL)
     if not same:
-        left = room - 14 - (hint + 8 if row.hint else 0)
-        canvas.text(x + 14, baseline, measure.told_apart(row.label, left, BODY), BODY)
+        canvas.text(x + 14, baseline, _name(row, room), BODY)
     canvas.text(scale.left - 12, baseline, row.hint, SMALL, ink=MUTED, anchor="end")
+
+
+def _name(row: Row, room: float) -> str:
+    """The row's label, cut in its middle where the room is too little."""
+    left = room - 14 - (measure.width(row.hint, SMALL) + 8 if row.hint else 0)
+    return measure.told_apart(row.label, left, BODY)
+
+
+def cut_names(rows: Iterable[Row], gutter: float) -> dict[str, str]:
+    """The names that are cut on their rows, in full: a picture in a page has no tooltips. Of those that differ in a
+    number one is told, by what they have in common."""
+    found: dict[str, str] = {}
+    for row in rows:
+        if row.kind not in ("run", "verdict") and (cut := _name(row, gutter - 14)) != row.label:
+            found.setdefault("".join(each for each in row.label if each not in "0123456789… "), f"{cut}: {row.label}")
+    return found
 
 
 def _fitting(hint: str, room: float) -> str:

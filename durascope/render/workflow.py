@@ -17,6 +17,7 @@ from durascope.render.diagram import Diagram, Edge, Group, Node, key
 from durascope.render.flow import Flow
 from durascope.render.graph import WIDEST, picture
 from durascope.render.graphviz_layout import lay_out
+from durascope.render.orthogonal import straightened
 from durascope.render.picture import Picture
 from durascope.render.theme import State
 
@@ -71,8 +72,9 @@ def draw(
     for columns in range(_COLUMNS, 1, -1):
         drawn = diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose, columns=columns)
         if (layout := lay_out(drawn)).width <= WIDEST:
-            return picture(drawn, layout)
-    return picture(diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose))
+            return picture(drawn, straightened(drawn, layout))
+    drawn = diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose)
+    return picture(drawn, straightened(drawn, lay_out(drawn)))
 
 
 def _deployed(scenario: Scenario) -> Iterator[tuple[str, str, Workflow]]:

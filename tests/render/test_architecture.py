@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
+from itertools import combinations, pairwise, product
 from math import hypot
 
 import pytest
@@ -13,7 +13,7 @@ from durascope.models.engine import compared
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import architecture
-from durascope.render.canvas import Open
+from durascope.render.canvas import Open, Path
 from durascope.render.diagram import STROKES, Diagram, Edge
 from durascope.render.frame_titles import titled
 from durascope.render.graphviz_layout import LANE, Rect, lay_out, riders
@@ -193,18 +193,35 @@ def test_an_unknown_engine_is_an_error() -> None:
 
 @pytest.mark.parametrize("engine", compared())
 def test_what_has_no_row_is_counted(engine: str) -> None:
-    """Forty steps: 23 have a row, and a row says that 17 more have none; many calls of a service are one arrow."""
-    steps = [{"run": f"step-{n}", "on": f"s{n % 3}"} for n in range(40)]
+    """Sixty steps: 47 have a row, and a row says that 13 more have none; many calls of a service are one arrow."""
+    steps = [{"run": f"step-{n}", "on": f"s{n % 3}"} for n in range(60)]
     asked = Scenario.model_validate(
         {"scenario": "s", "services": {"s0": {}, "s1": {}, "s2": {}}, "workflows": {"w": {"steps": steps}}}
     )
     drawn = architecture.diagram(asked, engine)
     rows = [row.text for node in drawn.nodes for row in node.rows]
-    assert "… 17 more steps" in rows
-    assert "step-22" in rows
+    assert "… 13 more steps" in rows
+    assert "step-46" in rows
     calls = [edge for edge in drawn.edges if edge.head.startswith("service.")]
     assert len(calls) == 3
     assert all("steps" in edge.label for edge in calls)
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_over_twelve_unlike_steps_stand_in_columns(engine: str) -> None:
+    """Forty were one column of 24, and a row that said how many more there are."""
+    names = [f"{word}-{each}" for each in "abcdefgh" for word in ("check", "charge", "ship", "notify", "close")]
+    steps = [{"run": name, "on": f"s{at % 3}"} for at, name in enumerate(names)]
+    asked = Scenario.model_validate(
+        {"scenario": "s", "services": {"s0": {}, "s1": {}, "s2": {}}, "workflows": {"w": {"steps": steps}}}
+    )
+    drawn = architecture.draw(asked, engine)
+    assert drawn.width <= 880
+    places = {text.text: text for text in drawn.canvas.texts if text.text in names}
+    assert set(places) == set(names), "none is left out"
+    tall = [text.y for text in places.values()]
+    assert max(tall) - min(tall) < 16 * 22, "of a column fourteen stand over each other"
+    assert architecture.draw(asked, engine, wide=True).width > 880, "and for a stage, too"
 
 
 @pytest.mark.parametrize("engine", compared())
@@ -295,6 +312,27 @@ def test_no_arrow_runs_along_a_frames_line(name: str, engine: str) -> None:
                     shared = min(high, reach[1]) - max(low, reach[0])
                     near = min(max(abs(start[axis] - side), abs(end[axis] - side)) for side in sides)
                     assert shared < 12 or near >= 6, (edge.tail, edge.head, key, near, shared)
+
+
+@pytest.mark.parametrize(("name", "engine"), [("order-fulfillment", "temporal"), ("onboarding", "restate")])
+def test_arrows_swap_their_lanes_where_they_would_cross(name: str, engine: str) -> None:
+    """The query's arrow, laid first, went down where the signal's had to come across."""
+    drawn = architecture.draw(load_scenario(name), engine)
+    ways: list[list[tuple[float, float]]] = []
+    for at, mark in enumerate(drawn.canvas.marks):
+        if isinstance(mark, Open) and mark.name == "edge" and ("head", _INTO[engine]) in mark.data:
+            path = drawn.canvas.marks[at + 1]
+            assert isinstance(path, Path)
+            ways.append([(float(step[-2]), float(step[-1])) for step in path.steps])
+    assert len(ways) == 3
+    for one, other in combinations(ways, 2):
+        for (a, b), (c, d) in product(pairwise(one), pairwise(other)):
+            upright, level = ((a, b), (c, d)) if a[0] == b[0] else ((c, d), (a, b))
+            over = min(level[0][0], level[1][0]) < upright[0][0] < max(level[0][0], level[1][0])
+            assert not (over and min(upright[0][1], upright[1][1]) < level[0][1] < max(upright[0][1], upright[1][1]))
+
+
+_INTO = {"temporal": "frontend", "restate": "ingress"}
 
 
 def test_an_arrow_that_finds_no_way_keeps_its_curve() -> None:

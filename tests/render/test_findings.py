@@ -370,6 +370,27 @@ def test_the_branches_of_a_loop_follow_each_other_and_undo_comes_last() -> None:
     assert in_program_order(names, asked, str) == ["first", "a-2", "b-2", "a-10", "last", "back"]
 
 
+def test_of_steps_that_differ_in_a_number_the_one_that_was_struck_has_its_own_row() -> None:
+    """`step-number-…` stood for all forty, the one that crashed and happened twice among them."""
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": f"step-number-{n}"} for n in range(1, 41)]}},
+        "faults": [{"crash": "app", "when": {"step": "step-number-20", "attempt": 1, "moment": "after-effect"},
+                    "down_for": "2s"}],
+    })  # fmt: skip
+    drawn = comparison.draw([simulate(asked, engine, full=True) for engine in ENGINES], asked)
+    said = [text.text for text in drawn.canvas.texts]
+    for name in ("step-number-1 … step-number-19", "step-number-20", "step-number-21 … step-number-40"):
+        assert said.count(name) == len(ENGINES), name
+
+
+def test_a_name_that_is_cut_stands_in_full_below() -> None:
+    name = "a step whose name is longer than the column that a comparison has for names"
+    asked = Scenario.model_validate({"scenario": "s", "workflows": {"w": {"steps": [{"run": name}, {"run": "b"}]}}})
+    trace = simulate(asked, "restate", full=True)
+    for picture in (comparison.draw([trace, trace], asked), timeline.draw(trace, asked)):
+        assert [text for text in picture.canvas.texts if text.text.endswith(f": {name}") and "…" in text.text]
+
+
 @pytest.mark.parametrize("name", builtin_names())
 @pytest.mark.parametrize("engine", ENGINES)
 def test_no_label_of_a_row_is_cut(name: str, engine: str) -> None:

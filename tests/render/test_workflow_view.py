@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import workflow
+from durascope.render.canvas import Open, Path
 from durascope.render.graphviz_layout import lay_out
 from durascope.render.painting import painted
 from durascope.render.theme import State
@@ -149,6 +152,25 @@ def test_over_twelve_steps_stand_in_three_columns() -> None:
     assert len(lefts) == 3
     assert workflow.draw(scenario).height < 1_200
     assert len(arrows(scenario)) == 41, "each step still leads to the next"
+
+
+@pytest.mark.parametrize("name", [*builtin_names(), "forty"])
+def test_arrows_run_down_and_across(name: str) -> None:
+    """What undoes slanted from box to box, and what led to the next column ended below its first step."""
+    forty = program("\n".join(f"      - {{run: step-{number}}}" for number in range(1, 41)))
+    drawn = workflow.draw(forty if name == "forty" else load_scenario(name))
+    paths: list[Path] = []
+    for at, mark in enumerate(drawn.canvas.marks):
+        if isinstance(mark, Open) and mark.name == "edge":
+            path = drawn.canvas.marks[at + 1]
+            assert isinstance(path, Path)
+            paths.append(path)
+    assert paths
+    for path in paths:
+        points = [(float(step[-2]), float(step[-1])) for step in path.steps]
+        for (x, y), (to_x, to_y) in pairwise(points):
+            bow = abs(x - to_x) <= 7 and abs(y - to_y) <= 7
+            assert bow or abs(x - to_x) < 1 or abs(y - to_y) < 1, (name, points)
 
 
 def test_paint_is_one_runs_and_says_whose() -> None:

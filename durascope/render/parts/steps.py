@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Final, Literal
 
 from durascope.models import steps as s
 from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario, Sdk, Workflow
 from durascope.models.units import FOREVER, SECOND, format_duration
-from durascope.render.bands import unnumbered
+from durascope.render.bands import from_to, unnumbered
 from durascope.render.diagram import Edge, Row, Section, Style, key
 
 FOLD: Final = 4
 """From this many on, consecutive steps that make the same call, or whose names differ in a number, become one row."""
-MOST_ROWS: Final = 24
+MOST_ROWS: Final = 48
+"""Four times as many as make a column."""
 NAMED: Final = 3
 """At most this many calls of one service are named on its arrow."""
 
@@ -77,10 +77,6 @@ def undos(steps: s.Steps) -> Iterator[Line]:
     for step in s.walk(steps):
         if isinstance(step, s.Run | s.Call) and step.undo_step is not None:
             yield Line(step.undo_step, undoes=step.label)
-
-
-_LONG_NAMES: Final = 40
-"""Letters of a pair of names that both stand in one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +149,9 @@ def _same_call(one: Line, other: Line) -> bool:
 
 def _row(name: str, lines: tuple[Line, ...], mark: str, engine: str, sdk: Sdk) -> Row:
     line = lines[0]
-    text = words(line.step) if len(lines) == 1 else _range(line.step.label, lines[-1].step.label)
+    text = words(line.step) if len(lines) == 1 else from_to(line.step.label, lines[-1].step.label)
     hint = ", ".join(filter(None, (how(line.step, engine, sdk), line.inside)))
     return Row(text, hint, mark, key=f"{name}.{line.step.label}.{mark or 'undo'}")
-
-
-def _range(first: str, last: str) -> str:
-    """`subtask-1 … subtask-10`; of long names only what differs is said again: `a rather long name, 1 … 30`"""
-    if len(first) + len(last) <= _LONG_NAMES:
-        return f"{first} … {last}"
-    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))
-    return f"{first} … {last.removeprefix(last[:alike].rstrip('0123456789'))}"
 
 
 def words(step: s.Step) -> str:
