@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -28,6 +26,7 @@ from durascope.cli.options import (
     read,
     request,
 )
+from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import put, put_json, say
 from durascope.models.files import write_whole
 
@@ -268,16 +267,3 @@ def _curves(data: dict[str, Any]) -> list[Picture]:
         load = sweep.lines(data["load"])
         drawn.append(Picture(load.svg().encode(), load.description, f"{data['scenario']}.load.svg"))
     return drawn
-
-
-@contextmanager
-def progress_shown(units: str = "replications") -> Generator[Callable[[str, int, int], None]]:
-    """On a terminal, a line on stderr that says how far it is; else nothing."""
-    from durascope.cli.terminal import busy
-
-    with busy(True) as tell:
-
-        def shown(engine: str, done: int, of: int) -> None:
-            tell(f"{engine}: {done:,} of {of:,} {units}")
-
-        yield shown

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from durascope.cli.compare import progress_shown, title_of
+from durascope.cli.compare import title_of
 from durascope.cli.options import (
     RUNS_PER_MONTH,
     EngineOption,
@@ -22,6 +22,7 @@ from durascope.cli.options import (
     SetOption,
     request,
 )
+from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import console, put, put_json, say
 from durascope.models.files import write_whole
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from durascope.cli.compare import progress_shown, title_of
+from durascope.cli.compare import title_of
 from durascope.cli.options import (
     EngineOption,
     JsonOption,
@@ -21,6 +21,7 @@ from durascope.cli.options import (
     read,
     request,
 )
+from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import busy, console, put, say
 from durascope.models.files import write_whole
 from durascope.models.visible import visible_json
@@ -143,7 +144,13 @@ def command(
     asked = request(scenario, engine, runs=runs, settings=settings)
     down_us = None if down is None else read("--down", down, parse_duration)
     try:
-        with progress_shown("points") as progress:
+        ways = [
+            way
+            for way, is_used in (("--moments", moments), ("--runs 1", asked.scenario.workload.runs <= 1))
+            if not is_used
+        ]
+        quicker = f"{' or '.join(ways)} is quicker; Ctrl-C shows what is known" if ways else ""
+        with progress_shown("points", quicker=quicker) as progress:
             found = explore(
                 asked.scenario,
                 asked.engines,
