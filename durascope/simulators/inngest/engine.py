@@ -225,7 +225,7 @@ class Inngest(Engine):
             status=status,
             counters=self.meter.counters(),
             facts=facts,
-            notes=[*self._vanished(), *self.api.notes],
+            notes=[*self._vanished(), *self.finalizer.notes(), *self.api.notes],
             unconsumed=self.runner.unconsumed,
         )
 

@@ -239,7 +239,8 @@ class Executor(Component):
             self._done(item)
             return
         if len(state.stack) >= self._step_limit:
-            self._finalizer.fail(state, "InngestErrFunctionOverflowed")
+            limit = f"a run may have {self._step_limit:,} finished steps, and with as many it gets no further request"
+            self._finalizer.overflow(state, "InngestErrFunctionOverflowed", limit)
             self._done(item)
             return
         if state.started_at is None:
@@ -358,7 +359,8 @@ class Executor(Component):
         if handled is Handled.DONE:
             self._done(dispatch.item)
         elif handled is Handled.OVERFLOWED:
-            self._finalizer.fail(dispatch.state, "InngestErrStateOverflowed")
+            limit = f"a run's results may be {NUMBERS.run_state >> 20} MiB together"
+            self._finalizer.overflow(dispatch.state, "InngestErrStateOverflowed", limit)
             self._done(dispatch.item)
         else:
             op = answer.ops[0]

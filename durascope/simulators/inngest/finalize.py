@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 from durascope.simulators.inngest.billing import Meter
@@ -23,6 +24,8 @@ _TOLD: Final = {"completed": (FINISHED,), "failed": (FINISHED, FAILED), "cancell
 """By the status of a run: the events that tell of its end."""
 _NOTHING: Final = done("", {}, 4)
 """The result of a run that gives none."""
+_NAMED: Final = 3
+"""Runs that a note names; of the others it tells the number."""
 
 
 class Finalizer:
@@ -54,12 +57,31 @@ class Finalizer:
         self._relay = relay
         self._meter = meter
         self._undo = undo
+        self._overflowed: dict[str, list[str]] = {}
+        """By the limit: the first runs that it has ended."""
+        self._overflows: Counter[str] = Counter()
+        """By the limit: how many runs it has ended."""
 
     def complete(self, state: RunState) -> None:
         self._finalize(state, "completed", _NOTHING)
 
     def fail(self, state: RunState, error: str) -> None:
         self._finalize(state, "failed", failed("", error))
+
+    def overflow(self, state: RunState, error: str, limit: str) -> None:
+        """A run fails since it is too large: its code has no part in it, and hears nothing of it."""
+        self._overflows[limit] += 1
+        if self._overflows[limit] <= _NAMED:
+            self._overflowed.setdefault(limit, []).append(state.info.name)
+        self.fail(state, error)
+
+    def notes(self) -> list[str]:
+        """Why runs have failed that no step of theirs has failed."""
+        notes: list[str] = []
+        for limit, runs in self._overflowed.items():
+            more = self._overflows[limit] - len(runs)
+            notes.append(f"Inngest failed {', '.join(runs)}{f' and {more:,} more' if more else ''}: {limit}.")
+        return notes
 
     def cancel(self, run: str) -> None:
         """Cancels a run at once; the host is not told. One that is over is left alone."""

@@ -656,3 +656,25 @@ def test_an_event_that_matches_no_field_resumes_every_run_and_a_note_says_so(
     )
     assert sorted(round((each.ended_at or 0) / SECOND) - 4 for each in trace.runs) == resumed
     assert any("one event resumes every run" in note for note in trace.notes) == (resumed == [1, 1])
+
+
+@pytest.mark.parametrize(
+    ("size", "limit", "says"),
+    [
+        ("10B", 2, "a run may have 2 finished steps, and with as many it gets no further request"),
+        ("3900KB", 1000, "a run's results may be 32 MiB together"),
+        ("10B", 1000, None),
+    ],
+)
+def test_a_run_that_a_limit_has_ended_is_told_with_the_limit(size: str, limit: int, says: str | None) -> None:
+    """Its record has only `run failed`, and no step of it has failed."""
+    steps = [quick(f"s{number}", size=size) for number in range(10)]
+    trace = run(
+        steps,
+        app={"checkpointing": False},
+        workload={"runs": 5, "arrivals": {"every": "20s"}},
+        server={"step_limit": limit},
+    )
+    notes = [note for note in trace.notes if note.startswith("Inngest failed")]
+    assert notes == ([] if says is None else [f"Inngest failed run 1, run 2, run 3 and 2 more: {says}."])
+    assert set(trace.status.values()) == {"completed" if says is None else "failed"}
