@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.kernel.states import after
 from durascope.simulators.temporal.calls import Call
 from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.commands import ScheduleActivityTask
@@ -26,10 +27,11 @@ from durascope.simulators.temporal.events import (
     ActivityTaskStarted,
     ActivityTaskTimedOut,
 )
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind, RetryState, TimeoutType
 from durascope.simulators.temporal.messages import ActivityTask
-from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState
+from durascope.simulators.temporal.mutable_state import NEXT, Activity, ActivityStatus, MutableState
 from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.task_queues import TaskQueueKind
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
@@ -37,8 +39,11 @@ _STEP_RECORDED: Final = Kind.STEP_RECORDED
 _SCHEDULED: Final = ActivityStatus.SCHEDULED
 _STARTED: Final = ActivityStatus.STARTED
 
-TIMEOUTS: Final = ("schedule-to-start", "schedule-to-close", "start-to-close", "heartbeat")
+TIMEOUTS: Final = (
+    TimeoutType.SCHEDULE_TO_START, TimeoutType.SCHEDULE_TO_CLOSE, TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT,
+)  # fmt: skip
 """In the order in which the server handles those of one activity that are due at the same time."""
+_NO_RETRY: Final = (TimeoutType.SCHEDULE_TO_START, TimeoutType.SCHEDULE_TO_CLOSE)
 _TO_START: Final = 0
 _TO_CLOSE: Final = 1
 _START_TO_CLOSE: Final = 2
@@ -93,7 +98,7 @@ class Activities:
         """A worker takes it, by a poll or eagerly (A12): no event, only the state (A1)."""
         if activity.status is not _SCHEDULED:
             return None
-        activity.status = _STARTED
+        activity.status = after(NEXT, activity, _SCHEDULED, "start")
         now = activity.started_at = activity.heartbeat_at = self.world.now
         activity.worker = worker
         _, _, start_to_close, heartbeat = activity.timeouts
@@ -114,7 +119,9 @@ class Activities:
             activity.key, activity.step, activity.timeouts,
         )  # fmt: skip
 
-    def polled(self, state: MutableState, activity: Activity, link: Link, _queue_kind: str) -> ActivityTask | None:
+    def polled(
+        self, state: MutableState, activity: Activity, link: Link, _queue_kind: TaskQueueKind
+    ) -> ActivityTask | None:
         """A poll has met it in matching."""
         return self.start(state, activity, link.worker)
 
@@ -152,8 +159,8 @@ class Activities:
     def _completed(self, state: MutableState, activity: Activity, outcome: Outcome) -> bool:
         size = outcome.size
         if size and size > self._payload.error:
-            failure = Failure("Complete result exceeds size limit.", "server", retryable=False)
-            self._fails(state, activity, failure, "non-retryable-failure")
+            failure = Failure("Complete result exceeds size limit.", FailureKind.SERVER, retryable=False)
+            self._fails(state, activity, failure, RetryState.NON_RETRYABLE_FAILURE)
         else:
             if size:
                 state.payload_warnings += size > self._payload.warn
@@ -207,25 +214,25 @@ class Activities:
 
     # ---- retries and timeouts ------------------------------------------------------------------------------
 
-    def _retry(self, state: MutableState, activity: Activity, failure: Failure) -> str | None:
+    def _retry(self, state: MutableState, activity: Activity, failure: Failure) -> RetryState | None:
         """Sets the next attempt up and returns None, or returns why there is none (A3)."""
         now, policy = self.world.now, activity.policy
         if activity.cancel_requested:
-            return "cancel-requested"
-        if failure.timeout_type in ("schedule-to-start", "schedule-to-close"):
-            return "timeout"
+            return RetryState.CANCEL_REQUESTED
+        if failure.timeout_type in _NO_RETRY:
+            return RetryState.TIMEOUT
         if not failure.retryable:
-            return "non-retryable-failure"
+            return RetryState.NON_RETRYABLE_FAILURE
         if policy.max_attempts and activity.attempt >= policy.max_attempts:
-            return "maximum-attempts-reached"
+            return RetryState.MAXIMUM_ATTEMPTS_REACHED
         interval = policy.interval(activity.attempt) if failure.retry_after is None else failure.retry_after
         to_close = activity.timeouts[0]
         if to_close and now + interval > activity.scheduled_at + to_close:
-            return "timeout"
+            return RetryState.TIMEOUT
         activity.last_failure = failure
         activity.attempt += 1
         activity.started_at = None
-        activity.status = ActivityStatus.BACKOFF
+        activity.status = after(NEXT, activity, activity.status, "retry")
         state.retries += 1
         activity.retry_timer = self._timers.add(now + interval, "activity_retry", state, activity)
         # from when the backoff is to end (activity.go, ScheduledTime): a timer that is stretched may be too late for it
@@ -237,7 +244,7 @@ class Activities:
         """The backoff is over: the next attempt goes to matching directly (A6)."""
         if state.activities.get(activity.scheduled_id) is not activity:
             return
-        activity.status = _SCHEDULED
+        activity.status = after(NEXT, activity, activity.status, "schedule")
         self.set_timer(state)
         self.world.moment(HISTORY, Kind.STEP_SCHEDULED, activity.run, activity.name, activity.attempt)
         self._transfer.dispatch(state, activity)
@@ -284,26 +291,27 @@ class Activities:
             if activity is None:
                 continue
             type_ = TIMEOUTS[entry[2]]
-            if type_ == "heartbeat" and activity.heartbeat_at + activity.timeouts[3] > now:
+            if type_ is TimeoutType.HEARTBEAT and activity.heartbeat_at + activity.timeouts[3] > now:
                 self._arm(state, activity, _HEARTBEAT, activity.heartbeat_at, activity.timeouts[3])
                 continue
             (closed if self._timed_out(state, activity, type_) else retried).append(activity)
         self.set_timer(state)
         self.shard.commit(state)
         for activity in retried:
-            noticed = None if activity.last_failure is None else activity.last_failure.timeout_type
+            failure = activity.last_failure
+            noticed = None if failure is None or failure.timeout_type is None else failure.timeout_type.value
             self.world.emit(HISTORY, Kind.STEP_RETRIED, activity.run, activity.name, activity.attempt - 1, noticed)
         for activity in closed:
             self.world.moment(HISTORY, _STEP_RECORDED, activity.run, activity.name, activity.attempt)
 
-    def _timed_out(self, state: MutableState, activity: Activity, type_: str) -> bool:
+    def _timed_out(self, state: MutableState, activity: Activity, type_: TimeoutType) -> bool:
         """Whether the timeout closes the activity, rather than to lead to a retry (A4)."""
-        failure = Failure(f"activity {type_} timeout", "timeout", timeout_type=type_)
+        failure = Failure(f"activity {type_} timeout", FailureKind.TIMEOUT, timeout_type=type_)
         why_not = self._retry(state, activity, failure)
         if why_not is None:
             return False
-        if why_not == "timeout" and type_ in ("start-to-close", "heartbeat"):
-            type_ = "schedule-to-close"
+        if why_not is RetryState.TIMEOUT and type_ in (TimeoutType.START_TO_CLOSE, TimeoutType.HEARTBEAT):
+            type_ = TimeoutType.SCHEDULE_TO_CLOSE
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
         end = ActivityTaskTimedOut(scheduled_id, started, name, worker, type_, why_not)
@@ -337,7 +345,7 @@ class Activities:
         state.history.hold(event, self.world.now)
 
     def _forget(self, state: MutableState, activity: Activity) -> None:
-        activity.status = ActivityStatus.CLOSED
+        activity.status = after(NEXT, activity, activity.status, "close")
         del state.activities[activity.scheduled_id]
         timers = self._timers
         if activity.retry_timer is not None:
@@ -368,7 +376,7 @@ class Activities:
         else:
             self._tasks.tell(state, (started, activity.started_at), (end, now))
 
-    def _fails(self, state: MutableState, activity: Activity, failure: Failure, retry_state: str) -> None:
+    def _fails(self, state: MutableState, activity: Activity, failure: Failure, retry_state: RetryState) -> None:
         started = self._over(state, activity)
         scheduled_id, name, worker = activity.scheduled_id, activity.name, activity.worker
         end = ActivityTaskFailed(scheduled_id, started, name, worker, failure, retry_state)
@@ -377,7 +385,7 @@ class Activities:
     def drop(self, state: MutableState) -> None:
         """The run is over; attempts that run are not told (A11)."""
         for activity in state.activities.values():
-            activity.status = ActivityStatus.CLOSED
+            activity.status = after(NEXT, activity, activity.status, "close")
             self._timers.discard(activity.retry_timer)
         state.activities.clear()
         for task in state.activity_timers:

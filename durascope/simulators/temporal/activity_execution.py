@@ -16,7 +16,7 @@ from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 from durascope.simulators.temporal.messages import ActivityTask
 from durascope.simulators.temporal.pollers import Slots
 
@@ -150,7 +150,7 @@ class ActivityExecution:
         if self._over:
             return
         self._emit_cancelled("timed out")
-        self._report("fail activity", Failure("timed out", "timeout"))
+        self._report("fail activity", Failure("timed out", FailureKind.TIMEOUT))
 
     def shut_down(self) -> None:
         """The worker stops: the attempt is cancelled, and reported as a failure worth a retry (A13)."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from durascope.simulators.kernel.states import UnexpectedEvent
 from durascope.simulators.temporal.commands import RequestCancelActivityTask, ScheduleActivityTask
 from durascope.simulators.temporal.context import Operation, WorkflowContext
-from durascope.simulators.temporal.core import CANCELLED, Core, Job, UnexpectedEvent
+from durascope.simulators.temporal.core import CANCELLED, Core, Job
 from durascope.simulators.temporal.events import (
     ActivityEnd,
     ActivityTaskCanceled,
@@ -18,7 +19,7 @@ from durascope.simulators.temporal.events import (
     ActivityTaskFailed,
     ActivityTaskTimedOut,
 )
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 
 
 class ActivityState(Enum):
@@ -77,7 +78,7 @@ class ActivityMachine(Operation):
             case ActivityTaskFailed():
                 return self.settle, (None, event.failure)
             case ActivityTaskTimedOut():
-                return self.settle, (None, Failure(f"timed out: {event.timeout_type}", "timeout"))
+                return self.settle, (None, Failure(f"timed out: {event.timeout_type}", FailureKind.TIMEOUT))
             case _:
                 assert isinstance(event, ActivityTaskCanceled)
                 return self.settle, (None, CANCELLED)

@@ -32,6 +32,6 @@ class Chains:
         elif successor is not None:
             self._executions.create(successor)
         elif not state.options.entity:
-            self.world.run_ended(HISTORY, state.run, state.status)
+            self.world.run_ended(HISTORY, state.run, state.status.value)
         self._timers.read()
         self._on_run_closed(state)

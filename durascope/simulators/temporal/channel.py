@@ -20,6 +20,7 @@ from durascope.simulators.kernel.network import Connection, Keepalive, Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 from durascope.simulators.temporal.calls import GAVE_UP, Call, CallPolicy, Retry
+from durascope.simulators.temporal.task_queues import QueueId
 
 KEEPALIVE: Final = Keepalive(every=30_000_000, timeout=15_000_000)
 """The SDKs' HTTP/2 pings (sdk-core, ClientKeepAliveConfig: interval 30 s, timeout 15 s)."""
@@ -226,7 +227,7 @@ class Listener(Component):
     def lost(self, link: Link) -> None:
         """What a caller's broken connection means to the process."""
 
-    def poller(self, queue: tuple[str, str]) -> Link | None:
+    def poller(self, queue: QueueId) -> Link | None:
         """The first connection that is open and has polled that task queue."""
         return next((link for link in self.links.values() if link.open and queue in link.queues), None)
 
@@ -264,7 +265,7 @@ class Link:
         self._caller, self._hear, self._pushed = caller.owner, caller.answered, caller.pushed
         self.connection = connection
         self.worker = connection.client.name
-        self.queues: dict[tuple[str, str], None] = {}
+        self.queues: dict[QueueId, None] = {}
         """The task queues that it has polled."""
         self.open = True
 

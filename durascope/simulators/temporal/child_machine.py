@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from durascope.simulators.kernel.states import after
 from durascope.simulators.program.endings import WorkflowFailure
 from durascope.simulators.program.loop import Cancelled, Future
 from durascope.simulators.temporal.commands import (
@@ -19,7 +20,7 @@ from durascope.simulators.temporal.commands import (
     StartChildWorkflowExecution,
 )
 from durascope.simulators.temporal.context import Operation, WorkflowContext
-from durascope.simulators.temporal.core import CANCELLED, Core, Job, after
+from durascope.simulators.temporal.core import CANCELLED, Core, Job
 from durascope.simulators.temporal.events import (
     CHILD_ENDED,
     ChildEnd,
@@ -29,7 +30,7 @@ from durascope.simulators.temporal.events import (
     StartChildWorkflowExecutionFailed,
 )
 from durascope.simulators.temporal.external_machine import ExternalMachine
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 from durascope.simulators.temporal.history import HistoryEvent
 
 
@@ -70,7 +71,7 @@ class ChildMachine(Operation):
     def settle(self, values: Mapping[str, Any] | None, failure: Failure | None, backoff: Any = None) -> None:
         if self.start.done:
             super().settle(values, failure, backoff)
-        elif failure is not None and failure.kind == "canceled":
+        elif failure is not None and failure.kind is FailureKind.CANCELED:
             self.start.fail(Cancelled())
         else:
             self.start.resolve()
@@ -110,7 +111,7 @@ class ChildMachine(Operation):
             return self.settle, ({}, None)
         if isinstance(event, ChildWorkflowExecutionCanceled):
             return self.settle, ({}, CANCELLED)
-        return self.settle, ({}, Failure(f"child workflow {self.name} has failed", "child"))
+        return self.settle, ({}, Failure(f"child workflow {self.name} has failed", FailureKind.CHILD))
 
     def _move(self, event: HistoryEvent) -> None:
         self.state = after(_NEXT, f"child {self.name}", self.state, type(event))

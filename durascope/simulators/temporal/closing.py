@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from durascope.models.trace import Kind
+from durascope.simulators.kernel.states import after
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT
 from durascope.simulators.temporal.activities import Activities
 from durascope.simulators.temporal.activity_options import retry_policy_of
@@ -25,23 +26,25 @@ from durascope.simulators.temporal.events import (
     WorkflowExecutionTerminated,
     WorkflowExecutionTimedOut,
 )
+from durascope.simulators.temporal.failure import RetryState
 from durascope.simulators.temporal.history import RunEnd
-from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.mutable_state import MutableState, RunStatus, StartOptions
 from durascope.simulators.temporal.shard import HISTORY, Shard
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.updates import Updates
 from durascope.simulators.temporal.user_timers import UserTimers
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
-ENDS: Final[dict[type[RunEnd], str]] = {
-    WorkflowExecutionCompleted: "completed",
-    WorkflowExecutionFailed: "failed",
-    WorkflowExecutionCanceled: "cancelled",
-    WorkflowExecutionContinuedAsNew: "continued-as-new",
-    WorkflowExecutionTerminated: "terminated",
-    WorkflowExecutionTimedOut: "timed-out",
+ENDS: Final[dict[tuple[RunStatus, type], RunStatus]] = {
+    (RunStatus.RUNNING, WorkflowExecutionCompleted): RunStatus.COMPLETED,
+    (RunStatus.RUNNING, WorkflowExecutionFailed): RunStatus.FAILED,
+    (RunStatus.RUNNING, WorkflowExecutionCanceled): RunStatus.CANCELLED,
+    (RunStatus.RUNNING, WorkflowExecutionContinuedAsNew): RunStatus.CONTINUED_AS_NEW,
+    (RunStatus.RUNNING, WorkflowExecutionTerminated): RunStatus.TERMINATED,
+    (RunStatus.RUNNING, WorkflowExecutionTimedOut): RunStatus.TIMED_OUT,
 }
-STATUS: Final = {kind.kind: status for kind, status in ENDS.items()}
+"""The transitions of a run: its last event ends it, once."""
+STATUS: Final = {kind.__name__: status.value for (_, kind), status in ENDS.items()}
 """How the last event of a history says that the run has ended: by its name."""
 
 
@@ -84,7 +87,7 @@ class Closing:
         end = (
             WorkflowExecutionTimedOut(None)
             if successor is None
-            else WorkflowExecutionTimedOut("in-progress", successor.execution)
+            else WorkflowExecutionTimedOut(RetryState.IN_PROGRESS, successor.execution)
         )
         self._ended_from_outside(state, end, successor)
 
@@ -124,11 +127,11 @@ class Closing:
         if state.options.retry is not None:
             successor = self._retry_of(state) if failure.retryable else None
             retry_state = (
-                "in-progress"
+                RetryState.IN_PROGRESS
                 if successor is not None
-                else "maximum-attempts-reached"
+                else RetryState.MAXIMUM_ATTEMPTS_REACHED
                 if failure.retryable
-                else "non-retryable-failure"
+                else RetryState.NON_RETRYABLE_FAILURE
             )
         follows = 0 if successor is None else successor.execution
         left = command.unhandled_signals
@@ -161,9 +164,9 @@ class Closing:
 
     def _close(self, state: MutableState, end: RunEnd, successor: StartOptions | None) -> None:
         shard = self.shard
+        state.status = after(ENDS, state.run.name, state.status, type(end))
         state.history.append(end, self.world.now)
         state.open = False
-        state.status = ENDS[type(end)]
         state.closed_at = self.world.now
         self._activities.drop(state)
         self._user_timers.drop(state)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import ActivityOptions
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, TaskFailedCause
 
 REQUEST: Final = "request"
 """The update by which an entity workflow takes a request (`one_at_a_time`)."""
@@ -236,7 +236,7 @@ class TaskCompletion:
     """A heartbeat: keep the task alive for local activities (W12)."""
     waits: Sequence[tuple[str, str, RunInfo]] = ()
     """Waits without a timer that began in this task: the step, the event, whose. They leave no event."""
-    failed: str | None = None
+    failed: TaskFailedCause | None = None
     """The cause, if the task failed (W11)."""
     failure_message: str = ""
     eager: int = 0

@@ -22,6 +22,7 @@ from durascope.simulators.temporal.commands import (
 )
 from durascope.simulators.temporal.constants import duration, limit
 from durascope.simulators.temporal.events import WorkflowTaskCompleted
+from durascope.simulators.temporal.failure import TaskFailedCause
 from durascope.simulators.temporal.mutable_state import MutableState, TaskKind, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import HISTORY, Shard
@@ -30,11 +31,11 @@ from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
 _STEP_SCHEDULED: Final = Kind.STEP_SCHEDULED
 
-_TOO_MANY: Final[dict[type[Command], str]] = {
-    ScheduleActivityTask: "pending-activities-limit-exceeded",
-    StartChildWorkflowExecution: "pending-child-workflows-limit-exceeded",
-    SignalExternalWorkflowExecution: "pending-signals-limit-exceeded",
-    RequestCancelExternalWorkflowExecution: "pending-request-cancel-limit-exceeded",
+_TOO_MANY: Final[dict[type[Command], TaskFailedCause]] = {
+    ScheduleActivityTask: TaskFailedCause.TOO_MANY_ACTIVITIES,
+    StartChildWorkflowExecution: TaskFailedCause.TOO_MANY_CHILDREN,
+    SignalExternalWorkflowExecution: TaskFailedCause.TOO_MANY_SIGNALS,
+    RequestCancelExternalWorkflowExecution: TaskFailedCause.TOO_MANY_CANCEL_REQUESTS,
 }
 
 
@@ -110,7 +111,7 @@ class Completions:
         """Whether the server fails the task instead: W10, too many commands (§13), heartbeats for too long (W12)."""
         history = state.history
         if history.buffer and any(isinstance(command, CloseCommand) for command in done.commands):
-            self._tasks.failed(state, task, "unhandled-command", "UnhandledCommand")
+            self._tasks.failed(state, task, TaskFailedCause.UNHANDLED_COMMAND, "UnhandledCommand")
             return True
         refusal = self._refusal(state, done.commands)
         if refusal is not None:
@@ -126,7 +127,7 @@ class Completions:
             state.heartbeating_since = 0
         return False
 
-    def _refusal(self, state: MutableState, commands: Sequence[Command]) -> str | None:
+    def _refusal(self, state: MutableState, commands: Sequence[Command]) -> TaskFailedCause | None:
         """Why these commands are too many for the run (§13): the task's failure cause, or None."""
         if len(commands) + len(state.activities) + len(state.children) + len(state.externals) <= self._most_pending:
             return None

@@ -14,7 +14,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program.endings import WorkflowFailure
 from durascope.simulators.program.loop import Cancelled, Future, Loop
 from durascope.simulators.temporal.commands import Command
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import StartOptions
 
@@ -133,7 +133,7 @@ class Operation(Pending):
             self.fail(Backoff(*backoff))
         elif failure is None:
             self.resolve(values)
-        elif failure.kind == "canceled":
+        elif failure.kind is FailureKind.CANCELED:
             self.fail(Cancelled())
         else:
             retryable = self.retryable_after(failure)

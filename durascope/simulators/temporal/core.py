@@ -7,39 +7,18 @@ issued by the code ─▶ outgoing ─▶ sent ─▶ confirmed by its event, wh
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
-from enum import Enum
+from collections.abc import Callable
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from durascope.simulators.temporal.commands import Command, RecordMarker, RejectUpdate
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 """What is to be done when the code runs next."""
 
-CANCELLED: Final = Failure("cancelled", "canceled", retryable=False)
+CANCELLED: Final = Failure("cancelled", FailureKind.CANCELED, retryable=False)
 _WITHDRAWN: Final = attrgetter("withdrawn")
-
-
-class UnexpectedEvent(AssertionError):
-    """A machine is in a state that has no transition for what has happened to it: a bug of the model."""
-
-    def __init__(self, machine: str, state: Enum, event: str) -> None:
-        super().__init__(f"{machine} is {state.value}: there is no {event} then")
-
-
-S = TypeVar("S", bound=Enum)
-E = TypeVar("E", str, type)
-
-
-def after(table: Mapping[tuple[S, E], S], machine: str, state: S, event: E) -> S:
-    """The state that the table of transitions leads to; an event is a kind of record, or a word. Raises
-    `UnexpectedEvent`."""
-    try:
-        return table[state, event]
-    except KeyError:
-        raise UnexpectedEvent(machine, state, event if isinstance(event, str) else event.__name__) from None
 
 
 class Core:

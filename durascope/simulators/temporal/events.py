@@ -13,8 +13,9 @@ from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.temporal.activity_options import RetryPolicy
 from durascope.simulators.temporal.commands import Asked, LocalEnd
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, RetryState, TaskFailedCause, TimeoutType
 from durascope.simulators.temporal.history import Bufferable, Closing, CommandEvent, HistoryEvent, RunEnd, record
+from durascope.simulators.temporal.task_queues import TaskQueueKind
 
 # ---- the run -------------------------------------------------------------------------------------------------
 
@@ -59,7 +60,7 @@ class WorkflowExecutionFailed(CommandEvent, RunEnd):
     step: str | None
     unhandled_signals: Mapping[str, int]
     workflow_task_completed_event_id: int
-    retry_state: str | None = None
+    retry_state: RetryState | None = None
     """None: the workflow has no retry policy."""
     new_execution: int = 0
     """The place in the chain of the run that follows; 0: none does."""
@@ -82,7 +83,7 @@ class WorkflowExecutionContinuedAsNew(CommandEvent, RunEnd):
 
 @record
 class WorkflowExecutionTimedOut(RunEnd):
-    retry_state: str | None
+    retry_state: RetryState | None
     new_execution: int = 0
     """The place in the chain of the run that follows; 0: none does."""
 
@@ -97,7 +98,7 @@ class WorkflowExecutionTerminated(RunEnd):
 
 @record
 class WorkflowTaskScheduled(HistoryEvent):
-    queue_kind: str
+    queue_kind: TaskQueueKind
     queue_name: str
     start_to_close_timeout: int
     attempt: int
@@ -121,7 +122,7 @@ class WorkflowTaskCompleted(HistoryEvent):
 class WorkflowTaskFailed(HistoryEvent):
     scheduled_event_id: int
     started_event_id: int
-    cause: str
+    cause: TaskFailedCause
     message: str
     identity: str
     base_run_id: int = 0
@@ -132,7 +133,7 @@ class WorkflowTaskFailed(HistoryEvent):
 class WorkflowTaskTimedOut(HistoryEvent):
     scheduled_event_id: int
     started_event_id: int
-    timeout_type: str
+    timeout_type: TimeoutType
 
 
 # ---- activities ----------------------------------------------------------------------------------------------
@@ -183,13 +184,13 @@ class ActivityTaskCompleted(ActivityEnd):
 @record
 class ActivityTaskFailed(ActivityEnd):
     failure: Failure
-    retry_state: str
+    retry_state: RetryState
 
 
 @record
 class ActivityTaskTimedOut(ActivityEnd):
-    timeout_type: str
-    retry_state: str
+    timeout_type: TimeoutType
+    retry_state: RetryState
 
 
 @record

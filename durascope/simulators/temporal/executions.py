@@ -16,6 +16,7 @@ from durascope.simulators.temporal.events import (
 )
 from durascope.simulators.temporal.mutable_state import ActivityStatus, MutableState, StartOptions, TaskKind
 from durascope.simulators.temporal.shard import HISTORY, Shard
+from durascope.simulators.temporal.task_queues import QueueId, workflow_queue
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.workflow_tasks import WorkflowTasks
 
@@ -40,7 +41,7 @@ class Executions:
 
     def __init__(
         self, shard: Shard, transfer: TransferQueue, tasks: WorkflowTasks, *, queue_of: Callable[[str], str],
-        task_timeout: int, poller: Callable[[tuple[str, str]], Link | None],
+        task_timeout: int, poller: Callable[[QueueId], Link | None],
     ) -> None:  # fmt: skip
         """`queue_of`: the task queue that a workflow's starter names; `poller`: a worker that polls a task queue;
         `task_timeout`: of workflow tasks, in µs."""
@@ -126,7 +127,7 @@ class Executions:
 
     def _start_eagerly(self, state: MutableState, started: WorkflowExecutionStarted) -> None:
         """The first task goes out with the answer to the start: client and worker share a process (A12b)."""
-        tasks, link = self._tasks, self._poller(("workflow", state.queue))
+        tasks, link = self._tasks, self._poller(workflow_queue(state.queue))
         if link is None:
             tasks.schedule(state)
             return

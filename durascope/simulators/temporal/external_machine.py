@@ -9,9 +9,10 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from durascope.simulators.kernel.states import after
 from durascope.simulators.program.endings import WorkflowFailure
 from durascope.simulators.temporal.context import Pending, WorkflowContext
-from durascope.simulators.temporal.core import Job, after
+from durascope.simulators.temporal.core import Job
 from durascope.simulators.temporal.events import (
     ExternalEnd,
     ExternalWorkflowExecutionCancelRequested,

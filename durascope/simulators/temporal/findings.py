@@ -121,7 +121,7 @@ class Accounts:
         for state in states:
             name = names[state.run_id]
             found.records[name] = [line(event) for event in state.history.events]
-            found.status[name] = state.status
+            found.status[name] = state.status.value
             if state.open:
                 found.unended.append(unended(state, name))
             taken += unconsumed(state, name, self.scenario.workflows)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
+from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
@@ -162,10 +163,10 @@ def _policy(policy: RetryPolicy) -> Plain:
 def _failure(failure: Failure) -> Plain:
     return {
         "message": failure.message,
-        "kind": failure.kind,
+        "kind": failure.kind.value,
         "retryable": failure.retryable,
         "retry_after": failure.retry_after,
-        "timeout_type": failure.timeout_type,
+        "timeout_type": None if failure.timeout_type is None else failure.timeout_type.value,
     }
 
 
@@ -183,6 +184,8 @@ def _plain(value: Any) -> Any:
         return convert(value)
     if isinstance(value, Mapping):
         return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, StrEnum):
+        return value.value
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]
     return value

@@ -24,7 +24,7 @@ from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.resetting import Resets
 from durascope.simulators.temporal.shard import Shard
-from durascope.simulators.temporal.task_queues import queue_of_workflow
+from durascope.simulators.temporal.task_queues import QueueId, TaskType, queue_of_workflow
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
 from durascope.simulators.temporal.updates import Updates
@@ -37,7 +37,7 @@ class HistoryService:
 
     def __init__(
         self, shard: Shard, matching: Matching, options: TemporalDeployment, *,
-        poller: Callable[[tuple[str, str]], Link | None], on_run_closed: Callable[[MutableState], object],
+        poller: Callable[[QueueId], Link | None], on_run_closed: Callable[[MutableState], object],
     ) -> None:  # fmt: skip
         """`poller`: a worker that polls a task queue; `on_run_closed` is told of every run that has closed."""
         self.shard = shard
@@ -48,8 +48,8 @@ class HistoryService:
         activities = self.activities = Activities(shard, transfer, tasks)
         user_timers = self.user_timers = UserTimers(shard, tasks)
         updates = self.updates = Updates(shard, tasks)
-        matching.on("workflow", tasks.start)
-        matching.on("activity", activities.polled)
+        matching.on(TaskType.WORKFLOW, tasks.start)
+        matching.on(TaskType.ACTIVITY, activities.polled)
         closing = self.closing = Closing(shard, transfer, tasks, activities, user_timers, updates)
         executions = self.executions = Executions(
             shard, transfer, tasks, queue_of=partial(queue_of_workflow, options),

@@ -10,13 +10,13 @@ from durascope.simulators.kernel.world import Callback
 from durascope.simulators.services import Execution, Services
 from durascope.simulators.temporal.activity_options import retry_policy_of
 from durascope.simulators.temporal.commands import LocalEnd
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.pollers import Slots
 
-_TOTAL: Final = Failure("schedule-to-close timeout", "timeout")
+_TOTAL: Final = Failure("schedule-to-close timeout", FailureKind.TIMEOUT)
 TOTAL_FIRST: Final = 0.75
 """How often schedule-to-close is served first of two timers that are due in the same millisecond: 18 of 24 recorded."""
 RETRY_THRESHOLD: Final = 60_000_000
@@ -71,7 +71,7 @@ class LocalExecution:
             return
         if self._latest_start is not None and self.worker.world.now >= self._latest_start:  # timers are never early
             self.worker.slots.give_back()
-            self._resolve(LocalEnd(self.attempt, failure=Failure("schedule-to-start timeout", "timeout")))
+            self._resolve(LocalEnd(self.attempt, failure=Failure("schedule-to-start timeout", FailureKind.TIMEOUT)))
             return
         self.worker.attempts[self] = None
         local, worker, options = self.local, self.worker, self._options
@@ -117,7 +117,7 @@ class LocalExecution:
         if self._last:
             self._resolve(LocalEnd(self.attempt, failure=_TOTAL))
         else:
-            self._failed(Failure("start-to-close timeout", "timeout"))
+            self._failed(Failure("start-to-close timeout", FailureKind.TIMEOUT))
 
     def _ended(self, outcome: Outcome) -> None:
         self._attempt_over()

@@ -13,9 +13,9 @@ from enum import Enum
 from typing import Any, Final
 
 from durascope.models.steps import Run
+from durascope.simulators.kernel.states import after
 from durascope.simulators.temporal.commands import RequestCancelLocalActivity, ScheduleLocalActivity
 from durascope.simulators.temporal.context import Operation, WorkflowContext
-from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.failure import Failure
 
 

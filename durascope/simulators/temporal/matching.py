@@ -21,24 +21,33 @@ from durascope.simulators.temporal.channel import Link
 from durascope.simulators.temporal.constants import duration
 from durascope.simulators.temporal.mutable_state import Activity, MutableState, WorkflowTask
 from durascope.simulators.temporal.rate_limit import RateLimit
+from durascope.simulators.temporal.task_queues import (
+    QueueId,
+    TaskQueueKind,
+    TaskQueueType,
+    TaskType,
+    activity_queue,
+    sticky_queue,
+    workflow_queue,
+)
 
 LANE: Final = "matching"
-MATCH: Final = {"workflow": 79, "activity": 80, "query": 81}
+MATCH: Final = {TaskType.WORKFLOW: 79, TaskType.ACTIVITY: 80, TaskType.QUERY: 81}
 """Kinds of luck: which of the waiting polls a task finds."""
-QueueId = tuple[str, str]
-"""(workflow · activity · sticky, name)"""
+_STICKY: Final = TaskQueueKind.STICKY
+_WORKFLOW: Final = TaskType.WORKFLOW
+_ACTIVITY: Final = TaskType.ACTIVITY
 
-
-QueuedTask = tuple[str, MutableState, Any, int]
+QueuedTask = tuple[TaskType, MutableState, Any, int]
 """A reference to a task of history: who takes it learns from history whether it still is one.
 
-workflow · activity · query, the run, the task, and its number among the run's: what matching's luck is drawn by
+its type, the run, the task, and its number among the run's: what matching's luck is drawn by
 """
 
 Poll = tuple[Link, Call, int]
 """A worker that waits for a task of a queue: its connection, its call, when that began"""
 
-Start = Callable[[MutableState, Any, Link, str], object]
+Start = Callable[[MutableState, Any, Link, TaskQueueKind], object]
 """History's answer to a poll that has met a task: what the worker gets, or None, for the task is none any more.
 
 (the run, the task, the worker's connection, the kind of queue)
@@ -74,7 +83,7 @@ class TaskQueue:
 
     def __init__(self, queue_id: QueueId, backlog: Backlog, limit: RateLimit | None) -> None:
         self.id = queue_id
-        self.kind = queue_id[0]
+        self.kind = queue_id.kind
         self.backlog = backlog
         self.polls: deque[Poll] = deque()
         self.last_poll_at: int | None = None
@@ -96,7 +105,7 @@ class Matching:
         self._server = server
         self.world = server.world
         self.store = store
-        self._start: dict[str, Start] = {}
+        self._start: dict[TaskType, Start] = {}
         self.partitions = partitions
         self._rates = rates or {}
         """Tasks per second, of task queues of activities that have a limit."""
@@ -104,8 +113,8 @@ class Matching:
         self._long_poll = duration("long_poll")
         self.reset()
 
-    def on(self, kind: str, start: Start) -> None:
-        """Has `start` asked when a task of that kind has met a poll."""
+    def on(self, kind: TaskType, start: Start) -> None:
+        """Has `start` asked when a task of that type has met a poll."""
         self._start[kind] = start
 
     def reset(self) -> None:
@@ -121,30 +130,30 @@ class Matching:
             return
         number = len(state.history.events) * 1000 + task.attempt
         queue: TaskQueue | None = None
-        if task.queue_kind == "sticky":
-            queue = self.queues.get(("sticky", task.queue_name))
+        if task.queue_kind is _STICKY:
+            queue = self.queues.get(sticky_queue(task.queue_name))
             if queue is not None and not self._polled_lately(queue):
                 queue = None
         if queue is None:
-            queue = self._queue(("workflow", state.queue))
-        self._add(queue, ("workflow", state, task, number))
+            queue = self._queue(workflow_queue(state.queue))
+        self._add(queue, (_WORKFLOW, state, task, number))
 
     def add_query(self, state: MutableState, query: Any) -> None:
-        self._add(self._queue(("workflow", state.queue)), ("query", state, query, 0))
+        self._add(self._queue(workflow_queue(state.queue)), (TaskType.QUERY, state, query, 0))
 
     def add_sticky_query(self, state: MutableState, query: Any) -> bool:
         """Asks the worker that has the run in its cache; False if that one has not polled lately."""
-        queue = None if state.sticky is None else self.queues.get(("sticky", state.sticky[0]))
+        queue = None if state.sticky is None else self.queues.get(sticky_queue(state.sticky[0]))
         if queue is None or not self._polled_lately(queue):
             return False
-        self._add(queue, ("query", state, query, 0))
+        self._add(queue, (TaskType.QUERY, state, query, 0))
         return True
 
     def add_activity_task(self, state: MutableState, activity: Activity) -> None:
         number = activity.scheduled_id * 1000 + activity.attempt
-        queue_id = ("activity", activity.queue)
+        queue_id = activity_queue(activity.queue)
         queue = self.queues.get(queue_id) or self._queue(queue_id)
-        self._add(queue, ("activity", state, activity, number))
+        self._add(queue, (_ACTIVITY, state, activity, number))
 
     def _polled_lately(self, queue: TaskQueue) -> bool:
         for link, _, _ in queue.polls:
@@ -155,7 +164,7 @@ class Matching:
     def _add(self, queue: TaskQueue, task: QueuedTask) -> None:
         world = self.world
         if world.full:
-            world.emit(LANE, Kind.TASK_QUEUED, task[1].run, detail=queue.id[1])
+            world.emit(LANE, Kind.TASK_QUEUED, task[1].run, detail=queue.id.name)
         else:
             world.recorder.count += 1
         polls = queue.polls
@@ -164,7 +173,7 @@ class Matching:
             self._release_later(queue)
             return
         while polls:
-            poll = polls.popleft() if queue.kind == "sticky" else self._chosen(polls, task)
+            poll = polls.popleft() if queue.kind is _STICKY else self._chosen(polls, task)
             if poll[0].open:
                 queue.last_poll_at = world.now
                 if not self._started(task, poll, queue.kind):
@@ -173,7 +182,7 @@ class Matching:
         self._put_back(queue, task)
         self._give_up_polls()
 
-    def _started(self, task: QueuedTask, poll: Poll, queue_kind: str) -> bool:
+    def _started(self, task: QueuedTask, poll: Poll, queue_kind: TaskQueueKind) -> bool:
         """A poll and a task have met; False if the task is none any more."""
         kind, state, subject, _ = task
         link, call, _ = poll
@@ -288,7 +297,7 @@ class Matching:
     def _unload_the_dead(self) -> None:
         """Sticky queues of workers that are gone, which hold nothing: nobody would find them any more (W4)."""
         for queue_id, queue in tuple(self.queues.items()):
-            unused = queue.kind == "sticky" and not queue.polls and not queue.backlog.waiting
+            unused = queue.kind is _STICKY and not queue.polls and not queue.backlog.waiting
             if unused and not self._polled_lately(queue):
                 del self.queues[queue_id]
                 self.store.backlogs.pop(queue_id, None)
@@ -305,16 +314,16 @@ class Matching:
             return
         self.store.backlogs.pop(queue_id, None)
         for task in (task for partition in queue.backlog.partitions for task in partition):
-            self._add(self._queue(("workflow", task[1].queue)), task)
+            self._add(self._queue(workflow_queue(task[1].queue)), task)
 
     def _queue(self, queue_id: QueueId) -> TaskQueue:
         queue = self.queues.get(queue_id)
         if queue is None:
             backlog = self.store.backlogs.get(queue_id)
             if backlog is None:
-                count = 1 if queue_id[0] == "sticky" else self.partitions
+                count = 1 if queue_id.kind is _STICKY else self.partitions
                 backlog = self.store.backlogs[queue_id] = Backlog([deque() for _ in range(count)])
-            rate = self._rates.get(queue_id[1]) if queue_id[0] == "activity" else None
+            rate = self._rates.get(queue_id.name) if queue_id.type is TaskQueueType.ACTIVITY else None
             limit = None if rate is None else RateLimit(rate, self.partitions)
             queue = self.queues[queue_id] = TaskQueue(queue_id, backlog, limit)
         return queue

@@ -9,8 +9,8 @@ activity:       scheduled ─▶ started ─▶ closed (or closed from any state
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from durascope.models.steps import Retry
 from durascope.simulators.kernel.runs import RunInfo
@@ -25,12 +25,13 @@ from durascope.simulators.temporal.events import (
 )
 from durascope.simulators.temporal.failure import Failure
 from durascope.simulators.temporal.history import EventHistory
+from durascope.simulators.temporal.task_queues import TaskQueueKind
 from durascope.simulators.temporal.timer_queue import TimerTask
 
 External = SignalExternalWorkflowExecutionInitiated | RequestCancelExternalWorkflowExecutionInitiated
 
 
-class TaskKind(Enum):
+class TaskKind(StrEnum):
     """What of a workflow task is written. One that is not becomes normal where something has to be (W7, U2, U3)."""
 
     NORMAL = "normal"
@@ -46,7 +47,7 @@ class WorkflowTask:
     """The one pending workflow task (W1)."""
 
     kind: TaskKind
-    queue_kind: str
+    queue_kind: TaskQueueKind
     queue_name: str
     attempt: int
     scheduled_at: int
@@ -58,13 +59,36 @@ class WorkflowTask:
     worker: str = ""
 
 
-class ActivityStatus(Enum):
+class ActivityStatus(StrEnum):
     """See the sketch above."""
 
     SCHEDULED = "scheduled"
     STARTED = "started"
     BACKOFF = "backoff"
     CLOSED = "closed"
+
+
+NEXT: Final = {
+    (ActivityStatus.SCHEDULED, "start"): ActivityStatus.STARTED,
+    (ActivityStatus.STARTED, "retry"): ActivityStatus.BACKOFF,
+    (ActivityStatus.BACKOFF, "schedule"): ActivityStatus.SCHEDULED,
+    (ActivityStatus.SCHEDULED, "close"): ActivityStatus.CLOSED,
+    (ActivityStatus.STARTED, "close"): ActivityStatus.CLOSED,
+    (ActivityStatus.BACKOFF, "close"): ActivityStatus.CLOSED,
+}
+"""The transitions of an activity: what each state becomes with an event."""
+
+
+class RunStatus(StrEnum):
+    """Of a run: it is running, or it has ended so, in the words of the trace."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CONTINUED_AS_NEW = "continued-as-new"
+    TERMINATED = "terminated"
+    TIMED_OUT = "timed-out"
 
 
 class Activity:
@@ -99,6 +123,9 @@ class Activity:
         self.last_failure: Failure | None = None
         self.cancel_requested = False
         self.retry_timer: TimerTask | None = None
+
+    def __str__(self) -> str:
+        return f"activity {self.name}"
 
 
 @dataclass(slots=True)
@@ -226,7 +253,7 @@ class MutableState:
         self.open = True
         self.close_attempted = False
         """The last workflow task was to close the run, and failed because something had been buffered (W10)."""
-        self.status = "running"
+        self.status = RunStatus.RUNNING
         self.started_at = started_at
         self.closed_at = 0
         self.run_timer: TimerTask | None = None

@@ -9,9 +9,9 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from durascope.simulators.kernel.states import after
 from durascope.simulators.temporal.commands import RecordMarker, UpsertWorkflowSearchAttributes
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.events import MarkerRecorded
 from durascope.simulators.temporal.history import HistoryEvent
 

@@ -20,7 +20,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.temporal.calls import POLLS, Call
 from durascope.simulators.temporal.channel import Channel
-from durascope.simulators.temporal.matching import QueueId
+from durascope.simulators.temporal.task_queues import QueueId
 
 ALWAYS_ENOUGH: Final = 5
 """Slots beside those of the polls; with these, polls alone never use the slots up."""
@@ -77,7 +77,7 @@ class Poller:
         else:
             world = loop.world
             if world.full:
-                world.emit(loop.lane, Kind.TASK_PICKED_UP, task.run, detail=loop.queue[1])
+                world.emit(loop.lane, Kind.TASK_PICKED_UP, task.run, detail=loop.queue.name)
             else:
                 world.recorder.count += 1
             take = loop.take

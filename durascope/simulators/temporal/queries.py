@@ -18,6 +18,7 @@ from durascope.simulators.temporal.matching import Matching
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState
 from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.task_queues import TaskQueueKind, TaskType
 
 FAILING: Final = 3
 """From this attempt of a workflow task on a query is refused (failQueryWorkflowTaskAttemptCount)."""
@@ -46,7 +47,7 @@ class Queries:
         self._matching = matching
         self._timeout = duration("query_timeout")
         self._asked = 0
-        matching.on("query", self.start)
+        matching.on(TaskType.QUERY, self.start)
         self.reset()
 
     def reset(self) -> None:
@@ -109,12 +110,12 @@ class Queries:
             state.sticky = None
             self._matching.add_query(state, query)
 
-    def start(self, state: MutableState, query: Query, _link: Link, queue_kind: str) -> TaskForWorker | None:
+    def start(self, state: MutableState, query: Query, _link: Link, queue_kind: TaskQueueKind) -> TaskForWorker | None:
         """A poll has met it."""
         if query.taken:
             return None
         query.taken = True
-        full = queue_kind != "sticky"
+        full = queue_kind is not TaskQueueKind.STICKY
         events = state.history.events
         return TaskForWorker(
             state.run_id, state.run, state.options, state.luck, None, 1, list(events) if full else (), full,

@@ -42,6 +42,7 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskStarted,
 )
 from durascope.simulators.temporal.executions import Executions
+from durascope.simulators.temporal.failure import TaskFailedCause
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.mutable_state import Child, MutableState, StartOptions, Update
 from durascope.simulators.temporal.shard import HISTORY, Shard
@@ -115,7 +116,12 @@ class Resets:
         completed = (each for each in reversed(state.history.events) if isinstance(each, WorkflowTaskCompleted))
         state.previous_started_id = next((each.started_event_id for each in completed), 0)
         failed = WorkflowTaskFailed(
-            started.scheduled_event_id, started.id, "reset-workflow", "reset", "history-service", base.run_id
+            started.scheduled_event_id,
+            started.id,
+            TaskFailedCause.RESET_WORKFLOW,
+            "reset",
+            "history-service",
+            base.run_id,
         )
         state.history.append(failed, self.world.now)
 

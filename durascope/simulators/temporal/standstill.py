@@ -9,7 +9,7 @@ from durascope.models.scenario import Workflow
 from durascope.models.steps import WaitFor
 from durascope.models.trace import Unconsumed, Unended
 from durascope.simulators.temporal.events import WorkflowExecutionSignaled
-from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState, WorkflowTask
+from durascope.simulators.temporal.mutable_state import Activity, ActivityStatus, MutableState, RunStatus, WorkflowTask
 
 
 def unended(state: MutableState, run: str) -> Unended:
@@ -60,7 +60,7 @@ def unconsumed(state: MutableState, run: str, code: Mapping[str, Workflow]) -> I
     """Signals that the run had accepted and that no code took: those at its end, or that its code has no name for."""
     left: Counter[str] = Counter(getattr(state.history.events[-1], "unhandled_signals", {}))
     signals = [event for event in state.history.events if isinstance(event, WorkflowExecutionSignaled)]
-    if signals and (state.open or state.status in ("terminated", "timed-out")):
+    if signals and (state.open or state.status in (RunStatus.TERMINATED, RunStatus.TIMED_OUT)):
         known = _names(code[state.run.workflow])
         left.update(name for name in (event.name for event in signals) if name not in known)
     taken: list[Unconsumed] = []

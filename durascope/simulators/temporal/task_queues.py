@@ -3,11 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import Final, NamedTuple
 
 from durascope.models.scenario import TemporalDeployment, TemporalWorker
 
 DEFAULT_QUEUE: Final = "default"
+
+
+class TaskQueueType(StrEnum):
+    """What a queue's tasks are: `TaskQueueType` in the API."""
+
+    WORKFLOW = "workflow"
+    ACTIVITY = "activity"
+
+
+class TaskQueueKind(StrEnum):
+    """Whether a queue is for every worker or one worker's own (W2): `TaskQueueKind` in the API."""
+
+    NORMAL = "normal"
+    STICKY = "sticky"
+
+
+class TaskType(StrEnum):
+    """What matching hands to a worker; queries travel on the queues of workflow tasks."""
+
+    WORKFLOW = "workflow"
+    ACTIVITY = "activity"
+    QUERY = "query"
+
+
+class QueueId(NamedTuple):
+    """How matching tells queues apart."""
+
+    type: TaskQueueType
+    kind: TaskQueueKind
+    name: str
+
+
+@cache
+def workflow_queue(name: str) -> QueueId:
+    """The normal queue of that name for workflow tasks."""
+    return QueueId(TaskQueueType.WORKFLOW, TaskQueueKind.NORMAL, name)
+
+
+@cache
+def activity_queue(name: str) -> QueueId:
+    """The queue of that name for activity tasks."""
+    return QueueId(TaskQueueType.ACTIVITY, TaskQueueKind.NORMAL, name)
+
+
+@lru_cache(1024)
+def sticky_queue(name: str) -> QueueId:
+    """A worker's own queue for workflow tasks of the runs in its cache."""
+    return QueueId(TaskQueueType.WORKFLOW, TaskQueueKind.STICKY, name)
 
 
 def queue_of(pool: TemporalWorker) -> str:

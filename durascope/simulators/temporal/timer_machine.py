@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from enum import Enum
 
+from durascope.simulators.kernel.states import UnexpectedEvent
 from durascope.simulators.program.loop import Future, Loop
 from durascope.simulators.temporal.commands import CancelTimer, StartTimer
-from durascope.simulators.temporal.core import Core, UnexpectedEvent
+from durascope.simulators.temporal.core import Core
 from durascope.simulators.temporal.events import TimerFired
 from durascope.simulators.temporal.history import HistoryEvent
 

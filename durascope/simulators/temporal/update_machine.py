@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final
 
+from durascope.simulators.kernel.states import after
 from durascope.simulators.temporal.commands import AcceptUpdate, CompleteUpdate, RejectUpdate
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.core import after
 from durascope.simulators.temporal.events import WorkflowExecutionUpdateAccepted, WorkflowExecutionUpdateCompleted
 from durascope.simulators.temporal.history import HistoryEvent
 

@@ -24,15 +24,15 @@ from durascope.simulators.temporal.app import App
 from durascope.simulators.temporal.calls import REPORTS
 from durascope.simulators.temporal.channel import Channel, Listener
 from durascope.simulators.temporal.commands import ScheduleActivityTask, TaskCompletion
+from durascope.simulators.temporal.failure import TaskFailedCause
 from durascope.simulators.temporal.host import LocalDone
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
-from durascope.simulators.temporal.matching import QueueId
 from durascope.simulators.temporal.messages import ActivityTask, TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions
 from durascope.simulators.temporal.pollers import ALWAYS_ENOUGH, Balance, PollLoop, Slots
 from durascope.simulators.temporal.sdks import NORMAL_SHARE, rules_of
-from durascope.simulators.temporal.task_queues import queue_of
+from durascope.simulators.temporal.task_queues import QueueId, activity_queue, queue_of, sticky_queue, workflow_queue
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 
 _WORK_STARTED: Final = Kind.WORK_STARTED
@@ -139,7 +139,7 @@ class Worker(Component):
         if self.runs_activities:
             most, activities = min(self.rules.polls, self.slots), self.activities
             self.polls.append(
-                self._poll(activities.slots, ("activity", self.queue), most, activities.execute, few=False)
+                self._poll(activities.slots, activity_queue(self.queue), most, activities.execute, few=False)
             )
         for loop in self.polls:
             loop.ask()
@@ -157,12 +157,12 @@ class Worker(Component):
     def _poll_for_workflow_tasks(self) -> None:
         """The loop for the normal queue is the first to ask for a slot; without a cache there is no sticky one."""
         slots, take, count = self.workflow_slots, self._take_workflow_task, self._slots_for_workflows()
-        queue, few, polls = ("workflow", self.queue), count <= self.many, self.rules.polls
+        queue, few, polls = workflow_queue(self.queue), count <= self.many, self.rules.polls
         most = max(1, int(polls * NORMAL_SHARE)) if self.cache_size else polls
         normal = self._poll(slots, queue, most, take, few=few)
         self.polls.append(normal)
         if self.cache_size:
-            sticky = self._poll(slots, ("sticky", self.sticky_queue), polls - most, take, few=few)
+            sticky = self._poll(slots, sticky_queue(self.sticky_queue), polls - most, take, few=few)
             self.polls.append(sticky)
             if few:
                 Balance(normal, sticky, count)
@@ -276,7 +276,7 @@ class Worker(Component):
     def _deadlocked(self, processing: Processing) -> None:
         processing.steps.close()
         message = "Potential deadlock detected: workflow didn't yield within 2 second(s)."
-        self._done(processing, TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=message))
+        self._done(processing, TaskCompletion(failed=TaskFailedCause.WORKER_UNHANDLED_FAILURE, failure_message=message))
 
     def _heartbeat(self, processing: Processing) -> None:
         processing.heartbeat = None
@@ -302,7 +302,7 @@ class Worker(Component):
         if processing.replays:
             world.emit(self.name, Kind.REPLAY_ENDED, run)
         if world.full:
-            world.emit(self.name, _WORK_ENDED, run, detail=done.failed or "done")
+            world.emit(self.name, _WORK_ENDED, run, detail="done" if done.failed is None else done.failed.value)
         else:
             world.recorder.count += 1
         if task.task is None:
@@ -417,7 +417,7 @@ class Worker(Component):
             loop.stop()
         self.activities.shut_down()
         if self.channel.connection is not None:
-            self.channel.call("shut down worker", (("sticky", self.sticky_queue),), None, REPORTS)
+            self.channel.call("shut down worker", (sticky_queue(self.sticky_queue),), None, REPORTS)
         self._drained()
 
     def _drained(self) -> None:

@@ -51,6 +51,7 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskStarted,
 )
 from durascope.simulators.temporal.external_machine import ExternalMachine
+from durascope.simulators.temporal.failure import TaskFailedCause
 from durascope.simulators.temporal.handlers import Handlers
 from durascope.simulators.temporal.history import CommandEvent, HistoryEvent
 from durascope.simulators.temporal.history_update import workflow_task_sequences
@@ -139,9 +140,9 @@ class WorkflowInstance:
                     yield from self._activate((), (), (job,))
                     yield from self._core()
         except Nondeterminism as wrong:
-            return TaskCompletion(failed="non-deterministic-error", failure_message=str(wrong))
+            return TaskCompletion(failed=TaskFailedCause.NON_DETERMINISTIC_ERROR, failure_message=str(wrong))
         except TaskFailure as failure:
-            return TaskCompletion(failed="workflow-worker-unhandled-failure", failure_message=str(failure))
+            return TaskCompletion(failed=TaskFailedCause.WORKER_UNHANDLED_FAILURE, failure_message=str(failure))
         return self._completion()
 
     def _replay(

@@ -20,13 +20,18 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskStarted,
     WorkflowTaskTimedOut,
 )
+from durascope.simulators.temporal.failure import TaskFailedCause, TimeoutType
 from durascope.simulators.temporal.history import LARGE, LONG, Bufferable, EventHistory, HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import MutableState, TaskKind, WorkflowTask
 from durascope.simulators.temporal.queries import Queries
 from durascope.simulators.temporal.shard import Shard
+from durascope.simulators.temporal.task_queues import TaskQueueKind
 from durascope.simulators.temporal.transfer_queue import TransferQueue
 from durascope.simulators.temporal.update_registry import UpdateRegistry
+
+_NORMAL: Final = TaskQueueKind.NORMAL
+_STICKY: Final = TaskQueueKind.STICKY
 
 Happened = tuple[HistoryEvent, int]
 """An event to be recorded, and when it happened."""
@@ -98,7 +103,7 @@ class WorkflowTasks:
     def schedule(self, state: MutableState, inline: bool = False) -> WorkflowTask:
         """Puts the next task on the sticky queue if there is one (W2), and tells matching of it."""
         sticky, attempt, now = state.sticky, state.wft_attempt, self.world.now
-        queue_kind, name = ("normal", state.queue) if sticky is None else ("sticky", sticky[0])
+        queue_kind, name = (_NORMAL, state.queue) if sticky is None else (_STICKY, sticky[0])
         kind = TaskKind.NORMAL if attempt == 1 else TaskKind.TRANSIENT
         task = state.wft = WorkflowTask(kind, queue_kind, name, attempt, now, len(state.history.events))
         if attempt == 1:
@@ -111,7 +116,7 @@ class WorkflowTasks:
 
     def speculative(self, state: MutableState) -> WorkflowTask:
         """A task that is not written unless an update is accepted (U1); only in memory."""
-        queue_kind, name = ("normal", state.queue) if state.sticky is None else ("sticky", state.sticky[0])
+        queue_kind, name = (_NORMAL, state.queue) if state.sticky is None else (_STICKY, state.sticky[0])
         events = len(state.history.events)
         task = WorkflowTask(TaskKind.SPECULATIVE, queue_kind, name, state.wft_attempt, self.world.now, events)
         state.wft = task
@@ -155,7 +160,7 @@ class WorkflowTasks:
     def write_at_its_end(self, state: MutableState, task: WorkflowTask) -> None:
         """Written this late, its event names the run's present queue: a start off the normal one has changed that."""
         if not task.scheduled_id:
-            task.queue_kind = "normal" if state.sticky is None else "sticky"
+            task.queue_kind = _NORMAL if state.sticky is None else _STICKY
             task.queue_name = state.queue if state.sticky is None else state.sticky[0]
         self.write(state, task)
 
@@ -169,13 +174,15 @@ class WorkflowTasks:
 
     # ---- started -------------------------------------------------------------------------------------------
 
-    def start(self, state: MutableState, task: WorkflowTask, link: Link, queue_kind: str) -> TaskForWorker | None:
+    def start(
+        self, state: MutableState, task: WorkflowTask, link: Link, queue_kind: TaskQueueKind
+    ) -> TaskForWorker | None:
         """A poll takes the task; None if it is none any more."""
         if state.wft is not task or task.started_at is not None:
             return None
         if (task.attempt > HOPELESS_TASK and self._fails_for_ever()) or self.refuses_too_much(state):
             return None  # others may still be waiting for something
-        if queue_kind != "sticky":
+        if queue_kind is not _STICKY:
             state.sticky = None
         full = state.sticky is None
         if task.kind is TaskKind.TRANSIENT and len(state.history.events) != task.events_at_schedule:
@@ -238,11 +245,11 @@ class WorkflowTasks:
 
     # ---- closed --------------------------------------------------------------------------------------------
 
-    def failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str) -> None:
+    def failed(self, state: MutableState, task: WorkflowTask, cause: TaskFailedCause, message: str) -> None:
         """RespondWorkflowTaskFailed, or the server's own refusal of a completion (W6, W7, W10)."""
         self._failed(state, task, cause, message, task.worker)
         self._again(state, task)
-        state.close_attempted = cause == "unhandled-command"
+        state.close_attempted = cause is TaskFailedCause.UNHANDLED_COMMAND
 
     def force_close(self, state: MutableState) -> None:
         """The server fails the started task by itself, and numbers what is buffered: the run ends from outside (§5).
@@ -251,7 +258,7 @@ class WorkflowTasks:
         """
         task = state.wft
         if task is not None and task.started_at is not None:
-            self._failed(state, task, "force-close-command", "", "history-service")
+            self._failed(state, task, TaskFailedCause.FORCE_CLOSE_COMMAND, "", "history-service")
             self._count(state, task)
             state.history.flush()
 
@@ -261,7 +268,9 @@ class WorkflowTasks:
         self.registry.send_again(state)
         self.schedule(state)
 
-    def _failed(self, state: MutableState, task: WorkflowTask, cause: str, message: str, identity: str) -> None:
+    def _failed(
+        self, state: MutableState, task: WorkflowTask, cause: TaskFailedCause, message: str, identity: str
+    ) -> None:
         if task.kind is TaskKind.TRANSIENT:
             return
         state.task_failure = message
@@ -275,14 +284,14 @@ class WorkflowTasks:
             return
         if task.kind is not TaskKind.TRANSIENT:
             self.write_at_its_end(state, task)
-            self._timed_out(state, task, "start-to-close")
+            self._timed_out(state, task, TimeoutType.START_TO_CLOSE)
         self._again(state, task)
 
     def heartbeats_too_long(self, state: MutableState, task: WorkflowTask) -> None:
         """Local activities may not keep a task alive for ever (W12)."""
         state.heartbeating_since = 0
         self.write_at_its_end(state, task)
-        self._timed_out(state, task, "start-to-close")
+        self._timed_out(state, task, TimeoutType.START_TO_CLOSE)
         self._again(state, task)
 
     def not_started(self, state: MutableState, task: WorkflowTask) -> None:
@@ -290,14 +299,14 @@ class WorkflowTasks:
         if not state.open or state.wft is not task or task.started_at is not None:
             return
         self.write_at_its_end(state, task)
-        self._timed_out(state, task, "schedule-to-start")
+        self._timed_out(state, task, TimeoutType.SCHEDULE_TO_START)
         state.wft = None
         state.sticky = None
         state.wft_attempt = 1
         self.schedule(state)
         self.shard.commit(state)
 
-    def _timed_out(self, state: MutableState, task: WorkflowTask, type_: str) -> None:
+    def _timed_out(self, state: MutableState, task: WorkflowTask, type_: TimeoutType) -> None:
         state.history.append(WorkflowTaskTimedOut(task.scheduled_id, task.started_id, type_), self.world.now)
 
     def _again(self, state: MutableState, task: WorkflowTask) -> None:

@@ -39,12 +39,13 @@ from durascope.simulators.temporal.mutable_state import MutableState, StartOptio
 from durascope.simulators.temporal.queries import Query
 from durascope.simulators.temporal.sdks import PYTHON
 from durascope.simulators.temporal.shard import HistoryStore, Shard
+from durascope.simulators.temporal.task_queues import QueueId, activity_queue, workflow_queue
 from durascope.simulators.temporal.workflow_ids import WorkflowIds
 
 E = TypeVar("E", bound=HistoryEvent)
 
-NORMAL = ("workflow", "default")
-ACTIVITY = ("activity", "default")
+NORMAL = workflow_queue("default")
+ACTIVITY = activity_queue("default")
 RUN = RunInfo("run 1", "order", 1, None, {}, "run 1")
 
 
@@ -66,7 +67,7 @@ def call(method: str, *args: Any) -> Call:
     return Call(1, method, args, lambda _: None, REPORTS)
 
 
-def poll(queue: tuple[str, str]) -> Call:
+def poll(queue: QueueId) -> Call:
     return call("poll", queue, False)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from durascope.models.scenario import Workflow
 from durascope.models.steps import Run as Step
+from durascope.simulators.kernel.states import UnexpectedEvent
 from durascope.simulators.program.endings import WorkflowFailure
 from durascope.simulators.program.loop import Cancelled, Future
 from durascope.simulators.temporal.activity_machine import ActivityMachine
@@ -29,7 +30,7 @@ from durascope.simulators.temporal.commands import (
     UpsertWorkflowSearchAttributes,
 )
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.core import Core, Job, UnexpectedEvent
+from durascope.simulators.temporal.core import Core, Job
 from durascope.simulators.temporal.events import (
     ActivityEnd,
     ActivityTaskCanceled,

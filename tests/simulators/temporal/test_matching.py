@@ -12,6 +12,7 @@ from durascope.models.trace import Kind, Trace
 from durascope.simulators.kernel.luck import TurnedLuck
 from durascope.simulators.simulate import simulate
 from durascope.simulators.temporal.matching import MATCH
+from durascope.simulators.temporal.task_queues import TaskType
 
 SCENARIO = """
 scenario: two-replicas
@@ -58,7 +59,7 @@ def test_the_engines_luck_leaves_the_outside_as_it_is(scenario: Scenario) -> Non
 def test_one_decision_can_be_turned_without_the_others(scenario: Scenario) -> None:
     luck = TurnedLuck(0)
     before = where(simulate(scenario, "temporal", seed=0, engine_luck=luck))
-    decisions = [address for address in luck.asked if address[0] == "drawn" and address[2] == MATCH["activity"]]
+    decisions = [address for address in luck.asked if address[0] == "drawn" and address[2] == MATCH[TaskType.ACTIVITY]]
     assert len(decisions) == 2
     turned = {
         where(simulate(scenario, "temporal", seed=0, engine_luck=TurnedLuck(0, {decisions[0]: turn})))

@@ -7,6 +7,7 @@ import pytest
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
+from durascope.simulators.kernel.states import UnexpectedEvent, after
 from durascope.simulators.temporal import matching
 from durascope.simulators.temporal.commands import (
     AcceptUpdate,
@@ -21,12 +22,13 @@ from durascope.simulators.temporal.commands import (
 )
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import SignalExternalWorkflowExecutionInitiated
-from durascope.simulators.temporal.failure import Failure
-from durascope.simulators.temporal.mutable_state import MutableState, StartOptions
+from durascope.simulators.temporal.failure import Failure, TaskFailedCause
+from durascope.simulators.temporal.mutable_state import NEXT, ActivityStatus, MutableState, RunStatus, StartOptions
+from durascope.simulators.temporal.task_queues import sticky_queue
 from tests.simulators.temporal.parts import ACTIVITY, NORMAL, History, Wire, call, poll, schedules, starts_timer
 
-STICKY = ("sticky", "worker #1")
-UNUSED = ("sticky", "worker #2")
+STICKY = sticky_queue("worker #1")
+UNUSED = sticky_queue("worker #2")
 MOMENT = 100_000
 """µs: long enough for what follows at once."""
 
@@ -93,8 +95,8 @@ def test_a_sticky_queue_takes_tasks_until_its_worker_has_been_silent_for_ten_sec
     history.pass_time(silent_for)
     history.executions.signalled(state, "go", {})
     history.pass_time(MOMENT)
-    waiting = {kind for (kind, _), backlog in history.on_disk.backlogs.items() if backlog.waiting}
-    assert waiting == {"sticky" if goes_to == "sticky" else "workflow"}
+    waiting = [queue.kind for queue, backlog in history.on_disk.backlogs.items() if backlog.waiting]
+    assert waiting == [goes_to]
 
 
 def test_a_task_that_its_rate_held_up_goes_to_no_worker_whose_connection_is_gone() -> None:
@@ -255,6 +257,37 @@ def test_a_run_that_continues_one_that_was_reset_goes_on_redoing_the_chain(histo
     assert (followed[0].execution, followed[0].acts_as) == (3, 2)
 
 
+@pytest.mark.parametrize("status", ActivityStatus)
+@pytest.mark.parametrize("event", ["start", "retry", "schedule", "close"])
+def test_an_activity_knows_the_transitions_of_its_table_and_no_others(status: ActivityStatus, event: str) -> None:
+    if (status, event) in NEXT:
+        assert after(NEXT, "activity charge", status, event) is NEXT[status, event]
+        return
+    with pytest.raises(UnexpectedEvent, match=f"activity charge is {status}: there is no {event} then"):
+        after(NEXT, "activity charge", status, event)
+
+
+def test_an_activity_that_is_closed_is_not_closed_again(history: History) -> None:
+    state = history.started()
+    history.takes_task(state)
+    history.completes(state, schedules(1, "charge"))
+    (activity,) = state.activities.values()
+    task = history.takes_activity(state)
+    history.activities.reported(history.wire, call("complete activity", task, Outcome({})))
+    assert activity.status is ActivityStatus.CLOSED
+    state.activities[activity.scheduled_id] = activity
+    with pytest.raises(UnexpectedEvent, match="activity charge is closed: there is no close then"):
+        history.closing.terminate(state, "test")
+
+
+def test_a_run_ends_once(history: History) -> None:
+    state = history.started()
+    history.closing.terminate(state, "test")
+    assert state.status is RunStatus.TERMINATED
+    with pytest.raises(UnexpectedEvent, match="run 1 is terminated: there is no WorkflowExecutionTerminated then"):
+        history.closing.terminate(state, "again")
+
+
 # ---- workflow tasks ------------------------------------------------------------------------------------------
 
 
@@ -262,7 +295,7 @@ def test_a_failed_task_is_tried_again_without_events(history: History) -> None:
     state = history.started()
     task = history.takes_task(state).task
     assert task is not None
-    history.tasks.failed(state, task, "workflow-worker-unhandled-failure", "bug")
+    history.tasks.failed(state, task, TaskFailedCause.WORKER_UNHANDLED_FAILURE, "bug")
     written = history.lines(state)
     assert written[-1] == "WorkflowTaskFailed workflow-worker-unhandled-failure"
     again = history.takes_task(state)

@@ -22,7 +22,7 @@ from durascope.simulators.temporal.channel import Channel, Link, Listener
 from durascope.simulators.temporal.commands import LocalEnd
 from durascope.simulators.temporal.constants import delays_of
 from durascope.simulators.temporal.context import WorkflowContext
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind
 from durascope.simulators.temporal.local_activities import LocalActivities
 from durascope.simulators.temporal.local_activity import LocalActivity
 from durascope.simulators.temporal.messages import ActivityTask
@@ -220,7 +220,7 @@ def test_a_backoff_of_more_than_a_minute_is_left_to_a_timer(wires: Wires, locall
     ((_, end),) = here.ends
     assert end.backoff is not None
     assert end.backoff[:2] == (90 * SECOND, 2)
-    assert end.failure == Failure("start-to-close timeout", "timeout")
+    assert end.failure == Failure("start-to-close timeout", FailureKind.TIMEOUT)
 
 
 def test_a_cancelled_local_activity_has_no_effect_and_frees_its_slot(

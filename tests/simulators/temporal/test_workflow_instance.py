@@ -22,10 +22,11 @@ from durascope.simulators.temporal.events import (
     WorkflowTaskScheduled,
     WorkflowTaskStarted,
 )
-from durascope.simulators.temporal.failure import Failure
+from durascope.simulators.temporal.failure import Failure, FailureKind, RetryState
 from durascope.simulators.temporal.history import HistoryEvent
 from durascope.simulators.temporal.messages import TaskForWorker
 from durascope.simulators.temporal.mutable_state import StartOptions, TaskKind, WorkflowTask
+from durascope.simulators.temporal.task_queues import TaskQueueKind
 from durascope.simulators.temporal.workflow_instance import HEARTBEAT, WorkflowInstance
 from tests.simulators.temporal.parts import RUN, E, Process, numbered, schedules
 
@@ -51,7 +52,7 @@ class Code:
 
     def begins_task(self) -> None:
         """The server has written a workflow task's start."""
-        self.write(WorkflowTaskScheduled("normal", "default", 10_000_000, 1))
+        self.write(WorkflowTaskScheduled(TaskQueueKind.NORMAL, "default", 10_000_000, 1))
         self.write(WorkflowTaskStarted(0, "worker"))
 
     def completes_task(self) -> None:
@@ -61,7 +62,7 @@ class Code:
         """The process takes a workflow task with the whole history."""
         self.begins_task()
         events = list(self.events)
-        task = WorkflowTask(TaskKind.NORMAL, "normal", "default", 1, 0, 0)
+        task = WorkflowTask(TaskKind.NORMAL, TaskQueueKind.NORMAL, "default", 1, 0, 0)
         return self.instance.process(TaskForWorker(1, RUN, self.options, 0, task, 1, events, True, len(events)))
 
     def task(self) -> TaskCompletion:
@@ -122,7 +123,7 @@ def test_a_failure_that_the_code_does_not_catch_fails_the_run() -> None:
     code.task()
     scheduled = code.scheduled(1, "charge")
     failure = Failure("declined")
-    code.write(ActivityTaskFailed(scheduled.id, None, "charge", "worker", failure, "maximum-attempts-reached"))
+    code.write(ActivityTaskFailed(scheduled.id, None, "charge", "worker", failure, RetryState.MAXIMUM_ATTEMPTS_REACHED))
     assert asked(code.task()) == ["FailWorkflowExecution 0"]
 
 
@@ -207,7 +208,7 @@ def test_a_local_activity_that_another_process_takes_over_may_end_at_once() -> N
     assert asked(end.value.value) == ["ScheduleActivityTask 2 ship"]
     code.completes_task()
     code.scheduled(2, "ship")
-    code.host.ends_at_once = LocalEnd(2, failure=Failure("schedule-to-close timeout", "timeout"))
+    code.host.ends_at_once = LocalEnd(2, failure=Failure("schedule-to-close timeout", FailureKind.TIMEOUT))
     code.anew()
     assert asked(code.task()) == ["RecordMarker 1 look"]
 
