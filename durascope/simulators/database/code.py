@@ -29,7 +29,7 @@ from durascope.models.steps import (
 from durascope.models.trace import Kind
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.database.database import Write
-from durascope.simulators.database.rows import Changes, Claim, Row, Saved
+from durascope.simulators.database.rows import Changes, Claim, Row, Saved, Status
 from durascope.simulators.program.endings import RunCancelled, WorkflowFailure
 from durascope.simulators.program.interpreter import Program
 from durascope.simulators.program.loop import Block, Coroutine, Future, Loop, first
@@ -402,12 +402,12 @@ class RowCode(Sdk):
         return index
 
 
-def ended_as(failure: BaseException | None) -> tuple[str, str | None] | None:
+def ended_as(failure: BaseException | None) -> tuple[Status, str | None] | None:
     """The status of a run whose code has ended so, and what its caller is told; None: a bug."""
     if failure is None:
-        return "completed", None
+        return Status.COMPLETED, None
     if isinstance(failure, WorkflowFailure):
-        return "failed", failure.message
+        return Status.FAILED, failure.message
     if isinstance(failure, RunCancelled):
-        return "cancelled", "cancelled"
+        return Status.CANCELLED, "cancelled"
     return None

@@ -19,7 +19,7 @@ from durascope.models.deployments import Resumes
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Clear, Get, Set, WaitFor
 from durascope.models.trace import Kind
-from durascope.simulators.database.rows import Changes, Claim, Post, Row, Saved, Tables
+from durascope.simulators.database.rows import OPEN, Changes, Claim, Post, Row, Saved, Status, Tables
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import Callback, World
@@ -248,14 +248,14 @@ class Database(Component):
             row.bugs += 1
             self._note(row.run, f"code failed: {bug}")
             if row.bugs >= MOST_BUGS:
-                row.status = "paused"
+                row.become(Status.PAUSED)
                 self._note(row.run, "parked for a person")
                 return
             wake_at = self.world.now + (BUG_BACKOFF_US << row.bugs - 1)
         row.wake_at = self.world.now if row.news != seen and not bug else wake_at
         self._watch(row)
 
-    def end(self, name: str, claim: Claim, status: str, failure: str | None) -> bool:
+    def end(self, name: str, claim: Claim, status: Status, failure: str | None) -> bool:
         """The last transition, which wakes whoever waits for the run; False: the row is not that claim's any more."""
         row = self.tables.rows[name]
         if not self._holds(row, claim):
@@ -263,11 +263,12 @@ class Database(Component):
         self._end(row, status, failure)
         return True
 
-    def _end(self, row: Row, status: str, failure: str | None) -> None:
-        row.status, row.claim = status, None
+    def _end(self, row: Row, status: Status, failure: str | None) -> None:
+        row.become(status)
+        row.claim = None
         self._wrote(ROW_BYTES)
         self.cancel(self.alarms.pop(row.run.name, None))
-        self._note(row.run, status)
+        self._note(row.run, status.value)
         key = self._key_of(row.run)
         if key is not None:
             waiting = self.tables.by_key[key]
@@ -279,7 +280,7 @@ class Database(Component):
             caller = self.tables.rows[name]
             caller.saved[step] = Saved(step, None, failure)
             self._wake(caller)
-        self.world.run_ended(self.name, row.run, status)
+        self.world.run_ended(self.name, row.run, status.value)
 
     def _holds(self, row: Row, claim: Claim) -> bool:
         return row.open and row.claim == claim
@@ -331,20 +332,19 @@ class Database(Component):
         """An UPDATE that a person writes: cancel, kill, or have a parked row taken again."""
         ordered: list[Row] = []
         for row in tuple(self.tables.rows.values()):
-            if row.status not in ("running", "paused") or not (
-                row.run.name == run or (run is None and row.run.key == key)
-            ):
+            if row.status not in OPEN or not (row.run.name == run or (run is None and row.run.key == key)):
                 continue
             self.world.emit(self.name, Kind.EVENT_RECEIVED, row.run, detail=command)
             ordered.append(row)
             match command:
                 case "kill":
-                    self._end(row, "killed", "killed")
+                    self._end(row, Status.KILLED, "killed")
                 case "cancel" if row.open:
                     row.cancelled = True
                     self._wake(row)
-                case "resume" if row.status == "paused":
-                    row.status, row.bugs = "running", 0
+                case "resume" if row.status is Status.PAUSED:
+                    row.become(Status.RUNNING)
+                    row.bugs = 0
                     self._wake(row)
                 case _:
                     pass

@@ -106,7 +106,7 @@ class OnADatabase(Engine):
                 if row.open and row.claim is not None and lives.get(row.claim.process) != row.claim.incarnation:
                     what = f"a person: {row.claim.process}, which ran it, has died"
                     freed = "somebody who reads the row and goes on from there"
-                    yield Unended(name, row.status, what, row.written_at, None, freed)
+                    yield Unended(name, row.status.value, what, row.written_at, None, freed)
 
     def _polls(self) -> int:
         """Those that found something, and those of the rhythm that did not."""
@@ -117,7 +117,7 @@ class OnADatabase(Engine):
         tables = self.tables
         return Findings(
             records=tables.record,
-            status={name: row.status for name, row in tables.rows.items()},
+            status={name: row.status.value for name, row in tables.rows.items()},
             unended=list(self._left_lying()),
             counters={
                 "transactions": tables.transactions,

@@ -4,10 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
 from durascope.models.steps import Clear, Get, Set
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.states import UnexpectedEvent
+
+
+class Status(StrEnum):
+    """Of a run, as its row says it.
+
+    running ─┬─▶ completed · failed · cancelled
+       ▲     ├─▶ killed
+       │     │      ▲
+       │     └─▶ paused   its code has thrown too many times in a row
+       └──(resumed)─┘
+    """
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    KILLED = "killed"
+
+
+OPEN: Final = (Status.RUNNING, Status.PAUSED)
+FOLLOWS: Final = {
+    Status.RUNNING: frozenset((Status.PAUSED, Status.COMPLETED, Status.FAILED, Status.CANCELLED, Status.KILLED)),
+    Status.PAUSED: frozenset((Status.RUNNING, Status.KILLED)),
+}
+"""What each state can become; a run that has ended becomes nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +99,7 @@ class Row:
     """The run that waits for this one's end, and its step."""
     labels: tuple[str, ...] = ()
     """The steps of the code that wrote the row last, in their order."""
-    status: str = "running"
+    status: Status = Status.RUNNING
     claim: Claim | None = None
     lease_until: int = 0
     wake_at: int | None = 0
@@ -96,7 +124,13 @@ class Row:
 
     @property
     def open(self) -> bool:
-        return self.status == "running"
+        return self.status is Status.RUNNING
+
+    def become(self, status: Status) -> None:
+        """Changes its state. Raises `UnexpectedEvent` if there is no such transition."""
+        if status not in FOLLOWS.get(self.status, ()):
+            raise UnexpectedEvent(self.run.name, self.status, status)
+        self.status = status
 
     def snapshot(self) -> Row:
         """What a query reads of it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Final
 
 from durascope.simulators.inngest.functions import Function
@@ -22,10 +22,11 @@ BY_AGE: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP, PAUSE))
 _CALLS: Final = frozenset((START, EDGE, EDGE_ERROR, SLEEP))
 
 
-class State(Enum):
+class State(StrEnum):
     """Of an item; the queue's to change.
 
-    new ──▶ queued ──▶ leased ──▶ gone, and from leased back to queued when it is requeued.
+    new ──▶ queued ──▶ leased ──▶ gone, from leased back to queued when it is requeued, and from each to gone if its run
+    is over.
     """
 
     NEW = "new"
@@ -33,6 +34,18 @@ class State(Enum):
     QUEUED = "queued"
     LEASED = "leased"
     GONE = "gone"
+
+
+NEXT: Final = {
+    (State.NEW, "queue"): State.QUEUED,
+    (State.QUEUED, "queue"): State.QUEUED,
+    (State.LEASED, "queue"): State.QUEUED,
+    (State.QUEUED, "lease"): State.LEASED,
+    (State.NEW, "drop"): State.GONE,
+    (State.QUEUED, "drop"): State.GONE,
+    (State.LEASED, "drop"): State.GONE,
+}
+"""The transitions of an item: what each state becomes with an event."""
 
 
 class Item:

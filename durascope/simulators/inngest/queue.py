@@ -14,9 +14,10 @@ from __future__ import annotations
 from heapq import heappop, heappush
 
 from durascope.models.scenario import Sdk
-from durascope.simulators.inngest.items import Item, State
+from durascope.simulators.inngest.items import NEXT, Item, State
 from durascope.simulators.inngest.partitions import Partitions
 from durascope.simulators.inngest.settings import TIMES
+from durascope.simulators.kernel.states import after
 
 
 class Queue:
@@ -71,7 +72,7 @@ class Queue:
         """Drops an item; whether that lets others go that were held. Its slot stays taken until `release`."""
         if item.state is State.GONE:
             return False
-        item.state = State.GONE
+        item.state = after(NEXT, item.job, item.state, "drop")
         del self.items[item.job]
         if item.run is not None:
             self._of_run[item.run.name][item.job] = None
@@ -82,7 +83,7 @@ class Queue:
         held = False
         for item in self._of_run.pop(run, {}).values():
             if item is not None:
-                item.state = State.GONE
+                item.state = after(NEXT, item.job, item.state, "drop")
                 del self.items[item.job]
                 held |= self._partitions.left(item)
         return held
@@ -105,11 +106,11 @@ class Queue:
         while coming and coming[0][0] <= now:
             item = heappop(coming)[2]
             if item.state is State.NEW:
-                item.state = State.QUEUED
+                item.state = after(NEXT, item.job, item.state, "queue")
                 self._partitions.add(item)
         leased = self._partitions.take(now, most)
         for item in leased:
-            item.state = State.LEASED
+            item.state = after(NEXT, item.job, item.state, "lease")
             item.generation += 1
             item.leased_at = now
             item.lease_until = now + TIMES.lease
@@ -124,7 +125,7 @@ class Queue:
         return [item for item in self.items.values() if item.state is State.LEASED]
 
     def _queue(self, item: Item) -> int:
-        item.state = State.QUEUED
+        item.state = after(NEXT, item.job, item.state, "queue")
         self._number(item)
         return self._partitions.add(item)
 

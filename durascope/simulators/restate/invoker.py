@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Sequence
-from enum import Enum
+from enum import StrEnum
 from functools import partial
 from typing import Final
 
@@ -21,6 +21,7 @@ from durascope.models.trace import Kind
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.delays import Delays
 from durascope.simulators.kernel.network import Connection, Keepalive, Network
+from durascope.simulators.kernel.states import after
 from durascope.simulators.kernel.world import HOPELESS_ATTEMPT, Callback, World
 from durascope.simulators.restate import records
 from durascope.simulators.restate.constants import constant
@@ -64,12 +65,30 @@ DEFAULT_INACTIVITY: Final = RestateDeployment().inactivity_timeout
 """Of services that are only called: the timeout is an option of the service that is started from outside."""
 
 
-class State(Enum):
+class State(StrEnum):
+    """Of an invocation in the invoker.
+
+    queued ─▶ admitted ─▶ in flight ─┬─▶ draining ─▶ backing off: once all that still comes is thrown away
+                              ▲      └───────────────────▶ │
+                              └────────(retried)────────────┘
+    """
+
     QUEUED = "queued"
     ADMITTED = "admitted"
     IN_FLIGHT = "in flight"
     DRAINING = "draining"
     BACKING_OFF = "backing off"
+
+
+NEXT: Final = {
+    (State.QUEUED, "admission"): State.ADMITTED,
+    (State.ADMITTED, "attempt"): State.IN_FLIGHT,
+    (State.BACKING_OFF, "attempt"): State.IN_FLIGHT,
+    (State.IN_FLIGHT, "drain"): State.DRAINING,
+    (State.IN_FLIGHT, "failure"): State.BACKING_OFF,
+    (State.DRAINING, "failure"): State.BACKING_OFF,
+}
+"""The transitions of a session: what each state becomes with an event."""
 
 
 class Session:
@@ -100,6 +119,10 @@ class Session:
         self.timer: Callback | None = None
         self.stored_at = 0
         """When all that was proposed so far will have been stored."""
+
+    def become(self, event: str) -> None:
+        """Takes the transition that the event stands for. Raises `UnexpectedEvent` if the table has none."""
+        self.state = after(NEXT, self.invocation.name, self.state, event)
 
 
 class Invoker(Component):
@@ -162,7 +185,7 @@ class Invoker(Component):
     def _admit(self, session: Session, resumed: bool) -> None:
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        session.state = State.ADMITTED
+        session.become("admission")
         run = session.invocation.run.luck, session.invocation.requests
         delay = self.delay("resume" if resumed else "invoke", *run) - self.delay.typical("network")
         self.after(min(READ_US, max(0, delay)), self._read, session, delay - READ_US)
@@ -250,7 +273,7 @@ class Invoker(Component):
             return
         if session.state is State.ADMITTED:
             self.world.emit(self.name, Kind.TASK_PICKED_UP, invocation.run, None, None, QUEUE)
-        session.state = State.IN_FLIGHT
+        session.become("attempt")
         session.input_closed = self.request_response
         session.deployment = self.registry.numbered(invocation.pinned) or self.registry.latest
         session.last_activity = self.world.now
@@ -403,7 +426,8 @@ class Invoker(Component):
         if not session.input_closed:
             self._close_input(session)
         self.cancel(session.timer)
-        session.state, session.drained_for = State.DRAINING, (code, message)
+        session.become("drain")
+        session.drained_for = code, message
         session.timer = self.after(int(constant("drain_us")), self._drained, session, True)
 
     def _drained(self, session: Session, reset: bool = False) -> None:
@@ -459,7 +483,7 @@ class Invoker(Component):
         if session.last_error != told:  # equal errors one after the other are stored once
             session.last_error = told
             self._propose(session, records.TransientError(invocation, code, message))
-        session.state = State.BACKING_OFF
+        session.become("failure")
         if session.retry_count >= HOPELESS_ATTEMPT:
             return  # it would go on like this for ever: not followed any further
         if error is not None and error.step is not None:

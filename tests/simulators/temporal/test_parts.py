@@ -7,7 +7,7 @@ import pytest
 from durascope.models.trace import Kind
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
-from durascope.simulators.kernel.states import UnexpectedEvent, after
+from durascope.simulators.kernel.states import UnexpectedEvent
 from durascope.simulators.temporal import matching
 from durascope.simulators.temporal.commands import (
     AcceptUpdate,
@@ -23,7 +23,7 @@ from durascope.simulators.temporal.commands import (
 from durascope.simulators.temporal.constants import limit
 from durascope.simulators.temporal.events import SignalExternalWorkflowExecutionInitiated
 from durascope.simulators.temporal.failure import Failure, TaskFailedCause
-from durascope.simulators.temporal.mutable_state import NEXT, ActivityStatus, MutableState, RunStatus, StartOptions
+from durascope.simulators.temporal.mutable_state import ActivityStatus, MutableState, RunStatus, StartOptions
 from durascope.simulators.temporal.task_queues import sticky_queue
 from tests.simulators.temporal.parts import ACTIVITY, NORMAL, History, Wire, call, poll, schedules, starts_timer
 
@@ -255,16 +255,6 @@ def test_a_run_that_continues_one_that_was_reset_goes_on_redoing_the_chain(histo
     history.completes(state, ContinueAsNewWorkflowExecution(0, "", {}, 1, ()))
     assert followed[0] is not None
     assert (followed[0].execution, followed[0].acts_as) == (3, 2)
-
-
-@pytest.mark.parametrize("status", ActivityStatus)
-@pytest.mark.parametrize("event", ["start", "retry", "schedule", "close"])
-def test_an_activity_knows_the_transitions_of_its_table_and_no_others(status: ActivityStatus, event: str) -> None:
-    if (status, event) in NEXT:
-        assert after(NEXT, "activity charge", status, event) is NEXT[status, event]
-        return
-    with pytest.raises(UnexpectedEvent, match=f"activity charge is {status}: there is no {event} then"):
-        after(NEXT, "activity charge", status, event)
 
 
 def test_an_activity_that_is_closed_is_not_closed_again(history: History) -> None:
