@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 from math import ceil, floor, inf
 from typing import Final
 
@@ -53,6 +53,10 @@ _BEND: Final = 10.0
 """What it costs to turn."""
 _BAD: Final = 80.0
 """A way that costs so much runs along a frame's line, or crosses two others."""
+_LANES_AROUND: Final = 8
+"""So many lanes above and below are tried by an arrow to a box beside its own."""
+_PORTS: Final = 4
+"""And so many places at either box."""
 _SWAPS: Final = 6
 """Of an arrow that crosses another one, at most so many ways are tried."""
 _ALONG: Final = 2.0
@@ -193,17 +197,66 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
             if way is not None:
                 laid[at] = way
     curved = [line for at in order if at not in laid for line in _sampled(layout.edges[at])]
+    for at in level:
+        rest = [line for other in level if other != at for line in _sampled(layout.edges[other])]
+        lines = [*rest, *(line for way in laid.values() for line in pairwise(way))]
+        if (way := _around(diagram, layout, at, replace(ways, lines=lines))) is not None:
+            laid[at] = way
 
     def without(*those: int) -> _Ways:
         lines = [line for other, way in laid.items() if other not in those for line in pairwise(way)]
         return _Ways(layout.nodes, labels, [*curved, *lines], frames, titles, beside)
 
-    for at in list(laid):  # once more, now that all others lie: some cross that need not
+    for at in [at for at in laid if at not in level]:  # once more, now that all others lie: some cross that need not
         laid[at] = _way(diagram, layout, at, without(at)) or laid[at]
-    for one, other in combinations(laid, 2):
+    for one, other in combinations([at for at in laid if at not in level], 2):
         if _meet(laid[one], laid[other]):
             laid |= _swapped(diagram, layout, laid, (one, other), without(one, other))
     return laid
+
+
+def _around(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
+    """From a box to one that stands beside it: straight where nothing is between them, else in a lane above or below.
+
+    None for an arrow with a label, which has been given its place between the two, and where there is no way.
+    """
+    if layout.edges[at].label is not None:
+        return None
+    above, below, _ = _ends(diagram, layout, at)
+    one, other = layout.nodes[above], layout.nodes[below]
+    first, last = sorted((one, other), key=lambda box: box.x)
+    top, bottom = max(one.y, other.y), min(one.y + one.height, other.y + other.height)
+    straight = [(first.x + first.width, (top + bottom) / 2), (last.x, (top + bottom) / 2)]
+    those = [straight]
+    for port, to in product(_ports_towards(first, last), _ports_towards(last, first)):
+        for lane in range(_LANES_AROUND):
+            over = min(one.y, other.y) - _HEAD - APART / 4 * (lane + 1)
+            under = max(one.y + one.height, other.y + other.height) + _HEAD + APART / 4 * (lane + 1)
+            those.append([(port, first.y), (port, over), (to, over), (to, last.y)])
+            those.append([
+                (port, first.y + first.height), (port, under), (to, under), (to, last.y + last.height)
+            ])  # fmt: skip
+    found = _best((way for way in those if not _over_tips(way, ways.lines)), at, (above, below), ways)
+    way = None if found is None else found[1]
+    return way if way is None or first is one else way[::-1]
+
+
+def _over_tips(way: Sequence[Point], lines: Iterable[Segment]) -> bool:
+    """Whether it runs across where another arrow ends."""
+    ends = [end for line in lines for end in line if line[0][0] == line[1][0]]
+    return any(
+        abs(y - start[1]) < _HEAD + _AROUND and min(start[0], stop[0]) < x < max(start[0], stop[0])
+        for start, stop in pairwise(way) if start[1] == stop[1]
+        for x, y in ends
+    )  # fmt: skip
+
+
+def _ports_towards(box: Rect, other: Rect) -> Iterator[float]:
+    """Where an arrow may leave a box upwards or downwards, the nearest to the other box first."""
+    near, step = (box.x + box.width - _INSET, -APART) if other.x > box.x else (box.x + _INSET, APART)
+    for n in range(_PORTS):
+        if (port := near + step * n) == _clamped(port, box):
+            yield port
 
 
 def _to_next_column(layout: Layout, edge: Edge) -> list[Point] | None:

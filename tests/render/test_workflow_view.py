@@ -154,11 +154,21 @@ def test_over_twelve_steps_stand_in_three_columns() -> None:
     assert len(arrows(scenario)) == 41, "each step still leads to the next"
 
 
-@pytest.mark.parametrize("name", [*builtin_names(), "forty"])
+PAST_A_BRANCH = """
+      - run: ask
+      - wait_for: approved
+        timeout: 24h
+        then: [{run: refund, undo: reverse-refund}]
+        on_timeout: [{run: tell-manager}]
+"""
+
+
+@pytest.mark.parametrize("name", [*builtin_names(), "forty", "past-a-branch"])
 def test_arrows_run_down_and_across(name: str) -> None:
     """What undoes slanted from box to box, and what led to the next column ended below its first step."""
     forty = program("\n".join(f"      - {{run: step-{number}}}" for number in range(1, 41)))
-    drawn = workflow.draw(forty if name == "forty" else load_scenario(name))
+    own = {"forty": forty, "past-a-branch": program(PAST_A_BRANCH)}
+    drawn = workflow.draw(own.get(name) or load_scenario(name))
     paths: list[Path] = []
     for at, mark in enumerate(drawn.canvas.marks):
         if isinstance(mark, Open) and mark.name == "edge":
