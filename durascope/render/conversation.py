@@ -239,9 +239,10 @@ class _Reading:
                 pass
 
     def _said_so(self, event: Event) -> bool:
-        """Whether the component has taken its leave: it is stopped, not killed."""
+        """Whether the component has just taken its leave: it is stopped, not killed."""
         cause = None if event.cause is None else self.trace.events[event.cause]
-        return cause is not None and cause.kind is Kind.MESSAGE_SENT and cause.lane == event.lane
+        own = cause is not None and cause.kind is Kind.MESSAGE_SENT and cause.lane == event.lane
+        return own and cause is not None and cause.at == event.at and _pair(cause.detail)[1] != ""
 
     def _just_told(self, event: Event) -> bool:
         """Whether the step's own retry has just been told, with the same wait."""

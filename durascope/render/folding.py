@@ -138,6 +138,11 @@ class _Stretch:
         return any(item.eventful for item in self.items)
 
     @property
+    def called(self) -> bool:
+        """Whether a step's call is in it, and what it gave."""
+        return self.recorded and any(item.sort == "call" for item in self.items)
+
+    @property
     def told(self) -> bool:
         """What the picture is drawn for: a crash, something lost, done again or undone."""
         return any(
@@ -176,7 +181,9 @@ def _unimportant(
     gone = [each for level, each in places if level in wanted[:low]]
     names = [str(each.step) for each in gone if each.recorded]
     attempts = sum(each.retried for each in gone)
-    notes = [f"{listed(names)} went like the steps that are drawn."] if names else []
+    drawn = any(each.called for each in stretches if each not in gone)
+    like = "like the steps that are drawn" if drawn else "without a fault"
+    notes = [f"{listed(names)} went {like}."] if names else []
     notes += [f"{attempts} attempts went like the ones before and after them."] if attempts else []
     return folded(low), notes
 

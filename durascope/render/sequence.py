@@ -85,6 +85,8 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     folded = fold(talk, runs, worst=run, fits=lambda items, quiet: whole or tall(items, quiet) <= room)
     sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
+    lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
+    merged = [each for each in merged if each.startswith(tuple(f"{lane}: " for lane in lanes))]
     notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in told)]
     foot = HEAD_HEIGHT if _long(sheet) else 0.0
     below = sheet.bottom + foot + 18
@@ -103,7 +105,6 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
             _draw_item(canvas, sheet, line, reasons)
     _draw_times(canvas, sheet)
     draw_footer(canvas, entries, notes, below)
-    lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
     title = f"Sequence: {heading_of(scenario, trace)}"
     words = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
     return Picture(

@@ -146,4 +146,4 @@ def shorter(wait: Wait) -> Iterator[str]:
     """The reason, and what is left of it where there is less room."""
     yield f"nobody notices until the {wait.reason} timeout" if wait.kind == "unnoticed" else wait.reason
     yield wait.reason
-    yield spell(wait.end - wait.start)
+    yield wait.reason.removeprefix("backoff ") if wait.kind == "backoff" else spell(wait.end - wait.start)

@@ -383,6 +383,13 @@ def test_of_steps_that_differ_in_a_number_the_one_that_was_struck_has_its_own_ro
         assert said.count(name) == len(ENGINES), name
 
 
+def test_a_backoff_lasts_as_long_in_its_bar_as_in_the_heading() -> None:
+    """`590 ms` above and `591 ms` in the bar: from the retry to its request."""
+    said = words(timeline.draw(*traced("payment", "restate")[::-1]))
+    assert "590 ms" in said
+    assert "591 ms" not in said
+
+
 def test_a_name_that_is_cut_stands_in_full_below() -> None:
     name = "a step whose name is longer than the column that a comparison has for names"
     asked = Scenario.model_validate({"scenario": "s", "workflows": {"w": {"steps": [{"run": name}, {"run": "b"}]}}})

@@ -338,6 +338,26 @@ def test_a_band_of_messages_says_which_steps_they_are_about() -> None:
     assert any("5 messages of send-tips-email" in text for text in groups(drawn("onboarding", "restate"), "fold"))
 
 
+def test_a_process_that_is_killed_long_after_it_last_spoke_is_no_process_that_stops() -> None:
+    """The onboarding's worker, killed on the third day, `stops`: its poll of the first second was taken for a leave."""
+    assert "killed" in words(drawn("onboarding", "temporal"))
+    assert "stops" not in words(drawn("onboarding", "temporal"))
+    assert "stops" in words(drawn("order-fulfillment-deploy", "temporal"))
+
+
+def test_what_is_folded_is_like_what_is_drawn_only_where_a_step_is_drawn() -> None:
+    told = " ".join(words(drawn("onboarding", "inngest")))
+    assert "send-welcome-email and send-tips-email went without a fault." in told
+    assert "went like the steps that are drawn." in " ".join(words(drawn("order-fulfillment", "inngest")))
+
+
+def test_of_what_is_merged_only_the_life_lines_that_are_drawn_are_told() -> None:
+    """The workers whose messages are all in bands have no life line."""
+    told = " ".join(words(drawn("order-fulfillment-cancel", "temporal")))
+    assert "activity-workers: activity-worker-2" in told
+    assert "other activity-workers" not in told
+
+
 def test_a_label_is_short_where_there_is_less_room() -> None:
     lanes = (100.0, 300.0, 400.0)
     long, short = "PaymentService.charge #2", "charge #2"
