@@ -161,6 +161,22 @@ def _begun(trace: Trace, retried: Event) -> int:
     return next(starts, retried.at)
 
 
+def _died_silently(trace: Trace, recovery: Recovery, unnoticed: Wait) -> str | None:
+    """Who ran the attempt that is given up there, if it has died meanwhile: an outage that began later is another
+    fault, and no timeout tells of it."""
+    retried = next(
+        (event for _, event in trace.of_kind(Kind.STEP_RETRIED)
+         if event.at == unnoticed.end and event.run == recovery.run), None,
+    )  # fmt: skip
+    if retried is None:
+        return None
+    attempt = (retried.run, retried.step, retried.attempt)
+    lanes = [e.lane for _, e in trace.of_kind(Kind.STEP_STARTED) if (e.run, e.step, e.attempt) == attempt]
+    since = _begun(trace, retried)
+    died = (e.lane for _, e in trace.of_kind(Kind.CRASHED) if e.lane in lanes and since <= e.at <= retried.at)
+    return next(died, None)
+
+
 def longest(found: Iterable[Recovery]) -> Recovery | None:
     """The interruption that lasted longest (one without end before all, the earliest of equal ones)."""
     return max(found, key=lambda each: (each.lasts is None, each.lasts or 0, -each.at), default=None)
@@ -176,7 +192,9 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
         down = "was stopped for new code"
     if unnoticed is not None:
         later = f", then {backoffs[-1].reason}" if backoffs else ""
-        return f"only the {unnoticed.reason} timeout tells {title} that {recovery.lane} {down}{later}"
+        dead = _died_silently(trace, recovery, unnoticed) if recovery.fault == "outage" else None
+        whom = f"{recovery.lane} {down}" if dead is None else f"{dead} died"
+        return f"only the {unnoticed.reason} timeout tells {title} that {whom}{later}"
     if not backoffs:
         away = next((wait for wait in found if wait.kind == "down"), None)
         if away is None:

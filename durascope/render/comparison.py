@@ -31,6 +31,7 @@ from durascope.render.rows import (
     _one_row,
     alike,
     in_order,
+    in_stretches,
     outside_rows,
     run_rows,
     until_lost,
@@ -173,10 +174,10 @@ _FAULTS: Final = (Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)
 
 def _zero(panels: Sequence[Panel]) -> str:
     """What the axis counts from, where a fault interrupts something on some engine; else it counts from the start."""
-    worst = next((panel.worst for panel in panels if panel.worst is not None), None)
-    if worst is None or any(_struck(panel) is None for panel in panels):
+    faults = dict.fromkeys(panel.worst.fault.partition(" ")[0] for panel in panels if panel.worst is not None)
+    if not faults or any(_struck(panel) is None for panel in panels):
         return ""
-    return worst.fault.partition(" ")[0]
+    return next(iter(faults)) if len(faults) == 1 else "fault"
 
 
 def _struck(panel: Panel) -> int | None:
@@ -302,8 +303,9 @@ def _steps(
     if len(merged) > MAX_ROWS:
         merged, notes = alike(run, merged, MAX_ROWS)
     if len(merged) > MAX_ROWS:
-        notes.append(f"{len(merged) - MAX_ROWS} more steps have no row.")
-    return [head, *merged[:MAX_ROWS]], notes
+        merged, left = in_stretches(merged, MAX_ROWS)
+        notes += [f"{run.name}: steps one after the other to which nothing happened share a row.", *left]
+    return [head, *merged], notes
 
 
 def _whole_run(run: RunSummary, all_spans: Sequence[Span], marks: Sequence[EffectMark], trace_end: int) -> Row:

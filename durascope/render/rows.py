@@ -199,8 +199,8 @@ def run_rows(
         rows, note = alike(run, rows, limit)
         notes += note
     if len(rows) > limit:
-        notes.append(f"{run.name}: {len(rows) - limit} more steps have no row.")
-        rows = rows[:limit]
+        rows, note = in_stretches(rows, limit)
+        notes += [f"{run.name}: steps one after the other to which nothing happened share a row.", *note]
     return Folded((head, *rows), tuple(notes))
 
 
@@ -287,6 +287,25 @@ def alike(run: RunSummary, rows: Sequence[Row], limit: int) -> tuple[list[Row], 
     count = sum(len(members) for members in together if len(members) > 1)
     notes = [f"{run.name}: {count} steps whose names differ in a number share a row."] if count else []
     return [members[0] if len(members) == 1 else _steps_row(members) for members in together], notes
+
+
+def in_stretches(rows: Sequence[Row], limit: int) -> tuple[list[Row], list[str]]:
+    """At most so many rows: steps to which nothing happened share one with those that they follow, but for the
+    neighbours of those to which something did; where even these are too many, the last have none."""
+    struck = [_struck(row) for row in rows]
+    near = [any(struck[max(0, at - 1) : at + 2]) for at in range(len(rows))]
+    parts: list[list[Row]] = []
+    for alone in (near, struck, [_repeated(row) for row in rows]):
+        parts = [
+            members
+            for quiet, part in groupby(enumerate(rows), lambda each: not alone[each[0]])  # noqa: B023
+            for listed in [[row for _, row in part]]
+            for members in ([listed] if quiet else [[row] for row in listed])
+        ]
+        if len(parts) <= limit:
+            break
+    told = [f"{len(parts) - limit} more rows of steps are not drawn."] if len(parts) > limit else []
+    return [part[0] if len(part) == 1 else _steps_row(part) for part in parts[:limit]], told
 
 
 def _struck(row: Row) -> bool:

@@ -383,6 +383,38 @@ def test_of_steps_that_differ_in_a_number_the_one_that_was_struck_has_its_own_ro
         assert said.count(name) == len(ENGINES), name
 
 
+def test_of_many_unlike_steps_the_one_that_was_struck_has_its_own_row_and_those_beside_it_too() -> None:
+    """Of forty the first sixteen had rows, and the one that the title is about had none."""
+    names = [f"{word}-it" for word in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN"]
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": name} for name in names]}},
+        "faults": [{"crash": "app", "when": {"step": "x-it", "attempt": 1, "moment": "after-effect"},
+                    "down_for": "2s"}],
+    })  # fmt: skip
+    drawn = comparison.draw([simulate(asked, engine, full=True) for engine in ENGINES], asked)
+    said = [text.text for text in drawn.canvas.texts]
+    for name in ("a-it … v-it", "w-it", "x-it", "y-it", "z-it … N-it"):
+        assert said.count(name) == len(ENGINES), name
+    assert not [text for text in said if "not drawn" in text or "no row" in text]
+
+
+def test_a_timeout_tells_of_the_worker_that_died_and_not_of_the_outage_that_began_meanwhile() -> None:
+    """`Only the 10 s start-to-close timeout tells Temporal that stripe is down`: it tells that the worker died."""
+    asked = Scenario.model_validate({
+        "scenario": "s", "services": {"stripe": {"latency": "250ms"}},
+        "workflows": {"w": {"steps": [{"run": "charge", "on": "stripe", "takes": "300ms"}, {"run": "ship"}]}},
+        "faults": [{"crash": "app", "when": {"step": "charge", "attempt": 1, "moment": "after-effect"},
+                    "down_for": "2s"},
+                   {"outage": "stripe", "at": "3s", "for": "20s"}],
+    })  # fmt: skip
+    told = words(timeline.draw(simulate(asked, "temporal", full=True), asked))
+    assert "timeout tells Temporal that worker died, then backoff" in told
+    drawn = comparison.draw([simulate(asked, engine, full=True) for engine in ENGINES], asked)
+    said = [text.text for text in drawn.canvas.texts]
+    assert "fault" in said, "the zero of the axis: Inngest's longest interruption is the crash's"
+    assert "outage" not in said
+
+
 def test_a_backoff_lasts_as_long_in_its_bar_as_in_the_heading() -> None:
     """`590 ms` above and `591 ms` in the bar: from the retry to its request."""
     said = words(timeline.draw(*traced("payment", "restate")[::-1]))
