@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from durascope.models.changes import Versions
 from durascope.models.effects import EffectMark, Recovery, effects
 from durascope.models.engine import title_of
+from durascope.models.faults import Deploy
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
+from durascope.models.steps import Run
 from durascope.models.trace import Kind, RunSummary, Trace
 from durascope.models.undoing import why_undone
 from durascope.models.unended import because, sentence
@@ -57,7 +60,7 @@ def reason_of(trace: Trace, scenario: Scenario, worst: Recovery | None, name: st
     if trace.unended:
         return sentence(trace.unended[0])
     if any(True for _ in trace.of_kind(Kind.DEPLOYED)):
-        return _deployed(trace)
+        return _deployed(trace, scenario)
     if undone := why_undone(trace, scenario):
         return undone
     if any(True for _ in trace.of_kind(Kind.CRASHED, Kind.HUNG, Kind.CUT, Kind.OUTAGE_STARTED)):
@@ -65,7 +68,7 @@ def reason_of(trace: Trace, scenario: Scenario, worst: Recovery | None, name: st
     return ""
 
 
-def _deployed(trace: Trace) -> str:
+def _deployed(trace: Trace, scenario: Scenario) -> str:
     """Which code the runs go on with that were in flight when new code went live."""
     new = next(event for _, event in trace.of_kind(Kind.DEPLOYED))
     flying = [run for run in trace.runs if run.started_at <= new.at < (run.ended_at or trace.ended_at)]
@@ -73,7 +76,8 @@ def _deployed(trace: Trace) -> str:
     if not flying:
         return f"{live}, when no run is in flight."
     met = {event.run for _, event in trace.of_kind(Kind.WORK_STARTED) if event.at > new.at}
-    old = sum(run.name not in met for run in flying)
+    skipped = _skipped(trace, scenario)
+    old = sum(run.name not in met or run.name in skipped for run in flying)
     who = flying[0].name if len(flying) == 1 else f"the {len(flying)} runs in flight"
     if old == 0:
         return f"{live}; {who} go{'es' * (len(flying) == 1)} on with it."
@@ -81,6 +85,20 @@ def _deployed(trace: Trace) -> str:
         one = len(flying) == 1
         return f"{live}; {who} end{'s' * one} with the code {'it' if one else 'they'} began with."
     return f"{live}; of {who} {old} end with the code they began with."
+
+
+def _skipped(trace: Trace, scenario: Scenario) -> frozenset[str]:
+    """Runs that have completed without a step that every run of the new code takes: an engine that keeps a run with
+    the code it began with executes it after the deploy, too."""
+    fault = next((fault for fault in scenario.faults if isinstance(fault, Deploy) and not fault.rollback), None)
+    if fault is None:
+        return frozenset()
+    old = {step.label for step in scenario.workflows[fault.deploy].walk()}
+    code = Versions(dict(scenario.workflows)).deploy(fault)
+    added = {step.label for step in code.steps if isinstance(step, Run) and step.label not in old}
+    ran = {event.run for _, event in trace.of_kind(Kind.STEP_STARTED) if event.step in added}
+    completed = (run.name for run in trace.runs if run.workflow == fault.deploy and run.status == "completed")
+    return frozenset(completed) - ran if added else frozenset()
 
 
 def _harmless(trace: Trace) -> str:

@@ -415,6 +415,20 @@ def test_a_timeout_tells_of_the_worker_that_died_and_not_of_the_outage_that_bega
     assert "outage" not in said
 
 
+@pytest.mark.parametrize(
+    ("engine", "told"), [("temporal", "run 1 goes on with it"), ("restate", "run 1 ends with the code it began with")]
+)
+def test_a_run_that_wakes_after_a_deploy_goes_on_with_the_new_code_only_where_it_takes_its_steps(
+    engine: str, told: str
+) -> None:
+    """Restate resumes a run with the code it began with: it did not go on with the new one, as the title said."""
+    asked = Scenario.model_validate({
+        "scenario": "s", "workflows": {"w": {"steps": [{"run": "a"}, {"sleep": "1h"}, {"run": "b"}]}},
+        "faults": [{"deploy": "w", "at": "30m", "change": {"append": {"run": "c"}}}],
+    })  # fmt: skip
+    assert told in words(timeline.draw(simulate(asked, engine, full=True), asked))
+
+
 def test_a_backoff_lasts_as_long_in_its_bar_as_in_the_heading() -> None:
     """`590 ms` above and `591 ms` in the bar: from the retry to its request."""
     said = words(timeline.draw(*traced("payment", "restate")[::-1]))
