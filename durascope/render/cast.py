@@ -27,7 +27,8 @@ OTHER_SERVICES: Final = "other services"
 def cast(talk: Conversation, scenario: Scenario, engine: str, *, room: float) -> tuple[Conversation, list[str]]:
     """The conversation with life lines whose heads find room beside each other, and a note for each that stands for
     several."""
-    notes: list[str] = []
+    titles: dict[str, str] = {}
+    members: dict[str, list[str]] = {}
     for merged, title, lanes in (*_merges(talk, engine, _story(talk)), *_merges(talk, engine, frozenset())):
         spoken = _spoken(talk)
         heads = [measure.width(talk.title_of(lane, scenario), BODY, bold=True) + _BESIDE for lane in spoken]
@@ -36,8 +37,9 @@ def cast(talk: Conversation, scenario: Scenario, engine: str, *, room: float) ->
         named = [talk.title_of(lane, scenario) for lane in lanes if lane in spoken]
         if len(named) > 1:
             talk = _merged(talk, merged, title, frozenset(lanes))
-            notes.append(f"{title}: {', '.join(named)}")
-    return talk, notes
+            titles[merged] = title
+            members.setdefault(merged, []).extend(named)
+    return talk, [f"{title}: {', '.join(members[merged])}" for merged, title in titles.items()]
 
 
 def _spoken(talk: Conversation) -> list[str]:

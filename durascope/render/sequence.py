@@ -86,7 +86,6 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
     entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
     lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
-    merged = [each for each in merged if each.startswith(tuple(f"{lane}: " for lane in lanes))]
     notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in told)]
     foot = HEAD_HEIGHT if _long(sheet) else 0.0
     below = sheet.bottom + foot + 18

@@ -233,6 +233,7 @@ def test_steps_whose_names_differ_in_a_number_are_one_row(engine: str) -> None:
     rows = [row.text for node in architecture.diagram(asked, engine).nodes for row in node.rows]
     assert {"plan", "a step whose long name says what it does, 1 … 30", "step-1 … step-4"} <= set(rows)
     assert not any("more" in row for row in rows)
+    assert "a step whose long name says what it does, 1" not in rows, "Temporal's activities say so, too"
 
 
 @pytest.mark.parametrize(("name", "engine"), PICTURES)

@@ -351,11 +351,12 @@ def test_what_is_folded_is_like_what_is_drawn_only_where_a_step_is_drawn() -> No
     assert "went like the steps that are drawn." in " ".join(words(drawn("order-fulfillment", "inngest")))
 
 
-def test_of_what_is_merged_only_the_life_lines_that_are_drawn_are_told() -> None:
-    """The workers whose messages are all in bands have no life line."""
+def test_what_a_life_line_stands_for_is_told_once_and_in_full() -> None:
+    """`other activity-workers` were told beside `activity-workers`: one life line, made in two steps."""
     told = " ".join(words(drawn("order-fulfillment-cancel", "temporal")))
-    assert "activity-workers: activity-worker-2" in told
     assert "other activity-workers" not in told
+    (said,) = re.findall(r"activity-workers: ((?:activity-worker-\d(?:, )?)+)", told)
+    assert sorted(said.split(", ")) == [f"activity-worker-{n}" for n in (1, 2, 4, 5)]
 
 
 def test_a_label_is_short_where_there_is_less_room() -> None:

@@ -222,7 +222,7 @@ def _activities(
         for each in rows:
             step = each.lines[0].step
             if isinstance(step, s.Run) and (step.queue or default) == (pool.queue or pool.name):
-                name = step.via or step.run
+                name = step.via or each.row.text
                 hint = each.row.hint if each.row.dashed else each.row.text if step.via else ""
                 row = Row(name, hint, each.row.mark, f"activity.{name}", each.row.dashed)
                 found.setdefault(name, Shown(row, each.lines))
