@@ -6,12 +6,12 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from durascope.models.serving import serving
-from durascope.models.steps import Parallel, Race, Run, Send, Step
+from durascope.models.steps import ForEach, Parallel, Race, Run, Send, Sleep, Step
 from durascope.render.code.body import Scope
 from durascope.render.code.layout import Expression, Source
 from durascope.render.code.names import Names
 from durascope.render.code.program import Book, Told
-from durascope.render.code.restate.facts import kind_of_wait, singles, waiting_for
+from durascope.render.code.restate.facts import kind_of_wait, single, singles, waiting_for
 from durascope.render.code.values import Values
 
 
@@ -49,6 +49,13 @@ class RestateRuns(Values):
         for each in found:
             self.register(each, scope)
         return True
+
+    def only_call(self, step: ForEach) -> Run | Sleep | None:
+        """The one call of the context that each round makes; None: the rounds are more, or need a function each."""
+        only = single(step.do)
+        if only is None or step.at_once is not None or self.in_branch or getattr(only, "undo", None) is not None:
+            return None
+        return None if isinstance(only, Run) and self.used_results(only) else only
 
     def send(self, step: Send, scope: Scope) -> None:
         started = self.book.started_by(step.send)

@@ -17,7 +17,7 @@ from durascope.render.code.program import Told
 from durascope.render.code.python import timedelta
 from durascope.render.code.python_body import formatted
 from durascope.render.code.python_values import PythonValues
-from durascope.render.code.restate.facts import remarks, single, singles
+from durascope.render.code.restate.facts import remarks, singles
 from durascope.render.code.restate.python.names import Named
 from durascope.render.code.restate.runs import RestateRuns
 
@@ -132,9 +132,8 @@ class Runs(PythonValues, RestateRuns):
         self.selected("", **{names.new(branch[0].label): each for branch, each in zip(step.race, futures, strict=True)})
 
     def for_each(self, step: ForEach, scope: Scope) -> None:
-        only = single(step.do)
-        plain = only is not None and step.at_once is None and not self.in_branch and getattr(only, "undo", None) is None
-        if not plain or only is None or (isinstance(only, Run) and self.used_results(only)):
+        only = self.only_call(step)
+        if only is None:
             super().for_each(step, scope)
             return
         variable, inner = self.rounds(step, scope, used=self.uses(step))

@@ -11,7 +11,7 @@ from durascope.render.code.body import Scope
 from durascope.render.code.facts import uses_attempt
 from durascope.render.code.layout import Arrow, Expression, Group, call
 from durascope.render.code.program import Told
-from durascope.render.code.restate.facts import remarks, single, singles
+from durascope.render.code.restate.facts import remarks, singles
 from durascope.render.code.restate.runs import RestateRuns
 from durascope.render.code.restate.typescript.names import Named
 from durascope.render.code.restate.typescript.steps import SDK
@@ -105,9 +105,8 @@ class Runs(TypeScriptValues, RestateRuns):
         self.source.statement("await ", made)
 
     def for_each(self, step: ForEach, scope: Scope) -> None:
-        only = single(step.do)
-        plain = only is not None and step.at_once is None and not self.in_branch and getattr(only, "undo", None) is None
-        if not plain or only is None or (isinstance(only, Run) and self.used_results(only)):
+        only = self.only_call(step)
+        if only is None:
             super().for_each(step, scope)
             return
         self.needs.add(SDK)
