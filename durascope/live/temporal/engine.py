@@ -39,7 +39,7 @@ from durascope.simulators.services import NEWS_US
 _LATE_MS: Final = {
     "request": (1, 60), "first_dispatch": (3, 40), "dispatch": (2, 30), "match": (1, 40), "workflow_task": (4, 25),
     "report": (1, 40), "transfer": (1, 20), "timer_late": (1, 12), "answer": (0, 40), "waking": (0, 1_000),
-    "worker_waking": (0, 40),
+    "worker_waking": (0, 40), "stop": (0, 40),
     "recovery": (0, 600),
 }  # fmt: skip
 LATE: Final = {

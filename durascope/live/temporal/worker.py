@@ -16,7 +16,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from temporalio.client import Client
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -55,12 +55,25 @@ class Ledgered:
         return int(str(self._ask(count=f"{run}/{key}")))
 
 
+RECONNECT_S: Final = 0.05
+"""Seconds between two tries to reach a server that is down while the worker starts."""
+
+
+async def connected(settings: WorkerSettings) -> Client:
+    """A client, as soon as there is a server: a worker that starts before it is started again until it comes."""
+    while True:
+        try:
+            return await Client.connect(settings.target, identity=settings.process)
+        except RuntimeError:
+            await asyncio.sleep(RECONNECT_S)
+
+
 async def serve_until_told(settings: WorkerSettings) -> None:
     """Polls until SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await Client.connect(settings.target, identity=settings.process)
+    client = await connected(settings)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker(client, settings))
         if settings.control:

@@ -78,8 +78,8 @@ class Worker(Component):
     __slots__ = (
         "_delays", "_lossy", "_options", "_replays", "_reports", "_server", "_takes", "activities", "app", "cache",
         "cache_size", "channel", "code", "draining", "eager_limit", "local_activities", "many", "polls", "process_name",
-        "queue", "rules", "runs_activities", "runs_workflows", "slots", "sticky", "sticky_queue", "tasks", "uncached",
-        "wanted_again", "workflow_slots",
+        "queue", "rules", "runs_activities", "runs_workflows", "slots", "sticky", "sticky_queue", "stopping", "tasks",
+        "uncached", "wanted_again", "workflow_slots",
     )  # fmt: skip
 
     def __init__(
@@ -114,7 +114,7 @@ class Worker(Component):
         self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""
-        self.draining = self.wanted_again = False
+        self.stopping = self.draining = self.wanted_again = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
         self.workflow_slots = Slots(self._slots_for_workflows())
@@ -409,9 +409,13 @@ class Worker(Component):
     # ---- the end -------------------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """SIGTERM with a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13)."""
-        if not self.alive:
-            return
+        """SIGTERM: it takes the process some ms to come to it, and what ends meanwhile is reported as ever (A13)."""
+        if self.alive and not self.stopping:
+            self.stopping = True
+            self.after(self._delays("stop", crc32(self.sticky_queue.encode()), 0), self._shut_down)
+
+    def _shut_down(self) -> None:
+        """With a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13)."""
         self.draining = True
         for loop in self.polls:
             loop.stop()
@@ -444,7 +448,7 @@ class Worker(Component):
 
     def restart(self) -> None:
         """A process that stops first ends the workflow tasks that it has begun, local activities and all."""
-        if self.draining:
+        if self.stopping:
             self.wanted_again = True
         else:
             super().restart()

@@ -324,6 +324,22 @@ def test_an_activity_that_comes_to_a_stopping_worker_is_cancelled_and_reported_a
     assert trace.ended_at < 4 * SECOND, "nobody waits for the attempt's timeout"
 
 
+def test_a_process_comes_to_its_sigterm_only_after_some_time(simulated: Simulated) -> None:
+    """What ends before is reported as ever; what runs longer fails."""
+    stopped = [
+        simulated(
+            f"workflows: {{wf: {{steps: [{{run: a, takes: {takes}ms}}]}}}}\n"
+            "faults: [{when: {step: a, moment: started}, crash: app, down_for: 300ms, graceful: true}]",
+            seed=seed,
+        )
+        for takes in (1, 30)
+        for seed in range(20)
+    ]
+    tried_again = ["ActivityTaskStarted a attempt=2" in trace.records["run 1"] for trace in stopped]
+    assert sum(tried_again[:20]) < 10
+    assert all(tried_again[20:])
+
+
 def test_a_query_that_dies_with_its_worker_costs_the_stickiness_and_is_asked_again(simulated: Simulated) -> None:
     trace = simulated(
         "workflows: {wf: {queries: [progress], steps: [{run: a, takes: 450ms}]}}\n"

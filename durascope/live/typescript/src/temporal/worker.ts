@@ -13,6 +13,20 @@ const HEARTBEATS = 200;
 /** What the SDK says it makes of one slot where it has a cache; 1.24 passes the one on, and its core refuses it. */
 const FEWEST_SLOTS = 2;
 
+/** Milliseconds between two tries to reach a server that is down while the worker starts. */
+const RECONNECT = 50;
+
+/** As soon as there is a server: a worker that starts before it is started again until it comes. */
+async function connected(address: string): Promise<NativeConnection> {
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address });
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, RECONNECT));
+    }
+  }
+}
+
 async function main(file: string): Promise<void> {
   const parent = process.ppid;
   Runtime.install({ logger: new DefaultLogger("WARN"), shutdownSignals: ["SIGTERM", "SIGINT"] });
@@ -25,7 +39,7 @@ async function main(file: string): Promise<void> {
   process.env["DURASCOPE_PROCESS"] = settings.incarnation;
   process.env["DURASCOPE_WORKER"] = settings.process;
   process.env["DURASCOPE_QUEUE"] = settings.activity_queue;
-  const connection = await NativeConnection.connect({ address: settings.target });
+  const connection = await connected(settings.target);
   const activities = settings.runs === "workflows" ? {} : { activities: { default: step(settings) } };
   const locals = settings.runs === "workflows" ? { activities: { default: step(settings) }, enableNonLocalActivities: false } : {};
   const workflows = settings.runs === "activities" ? {} : { workflowBundle: { codePath: join(__dirname, "workflow-bundle.js") } };
