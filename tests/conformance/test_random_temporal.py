@@ -24,17 +24,10 @@ from durascope.simulators.simulate import simulate
 
 FILES = sorted((Path(__file__).parent / "random" / "temporal").glob("*.yaml"))
 
-CUT_OFF = "the recorder stopped before the end"
-RESTART = "calls in flight at the server's crash: which were answered before it"
-HANG = "calls and timers due at the end of a hang: which come first"
 PARALLEL = "many equal branches side by side: the search finds no order of all of them"
 
 DIFFERS = {
-    "t-020": CUT_OFF,
-    "t-046": RESTART,
     "t-072": PARALLEL,
-    "t-124": RESTART,
-    "t-152": HANG,
     "t-170": PARALLEL,
 }
 """Recordings that the model does not reach, by kind."""
@@ -92,4 +85,4 @@ def test_what_is_listed_as_different_still_is(name: str) -> None:
 def test_at_least_so_many_agree() -> None:
     """The share of random scenarios whose recording is reached: a rule that breaks some of them is noticed."""
     assert len(FILES) == 158
-    assert len(DIFFERS) <= 0.09 * len(FILES)
+    assert len(DIFFERS) <= 0.02 * len(FILES)

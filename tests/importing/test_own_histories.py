@@ -79,5 +79,5 @@ def test_a_history_predicts_itself(name: str) -> None:
 def test_nearly_all_do() -> None:
     count = sum(len(families(name)) for name in SCENARIOS)
     assert count == 331
-    assert len(DIFFERS) <= 0.055 * count
+    assert len(DIFFERS) <= 0.06 * count
     assert f"| {count} | {count - len(DIFFERS)} (" in PAGE.read_text("utf-8"), WRITE_IT

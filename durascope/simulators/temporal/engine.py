@@ -93,7 +93,7 @@ class Temporal(Engine):
         return [[worker] for worker in self.pools.get(name, self.workers)]
 
     def deploy(self, name: str, workflow: Workflow, down_for: int | None, *, in_place: bool) -> None:
-        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully.
+        """Every process that runs workflows is replaced; without a gap, the old ones stop gracefully, and at once.
 
         Those that run activities only go on: a step of the new code has the body that is written there all the same.
         """
@@ -103,7 +103,7 @@ class Temporal(Engine):
             if not worker.runs_workflows:
                 continue
             if down_for is None:
-                worker.stop()
+                worker.shut_down()
                 worker.restart()
             else:
                 worker.crash()

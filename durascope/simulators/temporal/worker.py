@@ -412,11 +412,13 @@ class Worker(Component):
         """SIGTERM: it takes the process some ms to come to it, and what ends meanwhile is reported as ever (A13)."""
         if self.alive and not self.stopping:
             self.stopping = True
-            self.after(self._delays("stop", crc32(self.sticky_queue.encode()), 0), self._shut_down)
+            self.after(self._delays("stop", crc32(self.sticky_queue.encode()), 0), self.shut_down)
 
-    def _shut_down(self) -> None:
+    def shut_down(self) -> None:
         """With a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13)."""
-        self.draining = True
+        if not self.alive or self.draining:
+            return
+        self.stopping = self.draining = True
         for loop in self.polls:
             loop.stop()
         self.activities.shut_down()
