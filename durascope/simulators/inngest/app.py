@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from durascope.models.deployments import nearest
 from durascope.models.scenario import Scenario, Workflow
-from durascope.models.steps import Send, Start, WaitFor
+from durascope.models.steps import ForEach, Parallel, Send, Start, WaitFor
 from durascope.simulators.app_code import AppCode
 from durascope.simulators.inngest.events import Event
 from durascope.simulators.inngest.functions import Functions
@@ -21,6 +21,7 @@ from durascope.simulators.inngest.stream import EventStream
 from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
+from durascope.simulators.program.members import Members
 from durascope.simulators.services import Services
 
 
@@ -58,6 +59,8 @@ class App:
         self.failures: dict[str, int] = {}
         """By step: attempts that failed before they had an effect."""
         self.prefixes: dict[str, Any] = {}
+        self.groups: dict[int, tuple[Parallel | ForEach, Members | None]] = {}
+        """By a group's identity: the group, which so stays alive, and what it is made of."""
         """By run: what its replays pass over; the SDK's own."""
         self._world = world
         self._workflows = scenario.workflows

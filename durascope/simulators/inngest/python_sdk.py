@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
-from durascope.models.steps import Call, Run, Send, Sleep, Start, Steps, WaitFor
+from durascope.models.steps import Call, ForEach, Parallel, Run, Send, Sleep, Start, Steps, WaitFor
 from durascope.models.units import SECOND
 from durascope.simulators.bodies import Outcome
 from durascope.simulators.inngest.invocation import Invocation, step_done
@@ -32,6 +32,7 @@ from durascope.simulators.inngest.protocol import (
 from durascope.simulators.inngest.sdk import InngestSdk
 from durascope.simulators.program.endings import CodeBug, WorkflowFailure
 from durascope.simulators.program.loop import Block, Coroutine, Loop
+from durascope.simulators.program.members import Members, members_of
 from durascope.simulators.program.sdk import TIMED_OUT
 
 _NO_LOOP: Final = Loop()
@@ -130,6 +131,39 @@ class PythonSdk(InngestSdk):
         prefix.grow(request.steps)
         world.recorder.count += prefix.length
         return prefix
+
+    def targeted(self, group: Parallel | ForEach) -> Members | None:
+        """A request that is targeted at a step passes all others by: those without a result are skipped."""
+        if self.request.step is None:
+            return None
+        groups = self.app.groups
+        known = groups.get(id(group))
+        if known is None:
+            known = groups[id(group)] = (group, members_of(group))
+        return known[1]
+
+    def find(self, members: Members) -> Coroutine:
+        """As `_group` does it with all: results and failures in the branches' order, the target at its place."""
+        memos, numbers, target = self.request.steps, members.numbers, self.request.step
+        wanted = {numbers[key] for key in memos if key in numbers}
+        if target in numbers:
+            wanted.add(numbers[target])
+        values: dict[str, object] = {}
+        ops: list[Op] = []
+        outer, self._in_parallel = self._in_parallel, True
+        try:
+            for number in sorted(wanted):
+                step, name = members.steps[number]
+                self.before_step(step)
+                try:
+                    values.update((yield from self.run(step, name, members.keys[number])) or {})
+                except ResponseInterrupt as interrupt:
+                    ops.extend(interrupt.ops)
+        finally:
+            self._in_parallel = outer
+        if ops:
+            raise ResponseInterrupt(tuple(ops))
+        return values
 
     def send(self, step: Send, name: str, key: str) -> Coroutine:
         yield from self._body(step, name, key)

@@ -34,6 +34,7 @@ from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program.endings import CodeBug, Finished, RunCancelled, WorkflowFailure
 from durascope.simulators.program.labels import filled
 from durascope.simulators.program.loop import Coroutine
+from durascope.simulators.program.members import Members
 from durascope.simulators.program.sdk import TIMED_OUT, Sdk
 
 LOOP: Final = 1_000_000
@@ -175,9 +176,28 @@ class Program:
         yield from self.block(step.on_timeout if timed_out else step.then, scope)
 
     def _parallel(self, step: Parallel, scope: Mapping[str, object]) -> Coroutine:
+        members = self._targeted(step, scope)
+        if members is not None:
+            yield from self._find(members)
+            return
         yield from self.sdk.gather([self.block(branch, scope) for branch in step.parallel])
 
+    def _targeted(self, group: Parallel | ForEach, scope: Mapping[str, object]) -> Members | None:
+        """Its members, where the keys that they get here are the keys that they know of themselves."""
+        if scope or self._drawn or self._unwinding:
+            return None
+        members = self.sdk.targeted(group)
+        return members if members is not None and self._uses.keys().isdisjoint(members.counts.keys()) else None
+
+    def _find(self, members: Members) -> Coroutine:
+        self._uses.update(members.counts)
+        self.values.update((yield from self.sdk.find(members)))
+
     def _for_each(self, step: ForEach, scope: Mapping[str, object]) -> Coroutine:
+        members = self._targeted(step, scope)
+        if members is not None:
+            yield from self._find(members)
+            return
         rounds = [self.block(step.do, _with(scope, step.as_, number)) for number in range(1, step.for_each + 1)]
         limit = step.at_once or len(rounds)
         if limit >= len(rounds):

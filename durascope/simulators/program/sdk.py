@@ -13,7 +13,9 @@ from durascope.models.steps import (
     Clear,
     Compute,
     Fail,
+    ForEach,
     Get,
+    Parallel,
     Patched,
     Run,
     Send,
@@ -25,6 +27,7 @@ from durascope.models.steps import (
     WaitFor,
 )
 from durascope.simulators.program.loop import Block, Coroutine, Loop, first, gather
+from durascope.simulators.program.members import Members
 
 
 class TimedOut(Exception):
@@ -132,6 +135,14 @@ class Sdk(ABC):
         A replay of thousands of steps, thousands of times, would else be nearly all that a simulation does.
         """
         return None
+
+    def targeted(self, group: Parallel | ForEach) -> Members | None:
+        """The group's branches, if at most one of them is wanted now and `find` finds it; else all are begun."""
+        return None
+
+    def find(self, members: Members) -> Coroutine:
+        """Does what beginning all branches would come to; returns what those that are finished have returned."""
+        raise NotImplementedError
 
     def before_step(self, step: Step) -> None:
         """Called before each step of the program proper; raises `RunCancelled` where the run has been cancelled."""
