@@ -103,7 +103,8 @@ def _lawful(trace: Trace) -> str | None:
         if run.ended_at is None and run.stopped is None and run.name not in explained:
             return f"{trace.engine}, seed {trace.seed}: nothing says why {run.name} is {run.status}"
     counted = sum(effect.deduplicated is False for effect in trace.ledger)
-    if trace.ledger and counted != sum(trace.effects.values()):
+    whole = len(trace.events) == trace.event_count  # of a runaway, neither all events are kept nor all entries
+    if whole and trace.ledger and counted != sum(trace.effects.values()):
         return (
             f"{trace.engine}, seed {trace.seed}: {counted} effects in the ledger, {sum(trace.effects.values())} counted"
         )

@@ -431,7 +431,8 @@ def test_a_run_that_wakes_after_a_deploy_goes_on_with_the_new_code_only_where_it
 
 def test_a_backoff_lasts_as_long_in_its_bar_as_in_the_heading() -> None:
     """`590 ms` above and `591 ms` in the bar: from the retry to its request."""
-    said = words(timeline.draw(*traced("payment", "restate")[::-1]))
+    asked, trace = traced("payment", "restate")
+    said = words(timeline.draw(trace, asked))
     assert "590 ms" in said
     assert "591 ms" not in said
 
