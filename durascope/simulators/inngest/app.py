@@ -59,9 +59,9 @@ class App:
         self.failures: dict[str, int] = {}
         """By step: attempts that failed before they had an effect."""
         self.prefixes: dict[str, Any] = {}
+        """By run: what its replays pass over; the SDK's own."""
         self.groups: dict[int, tuple[Parallel | ForEach, Members | None]] = {}
         """By a group's identity: the group, which so stays alive, and what it is made of."""
-        """By run: what its replays pass over; the SDK's own."""
         self._world = world
         self._workflows = scenario.workflows
         self._functions = functions

@@ -143,7 +143,10 @@ class PythonSdk(InngestSdk):
         return known[1]
 
     def find(self, members: Members) -> Coroutine:
-        """As `_group` does it with all: results and failures in the branches' order, the target at its place."""
+        """As `_group` does it with all: results and failures in the branches' order, the target at its place.
+
+        Raises `ResponseInterrupt` with what the request answers.
+        """
         memos, numbers, target = self.request.steps, members.numbers, self.request.step
         wanted = {numbers[key] for key in memos if key in numbers}
         if target in numbers:
