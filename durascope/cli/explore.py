@@ -144,12 +144,8 @@ def command(
     asked = request(scenario, engine, runs=runs, settings=settings)
     down_us = None if down is None else read("--down", down, parse_duration)
     try:
-        ways = [
-            way
-            for way, is_used in (("--moments", moments), ("--runs 1", asked.scenario.workload.runs <= 1))
-            if not is_used
-        ]
-        quicker = f"{' or '.join(ways)} is quicker; Ctrl-C shows what is known" if ways else ""
+        ways = ["--moments"] * (not moments) + ["--runs 1"] * (asked.scenario.workload.runs > 1)
+        quicker = f"{' or '.join(ways)} is quicker; Ctrl-C shows what is known so far" if ways else ""
         with progress_shown("points", quicker=quicker) as progress:
             found = explore(
                 asked.scenario,

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from durascope.cli.terminal import busy, say
+from durascope.models.phrases import spell
+from durascope.models.units import SECOND
 
 SURE_S: Final = 3.0
 """After so many seconds the pace is known well enough to be told."""
@@ -49,13 +51,8 @@ class Pace:
 
 
 def _rounded(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 60
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5_400
-        else f"{seconds / 3600:.0f} h"
-    )
+    unit = 1 if seconds < 60 else 60 if seconds < 5_400 else 3_600
+    return spell(round(seconds / unit) * unit * SECOND)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from durascope.experiments.metrics import by_status, durations, percentile
 from durascope.models.phrases import must_strike, spell
-from durascope.models.scenario import Count, Expect, Scenario, Shares
+from durascope.models.scenario import Count, Expect, Scenario, ShareBounds
 from durascope.models.starts import counted, not_begun_of
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import format_duration
@@ -36,37 +36,29 @@ def verdicts(scenario: Scenario, trace: Trace) -> list[Verdict]:
 
 
 def _shares(scenario: Scenario, trace: Trace) -> Iterator[Verdict]:
-    completed = scenario.expect.completed
-    for workflow, share in completed.items() if isinstance(completed, dict) else ():
+    expect = scenario.expect
+    by_workflow = expect.completed if isinstance(expect.completed, dict) else {}
+    for workflow, share in by_workflow.items():
         ends = Counter(trace.status_of(run) for run in trace.runs if run.workflow == workflow)
         ends.update(not_begun_of(workflow, scenario, trace))
-        yield _share(f"completed {workflow}", share, counted(scenario, ends))
+        yield from _bounded(f"completed {workflow}", ShareBounds(at_least=share), counted(scenario, ends))
     ends = counted(scenario, by_status(trace))
-    if isinstance(completed, float):
-        yield _share("completed", completed, ends)
+    if isinstance(expect.completed, float):
+        yield from _bounded("completed", ShareBounds(at_least=expect.completed), ends)
     for status in ("failed", "cancelled"):
-        wanted: float | Shares | None = getattr(scenario.expect, status)
-        if wanted is not None:
-            bounds = wanted if isinstance(wanted, Shares) else Shares(at_most=wanted)
+        bounds = expect.bounds_of(status)
+        if bounds is not None:
             yield from _bounded(status, bounds, ends)
 
 
-def _share(what: str, least: float, ends: Mapping[str, int]) -> Verdict:
-    """The share that completes; `what` also says which workflow, if it is only of one."""
-    found = _found("completed", ends)
-    return Verdict(f"{what}: at least {_percent(least)}", found >= least, f"{found:.1%}")
-
-
-def _bounded(status: str, bounds: Shares, ends: Mapping[str, int]) -> Iterator[Verdict]:
-    found = _found(status, ends)
+def _bounded(what: str, bounds: ShareBounds, ends: Mapping[str, int]) -> Iterator[Verdict]:
+    """`what`: a status, and the workflow if it is only of one."""
+    status, total = what.split(maxsplit=1)[0], sum(ends.values())
+    found = ends.get(status, 0) / total if total else 0.0
     if bounds.at_least is not None:
-        yield Verdict(f"{status}: at least {_percent(bounds.at_least)}", found >= bounds.at_least, f"{found:.1%}")
+        yield Verdict(f"{what}: at least {_percent(bounds.at_least)}", found >= bounds.at_least, f"{found:.1%}")
     if bounds.at_most is not None:
-        yield Verdict(f"{status}: at most {_percent(bounds.at_most)}", found <= bounds.at_most, f"{found:.1%}")
-
-
-def _found(status: str, ends: Mapping[str, int]) -> float:
-    return ends.get(status, 0) / total if (total := sum(ends.values())) else 0.0
+        yield Verdict(f"{what}: at most {_percent(bounds.at_most)}", found <= bounds.at_most, f"{found:.1%}")
 
 
 def _percent(share: float) -> str:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal, cast
 
 from durascope.models.names import Names, Written
 from durascope.models.problems import Problem
-from durascope.models.scenario import Count, Scenario, Shares
+from durascope.models.scenario import Count, Scenario
 from durascope.models.source import Path, Value
 from durascope.models.steps import Call, Choose, Fail, Finish, Patched, Run, Send, Start, WaitFor
 
 UNLIKE: Final = 3
 """Deployments differ a lot in size if one has this many times the processes of another."""
+_ENDS: Final[dict[Literal["failed", "cancelled"], str]] = {"failed": "fail", "cancelled": "are cancelled"}
+"""What runs do that end so."""
 _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][\w-]*)\}")
 _CONDITIONAL: Final = ("choose", "then", "on_timeout", "otherwise", "updates", "on_failure", "faults", "undo")
 """Where one of two steps of a name may be all that a run does."""
@@ -76,8 +78,7 @@ class _Doubts:
                 self.warn("same-effect", message, (*written.path, "effect"), f"{fix}, if each round has its own")
 
     def _is_in_loop(self, path: Path) -> bool:
-        around = (self.value.find(path[:length]).plain for length in range(len(path)))
-        return any(isinstance(each, dict) and ("repeat" in each or "for_each" in each) for each in around)
+        return any("repeat" in each or "for_each" in each for each in self._around(path))
 
     def addressees(self) -> None:
         """A key that no run can have; where `workload.keys` says which there are, that is an error of its own."""
@@ -113,21 +114,27 @@ class _Doubts:
             if share == 0:
                 path: Path = ("expect", "completed", *(() if workflow is None else (workflow,)))
                 self.warn("always-holds", "at least 0% of the runs complete, whatever happens", path, fix)
-        for status, wanted in (("failed", expect.failed), ("cancelled", expect.cancelled)):
-            bounds = wanted if isinstance(wanted, Shares) else Shares(at_most=wanted)
-            if wanted is not None and not bounds.at_least and bounds.at_most in (None, 1):
-                message = f"at most 100% of the runs are {status}, whatever happens"
+        for status, verb in _ENDS.items():
+            bounds = expect.bounds_of(status)
+            if bounds is not None and not bounds.at_least and bounds.at_most in (None, 1):
+                message = f"at most 100% of the runs {verb}, whatever happens"
                 self.warn("always-holds", message, ("expect", status), f"write `{status}: {{at_least: 100%}}`")
         counts = [(("expect", "effects", step), wanted) for step, wanted in expect.effects.items()]
         for path, wanted in [*counts, (("expect", "unconsumed"), expect.unconsumed)]:
             if isinstance(wanted, Count) and not wanted.at_least and wanted.at_most is None:
                 bounded = "add `at_most: N`, or write the number"
-                self.warn("always-holds", "there are at least 0, whatever happens", path, bounded)
+                self.warn("always-holds", "at least 0 is always true", path, bounded)
 
     def _numbered(self, path: Path) -> set[str]:
         """The names of the numbers of the blocks around a place."""
-        around = (self.value.find(path[:length]).plain for length in range(len(path)))
-        return {str(each["as"]) for each in around if isinstance(each, dict) and "as" in each}
+        return {str(each["as"]) for each in self._around(path) if "as" in each}
+
+    def _around(self, path: Path) -> Iterator[dict[str, object]]:
+        """The mappings that a place stands in, as they are written."""
+        for length in range(len(path)):
+            written = self.value.find(path[:length]).plain
+            if isinstance(written, dict):
+                yield cast("dict[str, object]", written)
 
     def waits(self) -> None:
         """A wait without a timeout ends only if somebody sends what it waits for."""

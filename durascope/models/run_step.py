@@ -93,7 +93,7 @@ class StepModel(Model):
 
 def _fails(value: object) -> object:
     if value is True:
-        raise Misread("it is not said how often it fails", "write {always: true}, or how many attempts fail: 2")
+        raise Misread("`true` does not say how often it fails", "write {always: true}, or how many attempts fail: 2")
     return {"times": value} if isinstance(value, int) and not isinstance(value, bool) else value
 
 

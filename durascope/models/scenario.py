@@ -195,7 +195,7 @@ def _form_of_share(value: object) -> str:
     return "«mapping»" if shape(value) == "«mapping»" else "«share»"
 
 
-class Shares(Model):
+class ShareBounds(Model):
     """Bounds of a share, both included."""
 
     at_least: Share | None = None
@@ -205,7 +205,7 @@ class Shares(Model):
 
 
 ShareOrBounds = Annotated[
-    Annotated[Share, form("share")] | Annotated[Shares, form("mapping")],
+    Annotated[Share, form("share")] | Annotated[ShareBounds, form("mapping")],
     Discriminator(_form_of_share),
 ]
 """A share, the most that there may be, or its bounds."""
@@ -234,6 +234,11 @@ class Expect(Model):
     """No two runs with the same key overlapped."""
     unconsumed: Effects | None = None
     """Messages that an engine accepted and no code of a run handled."""
+
+    def bounds_of(self, status: Literal["failed", "cancelled"]) -> ShareBounds | None:
+        """The bounds of the share of runs with that status; a share alone is the most."""
+        wanted = self.failed if status == "failed" else self.cancelled
+        return wanted if wanted is None or isinstance(wanted, ShareBounds) else ShareBounds(at_most=wanted)
 
 
 class Scenario(Model):

@@ -25,14 +25,25 @@ from durascope.render.graphviz_layout import (
     group_label_size,
     riders,
 )
+from durascope.render.segments import (
+    ALONG,
+    CLEAR,
+    CORNER,
+    HEAD,
+    NEARBY,
+    Segment,
+    cross,
+    joined,
+    meet,
+    rounded,
+    run_alongside,
+    sampled,
+    shortened,
+    through,
+)
 
 APART: Final = 16.0
 """Between neighbouring lanes, and between arrows at one side of a box."""
-_CORNER: Final = 6.0
-_HEAD: Final = 8.0
-"""The length of an arrowhead."""
-_CLEAR: Final = 5.0
-"""What stays free around boxes."""
 _AROUND: Final = 2.0
 """What stays free around labels."""
 _INSET: Final = 14.0
@@ -47,8 +58,6 @@ _ON_FRAME: Final = 120.0
 """What it costs to run on a frame's line; the farther from it, the less."""
 _IN_TITLE: Final = 15.0
 """What it costs to run across the part of a frame where its title stands."""
-_NEARBY: Final = 8.0
-"""Two lines side by side that are nearer than this cannot be told apart."""
 _BEND: Final = 10.0
 """What it costs to turn."""
 _BAD: Final = 80.0
@@ -59,12 +68,9 @@ _PORTS: Final = 4
 """And so many places at either box."""
 _SWAPS: Final = 6
 """Of an arrow that crosses another one, at most so many ways are tried."""
-_ALONG: Final = 2.0
-"""Two lines that share more than this run side by side."""
 _NUDGES: Final = (OFF_FRAME, OFF_FRAME - 2, OFF_FRAME - 3)
 """So far off a frame's line a label is moved, the best first."""
 
-Segment = tuple[Point, Point]
 Side = tuple[bool, float, float, float]
 """A line of a frame: whether it is upright, where it stands, and from where to where."""
 _Known = dict[Segment, float | None]
@@ -107,22 +113,22 @@ class _Ways:
     def _crossed(self, piece: Segment, edge: int, ends: tuple[str, str]) -> int | None:
         """How many lines it crosses; None: it lies on something."""
         start, end = piece
-        if any(key not in ends and _through(rect, start, end) for key, rect in self.nodes.items()):
+        if any(key not in ends and through(rect, start, end) for key, rect in self.nodes.items()):
             return None
-        if any(at != edge and _through(rect, start, end, _AROUND, 0.0) for at, rect in self.labels.items()):
+        if any(at != edge and through(rect, start, end, _AROUND, 0.0) for at, rect in self.labels.items()):
             return None
         crossed = 0
-        left, right = min(start[0], end[0]) - _NEARBY, max(start[0], end[0]) + _NEARBY
-        top, bottom = min(start[1], end[1]) - _NEARBY, max(start[1], end[1]) + _NEARBY
+        left, right = min(start[0], end[0]) - NEARBY, max(start[0], end[0]) + NEARBY
+        top, bottom = min(start[1], end[1]) - NEARBY, max(start[1], end[1]) + NEARBY
         for line in self.lines:
             (x, y), (to_x, to_y) = line
             if (x < left and to_x < left) or (x > right and to_x > right):
                 continue  # most lines are nowhere near
             if (y < top and to_y < top) or (y > bottom and to_y > bottom):
                 continue
-            if _along(piece, line):
+            if run_alongside(piece, line):
                 return None
-            crossed += _crosses(piece, line)
+            crossed += cross(piece, line)
         return crossed
 
     def _on_frame(self, piece: Segment, edge: int, *, above: bool) -> float:
@@ -136,11 +142,11 @@ class _Ways:
             places.append(at + (LANE if upright or falls else -LANE))
         nearest = OFF_FRAME
         for line_upright, line, start, end in self.frames:
-            if line_upright == upright and min(high, end) - max(low, start) > _ALONG:
+            if line_upright == upright and min(high, end) - max(low, start) > ALONG:
                 nearest = min(nearest, *(abs(place - line) for place in places))
         low, high = sorted((x, end_x))
         under = y == end_y and any(
-            part.y < y < part.y + part.height and min(high, part.x + part.width) - max(low, part.x) > _ALONG
+            part.y < y < part.y + part.height and min(high, part.x + part.width) - max(low, part.x) > ALONG
             for part in self.titles
         )
         return _ON_FRAME * (1 - nearest / OFF_FRAME) + (_IN_TITLE if under else 0.0)
@@ -183,22 +189,22 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     level = [at for at in order if _flat(diagram, layout, at)]
     frames, beside = list(_sides(layout)), frozenset(riders(diagram).values())
     titles = [
-        replace(layout.groups[group.key], height=group_label_size(group)[1] + _CLEAR)
+        replace(layout.groups[group.key], height=group_label_size(group)[1] + CLEAR)
         for group in diagram.groups if group.key in layout.groups
     ]  # fmt: skip
     ways = _Ways(
-        layout.nodes, labels, [line for at in level for line in _sampled(layout.edges[at])], frames, titles, beside
+        layout.nodes, labels, [line for at in level for line in sampled(layout.edges[at])], frames, titles, beside
     )
     laid: dict[int, list[Point]] = {}
     for at in order:
         if at not in level:
             way = _way(diagram, layout, at, ways)
-            ways.lines += _sampled(layout.edges[at]) if way is None else pairwise(way)
+            ways.lines += sampled(layout.edges[at]) if way is None else pairwise(way)
             if way is not None:
                 laid[at] = way
-    curved = [line for at in order if at not in laid for line in _sampled(layout.edges[at])]
+    curved = [line for at in order if at not in laid for line in sampled(layout.edges[at])]
     for at in level:
-        rest = [line for other in level if other != at for line in _sampled(layout.edges[other])]
+        rest = [line for other in level if other != at for line in sampled(layout.edges[other])]
         lines = [*rest, *(line for way in laid.values() for line in pairwise(way))]
         if (way := _around(diagram, layout, at, replace(ways, lines=lines))) is not None:
             laid[at] = way
@@ -210,7 +216,7 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     for at in [at for at in laid if at not in level]:  # once more, now that all others lie: some cross that need not
         laid[at] = _way(diagram, layout, at, without(at)) or laid[at]
     for one, other in combinations([at for at in laid if at not in level], 2):
-        if _meet(laid[one], laid[other]):
+        if meet(laid[one], laid[other]):
             laid |= _swapped(diagram, layout, laid, (one, other), without(one, other))
     return laid
 
@@ -230,8 +236,8 @@ def _around(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Poin
     those = [straight]
     for port, to in product(_ports_towards(first, last), _ports_towards(last, first)):
         for lane in range(_LANES_AROUND):
-            over = min(one.y, other.y) - _HEAD - APART / 4 * (lane + 1)
-            under = max(one.y + one.height, other.y + other.height) + _HEAD + APART / 4 * (lane + 1)
+            over = min(one.y, other.y) - HEAD - APART / 4 * (lane + 1)
+            under = max(one.y + one.height, other.y + other.height) + HEAD + APART / 4 * (lane + 1)
             those.append([(port, first.y), (port, over), (to, over), (to, last.y)])
             those.append([
                 (port, first.y + first.height), (port, under), (to, under), (to, last.y + last.height)
@@ -245,7 +251,7 @@ def _over_tips(way: Sequence[Point], lines: Iterable[Segment]) -> bool:
     """Whether it runs across where another arrow ends."""
     ends = [end for line in lines for end in line if line[0][0] == line[1][0]]
     return any(
-        abs(y - start[1]) < _HEAD + _AROUND and min(start[0], stop[0]) < x < max(start[0], stop[0])
+        abs(y - start[1]) < HEAD + _AROUND and min(start[0], stop[0]) < x < max(start[0], stop[0])
         for start, stop in pairwise(way) if start[1] == stop[1]
         for x, y in ends
     )  # fmt: skip
@@ -263,11 +269,11 @@ def _to_next_column(layout: Layout, edge: Edge) -> list[Point] | None:
     """From a column's last box up between the columns, and into the side of the next one's first; None: no room."""
     last, first = (layout.nodes[end.partition("/")[0]] for end in (edge.tail, edge.head))
     start, end = (last.x + last.width, last.y + last.height / 2), (first.x, first.y + first.height / 2)
-    near, far = ceil(start[0] + APART / 2), floor(end[0] - _HEAD - _CORNER)
+    near, far = ceil(start[0] + APART / 2), floor(end[0] - HEAD - CORNER)
     free = [
         x
         for x in range(near, far)
-        if not any(_through(box, (x, start[1]), (x, end[1])) for box in layout.nodes.values())
+        if not any(through(box, (x, start[1]), (x, end[1])) for box in layout.nodes.values())
     ]
     return [end, (free[len(free) // 2], end[1]), (free[len(free) // 2], start[1]), start] if free else None
 
@@ -284,7 +290,7 @@ def _swapped(
     for one, other in (pair, pair[::-1]):
         for _, way in _cheapest(diagram, layout, one, ways):
             second = _way(diagram, layout, other, replace(ways, lines=[*ways.lines, *pairwise(way)]))
-            if second is not None and not _meet(way, second):
+            if second is not None and not meet(way, second):
                 both = {one: way, other: second}
                 found.append((_cost_of_both(diagram, layout, both, ways), len(found), both))
                 break
@@ -313,11 +319,7 @@ def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[tu
         return []
     pairs = [(up, costs[1][0]) for up in costs[0]] + [(costs[0][0], down) for down in costs[1][1:]]
     pairs.sort(key=lambda pair: pair[0][0] + pair[1][0])
-    return [(up[0] + down[0], _joined([*reversed(up[2]), *down[2]])) for up, down in pairs[:_SWAPS]]
-
-
-def _meet(one: Sequence[Point], other: Sequence[Point]) -> bool:
-    return any(_crosses(piece, line) for piece in pairwise(one) for line in pairwise(other))
+    return [(up[0] + down[0], joined([*reversed(up[2]), *down[2]])) for up, down in pairs[:_SWAPS]]
 
 
 def _sides(layout: Layout) -> Iterator[Side]:
@@ -341,7 +343,7 @@ def _off_frames(diagram: Diagram, layout: Layout) -> Layout:
         top, bottom = layout.nodes[upper].y + layout.nodes[upper].height, layout.nodes[lower].y
         near = [
             side for _, side, start, end in sides
-            if abs(x - side) < _NUDGES[-1] and min(bottom, end) - max(top, start) > _ALONG
+            if abs(x - side) < _NUDGES[-1] and min(bottom, end) - max(top, start) > ALONG
         ]  # fmt: skip
         moves = (side + way * off - x for way in (1, -1) for off in _NUDGES for side in near)
         moved = (replace(curve, label=replace(label, x=round(label.x + by, 1))) for by in moves)
@@ -407,7 +409,7 @@ def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] 
     """From the upper box down to the lower one; each half, to the label and from it, is the best by itself."""
     ends, *sides = _halves(diagram, layout, at)
     best = [_better(simple, side.bent, at, ends, ways) for simple, side in sides]
-    return None if best[0] is None or best[1] is None else _joined([*reversed(best[0]), *best[1]])
+    return None if best[0] is None or best[1] is None else joined([*reversed(best[0]), *best[1]])
 
 
 def _better(
@@ -439,7 +441,7 @@ def _halves(
         if diagram.edges[at].tail.partition("/")[0] == above
         else (curve.end_tip, curve.start_tip)
     )
-    gap = [7.0 + (_HEAD if tip is not None else 0.0) for tip in tips]
+    gap = [7.0 + (HEAD if tip is not None else 0.0) for tip in tips]
     up = _Half((x, middle), upper, over, _lanes(over + gap[0], middle - half))
     down = _Half((x, middle), lower, lower.y, _lanes(lower.y - gap[1], middle + half))
     first = [*up.simple(), *(up.sideways() if diagram.edges[at].back else ())]
@@ -516,67 +518,6 @@ class _Half:
                             ]  # fmt: skip
 
 
-def _joined(points: Sequence[Point]) -> list[Point]:
-    """Without points that the line passes straight."""
-    kept: list[Point] = []
-    for point in points:
-        if kept and kept[-1] == point:
-            continue
-        while len(kept) > 1 and _straight(kept[-2], kept[-1], point):
-            kept.pop()
-        kept.append(point)
-    return kept
-
-
-def _straight(a: Point, b: Point, c: Point) -> bool:
-    return (abs(a[0] - b[0]) < 0.1 and abs(b[0] - c[0]) < 0.1) or (abs(a[1] - b[1]) < 0.1 and abs(b[1] - c[1]) < 0.1)
-
-
-# ---- what lies on what ---------------------------------------------------------------------------------------
-
-
-def _through(rect: Rect, start: Point, end: Point, free: float = _CLEAR, beside: float = 2.0) -> bool:
-    """`free`, `beside`: what stays free above and below it, and on its sides; a label's words end before its box."""
-    left, right = sorted((start[0], end[0]))
-    top, bottom = sorted((start[1], end[1]))
-    inside = left < rect.x + rect.width + beside and right > rect.x - beside
-    return inside and top < rect.y + rect.height + free and bottom > rect.y - free
-
-
-def _along(one: Segment, other: Segment) -> bool:
-    """Whether two lines run side by side, too near to be told apart."""
-    for axis in (0, 1):
-        upright = abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1
-        if upright and abs(one[0][axis] - other[0][axis]) < _NEARBY:
-            low, high = sorted((one[0][1 - axis], one[1][1 - axis]))
-            start, end = sorted((other[0][1 - axis], other[1][1 - axis]))
-            if min(high, end) - max(low, start) > _ALONG:
-                return True
-    return False
-
-
-def _crosses(one: Segment, other: Segment) -> bool:
-    def side(p: Point, q: Point, r: Point) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
-
-    (a, b), (c, d) = one, other
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
-
-
-def _sampled(curve: Curve) -> list[Segment]:
-    """A curve as short lines."""
-    points: list[Point] = []
-    for at in range(0, len(curve.points) - 3, 3):
-        a, b, c, d = curve.points[at : at + 4]
-        for n in range(9):
-            t, s = n / 8, 1 - n / 8
-            points.append((
-                s**3 * a[0] + 3 * s * s * t * b[0] + 3 * s * t * t * c[0] + t**3 * d[0],
-                s**3 * a[1] + 3 * s * s * t * b[1] + 3 * s * t * t * c[1] + t**3 * d[1],
-            ))  # fmt: skip
-    return list(pairwise(points))
-
-
 # ---- the lines themselves ------------------------------------------------------------------------------------
 
 
@@ -588,35 +529,10 @@ def _curve(diagram: Diagram, at: int, way: Sequence[Point], layout: Layout) -> C
     start_tip = points[0] if old.start_tip is not None else None
     end_tip = points[-1] if old.end_tip is not None else None
     if start_tip is not None:
-        points[0] = _short(points[0], points[1])
+        points[0] = shortened(points[0], points[1])
     if end_tip is not None:
-        points[-1] = _short(points[-1], points[-2])
-    return Curve(tuple(_rounded(points)), start_tip, end_tip, old.label)
-
-
-def _short(end: Point, before: Point) -> Point:
-    """The end, drawn back by an arrowhead."""
-    return _towards(end, before, _HEAD)
-
-
-def _towards(start: Point, end: Point, by: float) -> Point:
-    long = abs(end[0] - start[0]) + abs(end[1] - start[1])
-    share = min(1.0, by / long) if long else 0.0
-    return (round(start[0] + (end[0] - start[0]) * share, 1), round(start[1] + (end[1] - start[1]) * share, 1))
-
-
-def _rounded(points: Sequence[Point]) -> Iterator[Point]:
-    """As Bézier points: straight lines, with a small bow at each corner."""
-    yield points[0]
-    at = points[0]
-    for corner, after in pairwise(points[1:]):
-        long = min(
-            abs(corner[0] - at[0]) + abs(corner[1] - at[1]), abs(after[0] - corner[0]) + abs(after[1] - corner[1])
-        )
-        into, out = _towards(corner, at, min(_CORNER, long / 2)), _towards(corner, after, min(_CORNER, long / 2))
-        yield from (at, into, into, corner, corner, out)
-        at = out
-    yield from (at, points[-1], points[-1])
+        points[-1] = shortened(points[-1], points[-2])
+    return Curve(tuple(rounded(points)), start_tip, end_tip, old.label)
 
 
 def _beside(way: Sequence[Point]) -> list[Point]:

@@ -33,8 +33,6 @@ CARD = 5.0
 CAP = 7.0
 """Half the height of a cylinder's lid."""
 BADGE = 9.5
-COLUMN_GAP = 0.0
-"""Between the columns of a section, beside the padding on both sides of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,8 @@ def draw(canvas: Canvas, node: Node, x: float, y: float) -> None:
         )
         canvas.text(inner_x + PAD, inner_y + section_y + 15, caption, SMALL, bold=True, ink=paint.muted)
     for row, column, row_y, section in _row_places(node):
-        width = (inner_width - COLUMN_GAP * (section.columns - 1)) / section.columns
-        _row(canvas, node, row, paint, inner_x + column * (width + COLUMN_GAP), inner_y + row_y, width)
+        width = inner_width / section.columns
+        _row(canvas, node, row, paint, inner_x + column * width, inner_y + row_y, width)
 
 
 # ---- sizes ---------------------------------------------------------------------------------------------------
@@ -120,7 +118,7 @@ def _lines(node: Node) -> tuple[str, ...]:
 def _section_width(section: Section) -> float:
     """Its columns side by side, all as wide as the widest row."""
     widest = max(map(_row_width, section.rows), default=0.0)
-    return section.columns * widest + (section.columns - 1) * (2 * PAD + COLUMN_GAP)
+    return section.columns * widest + (section.columns - 1) * 2 * PAD
 
 
 def _lines_of(section: Section) -> int:

@@ -19,6 +19,7 @@ from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
 from durascope.render import measure
+from durascope.render.bands import unnumbered
 from durascope.render.bars import (
     AGAIN,
     LOOKS,
@@ -273,7 +274,7 @@ def cut_names(rows: Iterable[Row], gutter: float) -> dict[str, str]:
     found: dict[str, str] = {}
     for row in rows:
         if row.kind not in ("run", "verdict") and (cut := _name(row, gutter - 14)) != row.label:
-            found.setdefault("".join(each for each in row.label if each not in "0123456789… "), f"{cut}: {row.label}")
+            found.setdefault(unnumbered(row.label).rstrip("… "), f"{cut}: {row.label}")
     return found
 
 

@@ -16,7 +16,7 @@ def clock(*seconds: float) -> Pace:
 def test_a_pace_is_told_when_it_is_known() -> None:
     assert clock(0, 1).line("temporal", 10, 1_000) == "temporal: 10 of 1,000 points"
     assert clock(0, 10).line("temporal", 10, 1_000) == "temporal: 10 of 1,000 points, about 16 min left"
-    assert clock(0, 10).line("temporal", 10, 100_000) == "temporal: 10 of 100,000 points, about 28 h left"
+    assert clock(0, 10).line("temporal", 10, 100_000) == "temporal: 10 of 100,000 points, about 1 d 4 h left"
 
 
 def test_each_part_has_a_pace_of_its_own() -> None:

@@ -71,11 +71,11 @@ def doubts_of(text: str) -> list[Problem]:
         ),
         (
             "workflows: {w: {steps: [{run: a}]}}\nexpect: {failed: 100%}",
-            "always-holds", 3, "at most 100% of the runs are failed", "`failed: {at_least: 100%}`",
+            "always-holds", 3, "at most 100% of the runs fail", "`failed: {at_least: 100%}`",
         ),
         (
             "workflows: {w: {steps: [{run: a}]}}\nexpect: {effects: {a: {at_least: 0}}}",
-            "always-holds", 3, "at least 0, whatever happens", "`at_most: N`",
+            "always-holds", 3, "at least 0 is always true", "`at_most: N`",
         ),
         ("workflows: {w: {steps: [{run: a, timeout: 0s}]}}", "zero-timeout", 2, "`timeout: 0s`", "leave it out"),
         (

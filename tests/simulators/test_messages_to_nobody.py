@@ -42,7 +42,7 @@ def test_an_awakeable_of_a_wait_that_is_over_takes_the_event_from_the_one_that_i
     trace = predicted("restate", "1")
     assert trace.runs[0].ended_at is not None
     assert trace.runs[0].ended_at > 90 * DAY
-    assert any("resolved the awakeable of an earlier wait of run 1" in note for note in trace.notes)
+    assert any("each wait of run 1 has an awakeable of its own" in note for note in trace.notes)
 
 
 @pytest.mark.parametrize(("served", "service"), [("kind: workflow", {}), ("", {"wait_for": "signal"})])
@@ -50,4 +50,4 @@ def test_a_promise_and_a_signal_reach_the_wait_that_is_open(served: str, service
     trace = predicted("restate", "1", served, **service)
     assert trace.runs[0].ended_at is not None
     assert 45 * DAY < trace.runs[0].ended_at < 46 * DAY
-    assert not any("earlier wait" in note for note in trace.notes)
+    assert not any("awakeable of its own" in note for note in trace.notes)

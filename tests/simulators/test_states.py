@@ -13,13 +13,13 @@ from durascope.simulators.database.rows import FOLLOWS, Row, Status
 from durascope.simulators.inngest import items
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.states import UnexpectedEvent, after
-from durascope.simulators.restate import invoker
+from durascope.simulators.restate import session
 from durascope.simulators.temporal import mutable_state
 
 TABLES: list[tuple[type[StrEnum], Mapping[Any, Any]]] = [
     (mutable_state.ActivityStatus, mutable_state.NEXT),
     (items.State, items.NEXT),
-    (invoker.State, invoker.NEXT),
+    (session.State, session.NEXT),
 ]
 
 

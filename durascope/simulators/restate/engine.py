@@ -158,7 +158,7 @@ class Restate(Engine):
             self._deliver(event, run)
         if not starters and not addressed:
             if event.key is not None:
-                self._say(f"{event.name}: refused (not found), since no run has the key {event.key}")
+                self._say(f"{event.name}: refused (not found), because no run has the key {event.key}")
             self._ask(event.name, None, Ingress.unknown, event.name)
 
     def _start_by(self, event: OutsideEvent, workflow: str) -> None:
@@ -318,9 +318,9 @@ class Restate(Engine):
         for each in untaken or ():
             if each.run is not None and self.outside.has_newer(each.run, each.event):
                 self._say(
-                    f"{each.event}: it resolved the awakeable of an earlier wait of {each.run}, which was over; the "
-                    "wait that is open has an awakeable of its own. To reach whichever is open, use a durable promise "
-                    "(`kind: workflow`) or a signal (`wait_for: signal`)"
+                    f"{each.event}: each wait of {each.run} has an awakeable of its own, and this resolved an earlier "
+                    "one than the latest. To reach whichever wait is open, use a durable promise (`kind: workflow`) or "
+                    "a signal (`wait_for: signal`)"
                 )
         found = findings(
             self.rows, self.partitions, self.observer, notes=self.said, records=self.records,

@@ -166,7 +166,7 @@ class Client:
                 if name == "reset":
                     self._accounts.note(f"reset of {workflow_id}: no workflow task has scheduled {event.step} yet")
                 elif event.key is not None:
-                    self._accounts.note(f"{name}: refused ({answer}), since no open run has the key {event.key}")
+                    self._accounts.note(f"{name}: refused ({answer}), because no open run has the key {event.key}")
                 self._world.emit(self._client.name, Kind.MESSAGE_REFUSED, run, detail=(name, answer))
 
         match event.kind, name:
