@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -29,6 +26,7 @@ from durascope.render.journal_folding import Fault, fold
 from durascope.render.picture import Picture
 from durascope.render.theme import PAPER, contrast
 from durascope.simulators.simulate import simulate
+from tests.pace import seconds_of
 from tests.render.hand_made import SCENARIO, crash_and_replay, many_retries, many_steps
 
 ENGINES = names()
@@ -127,23 +125,10 @@ def test_the_svg_parses_and_is_told_to_screen_readers(which: tuple[str, str, str
     assert in_words or any(group.get("class") == "legend" for group in root.iter(f"{{{space['svg']}}}g"))
 
 
-@contextmanager
-def takes_less_than(seconds: float) -> Generator[None]:
-    """Of computing: other processes' work is not the picture's, nor is the garbage of other tests in this one."""
-    gc.freeze()
-    try:
-        start = time.process_time()
-        yield
-        assert time.process_time() - start < seconds
-    finally:
-        gc.unfreeze()
-
-
 @all_pictures
 def test_each_picture_takes_less_than_half_a_second(which: tuple[str, str, str]) -> None:
-    _picture(*which)
-    with takes_less_than(0.5):
-        _drawn(*which).svg()
+    taken, _ = seconds_of(lambda: _drawn(*which).svg())
+    assert taken < 0.5
 
 
 # ---- long runs -----------------------------------------------------------------------------------------------
@@ -153,9 +138,9 @@ def test_each_picture_takes_less_than_half_a_second(which: tuple[str, str, str])
 @pytest.mark.parametrize("long", [many_retries(1_100), many_steps(1_000)], ids=["retries", "steps"])
 def test_ten_thousand_events_are_folded_into_something_that_can_be_read(view: str, long: Trace) -> None:
     assert len(long.events) >= 9_900
-    with takes_less_than(1):
-        picture = DRAW[view](long, SCENARIO)
-        size = len(picture.svg())
+    picture = DRAW[view](long, SCENARIO)
+    taken, size = seconds_of(lambda: len(DRAW[view](long, SCENARIO).svg()))
+    assert taken < 1
     assert size < 150_000
     assert picture.height < 2_500
     assert picture.width < 1_800
