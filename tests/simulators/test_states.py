@@ -9,17 +9,24 @@ from typing import Any
 
 import pytest
 
+from durascope.models.scenario import Scenario
 from durascope.simulators.database.rows import FOLLOWS, Row, Status
-from durascope.simulators.inngest import items
+from durascope.simulators.inngest import items, stores
+from durascope.simulators.kernel.network import Network
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.states import UnexpectedEvent, after
-from durascope.simulators.restate import session
+from durascope.simulators.kernel.world import World
+from durascope.simulators.queue import engine as queue
+from durascope.simulators.restate import session, store
 from durascope.simulators.temporal import mutable_state
 
 TABLES: list[tuple[type[StrEnum], Mapping[Any, Any]]] = [
     (mutable_state.ActivityStatus, mutable_state.NEXT),
     (items.State, items.NEXT),
+    (stores.Status, stores.ENDS),
     (session.State, session.NEXT),
+    (store.Status, store.NEXT),
+    (queue.Status, queue.ENDS),
 ]
 
 
@@ -36,7 +43,7 @@ def missing() -> list[tuple[Mapping[Any, Any], StrEnum, str]]:
 def test_an_event_without_a_transition_is_an_error_that_names_it_and_the_state(
     table: Mapping[Any, Any], state: StrEnum, event: str
 ) -> None:
-    with pytest.raises(UnexpectedEvent, match=f"^it is {state}: there is no {event} then$"):
+    with pytest.raises(UnexpectedEvent, match=f"^it is {state}: no transition for {event}$"):
         after(table, "it", state, event)
 
 
@@ -52,5 +59,27 @@ def test_a_row_becomes_what_follows_its_status_and_nothing_else(status: Status, 
         row.become(becomes)
         assert row.status is becomes
         return
-    with pytest.raises(UnexpectedEvent, match=f"^run 1 is {status}: there is no {becomes} then$"):
+    with pytest.raises(UnexpectedEvent, match=f"^run 1 is {status}: no transition for {becomes}$"):
         row.become(becomes)
+
+
+def test_a_run_that_inngest_shows_as_ended_does_not_end_again() -> None:
+    history = stores.History(World(0, full=True), "history", keeps_spans=False)
+    assert history.ended("run 1", "completion") is stores.Status.COMPLETED
+    with pytest.raises(UnexpectedEvent, match=r"^run 1 is completed: no transition for cancellation$"):
+        history.ended("run 1", "cancellation")
+
+
+def test_a_job_that_has_ended_does_not_end_again() -> None:
+    world = World(0, full=True)
+    run, jobs = RunInfo("run 1", "order", 1, None, {}, "run 1"), queue.BrokerStore({}, {}, {})
+    scenario = Scenario.model_validate({"scenario": "s", "workflows": {"order": {"steps": [{"run": "a"}]}}})
+    broker = queue.Broker(world, Network(world), jobs, scenario)
+    broker.publish(run)
+    message = jobs.messages["run 1"]
+    broker.done(message, "acknowledgement")
+    broker.done(message, "rejection")
+    assert jobs.status == {"run 1": queue.Status.COMPLETED}, "the second answer found no message"
+    jobs.messages["run 1"] = message
+    with pytest.raises(UnexpectedEvent, match=r"^run 1 is completed: no transition for rejection$"):
+        broker.done(message, "rejection")

@@ -19,7 +19,7 @@ from durascope.simulators.inngest.functions import SCHEDULED, Function, Function
 from durascope.simulators.inngest.hops import Hops
 from durascope.simulators.inngest.runner import EventApi, Runner
 from durascope.simulators.inngest.state import StateStore
-from durascope.simulators.inngest.stores import History
+from durascope.simulators.inngest.stores import History, Status
 from durascope.simulators.inngest.stream import EventStream
 from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.network import Network
@@ -141,7 +141,7 @@ class Client:
         """Whom a command is for: a run, or all of that key, as the operator sees them in the server's list."""
         if event.run is not None:
             return [event.run]
-        known = (self._states.get(name) for name, status in self._history.status.items() if status == "running")
+        known = (self._states.get(name) for name, status in self._history.status.items() if status is Status.RUNNING)
         return [state.info for state in known if state is not None and state.info.key == event.key]
 
     def _latest_of(self, key: str | None) -> RunInfo | None:

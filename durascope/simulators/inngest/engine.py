@@ -245,7 +245,7 @@ class Inngest(Engine):
         if self.world.many:  # what the recorder has of them is enough
             lost = {run.name: "lost" for run in self.world.recorder.open_runs() if run.name not in shown}
             return lost | {name: "none" for name in started if name not in begun}
-        status = dict(shown)
+        status = {name: each.value for name, each in shown.items()}
         for name, run in begun.items():
             status.setdefault(name, "lost" if run.status == "running" else run.status)
         return {name: status.pop(name, "none") for name in started} | status

@@ -15,12 +15,16 @@ from durascope.simulators.inngest.protocol import Memo, done, failed
 from durascope.simulators.inngest.queue_client import QueueClient
 from durascope.simulators.inngest.resume import Resumer
 from durascope.simulators.inngest.state import RunState, StateStore
-from durascope.simulators.inngest.stores import FlowState, History
+from durascope.simulators.inngest.stores import FlowState, History, Status
 from durascope.simulators.inngest.stream import EventStream
 from durascope.simulators.inngest.undo import UndoLog
 from durascope.simulators.kernel.world import World
 
-_TOLD: Final = {"completed": (FINISHED,), "failed": (FINISHED, FAILED), "cancelled": (FINISHED, CANCELLED)}
+_TOLD: Final = {
+    Status.COMPLETED: (FINISHED,),
+    Status.FAILED: (FINISHED, FAILED),
+    Status.CANCELLED: (FINISHED, CANCELLED),
+}
 """By the status of a run: the events that tell of its end."""
 _NOTHING: Final = done("", {}, 4)
 """The result of a run that gives none."""
@@ -63,10 +67,10 @@ class Finalizer:
         """By the limit: how many runs it has ended."""
 
     def complete(self, state: RunState) -> None:
-        self._finalize(state, "completed", _NOTHING)
+        self._finalize(state, "completion", _NOTHING)
 
     def fail(self, state: RunState, error: str) -> None:
-        self._finalize(state, "failed", failed("", error))
+        self._finalize(state, "failure", failed("", error))
 
     def overflow(self, state: RunState, error: str, limit: str) -> None:
         """A run fails since it is too large: its code has no part in it, and hears nothing of it."""
@@ -87,9 +91,9 @@ class Finalizer:
         """Cancels a run at once; the host is not told. One that is over is left alone."""
         state = self._states.get(run)
         if state is not None:
-            self._finalize(state, "cancelled", _NOTHING)
+            self._finalize(state, "cancellation", _NOTHING)
 
-    def _finalize(self, state: RunState, status: str, outcome: Memo) -> None:
+    def _finalize(self, state: RunState, event: str, outcome: Memo) -> None:
         info = state.info
         if self._states.delete(info.name) is None:
             return
@@ -98,14 +102,14 @@ class Finalizer:
         if state.singleton is not None:
             self._flow.release_singleton(state.singleton, info.name)
         self._meter.ended(state)
-        self._history.ended(info.name, status)
+        status = self._history.ended(info.name, event)
         self._relay.over(info, status)
-        self._world.run_ended(EXECUTOR, info, status)
+        self._world.run_ended(EXECUTOR, info, status.value)
         self._relay.end(info)
         self._undo.run_over(info, status)
         self._tell(state, status, outcome)
 
-    def _tell(self, state: RunState, status: str, outcome: Memo) -> None:
+    def _tell(self, state: RunState, status: Status, outcome: Memo) -> None:
         """§9: function.finished for every run, and failed or cancelled with it; none about runs that these started."""
         event = state.events[0]
         if event.name in (FAILED, FINISHED):

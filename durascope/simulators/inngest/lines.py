@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from durascope.models.trace import Kind
 from durascope.simulators.inngest.protocol import Answer, Op, Request, shown
+from durascope.simulators.inngest.stores import Status
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.kernel.world import World
 
@@ -78,12 +79,12 @@ class Relay:
         if self.keeps_records:
             self.event_sizes[run.name] = event_size
 
-    def over(self, run: RunInfo, status: str) -> None:
+    def over(self, run: RunInfo, status: Status) -> None:
         """A run's state is gone; it has that status."""
         if self.silent:
             self.world.recorder.count += 1
         else:
-            self.other(run, f"run {status}")
+            self.other(run, f"run {status.value}")
 
     def end(self, run: RunInfo) -> None:
         """The run has ended, now."""
@@ -159,7 +160,7 @@ class Relay:
         for run, status in statuses.items():
             if run not in ended:
                 continue
-            last = ended[run] if status == "cancelled" else self.last_answer.get(run, ended[run])
+            last = ended[run] if status == Status.CANCELLED else self.last_answer.get(run, ended[run])
             lasts[run] = last - starts.get(run, first)
         return {
             "lasts": lasts,

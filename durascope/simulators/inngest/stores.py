@@ -7,6 +7,8 @@ Each is a component. `inngest dev` has both inside its own process: they die wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
 
 from durascope.models.scenario import Sdk
 from durascope.simulators.inngest.events import Event
@@ -16,7 +18,28 @@ from durascope.simulators.inngest.protocol import Op
 from durascope.simulators.inngest.queue import Queue
 from durascope.simulators.inngest.state import RunState, StateStore
 from durascope.simulators.kernel.component import Component
+from durascope.simulators.kernel.states import after
 from durascope.simulators.kernel.world import World
+
+
+class Status(StrEnum):
+    """Of a run, as the server shows it (§9).
+
+    running ───▶ completed · failed · cancelled
+    """
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDS: Final = {
+    (Status.RUNNING, "completion"): Status.COMPLETED,
+    (Status.RUNNING, "failure"): Status.FAILED,
+    (Status.RUNNING, "cancellation"): Status.CANCELLED,
+}
+"""The transitions of a run: it ends once. A rerun is another run."""
 
 
 @dataclass(slots=True, eq=False)
@@ -108,12 +131,12 @@ class History(Component):
         self.synced = True
 
     def reset(self) -> None:
-        self.status: dict[str, str] = {}
+        self.status: dict[str, Status] = {}
         self.spans: dict[str, Spans] = {}
         self.synced = False
 
     def began(self, state: RunState) -> None:
-        self.status[state.info.name] = "running"
+        self.status[state.info.name] = Status.RUNNING
         if self._keeps_spans:
             self.spans[state.info.name] = Spans(state)
 
@@ -123,9 +146,17 @@ class History(Component):
         if spans is not None:
             spans.steps[op.id] = op
 
-    def ended(self, run: str, status: str) -> None:
-        """The run is shown with that status; of very many only those are kept that go on."""
+    def ended(self, run: str, event: str) -> Status:
+        """The run is shown with the status that the event leads to; of very many only those are kept that go on.
+
+        One that the history has forgotten was running: its state was still there.
+
+        Raises:
+            UnexpectedEvent: The run has ended before.
+        """
+        status = after(ENDS, run, self.status.get(run, Status.RUNNING), event)
         if self.world.many:
             self.status.pop(run, None)
         else:
             self.status[run] = status
+        return status

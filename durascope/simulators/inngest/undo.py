@@ -9,6 +9,7 @@ from __future__ import annotations
 from durascope.models.scenario import Scenario
 from durascope.models.steps import Run
 from durascope.simulators.inngest.functions import undoable
+from durascope.simulators.inngest.stores import Status
 from durascope.simulators.kernel.runs import RunInfo
 from durascope.simulators.program.labels import filled, scope_of
 
@@ -34,8 +35,9 @@ class UndoLog:
         """What undoes the run, last first."""
         return tuple(_undo(step, name) for name, step in reversed(self._begun.get(run, {}).items()))
 
-    def run_over(self, run: RunInfo, status: str) -> None:
-        if status != "cancelled":
+    def run_over(self, run: RunInfo, status: Status) -> None:
+        """What a cancelled run had begun is still to be undone; of any other the log forgets it."""
+        if status is not Status.CANCELLED:
             self._begun.pop(run.name, None)
 
 

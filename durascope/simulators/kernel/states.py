@@ -14,11 +14,11 @@ class UnexpectedEvent(AssertionError):
     >>> class Door(StrEnum):
     ...     OPEN = "open"
     >>> str(UnexpectedEvent("the door", Door.OPEN, "ring"))
-    'the door is open: there is no ring then'
+    'the door is open: no transition for ring'
     """
 
     def __init__(self, machine: object, state: Enum, event: str) -> None:
-        super().__init__(f"{machine} is {state.value}: there is no {event} then")
+        super().__init__(f"{machine} is {state.value}: no transition for {event}")
 
 
 S = TypeVar("S", bound=Enum)

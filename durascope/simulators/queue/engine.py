@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from durascope.simulators.kernel.component import Component
 from durascope.simulators.kernel.defaults import latencies
 from durascope.simulators.kernel.network import Connection, Network
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.states import after
 from durascope.simulators.kernel.world import Callback, World
 from durascope.simulators.program.endings import WorkflowFailure
 from durascope.simulators.program.interpreter import Program
@@ -34,6 +36,32 @@ PATIENCE: Final = 60
 """After this many tries (a minute) it goes on, but no longer keeps the simulation alive."""
 
 Handler = Callable[..., Any]
+
+
+class Status(StrEnum):
+    """Of a job, as the broker's store says it.
+
+    running ─┬─(acknowledgement)───────▶ completed
+             └─(rejection, dead letter)─▶ failed
+    """
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+ENDS: Final = {
+    (Status.RUNNING, "acknowledgement"): Status.COMPLETED,
+    (Status.RUNNING, "rejection"): Status.FAILED,
+    (Status.RUNNING, "dead letter"): Status.FAILED,
+}
+"""The transitions of a job: what it becomes with an event."""
+_LINES: Final = {
+    "acknowledgement": "message acknowledged",
+    "rejection": "message rejected",
+    "dead letter": "message moved to the dead-letter queue",
+}
+"""What a run's record says of each event."""
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +81,7 @@ class BrokerStore:
 
     messages: dict[str, Message]
     record: dict[str, list[str]]
-    status: dict[str, str]
+    status: dict[str, Status]
     received: int = 0
     """How many times a message has been given out."""
 
@@ -92,7 +120,7 @@ class Broker(Component):
     def publish(self, run: RunInfo) -> None:
         if run.name in self.store.status:
             return
-        self.store.status[run.name] = "running"
+        self.store.status[run.name] = Status.RUNNING
         self.store.record[run.name] = ["message published"]
         self.world.run_started(self.name, run)
         message = self.store.messages[run.name] = Message(run)
@@ -127,18 +155,19 @@ class Broker(Component):
 
     def _reappear(self, message: Message) -> None:
         if message.received >= self.options.max_receives:
-            self.done(message, "failed", "message moved to the dead-letter queue")
+            self.done(message, "dead letter")
         else:
             self.put(message)
 
-    def done(self, message: Message, status: str, line: str) -> None:
+    def done(self, message: Message, event: str) -> None:
+        """The message goes, and its job has ended; a second acknowledgement changes nothing."""
         run = message.run
         if self.store.messages.pop(run.name, None) is None:
             return
         self.cancel(self.timers.pop(run.name, None))
-        self.store.status[run.name] = status
-        self.store.record[run.name].append(line)
-        self.world.run_ended(self.name, run, status)
+        status = self.store.status[run.name] = after(ENDS, run.name, self.store.status[run.name], event)
+        self.store.record[run.name].append(_LINES[event])
+        self.world.run_ended(self.name, run, status.value)
 
 
 class Consumer(Component):
@@ -179,20 +208,20 @@ class Consumer(Component):
 
     def _ended(self, message: Message, failure: BaseException | None) -> None:
         if failure is None:
-            self._answer(message, "completed", "message acknowledged")
+            self._answer(message, "acknowledgement")
         elif isinstance(failure, WorkflowFailure):
-            self._answer(message, "failed", "message rejected")
+            self._answer(message, "rejection")
         self.started()
 
-    def _answer(self, message: Message, status: str, line: str, tries: int = 0) -> None:
+    def _answer(self, message: Message, event: str, tries: int = 0) -> None:
         """An acknowledgement that the broker does not take is sent again: the work is done."""
         broker = self.engine.broker
 
         def again() -> None:
-            self.after(RETRY_US, self._answer, message, status, line, tries + 1, daemon=tries >= PATIENCE)
+            self.after(RETRY_US, self._answer, message, event, tries + 1, daemon=tries >= PATIENCE)
 
         delay = broker.delays["acknowledge"].values[0]
-        self.engine.network.send(self, broker, delay, broker.done, message, status, line, on_refused=again)
+        self.engine.network.send(self, broker, delay, broker.done, message, event, on_refused=again)
 
 
 class PlainCode(Sdk):
@@ -328,5 +357,7 @@ class Queue(Engine):
 
     def findings(self) -> Findings:
         return Findings(
-            records=self.store.record, status=self.store.status, counters={"messages_received": self.store.received}
+            records=self.store.record,
+            status={name: status.value for name, status in self.store.status.items()},
+            counters={"messages_received": self.store.received},
         )

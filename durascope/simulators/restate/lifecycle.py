@@ -57,7 +57,7 @@ def begin(leader: Leader, invocation: Invocation) -> None:
         leader.write(invocation, INPUT)
     due = invocation.due
     if due is not None and due > leader.world.now:
-        invocation.become(Status.SCHEDULED)
+        invocation.become("delay")
         leader.set_timer(invocation, due, "delayed start", Due(invocation))
     else:
         lock_or_wait(leader, invocation)
@@ -73,7 +73,7 @@ def lock_or_wait(leader: Leader, invocation: Invocation) -> None:
     vobject = invocation.vobject
     if vobject is not None and invocation.target.exclusive:
         if vobject.holder is not None:
-            invocation.become(Status.INBOXED)
+            invocation.become("wait for the lock")
             vobject.inbox.append(invocation)
             leader.world.emit(leader.name, Kind.TASK_QUEUED, invocation.run, detail=f"inbox {vobject.key}")
             return
@@ -83,7 +83,7 @@ def lock_or_wait(leader: Leader, invocation: Invocation) -> None:
 
 def invoke(leader: Leader, invocation: Invocation) -> None:
     """Hands the invocation to the invoker."""
-    invocation.become(Status.INVOKED)
+    invocation.become("invocation")
     leader.invoke(invocation)
 
 
@@ -103,7 +103,7 @@ def suspend(leader: Leader, invocation: Invocation, waiting: Waiting, tell: bool
     if waiting.over(invocation.journal.notified):
         leader.invoke(invocation, resumed=True)
         return
-    invocation.become(Status.SUSPENDED)
+    invocation.become("suspension")
     invocation.waiting = waiting
     if tell:
         event(leader, invocation, "Suspended")
@@ -111,7 +111,7 @@ def suspend(leader: Leader, invocation: Invocation, waiting: Waiting, tell: bool
 
 def resume(leader: Leader, invocation: Invocation) -> None:
     """A new attempt, with fresh retry state."""
-    invocation.become(Status.INVOKED)
+    invocation.become("resumption")
     invocation.modified_at = leader.world.now
     invocation.waiting = None
     leader.invoke(invocation)
@@ -120,7 +120,7 @@ def resume(leader: Leader, invocation: Invocation) -> None:
 def pause(leader: Leader, invocation: Invocation, failure: tuple[str, str] | None) -> None:
     """Stops it until somebody resumes it; a paused invocation keeps its key."""
     if invocation.status is Status.INVOKED:
-        invocation.become(Status.PAUSED)
+        invocation.become("pause")
         event(leader, invocation, "Paused", *(failure or (None, None)))
 
 
@@ -163,7 +163,7 @@ def end(leader: Leader, invocation: Invocation, ended: str | None = None, failur
         output = next((each for each in reversed(invocation.journal.entries) if each.type == "Output"), None)
         failure = None if output is None else output.failure
         ended = "completed" if failure is None else "cancelled" if failure == CANCELLED else "failed"
-    invocation.become(Status.COMPLETED)
+    invocation.become("end")
     invocation.waiting = None
     invocation.failure = failure
     _over(leader, invocation, ended)
@@ -176,7 +176,7 @@ def remove(leader: Leader, invocation: Invocation, failure: Failure) -> None:
     vobject = invocation.vobject
     if invocation.status is Status.INBOXED and vobject is not None:
         vobject.inbox.remove(invocation)
-    invocation.become(Status.FREE)
+    invocation.become("removal")
     invocation.failure = failure
     _over(leader, invocation, "removed")
     answer(leader, invocation, failure)

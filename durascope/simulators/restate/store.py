@@ -19,19 +19,20 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Final, Literal, NamedTuple
 from zlib import crc32
 
 from durascope.models.serving import ServiceKind
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.states import after
 from durascope.simulators.restate.journal import Failure, Journal, NotificationId
 from durascope.simulators.restate.log import PartitionLog, Record
 from durascope.simulators.restate.tally import Tally
 from durascope.simulators.restate.waiting import Waiting
 
 
-class Status(Enum):
+class Status(StrEnum):
     """The stored states; `free` is the absence of a row."""
 
     SCHEDULED = "scheduled"
@@ -45,20 +46,25 @@ class Status(Enum):
 
 IN_FLIGHT = (Status.INVOKED, Status.SUSPENDED, Status.PAUSED)
 
-FOLLOWS: Final = {
-    Status.FREE: frozenset((Status.SCHEDULED, Status.INBOXED, Status.INVOKED)),
-    Status.SCHEDULED: frozenset((Status.INBOXED, Status.INVOKED, Status.FREE)),
-    Status.INBOXED: frozenset((Status.INVOKED, Status.FREE)),
-    Status.INVOKED: frozenset((Status.SUSPENDED, Status.PAUSED, Status.COMPLETED)),
-    Status.SUSPENDED: frozenset((Status.INVOKED, Status.COMPLETED)),
-    Status.PAUSED: frozenset((Status.INVOKED, Status.COMPLETED)),
-    Status.COMPLETED: frozenset[Status](),
+NEXT: Final = {
+    (Status.FREE, "delay"): Status.SCHEDULED,
+    (Status.FREE, "wait for the lock"): Status.INBOXED,
+    (Status.FREE, "invocation"): Status.INVOKED,
+    (Status.SCHEDULED, "wait for the lock"): Status.INBOXED,
+    (Status.SCHEDULED, "invocation"): Status.INVOKED,
+    (Status.SCHEDULED, "removal"): Status.FREE,
+    (Status.INBOXED, "invocation"): Status.INVOKED,
+    (Status.INBOXED, "removal"): Status.FREE,
+    (Status.INVOKED, "suspension"): Status.SUSPENDED,
+    (Status.INVOKED, "pause"): Status.PAUSED,
+    (Status.INVOKED, "end"): Status.COMPLETED,
+    (Status.SUSPENDED, "resumption"): Status.INVOKED,
+    (Status.SUSPENDED, "end"): Status.COMPLETED,
+    (Status.PAUSED, "resumption"): Status.INVOKED,
+    (Status.PAUSED, "end"): Status.COMPLETED,
 }
-"""The transitions: what each state can become. One that has not begun can be removed; one that has ended stays so."""
-
-
-class WrongState(Exception):
-    """A record was applied to an invocation whose state it does not fit: a bug of the model."""
+"""The transitions: what each state becomes with an event. One that has not begun can be removed; one that has ended
+stays so."""
 
 
 HandlerKind = Literal["run", "complete-promise", "send-signal", "query", "update"]
@@ -153,11 +159,9 @@ class Invocation:
     def name(self) -> str:
         return self.run.name
 
-    def become(self, status: Status) -> None:
-        """Changes its state; raises `WrongState` if there is no such transition."""
-        if status not in FOLLOWS[self.status]:
-            raise WrongState(f"{self.name} is {self.status.value} and cannot become {status.value}")
-        self.status = status
+    def become(self, event: str) -> None:
+        """Takes the transition that the event stands for. Raises `UnexpectedEvent` if the table has none."""
+        self.status = after(NEXT, self.name, self.status, event)
 
     def knows(self, notification: NotificationId) -> bool:
         return notification in self.journal.notified

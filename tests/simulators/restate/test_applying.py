@@ -12,6 +12,7 @@ import pytest
 
 from durascope.models.units import Spread
 from durascope.simulators.kernel.runs import RunInfo
+from durascope.simulators.kernel.states import UnexpectedEvent
 from durascope.simulators.kernel.world import World
 from durascope.simulators.restate import records
 from durascope.simulators.restate.applying import HOW
@@ -29,7 +30,6 @@ from durascope.simulators.restate.store import (
     Target,
     Timer,
     VirtualObject,
-    WrongState,
 )
 from durascope.simulators.restate.waiting import Waiting
 
@@ -365,7 +365,7 @@ def test_a_finished_one_begins_anew_with_part_of_its_journal(leader: Clerk, part
 def test_a_transition_that_there_is_not_says_what_was_tried(leader: Clerk, partition: Partition) -> None:
     row = running(leader, partition)
     leader.apply(records.End(row))
-    with pytest.raises(WrongState, match="run 1 is completed and cannot become invoked"):
+    with pytest.raises(UnexpectedEvent, match=r"^run 1 is completed: no transition for invocation$"):
         leader.apply(records.Begin(row))
 
 

@@ -266,7 +266,7 @@ def test_an_activity_that_is_closed_is_not_closed_again(history: History) -> Non
     history.activities.reported(history.wire, call("complete activity", task, Outcome({})))
     assert activity.status is ActivityStatus.CLOSED
     state.activities[activity.scheduled_id] = activity
-    with pytest.raises(UnexpectedEvent, match="activity charge is closed: there is no close then"):
+    with pytest.raises(UnexpectedEvent, match="activity charge is closed: no transition for close"):
         history.closing.terminate(state, "test")
 
 
@@ -274,7 +274,7 @@ def test_a_run_ends_once(history: History) -> None:
     state = history.started()
     history.closing.terminate(state, "test")
     assert state.status is RunStatus.TERMINATED
-    with pytest.raises(UnexpectedEvent, match="run 1 is terminated: there is no WorkflowExecutionTerminated then"):
+    with pytest.raises(UnexpectedEvent, match="run 1 is terminated: no transition for WorkflowExecutionTerminated"):
         history.closing.terminate(state, "again")
 
 
