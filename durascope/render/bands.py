@@ -23,7 +23,7 @@ def band(left: Sequence[Item], words: str) -> Item:
     lasts = f", {spell(ends - first.at)}" if ends > first.at else ""
     return replace(
         first, sort="fold", text=f"{words}{lasts}", words=words, until=max(last.position, last.until), tone="",
-        effect="", fate="", kind=None, ends=ends,
+        effect="", fate="", kind=None, ends=ends, shorter=(),
     )  # fmt: skip
 
 

@@ -58,6 +58,8 @@ class Item:
     """fold: its text without how long it took."""
     undoes: bool = False
     """It is of a step that undoes another one."""
+    shorter: tuple[str, ...] = ()
+    """note: what it says where there is less and less room."""
     about: str | None = None
     """The step that it leads to or comes of, where it names none itself."""
 
@@ -362,21 +364,34 @@ class _Reading:
                 if known and (event.run, later.step) not in self.pending:
                     passed.append(later.step or "a step")
         if passed:
-            self._note(number, event, f"replays {_few(passed)}", "replay")
+            told, *shorter = _few(passed)
+            self._note(number, event, f"replays {told}", "replay", tuple(f"replays {each}" for each in shorter))
 
-    def _note(self, number: int, event: Event, text: str, tone: Tone = "") -> None:
+    def _note(self, number: int, event: Event, text: str, tone: Tone = "", shorter: tuple[str, ...] = ()) -> None:
         self.items.append(
-            Item("note", event.at, number, event.lane, text, run=event.run, step=event.step, tone=tone, kind=event.kind)
+            Item(
+                "note",
+                event.at,
+                number,
+                event.lane,
+                text,
+                run=event.run,
+                step=event.step,
+                tone=tone,
+                kind=event.kind,
+                shorter=shorter,
+            )
         )
 
     def _step(self, event: Event) -> Run | None:
         return self.steps.named(event.step or "")
 
 
-def _few(names: Sequence[str]) -> str:
-    """The first of them, as many as are read at a glance: at most three, and few letters."""
+def _few(names: Sequence[str]) -> list[str]:
+    """The first of them, as many as are read at a glance: at most three, and few letters; then fewer and fewer."""
     tries = [", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "") for n in (3, 2, 1)]
-    return next((each for each in tries if len(each) <= _GLANCE), tries[-1])
+    short = [each for each in dict.fromkeys(tries) if len(each) <= _GLANCE] or tries[-1:]
+    return [*short, *([f"{len(names)} steps"] if len(names) > 1 else [])]
 
 
 def _says_nothing(event: Event) -> bool:

@@ -8,7 +8,8 @@ while its component is dead; what is lost or refused ends in a cross.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from durascope.models.engine import title_of
@@ -23,24 +24,22 @@ from durascope.render.canvas import Canvas
 from durascope.render.cast import cast
 from durascope.render.conversation import Conversation, Item, Role, conversation
 from durascope.render.excerpt import shows, worst_of
-from durascope.render.folding import fold, repeated_steps
+from durascope.render.folding import FoldedConversation, fold, repeated_steps
 from durascope.render.headline import story_heading
+from durascope.render.legend import Entry
 from durascope.render.picture import Picture
 from durascope.render.sequence_legend import sequence_entries
 from durascope.render.sequence_sheet import (
-    AIR,
-    HEAD_HEIGHT,
-    HEIGHTS,
+    LINE,
     SILENCE,
     TIME,
     WIDEST,
     Line,
     Sheet,
+    head_width,
     label_place,
     labels,
-    note_place,
     sheet_of,
-    tall,
 )
 from durascope.render.sequence_sources import d2, mermaid
 from durascope.render.sheet import (
@@ -61,7 +60,10 @@ HIGHEST: Final = 1_200.0
 """A picture that is higher is no longer seen as one."""
 _LINE: Final = "x" * 100
 """Stands for a line of a note that is not known yet."""
-_OUT_OF_SIGHT: Final = 600.0
+_MOST_LINES: Final = 4
+"""So many lines of notes say what was left out, at the most."""
+_SPACE: Final = 18.0
+"""Above the footer."""
 
 
 def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
@@ -74,36 +76,34 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     talk, merged = conversation(trace, scenario), list[str]()
     if not whole:
         talk, merged = cast(talk, scenario, trace.engine, room=WIDTH - 2 * MARGIN - TIME)
-    runs = [run.name for run in trace.runs]
     width = 0.0 if whole else WIDTH
     heading = story_heading(everything, scenario, worst, outcome, WIDTH)
-    legend = sequence_entries(talk.items, talk.spans)
-    told = [note for note in trace.notes if not heading.says(note)]
-    around = footer_height(legend, [*_made_short(merged, (_LINE, _LINE)), *told], WIDTH - 2 * MARGIN)
-    room = HIGHEST - heading.height - 2 * HEAD_HEIGHT - 44 - around
-    run = None if worst is None else worst.run
-    folded = fold(talk, runs, worst=run, fits=lambda items, quiet: whole or tall(items, quiet) <= room)
-    sheet = sheet_of(talk, folded, scenario, heading.height - 4, width)
-    entries = sequence_entries(folded.items, [span for span in talk.spans if span.lane in sheet.lanes])
+    told = [f"Note: {note}" for note in trace.notes if not heading.says(note)]
+
+    def layout(folded: FoldedConversation) -> _Layout:
+        sheet = sheet_of(talk, folded.items, folded.quiet, scenario, heading.height - 4, width)
+        bars = _activations(sheet, [
+            span for span in talk.spans
+            if folded.run in (None, span.run) and (span.run, span.step) not in folded.banded
+        ])  # fmt: skip
+        entries = sequence_entries(folded.items, [bar.span for bar in bars])
+        return _Layout(folded, sheet, bars, entries, [*_made_short(merged, folded.notes), *told])
+
+    laid = _laid_out(talk, [run.name for run in trace.runs], None if worst is None else worst.run, layout, whole)
+    folded, sheet = laid.folded, laid.sheet
     lanes = [talk.title_of(name, scenario) for name in sheet.lanes]
-    notes = [*_made_short(merged, folded.notes), *(f"Note: {note}" for note in told)]
-    foot = HEAD_HEIGHT if _long(sheet) else 0.0
-    below = sheet.bottom + foot + 18
-    canvas = Canvas(sheet.width, below + footer_height(entries, notes, sheet.width - 2 * MARGIN))
+    canvas = Canvas(sheet.width, laid.height)
     heading.draw(canvas)
     twice = repeated_steps(talk.items)
     first = sorted(talk.spans, key=lambda span: (span.run, span.step) not in twice)
     reasons = Silences(trace, folded.run, () if worst is None else waits(everything, worst), first)
-    _draw_lanes(canvas, sheet, talk, scenario)
-    _draw_activations(canvas, sheet, [
-        span for span in talk.spans
-        if folded.run in (None, span.run) and (span.run, span.step) not in folded.banded
-    ])  # fmt: skip
+    _draw_lanes(canvas, sheet, talk)
+    _draw_activations(canvas, laid.bars)
     for line in sheet.lines:
         with canvas.group(line.item.sort, _told(line.item), run=line.item.run or "", step=line.item.step or ""):
             _draw_item(canvas, sheet, line, reasons)
     _draw_times(canvas, sheet)
-    draw_footer(canvas, entries, notes, below)
+    draw_footer(canvas, laid.entries, laid.notes, sheet.foot + _SPACE)
     title = f"Sequence: {heading_of(scenario, trace)}"
     words = f"Messages between {', '.join(lanes)} on {title_of(trace.engine)}, in order: {outcome}."
     return Picture(
@@ -118,17 +118,50 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What is drawn of a conversation, and where."""
+
+    folded: FoldedConversation
+    sheet: Sheet
+    bars: Sequence[_Activation]
+    entries: Sequence[Entry]
+    notes: Sequence[str]
+
+    @property
+    def height(self) -> float:
+        footer = footer_height(self.entries, self.notes, self.sheet.width - 2 * MARGIN)
+        return self.sheet.foot + _SPACE + footer
+
+
+def _laid_out(
+    talk: Conversation,
+    runs: Sequence[str],
+    worst: str | None,
+    layout: Callable[[FoldedConversation], _Layout],
+    whole: bool,
+) -> _Layout:
+    """With as much drawn as there is room for. What is left out is told in notes, which take room themselves: how many
+    lines of them there are is known only afterwards."""
+    for lines in range(_MOST_LINES + 1):
+        unknown = tuple([_LINE] * lines)
+
+        def fits(items: Sequence[Item], quiet: int) -> bool:
+            kept = FoldedConversation(tuple(items), unknown, quiet=quiet)  # noqa: B023
+            return whole or layout(kept).height <= HIGHEST
+
+        laid = layout(fold(talk, runs, worst=worst, fits=fits))
+        if whole or laid.height <= HIGHEST:
+            break
+    return laid
+
+
 def _made_short(merged: Sequence[str], folded: Sequence[str]) -> Iterator[str]:
     """What was left out, and how."""
     if merged:
         yield f"Merged: {'; '.join(merged)}."
     if folded:
         yield f"Folded: {' '.join(folded)}"
-
-
-def _long(sheet: Sheet) -> bool:
-    """Whether the heads are out of sight at its end: they stand there again."""
-    return sheet.bottom - sheet.top > _OUT_OF_SIGHT
 
 
 # ---- drawing -------------------------------------------------------------------------------------------------
@@ -138,16 +171,19 @@ def _paint(role: Role) -> Paint:
     return ROLES[role]
 
 
-def _draw_lanes(canvas: Canvas, sheet: Sheet, talk: Conversation, scenario: Scenario) -> None:
-    heads = [sheet.top - HEAD_HEIGHT - 4, *([sheet.bottom + 4] if _long(sheet) else [])]
+def _draw_lanes(canvas: Canvas, sheet: Sheet, talk: Conversation) -> None:
+    heads = [sheet.top - sheet.head - 4, *([sheet.bottom + 4] if sheet.long else [])]
+    high = sheet.head - 13
     for name, x in sheet.lanes.items():
-        paint, title = _paint(sheet.roles[name]), talk.title_of(name, scenario)
-        width = measure.width(title, BODY, bold=True) + 20
+        paint, lines = _paint(sheet.roles[name]), sheet.heads[name]
+        width = head_width(lines)
         with canvas.group("lane", name, lane=name):
-            canvas.lines((x, sheet.top - 8), (x, sheet.bottom + (4 if _long(sheet) else 0)), stroke="#8b95a5")
+            canvas.lines((x, sheet.top - 8), (x, sheet.bottom + (4 if sheet.long else 0)), stroke="#8b95a5")
             for top in heads:
-                canvas.box(x - width / 2, top, width, 27, fill=paint.fill, stroke=paint.stroke, line=1.3, radius=5)
-                canvas.text(x, top + 18, title, BODY, bold=True, ink=paint.ink, anchor="middle")
+                canvas.box(x - width / 2, top, width, high, fill=paint.fill, stroke=paint.stroke, line=1.3, radius=5)
+                for at, text in enumerate(lines):
+                    y = top + 18 + (high - 27 - LINE * (len(lines) - 1)) / 2 + at * LINE
+                    canvas.text(x, y, text, BODY, bold=True, ink=paint.ink, anchor="middle")
             for span in talk.spans:
                 if span.kind == "down" and span.lane == name and sheet.lines:
                     _draw_down(canvas, sheet, span, x)
@@ -166,11 +202,22 @@ def _draw_down(canvas: Canvas, sheet: Sheet, span: Span, x: float) -> None:
     canvas.lines((x, sheet.lines[begun].y), (x, bottom), stroke=LOOKS["down"].paint.stroke, line=1.6, dash=(2, 4))
 
 
-def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Activation:
+    """A bar on a life line: work that goes on."""
+
+    span: Span
+    x: float
+    top: float
+    bottom: float
+    width: float
+
+
+def _activations(sheet: Sheet, all_spans: Sequence[Span]) -> list[_Activation]:
+    found: list[_Activation] = []
     if not sheet.lines:
-        return
-    looks = {"working": (LOOKS["working"], 11.0), "running": (LOOKS["running"], 9.0)}
-    for kind in ("working", "running"):
+        return found
+    for kind, width in (("working", 11.0), ("running", 9.0)):
         open_until: dict[str, list[float]] = {}
         for span in all_spans:
             if span.kind != kind or span.lane not in sheet.lanes or sheet.folded(span):
@@ -184,27 +231,32 @@ def _draw_activations(canvas: Canvas, sheet: Sheet, all_spans: Sequence[Span]) -
             top, bottom = sheet.lines[first].y, sheet.lines[last].y
             stacked = [end for end in open_until.get(span.lane, []) if end > top]
             open_until[span.lane] = [*stacked, bottom]
-            look, width = looks[kind]
-            if span.ended == "crashed" and kind == "running":
-                look = LOOKS["crashed"]
             x = sheet.lanes[span.lane] - width / 2 + 3.5 * min(len(stacked), 4)
-            canvas.box(x, top, width, max(bottom - top, 6), fill=look.paint.fill, stroke=look.paint.stroke, radius=2)
-            canvas.hatch(x, top, width, max(bottom - top, 6), look.hatch, look.paint.stroke, gap=5)
+            found.append(_Activation(span, x, top, bottom, width))
+    return found
+
+
+def _draw_activations(canvas: Canvas, bars: Iterable[_Activation]) -> None:
+    for bar in bars:
+        look = LOOKS["working" if bar.span.kind == "working" else "running"]
+        if bar.span.ended == "crashed" and bar.span.kind == "running":
+            look = LOOKS["crashed"]
+        high = max(bar.bottom - bar.top, 6)
+        canvas.box(bar.x, bar.top, bar.width, high, fill=look.paint.fill, stroke=look.paint.stroke, radius=2)
+        canvas.hatch(bar.x, bar.top, bar.width, high, look.hatch, look.paint.stroke, gap=5)
 
 
 def _draw_item(canvas: Canvas, sheet: Sheet, line: Line, reasons: Silences) -> None:
     item, y = line.item, line.y
     if line.silence:
-        _draw_silence(
-            canvas, sheet, y - HEIGHTS[item.sort] - (AIR if item.to else 0.0) - SILENCE / 2 + 7, line, reasons
-        )
+        _draw_silence(canvas, sheet, y - line.high - SILENCE / 2 + 7, line, reasons)
     x = sheet.lanes.get(item.lane, MARGIN + TIME)
     match item.sort:
         case "message" | "call" | "return":
             if item.to in sheet.lanes and item.lane in sheet.lanes:
                 _draw_arrow(canvas, sheet, item, x, sheet.lanes[item.to], y)
         case "note":
-            _draw_note(canvas, sheet, item, x, y)
+            _draw_note(canvas, line, x)
         case "crash":
             crash_mark(canvas, x, y - 3, 7)
             canvas.box(x + 9, y - 10, measure.width(item.text, SMALL, bold=True) + 8, 14, fill=PAPER)
@@ -249,9 +301,9 @@ def _draw_arrow(canvas: Canvas, sheet: Sheet, item: Item, start: float, end: flo
         effect_mark(canvas, start, y, duplicate=item.effect == "again", known=item.effect == "known")
 
 
-def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> None:
-    text, left = note_place(item.text, x, sheet.width, sheet.lanes.values())
-    width = measure.width(text, SMALL)
+def _draw_note(canvas: Canvas, line: Line, x: float) -> None:
+    item, y, note = line.item, line.y, line.note
+    assert note is not None
     tones = {
         "replay": STATES["replayed"],
         "bad": STATES["crashed"],
@@ -260,13 +312,17 @@ def _draw_note(canvas: Canvas, sheet: Sheet, item: Item, x: float, y: float) -> 
         "": Paint("#f6f7f9", "#8b95a5"),
     }
     paint = tones[item.tone]
+    more = LINE * (len(note.lines) - 1)
     if item.tone == "replay":
-        canvas.box(x - 5, y - 13, 10, 19, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
-        canvas.hatch(x - 5, y - 13, 10, 19, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
-    canvas.box(left, y - 12, width + 10, 17, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3)
-    canvas.text(left + 5, y + 0.5, text, SMALL)
+        canvas.box(x - 5, y - 13 - more, 10, 19 + more, fill=_REPLAY.paint.fill, stroke=_REPLAY.paint.stroke, radius=2)
+        canvas.hatch(x - 5, y - 13 - more, 10, 19 + more, _REPLAY.hatch, _REPLAY.paint.stroke, gap=4)
+    canvas.box(
+        note.left, y - 12 - more, note.width, 17 + more, fill=paint.fill, stroke=paint.stroke, line=0.8, radius=3
+    )
+    for at, text in enumerate(note.lines):
+        canvas.text(note.left + 5, y + 0.5 - more + at * LINE, text, SMALL)
     if item.tone != "replay":
-        canvas.circle(x, y - 3.5, 2.6, fill=paint.stroke)
+        canvas.circle(x, y - 3.5 - more / 2, 2.6, fill=paint.stroke)
 
 
 def _draw_silence(canvas: Canvas, sheet: Sheet, y: float, line: Line, reasons: Silences) -> None:
@@ -299,7 +355,8 @@ def _draw_times(canvas: Canvas, sheet: Sheet) -> None:
         for line in sheet.lines:
             words = spell(line.item.at)
             if words != told:
-                canvas.text(MARGIN + TIME - 22, line.y + 0.5, words, SMALL, ink=MUTED, anchor="end")
+                above = 0.0 if line.note is None else LINE * (len(line.note.lines) - 1) / 2
+                canvas.text(MARGIN + TIME - 22, line.y + 0.5 - above, words, SMALL, ink=MUTED, anchor="end")
                 told = words
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -13,7 +13,6 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span
 from durascope.render import measure
 from durascope.render.conversation import Conversation, Item, Role
-from durascope.render.folding import FoldedConversation
 from durascope.render.sheet import MARGIN
 from durascope.render.theme import BODY, SMALL
 
@@ -25,10 +24,13 @@ HEIGHTS: Final = {
     "message": 21.5, "call": 21.5, "return": 21.0, "note": 20.5, "crash": 21.5, "restart": 20.5, "fold": 26.5,
 }  # fmt: skip
 SILENCE: Final = 27.0
+_OUT_OF_SIGHT: Final = 600.0
 _OFF: Final = 10.0
 """Between a life line and a note at it."""
 _NOTE_AIR: Final = 6.0
 """Between a note and the next life line."""
+LINE: Final = 13.0
+"""The height of another line of a note."""
 AIR: Final = 2.0
 """What an arrow's words need more below a note or a band, so that they do not touch."""
 
@@ -41,6 +43,10 @@ class Line:
     y: float
     silence: int
     """Microseconds of silence before it that are shown as a band; 0: none."""
+    high: float = 0.0
+    """How much height the item takes."""
+    note: Note | None = None
+    """note: where it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Sheet:
     """Where everything stands."""
 
     lanes: dict[str, float]
+    heads: dict[str, tuple[str, ...]]
+    """What each lane is called, in lines."""
     roles: dict[str, Role]
     lines: tuple[Line, ...]
     positions: tuple[int, ...]
@@ -55,6 +63,21 @@ class Sheet:
     top: float
     bottom: float
     width: float
+
+    @property
+    def head(self) -> float:
+        """The height of the heads, with the space below them."""
+        return _head_height(self.heads.values())
+
+    @property
+    def foot(self) -> float:
+        """Where the heads end that stand there again, if those at the top are out of sight."""
+        return self.bottom + (self.head - 9 if self.long else 0.0)
+
+    @property
+    def long(self) -> bool:
+        """Whether the heads are out of sight at its end: they stand there again."""
+        return self.bottom - self.top > _OUT_OF_SIGHT
 
     def row_of(self, event: int, *, after: bool) -> int:
         """The line of the last item up to that event, or (`after`) of the first from it on."""
@@ -74,32 +97,69 @@ class Sheet:
         )
 
 
-def sheet_of(talk: Conversation, folded: FoldedConversation, scenario: Scenario, top: float, width: float) -> Sheet:
-    """`width`: of the picture; 0: as wide as the words need."""
-    spoken_of = {name for item in folded.items for name in (item.lane, item.to) if item.sort != "fold"}
+def sheet_of(
+    talk: Conversation, items: Sequence[Item], quiet: int, scenario: Scenario, top: float, width: float
+) -> Sheet:
+    """`width`: of the picture; 0: as wide as the words need. `quiet`: how long a silence that is shown lasts."""
+    spoken_of = {name for item in items for name in (item.lane, item.to) if item.sort != "fold"}
     names = [name for name, _ in talk.lanes if name in spoken_of]
     titles = [talk.title_of(name, scenario) for name in names]
-    gaps = _gaps(names, titles, folded.items)
-    left = MARGIN + TIME + (measure.width(titles[0], BODY, bold=True) / 2 + 16 if titles else 0)
-    end = measure.width(titles[-1], BODY, bold=True) / 2 + 16 if titles else 0
-    if width:
-        needs = _Needs(_least(titles), _spoken(names, folded.items), _noted(names, folded.items))
-        gaps = _fitted(gaps, needs, width - MARGIN - end - left)
+    needs = _Needs(_spoken(names, items), _noted(names, items))
+    heads = [(title,) for title in titles]
+    if width and _crowded(heads, needs, _room(heads, names, items, width)):
+        heads = [_in_lines(title.split(), " ", 2) for title in titles]
+    gaps = _gaps(names, heads, items)
+    gaps = _fitted(gaps, heads, needs, _room(heads, names, items, width)) if width else _wide(gaps, heads, needs)
     lanes: dict[str, float] = {}
-    x = left
+    x = _first(heads)
     for name, gap in zip(names, [*gaps, 0.0], strict=False):
         lanes[name] = x
         x += gap
     if not width:
-        right = max((_right_end(item, lanes) for item in folded.items), default=0.0)
-        width = max(right, max(lanes.values(), default=400.0) + end, 620.0) + MARGIN
+        right = max((_right_end(item, lanes) for item in items), default=0.0)
+        width = max(right, max(lanes.values(), default=400.0) + _last(heads, names, items), 620.0) + MARGIN
     lines: list[Line] = []
-    y = top + HEAD_HEIGHT + 12
-    for item, silence, high in _heights(folded.items, folded.quiet):
-        y += high
-        lines.append(Line(item, y - 7, silence))
-    positions = tuple(item.position for item in folded.items)
-    return Sheet(lanes, dict(talk.lanes), tuple(lines), positions, top + HEAD_HEIGHT + 12, y + 14, width)
+    top += _head_height(heads) + 12
+    y = top
+    before: Item | None = None
+    for item, silence in silences(items, quiet):
+        note = note_place(item, lanes, width) if item.sort == "note" else None
+        high = HEIGHTS[item.sort] + (LINE * (len(note.lines) - 1) if note is not None else 0.0)
+        boxed = before is not None and (silence or before.sort in ("note", "fold"))
+        y += (SILENCE if silence else 0.0) + high + (AIR if boxed and item.to else 0.0)
+        lines.append(Line(item, y - 7, silence, high, note))
+        before = item
+    positions = tuple(item.position for item in items)
+    called = dict(zip(names, heads, strict=True))
+    return Sheet(lanes, called, dict(talk.lanes), tuple(lines), positions, top, y + 14, width)
+
+
+Heads = Sequence[tuple[str, ...]]
+
+
+def _head_height(heads: Iterable[Sequence[str]]) -> float:
+    return HEAD_HEIGHT + LINE * (max((len(lines) for lines in heads), default=1) - 1)
+
+
+def _first(heads: Heads) -> float:
+    """Where the first life line stands."""
+    return MARGIN + TIME + (head_width(heads[0]) / 2 + 6 if heads else 0)
+
+
+def _last(heads: Heads, names: Sequence[str], items: Sequence[Item]) -> float:
+    """The room on the right of the last life line."""
+    return max(head_width(heads[-1]) / 2 + 6, _marked(names[-1], items)) if heads else 0
+
+
+def _room(heads: Heads, names: Sequence[str], items: Sequence[Item], width: float) -> float:
+    """Between the first life line and the last."""
+    return width - MARGIN - _last(heads, names, items) - _first(heads)
+
+
+def _crowded(heads: Heads, needs: _Needs, room: float) -> bool:
+    """Whether there is no room for every note in a line."""
+    least = [max(each) for each in zip(_least(heads), needs.words, strict=True)]
+    return sum(_beside(least, needs.notes[0])) > room
 
 
 def silences(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int]]:
@@ -111,24 +171,14 @@ def silences(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int]]:
         before = max(item.at, item.ends, before or 0)
 
 
-def tall(items: Sequence[Item], quiet: int) -> float:
-    """The height that all lines take."""
-    return sum(high for _, _, high in _heights(items, quiet))
+def head_width(lines: Iterable[str]) -> float:
+    """Of a head, with its frame."""
+    return measure.widest(lines, BODY, bold=True) + 20
 
 
-def _heights(items: Sequence[Item], quiet: int) -> Iterator[tuple[Item, int, float]]:
-    """Each item with the silence before it, and how much height both take."""
-    before: Item | None = None
-    for item, silence in silences(items, quiet):
-        boxed = before is not None and (silence or before.sort in ("note", "fold"))
-        yield item, silence, (SILENCE if silence else 0.0) + HEIGHTS[item.sort] + (AIR if boxed and item.to else 0.0)
-        before = item
-
-
-def _least(titles: Sequence[str]) -> list[float]:
+def _least(heads: Heads) -> list[float]:
     """Neighbouring heads just do not touch."""
-    wide = [measure.width(title, BODY, bold=True) + 20 for title in titles]
-    return [(one + other) / 2 + 8 for one, other in pairwise(wide)]
+    return [(one + other) / 2 + 8 for one, other in pairwise(map(head_width, heads))]
 
 
 def _spoken(names: Sequence[str], items: Sequence[Item]) -> list[float]:
@@ -144,37 +194,66 @@ def _spoken(names: Sequence[str], items: Sequence[Item]) -> list[float]:
     return needs
 
 
-def _noted(names: Sequence[str], items: Sequence[Item]) -> list[float]:
-    """What is noted at a life line has room before the next one; at the last, after the one before."""
+def _noted(names: Sequence[str], items: Sequence[Item]) -> list[list[float]]:
+    """For each way of writing notes, the one that takes least room last: what those at each life line need."""
+    widest: list[list[float]] = [[0.0] * len(names) for _ in WAYS]
     places = {name: at for at, name in enumerate(names)}
-    needs = [0.0] * (len(names) - 1)
     for item in items:
-        if item.sort == "note" and item.lane in places and needs:
-            at = min(places[item.lane], len(needs) - 1)
-            needs[at] = max(needs[at], _note_room(item.text))
-    return needs
+        if item.sort == "note" and item.lane in places:
+            at, least = places[item.lane], float("inf")
+            for way, lines in enumerate(written(item)):
+                least = min([least, *map(_note_room, lines)])
+                widest[way][at] = max(widest[way][at], least)
+    return widest
+
+
+def _marked(last: str, items: Iterable[Item]) -> float:
+    """The room on the right of the last life line for the words of its crash."""
+    marks = (item for item in items if item.lane == last and item.sort in ("crash", "restart"))
+    return max((_OFF + 6 + measure.width(item.text, SMALL, bold=True) for item in marks), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Needs:
-    """The least distances of neighbouring lanes."""
+    """The distances of neighbouring lanes for their words, and for each way of writing notes what those need beside
+    each lane."""
 
-    heads: Sequence[float]
     words: Sequence[float]
-    notes: Sequence[float]
+    notes: Sequence[Sequence[float]]
 
 
-def _fitted(gaps: Sequence[float], needs: _Needs, room: float) -> list[float]:
+def _beside(gaps: Sequence[float], notes: Sequence[float]) -> list[float]:
+    """The gaps, made wide enough for the notes of each lane: on its right or on its left, where less is missing."""
+    wider = list(gaps)
+    for lane, need in enumerate(notes):
+        sides = [at for at in (lane, lane - 1) if 0 <= at < len(wider)]
+        if sides and need:
+            widest = max(sides, key=lambda at: wider[at])
+            wider[widest] = max(wider[widest], need)
+    return wider
+
+
+def _wide(gaps: Sequence[float], heads: Heads, needs: _Needs) -> list[float]:
+    """Without a limit of the width: notes of two lines have room."""
+    least = [max(each) for each in zip(gaps, _least(heads), needs.words, strict=True)]
+    return _beside(least, needs.notes[1])
+
+
+def _fitted(gaps: Sequence[float], heads: Heads, needs: _Needs, room: float) -> list[float]:
     """The gaps made wider or narrower so that they fill the room; none becomes narrower than its heads need, none
-    narrower than its words need unless there is no room for them all, and as few as can be narrower than a note."""
-    least = [max(low, words) for low, words in zip(needs.heads, needs.words, strict=True)]
+    narrower than its words need unless there is no room for them all. Notes are written in the way that takes most room
+    of those for which there is enough; after that, each lane whose notes can have more gets it."""
+    least = [max(low, words) for low, words in zip(_least(heads), needs.words, strict=True)]
     if sum(least) <= room:
-        for at in sorted(range(len(least)), key=lambda at: needs.notes[at] - least[at]):
-            wider = max(least[at], needs.notes[at])
-            if sum(least) - least[at] + wider <= room:
-                least[at] = wider
+        lasting = [0.0] * (len(gaps) + 1)
+        for way in reversed(needs.notes):
+            for lane in sorted(range(len(way)), key=lambda lane: way[lane]):
+                tried = [*lasting[:lane], way[lane], *lasting[lane + 1 :]]
+                wider = _beside(least, tried)
+                if sum(wider) <= room:
+                    least, lasting = wider, tried
     else:
-        gaps, least = least, list(needs.heads)
+        gaps, least = least, _least(heads)
     spare = room - sum(least)
     wish = [max(0.0, gap - low) for gap, low in zip(gaps, least, strict=True)]
     if spare <= 0 or not gaps:
@@ -188,13 +267,10 @@ def _fitted(gaps: Sequence[float], needs: _Needs, room: float) -> list[float]:
     return [low + each * spare / total for low, each in zip(least, wish, strict=True)]
 
 
-def _gaps(names: Sequence[str], titles: Sequence[str], items: Sequence[Item]) -> list[float]:
+def _gaps(names: Sequence[str], heads: Heads, items: Sequence[Item]) -> list[float]:
     """The distances of neighbouring lanes: enough for their names, for what they tell each other, and for notes."""
     places = {name: at for at, name in enumerate(names)}
-    gaps = [
-        max(NARROWEST, (measure.width(one, BODY, bold=True) + measure.width(other, BODY, bold=True)) / 2 + 34)
-        for one, other in pairwise(titles)
-    ]
+    gaps = [max(NARROWEST, (one + other) / 2 + 14) for one, other in pairwise(map(head_width, heads))]
     for item in items:
         if item.lane not in places or item.sort == "fold":
             continue
@@ -278,19 +354,66 @@ def _right_end(item: Item, lanes: dict[str, float]) -> float:
     return 0.0
 
 
-def _note_room(text: str) -> float:
+# ---- notes ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note's lines of words, and its left edge."""
+
+    lines: tuple[str, ...]
+    left: float
+
+    @property
+    def width(self) -> float:
+        return measure.widest(self.lines, SMALL) + 10
+
+
+WAYS: Final = ("in a line", "in two", "with fewer words", "broken within names")
+_LINES: Final = 3
+"""At most so many lines of a note that is broken within names."""
+_PARTS: Final = re.compile(r"[^-_./ ]*[-_./ ]?")
+"""A name may be broken behind these signs."""
+
+
+def written(item: Item) -> Iterator[list[tuple[str, ...]]]:
+    """How a note may be written, in each of the `WAYS`."""
+    yield [(item.text,)]
+    yield [_in_lines(item.text.split(), " ", 2)]
+    yield [lines for text in item.shorter for lines in ((text,), _in_lines(text.split(), " ", 2))]
+    yield [_in_lines(_PARTS.findall(text), "", _LINES) for text in (item.text, *item.shorter[-1:])]
+
+
+def _in_lines(parts: Sequence[str], between: str, most: int) -> tuple[str, ...]:
+    """At most so many lines, as narrow as they can be."""
+    whole = between.join(parts).strip()
+    best = (whole,)
+    for at in range(1, len(parts)) if most > 1 else ():
+        first = between.join(parts[:at]).strip()
+        rest = _in_lines(parts[at:], between, most - 1)
+        if first and measure.widest((first, *rest), SMALL) < measure.widest(best, SMALL):
+            best = (first, *rest)
+    return best
+
+
+def _note_room(lines: Iterable[str]) -> float:
     """What a note takes between two life lines, with some air."""
-    return measure.width(text, SMALL) + 10 + _OFF + _NOTE_AIR
+    return measure.widest(lines, SMALL) + 10 + _OFF + _NOTE_AIR
 
 
-def note_place(text: str, x: float, width: float, lanes: Iterable[float] = ()) -> tuple[str, float]:
-    """A note's words and its left edge beside the life line at `x`: on the right, or on the left, where it covers no
-    other life line; else where it has room; cut only if it has room on neither side."""
+def note_place(item: Item, lanes: Mapping[str, float], width: float) -> Note:
+    """A note beside its life line, on the right or on the left, in the first of the ways in which it covers no other
+    one; where there is none, in a line where it has room, and cut only if it has room on neither side."""
+    x = lanes.get(item.lane, MARGIN + TIME)
     right, left = width - MARGIN / 2 - (x + 20), x - 20 - (MARGIN + TIME - 16)
-    wide = measure.width(text, SMALL)
-    after = min((lane for lane in lanes if lane > x), default=width)
-    before = max((lane for lane in lanes if lane < x), default=0.0)
-    if wide <= right and (x + _note_room(text) <= after or x - _note_room(text) < before or wide > left):
-        return text, x + _OFF
-    told = measure.shorten(text, max(left, right), SMALL)
-    return told, x + _OFF if right >= left and wide > left else x - 20 - measure.width(told, SMALL)
+    after = min((lane - _NOTE_AIR for lane in lanes.values() if lane > x), default=width - MARGIN / 2)
+    before = max((lane + _NOTE_AIR for lane in lanes.values() if lane < x), default=MARGIN + TIME - 16)
+    for lines in (each for way in written(item) for each in way):
+        wide = measure.widest(lines, SMALL) + 10
+        if x + _OFF + wide <= after:
+            return Note(lines, x + _OFF)
+        if x - _OFF - wide >= before:
+            return Note(lines, x - _OFF - wide)
+    wide = measure.width(item.text, SMALL)
+    told = measure.shorten(item.text, max(left, right), SMALL)
+    return Note((told,), x + _OFF if wide <= right or right >= left else x - 20 - measure.width(told, SMALL))

@@ -16,13 +16,14 @@ from durascope.models.spans import spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.waits import longest, waits
 from durascope.render import measure, sequence
+from durascope.render.bars import LOOKS
 from durascope.render.branches import side_by_side
-from durascope.render.canvas import Close, Open, Path, Text
-from durascope.render.conversation import conversation
+from durascope.render.canvas import Box, Close, Open, Path, Text
+from durascope.render.conversation import Item, conversation
 from durascope.render.folding import told_calls
 from durascope.render.headline import story_heading
 from durascope.render.picture import Picture
-from durascope.render.sequence_sheet import label_place, note_place, spoken
+from durascope.render.sequence_sheet import Note, label_place, note_place, spoken
 from durascope.render.theme import SMALL
 from durascope.simulators.simulate import simulate
 
@@ -297,36 +298,77 @@ def test_a_command_of_a_journal_loses_its_number_before_its_name() -> None:
     assert list(spoken("GetPromise go #3, Sleep #4"))[-1] == "GetPromise, Sleep"
 
 
+def note(text: str, *shorter: str) -> Item:
+    return Item("note", 0, 0, "history", text, shorter=shorter)
+
+
 def test_a_long_note_stands_where_there_is_room_for_it() -> None:
-    wide = measure.width("sets a timer for 30 d (user.completed_profile)", SMALL)
-    assert note_place("sets a timer for 30 d (user.completed_profile)", 200, 880) == (
-        "sets a timer for 30 d (user.completed_profile)", 210,
-    )  # fmt: skip
-    told, left = note_place("sets a timer for 30 d (user.completed_profile)", 800, 880)
-    assert (told, left) == ("sets a timer for 30 d (user.completed_profile)", 800 - 20 - wide)
+    said = "sets a timer for 30 d (user.completed_profile)"
+    wide = measure.width(said, SMALL)
+    assert note_place(note(said), {"history": 200}, 880) == Note((said,), 210)
+    assert note_place(note(said), {"history": 800}, 880) == Note((said,), 780 - wide)
 
 
-def test_notes_stand_between_life_lines_where_there_is_room() -> None:
+def test_a_note_between_two_life_lines_has_two_lines_or_fewer_words() -> None:
+    said = "replays plan, subtask-1, subtask-2 and 5 more"
+    for room, lines in (
+        (400, (said,)),
+        (200, ("replays plan, subtask-1,", "subtask-2 and 5 more")),
+        (130, ("replays 8 steps",)),
+        (90, ("replays", "8 steps")),
+    ):
+        placed = note_place(note(said, "replays 8 steps"), {"client": 390, "history": 400, "app": 400 + room}, 880)
+        assert placed == Note(lines, 410), room
+    assert note_place(note("records a-name-that-is-long"), {"history": 400, "app": 490, "client": 390}, 880) == Note(
+        ("records a-", "name-that-", "is-long"), 410
+    )
+
+
+@all_cases
+def test_no_note_covers_a_life_line(name: str, engine: str) -> None:
     """`records refund-payment` lay on the invoker's life line, as if it were told there."""
-    told = _covered(drawn("order-fulfillment-cancel", "restate"))
-    assert told["records refund-payment"] == []
-    assert told["records release-stock"] == []
-    assert note_place("replays plan", 400, 880, [100, 420, 700])[1] < 400, "on the left, where nothing stands"
+    assert [(told, on) for told, on in covered(drawn(name, engine)) if on] == []
 
 
-def _covered(picture: Picture) -> dict[str, list[float]]:
-    """By the words of each note, where it lies on a life line."""
-    lanes, told, group = list[float](), dict[str, tuple[float, float]](), [""]
+@pytest.mark.parametrize("engine", ENGINES)
+def test_no_note_of_all_of_it_covers_a_life_line(engine: str) -> None:
+    assert [(told, on) for told, on in covered(drawn("order-fulfillment-cancel", engine, whole=True)) if on] == []
+
+
+def covered(picture: Picture) -> list[tuple[str, list[float]]]:
+    """What each note says, and where its box lies on a life line."""
+    lanes, boxes, group = list[float](), list[tuple[str, float, float]](), list[Open]()
     for mark in picture.canvas.marks:
         if isinstance(mark, Open):
-            group.append(mark.name)
+            group.append(mark)
         elif isinstance(mark, Close):
             group.pop()
-        elif isinstance(mark, Path) and group[-1] == "lane" and mark.steps[0][1] == mark.steps[1][1]:
+        elif group and isinstance(mark, Path) and group[-1].name == "lane" and mark.steps[0][1] == mark.steps[1][1]:
             lanes.append(float(mark.steps[0][1]))
-        elif isinstance(mark, Text) and group[-1] == "note":
-            told[mark.text] = (mark.left - 5, mark.left + mark.width + 5)
-    return {text: [x for x in lanes if left < x < right] for text, (left, right) in told.items()}
+        elif group and isinstance(mark, Box) and group[-1].name == "note":
+            boxes.append((group[-1].title, mark.x, mark.x + mark.width))
+    return [
+        (
+            told,
+            [x for x in lanes if left < x < right and abs(left + right - 2 * x) > 0.1],
+        )  # a dot or a bar stands there
+        for told, left, right in boxes
+    ]
+
+
+def test_heads_have_two_lines_where_notes_need_the_room() -> None:
+    heads = drawn("order-fulfillment", "temporal").canvas.texts[:40]
+    assert {"other", "activity-workers"} <= {text.text for text in heads}
+    assert "records charge-payment" in words(drawn("order-fulfillment", "temporal"))
+    assert "Small model (LLM API)" in words(drawn("agent", "temporal"))
+
+
+@all_cases
+def test_the_legend_has_no_mark_that_the_picture_has_not(name: str, engine: str) -> None:
+    """`step runs` stood under a picture of the onboarding in which no step is drawn."""
+    picture = drawn(name, engine)
+    fills = {mark.fill for mark in picture.canvas.marks if isinstance(mark, Box) and mark.width == 9}
+    assert ("step runs" in words(picture)) == bool(fills & {LOOKS["running"].paint.fill, LOOKS["crashed"].paint.fill})
 
 
 def test_a_band_of_messages_says_which_steps_they_are_about() -> None:
