@@ -59,7 +59,7 @@ class Recovery:
     lane: str
     """What died, hung, or was down."""
     fault: str
-    """`crash`, `hang`, `outage` or `cut …`."""
+    """`crash`, `stop`, `deploy`, `hang`, `outage` or `cut …`."""
     run: str
     at: int
     """When the fault began."""

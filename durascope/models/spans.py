@@ -50,7 +50,8 @@ class Span:
     events: tuple[int, ...]
     """The numbers of the events it is made of, in order; the last one ends it (a crash too), unless time does."""
     detail: str = ""
-    """The queue, the error, what kind of work, or why it is down (`crash`, `hang`, `outage`, `cut`)."""
+    """The queue, the error, what kind of work, or why it is down (`crash`, `stop`, `deploy`, `hang`,
+    `outage`, `cut …`)."""
     ready: int | None = None
     """queued: when the task may be taken, where it is put into the queue for later (a sleep, a backoff)."""
 
@@ -270,7 +271,8 @@ class _Reader:
             case Kind.CRASHED | Kind.HUNG | Kind.OUTAGE_STARTED | Kind.CUT:
                 if kind is Kind.CRASHED:
                     self._die(number, event)
-                detail = _DOWN[kind] if kind is not Kind.CUT else f"cut {_word(event.detail)}"
+                detail = how_it_ends(self.trace, number) if kind is Kind.CRASHED else _DOWN[kind]
+                detail += f" {_word(event.detail)}" if kind is Kind.CUT else ""
                 self.down.add(self._begin("down", number, event, detail), lane, _DOWN[kind])
             case Kind.RESTARTED | Kind.RESUMED | Kind.OUTAGE_ENDED | Kind.HEALED:
                 self._end(self.down.take(lane, _UP[kind]), number, event.at)
@@ -375,6 +377,20 @@ class _Reader:
             fates.append((span.inside.end, "abandoned"))
         rank: tuple[Ending, ...] = ("abandoned", "dropped", "done", "run-ended", "open")
         return min(fates, key=lambda fate: (max(fate[0], begun.at), rank.index(fate[1])))
+
+
+def how_it_ends(trace: Trace, number: int) -> Literal["crash", "stop", "deploy"]:
+    """Why the process dies at the event of that number: it is killed, it has taken its leave, or for new code."""
+    died = trace.events[number]
+    cause = None if died.cause is None else trace.events[died.cause]
+    at = died.cause
+    while at is not None and trace.events[at].at == died.at:
+        if trace.events[at].kind is Kind.DEPLOYED:
+            return "deploy"
+        at = trace.events[at].cause
+    own = cause is not None and cause.kind is Kind.MESSAGE_SENT and (cause.lane, cause.at) == (died.lane, died.at)
+    said = isinstance(cause.detail, list | tuple) and any(cause.detail[1:]) if own and cause is not None else False
+    return "stop" if said else "crash"
 
 
 def code_fails(event: Event) -> bool:

@@ -182,14 +182,17 @@ def longest(found: Iterable[Recovery]) -> Recovery | None:
     return max(found, key=lambda each: (each.lasts is None, each.lasts or 0, -each.at), default=None)
 
 
+_DOWN: Final = {
+    "crash": "died", "stop": "was stopped", "deploy": "was stopped for new code", "hang": "hangs", "outage": "is down",
+}  # fmt: skip
+
+
 def why(trace: Trace, recovery: Recovery, title: str) -> str:
     """One clause: who noticed the fault, and what was waited for; `title` is the engine's name."""
     found = waits(trace, recovery)
     unnoticed = next((wait for wait in found if wait.kind == "unnoticed"), None)
     backoffs = [wait for wait in found if wait.kind == "backoff"]
-    down = {"crash": "died", "hang": "hangs", "outage": "is down"}.get(recovery.fault, "cannot be reached")
-    if _deployed(trace, recovery):
-        down = "was stopped for new code"
+    down = _DOWN.get(recovery.fault, "cannot be reached")
     if unnoticed is not None:
         later = f", then {backoffs[-1].reason}" if backoffs else ""
         dead = _died_silently(trace, recovery, unnoticed) if recovery.fault == "outage" else None
@@ -206,16 +209,6 @@ def why(trace: Trace, recovery: Recovery, title: str) -> str:
         reason = "" if left is None else f": {left.reason.removesuffix(spell(left.end - left.start)).strip()}"
         return f"{where}{who} is down for {spell(away.end - away.start)}{later}{reason}"
     return f"{title} notices at once that {_called(recovery.lane)} {down} and tries again after {listed(backoffs)}"
-
-
-def _deployed(trace: Trace, recovery: Recovery) -> bool:
-    """Whether it was a deploy that stopped the process: the deploy's event is among the causes, at the same moment."""
-    number: int | None = recovery.events[0]
-    while number is not None and trace.events[number].at == recovery.at:
-        if trace.events[number].kind is Kind.DEPLOYED:
-            return True
-        number = trace.events[number].cause
-    return False
 
 
 def listed(backoffs: Sequence[Wait]) -> str:

@@ -216,6 +216,18 @@ def outside_mark(canvas: Canvas, x: float, y: float, *, bad: bool = False) -> No
     canvas.polygon((x, y - 7), (x + 11, y - 3.5), (x, y), fill=PAPER if bad else colour, stroke=colour, line=1.2)
 
 
+_BEGINS: Final = {
+    "crash": "crash", "stop": "process stops", "deploy": "process stops for new code", "hang": "process hangs",
+    "outage": "outage begins", "cut": "connection cut",
+}  # fmt: skip
+
+
+def begins(spans: Iterable[Span]) -> str:
+    """What a cross stands for: how that begins which is drawn as down; an attempt alone is lost in a crash."""
+    why = {span.detail.partition(" ")[0] for span in spans if span.kind == "down"} or {"crash"}
+    return " or ".join(word for how, word in _BEGINS.items() if how in why)
+
+
 # ---- legend --------------------------------------------------------------------------------------------------
 
 
@@ -224,13 +236,15 @@ class Shown:
     """What a picture shows beside spans and effects."""
 
     outside: bool = False
+    deployed: bool = False
     unhandled: bool = False
     held: bool = False
 
 
 def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), shown: Shown = Shown()) -> list[Entry]:
     """The legend of what is drawn, in a fixed order."""
-    used = {bar_of(span) for span in spans} | ({"queued"} if shown.held else set[Bar]())
+    listed = list(spans)
+    used = {bar_of(span) for span in listed} | ({"queued"} if shown.held else set[Bar]())
     found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
     marks = list(effects)
     if any(not each.duplicate and not each.deduplicated for each in marks):
@@ -246,9 +260,10 @@ def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), shown
             )
         )
     if {"down", "crashed"} & used:
-        found.append(Entry("crash or outage begins", lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
-    if shown.outside:
-        found.append(Entry("external event", lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
+        found.append(Entry(begins(listed), lambda canvas, x, y: crash_mark(canvas, x + 18, y)))
+    if shown.outside or shown.deployed:
+        word = " or ".join(["external event"] * shown.outside + ["new code"] * shown.deployed)
+        found.append(Entry(word, lambda canvas, x, y: outside_mark(canvas, x + 14, y)))
     if shown.unhandled:
         found.append(
             Entry("accepted, and no code handles it", lambda canvas, x, y: outside_mark(canvas, x + 14, y, bad=True))

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from durascope.models.effects import effects
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import BACKOFF, Span, code_fails, ripe, spans
+from durascope.models.spans import BACKOFF, Span, code_fails, how_it_ends, ripe, spans
 from durascope.models.steps import Run
 from durascope.models.trace import Event, Kind, Trace
 from durascope.models.unended import standstill
@@ -212,7 +212,7 @@ class _Reading:
                 self._return(number, event)
             case Kind.CRASHED:
                 self.open = 0
-                words = "stops" if self._said_so(event) else "killed"
+                words = "killed" if how_it_ends(self.trace, number) == "crash" else "stops"
                 self.items.append(Item("crash", event.at, number, event.lane, words, tone="bad", kind=event.kind))
             case Kind.RESTARTED:
                 self.items.append(Item("restart", event.at, number, event.lane, "back", tone="good", kind=event.kind))
@@ -239,12 +239,6 @@ class _Reading:
                 self._note(number, event, _filled(words, event), tone)
             case _:
                 pass
-
-    def _said_so(self, event: Event) -> bool:
-        """Whether the component has just taken its leave: it is stopped, not killed."""
-        cause = None if event.cause is None else self.trace.events[event.cause]
-        own = cause is not None and cause.kind is Kind.MESSAGE_SENT and cause.lane == event.lane
-        return own and cause is not None and cause.at == event.at and _pair(cause.detail)[1] != ""
 
     def _just_told(self, event: Event) -> bool:
         """Whether the step's own retry has just been told, with the same wait."""

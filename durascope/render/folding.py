@@ -167,7 +167,7 @@ def _unimportant(
         return _always(item) or item.position in shown
 
     def folded(upto: int) -> list[Item]:
-        least = wanted[:upto]
+        least = frozenset(wanted[:upto])
         joined = {each for each in least if each != _BETWEEN or _JOINED in least}
         whole = frozenset(i.position for level, each in places if level in joined for i in each.items)
         return _banded(
@@ -178,10 +178,11 @@ def _unimportant(
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if short(folded(middle)) else (middle + 1, high)
-    gone = [each for level, each in places if level in wanted[:low]]
+    left_out = frozenset(wanted[:low])
+    gone = [each for level, each in places if level in left_out]
     names = [str(each.step) for each in gone if each.recorded]
     attempts = sum(each.retried for each in gone)
-    drawn = any(each.called for each in stretches if each not in gone)
+    drawn = any(each.called for level, each in places if level not in left_out)
     like = "like the steps that are drawn" if drawn else "without a fault"
     notes = [f"{listed(names)} went {like}."] if names else []
     notes += [f"{attempts} attempts went like the ones before and after them."] if attempts else []

@@ -166,7 +166,7 @@ def _crash(canvas: Canvas, x: float, top: float) -> None:
 def _what_broke(story: _Story) -> str:
     """What stands under the crash on the axis."""
     step = story.first.step if story.first is not None else ", ".join(story.worst.steps)
-    died = {"crash": "dies", "hang": "hangs"}.get(story.worst.fault, "is away")
+    died = {"crash": "dies", "stop": "stops", "deploy": "stops", "hang": "hangs"}.get(story.worst.fault, "is away")
     return f"{step} has just happened; its process {died}"
 
 

@@ -18,7 +18,7 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, ripe, spans
 from durascope.models.trace import Trace
 from durascope.render import measure
-from durascope.render.bars import LOOKS, crash_mark, restart_mark
+from durascope.render.bars import LOOKS, begins, crash_mark, restart_mark
 from durascope.render.canvas import Canvas
 from durascope.render.excerpt import excerpt
 from durascope.render.headline import capital
@@ -347,4 +347,4 @@ def _entries(down: Sequence[Span]) -> list[Entry]:
         restart_mark(canvas, x + 24, y)
 
     found = [Entry("tasks in the queue", depth), Entry("task dequeued; line length = time waited", wait)]
-    return [*found, Entry("crash, back again", fault)] if down else found
+    return [*found, Entry(f"{begins(down)}, back again", fault)] if down else found

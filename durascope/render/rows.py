@@ -29,6 +29,7 @@ MAX_RUNS: Final = 6
 MAX_COMPONENTS: Final = 10
 MANY_ATTEMPTS: Final = 4
 UNHANDLED: Final = "no code handles it"
+NEW_CODE: Final = "new code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Row:
     """outside: when the event came in, or the new code went live."""
     bad: bool = False
     """outside: no code handles it."""
+    new_code: bool = False
+    """outside: new code goes live."""
     held: Reason | None = None
     """run: its wait for its key, or for something that is full."""
 
@@ -138,7 +141,7 @@ def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
     left = unhandled(trace)
     for number, event in trace.of_kind(Kind.EVENT_RECEIVED, Kind.DEPLOYED):
         if event.kind is Kind.DEPLOYED:
-            found.setdefault((str(event.detail or event.lane), "new code"), []).append(event.at)
+            found.setdefault((str(event.detail or event.lane), NEW_CODE), []).append(event.at)
         elif number in left:
             found.setdefault((str(event.detail), UNHANDLED), []).append(event.at)
         elif event.run is None or event.at > started.get(event.run, -1):
@@ -150,6 +153,7 @@ def outside_rows(trace: Trace, *, limit: int = 4) -> list[Row]:
             kind="outside",
             moments=tuple(times),
             bad=hint == UNHANDLED,
+            new_code=hint == NEW_CODE,
         )
         for (name, hint), times in sorted(found.items(), key=lambda each: each[0][1] != UNHANDLED)[:limit]
     ]

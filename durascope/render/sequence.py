@@ -8,9 +8,9 @@ while its component is dead; what is lost or refused ends in a cross.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
@@ -80,13 +80,15 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     heading = story_heading(everything, scenario, worst, outcome, WIDTH)
     told = [f"Note: {note}" for note in trace.notes if not heading.says(note)]
 
-    def layout(folded: FoldedConversation) -> _Layout:
+    kinds = {span.kind: span for span in talk.spans}.values()
+
+    def layout(folded: FoldedConversation, *, roughly: bool = False) -> _Layout:
         sheet = sheet_of(talk, folded.items, folded.quiet, scenario, heading.height - 4, width)
-        bars = _activations(sheet, [
+        bars = [] if roughly else _activations(sheet, [
             span for span in talk.spans
             if folded.run in (None, span.run) and (span.run, span.step) not in folded.banded
         ])  # fmt: skip
-        entries = sequence_entries(folded.items, [bar.span for bar in bars])
+        entries = sequence_entries(folded.items, kinds if roughly else [bar.span for bar in bars])
         return _Layout(folded, sheet, bars, entries, [*_made_short(merged, folded.notes), *told])
 
     laid = _laid_out(talk, [run.name for run in trace.runs], None if worst is None else worst.run, layout, whole)
@@ -134,26 +136,31 @@ class _Layout:
         return self.sheet.foot + _SPACE + footer
 
 
+class _Lays(Protocol):
+    def __call__(self, folded: FoldedConversation, *, roughly: bool = False) -> _Layout:
+        """`roughly`: no lower than it will be, and without bars."""
+        ...
+
+
 def _laid_out(
     talk: Conversation,
     runs: Sequence[str],
     worst: str | None,
-    layout: Callable[[FoldedConversation], _Layout],
+    layout: _Lays,
     whole: bool,
+    lines: int = 0,
 ) -> _Layout:
     """With as much drawn as there is room for. What is left out is told in notes, which take room themselves: how many
-    lines of them there are is known only afterwards."""
-    for lines in range(_MOST_LINES + 1):
-        unknown = tuple([_LINE] * lines)
+    `lines` of them there are is known only afterwards."""
+    unknown = tuple([_LINE] * lines)
 
-        def fits(items: Sequence[Item], quiet: int) -> bool:
-            kept = FoldedConversation(tuple(items), unknown, quiet=quiet)  # noqa: B023
-            return whole or layout(kept).height <= HIGHEST
+    def fits(items: Sequence[Item], quiet: int) -> bool:
+        return whole or layout(FoldedConversation(tuple(items), unknown, quiet=quiet), roughly=True).height <= HIGHEST
 
-        laid = layout(fold(talk, runs, worst=worst, fits=fits))
-        if whole or laid.height <= HIGHEST:
-            break
-    return laid
+    laid = layout(fold(talk, runs, worst=worst, fits=fits))
+    if whole or laid.height <= HIGHEST or lines == _MOST_LINES:
+        return laid
+    return _laid_out(talk, runs, worst, layout, whole, lines + 1)
 
 
 def _made_short(merged: Sequence[str], folded: Sequence[str]) -> Iterator[str]:

@@ -36,10 +36,16 @@ def sequence_entries(items: Iterable[Item], spans: Iterable[Span]) -> list[Entry
             "again, but the service knew its key",
             lambda canvas, x, y: effect_mark(canvas, x + 18, y, known=True),
         ),
-        ("crash" in sorts, "killed; dead while dashed", _dead),
+        ("crash" in sorts, _how(items), _dead),
         ("restart" in sorts, "back again", lambda canvas, x, y: restart_mark(canvas, x + 18, y)),
     ]
     return [Entry(word, mark) for used, word, mark in found if used]
+
+
+def _how(items: Iterable[Item]) -> str:
+    """How processes end: they are killed, they stop, or both."""
+    how = sorted({item.text for item in items if item.sort == "crash"})
+    return f"{' or '.join(how)}; {'dead' if how == ['killed'] else 'away'} while dashed"
 
 
 def _arrow(colour: str, dash: tuple[float, ...]) -> Callable[[Canvas, float, float], None]:

@@ -6,6 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -201,7 +202,7 @@ def _noted(names: Sequence[str], items: Sequence[Item]) -> list[list[float]]:
     for item in items:
         if item.sort == "note" and item.lane in places:
             at, least = places[item.lane], float("inf")
-            for way, lines in enumerate(written(item)):
+            for way, lines in enumerate(written(item.text, item.shorter)):
                 least = min([least, *map(_note_room, lines)])
                 widest[way][at] = max(widest[way][at], least)
     return widest
@@ -376,12 +377,15 @@ _PARTS: Final = re.compile(r"[^-_./ ]*[-_./ ]?")
 """A name may be broken behind these signs."""
 
 
-def written(item: Item) -> Iterator[list[tuple[str, ...]]]:
-    """How a note may be written, in each of the `WAYS`."""
-    yield [(item.text,)]
-    yield [_in_lines(item.text.split(), " ", 2)]
-    yield [lines for text in item.shorter for lines in ((text,), _in_lines(text.split(), " ", 2))]
-    yield [_in_lines(_PARTS.findall(text), "", _LINES) for text in (item.text, *item.shorter[-1:])]
+@lru_cache(maxsize=4096)
+def written(text: str, shorter: tuple[str, ...] = ()) -> tuple[tuple[tuple[str, ...], ...], ...]:
+    """How a note may be written, in each of the `WAYS`: `shorter` is what it says in fewer words."""
+    return (
+        ((text,),),
+        (_in_lines(text.split(), " ", 2),),
+        tuple(lines for each in shorter for lines in ((each,), _in_lines(each.split(), " ", 2))),
+        tuple(_in_lines(_PARTS.findall(each), "", _LINES) for each in (text, *shorter[-1:])),
+    )
 
 
 def _in_lines(parts: Sequence[str], between: str, most: int) -> tuple[str, ...]:
@@ -408,7 +412,7 @@ def note_place(item: Item, lanes: Mapping[str, float], width: float) -> Note:
     right, left = width - MARGIN / 2 - (x + 20), x - 20 - (MARGIN + TIME - 16)
     after = min((lane - _NOTE_AIR for lane in lanes.values() if lane > x), default=width - MARGIN / 2)
     before = max((lane + _NOTE_AIR for lane in lanes.values() if lane < x), default=MARGIN + TIME - 16)
-    for lines in (each for way in written(item) for each in way):
+    for lines in (each for way in written(item.text, item.shorter) for each in way):
         wide = measure.widest(lines, SMALL) + 10
         if x + _OFF + wide <= after:
             return Note(lines, x + _OFF)

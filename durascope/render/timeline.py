@@ -15,7 +15,7 @@ from durascope.models.effects import EffectMark, effects
 from durascope.models.engine import title_of
 from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
-from durascope.models.spans import Span, ripe, spans
+from durascope.models.spans import Span, how_it_ends, ripe, spans
 from durascope.models.trace import Kind, Trace
 from durascope.models.units import FOREVER
 from durascope.render import measure
@@ -160,7 +160,8 @@ def shows(rows: Iterable[Row]) -> Shown:
     """What the rows show beside spans and effects."""
     listed = list(rows)
     return Shown(
-        outside=any(row.moments and not row.bad for row in listed),
+        outside=any(row.moments and not row.bad and not row.new_code for row in listed),
+        deployed=any(row.new_code for row in listed),
         unhandled=any(row.bad for row in listed),
         held=any(row.held is not None for row in listed),
     )
@@ -288,13 +289,25 @@ def _fitting(hint: str, room: float) -> str:
 def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
     """Over the tears: how an attempt ended that did not simply succeed, and when what was down came back."""
     y, before, run_end = top, None, FOREVER
+    stopped = {
+        (span.lane, span.start) for row in rows for span in row.spans
+        if span.kind == "down" and span.detail in ("stop", "deploy")
+    }  # fmt: skip
     for row in rows:
         y += height_of(row, before)
         run_end = row.bounds[1] if row.bounds is not None and row.kind == "run" else run_end
         if row.kind == "verdict":
             draw_verdict(canvas, scale, row, y - ROW / 2)
         running = [span for span in row.spans if span.kind == "running"]
-        if row.kind == "step" and len(running) == 1 and (words := _ending(running[0], row.effects, run_end)):
+        if (
+            row.kind == "step"
+            and len(running) == 1
+            and (
+                words := _ending(
+                    running[0], row.effects, run_end, "stopped" if _death(running[0]) in stopped else "killed"
+                )
+            )
+        ):
             _beside(canvas, scale, row, words, y - ROW / 2)
         for span in row.spans:
             if span.kind == "down" and span.ended == "done":
@@ -331,12 +344,17 @@ def _beside(canvas: Canvas, scale: TimeScale, row: Row, words: str, middle: floa
     canvas.text(left, middle + 4, words, SMALL, ink=INK)
 
 
-def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
+def _death(span: Span) -> tuple[str, int]:
+    """Where and when the attempt ended, if it did with its process."""
+    return span.lane, span.end
+
+
+def _ending(span: Span, marks: Sequence[EffectMark], run_end: int, how: str) -> str:
     happened = any(not mark.deduplicated for mark in marks)
     words: list[str] = []
     match span.ended:
         case "crashed":
-            words.append("killed after its effect" if happened else "killed before its effect")
+            words.append(f"{how} {'after' if happened else 'before'} its effect")
         case "failed":
             words.append(f"failed: {span.detail}" if span.detail else "failed")
         case "dropped":
@@ -356,11 +374,14 @@ def _ending(span: Span, marks: Sequence[EffectMark], run_end: int) -> str:
 
 def _told(trace: Trace, scenario: Scenario, marks: Sequence[EffectMark], outcome: str) -> str:
     again = sorted({f"{mark.step} of {mark.run}" for mark in marks if mark.duplicate})
-    crashes = [f"{event.lane} at {spell(event.at)}" for _, event in trace.of_kind(Kind.CRASHED)]
+    crashes, stops = list[str](), list[str]()
+    for number, event in trace.of_kind(Kind.CRASHED):
+        (crashes if how_it_ends(trace, number) == "crash" else stops).append(f"{event.lane} at {spell(event.at)}")
     return " ".join(
         [
             f"The scenario {scenario.scenario} on {title_of(trace.engine)} over time: {outcome}.",
             f"Crashed: {', '.join(crashes[:8])}." if crashes else "Nothing crashed.",
+            f"Stopped: {', '.join(stops[:8])}." if stops else "",
             f"Effects that happened again: {', '.join(again[:8])}." if again else "",
         ]
     ).strip()

@@ -198,7 +198,7 @@ def test_the_sequence_marks_the_crash_what_was_lost_and_what_was_replayed() -> N
     told = _told(sequence.draw(crash_and_replay(), SCENARIO))
     assert {"killed", "back", "reply (lost)", "stream (lost)"} <= told
     assert any(each.endswith(" (refused)") for each in told)
-    assert {"replays reserve", "replays reserve, charge, one-week", "… 7 d …"} <= told
+    assert {"replays reserve", "replays reserve,", "charge, one-week", "… 7 d …"} <= told
 
 
 def test_the_journal_tells_what_was_read_back_and_what_is_new() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from durascope.models.effects import EffectMark, effects, recoveries
 from durascope.models.phrases import spell
@@ -10,6 +11,8 @@ from durascope.models.scenario import Scenario
 from durascope.models.spans import Span, spans
 from durascope.models.trace import Trace
 from durascope.render.sheet import heading_of, outcome_of
+
+_FAULTS: Final = {"deploy": "stop for new code"}
 
 
 def write(trace: Trace, scenario: Scenario) -> bytes:
@@ -26,7 +29,7 @@ def write(trace: Trace, scenario: Scenario) -> bytes:
     stood_still = [
         (
             each.run,
-            f"{each.fault} of {each.lane}",
+            f"{_FAULTS.get(each.fault, each.fault)} of {each.lane}",
             spell(each.at),
             "never" if each.lasts is None else spell(each.lasts),
         )
