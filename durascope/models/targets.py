@@ -54,7 +54,16 @@ class Targets:
             self._lines[target.handler] = target.name
 
     def of(self, workflow: str, kind: Kind = "run", name: str | None = None) -> Target:
+        """The handler of a kind and name beside a workflow's run; its own without a name.
+
+        Raises:
+            KeyError: There is none.
+        """
         return self._handlers[workflow, kind, name or workflow]
+
+    def find(self, workflow: str, kind: Kind, name: str) -> Target | None:
+        """The same, or None: a plain service has no queries, and only a workflow has promises."""
+        return self._handlers.get((workflow, kind, name))
 
     def label(self, handler: str) -> str:
         """The name that a handler stands for in a journal's lines."""

@@ -138,8 +138,8 @@ class WorkloadEvent(Model):
         return self
 
     @property
-    def kind(self) -> str:
-        """send · update · query · operator"""
+    def kind(self) -> Literal["send", "update", "query", "operator"]:
+        """Which of the four it is."""
         return next(each for each in ("send", "update", "query", "operator") if getattr(self, each) is not None)
 
     @property

@@ -1,11 +1,11 @@
-"""The ids of the workload's runs, and whom its events are for."""
+"""The ids of the workload's runs; whom its events are for, and when."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
-from durascope.render.code.program import Book
+from durascope.render.code.program import Book, Told
 
 
 def run_id(book: Book, number: int) -> str:
@@ -47,6 +47,40 @@ def one_run(book: Book, event: WorkloadEvent) -> str | None:
 def for_many(event: WorkloadEvent) -> bool:
     """Whether it is for each of the workload's runs, or for a share of them."""
     return isinstance(event.to, str) and (event.to == "each" or event.to.endswith("%"))
+
+
+def share_of(event: WorkloadEvent) -> float:
+    """Which part of the workload's runs an event for many is for, from 0 to 1."""
+    return 1.0 if event.to == "each" else float(str(event.to)[:-1]) / 100
+
+
+def receiver(book: Book, event: WorkloadEvent) -> Told | None:
+    """The workflow whose run or runs an event is for; None: no run can be named."""
+    if for_many(event):
+        return book.workflows[book.scenario.started[0]]
+    run = one_run(book, event)
+    if run is None:
+        return None
+    return next((told for name, told in book.workflows.items() if run.startswith(f"{name}/")), None)
+
+
+def begun_by(book: Book, event: WorkloadEvent) -> tuple[str, ...]:
+    """The workflows that an event starts: a send that is for no run."""
+    if event.kind != "send" or for_many(event) or one_run(book, event) is not None:
+        return ()
+    return tuple(book.started_by(event.name))
+
+
+def awaited_step(book: Book, event: WorkloadEvent) -> tuple[str, str] | None:
+    """The run, by its id, and its step that have to be reached before the event is sent; None: nothing has to."""
+    if event.when is None or event.when.step is None:
+        return None
+    return run_id(book, event.to if isinstance(event.to, int) else 1), event.when.step
+
+
+def delay_of(event: WorkloadEvent) -> int:
+    """How long after the start, or after the step that it waits for, an event is sent, in microseconds."""
+    return (event.at or 0) + (event.when.after if event.when is not None else 0)
 
 
 SENDS: Final = {"send": "Sends", "update": "Asks for", "query": "Asks", "operator": "Has the operator"}

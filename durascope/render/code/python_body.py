@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
 
-from durascope.models.steps import Finish, ForEach
+from durascope.models.steps import Finish, ForEach, WaitFor
 from durascope.render.code import python
 from durascope.render.code.body import Scope
 from durascope.render.code.conditions import PYTHON, Words
@@ -53,6 +53,14 @@ class PythonBody(Values):
 
     def otherwise(self) -> AbstractContextManager[None]:
         return self.opened("else")
+
+    def after_all(self, step: WaitFor, scope: Scope) -> bool:
+        """What follows a loop of waits that a timeout leaves; returns whether the code after it can be reached."""
+        if step.timeout is None or not step.then:
+            return self.block(step.then, scope)
+        with self.otherwise():
+            self.inside(step.then, scope)
+        return True
 
     def loop(self, variable: str, last: int) -> AbstractContextManager[None]:
         return self.opened(f"for {variable} in range(1, {last + 1})")

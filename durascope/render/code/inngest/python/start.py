@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.models.units import MILLISECOND
 from durascope.render.code import python
+from durascope.render.code.events import for_many
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.python.names import Named
 from durascope.render.code.layout import Expression, Group, Source, call
@@ -34,6 +35,7 @@ class Starter(Workload):
     """Writes the functions that send events."""
 
     client = "inngest.Inngest"
+    about = "Sends the events of the scenario."
 
     def __init__(self, project: Named) -> None:
         names = python_names(*_TAKEN, *project.taken)
@@ -43,22 +45,16 @@ class Starter(Workload):
         self.cancels = any(self._cancelled(event) for event in self.workload.events)
         self.needs |= {("asyncio", ""), ("inngest", ""), ("app.client", "inngest_client")}
 
-    def text(self) -> str:
-        """The module."""
-        source = Source(python.STEP)
+    def _head(self, source: Source) -> None:
         if self.cancels:
             self.needs |= {("os", ""), ("httpx", "")}
             source("", 'SERVER = os.environ.get("INNGEST_BASE_URL", "http://localhost:8288")')
             source("STARTED: dict[int, str] = {}", '"""The id of the event that has started each run."""')
-        for name in self.started:
-            self._input(source, self.book.workflows[name])
-            self._start(source, self.book.workflows[name])
+
+    def _events(self, source: Source) -> list[str]:
         if self.cancels:
             self._cancel(source)
-        events = [made for event in self.workload.events if (made := self._event(source, event)) is not None]
-        self._main(source, events)
-        head = ['"""Sends the events of the scenario."""', "", *python.imports(self.needs)]
-        return "\n".join(head) + "\n" + source.text()
+        return super()._events(source)
 
     @contextmanager
     def connected(self, source: Source) -> Generator[None]:
@@ -132,17 +128,11 @@ class Starter(Workload):
 
     def _to_all(self, source: Source, event: WorkloadEvent) -> None:
         to = event.to
-        if not isinstance(to, str) or (to != "each" and not to.endswith("%")):
+        if not for_many(event):
             self._to_one(source, event, to if isinstance(to, int) else None)
             return
-        share = 1.0 if to == "each" else float(to[:-1]) / 100
-        source(f"for number in range(1, {self.workload.runs + 1}):")
-        with source.deeper():
-            if share < 1:
-                self.needs.add(("random", ""))
-                source(f"if random.random() < {share!r}:")
-            with source.deeper() if share < 1 else nullcontext():
-                self._to_one(source, event, 0)
+        with self._for_each(source, event):
+            self._to_one(source, event, 0)
 
     def _to_one(self, source: Source, event: WorkloadEvent, run: int | None) -> None:
         """Sends it to a run by its number; 0: the one that `number` is; None: to whom it may concern."""

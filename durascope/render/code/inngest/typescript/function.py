@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from durascope.models.steps import Run
 from durascope.render.code.facts import finishes_in_a_branch
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.typescript.body import FunctionBody
@@ -14,7 +13,7 @@ from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.inngest.typescript.options import options
 from durascope.render.code.layout import Arrow, Braces, Group, flat, keyed
 from durascope.render.code.names import one_line, quoted
-from durascope.render.code.program import Operation, Told, within
+from durascope.render.code.program import Told
 from durascope.render.code.typescript import STEP, ZERO, Needs, documented, field_name, obj
 
 _CONTEXT: Final = ("event", "step", "group", "attempt", "runId")
@@ -138,7 +137,7 @@ class Function:
                 source.statement("triggers: ", Group("[", (about,), "]"), ",")
                 source(f"retries: {project.deployment.retries},")
             source("},")
-            undo_steps = dict.fromkeys(self._undo_steps())
+            undo_steps = dict.fromkeys(facts.undo_steps(self.project.book, self.told))
             referred = any(operation.referred for operation in undo_steps)
             with source.block(f"async ({{ event, step{', runId' if referred else ''} }}) =>", ","):
                 source(f"const input: {input_} = event.data.event.data;")
@@ -155,13 +154,6 @@ class Function:
                     work = "() => undoing[undo](`${runId}/${id}`)" if referred else "undoing[undo]"
                     source(f"await step.run(id, {work});")
         source(");")
-
-    def _undo_steps(self) -> list[Operation]:
-        return [
-            self.project.book.operation(self.told.name, step.undo)
-            for step in within(self.workflow.steps)
-            if isinstance(step, Run) and step.undo is not None
-        ]
 
 
 def _uses(text: str, name: str) -> bool:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.models.units import MILLISECOND
+from durascope.render.code.events import for_many
 from durascope.render.code.inngest import facts
 from durascope.render.code.inngest.typescript.names import Named
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import one_line, quoted, typescript_names
 from durascope.render.code.program import Told
-from durascope.render.code.typescript import STEP, ZERO, documented, field_name, imports, milliseconds, number, obj
+from durascope.render.code.typescript import ZERO, documented, field_name, milliseconds, obj
 from durascope.render.code.typescript_workload import TypeScriptWorkload
 
 _TAKEN: Final = ("number", "main", "later", "inngest", "setTimeout", "at", "cancel", "events", "fetch", "id", "ids",
@@ -33,26 +34,23 @@ def input_functions(project: Named) -> dict[str, str]:
 class Starter(TypeScriptWorkload):
     """Writes the functions that send events."""
 
+    about = "Sends the events of the scenario."
+
     def __init__(self, project: Named) -> None:
         super().__init__(project.book, project.inputs, "./messages", typescript_names(*_TAKEN, *project.taken))
         self.project = project
         self.cancels = any(event.operator in ("cancel", "kill") for event in self.workload.events)
 
-    def text(self) -> str:
-        """The module."""
-        source = Braces(STEP)
+    def head(self, source: Braces) -> None:
         if self.cancels:
             source("", 'const server = process.env["INNGEST_BASE_URL"] ?? "http://localhost:8288";')
             documented(source, "The id of the event that has started each run.")
             source("const started = new Map<number, string>();")
-        for name in self.started:
-            self.input(source, self.book.workflows[name])
-            self._start(source, self.book.workflows[name])
+
+    def events(self, source: Braces) -> list[str]:
         if self.cancels:
             self._cancel(source)
-        events = [made for event in self.workload.events if (made := self._event(source, event)) is not None]
-        self.main(source, events)
-        return f"/** Sends the events of the scenario. */\n\n{imports(self.needs)}{source.text()}"
+        return super().events(source)
 
     @contextmanager
     def connected(self, source: Braces) -> Generator[None]:
@@ -60,7 +58,7 @@ class Starter(TypeScriptWorkload):
 
     # ---- starts ------------------------------------------------------------------------------------------------
 
-    def _start(self, source: Braces, told: Told) -> None:
+    def start(self, source: Braces, told: Told) -> None:
         name, schedule = one_line(told.name), facts.cron(told.workflow)
         source("")
         documented(
@@ -107,7 +105,7 @@ class Starter(TypeScriptWorkload):
 
     # ---- what else is sent -------------------------------------------------------------------------------------
 
-    def _event(self, source: Braces, event: WorkloadEvent) -> str | None:
+    def event(self, source: Braces, event: WorkloadEvent) -> str | None:
         if event.kind not in ("send", "operator") or (event.kind == "operator" and not self._is_cancelled(event)):
             return None
         function = self.names.new(f"{event.kind} {event.name}")
@@ -139,12 +137,10 @@ class Starter(TypeScriptWorkload):
 
     def _to_all(self, source: Braces, event: WorkloadEvent) -> None:
         to = event.to
-        if not isinstance(to, str) or (to != "each" and not to.endswith("%")):
+        if not for_many(event):
             self._one(source, event, to if isinstance(to, int) else None)
             return
-        share = 1.0 if to == "each" else float(to[:-1]) / 100
-        each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
-        with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
+        with self.for_each(source, event):
             self._one(source, event, 0)
 
     def _one(self, source: Braces, event: WorkloadEvent, run: int | None) -> None:

@@ -7,14 +7,14 @@ from durascope.render.code.names import quoted
 from durascope.render.code.project import filled
 from durascope.render.code.python import STEP
 from durascope.render.code.restate.python.names import Named
-from durascope.render.code.restate.python.starting import Starter
+from durascope.render.code.restate.python.sending import Senders
 
 
 def test_file(project: Named) -> str:
     """A server of the test's own, the endpoint, one start."""
     name = project.scenario.started[0]
     told = project.book.workflows[name]
-    starter = Starter(project)
+    starter = Senders(project)
     target = project.targets.of(name)
     start = Source(STEP)
     start.depth = 2

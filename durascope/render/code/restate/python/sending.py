@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.render.code import python
-from durascope.render.code.events import SENDS, for_many, one_run, run_id
+from durascope.render.code.events import SENDS, awaited_step, begun_by, delay_of, for_many, one_run, receiver
 from durascope.render.code.layout import Source, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.program import Told
@@ -22,27 +21,21 @@ _OPERATORS: Final = {"cancel": "cancel", "kill": "kill", "pause": "pause", "resu
 class Senders(Starter):
     """Writes the functions that send events."""
 
-    def _events(self, source: Source) -> list[str]:
-        """Writes a function for each event; returns the calls."""
-        made = (self._event(source, event) for event in self.workload.events)
-        return [each for each in made if each is not None]
-
     def _event(self, source: Source, event: WorkloadEvent) -> str | None:
         if event.operator is not None and event.operator not in _OPERATORS:
             return None
-        run = None if for_many(event) else one_run(self.book, event)
-        started = self.book.started_by(event.name) if event.kind == "send" and run is None else ()
-        told = self._receiver(event, run)
+        told = receiver(self.book, event)
         body = Source(python.STEP)
         body.depth = source.depth + 1
         self._delay(body, event)
         before = len(body.lines)
-        for name in started if not for_many(event) else ():
+        for name in begun_by(self.book, event):
             self._begin(body, name, event)
-        if told is not None and run is not None:
-            self._act(body, event, told, quoted(run), quoted(run.removeprefix(f"{told.name}/")))
-        elif told is not None and for_many(event):
+        if told is not None and for_many(event):
             self._many(body, event, told)
+        elif told is not None:
+            run = one_run(self.book, event) or ""
+            self._act(body, event, told, quoted(run), quoted(run.removeprefix(f"{told.name}/")))
         if len(body.lines) == before:
             return None
         function = self.names.new(f"{event.kind} {event.name}")
@@ -51,36 +44,21 @@ class Senders(Starter):
         source.lines += body.lines
         return f"{function}(client)"
 
-    def _receiver(self, event: WorkloadEvent, run: str | None) -> Told | None:
-        """The workflow whose run or runs it is for."""
-        if for_many(event):
-            return self.book.workflows[self.project.scenario.started[0]]
-        if run is None:
-            return None
-        return next((told for name, told in self.book.workflows.items() if run.startswith(f"{name}/")), None)
-
     def _delay(self, source: Source, event: WorkloadEvent) -> None:
-        if event.when is not None and event.when.step is not None:
-            first = event.to if isinstance(event.to, int) else 1
-            source(f"await client.reached({quoted(run_id(self.book, first))}, {quoted(event.when.step)})")
-        delay = (event.at or 0) + (event.when.after if event.when is not None else 0)
+        step, delay = awaited_step(self.book, event), delay_of(event)
+        if step is not None:
+            source(f"await client.reached({', '.join(map(quoted, step))})")
         if delay:
             source(f"await asyncio.sleep({python.seconds(delay)})")
 
     def _many(self, source: Source, event: WorkloadEvent, told: Told) -> None:
-        share = float(event.to[:-1]) / 100 if isinstance(event.to, str) and event.to != "each" else 1.0
-        source(f"for number in range(1, {self.workload.runs + 1}):")
-        with source.deeper():
-            if share < 1:
-                self.needs.add(("random", ""))
-                source(f"if random.random() < {share!r}:")
-            with source.deeper() if share < 1 else nullcontext():
-                before = len(source.lines)
-                if told.workflow.key is not None:
-                    source(f"given = {self.inputs[told.name]}(number)")
-                self._act(source, event, told, self.run_expression(told), self.key(told))
-                if len(source.lines) == before:
-                    source("pass")
+        with self._for_each(source, event):
+            before = len(source.lines)
+            if told.workflow.key is not None:
+                source(f"given = {self.inputs[told.name]}(number)")
+            self._act(source, event, told, self.run_expression(told), self.key(told))
+            if len(source.lines) == before:
+                source("pass")
 
     def _begin(self, source: Source, name: str, event: WorkloadEvent) -> None:
         """Starts a workflow by an event."""
@@ -89,13 +67,7 @@ class Senders(Starter):
             return
         told = self.book.workflows[name]
         self.needs.add(("app.messages", self.project.inputs[name]))
-        parts: list[str] = []
-        for field, kind in told.input.items():
-            value = self._drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
-            if field in event.with_:
-                value = self._typed(event.with_[field], kind)
-            parts.append(f"{python.field_name(field)}={value}")
-        source.statement("given = ", call(self.project.inputs[name], *parts))
+        self._given(source, told, event)
         path = self.path(self.project.targets.of(name), self.key(told, "1"))
         source.statement("await ", call("client.start", quoted(f"{name}/1"), path, "given"))
 
@@ -114,13 +86,12 @@ class Senders(Starter):
             case "operator":
                 source(f"await client.operate({run}, {quoted(_OPERATORS[str(event.operator)])})")
             case kind:
-                found = [each for each in self.project.targets
-                         if (each.workflow, each.kind, each.name) == (told.name, kind, event.name)]  # fmt: skip
-                if not found:
+                target = self.project.targets.find(told.name, kind, event.name)
+                if target is None:
                     source(f"# {event.kind} {one_line(event.name)}: a plain service has none")
                     return
                 if kind == "query":
-                    source.statement("", call("print", f"await client.call({self.path(found[0], key)})"))
+                    source.statement("", call("print", f"await client.call({self.path(target, key)})"))
                     return
                 given = f"{self.inputs[told.name]}({self._number(event)})"
                 fields = [
@@ -128,10 +99,10 @@ class Senders(Starter):
                     for n, v in event.with_.items()
                     if str(n) in self.book.events[event.name].fields
                 ]
-                request = self.project.requests[found[0]]
+                request = self.project.requests[target]
                 self.needs.add(("app.messages", request))
                 asked = call(request, *fields, f"**{given}.model_dump()")
-                source.statement("await ", call("client.call", self.path(found[0], key), asked))
+                source.statement("await ", call("client.call", self.path(target, key), asked))
 
     def _number(self, event: WorkloadEvent) -> str:
         return "number" if for_many(event) else str(event.to if isinstance(event.to, int) else 1)

@@ -92,11 +92,7 @@ class Statements(OtherRuns):
                 with self.when(f'{which} == "timeout"'):
                     if self.block(step.on_timeout, scope):
                         source("break")
-        if step.timeout is None or not step.then:
-            return self.block(step.then, scope)
-        with self.otherwise():
-            self.inside(step.then, scope)
-        return True
+        return self.after_all(step, scope)
 
     # ---- state -------------------------------------------------------------------------------------------------
 

@@ -48,9 +48,16 @@ class Named:
         """The names of `handlers.ts`: no variable in it has one of them."""
 
     def target(self, workflow: str, kind: str = "run", name: str | None = None) -> Target:
-        """A workflow's handler."""
-        asked = (workflow, kind, name or workflow)
-        return next(each for each in self.targets if (each.workflow, each.kind, each.name) == asked)
+        """A workflow's handler. Raises `LookupError`: there is none."""
+        found = self.find(workflow, kind, name or workflow)
+        if found is None:
+            raise LookupError(f"{workflow} has no {kind} {name or workflow}")
+        return found
+
+    def find(self, workflow: str, kind: str, name: str) -> Target | None:
+        """The same, or None: a plain service has no queries, and only a workflow has promises."""
+        asked = (workflow, kind, name)
+        return next((each for each in self.targets if (each.workflow, each.kind, each.name) == asked), None)
 
 
 def _main(target: Target) -> Target:

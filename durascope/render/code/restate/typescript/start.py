@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ast import literal_eval
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.models.targets import Target
-from durascope.render.code.events import SENDS, for_many, one_run, run_id
+from durascope.render.code.events import SENDS, awaited_step, begun_by, delay_of, for_many, one_run, receiver
 from durascope.render.code.layout import Braces, Expression, Group, call
 from durascope.render.code.names import one_line, quoted, typescript_names
 from durascope.render.code.program import Told
@@ -17,7 +17,7 @@ from durascope.render.code.project import filled
 from durascope.render.code.restate.facts import kind_of_wait
 from durascope.render.code.restate.names import SIGNALS
 from durascope.render.code.restate.typescript.names import Named
-from durascope.render.code.typescript import STEP, documented, field_name, imports, milliseconds, number, obj, template
+from durascope.render.code.typescript import STEP, documented, field_name, milliseconds, obj, template
 from durascope.render.code.typescript_workload import TypeScriptWorkload
 
 _TAKEN: Final = ("number", "main", "later", "setTimeout", "at", "runs", "input", "invocation", "result", "call",
@@ -49,17 +49,6 @@ class Starter(TypeScriptWorkload):
     def __init__(self, project: Named) -> None:
         super().__init__(project.book, project.inputs, "./messages", typescript_names(*_TAKEN))
         self.project = project
-
-    def text(self) -> str:
-        """The module."""
-        source = Braces(STEP)
-        for name in self.started:
-            self.input(source, self.book.workflows[name])
-            self._start(source, self.book.workflows[name])
-        events = [made for event in self.workload.events if (made := self._event(source, event)) is not None]
-        self.main(source, events)
-        head = "/** Starts the runs of the scenario, and sends what it sends. */"
-        return f"{head}\n\n{imports(self.needs)}{source.text()}"
 
     @contextmanager
     def connected(self, source: Braces) -> Generator[None]:
@@ -95,7 +84,7 @@ class Starter(TypeScriptWorkload):
 
     # ---- starts ------------------------------------------------------------------------------------------------
 
-    def _start(self, source: Braces, told: Told) -> None:
+    def start(self, source: Braces, told: Told) -> None:
         target = self.project.target(told.name)
         source("")
         documented(source, f"Starts a run of {one_line(told.name)} and waits for its end.")
@@ -130,22 +119,21 @@ class Starter(TypeScriptWorkload):
 
     # ---- events ------------------------------------------------------------------------------------------------
 
-    def _event(self, source: Braces, event: WorkloadEvent) -> str | None:
+    def event(self, source: Braces, event: WorkloadEvent) -> str | None:
         if event.operator is not None and event.operator not in _OPERATORS:
             return None
-        run = None if for_many(event) else one_run(self.book, event)
-        started = self.book.started_by(event.name) if event.kind == "send" and run is None else ()
-        told = self._receiver(event, run)
+        told = receiver(self.book, event)
         body = Braces(STEP)
         body.depth = source.depth + 1
         self._delay(body, event)
         before = len(body.lines)
-        for name in started if not for_many(event) else ():
+        for name in begun_by(self.book, event):
             self._begin(body, name, event)
-        if told is not None and run is not None:
-            self._act(body, event, told, quoted(run), quoted(run.removeprefix(f"{told.name}/")))
-        elif told is not None and for_many(event):
+        if told is not None and for_many(event):
             self._many(body, event, told)
+        elif told is not None:
+            run = one_run(self.book, event) or ""
+            self._act(body, event, told, quoted(run), quoted(run.removeprefix(f"{told.name}/")))
         if len(body.lines) == before:
             return None
         function = self.names.new(f"{event.kind} {event.name}")
@@ -156,27 +144,15 @@ class Starter(TypeScriptWorkload):
         source("}")
         return f"{function}()"
 
-    def _receiver(self, event: WorkloadEvent, run: str | None) -> Told | None:
-        """The workflow whose run or runs it is for."""
-        if for_many(event):
-            return self.book.workflows[self.project.scenario.started[0]]
-        if run is None:
-            return None
-        return next((told for name, told in self.book.workflows.items() if run.startswith(f"{name}/")), None)
-
     def _delay(self, source: Braces, event: WorkloadEvent) -> None:
-        if event.when is not None and event.when.step is not None:
-            first = event.to if isinstance(event.to, int) else 1
-            run, step = quoted(run_id(self.book, first)), quoted(event.when.step)
-            source.statement("await ", call(self._server("reached"), run, step))
-        delay = (event.at or 0) + (event.when.after if event.when is not None else 0)
+        step, delay = awaited_step(self.book, event), delay_of(event)
+        if step is not None:
+            source.statement("await ", call(self._server("reached"), *map(quoted, step)))
         if delay:
             self.wait(source, milliseconds(delay))
 
     def _many(self, source: Braces, event: WorkloadEvent, told: Told) -> None:
-        share = float(event.to[:-1]) / 100 if isinstance(event.to, str) and event.to != "each" else 1.0
-        each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
-        with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
+        with self.for_each(source, event):
             if told.workflow.key is not None:
                 source(f"const input = {self.inputs[told.name]}(number);")
             self._act(source, event, told, self.run_expression(told), self.key(told))
@@ -187,13 +163,7 @@ class Starter(TypeScriptWorkload):
             source(f"await {self.starts[name]}({self.workload.runs + 1});")
             return
         told = self.book.workflows[name]
-        members: list[tuple[str, Expression]] = []
-        for field, kind in told.input.items():
-            value = self.drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
-            if field in event.with_:
-                value = self.typed(event.with_[field], kind)
-            members.append((field_name(field), value))
-        source.statement("const input = ", obj(*members))
+        source.statement("const input = ", self.given(told, event))
         path = self.path(self.project.target(name), self.key(told, "1"))
         source.statement("await ", call(self._server("start"), quoted(f"{name}/1"), path, "input"))
 
@@ -206,12 +176,11 @@ class Starter(TypeScriptWorkload):
                 command = quoted(_OPERATORS[str(event.operator)])
                 source.statement("await ", call(self._server("operate"), run, command))
             case kind:
-                found = [each for each in self.project.targets
-                         if (each.workflow, each.kind, each.name) == (told.name, kind, event.name)]  # fmt: skip
-                if not found:
+                target = self.project.find(told.name, kind, event.name)
+                if target is None:
                     source(f"// {kind} {one_line(event.name)}: a plain service has none")
                     return
-                path, asked = self.path(found[0], key), self._server("call")
+                path, asked = self.path(target, key), self._server("call")
                 if kind == "query":
                     source.statement("", call("console.log", Group(f"await {asked}(", (path,))))
                     return

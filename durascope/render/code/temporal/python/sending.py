@@ -7,8 +7,8 @@ from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
 from durascope.render.code import python
-from durascope.render.code.events import SENDS, for_many, one_run, run_id
-from durascope.render.code.layout import Expression, Source, call
+from durascope.render.code.events import SENDS, awaited_step, begun_by, delay_of, for_many, one_run
+from durascope.render.code.layout import Source, call
 from durascope.render.code.names import in_f_string, one_line, quoted
 from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.python.names import UNTYPED
@@ -23,15 +23,9 @@ class Senders(Starter):
 
     def _events(self, source: Source) -> list[str]:
         """Writes a function for each event; returns the calls."""
-        calls: list[str] = []
-        moments = any(event.when is not None and event.when.step is not None for event in self.workload.events)
-        if moments:
+        if any(awaited_step(self.book, event) is not None for event in self.workload.events):
             self._reached(source)
-        for event in self.workload.events:
-            made = self._event(source, event)
-            if made is not None:
-                calls.append(made)
-        return calls
+        return super()._events(source)
 
     def _reached(self, source: Source) -> None:
         self.needs.add(("temporalio.client", "Client"))
@@ -53,18 +47,17 @@ class Senders(Starter):
         if event.operator is not None and event.operator not in _OPERATORS:
             return None
         target = self._target(event)
-        started = self.book.started_by(event.name) if event.kind == "send" and target is None else ()
+        started = begun_by(self.book, event)
         if target is None and not started:
             return None
         function = self.names.new(f"{event.kind} {event.name}")
         source("", "", f"async def {function}(client: Client) -> None:")
         with source.deeper():
             source(f'"""{one_line(f"{SENDS[event.kind]} {event.name}.")}"""')
-            if event.when is not None and event.when.step is not None:
-                first = event.to if isinstance(event.to, int) else 1
-                source.statement("await ", call("reached", "client", quoted(run_id(self.book, first)),
-                                                quoted(self._activity(event.when.step))))  # fmt: skip
-            delay = (event.at or 0) + (event.when.after if event.when is not None else 0)
+            awaited, delay = awaited_step(self.book, event), delay_of(event)
+            if awaited is not None:
+                run, step = awaited
+                source.statement("await ", call("reached", "client", quoted(run), quoted(self._activity(step))))
             if delay:
                 source(f"await asyncio.sleep({python.seconds(delay)})")
             if target is None:
@@ -74,33 +67,16 @@ class Senders(Starter):
                     else:
                         self._begin(source, name, event)
                 return f"{function}(client)"
-            indent = source
-            if for_many(event):
-                share = float(event.to[:-1]) / 100 if isinstance(event.to, str) and event.to != "each" else 1.0
-                source(f"for number in range(1, {self.workload.runs + 1}):")
-                with source.deeper():
-                    if share < 1:
-                        self.needs.add(("random", ""))
-                        source(f"if random.random() < {share!r}:")
-                    with source.deeper() if share < 1 else nullcontext():
-                        source(f"handle = client.get_workflow_handle({target})")
-                        self._act(indent, event)
-            else:
+            with self._for_each(source, event) if for_many(event) else nullcontext():
                 source(f"handle = client.get_workflow_handle({target})")
-                self._act(indent, event)
+                self._act(source, event)
         return f"{function}(client)"
 
     def _begin(self, source: Source, name: str, event: WorkloadEvent) -> None:
         """Starts a workflow that the workload starts by an event only."""
         told = self.book.workflows[name]
         self.needs |= {("app.workflows", self.project.classes[name]), ("app.messages", self.project.inputs[name])}
-        parts: list[Expression] = []
-        for field, kind in told.input.items():
-            value = self._drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
-            if field in event.with_:
-                value = self._typed(event.with_[field], kind)
-            parts.append(f"{python.field_name(field)}={value}")
-        source.statement("given = ", call(self.project.inputs[name], *parts))
+        self._given(source, told, event)
         options = [f"id={self._id(told, '1')}", f"task_queue={quoted(workflow_queue(self.project.deployment, name))}"]
         entity = is_entity(told.workflow)
         run = f"{self.project.classes[name]}.run"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from durascope.render.code import python
 from durascope.render.code.layout import Source
 from durascope.render.code.temporal.python.names import Named
 from durascope.render.code.temporal.python.sending import Senders
@@ -17,16 +16,6 @@ def start_file(project: Named) -> str:
 
 
 class _Start(Senders):
-    def text(self) -> str:
-        source = Source(python.STEP)
-        for name in self.started:
-            self._input(source, self.book.workflows[name])
-            self._start(source, self.book.workflows[name])
-        events = self._events(source)
-        self._main(source, events)
-        head = ['"""Starts the runs of the scenario, and sends what it sends."""', "", *python.imports(self.needs)]
-        return "\n".join(head) + "\n" + source.text()
-
     @contextmanager
     def connected(self, source: Source) -> Generator[None]:
         source('client = await Client.connect(os.environ.get("TEMPORAL_ADDRESS", "localhost:7233"))')

@@ -90,11 +90,7 @@ class Statements(OtherRuns):
                 with source.deeper():
                     if self.block(step.on_timeout, scope):
                         source("break")
-        if step.timeout is None or not step.then:
-            return self.block(step.then, scope)
-        with self.otherwise():
-            self.inside(step.then, scope)
-        return True
+        return self.after_all(step, scope)
 
     def patched(self, step: Patched, scope: Scope) -> bool:
         return self.either(f"workflow.patched({quoted(step.patched)})", step.do, step.otherwise, scope)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Final
 
 from durascope.models.scenario import WorkloadEvent
-from durascope.render.code.events import SENDS, for_many, one_run, run_id
-from durascope.render.code.layout import Braces, Expression, Group, call
+from durascope.render.code.events import SENDS, awaited_step, begun_by, delay_of, for_many, one_run
+from durascope.render.code.layout import Braces, Group, call
 from durascope.render.code.names import one_line, quoted
 from durascope.render.code.temporal.facts import is_entity
 from durascope.render.code.temporal.typescript.starting import Starter
-from durascope.render.code.typescript import documented, field_name, milliseconds, number, obj, template
+from durascope.render.code.typescript import documented, field_name, milliseconds, obj, template
 
 _OPERATORS: Final = {"cancel": "cancel", "kill": "terminate"}
 
@@ -21,10 +20,9 @@ class Senders(Starter):
 
     def events(self, source: Braces) -> list[str]:
         """Writes a function for each event; returns the calls."""
-        if any(event.when is not None and event.when.step is not None for event in self.workload.events):
+        if any(awaited_step(self.book, event) is not None for event in self.workload.events):
             self._reached(source)
-        made = [self._event(source, event) for event in self.workload.events]
-        return [each for each in made if each is not None]
+        return super().events(source)
 
     def _reached(self, source: Braces) -> None:
         source("")
@@ -47,22 +45,21 @@ class Senders(Starter):
                 self.wait(source, "50")
         source("}")
 
-    def _event(self, source: Braces, event: WorkloadEvent) -> str | None:
+    def event(self, source: Braces, event: WorkloadEvent) -> str | None:
         if event.operator is not None and event.operator not in _OPERATORS:
             return None
         target = self._target(event)
-        started = self.book.started_by(event.name) if event.kind == "send" and target is None else ()
+        started = begun_by(self.book, event)
         if target is None and not started:
             return None
         function = self.names.new(f"{event.kind} {event.name}")
         source("")
         documented(source, one_line(f"{SENDS[event.kind]} {event.name}."))
         with source.block(f"async function {function}(client: Client): Promise<void>"):
-            if event.when is not None and event.when.step is not None:
-                first = event.to if isinstance(event.to, int) else 1
-                parts = ("client", quoted(run_id(self.book, first)), quoted(self._activity(event.when.step)))
-                source.statement("await ", call("reached", *parts))
-            delay = (event.at or 0) + (event.when.after if event.when is not None else 0)
+            awaited, delay = awaited_step(self.book, event), delay_of(event)
+            if awaited is not None:
+                run, step = awaited
+                source.statement("await ", call("reached", "client", quoted(run), quoted(self._activity(step))))
             if delay:
                 self.wait(source, milliseconds(delay))
             if target is not None:
@@ -79,9 +76,7 @@ class Senders(Starter):
         if not for_many(event):
             self._act(source, event, target)
             return
-        share = 1.0 if event.to == "each" else float(str(event.to)[:-1]) / 100
-        each = source.block(f"for (let number = 1; number <= {self.workload.runs}; number++)")
-        with each, source.block(f"if (Math.random() < {number(share)})") if share < 1 else nullcontext():
+        with self.for_each(source, event):
             self._act(source, event, target)
 
     def _begin(self, source: Braces, name: str, event: WorkloadEvent) -> None:
@@ -89,11 +84,7 @@ class Senders(Starter):
         told = self.book.workflows[name]
         function, given = self.project.functions[name], self.project.inputs[name]
         self.needs |= {("./workflows", function), ("./messages", f"type {given}")}
-        members: list[tuple[str, Expression]] = []
-        for field, kind in told.input.items():
-            drawn = self.drawn(field, told.workflow.input.get(field, "unique"), kind, "1")
-            members.append((field_name(field), self.typed(event.with_[field], kind) if field in event.with_ else drawn))
-        source.statement(f"const input: {given} = ", obj(*members))
+        source.statement(f"const input: {given} = ", self.given(told, event))
         options = self.options(told, "1", given=not is_entity(told.workflow))
         source.statement("await ", call("client.workflow.start", function, obj(*options, broken=True)))
 
