@@ -73,8 +73,11 @@ class Pool(Generic[_Task, _Result]):
         self._processes = processes
         self._executor: ProcessPoolExecutor | None = None
 
-    def stream(self, tasks: Iterable[_Task], *, of: int) -> Iterator[_Result]:
-        """The result of each task, in the order of the tasks, of which there are about `of`; few are ever held."""
+    def stream(self, tasks: Iterable[_Task], *, of: int, together: int = 1) -> Iterator[_Result]:
+        """The result of each task, in the order of the tasks, of which there are about `of`; few are ever held.
+
+        `together`: how many tasks are sent to a process at once, if each is so short that sending it matters.
+        """
         rest = iter(tasks)
         if self._processes is None:
             begun = time.perf_counter()
@@ -92,10 +95,12 @@ class Pool(Generic[_Task, _Result]):
         executor = self._executor = self._executor or ProcessPoolExecutor(
             self._processes, mp_context=_context(), initializer=_begin, initargs=(self._work,)
         )
-        waiting = deque(executor.submit(_work, task) for task in islice(rest, 4 * self._processes))
+        chunks = iter(lambda: list(islice(rest, together)), [])
+        waiting = deque(executor.submit(_all_of, chunk) for chunk in islice(chunks, 4 * self._processes))
         while waiting:
-            yield waiting.popleft().result()
-            waiting.extend(executor.submit(_work, task) for task in islice(rest, 1))
+            done = waiting.popleft().result()
+            waiting.extend(executor.submit(_all_of, chunk) for chunk in islice(chunks, 1))
+            yield from done
 
     def __enter__(self) -> Self:
         return self
@@ -183,6 +188,10 @@ def _begin(work: Callable[[Any], Any]) -> None:
 
 def _work(task: Any) -> Any:
     return _works[-1](task)
+
+
+def _all_of(tasks: Sequence[Any]) -> list[Any]:
+    return [_work(task) for task in tasks]
 
 
 def _context() -> Any:

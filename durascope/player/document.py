@@ -11,7 +11,7 @@ from durascope.models.engine import engine as spec_of
 from durascope.models.scenario import Scenario
 from durascope.models.visible import visible
 from durascope.models.writing import as_short_yaml
-from durascope.player.forks import Crash, Fork, Interest, crashes, forks, remedied, repeated
+from durascope.player.forks import Fork, Forked, Interest, crashes, forks
 from durascope.player.packing import Json, Pack, told
 from durascope.player.page import size
 from durascope.player.rules import RULES
@@ -46,25 +46,21 @@ def document(
     """
     all_told = stories(scenario, engines, seed)
     draft = _Draft(_head(scenario, engines, seed), all_told)
-    asked = [
-        (story, engine, *crashes(story.scenario, went)) for story in all_told for engine, went in story.went.items()
-    ]
-    for _, engine, points, skipped in asked:
-        draft.left_out[engine] += len(points) + skipped
-        draft.not_tried[engine] += skipped
+    asked: list[Forked] = []
+    of_story: list[Story] = []
+    for story in all_told:
+        for engine, went in story.went.items():
+            points, skipped = crashes(story.scenario, went)
+            asked.append(Forked(story.scenario, engine, went.trace, points))
+            of_story.append(story)
+            draft.left_out[engine] += len(points) + skipped
+            draft.not_tried[engine] += skipped
     if not forked or size(draft.whole()) > budget:
         return draft.whole()
-    for story, engine, points, _ in asked:
-        hurt: dict[Crash, frozenset[str]] = {}
-        went = story.went[engine].trace
-        for fork in forks(story.scenario, engine, seed, points, went, processes=processes):
-            draft.add(story, engine, fork)
-            progress(f"{scenario.scenario} on {engine}: {len(draft):,} crashes")
-            again = fork.repeated - repeated(went)
-            if again and fork.crash.fault.what == "crash":
-                hurt[fork.crash] = again
-        for fork in remedied(story.scenario, engine, seed, hurt, went, processes=processes):
-            draft.add(story, engine, fork)
+    for number, fork in forks(asked, seed, processes=processes):
+        engine = asked[number].engine
+        draft.add(number, of_story[number], engine, fork)
+        progress(f"{scenario.scenario} on {engine}: {len(draft):,} crashes")
     return draft.fitting(budget)
 
 
@@ -78,6 +74,8 @@ def crashes_in(document: Json) -> dict[str, int]:
 class _Packed:
     """A fork whose trace is in the pack."""
 
+    story: int
+    """The number of the story on its engine."""
     engine: str
     trace: int
     kind: int
@@ -101,7 +99,6 @@ class _Draft:
         self._kinds_told: list[Json] = []
         """The kinds by their numbers."""
         self._forks: list[_Packed] = []
-        """Those that go on alike stand beside each other."""
         self.left_out = dict.fromkeys(self._engines, 0)
         """By engine: how many crashes have not been added."""
         self.not_tried = dict.fromkeys(self._engines, 0)
@@ -110,8 +107,8 @@ class _Draft:
     def __len__(self) -> int:
         return len(self._forks)
 
-    def add(self, story: Story, engine: str, fork: Fork) -> None:
-        """Adds a fork of a story that is in it."""
+    def add(self, number: int, story: Story, engine: str, fork: Fork) -> None:
+        """Adds a fork of a story that is in it; `number` is that of the story on its engine."""
         crash, fault = fork.crash, fork.crash.fault
         row = self._kinds.setdefault(
             (story.id, fault.what, fault.target, fault.down_us, fork.remedy), len(self._kinds_told)
@@ -120,7 +117,7 @@ class _Draft:
             self._kinds_told.append(_kind(fork, story.id))
         before: int = next(each["traces"][engine] for each in self._stories if each["id"] == story.id)
         trace, with_remedy = self._pack.add(fork.told, before), fork.remedy is not None
-        self._forks.append(_Packed(engine, trace, row, crash.first, crash.last, with_remedy, fork.interest))
+        self._forks.append(_Packed(number, engine, trace, row, crash.first, crash.last, with_remedy, fork.interest))
         if not with_remedy:
             self.left_out[engine] -= 1
 
@@ -130,8 +127,11 @@ class _Draft:
 
     def fitting(self, budget: int) -> Json:
         """With all forks, or with as many of the most interesting as fit."""
-        ranked, count, found = self._ranked(), len(self._forks), self.whole()
-        least = size(self._with(()))
+        self._forks.sort(key=lambda fork: fork.story)  # neighbours go on alike, and are packed well
+        found, count = self.whole(), len(self._forks)
+        if size(found) <= budget:
+            return found
+        ranked, least = self._ranked(), size(self._with(()))
         while count and size(found) > budget:
             guess = int(count * (budget - least) / (size(found) - least))
             count = max(0, min(guess, count - 1 - count // 50))

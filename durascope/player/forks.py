@@ -10,8 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import TypeAdapter
 
@@ -33,6 +32,8 @@ MOST_EVENTS: Final = 600_000
 """How many events are simulated, about, for the forks of one story on one engine; this takes five seconds."""
 MOST_REMEDIED: Final = MOST_EVENTS // 4
 """The same, for crashes with remedies."""
+TOGETHER: Final = 16
+"""So many forks are sent to a process at once: one takes some milliseconds, and sending one is not free."""
 STILL_US: Final = 100_000
 """If nothing happens for this long, the story stands still."""
 
@@ -76,6 +77,17 @@ class Fork:
     """The steps whose effect happens again."""
     remedy: str | None = None
     """The remedy that was applied to the scenario first; None: none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forked:
+    """A story on one engine, and the crashes to simulate in it."""
+
+    scenario: Scenario
+    """The story's own."""
+    engine: str
+    story: Trace = field(repr=False)
+    crashes: Sequence[Crash] = field(repr=False)
 
 
 def crashes(scenario: Scenario, story: Undisturbed) -> tuple[list[Crash], int]:
@@ -198,21 +210,70 @@ class _Story:
         return cls(Telling(trace), ended, trace.counters.get("duplicate_effects", 0))
 
 
-def forks(
-    scenario: Scenario, engine: str, seed: int, asked: Sequence[Crash], story: Trace, *, processes: int | None = None
-) -> Iterator[Fork]:
-    """A fork for each of the crashes, in their order. The scenario is the story's own."""
-    work = partial(_forked, (scenario,), engine, seed, _Story.of(story))
-    with Pool(work, processes=processes) as pool:
-        yield from pool.stream([(0, crash, None) for crash in asked], of=len(asked))
+def forks(asked: Sequence[Forked], seed: int, *, processes: int | None = None) -> Iterator[tuple[int, Fork]]:
+    """Each fork with the number of its story: one for each crash, then those with remedies.
+
+    The forks of one story come in the order of its crashes, and all stories' are simulated by the processes of one
+    pool. Crashes that make effects happen again are simulated once more with each remedy against that.
+    """
+    work = _Work(asked, seed)
+    with Pool(work.done, processes=processes) as pool:
+        plain = [_Task(story, number) for story, each in enumerate(asked) for number in range(len(each.crashes))]
+        remedied: list[_Task] = []
+        hurt: dict[int, frozenset[str]] = {}
+        for task, done in zip(plain, pool.stream(plain, of=len(plain), together=TOGETHER), strict=True):
+            story = asked[task.story]
+            crash = story.crashes[task.crash]
+            yield task.story, Fork(crash, *done)
+            again = done.repeated - repeated(story.story)
+            if again and crash.fault.what == "crash":
+                hurt[task.crash] = again
+            if task.crash == len(story.crashes) - 1:
+                remedied += _remedied(task.story, story, seed, hurt)
+                hurt = {}
+        for task, done in zip(remedied, pool.stream(remedied, of=len(remedied), together=TOGETHER), strict=True):
+            crash = asked[task.story].crashes[task.crash]
+            yield task.story, Fork(crash, *done, remedy=None if task.remedy is None else task.remedy.title)
 
 
-def _forked(
-    scenarios: Sequence[Scenario], engine: str, seed: int, story: _Story, task: tuple[int, Crash, str | None]
-) -> Fork:
-    which, crash, remedy = task
-    trace = simulate(crash.fault.applied_to(scenarios[which]), engine, seed=seed, full=True, records=True)
-    return Fork(crash, Telling(trace, story.telling).told, _interest(trace, story), repeated(trace), remedy)
+class _Task(NamedTuple):
+    story: int
+    crash: int
+    """Its number among the story's."""
+    remedy: Remedy | None = None
+
+
+class _Done(NamedTuple):
+    told: Told
+    interest: Interest
+    repeated: frozenset[str]
+
+
+class _Work:
+    """What each process does: it knows the stories, so that a task names but a crash."""
+
+    def __init__(self, asked: Sequence[Forked], seed: int) -> None:
+        self._asked = asked
+        self._compared = [_Story.of(each.story) for each in asked]
+        self._seed = seed
+        self._changed: dict[tuple[int, Remedy], Scenario] = {}
+        """Scenarios with a remedy, by the number of their story."""
+
+    def done(self, task: _Task) -> _Done:
+        """Simulates a crash."""
+        asked, story = self._asked[task.story], self._compared[task.story]
+        scenario = asked.crashes[task.crash].fault.applied_to(self._scenario(task))
+        trace = simulate(scenario, asked.engine, seed=self._seed, full=True, records=True)
+        return _Done(Telling(trace, story.telling).told, _interest(trace, story), repeated(trace))
+
+    def _scenario(self, task: _Task) -> Scenario:
+        scenario = self._asked[task.story].scenario
+        if task.remedy is None:
+            return scenario
+        place = (task.story, task.remedy)
+        if place not in self._changed:
+            self._changed[place] = task.remedy.applied_to(written(scenario))
+        return self._changed[place]
 
 
 def _interest(trace: Trace, story: _Story) -> Interest:
@@ -228,38 +289,24 @@ def repeated(trace: Trace) -> frozenset[str]:
     return frozenset(each.step for each in trace.ledger if each.again and not each.deduplicated)
 
 
-def remedied(
-    scenario: Scenario,
-    engine: str,
-    seed: int,
-    hurt: Mapping[Crash, frozenset[str]],
-    story: Trace,
-    *,
-    processes: int | None = None,
-) -> Iterator[Fork]:
+def _remedied(story: int, asked: Forked, seed: int, hurt: Mapping[int, frozenset[str]]) -> list[_Task]:
     """The crashes that made effects happen again, by the steps that they repeat, once more with each remedy for those.
 
     Only where the remedy changes nothing before the crash, so that the moment is the same. If there are too many, every
     second one is taken, or every third, …
     """
-    scenarios: list[Scenario] = []
-    tasks: list[tuple[int, Crash, str | None]] = []
-    tried: set[tuple[Crash, Remedy]] = set()
-    document = written(scenario)
+    tasks: dict[_Task, None] = {}
+    document = written(asked.scenario)
     for step in sorted(frozenset().union(*hurt.values())):
-        for remedy in against_duplicates(scenario, engine, step):
+        for remedy in against_duplicates(asked.scenario, asked.engine, step):
             try:
                 changed = remedy.applied_to(document)
             except ScenarioProblems:
                 continue
-            alike = shared(story.events, simulate(changed, engine, seed=seed, full=True, records=True).events)
+            went = simulate(changed, asked.engine, seed=seed, full=True, records=True)
+            alike = shared(asked.story.events, went.events)
             for crash, steps in hurt.items():
-                if step in steps and crash.last < alike and (crash, remedy) not in tried:
-                    tried.add((crash, remedy))
-                    tasks.append((len(scenarios), crash, remedy.title))
-            scenarios.append(changed)
-    work = partial(_forked, tuple(scenarios), engine, seed, _Story.of(story))
-    every = max(1, -(-len(tasks) * len(story.events) // MOST_REMEDIED))
-    chosen = tasks[::every]
-    with Pool(work, processes=processes) as pool:
-        yield from pool.stream(chosen, of=len(chosen))
+                if step in steps and asked.crashes[crash].last < alike:
+                    tasks[_Task(story, crash, remedy)] = None
+    every = max(1, -(-len(tasks) * len(asked.story.events) // MOST_REMEDIED))
+    return list(tasks)[::every]
