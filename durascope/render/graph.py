@@ -35,6 +35,9 @@ WIDEST = 880.0 - 2 * MARGIN
 """What is wider is made smaller where a README shows it."""
 LEAST_WIDTH = 760.0
 NOTE_LINE = 16.0
+CROSS = 7.0
+_AWAY = 30.0
+"""From the middle of a cross to an arrow's end."""
 
 
 def picture(diagram: Diagram, layout: Layout | None = None) -> Picture:
@@ -102,12 +105,23 @@ def _graph(canvas: Canvas, diagram: Diagram, layout: Layout, titles: Mapping[str
         place = layout.nodes.get(struck) or layout.groups.get(struck)
         if place is not None:
             with canvas.group("struck", f"the scenario breaks {struck}", key=struck):
-                crash_mark(canvas, x + place.x + place.width - 4, y + place.y + 4, 7)
+                across, down = _free_corner(place, layout.edges)
+                crash_mark(canvas, x + across, y + down, CROSS)
     riding = riders(diagram)
     for at, (edge, place) in enumerate(zip(diagram.edges, labels, strict=True)):
         if place is not None:
             undo = [diagram.edges[rider] for rider, lane in riding.items() if lane == at]
             _label(canvas, edge, undo, place, x, y)
+
+
+def _free_corner(place: Rect, curves: Sequence[Curve]) -> Point:
+    """The corner at which a cross touches no arrow: the first on the right from which all are a little away, else the
+    farthest."""
+    ends = [point for curve in curves for point in (*curve.points[::3], curve.start_tip, curve.end_tip) if point]
+    right, bottom = place.x + place.width, place.y + place.height
+    corners = [(right, place.y), (right, bottom), (place.x, place.y), (place.x, bottom)]
+    away = [min((hypot(x - across, y - down) for x, y in ends), default=_AWAY) for across, down in corners]
+    return corners[next((at for at, far in enumerate(away) if far >= _AWAY), away.index(max(away)))]
 
 
 def _clear(label: Rect | None, layout: Layout) -> Rect | None:

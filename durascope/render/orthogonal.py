@@ -7,7 +7,7 @@ and over to the box. An arrow that finds no way without lying on a box, a label 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise, product
 from math import ceil, floor, inf
@@ -22,30 +22,24 @@ from durascope.render.graphviz_layout import (
     Curve,
     Layout,
     Rect,
-    group_label_size,
     riders,
 )
 from durascope.render.segments import (
     ALONG,
-    CLEAR,
     CORNER,
     HEAD,
-    NEARBY,
     Segment,
-    cross,
     joined,
     meet,
     rounded,
-    run_alongside,
     sampled,
     shortened,
     through,
 )
+from durascope.render.ways import AROUND, Ground, Known, Side, Ways, sides
 
 APART: Final = 16.0
 """Between neighbouring lanes, and between arrows at one side of a box."""
-_AROUND: Final = 2.0
-"""What stays free around labels."""
 _INSET: Final = 14.0
 """From a box's corner to the first arrow, unless that would bend an arrow that can be straight."""
 _LEAST: Final = 8.0
@@ -54,12 +48,6 @@ _NEAR: Final = 6
 """So many lanes are tried from either end of the room for them."""
 _BETWEEN: Final = 2
 """And so many between those: below the title of the frame that the arrow enters."""
-_ON_FRAME: Final = 120.0
-"""What it costs to run on a frame's line; the farther from it, the less."""
-_IN_TITLE: Final = 15.0
-"""What it costs to run across the part of a frame where its title stands."""
-_BEND: Final = 10.0
-"""What it costs to turn."""
 _BAD: Final = 80.0
 """A way that costs so much runs along a frame's line, or crosses two others."""
 _LANES_AROUND: Final = 8
@@ -70,86 +58,6 @@ _SWAPS: Final = 6
 """Of an arrow that crosses another one, at most so many ways are tried."""
 _NUDGES: Final = (OFF_FRAME, OFF_FRAME - 2, OFF_FRAME - 3)
 """So far off a frame's line a label is moved, the best first."""
-
-Side = tuple[bool, float, float, float]
-"""A line of a frame: whether it is upright, where it stands, and from where to where."""
-_Known = dict[Segment, float | None]
-
-
-@dataclass(slots=True)
-class _Ways:
-    """What is taken: boxes, labels, and the lines that have been laid."""
-
-    nodes: dict[str, Rect]
-    labels: dict[int, Rect]
-    lines: list[Segment]
-    frames: Sequence[Side] = ()
-    """The lines of the frames around boxes: they may be crossed, but nothing runs along them."""
-    titles: Sequence[Rect] = ()
-    """The upper parts of the frames, where their titles stand: a line along one leaves less room for the title."""
-    riders: Container[int] = ()
-    """The edges beside which another one runs."""
-
-    def cost(self, way: Sequence[Point], edge: int, ends: tuple[str, str], known: _Known) -> float | None:
-        """The worse, the more it bends and crosses; None: it lies on something.
-
-        `known` is what earlier ways of the same edge have found out about their pieces: most have pieces in common.
-        """
-        found = _BEND * max(0, len(way) - 2)
-        for piece in pairwise(way):
-            if piece not in known:
-                crossed = self._crossed(piece, edge, ends)
-                (start, end) = piece
-                long = abs(end[0] - start[0]) + abs(end[1] - start[1])
-                known[piece] = None if crossed is None else (
-                    40.0 * crossed + self._on_frame(piece, edge, above=way[-1][1] < way[0][1]) + 0.02 * long
-                )  # fmt: skip
-            bad = known[piece]
-            if bad is None:
-                return None
-            found += bad
-        return round(found, 6)  # equal ways cost the same, whatever they were added up from
-
-    def _crossed(self, piece: Segment, edge: int, ends: tuple[str, str]) -> int | None:
-        """How many lines it crosses; None: it lies on something."""
-        start, end = piece
-        if any(key not in ends and through(rect, start, end) for key, rect in self.nodes.items()):
-            return None
-        if any(at != edge and through(rect, start, end, _AROUND, 0.0) for at, rect in self.labels.items()):
-            return None
-        crossed = 0
-        left, right = min(start[0], end[0]) - NEARBY, max(start[0], end[0]) + NEARBY
-        top, bottom = min(start[1], end[1]) - NEARBY, max(start[1], end[1]) + NEARBY
-        for line in self.lines:
-            (x, y), (to_x, to_y) = line
-            if (x < left and to_x < left) or (x > right and to_x > right):
-                continue  # most lines are nowhere near
-            if (y < top and to_y < top) or (y > bottom and to_y > bottom):
-                continue
-            if run_alongside(piece, line):
-                return None
-            crossed += cross(piece, line)
-        return crossed
-
-    def _on_frame(self, piece: Segment, edge: int, *, above: bool) -> float:
-        """How bad it is that the piece, or what rides beside it, runs near a frame's line; `above`: it leads up."""
-        (x, y), (end_x, end_y) = piece
-        upright = x == end_x
-        at, low, high = (x, *sorted((y, end_y))) if upright else (y, *sorted((x, end_x)))
-        places = [at]
-        if edge in self.riders:
-            falls = x < end_x if above else end_x < x
-            places.append(at + (LANE if upright or falls else -LANE))
-        nearest = OFF_FRAME
-        for line_upright, line, start, end in self.frames:
-            if line_upright == upright and min(high, end) - max(low, start) > ALONG:
-                nearest = min(nearest, *(abs(place - line) for place in places))
-        low, high = sorted((x, end_x))
-        under = y == end_y and any(
-            part.y < y < part.y + part.height and min(high, part.x + part.width) - max(low, part.x) > ALONG
-            for part in self.titles
-        )
-        return _ON_FRAME * (1 - nearest / OFF_FRAME) + (_IN_TITLE if under else 0.0)
 
 
 def straightened(diagram: Diagram, layout: Layout) -> Layout:
@@ -167,10 +75,11 @@ def straightened(diagram: Diagram, layout: Layout) -> Layout:
     plain = (at for at in range(len(diagram.edges)) if at not in riding and at not in columns)
     off = {at: _ends(diagram, layout, at)[2] for at in plain}
     order = sorted(off, key=lambda at: (off[at] > 0, -off[at]))
-    laid = _laid(diagram, layout, order)
+    ground = Ground(diagram, layout)
+    laid = _laid(diagram, layout, order, ground)
     for _ in range(_TRIES):
         order.sort(key=lambda at: at in laid)
-        again = _laid(diagram, layout, order)
+        again = _laid(diagram, layout, order, ground)
         if len(again) <= len(laid):
             break
         laid = again
@@ -183,18 +92,10 @@ def straightened(diagram: Diagram, layout: Layout) -> Layout:
     return replace(layout, edges=tuple(edges))
 
 
-def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, list[Point]]:
+def _laid(diagram: Diagram, layout: Layout, order: Sequence[int], ground: Ground) -> dict[int, list[Point]]:
     """The ways of the arrows that have found one, laid in that order."""
-    labels = {at: curve.label for at, curve in enumerate(layout.edges) if curve.label is not None}
     level = [at for at in order if _flat(diagram, layout, at)]
-    frames, beside = list(_sides(layout)), frozenset(riders(diagram).values())
-    titles = [
-        replace(layout.groups[group.key], height=group_label_size(group)[1] + CLEAR)
-        for group in diagram.groups if group.key in layout.groups
-    ]  # fmt: skip
-    ways = _Ways(
-        layout.nodes, labels, [line for at in level for line in sampled(layout.edges[at])], frames, titles, beside
-    )
+    ways = Ways(ground, [line for at in level for line in sampled(layout.edges[at])])
     laid: dict[int, list[Point]] = {}
     for at in order:
         if at not in level:
@@ -209,9 +110,9 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
         if (way := _around(diagram, layout, at, replace(ways, lines=lines))) is not None:
             laid[at] = way
 
-    def without(*those: int) -> _Ways:
+    def without(*those: int) -> Ways:
         lines = [line for other, way in laid.items() if other not in those for line in pairwise(way)]
-        return _Ways(layout.nodes, labels, [*curved, *lines], frames, titles, beside)
+        return Ways(ground, [*curved, *lines])
 
     for at in [at for at in laid if at not in level]:  # once more, now that all others lie: some cross that need not
         laid[at] = _way(diagram, layout, at, without(at)) or laid[at]
@@ -221,7 +122,7 @@ def _laid(diagram: Diagram, layout: Layout, order: Sequence[int]) -> dict[int, l
     return laid
 
 
-def _around(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
+def _around(diagram: Diagram, layout: Layout, at: int, ways: Ways) -> list[Point] | None:
     """From a box to one that stands beside it: straight where nothing is between them, else in a lane above or below.
 
     None for an arrow with a label, which has been given its place between the two, and where there is no way.
@@ -251,7 +152,7 @@ def _over_tips(way: Sequence[Point], lines: Iterable[Segment]) -> bool:
     """Whether it runs across where another arrow ends."""
     ends = [end for line in lines for end in line if line[0][0] == line[1][0]]
     return any(
-        abs(y - start[1]) < HEAD + _AROUND and min(start[0], stop[0]) < x < max(start[0], stop[0])
+        abs(y - start[1]) < HEAD + AROUND and min(start[0], stop[0]) < x < max(start[0], stop[0])
         for start, stop in pairwise(way) if start[1] == stop[1]
         for x, y in ends
     )  # fmt: skip
@@ -279,7 +180,7 @@ def _to_next_column(layout: Layout, edge: Edge) -> list[Point] | None:
 
 
 def _swapped(
-    diagram: Diagram, layout: Layout, laid: Mapping[int, list[Point]], pair: tuple[int, int], ways: _Ways
+    diagram: Diagram, layout: Layout, laid: Mapping[int, list[Point]], pair: tuple[int, int], ways: Ways
 ) -> Mapping[int, list[Point]]:
     """Both arrows anew, so that they do not cross: one takes a way that is not its best, so that the other gets by.
 
@@ -297,7 +198,7 @@ def _swapped(
     return min(found, key=lambda each: each[:2])[2]
 
 
-def _cost_of_both(diagram: Diagram, layout: Layout, both: Mapping[int, Sequence[Point]], ways: _Ways) -> float:
+def _cost_of_both(diagram: Diagram, layout: Layout, both: Mapping[int, Sequence[Point]], ways: Ways) -> float:
     """What two arrows cost, the second laid after the first."""
     (one, way), (other, second) = both.items()
     costs = (
@@ -307,10 +208,10 @@ def _cost_of_both(diagram: Diagram, layout: Layout, both: Mapping[int, Sequence[
     return sum(inf if cost is None else cost for cost in costs)
 
 
-def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[tuple[float, list[Point]]]:
+def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: Ways) -> list[tuple[float, list[Point]]]:
     """Some ways of one arrow: the cheapest half above with each half below, and the other way round."""
     ends, *sides = _halves(diagram, layout, at)
-    known: _Known = {}
+    known: Known = {}
     costs = [
         sorted((cost, n, way) for n, way in enumerate(simple) if (cost := ways.cost(way, at, ends, known)) is not None)
         for simple, _ in sides
@@ -322,19 +223,11 @@ def _cheapest(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[tu
     return [(up[0] + down[0], joined([*reversed(up[2]), *down[2]])) for up, down in pairs[:_SWAPS]]
 
 
-def _sides(layout: Layout) -> Iterator[Side]:
-    """The four lines of each frame."""
-    for frame in layout.groups.values():
-        right, below = frame.x + frame.width, frame.y + frame.height
-        yield from ((True, x, frame.y, below) for x in (frame.x, right))
-        yield from ((False, y, frame.x, right) for y in (frame.y, below))
-
-
 def _off_frames(diagram: Diagram, layout: Layout) -> Layout:
     """The same layout, but that a label whose arrow would run down along a frame's side is moved off it, to the right
     or to the left, where there is room for it and its arrow."""
     riding = riders(diagram)
-    sides = [side for side in _sides(layout) if side[0]]
+    upright = [side for side in sides(layout) if side[0]]
     for at, curve in enumerate(layout.edges):
         if at in riding or curve.label is None or _flat(diagram, layout, at):
             continue
@@ -342,7 +235,7 @@ def _off_frames(diagram: Diagram, layout: Layout) -> Layout:
         x, label = _line_of(diagram, curve, at), curve.label
         top, bottom = layout.nodes[upper].y + layout.nodes[upper].height, layout.nodes[lower].y
         near = [
-            side for _, side, start, end in sides
+            side for _, side, start, end in upright
             if abs(x - side) < _NUDGES[-1] and min(bottom, end) - max(top, start) > ALONG
         ]  # fmt: skip
         moves = (side + way * off - x for way in (1, -1) for off in _NUDGES for side in near)
@@ -357,12 +250,12 @@ def _is_free(diagram: Diagram, layout: Layout, at: int, curve: Curve) -> bool:
 
     def room(edge: int, its: Curve) -> Iterator[Rect]:
         if its.label is not None:
-            left = _line_of(diagram, its, edge) - _AROUND
-            yield replace(its.label, x=left, width=its.label.x + its.label.width + _AROUND - left)
+            left = _line_of(diagram, its, edge) - AROUND
+            yield replace(its.label, x=left, width=its.label.x + its.label.width + AROUND - left)
 
     (mine,) = room(at, curve)
     others = [rect for n, each in enumerate(layout.edges) if n != at for rect in room(n, each)]
-    cut = curve.label is not None and any(_cuts(curve.label, side) for side in _sides(layout))
+    cut = curve.label is not None and any(_cuts(curve.label, side) for side in sides(layout))
     return not cut and not any(mine.meets(rect) for rect in (*others, *layout.nodes.values()))
 
 
@@ -405,7 +298,7 @@ def _clamped(x: float, rect: Rect) -> float:
     return min(max(x, rect.x + _INSET), rect.x + rect.width - _INSET)
 
 
-def _way(diagram: Diagram, layout: Layout, at: int, ways: _Ways) -> list[Point] | None:
+def _way(diagram: Diagram, layout: Layout, at: int, ways: Ways) -> list[Point] | None:
     """From the upper box down to the lower one; each half, to the label and from it, is the best by itself."""
     ends, *sides = _halves(diagram, layout, at)
     best = [_better(simple, side.bent, at, ends, ways) for simple, side in sides]
@@ -417,7 +310,7 @@ def _better(
     bent: Callable[[], Iterable[list[Point]]],
     at: int,
     ends: tuple[str, str],
-    ways: _Ways,
+    ways: Ways,
 ) -> list[Point] | None:
     """The cheapest way; those with more bends are tried only where the others are bad."""
     found = _best(simple, at, ends, ways)
@@ -448,11 +341,9 @@ def _halves(
     return (above, below), (first, up), (list(down.simple()), down)
 
 
-def _best(
-    those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: _Ways
-) -> tuple[float, list[Point]] | None:
+def _best(those: Iterable[list[Point]], at: int, ends: tuple[str, str], ways: Ways) -> tuple[float, list[Point]] | None:
     """The cheapest of the ways from the label to a box, with what it costs."""
-    known: _Known = {}
+    known: Known = {}
     found = [(cost, n, way) for n, way in enumerate(those) if (cost := ways.cost(way, at, ends, known)) is not None]
     cheapest = min(found, default=None)
     return None if cheapest is None else (cheapest[0], cheapest[2])

@@ -13,9 +13,10 @@ from durascope.models.engine import compared
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.scenario import Scenario
 from durascope.render import architecture
-from durascope.render.canvas import Open, Path
+from durascope.render.canvas import Close, Open, Path
 from durascope.render.diagram import STROKES, Diagram, Edge
 from durascope.render.frame_titles import titled
+from durascope.render.graph import CROSS
 from durascope.render.graphviz_layout import LANE, Rect, lay_out, riders
 from durascope.render.load import draw_loaded
 from durascope.render.orthogonal import straightened
@@ -140,6 +141,29 @@ def test_one_arrow_for_each_service_and_one_for_what_is_undone_there(name: str, 
         (edge.tail.partition("/")[0], edge.head, edge.style) for edge in edges if edge.head.startswith("service.")
     )
     assert max(calls.values()) <= len(scenario.workflows), "from each workflow"
+
+
+@pytest.mark.parametrize(("name", "engine"), [*product(builtin_names(), compared())])
+def test_the_cross_lies_on_no_text_and_stands_apart_from_arrows(name: str, engine: str) -> None:
+    """Where Stripe is down it touched the last letter of its name, and stood next to an arrow's head."""
+    picture, group = architecture.draw(load_scenario(name), engine), list[str]()
+    crosses, ends = set[tuple[float, float]](), list[tuple[float, float]]()
+    for mark in picture.canvas.marks:
+        if isinstance(mark, Open):
+            group.append(mark.name)
+        elif isinstance(mark, Close):
+            group.pop()
+        elif isinstance(mark, Path) and group and group[-1] in ("struck", "edge"):
+            points = [(float(step[-2]), float(step[-1])) for step in mark.steps if len(step) > 2]
+            if group[-1] == "struck":
+                crosses.add((sum(x for x, _ in points) / 2, sum(y for _, y in points) / 2))
+            else:
+                ends += points
+    for x, y in crosses:
+        assert min(hypot(x - to_x, y - to_y) for to_x, to_y in ends) > 3 * CROSS
+        beside = [text for text in picture.canvas.texts if abs(text.y - 4 - y) < 6 + CROSS]
+        near = [text.text for text in beside if text.left < x + CROSS and text.left + text.width > x - CROSS]
+        assert near == []
 
 
 @pytest.mark.parametrize("engine", compared())
