@@ -150,14 +150,17 @@ def _about(trace: Trace) -> Callable[[int], str | None]:
             steps.add(event.step)
             at = events[at].cause
 
+    found: list[str | None] = []
+    for number, event in enumerate(events):  # a cause comes before what it leads to: each chain is walked only once
+        if event.step not in (None, BACKOFF):
+            found.append(event.step)
+        elif len(mine := leads.get(number, ())) == 1:
+            found.append(next(iter(mine)))
+        else:
+            found.append(None if event.cause is None else found[event.cause])
+
     def of(number: int) -> str | None:
-        at: int | None = number if number < len(events) else None
-        while at is not None and events[at].step in (None, BACKOFF):
-            mine = leads.get(at, set())
-            if len(mine) == 1:
-                return next(iter(mine))
-            at = events[at].cause
-        return None if at is None else events[at].step
+        return found[number] if number < len(found) else None
 
     return of
 

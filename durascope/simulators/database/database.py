@@ -148,10 +148,13 @@ class Database(Component):
 
     def _claimed(self, row: Row, process: str, incarnation: int) -> Claim:
         self._wrote(ROW_BYTES)
-        row.claim = Claim(process, incarnation, self.tables.transactions)
+        before, row.claim = row.claim, Claim(process, incarnation, self.tables.transactions)
         row.lease_until = self.world.now + self.lease
         self._watch(row)
-        self._note(row.run, f"claimed by {process}")
+        if before is None or (before.process, before.incarnation) != (process, incarnation):
+            self._note(row.run, f"claimed by {process}")
+        elif self.records and self.tables.record[row.run.name][-1] != (line := f"lease renewed by {process}"):
+            self._note(row.run, line)  # once: during a step of a week, the lease runs out 20,000 times
         return row.claim
 
     # ---- transactions ----------------------------------------------------------------------------------------

@@ -165,7 +165,9 @@ class Process(Component):
     # ---- working on rows -------------------------------------------------------------------------------------
 
     def _begin(self, row: Row, claim: Claim) -> None:
-        if row.run.name in self.working:
+        code = self.working.get(row.run.name)
+        if code is not None:  # a step takes longer than the lease, and nobody else has come: it is renewed
+            code.claim = claim
             return
         self.world.emit(self.name, Kind.WORK_STARTED, row.run, detail="state machine")
         code = self.working[row.run.name] = RowCode(self, row, claim, self._session(row.run))

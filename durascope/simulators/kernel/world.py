@@ -199,8 +199,11 @@ class World:
 
     @property
     def more_to_come(self) -> bool:
-        """Whether something is still scheduled from outside."""
-        return self._externals > 0
+        """Whether something from outside is still to come within the time that is simulated."""
+        return self._externals > 0 and any(
+            entry[0] < HORIZON_US and isinstance(entry[3], simpy.Event) and type(entry[3]) is not IdleTimeout
+            for entry in self.queue
+        )
 
     def cancel(self, call: Callback | None) -> None:
         """Cancels a callback; one that has run, was cancelled or is None is left alone."""
@@ -244,10 +247,12 @@ class World:
             callbacks += window
             in_vain = 0 if self.progressed else in_vain + window
             at_once = 0 if self.progressed or self.now > began else at_once + window
-            still_to_come = self.progressed or self._externals or self._set_before(newest)
+            still_to_come = self.progressed or self.more_to_come or self._set_before(newest)
             futile = 0 if still_to_come else futile + 1
             if futile == 2:  # what was set within the first one would show in the second
-                if self.recorder.open_runs():
+                if self._beyond_the_horizon():
+                    self._stop(StopReason.HORIZON)
+                elif self.recorder.open_runs():
                     self._stop(StopReason.NO_PROGRESS)
                 break
             if in_vain >= MOST_CALLBACKS_IN_VAIN:
@@ -262,8 +267,14 @@ class World:
             self.recorder.stopped(self.stopped.reason)
 
     def _set_before(self, eid: int) -> bool:
-        """Whether something is still to come that was set before that entry of the queue: no loop that just goes on."""
-        return any(entry[2] < eid and self._matters(entry[3]) for entry in self.queue)
+        """Whether something is still to come that was set before that entry of the queue: no loop that just goes on.
+
+        What is due later than the horizon never comes.
+        """
+        return any(entry[2] < eid and entry[0] < HORIZON_US and self._matters(entry[3]) for entry in self.queue)
+
+    def _beyond_the_horizon(self) -> bool:
+        return any(entry[0] >= HORIZON_US and self._matters(entry[3]) for entry in self.queue)
 
     @staticmethod
     def _matters(call: object) -> bool:

@@ -64,6 +64,14 @@ class TestAStateMachine:
         ended = [str(event.detail) for event in trace.events if event.kind is Kind.WORK_ENDED]
         assert "dropped: the lease ran out" in ended
 
+    def test_a_process_alone_renews_its_lease_and_the_step_is_done_once(self) -> None:
+        """It once took the row from itself and had its own result refused: 999 effects, and never an end."""
+        trace = ran([{"run": "a", "takes": "70s"}], lease="30s")
+        assert trace.effects == {"a": 1}
+        assert trace.records["run 1"] == [
+            "row inserted", "claimed by app", "lease renewed by app", "a done", "completed",
+        ]  # fmt: skip
+
     def test_the_owner_alone_resumes_its_own_rows(self) -> None:
         dies_for_long = {**DIES_AFTER_B, "down_for": "5m"}
         anyone, owner = (ran(TWO_STEPS, dies_for_long, processes=2, resumes=who) for who in ("anyone", "owner"))
