@@ -14,6 +14,7 @@ _APART: Final = frozenset(
     {Kind.TASK_QUEUED, Kind.TASK_PICKED_UP, Kind.TIMER_FIRED, Kind.EVENT_RECEIVED, Kind.STEP_STARTED}
 )
 """What follows from these was not done by the execution before."""
+_UNHEARD: Final = ("-> lost", "-> unheard")
 _ENDS: Final = 30
 """Executions at the beginning and at the end, and beside a crash, that may get a column; of the others nobody sees what
 they read back, and to find it out for each of thousands takes minutes."""
@@ -34,6 +35,8 @@ class Line:
     """The number of the event that appended it; -1: nobody knows."""
     column: int | None = None
     """The execution during which it was appended."""
+    about: str = ""
+    """Of an answer that nobody heard and that names no step: what was running, or what the answer was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,26 @@ def read(trace: Trace, all_spans: Sequence[Span], run: str) -> tuple[list[Line],
         return [Line(n, text, None, -1) for n, text in enumerate(trace.records.get(run, ()))], []
     during = _Executions(trace, columns)
     lines = [
-        Line(place, str(event.detail), event.at, number, during.of(number))
+        Line(place, str(event.detail), event.at, number, during.of(number), _about(trace, all_spans, run, number))
         for place, (number, event) in enumerate(appended)
     ]
     return lines, columns
+
+
+def _about(trace: Trace, all_spans: Sequence[Span], run: str, number: int) -> str:
+    event = trace.events[number]
+    if event.detail not in _UNHEARD:
+        return ""
+    cause = None if event.cause is None else trace.events[event.cause]
+    if cause is not None and cause.kind is Kind.WORK_ENDED:
+        return str(cause.detail or "")
+    running = [
+        span.step for span in all_spans
+        if span.kind == "running" and (span.run, span.ended, span.end) == (run, "crashed", event.at)
+    ]  # fmt: skip
+    if len(running) > 1:
+        return f"one of {len(running)} steps that were running"
+    return f"{running[0]} was running" if running else ""
 
 
 def _may_be_drawn(place: int, work: Sequence[Span]) -> bool:

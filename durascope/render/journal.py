@@ -60,7 +60,7 @@ def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture
     entries, executions = read(trace, all_spans, run)
     lead = _lead(run, entries, executions)
     room = max(TEXT, WIDTH - 2 * MARGIN - NUMBER - AT - COLUMN * len(executions))
-    text = min(room, max((measure.width(line.text, BODY) for line in entries), default=0.0) + 12)
+    text = min(room, max((measure.width(line.text, BODY) + _beside(line) for line in entries), default=0.0) + 12)
     left = MARGIN + NUMBER + text + AT
     repeated = frozenset(str(mark.step) for mark in effects(trace) if mark.duplicate and mark.run == run)
     most = int((WIDTH - MARGIN - left) // COLUMN)
@@ -111,6 +111,10 @@ def _breaks(kind: Kind, lanes: Sequence[str]) -> str:
     if kind is Kind.DEPLOYED:
         return _FAULTS[kind]
     return f"{lanes[0]}{'' if len(lanes) == 1 else f' (with {len(lanes) - 1} more)'} {_FAULTS[kind]}"
+
+
+def _beside(line: Line) -> float:
+    return measure.width(line.about, SMALL) + 10 if line.about else 0.0
 
 
 def _fails(line: Line) -> bool:
@@ -193,6 +197,9 @@ def _draw_line(canvas: Canvas, line: Line, columns: Sequence[Shared], left: floa
     room = left - AT - MARGIN - NUMBER
     text = line.text if measure.width(line.text, BODY) <= room else _brief(line.text)
     canvas.text(MARGIN + NUMBER, baseline, measure.shorten(text, room, BODY), BODY, ink=INK)
+    used = measure.width(text, BODY) + 10
+    if line.about and used + measure.width(line.about, SMALL) <= room:
+        canvas.text(MARGIN + NUMBER + used, baseline, line.about, SMALL, ink=MUTED)
     if line.at is not None:
         canvas.text(left - 8, baseline, spell(line.at), SMALL, ink=MUTED, anchor="end")
     if columns and line.column is None and line.at is not None:

@@ -9,7 +9,7 @@ from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario
 from durascope.models.spans import spans
 from durascope.models.trace import Kind
-from durascope.render import queues, sequence, timeline
+from durascope.render import journal, queues, sequence, timeline
 from durascope.render.bars import begins
 from durascope.render.exports.markdown import write
 from durascope.render.picture import Picture
@@ -84,3 +84,15 @@ faults: [{hang: worker, at: 3s, for: 2s}]
     trace = simulate(scenario, "temporal", full=True)
     assert any(True for _ in trace.of_kind(Kind.HUNG))
     assert "process hangs, back again" in words(queues.draw(trace, scenario))
+
+
+def test_an_answer_that_is_lost_says_what_was_running() -> None:
+    """`-> lost` named no step: Inngest's record does not, the trace knows."""
+    for name, told in (
+        ("order-fulfillment", "charge-payment was running"),
+        ("agent-fan-out", "one of 10 steps that were running"),
+        ("order-fulfillment-engine-crash", "206 StepRun charge-payment"),
+    ):
+        scenario = load_scenario(name)
+        said = words(journal.draw(simulate(scenario, "inngest", full=True), scenario))
+        assert told in said, name
