@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from durascope.models.spans import Span, spans
@@ -71,6 +71,8 @@ class Recovery:
     """The numbers of the fault's event and of the one that shows that work goes on."""
     first: int | None = None
     """When the first of all that the fault had interrupted, in whatever run, was at work again; None: nothing was."""
+    outage: str | None = None
+    """The service whose outage it was, or began before the run was back at work; None: there was none."""
 
     @property
     def lasts(self) -> int | None:
@@ -84,7 +86,8 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
     recovered when the attempt that follows begins (after a crash) or its result is reported (after an outage). A fault
     of an app that hits no step interrupts the runs that had work in it, one of an engine's part those that have a step
     or work in flight or a task in it; they have recovered with their next step begun or recorded. Runs that only sleep
-    or wait are not interrupted by anything.
+    or wait are not interrupted by anything. A service that goes down before a step is back prolongs the interruption
+    that there is: the step has recovered with its result.
     """
     all_spans = spans(trace) if given is None else given
     work = _Work(trace, all_spans)
@@ -96,13 +99,32 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
         first = None if begun is None else trace.events[begun].at
         for run, steps in struck.items():
             until = numbers[run][-1] if len(numbers[run]) == max(1, len(set(steps))) else None
-            found.append(
-                Recovery(
-                    down.lane, down.detail, run, down.start, None if until is None else trace.events[until].at,
-                    steps, (down.events[0], until), first,
-                )
+            mine = Recovery(
+                down.lane, down.detail, run, down.start, None if until is None else trace.events[until].at,
+                steps, (down.events[0], until), first, down.lane if down.detail == "outage" else None,
             )  # fmt: skip
+            before = next((at for at, each in enumerate(found) if _prolongs(mine, each)), None)
+            if before is None:
+                found.append(mine)
+            else:
+                found[before] = _prolonged(found[before], mine)
     return found
+
+
+def _prolongs(outage: Recovery, before: Recovery) -> bool:
+    """Whether the outage begins while all that it interrupts still stands still after that fault."""
+    still = before.until is None or before.until > outage.at
+    whole = bool(outage.steps) and set(outage.steps) <= set(before.steps)
+    return outage.outage is not None and before.run == outage.run and before.at < outage.at and still and whole
+
+
+def _prolonged(before: Recovery, outage: Recovery) -> Recovery:
+    """One interruption that is over when both are."""
+    ends = [each for each in (before, outage) if each.until is None] or [before, outage]
+    last = max(ends, key=lambda each: each.until or 0)
+    return replace(
+        before, until=last.until, events=(before.events[0], last.events[1]), first=outage.first, outage=outage.outage
+    )
 
 
 _WORKING: Final = ("running", "working", "replaying")

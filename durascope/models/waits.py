@@ -59,7 +59,8 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
         elif (due := _put_off_until(event, recovery)) is not None:
             until = due if recovery.until is None else min(due, recovery.until)
             if until > since:
-                since = event.at if recovery.fault == "outage" else since
+                between = recovery.fault == "outage" or (recovery.outage is not None and found)
+                since = event.at if between else since
                 found.append(Wait(since, until, "backoff", f"backoff {spell(due - event.at)}"))
                 since = until
     if not found:
@@ -127,7 +128,7 @@ def _put_off_until(event: Event, recovery: Recovery) -> int | None:
 def _taken(trace: Trace, recovery: Recovery) -> int | None:
     """When somebody took the work up again; after an outage that is before its recovery, the answer."""
     first, last = recovery.events
-    if recovery.fault != "outage" or last is None:
+    if recovery.outage is None or last is None:
         return recovery.until
     attempts = (
         event.at
@@ -189,6 +190,22 @@ _DOWN: Final = {
 
 def why(trace: Trace, recovery: Recovery, title: str) -> str:
     """One clause: who noticed the fault, and what was waited for; `title` is the engine's name."""
+    told = _noticed(trace, recovery, title)
+    if recovery.outage is None or recovery.fault == "outage":
+        return told
+    ends = (
+        next(
+            (event.at for _, event in trace.of_kind(kind) if event.lane == recovery.outage and event.at > recovery.at),
+            None,
+        )
+        for kind in (Kind.OUTAGE_STARTED, Kind.OUTAGE_ENDED)
+    )
+    since, until = ends
+    away = "" if since is None or until is None else f" for {spell(until - since)}"
+    return f"{told}; meanwhile {recovery.outage} is down{away}"
+
+
+def _noticed(trace: Trace, recovery: Recovery, title: str) -> str:
     found = waits(trace, recovery)
     unnoticed = next((wait for wait in found if wait.kind == "unnoticed"), None)
     backoffs = [wait for wait in found if wait.kind == "backoff"]

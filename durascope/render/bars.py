@@ -217,7 +217,7 @@ def outside_mark(canvas: Canvas, x: float, y: float, *, bad: bool = False) -> No
 
 
 _BEGINS: Final = {
-    "crash": "crash", "stop": "process stops", "deploy": "process stops for new code", "hang": "process hangs",
+    "crash": "process killed", "stop": "process stops", "deploy": "process stops for new code", "hang": "process hangs",
     "outage": "outage begins", "cut": "connection cut",
 }  # fmt: skip
 

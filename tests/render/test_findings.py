@@ -411,8 +411,32 @@ def test_a_timeout_tells_of_the_worker_that_died_and_not_of_the_outage_that_bega
     assert "timeout tells Temporal that worker died, then backoff" in told
     drawn = comparison.draw([simulate(asked, engine, full=True) for engine in ENGINES], asked)
     said = [text.text for text in drawn.canvas.texts]
-    assert "fault" in said, "the zero of the axis: Inngest's longest interruption is the crash's"
-    assert "outage" not in said
+    assert "crash" in said, "the zero of the axis"
+    assert not {"outage", "fault"} & set(said)
+
+
+def test_a_service_that_goes_down_before_a_step_is_back_prolongs_what_the_crash_began() -> None:
+    """The red bar began at the outage, as if the worker had died then: 5.1 s of a timeout of ten."""
+    asked = Scenario.model_validate({
+        "scenario": "s", "services": {"stripe": {"latency": "250ms"}},
+        "workflows": {"w": {"steps": [{"run": "charge", "on": "stripe"}, {"run": "ship"}]}},
+        "deployments": {"temporal": {"step_timeout": "10s"}},
+        "faults": [{"crash": "app", "when": {"step": "charge", "attempt": 1, "moment": "after-effect"},
+                    "down_for": "2s"},
+                   {"outage": "stripe", "at": "5s", "for": "20s"}],
+    })  # fmt: skip
+    trace = simulate(asked, "temporal", full=True)
+    (one,) = recoveries(trace)
+    (died,) = (event.at for _, event in trace.of_kind(Kind.CRASHED))
+    (again,) = (mark.at for mark in effects(trace) if mark.duplicate)
+    assert (one.fault, one.outage, one.at) == ("crash", "stripe", died)
+    assert one.until is not None
+    assert again <= one.until
+    first, *others = waits(trace, one)
+    assert (first.kind, first.start, first.end - died) == ("unnoticed", died, first.end - one.at)
+    assert first.end - first.start > 9_000_000
+    assert {each.kind for each in others} == {"backoff"}
+    assert "then backoff 8 s; meanwhile stripe is down for 20 s" in words(timeline.draw(trace, asked))
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_after_a_deploy_no_legend_speaks_of_a_crash() -> None:
     trace = simulate(scenario, "temporal", full=True)
     drawn = timeline.draw(trace, scenario)
     assert {"process stops for new code", "new code"} <= set(words(drawn))
-    assert not {"crash", "external event"} & set(words(drawn))
+    assert not {"process killed", "external event"} & set(words(drawn))
     assert "Nothing crashed. Stopped: workflow-worker-1 at 462 ms" in drawn.description
     assert "stops; away while dashed" in words(sequence.draw(trace, scenario))
 
@@ -44,14 +44,14 @@ def test_what_a_deploy_interrupts_is_stopped_and_not_killed() -> None:
     assert down.detail == "deploy"
     told = words(timeline.draw(trace, scenario))
     assert any(text.startswith("stopped before its effect") for text in told), told
-    assert not [text for text in told if "killed" in text or text == "crash"]
+    assert not [text for text in told if "killed" in text]
     assert "stop for new code of " in write(trace, scenario).decode()
 
 
 @pytest.mark.parametrize(
     ("fault", "word"),
     [
-        ("{crash: app, at: 1s, down_for: 2s}", "crash"),
+        ("{crash: app, at: 1s, down_for: 2s}", "process killed"),
         ("{hang: app, at: 1s, for: 2s}", "process hangs"),
         ("{cut: [app, engine], at: 1s, for: 2s}", "connection cut"),
     ],
@@ -70,7 +70,7 @@ services: {{stripe: {{latency: 10ms}}}}
 {STEPS}
 faults: [{{crash: app, at: 1s, down_for: 1s}}, {{outage: stripe, at: 2s, for: 1s}}]
 """)
-    assert begins(spans(simulate(scenario, "restate", full=True))) == "crash or outage begins"
+    assert begins(spans(simulate(scenario, "restate", full=True))) == "process killed or outage begins"
 
 
 def test_a_queue_says_so_too() -> None:
