@@ -35,11 +35,12 @@ def copies(sequence: Numbers) -> Copies:
         return found
     keys = _keys(sequence)
     latest = np.full(1 << _BITS, -1, dtype=np.int64)
+    key_at, latest_at, values = keys.data, latest.data, sequence.data  # single numbers are found faster in these
     at = begun = back = 0
     while at < len(keys):
-        source, same = _best(sequence, at, {int(latest[keys[at]]), at - back} if back else {int(latest[keys[at]])})
+        source, same = _best(sequence, values, at, latest_at[key_at[at]], at - back if back else -1)
         if same < SHORTEST:
-            latest[keys[at]] = at
+            latest_at[key_at[at]] = at
             at += 1
             continue
         back = at - source
@@ -66,15 +67,17 @@ def _keys(sequence: Numbers) -> NDArray[Any]:
     return (key * _MIX >> np.uint64(64 - _BITS)).astype(np.int64)
 
 
-def _best(sequence: Numbers, at: int, sources: set[int]) -> tuple[int, int]:
-    """Of these earlier places the one from which most is the same, and how much."""
-    return max(((source, _same(sequence, source, at)) for source in sorted(sources)), key=lambda each: each[1])
+def _best(sequence: Numbers, values: memoryview, at: int, *sources: int) -> tuple[int, int]:
+    """Of these earlier places (-1: none) the first from which most is the same, and how much."""
+    best, most = -1, 0
+    for source in sorted(sources):
+        if source >= 0 and values[source] == values[at] and (same := _same(sequence, source, at)) > most:
+            best, most = source, same
+    return best, most
 
 
 def _same(sequence: Numbers, source: int, at: int) -> int:
     """How many are the same from two places on; the copy ends before it begins."""
-    if source < 0:
-        return 0
     most = min(len(sequence) - at, at - source)
     known, window = 0, 64
     while known < most:

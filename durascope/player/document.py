@@ -129,7 +129,7 @@ class _Draft:
         """With all forks, or with as many of the most interesting as fit."""
         self._forks.sort(key=lambda fork: fork.story)  # neighbours go on alike, and are packed well
         found, count = self.whole(), len(self._forks)
-        if size(found) <= budget:
+        if size(found, quickly=True) <= budget:
             return found
         ranked, least = self._ranked(), size(self._with(()))
         while count and size(found) > budget:

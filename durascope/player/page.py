@@ -77,14 +77,15 @@ def html(document: dict[str, Any], *, token: str | None = None, embed: bool = Fa
     )
 
 
-def compressed(document: dict[str, Any]) -> bytes:
+def compressed(document: dict[str, Any], *, level: int = 9) -> bytes:
     """The document as JSON, compressed; the same bytes at any time of day."""
-    return _gzip(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+    return _gzip(json.dumps(document, ensure_ascii=False, separators=(",", ":")), level)
 
 
-def size(document: dict[str, Any]) -> int:
-    """The approximate size of the document's page, in bytes. Raises `NoPlayer`."""
-    return len(compressed(document)) * 5 // 4 + len(bundle().packed) + len(_LOADER) + len(_PAGE) + _ABOUT
+def size(document: dict[str, Any], *, quickly: bool = False) -> int:
+    """The approximate size of the document's page, in bytes; `quickly`: an upper bound of it. Raises `NoPlayer`."""
+    data = compressed(document, level=1 if quickly else 9)
+    return len(data) * 5 // 4 + len(bundle().packed) + len(_LOADER) + len(_PAGE) + _ABOUT
 
 
 def policy(built: Bundle, *, live: bool) -> str:
@@ -94,9 +95,9 @@ def policy(built: Bundle, *, live: bool) -> str:
     return f"default-src 'none'; style-src 'unsafe-inline'; script-src {own}; img-src data:{ask}"
 
 
-def _gzip(text: str) -> bytes:
+def _gzip(text: str, level: int = 9) -> bytes:
     """Compressed; the same bytes at any time of day."""
-    return gzip.compress(text.encode("utf-8", "replace"), 9, mtime=0)
+    return gzip.compress(text.encode("utf-8", "replace"), level, mtime=0)
 
 
 def _letters(data: bytes) -> str:
