@@ -112,11 +112,26 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     reading = _Reading(trace, scenario)
     for number, event in enumerate(trace.events):
         reading.read(number, event)
+    woken = _woken(trace)
+    all_spans = [replace(span, run=woken.get(span.run, span.run)) for span in all_spans]
     items = [*reading.items, *_returns_lost(all_spans, reading.called, trace), *_standing_still(trace, reading.items)]
     items.sort(key=lambda item: item.position)
     about = _about(trace)
-    items = [replace(item, about=item.step or about(item.position)) for item in items]
+    items = [
+        replace(item, about=item.step or about(item.position), run=woken.get(item.run, item.run)) for item in items
+    ]
     return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
+
+
+def _woken(trace: Trace) -> dict[str | None, str]:
+    """What is handled as an execution of its own and is no run, with the run that it wakes: a message that arrives."""
+    runs = {run.name for run in trace.runs}
+    found: dict[str | None, str] = {}
+    for event in trace.events:
+        cause = None if event.cause is None else trace.events[event.cause].run
+        if event.run in runs and cause is not None and cause not in runs:
+            found.setdefault(cause, event.run)
+    return found
 
 
 _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
@@ -193,7 +208,9 @@ class _Reading:
 
     def read(self, number: int, event: Event) -> None:
         if event.kind is not Kind.REPLAY_STEP:
-            self.begun |= {(event.run, event.step), (event.run, event.detail if isinstance(event.detail, str) else "")}
+            words = event.detail.split() if event.kind is Kind.RECORDED and isinstance(event.detail, str) else ()
+            said = event.detail if isinstance(event.detail, str) else ""
+            self.begun |= {(event.run, each) for each in (event.step, said, *words)}
         if event.kind is Kind.STEP_STARTED:
             self.pending.add((event.run, event.step))
         elif event.kind is Kind.STEP_RECORDED:
@@ -359,9 +376,9 @@ class _Reading:
                     break
                 known = later.step is None or (event.run, later.step) in self.begun
                 if known and (event.run, later.step) not in self.pending:
-                    passed.append(later.step or "a step")
+                    passed.append(later.step or "")
         if passed:
-            told, *shorter = _few(passed)
+            told, *shorter = _few(list(filter(None, passed)) or ["a step"] * len(passed))
             self._note(number, event, f"replays {told}", "replay", tuple(f"replays {each}" for each in shorter))
 
     def _note(self, number: int, event: Event, text: str, tone: Tone = "", shorter: tuple[str, ...] = ()) -> None:

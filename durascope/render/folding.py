@@ -75,8 +75,9 @@ def fold(
     if too_long():
         items, told, banded = side_by_side(items, shown)
         notes += told
+    alike, place = list[str](), len(notes)
     if too_long():
-        items, told = _unimportant(items, short, quiet, shown)
+        items, alike, told = _unimportant(items, short, quiet, shown)
         notes += told
     if too_long():
         items, count = _repetitions(items, shown)
@@ -88,6 +89,9 @@ def fold(
             before = _drawn(items)
             items = _excerpt(items, quiet, shown, around, *ends)
             left += before - _drawn(items)
+    if alike:
+        drawn = any(item.sort == "call" for item in items)
+        notes.insert(place, f"{listed(alike)} went {'like the steps that are drawn' if drawn else 'without a fault'}.")
     if left:
         notes.append(f"{left} messages far from any fault are left out.")
     if conversation.left_out:
@@ -138,11 +142,6 @@ class _Stretch:
         return any(item.eventful for item in self.items)
 
     @property
-    def called(self) -> bool:
-        """Whether a step's call is in it, and what it gave."""
-        return self.recorded and any(item.sort == "call" for item in self.items)
-
-    @property
     def told(self) -> bool:
         """What the picture is drawn for: a crash, something lost, done again or undone."""
         return any(
@@ -152,7 +151,7 @@ class _Stretch:
 
 def _unimportant(
     items: Sequence[Item], short: Callable[[Sequence[Item]], bool], quiet: int, shown: Container[int]
-) -> tuple[list[Item], list[str]]:
+) -> tuple[list[Item], list[str], list[str]]:
     """Whole steps and attempts as bands, the least important first and no more than needed: quiet steps far from what
     happened, attempts between the first and the last, quiet steps beside it, steps that were only replayed around."""
     stretches = _stretches(items)
@@ -182,11 +181,8 @@ def _unimportant(
     gone = [each for level, each in places if level in left_out]
     names = [str(each.step) for each in gone if each.recorded]
     attempts = sum(each.retried for each in gone)
-    drawn = any(each.called for level, each in places if level not in left_out)
-    like = "like the steps that are drawn" if drawn else "without a fault"
-    notes = [f"{listed(names)} went {like}."] if names else []
-    notes += [f"{attempts} attempts went like the ones before and after them."] if attempts else []
-    return folded(low), notes
+    notes = [f"{attempts} attempts went like the ones before and after them."] if attempts else []
+    return folded(low), names, notes
 
 
 _BETWEEN: Final = (1, 0)

@@ -393,6 +393,14 @@ def test_what_is_folded_is_like_what_is_drawn_only_where_a_step_is_drawn() -> No
     assert "went like the steps that are drawn." in " ".join(words(drawn("order-fulfillment", "inngest")))
 
 
+def test_what_wakes_a_run_is_drawn_with_it() -> None:
+    """On Restate an event is an invocation of its own: on the ninth day the onboarding went on, and nobody saw why."""
+    picture = drawn("onboarding", "restate")
+    assert [text for text in groups(picture, "message") if "client to ingress: user.completed_profile" in text]
+    assert "send-welcome-email went without a fault." in " ".join(words(picture)), "no step is drawn that it was like"
+    assert any("replays send-welcome-email, one-week and 1 more" in text for text in groups(picture, "note"))
+
+
 def test_what_a_life_line_stands_for_is_told_once_and_in_full() -> None:
     """`other activity-workers` were told beside `activity-workers`: one life line, made in two steps."""
     told = " ".join(words(drawn("order-fulfillment-cancel", "temporal")))
