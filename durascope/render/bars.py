@@ -245,7 +245,11 @@ def bar_entries(spans: Iterable[Span], effects: Iterable[EffectMark] = (), shown
     """The legend of what is drawn, in a fixed order."""
     listed = list(spans)
     used = {bar_of(span) for span in listed} | ({"queued"} if shown.held else set[Bar]())
-    found = [Entry(look.word, _swatch(look)) for bar, look in LOOKS.items() if bar in used]
+    stopped = {span.detail for span in listed if span.kind == "down"} in ({"deploy"}, {"stop"}, {"deploy", "stop"})
+    found = [
+        Entry("lost with its process" if bar == "crashed" and stopped else look.word, _swatch(look))
+        for bar, look in LOOKS.items() if bar in used
+    ]  # fmt: skip
     marks = list(effects)
     if any(not each.duplicate and not each.deduplicated for each in marks):
         found.append(Entry("effect outside", lambda canvas, x, y: effect_mark(canvas, x + 18, y)))

@@ -45,6 +45,8 @@ def test_what_a_deploy_interrupts_is_stopped_and_not_killed() -> None:
     told = words(timeline.draw(trace, scenario))
     assert any(text.startswith("stopped before its effect") for text in told), told
     assert not [text for text in told if "killed" in text]
+    assert "lost with its process" in told
+    assert "lost in the crash" not in told
     assert "stop for new code of " in write(trace, scenario).decode()
 
 
