@@ -28,7 +28,7 @@ from durascope.cli.options import (
 )
 from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import put, put_json, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,6 +108,8 @@ def command(
     from durascope.models.units import SECOND, parse_duration, parse_share
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    if out is not None:
+        writable(out, made=True)
     wanted = read("--precision", precision, parse_share)
     budget_s = read("--budget", budget, parse_duration) / SECOND
     try:

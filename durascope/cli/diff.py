@@ -24,7 +24,7 @@ from durascope.cli.options import (
 )
 from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import console, put, put_json, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 
 if TYPE_CHECKING:
     from durascope.experiments.designs import Designs
@@ -76,6 +76,8 @@ def command(
 
     first = request(before, engine, settings=settings)
     second = request(after or before, engine, settings=[*(settings or ()), *(set_after or ())])
+    if out is not None:
+        writable(out.parent)
     with progress_shown() as progress:
         found = designs(
             first.scenario,

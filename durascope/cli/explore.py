@@ -23,7 +23,7 @@ from durascope.cli.options import (
 )
 from durascope.cli.pace import progress_shown
 from durascope.cli.terminal import busy, console, put, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 from durascope.models.visible import visible_json
 
 if TYPE_CHECKING:
@@ -142,6 +142,8 @@ def command(
     from durascope.models.durations import parse_duration
 
     asked = request(scenario, engine, runs=runs, settings=settings)
+    if out is not None:
+        writable(out.parent)
     down_us = None if down is None else read("--down", down, parse_duration)
     try:
         ways = ["--moments"] * (not moments) + ["--runs 1"] * (asked.scenario.workload.runs > 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +19,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 
 
 def command(
@@ -62,7 +60,7 @@ def command(
     allowed = read("--budget", budget, parse_size)
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
     path = Path(f"{asked.scenario.scenario}.html") if out is None else out
-    _writable(path.parent)
+    writable(path.parent)
     try:
         bundle()
         with busy(True) as tell:
@@ -82,11 +80,3 @@ def command(
             say(f"{missing:,} of {left + kept:,} crashes {why}")
     if len(page) > allowed:
         say(f"without any crash it is bigger than {format_size(allowed)}: fewer runs (--runs) make it smaller")
-
-
-def _writable(folder: Path) -> None:
-    """Raises OSError if no file can be written, before the work is done."""
-    if not folder.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
-    if not os.access(folder, os.W_OK):
-        raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))

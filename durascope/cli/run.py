@@ -20,7 +20,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import progress_bar, put_json, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 from durascope.models.visible import visible_json
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def command(
     from durascope.experiments.compare import MANY, as_json, compare
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    if out is not None:
+        writable(out, made=True)
     kept = True if records else None
     with progress_bar("runs simulated", asked.scenario.workload.runs > MANY) as progress:
         results = compare(asked.scenario, asked.engines, seed=seed, full=kept, records=kept, progress=progress)

@@ -25,7 +25,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import put, put_json, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 from durascope.models.visible import cell
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ def command(
     from durascope.models.overrides import Overrides
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    if out is not None:
+        writable(out, made=True)
     overrides = Overrides(tuple(settings or ()), tuple(crash or ()), runs, rate)
 
     def swept(mapper: Mapper) -> Sweep:

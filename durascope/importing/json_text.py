@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,8 +29,9 @@ def documents_in(text: str, file: str) -> list[Any]:
             raise _damaged(file, text, error) from None
         except RecursionError:
             raise UnreadableRecording(file, "its JSON is nested too deep") from None
-        except ValueError as error:  # a number of thousands of digits
-            raise UnreadableRecording(file, f"its JSON cannot be read: {error}") from None
+        except ValueError:  # Python's own limit, and its advice is for programmers
+            why = f"its JSON has a number of more than {sys.get_int_max_str_digits():,} digits"
+            raise UnreadableRecording(file, why, "no engine records such a number") from None
         found.append(document)
         at = _after_space(text, at)
     if not found:

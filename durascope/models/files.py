@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from secrets import token_hex
@@ -36,3 +37,18 @@ def write_whole(path: Path, content: bytes | str) -> Path:
         draft.unlink(missing_ok=True)
         raise
     return path
+
+
+def writable(folder: Path, *, made: bool = False) -> None:
+    """Raises OSError, with the place that is wrong, if no file can be written there: before the work, not after it.
+
+    With `made`, a folder that is missing will be made.
+    """
+    while made and not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "this is a file, not a folder", str(folder))
+    if not folder.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(folder))
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(errno.EACCES, "nothing can be written there", str(folder))

@@ -14,7 +14,7 @@ from durascope.models.problems import Problem, ScenarioProblems
 from durascope.models.scenario import Scenario
 from durascope.models.source import Source, Value
 from durascope.models.validation import salvage, validate
-from durascope.models.yaml12 import compose
+from durascope.models.yaml12 import UNREAD, compose
 
 MAX_BYTES: Final = 1 << 20
 """The biggest file that is read."""
@@ -34,7 +34,9 @@ def parse_scenario(text: str, name: str = "scenario.yaml") -> Scenario:
 def scenario_of(value: Value, problems: Iterable[Problem] = ()) -> Scenario:
     """The scenario of a document, in which these problems have been found before. Raises `ScenarioProblems`."""
     scenario, wrong = validate(Scenario, value)
-    found = [*problems, *wrong]
+    found = list(problems)
+    misread = {(each.line, each.column) for each in found if each.code == UNREAD}
+    found += (each for each in wrong if (each.line, each.column) not in misread)
     if scenario is not None:
         found += check(scenario, value)
     else:

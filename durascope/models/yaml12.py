@@ -27,6 +27,8 @@ MAX_DEPTH: Final = 60
 MAX_VALUES: Final = 50_000
 """The most values of a file, those that aliases repeat included."""
 MAX_INTEGER: Final = 1 << 63
+UNREAD: Final = "bad-number"
+"""The code of what is wrong with a number that cannot be read: something else stands in its place."""
 
 
 class Refusal(Exception):
@@ -149,6 +151,9 @@ class _Reading:
                 self.wrong(key_node, "bad-key", "a key is a plain word", "lists and mappings cannot be keys")
                 continue
             key = str(key_node.value)
+            if key == "<<" and key_node.style is None:
+                self.wrong(key_node, "bad-key", "`<<` merges nothing in YAML 1.2", "write the fields themselves")
+                continue
             if key in values:
                 first = values[key].key
                 where = f"it is also on line {first.line}" if first else ""
@@ -173,7 +178,7 @@ class _Reading:
                 number = float(re.sub(r"\.(inf|nan)$", r"\1", text.lower()))
                 if math.isfinite(number):
                     return number
-                self.wrong(node, "bad-value", f"{shown(text)} is not a number here", "write a finite number")
+                self.wrong(node, UNREAD, f"{shown(text)} is not a number here", "write a finite number")
                 return 0.0
             case _:
                 return self.text(node, text)
@@ -183,7 +188,8 @@ class _Reading:
         number = MAX_INTEGER if len(text) > 30 else int(text, base)
         if -MAX_INTEGER <= number < MAX_INTEGER:
             return number
-        self.wrong(node, "bad-value", f"{text[:40]} is too big a number", "whole numbers have at most 63 bits")
+        digits = text if len(text) <= 40 else f"{text[:39]}…"
+        self.wrong(node, UNREAD, f"{digits} is too big a number", "whole numbers have at most 63 bits")
         return 0
 
     def text(self, node: ScalarNode, text: str) -> str:

@@ -184,9 +184,19 @@ class TestSafety:
     def test_what_is_no_finite_number_is_refused(self, number: str) -> None:
         assert "is not a number here" in problem_of(order_with("[10, 500]", f"[10, {number}]")).message
 
+    def test_what_cannot_be_read_is_one_problem_and_not_a_second_about_what_stands_in_its_place(self) -> None:
+        problem = problem_of("scenario: s\nworkflows: {w: {steps: [{run: a, fails: .nan}]}}")
+        assert (problem.code, problem.line) == ("bad-number", 2)
+
+    def test_merge_keys_are_refused_by_name(self) -> None:
+        problem = problem_of("scenario: s\nworkflows: {w: {steps: [{<<: {takes: 1s}, run: a}]}}")
+        assert (problem.code, problem.message) == ("bad-key", "`<<` merges nothing in YAML 1.2")
+
     @pytest.mark.parametrize("number", ["9223372036854775808", "1" + "0" * 9000, "0x" + "F" * 40])
     def test_huge_numbers_are_refused(self, number: str) -> None:
-        assert "too big" in problem_of(order_with("sleep: 7d", f"repeat: {number}, do: []")).message
+        message = problem_of(order_with("sleep: 7d", f"repeat: {number}, do: []")).message
+        assert "too big" in message
+        assert ("…" in message) == (len(number) > 40)
 
     @pytest.mark.parametrize("quantity", ["9" * 5000 + "s", "200000000d", "forever"])
     def test_huge_durations_are_refused(self, quantity: str) -> None:
