@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
@@ -49,6 +49,31 @@ STALLED: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
+class Draws:
+    """The random draws that lead the model on a way: whoever keeps them goes it again without a search.
+
+    >>> Draws.from_json(Draws(3, True, {("latency", "run 1"): 2}).as_json()).turns
+    {('latency', 'run 1'): 2}
+    """
+
+    seed: int
+    """Of the engine's random choices."""
+    loose: bool
+    """Whether the delays are those of a busy machine."""
+    turns: Mapping[Address, int]
+    """How often each of these choices was drawn again."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"seed": self.seed, "loose": self.loose, "turns": [[list(each), n] for each, n in self.turns.items()]}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Draws:
+        """From what `as_json` has returned."""
+        return cls(plain["seed"], plain["loose"], {tuple(address): n for address, n in plain["turns"]})
+
+
+@dataclass(frozen=True, slots=True)
 class Way:
     """A way that the model goes with some random draws, and how far it is from what was recorded."""
 
@@ -64,6 +89,11 @@ class Way:
     def fits(self) -> bool:
         return not self.differences
 
+    @property
+    def draws(self) -> Draws:
+        """What leads there."""
+        return Draws(self.luck.seed, self.loose, self.luck.turns)
+
 
 def nearest_way(
     scenario: Scenario,
@@ -73,9 +103,15 @@ def nearest_way(
     tell: Callable[[int], None] = lambda _tries: None,
     *,
     seconds: float = SECONDS,
+    known: Draws | None = None,
 ) -> Way | None:
-    """The first way that fits, or else the nearest one that was found; None if nothing is left to chance."""
+    """The first way that fits, or else the nearest one that was found; None if nothing is left to chance.
+
+    `known`: draws that once led there, and are tried first.
+    """
     search = _Search(scenario, engine, seed, compare, tell, seconds)
+    if known is not None and (way := search.gone(known)).fits:
+        return replace(way, tries=search.tries)
     beginnings = list(search.beginnings())
     if beginnings[-1].fits:
         return replace(beginnings[-1], tries=search.tries)
@@ -118,6 +154,10 @@ class _Search:
 
     def over(self) -> bool:
         return self.tries >= TRIES or time.monotonic() > self._deadline
+
+    def gone(self, draws: Draws) -> Way:
+        """The way that these draws lead."""
+        return self._go(TurnedLuck(draws.seed, draws.turns), draws.loose)
 
     def beginnings(self) -> Iterator[Way]:
         """Ways that have nothing in common but the outside, up to one that fits."""
