@@ -18,7 +18,11 @@ PERCENTILES: Final = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "max": 1.0}
 
 
 def percentile(ordered: Sequence[int], share: float) -> int:
-    """The nearest-rank percentile of sorted values: one of the values, never one in between."""
+    """The nearest-rank percentile of sorted values: one of the values, never one in between.
+
+    >>> percentile([10, 20, 30, 40], 0.5)
+    20
+    """
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 

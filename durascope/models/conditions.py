@@ -34,7 +34,13 @@ _WORDS: Final = {"true": True, "false": False, "null": None}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A parsed condition; `names` are the values it asks for."""
+    """A parsed condition; `names` are the values it asks for.
+
+    >>> Condition.parse("in_stock and amount > 100").holds({"in_stock": True, "amount": 120})
+    True
+    >>> Condition.parse("amount > 100").holds({"amount": 99})
+    False
+    """
 
     text: str
     names: frozenset[str]

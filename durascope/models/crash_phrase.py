@@ -25,7 +25,12 @@ class _Word:
 
 
 def crash_fault(phrase: str) -> Value:
-    """The fault that a phrase describes, as it would stand in a file. Raises `ScenarioProblems`."""
+    """The fault that a phrase describes, as it would stand in a file. Raises `ScenarioProblems`.
+
+    >>> fault = crash_fault("app after-effect charge-payment down 5s")
+    >>> list(fault.inside)
+    ['crash', 'when', 'down_for']
+    """
     source = Source("--crash", phrase)
     words = [_Word(match[0], Place(source, 1, match.start() + 1)) for match in re.finditer(r"\S+", phrase)]
     if len(words) < 3:

@@ -23,7 +23,11 @@ _SHORTHANDS: Final = {
 
 
 def next_time(expression: str, after: int) -> int | None:
-    """The next time after `after` (microseconds of the simulation); None if there is none, or no cron."""
+    """The next time after `after` (microseconds of the simulation); None if there is none, or no cron.
+
+    >>> next_time("0 9 * * 1", 0)
+    118800000000
+    """
     words = expression.split()
     if words and words[0].upper().startswith(("TZ=", "CRON_TZ=")):
         words = words[1:]

@@ -66,7 +66,15 @@ def shown(value: object) -> str:
 
 
 def parse_duration(value: object) -> int:
-    """`"1m30s"` → 90_000_000 µs. Raises `Misread` if the value is not a duration."""
+    """`"1m30s"` → 90_000_000 µs. Raises `Misread` if the value is not a duration.
+
+    >>> parse_duration("1m30s")
+    90000000
+    >>> parse_duration("90")
+    Traceback (most recent call last):
+        ...
+    durascope.models.durations.Misread: a duration needs a unit
+    """
     if (isinstance(value, int) and not isinstance(value, bool)) or (isinstance(value, str) and value.isdecimal()):
         raise Misread("a duration needs a unit", f"write {value!s:.20}s or {value!s:.20}ms")
     if not isinstance(value, str):
@@ -117,7 +125,11 @@ def _nearest_unit(word: str) -> str | None:
 
 
 def format_duration(us: int) -> str:
-    """The exact way to write a duration that `parse_duration` reads back (`90_000_000` → `1m30s`)."""
+    """The exact way to write a duration that `parse_duration` reads back (`90_000_000` → `1m30s`).
+
+    >>> format_duration(90_000_000)
+    '1m30s'
+    """
     if us >= FOREVER:
         return "forever"
     if us == 0:

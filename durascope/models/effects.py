@@ -33,7 +33,15 @@ class EffectMark:
 
 
 def effects(trace: Trace) -> list[EffectMark]:
-    """Every change of the outside, in order."""
+    """Every change of the outside, in order.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "temporal")
+    >>> [(mark.step, mark.duplicate) for mark in effects(trace)][:3]
+    [('check-inventory', False), ('reserve-stock', False), ('charge-payment', False)]
+    """
     ledger = deque(trace.ledger)
     marks: list[EffectMark] = []
     for number, event in trace.of_kind(Kind.STEP_AFTER_EFFECT):
@@ -88,6 +96,13 @@ def recoveries(trace: Trace, given: Sequence[Span] | None = None) -> list[Recove
     or work in flight or a task in it; they have recovered with their next step begun or recorded. Runs that only sleep
     or wait are not interrupted by anything. A service that goes down before a step is back prolongs the interruption
     that there is: the step has recovered with its result.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "temporal")
+    >>> [(each.run, each.steps) for each in recoveries(trace)]
+    [('run 1', ('charge-payment',))]
     """
     all_spans = spans(trace) if given is None else given
     work = _Work(trace, all_spans)

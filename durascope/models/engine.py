@@ -129,12 +129,24 @@ class EngineSpec:
 
 
 def names() -> tuple[str, ...]:
-    """The names of all engines: those that ship, then the others in alphabetical order. Imports none of them."""
+    """The names of all engines: those that ship, then the others in alphabetical order. Imports none of them.
+
+    >>> names()[:3]
+    ('temporal', 'inngest', 'restate')
+    """
     return (*BUILT_IN, *_others())
 
 
 def engine(name: str) -> EngineSpec:
-    """The engine of that name. Raises `UnknownEngine`, and `BrokenEngine` where another's cannot be imported."""
+    """The engine of that name. Raises `UnknownEngine`, and `BrokenEngine` where another's cannot be imported.
+
+    >>> engine("restate").title
+    'Restate'
+    >>> engine("restat")
+    Traceback (most recent call last):
+        ...
+    durascope.models.engine.UnknownEngine: there is no engine 'restat'; did you mean `restate`?
+    """
     if name in BUILT_IN:
         return import_module(f"durascope.engines.{name.replace('-', '_')}").ENGINE
     return _other(name)
@@ -156,7 +168,11 @@ def shown(name: str) -> EngineSpec:
 
 
 def title_of(name: str) -> str:
-    """An engine's title."""
+    """An engine's title.
+
+    >>> title_of("inngest")
+    'Inngest'
+    """
     return shown(name).title
 
 
@@ -167,7 +183,12 @@ def named_in(name: str, note: str) -> str:
 
 
 def notes_of(name: str, scenario: Scenario) -> tuple[str, ...]:
-    """What the engine does not do by itself of a scenario, and what a user does instead; each once."""
+    """What the engine does not do by itself of a scenario, and what a user does instead; each once.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> notes_of("restate", load_scenario("payment"))
+    ()
+    """
     from durascope.models.unmodelled import unmodelled
 
     own = engine(name).notes

@@ -52,7 +52,13 @@ _Loose = list[tuple[str, dict[str, Any]]]
 
 
 def workflow_graph(workflow: Workflow) -> Graph:
-    """The graph of a workflow: its steps, what undoes them, its updates and its failure handler."""
+    """The graph of a workflow: its steps, what undoes them, its updates and its failure handler.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> graph = workflow_graph(load_scenario("order-fulfillment").workflows["fulfill-order"])
+    >>> [label for _, label in graph.nodes(data="label")][:3]
+    ['start', 'check-inventory', 'reserve-stock']
+    """
     graph: Graph = nx.DiGraph()
     graph.add_node(START, kind=START, label=START)
     _join(graph, _chain(graph, workflow.steps, "steps", [(START, {"kind": "next"})]), COMPLETED)

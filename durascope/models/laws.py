@@ -36,7 +36,15 @@ LAWS: Final[Mapping[str, str]] = {
 
 
 def broken(events: Sequence[Event]) -> list[Broken]:
-    """Every law that does not hold, at the events that show it, in order; empty: all hold."""
+    """Every law that does not hold, at the events that show it, in order; empty: all hold.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "temporal")
+    >>> broken(trace.events)
+    []
+    """
     state = _State()
     return [found for number, event in enumerate(events) for found in state.judge(number, event)]
 

@@ -20,7 +20,11 @@ from durascope.models.yaml12 import compose
 
 @cache
 def builtin_names() -> tuple[str, ...]:
-    """The names of the scenarios that ship, in alphabetical order."""
+    """The names of the scenarios that ship, in alphabetical order.
+
+    >>> "order-fulfillment" in builtin_names()
+    True
+    """
     files = (resources.files("durascope") / "scenarios").iterdir()
     return tuple(sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")))
 

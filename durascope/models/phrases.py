@@ -19,7 +19,11 @@ _UNITS: Final = (
 
 
 def spell(us: float) -> str:
-    """A duration for people: two or three digits, or two units (`370 ms`, `11.4 s`, `1 h 3 min`, `7 d`)."""
+    """A duration for people: two or three digits, or two units (`370 ms`, `11.4 s`, `1 h 3 min`, `7 d`).
+
+    >>> spell(370_000), spell(11_400_000), spell(3_780_000_000)
+    ('370 ms', '11.4 s', '1 h 3 min')
+    """
     us = round(us)
     if us == 0:
         return "0 s"

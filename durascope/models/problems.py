@@ -56,14 +56,22 @@ class ScenarioProblems(Exception):
 
 
 def did_you_mean(name: str, known: Iterable[str], alike: float = 0.6) -> str | None:
-    """The known name that is most like `name`, None if none is `alike` enough (1: but for case and hyphens)."""
+    """The known name that is most like `name`, None if none is `alike` enough (1: but for case and hyphens).
+
+    >>> did_you_mean("order-fulfilment", ["order-fulfillment", "payment"])
+    'order-fulfillment'
+    """
     names = {_plain(each): each for each in reversed(list(known))}
     found = difflib.get_close_matches(_plain(name[:200]), names, n=1, cutoff=alike)
     return names[found[0]] if found else None
 
 
 def suggestion(name: str, known: Iterable[str], what: str) -> str:
-    """A help line for an unknown name: ``did you mean `x`?``, or else what there is."""
+    """A help line for an unknown name: ``did you mean `x`?``, or else what there is.
+
+    >>> suggestion("sleep_", ["sleep", "run"], "the steps")
+    'did you mean `sleep`?'
+    """
     names = list(dict.fromkeys(known))
     meant = did_you_mean(name, names)
     if meant is not None:

@@ -44,6 +44,10 @@ def draw(scenario: Scenario, engine: str, *, wide: bool = False) -> Picture:
     """The architecture of the scenario's deployment on that engine, from top to bottom.
 
     `wide`: from left to right, for a stage that is wider than high.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> draw(load_scenario("payment"), "restate").title
+    'Payments, one at a time for each user · Restate'
     """
     drawn = diagram(scenario, engine)
     if wide:

@@ -28,18 +28,30 @@ def band(left: Sequence[Item], words: str) -> Item:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a, b and c`, `a, b and 5 more`"""
+    """`a, b and c`, `a, b and 5 more`
+
+    >>> listed(["pay-1", "pay-2", "pay-3"])
+    'pay-1, pay-2 and pay-3'
+    """
     short = list(names) if len(names) <= _NAMED else [*names[: _NAMED - 1], f"{len(names) - _NAMED + 1} more"]
     return " and ".join([", ".join(short[:-1]), short[-1]] if short[1:] else short)
 
 
 def unnumbered(name: str) -> str:
-    """Without the numbers in it: what the rounds of a loop and the branches of a fan-out have in common."""
+    """Without the numbers in it: what the rounds of a loop and the branches of a fan-out have in common.
+
+    >>> unnumbered("pay-12")
+    'pay-'
+    """
     return "".join("" if c.isdigit() else c for c in name)
 
 
 def from_to(first: str, last: str) -> str:
-    """`subtask-1 … subtask-10`; of long names only what differs is said again: `a rather long name, 1 … 30`"""
+    """`subtask-1 … subtask-10`; of long names only what differs is said again: `a rather long name, 1 … 30`
+
+    >>> from_to("pay-1", "pay-12")
+    'pay-1 … pay-12'
+    """
     if len(first) + len(last) <= _LONG_NAMES:
         return f"{first} … {last}"
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False)))

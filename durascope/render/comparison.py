@@ -115,7 +115,15 @@ class Panel:
 
 
 def draw(traces: Sequence[Trace], scenario: Scenario, *, linear: bool = False) -> Picture:
-    """The picture of the same scenario's traces, one for each engine."""
+    """The picture of the same scenario's traces, one for each engine.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> traces = [simulate(payment, engine) for engine in ("temporal", "restate")]
+    >>> draw(traces, payment).title
+    'Comparison: Payments, one at a time for each user · Temporal and Restate'
+    """
     many = any(len(trace.started) > MANY for trace in traces)
     panels = _one_range([_dotted(trace, scenario) if many else _panel(trace, scenario) for trace in traces])
     zero = "" if many else _zero(panels)

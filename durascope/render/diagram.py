@@ -37,7 +37,11 @@ STROKES: Final[dict[Style, Stroke]] = {
 
 
 def key(*parts: str) -> str:
-    """A node's key, made of names; a slash in a name becomes another sign, for a slash parts node and row."""
+    """A node's key, made of names; a slash in a name becomes another sign, for a slash parts node and row.
+
+    >>> key("worker", "app", "read/write")
+    'worker.app.read⁄write'
+    """
     return ".".join(part.replace("/", "⁄") for part in parts)
 
 
@@ -126,7 +130,14 @@ class Group:
 
 @dataclass
 class Diagram:
-    """Everything of a diagram. Order matters: it is the order in which things are laid out and written."""
+    """Everything of a diagram. Order matters: it is the order in which things are laid out and written.
+
+    >>> shop = Diagram("shop", nodes=[Node("web", "Web shop"), Node("db", "Orders", shape="store")])
+    >>> shop.edges.append(Edge("web", "db", "insert", style="store"))
+    >>> shop.check()
+    >>> shop.name("db")
+    'Orders'
+    """
 
     title: str
     subtitle: str = ""

@@ -13,7 +13,11 @@ MS: Final = 1_000
 
 
 def figure(name: str, value: float | None) -> str:
-    """A measure's value for people."""
+    """A measure's value for people.
+
+    >>> figure("p50_ms", 1234.5)
+    '1.23 s'
+    """
     if value is None:
         return "–"
     if name.endswith(("_ms", "_ms_per_crash")):
@@ -158,4 +162,9 @@ def plainly(found: Mapping[str, float | None] | None) -> str:
 
 
 def listed(names: Sequence[str], word: str) -> str:
+    """The names as words list them, `word` before the last.
+
+    >>> listed(["run 1", "run 2", "run 3"], "and")
+    'run 1, run 2 and run 3'
+    """
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {word} {names[-1]}"

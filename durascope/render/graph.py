@@ -41,7 +41,13 @@ _AWAY = 30.0
 
 
 def picture(diagram: Diagram, layout: Layout | None = None) -> Picture:
-    """Lays the diagram out, unless that has been done, and draws it."""
+    """Lays the diagram out, unless that has been done, and draws it.
+
+    >>> from durascope.render.diagram import Diagram, Edge, Node
+    >>> shop = Diagram("shop", nodes=[Node("web", "Web shop"), Node("db", "Orders")], edges=[Edge("web", "db")])
+    >>> picture(shop).formats
+    ('svg', 'png', 'pdf', 'dot', 'mermaid', 'd2')
+    """
     return Picture(
         title=diagram.title,
         description=describe(diagram),

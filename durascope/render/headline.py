@@ -48,7 +48,11 @@ def story_heading(trace: Trace, scenario: Scenario, worst: Recovery | None, outc
 
 
 def capital(text: str) -> str:
-    """As a sentence begins; the name of a run stays as it is."""
+    """As a sentence begins; the name of a run stays as it is.
+
+    >>> capital("the app died")
+    'The app died'
+    """
     return text if _RUN.match(text) else text[0].upper() + text[1:]
 
 

@@ -52,7 +52,15 @@ _FAULTS: Final = {
 
 
 def draw(trace: Trace, scenario: Scenario, *, run: str | None = None) -> Picture:
-    """The picture of one run: the one that stood still longest, or to which something happened, unless it is named."""
+    """The picture of one run: the one that stood still longest, or to which something happened, unless it is named.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "restate")
+    >>> draw(trace, order).title
+    'Record: Order fulfillment · Restate · journal'
+    """
     whole, worst = trace, worst_of(trace, scenario)
     trace = of_one_run(trace, worst)
     all_spans = spans(trace, scenario)

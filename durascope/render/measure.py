@@ -10,7 +10,13 @@ from durascope.render.theme import BODY
 
 
 def width(text: str, size: float = BODY, *, bold: bool = False) -> float:
-    """The width of a line of text."""
+    """The width of a line of text.
+
+    >>> round(width("payment"), 1)
+    46.0
+    >>> width("payment", 24) > width("payment", 12, bold=True)
+    True
+    """
     return font(bold).width(text, size)
 
 
@@ -20,7 +26,11 @@ def widest(lines: Iterable[str], size: float = BODY, *, bold: bool = False) -> f
 
 
 def shorten(text: str, room: float, size: float = BODY, *, bold: bool = False) -> str:
-    """The text, cut to fit with an ellipsis at its end."""
+    """The text, cut to fit with an ellipsis at its end.
+
+    >>> shorten("charge-the-customers-card", 90)
+    'charge-the-cu…'
+    """
     if width(text, size, bold=bold) <= room:
         return text
     fits, too_long = 0, len(text)  # a text may be very long: it is halved, not cut letter by letter
@@ -34,7 +44,11 @@ def shorten(text: str, room: float, size: float = BODY, *, bold: bool = False) -
 
 
 def told_apart(text: str, room: float, size: float = BODY) -> str:
-    """The text, cut to fit in its middle: names that differ at their ends are still told apart."""
+    """The text, cut to fit in its middle: names that differ at their ends are still told apart.
+
+    >>> told_apart("charge-the-customers-card-1", 120), told_apart("charge-the-customers-card-2", 120)
+    ('charge-the-c…card-1', 'charge-the-c…card-2')
+    """
     if width(text, size) <= room:
         return text
     tail = text[-min(_END, len(text) // 2) :]
@@ -43,7 +57,11 @@ def told_apart(text: str, room: float, size: float = BODY) -> str:
 
 
 def wrap(text: str, room: float, size: float = BODY, *, bold: bool = False) -> tuple[str, ...]:
-    """The text in lines that fit; a word that is too long is cut, a number keeps its unit."""
+    """The text in lines that fit; a word that is too long is cut, a number keeps its unit.
+
+    >>> wrap("The app is down for 5 s.", 90)
+    ('The app is down', 'for 5 s.')
+    """
     lines: list[str] = []
     line = ""
     for word in _words(text):

@@ -30,6 +30,14 @@ class Picture:
     """A canvas with its title and description, and its source in the languages of diagrams where it is a graph.
 
     `sources` maps a format (`dot`, `mermaid`, `d2`) to a function that writes it: nothing is written unless asked for.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.render import workflow
+    >>> drawn = workflow.draw(load_scenario("payment"))
+    >>> drawn.formats
+    ('svg', 'png', 'pdf', 'dot', 'mermaid', 'd2')
+    >>> drawn.svg()[:4], drawn.render("mermaid")[:9]
+    ('<svg', b'---\\ntitle')
     """
 
     title: str

@@ -85,7 +85,15 @@ class QueueLoad:
 
 
 def loads(all_spans: Sequence[Span]) -> list[QueueLoad]:
-    """Every queue of the trace, in order of their first task."""
+    """Every queue of the trace, in order of their first task.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.models.spans import spans
+    >>> from durascope.simulators.simulate import simulate
+    >>> trace = simulate(load_scenario("payment"), "temporal")
+    >>> [load.name for load in loads(spans(trace))]
+    ['payments', 'worker-1 #1', 'worker-1 #2']
+    """
     queues: dict[tuple[str, str], list[Span]] = {}
     for span in all_spans:
         if span.kind == "queued":
@@ -147,7 +155,15 @@ def _depths(waits: Sequence[Span]) -> tuple[tuple[int, int], ...]:
 
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
-    """The picture of one trace's queues."""
+    """The picture of one trace's queues.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "temporal")
+    >>> draw(trace, payment).title
+    'Queues: Payments, one at a time for each user · Temporal'
+    """
     trace = excerpt(trace)
     all_spans = ripe(spans(trace, scenario))
     why = QueueReasons(trace, scenario, all_spans)

@@ -268,7 +268,11 @@ def _attempts_note(run: RunSummary, many: Sequence[Sequence[Row]]) -> str:
 
 
 def pattern(name: str) -> str:
-    """The name with its numbers left out: what steps of a loop have in common."""
+    """The name with its numbers left out: what steps of a loop have in common.
+
+    >>> pattern("pay-12")
+    'pay-…'
+    """
     return re.sub(r"\d+", "…", name)
 
 

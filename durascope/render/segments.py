@@ -24,7 +24,11 @@ Segment = tuple[Point, Point]
 
 
 def joined(points: Sequence[Point]) -> list[Point]:
-    """Without points that the line passes straight."""
+    """Without points that the line passes straight.
+
+    >>> joined([(0, 0), (5, 0), (9, 0), (9, 4)])
+    [(0, 0), (9, 0), (9, 4)]
+    """
     kept: list[Point] = []
     for point in points:
         if kept and kept[-1] == point:
@@ -48,7 +52,13 @@ def through(rect: Rect, start: Point, end: Point, free: float = CLEAR, beside: f
 
 
 def run_alongside(one: Segment, other: Segment) -> bool:
-    """Whether two lines run side by side, too near to be told apart."""
+    """Whether two lines run side by side, too near to be told apart.
+
+    >>> run_alongside(((0, 0), (50, 0)), ((10, 3), (60, 3)))
+    True
+    >>> run_alongside(((0, 0), (50, 0)), ((10, 30), (60, 30)))
+    False
+    """
     for axis in (0, 1):
         upright = abs(one[0][axis] - one[1][axis]) < 0.1 and abs(other[0][axis] - other[1][axis]) < 0.1
         if upright and abs(one[0][axis] - other[0][axis]) < NEARBY:
@@ -60,6 +70,14 @@ def run_alongside(one: Segment, other: Segment) -> bool:
 
 
 def cross(one: Segment, other: Segment) -> bool:
+    """Whether two lines cross; lines that only touch at an end do not.
+
+    >>> cross(((0, 0), (10, 10)), ((0, 10), (10, 0)))
+    True
+    >>> cross(((0, 0), (10, 10)), ((10, 10), (20, 0)))
+    False
+    """
+
     def side(p: Point, q: Point, r: Point) -> float:
         return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
 
@@ -68,6 +86,11 @@ def cross(one: Segment, other: Segment) -> bool:
 
 
 def meet(one: Sequence[Point], other: Sequence[Point]) -> bool:
+    """Whether any piece of one way crosses a piece of the other.
+
+    >>> meet([(0, 0), (10, 0), (10, 10)], [(5, -5), (5, 5)])
+    True
+    """
     return any(cross(piece, line) for piece in pairwise(one) for line in pairwise(other))
 
 

@@ -70,6 +70,13 @@ def draw(trace: Trace, scenario: Scenario, *, whole: bool = False) -> Picture:
     """The picture of one trace: at most eight life lines, as wide as a README and not much higher than a screen.
 
     `whole`: every life line, and every message up to a few hundred.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "restate")
+    >>> draw(trace, payment).title
+    'Sequence: Payments, one at a time for each user · Restate'
     """
     everything, worst = trace, worst_of(trace, scenario)
     outcome, trace = outcome_of(trace), shows(trace, worst)

@@ -49,7 +49,13 @@ def edge_label(edge: Edge) -> str:
 
 
 def dot(diagram: Diagram) -> str:
-    """For `dot -Tsvg` and every other tool of Graphviz; draws the same graph with Graphviz' own shapes."""
+    """For `dot -Tsvg` and every other tool of Graphviz; draws the same graph with Graphviz' own shapes.
+
+    >>> from durascope.render.diagram import Diagram, Edge, Node
+    >>> shop = Diagram("shop", nodes=[Node("web", "Web shop"), Node("db", "Orders")], edges=[Edge("web", "db")])
+    >>> "Web shop" in dot(shop)
+    True
+    """
     from graphviz import Digraph  # only who asks for DOT waits for it
 
     written = Digraph(
@@ -149,7 +155,13 @@ _MERMAID_ROOM = (
 
 
 def mermaid(diagram: Diagram) -> str:
-    """A Mermaid flow chart."""
+    """A Mermaid flow chart.
+
+    >>> from durascope.render.diagram import Diagram, Edge, Node
+    >>> shop = Diagram("shop", nodes=[Node("web", "Web shop"), Node("db", "Orders")], edges=[Edge("web", "db")])
+    >>> "Web shop" in mermaid(shop)
+    True
+    """
     ids = _ids(diagram)
     lines = ["---", f"title: {json.dumps(diagram.title, ensure_ascii=False)}", *_MERMAID_ROOM, "---"]
     lines.append(f"flowchart {diagram.direction}")
@@ -201,7 +213,13 @@ def _mermaid_style(at: int, edge: Edge) -> list[str]:
 
 
 def d2(diagram: Diagram) -> str:
-    """For `d2 in.d2 out.svg`."""
+    """For `d2 in.d2 out.svg`.
+
+    >>> from durascope.render.diagram import Diagram, Edge, Node
+    >>> shop = Diagram("shop", nodes=[Node("web", "Web shop"), Node("db", "Orders")], edges=[Edge("web", "db")])
+    >>> "Web shop" in d2(shop)
+    True
+    """
     paths: dict[str, str] = {}
     direction = "right" if diagram.direction == "LR" else "down"
     body = _d2_members(diagram, paths, "", "", "")

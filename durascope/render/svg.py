@@ -19,7 +19,11 @@ from durascope.render.theme import FAMILY, dark
 
 
 def number(value: float) -> str:
-    """At most two decimals, no trailing zeros, no minus zero."""
+    """At most two decimals, no trailing zeros, no minus zero.
+
+    >>> number(2.0), number(0.125), number(-0.0)
+    ('2', '0.12', '0')
+    """
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text in ("-0", "") else text
 

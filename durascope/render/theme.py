@@ -97,7 +97,11 @@ STATE_WORDS: Final[dict[State, str]] = {
 
 @cache
 def dark(colour: str) -> str:
-    """What stands for `#rrggbb` on a dark page: the same hue, light for dark and dark for light."""
+    """What stands for `#rrggbb` on a dark page: the same hue, light for dark and dark for light.
+
+    >>> dark("#ffffff"), dark("#2f7d46")
+    ('#151719', '#84c296')
+    """
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     hue, light, vivid = rgb_to_hls(red, green, blue)
     if vivid <= 0.05:
@@ -118,6 +122,12 @@ def luminance(colour: str) -> float:
 
 
 def contrast(ink: str, paper: str) -> float:
-    """Contrast ratio of two colours (WCAG 2): 1 to 21."""
+    """Contrast ratio of two colours (WCAG 2): 1 to 21.
+
+    >>> contrast("#000000", "#ffffff")
+    21.0
+    >>> contrast("#2f7d46", "#ffffff") > 4.5
+    True
+    """
     light, dark = sorted((luminance(ink), luminance(paper)), reverse=True)
     return (light + 0.05) / (dark + 0.05)

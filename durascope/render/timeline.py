@@ -69,7 +69,15 @@ _SECTIONS: Final = {"component": "Components", "queue": "Queues"}
 
 
 def draw(trace: Trace, scenario: Scenario, *, linear: bool = False) -> Picture:
-    """The picture of one trace."""
+    """The picture of one trace.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "temporal")
+    >>> draw(trace, payment).title
+    'Timeline: Payments, one at a time for each user · Temporal'
+    """
     if len(trace.started) > MANY:
         return _draw_many(trace, scenario, true=linear)
     whole, trace = trace, excerpt(trace)

@@ -111,7 +111,11 @@ class Since(TimeScale):
 
 
 def linear(start: int, end: int, left: float, right: float) -> TimeScale:
-    """The true axis."""
+    """The true axis.
+
+    >>> linear(0, 1_000_000, 100, 300).x(250_000)
+    150.0
+    """
     return TimeScale([Piece(start, max(end, start + 1), left, right, broken=False)])
 
 
@@ -127,6 +131,13 @@ def compressed(
     """The axis with breaks; `moments` is whenever something begins, ends or happens, `busy` when somebody works.
 
     It stays the true one unless the longest gap takes more than the share `worth` of it; it has at most `most` breaks.
+
+    >>> DAY = 86_400_000_000
+    >>> scale = compressed([0, 1_000_000, DAY, DAY + 1_000_000], 0, 500)
+    >>> [piece.broken for piece in scale.pieces]
+    [False, True, False, True, False]
+    >>> scale.x(0), scale.x(DAY + 1_000_000)
+    (0.0, 500.0)
     """
     times = sorted(set(moments)) or [0]
     if len(times) < 3:
@@ -228,7 +239,11 @@ def break_width(us: int) -> float:
 
 
 def break_words(us: int) -> str:
-    """`… 7 d …`"""
+    """`… 7 d …`
+
+    >>> break_words(7 * 86_400_000_000)
+    '… 7 d …'
+    """
     return f"… {spell(us)} …"
 
 

@@ -149,6 +149,14 @@ def pictures(
 
     `traces` has each engine's trace where a view needs one. A view that an engine cannot have (an architecture that it
     does not draw, a comparison of one) is passed over.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "temporal")
+    >>> views = pictures(payment, ["temporal"], {"temporal": trace}, ["timeline", "workflow"])
+    >>> [view.name for view in views]
+    ['payment.temporal.timeline', 'payment.workflow']
     """
     for name in wanted:
         view = VIEWS[name]

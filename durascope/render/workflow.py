@@ -68,6 +68,10 @@ def draw(
 
     `paint` maps a step's label to what happened to it (done, replayed, retried, crashed, undone, never-reached) in the
     run that `whose` names; `engine` names the engine in the title, for a run on it.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> draw(load_scenario("payment")).title
+    'Payments, one at a time for each user · workflow'
     """
     for columns in range(_COLUMNS, 1, -1):
         drawn = diagram(scenario, engine, workflow=workflow, paint=paint, whose=whose, columns=columns)

@@ -58,7 +58,13 @@ class Undisturbed:
 
 
 def undisturbed(scenario: Scenario, engine: str, *, seed: int = 0) -> Undisturbed:
-    """Simulates the scenario and notes the place of every event; the trace is the one that `simulate` gives."""
+    """Simulates the scenario and notes the place of every event; the trace is the one that `simulate` gives.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> found = undisturbed(load_scenario("order-fulfillment"), "restate")
+    >>> [process.name for process in found.processes]
+    ['engine', 'app']
+    """
     watched: list[_Watch] = []
     trace = simulate(
         scenario, engine, seed=seed, full=True, records=False,

@@ -87,6 +87,13 @@ def simulate(
     `also(world, engine)` is called before the clock starts: there a caller puts SimPy processes of its own into the
     world (`world.env`), or what watches it. `followed` is told now and then how many runs have begun. The same
     arguments give the same trace, byte for byte.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> trace = simulate(load_scenario("order-fulfillment"), "temporal")
+    >>> trace.status, trace.effects["charge-payment"]
+    ({'run 1': 'completed'}, 2)
+    >>> trace == simulate(load_scenario("order-fulfillment"), "temporal")
+    True
     """
     few = scenario.workload.runs <= FULL_UP_TO
     full = (few if full is None else full) or any(follows_event(fault) for fault in scenario.faults)

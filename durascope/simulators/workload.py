@@ -136,7 +136,14 @@ class WorkloadDriver:
 
 
 def starts(world: World, scenario: Scenario) -> Iterator[tuple[int, int]]:
-    """(time, number) of every start, in time order."""
+    """(time, number) of every start, in time order.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.models.overrides import Overrides
+    >>> orders = load_scenario("order-fulfillment", Overrides(("workload.arrivals={every: 2s}",), runs=3))
+    >>> list(starts(World(0, full=True), orders))
+    [(0, 1), (2000000, 2), (4000000, 3)]
+    """
     workload = scenario.workload
     arrivals, luck = workload.arrivals, world.scenario_luck
     if arrivals.poisson is not None:
@@ -228,5 +235,9 @@ def _source(field: str, spec: object) -> Callable[[Luck, str], object]:
 
 
 def share_of(to: int | str | None) -> float | None:
-    """The share of the runs that an event is addressed to, where it is one."""
+    """The share of the runs that an event is addressed to, where it is one.
+
+    >>> share_of("25%"), share_of(3)
+    (0.25, None)
+    """
     return float(to[:-1]) / 100 if isinstance(to, str) and to.endswith("%") else None

@@ -23,12 +23,26 @@ class NoSuchProject(ValueError):
 
 
 def sdks(engine: str) -> tuple[str, ...]:
-    """The SDKs of an engine that projects are written for."""
+    """The SDKs of an engine that projects are written for.
+
+    >>> sdks("restate"), sdks("queue")
+    (('python', 'typescript'), ())
+    """
     return tuple(sdk for name, sdk in _WRITERS if name == engine)
 
 
 def project(scenario: Scenario, engine: str, sdk: str) -> Project:
-    """The project's files by their paths. Raises `NoSuchProject`."""
+    """The project's files by their paths. Raises `NoSuchProject`.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> files = project(load_scenario("payment"), "restate", "python")
+    >>> "app/handlers.py" in files, "README.md" in files
+    (True, True)
+    >>> project(load_scenario("payment"), "queue", "python")
+    Traceback (most recent call last):
+        ...
+    durascope.render.code.NoSuchProject: no code is written for queue; there is temporal, inngest, restate
+    """
     module = _WRITERS.get((engine, sdk))
     if module is None:
         known = sdks(engine)

@@ -9,7 +9,13 @@ from durascope.render.code.program import Book, Told
 
 
 def run_id(book: Book, number: int) -> str:
-    """The id of a run of the workload: its workflow, and its key or number."""
+    """The id of a run of the workload: its workflow, and its key or number.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.render.code.program import told
+    >>> run_id(told(load_scenario("order-fulfillment")), 2)
+    'fulfill-order/order_id-2'
+    """
     return f"{_workflow_of(book, number)}/{key_of_run(book, number)}"
 
 
@@ -50,7 +56,11 @@ def for_many(event: WorkloadEvent) -> bool:
 
 
 def share_of(event: WorkloadEvent) -> float:
-    """Which part of the workload's runs an event for many is for, from 0 to 1."""
+    """Which part of the workload's runs an event for many is for, from 0 to 1.
+
+    >>> share_of(WorkloadEvent(send="approve", to="25%", at="1s"))
+    0.25
+    """
     return 1.0 if event.to == "each" else float(str(event.to)[:-1]) / 100
 
 

@@ -132,7 +132,13 @@ class Book:
 
 
 def told(scenario: Scenario) -> Book:
-    """The scenario as its code has to know it."""
+    """The scenario as its code has to know it.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> book = told(load_scenario("order-fulfillment"))
+    >>> [operation.name for operation in book.operations][:3]
+    ['check-inventory', 'reserve-stock', 'release-stock']
+    """
     operations, by_step = _operations(scenario)
     events = {name: Event(name, _fields(scenario, name)) for name in _event_names(scenario)}
     workflows = {name: _told(scenario, name, each, events) for name, each in scenario.workflows.items()}
@@ -162,12 +168,20 @@ _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 
 def variables_of(label: str) -> tuple[str, ...]:
-    """The loop variables that a label is made with: of `round-{n}`, n."""
+    """The loop variables that a label is made with: of `round-{n}`, n.
+
+    >>> variables_of("round-{n}")
+    ('n',)
+    """
     return tuple(dict.fromkeys(_PLACE.findall(label)))
 
 
 def plain_label(label: str) -> str:
-    """A label without its variables: `round`."""
+    """A label without its variables: `round`.
+
+    >>> plain_label("round-{n}")
+    'round'
+    """
     return re.sub(r"[-_ .:/]*\{\w+\}", "", label).strip("-_ .:/") or "step"
 
 

@@ -33,7 +33,13 @@ def filled(template: str, **values: Any) -> str:
 
 
 def table(*rows: Sequence[object]) -> str:
-    """Rows as a table in Markdown, its columns aligned as formatters do; the first row is the head."""
+    """Rows as a table in Markdown, its columns aligned as formatters do; the first row is the head.
+
+    >>> print(table(("step", "attempts"), ("charge", 2)), end="")
+    | step   | attempts |
+    | ------ | -------- |
+    | charge | 2        |
+    """
     texts = [[str(cell) for cell in row] for row in rows]
     widths = [max(3, *(len(row[n]) for row in texts)) for n in range(len(texts[0]))]
     rule = ["-" * width for width in widths]

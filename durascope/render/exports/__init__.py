@@ -46,7 +46,13 @@ _FORMATS: Final[dict[str, ExportFormat]] = {
 
 
 def formats() -> dict[str, ExportFormat]:
-    """All formats by name, in the order of the help: those of every engine, then those that engines add."""
+    """All formats by name, in the order of the help: those of every engine, then those that engines add.
+
+    >>> formats()["jsonl"].suffix
+    'jsonl'
+    >>> formats()["journal"].engines
+    ('restate',)
+    """
     own = {
         name: ExportFormat(each.module, each.suffix, each.about, engines=(engine.name,))
         for engine in engines()
@@ -72,6 +78,13 @@ def export(trace: Trace, scenario: Scenario, name: str) -> bytes:
 
     Raises KeyError if there is no such format, ValueError if it cannot hold this engine's traces, and
     `MissingExtra` where something it needs is not installed.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "inngest")
+    >>> export(trace, payment, "jsonl").splitlines()[0][:43].decode()
+    '{"number": 0, "at_us": 0, "lane": "client",'
     """
     chosen = formats()[name]
     if not chosen.fits(trace.engine):
@@ -97,5 +110,13 @@ def export_files(trace: Trace, scenario: Scenario, name: str) -> dict[str, bytes
 
 
 def filename(trace: Trace, name: str) -> str:
-    """`SCENARIO.ENGINE.SUFFIX`"""
+    """`SCENARIO.ENGINE.SUFFIX`
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> payment = load_scenario("payment")
+    >>> trace = simulate(payment, "inngest")
+    >>> filename(trace, "jsonl")
+    'payment.inngest.jsonl'
+    """
     return f"{trace.scenario}.{trace.engine}.{formats()[name].suffix}"

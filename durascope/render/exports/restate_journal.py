@@ -67,7 +67,15 @@ def files(trace: Trace, _scenario: Scenario) -> dict[str, bytes]:
 
 
 def tables(trace: Trace) -> dict[str, list[Row]]:
-    """The rows of each table; a trace without the model's rows (a load of many runs) has none."""
+    """The rows of each table; a trace without the model's rows (a load of many runs) has none.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "restate")
+    >>> list(tables(trace))
+    ['sys_journal', 'sys_invocation', 'sys_journal_events']
+    """
     invocations = cast("Sequence[Mapping[str, Any]]", trace.facts.get("invocations", ()))
     written = _written(trace)
     known = {each["name"]: each for each in invocations}

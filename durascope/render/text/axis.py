@@ -26,7 +26,14 @@ class Break:
 
 
 class Axis:
-    """Maps microseconds to cells, over the times at which something begins or ends."""
+    """Maps microseconds to cells, over the times at which something begins or ends.
+
+    >>> axis = Axis([0, 1_000_000, 2_000_000], 40)
+    >>> axis.cell(500_000)
+    10.0
+    >>> axis.scale()
+    '0                                    2 s'
+    """
 
     def __init__(self, times: Iterable[int], width: int) -> None:
         self.width = width

@@ -79,7 +79,11 @@ def _numbered(lines: Sequence[str]) -> Sequence[tuple[str, str]]:
 
 
 def folded(line: str) -> str:
-    """The line with each name said once: `memo=[plan, ask × 8]`, though the record lists it eight times."""
+    """The line with each name said once: `memo=[plan, ask × 8]`, though the record lists it eight times.
+
+    >>> folded("POST plan memo=[plan, ask, ask, ask]")
+    'POST plan memo=[plan, ask × 3]'
+    """
     return _AGAIN.sub(lambda found: f"{found[1]} × {found[2].count(', ') + 1}", line)
 
 

@@ -81,7 +81,11 @@ def heading(scenario: Scenario) -> RenderableType:
 
 
 def first_paragraph(markdown: str) -> str:
-    """The first paragraph on one line, without marks of emphasis and code."""
+    """The first paragraph on one line, without marks of emphasis and code.
+
+    >>> first_paragraph("An order.\\n\\nIt is paid, then shipped.")
+    'An order.'
+    """
     paragraph = " ".join(markdown.strip().partition("\n\n")[0].split())
     return re.sub(r"(\*\*|`)(.+?)\1", r"\2", paragraph)
 

@@ -35,7 +35,15 @@ class Row:
 
 
 def timeline(trace: Trace, scenario: Scenario, width: int) -> Text:
-    """The engine's timeline, at most `width` characters wide."""
+    """The engine's timeline, at most `width` characters wide.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "restate")
+    >>> print(timeline(trace, order, 60).plain.splitlines()[0].rstrip())
+                      0                                   5.53 s
+    """
     all_spans = ripe(spans(trace, scenario))
     runs = sorted((run.name for run in trace.runs), key=in_order)
     rows = _rows_of_steps(trace, scenario, all_spans) if len(runs) <= 1 else _rows_of_runs(trace, all_spans, runs)

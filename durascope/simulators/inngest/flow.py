@@ -16,6 +16,12 @@ class Gcra:
     """The generic cell rate algorithm, as the server's `gcra.lua`: `burst` + 1 at rest, then one per period / limit.
 
     All of its state is the theoretical arrival time `tat`, in microseconds.
+
+    >>> rate = Gcra(limit=2, period=60_000_000, burst=0)
+    >>> rate.admit(0)
+    >>> rate.admit(0)
+    30000000
+    >>> rate.admit(30_000_000)
     """
 
     __slots__ = ("_emission", "_tat", "_tolerance")
@@ -48,7 +54,11 @@ def throttler(throttle: Throttle, sdk: str) -> Gcra:
 
 
 def key_of(field: str | None, data: Mapping[str, Any]) -> str | None:
-    """The value of a key expression `event.data.FIELD`; None without one."""
+    """The value of a key expression `event.data.FIELD`; None without one.
+
+    >>> key_of("customer", {"customer": 7})
+    '7'
+    """
     return None if field is None else str(data.get(field))
 
 

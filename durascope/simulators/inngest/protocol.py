@@ -50,7 +50,11 @@ class Memo:
 
 
 def done(name: str, value: Mapping[str, Any], output: int) -> Memo:
-    """`{"data": …}`, its JSON being `output` bytes long."""
+    """`{"data": …}`, its JSON being `output` bytes long.
+
+    >>> done("charge", {"paid": True}, output=13).size
+    22
+    """
     return Memo(name, value, None, output + 9)
 
 

@@ -17,6 +17,10 @@ def backoff(luck: Luck, constant: int | None, item: Item) -> int:
 
 
 def retry_after(now: int, wanted: int, *, whole_seconds: bool) -> int:
-    """When an answer's `retry-after` is over: between 1 s and 24 h; seconds count from the current second."""
+    """When an answer's `retry-after` is over: between 1 s and 24 h; seconds count from the current second.
+
+    >>> retry_after(1_500_000, 2_000_000, whole_seconds=True), retry_after(1_500_000, 1, whole_seconds=False)
+    (3000000, 2500000)
+    """
     wanted = max(TIMES.retry_after_min, min(TIMES.retry_after_max, wanted))
     return now // SECOND * SECOND + wanted if whole_seconds else now + wanted

@@ -28,7 +28,19 @@ Process = Generator[int, None, None]
 
 
 class Component:
-    """Base of everything that can be killed."""
+    """Base of everything that can be killed.
+
+    >>> from durascope.simulators.kernel.world import World
+    >>> class Cache(Component):
+    ...     def reset(self):
+    ...         self.entries = {}
+    >>> cache = Cache(World(0, full=True), "cache")
+    >>> cache.entries["key"] = "value"
+    >>> cache.crash()
+    >>> cache.restart()
+    >>> cache.entries, cache.incarnation
+    ({}, 2)
+    """
 
     transactional: ClassVar[bool] = False
     """Its code writes transactions: it dies at a step's moment, where it says so (`World.cut`), or after its code."""

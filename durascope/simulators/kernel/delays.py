@@ -10,7 +10,14 @@ from durascope.simulators.kernel.world import World
 
 
 class Delays:
-    """How long each thing takes here; `delays("network")` is a duration in microseconds."""
+    """How long each thing takes here; `delays("network")` is a duration in microseconds.
+
+    >>> from durascope.models.units import Spread
+    >>> spreads = {"network": Spread("fixed", (500,)), "disk": Spread("uniform", (100, 200))}
+    >>> delays = Delays(World(0, full=True), spreads)
+    >>> delays("network"), delays("disk", "run 1", 2), delays.typical("disk")
+    (500, 200, 150)
+    """
 
     __slots__ = ("_fixed", "_spreads", "_world")
 

@@ -22,6 +22,14 @@ class Luck:
 
     The address names what is decided, for instance `("latency", "run 3", "charge-payment", 2)`. All engines that
     decide the same thing get the same number, and a change in a scenario changes only what it touches.
+
+    >>> luck = Luck(0)
+    >>> luck("latency", "run 3", "charge-payment", 2) == Luck(0)("latency", "run 3", "charge-payment", 2)
+    True
+    >>> luck.order(["a", "b", "c"], "who is first")
+    ['c', 'a', 'b']
+    >>> luck.sample(Spread("uniform", (1_000, 2_000)), "takes", "run 1")
+    1142
     """
 
     __slots__ = ("_fresh",)

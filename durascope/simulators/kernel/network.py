@@ -96,7 +96,17 @@ class _Unacknowledged:
 
 
 class Network:
-    """Carries messages between components, and knows who cannot reach whom."""
+    """Carries messages between components, and knows who cannot reach whom.
+
+    >>> from durascope.simulators.kernel.component import Component
+    >>> world = World(0, full=True)
+    >>> client, server = Component(world, "client"), Component(world, "server")
+    >>> network = Network(world)
+    >>> server.crash()
+    >>> network.send(client, server, 5_000, print, "hello", on_refused=lambda: print("refused at", world.now, "µs"))
+    >>> world.run()
+    refused at 10000 µs
+    """
 
     __slots__ = ("_cut_since", "_cuts", "_next_eid", "_queue", "_recorder", "_unacknowledged", "_unaware", "world")
 

@@ -11,7 +11,14 @@ from durascope.models.trace import Kind
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RunInfo:
-    """The identity of one run of a workflow."""
+    """The identity of one run of a workflow.
+
+    >>> run = RunInfo("run 1", "order", 1, "42", {"order_id": "42"}, "run 1")
+    >>> run.plain()["input"]
+    {'order_id': '42'}
+    >>> RunInfo.from_plain(run.plain()).key
+    '42'
+    """
 
     name: str
     """As records name it: `run 1`, `run 1/shipment`, `mail run 2`, …"""

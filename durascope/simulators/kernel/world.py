@@ -73,6 +73,13 @@ class World:
 
     Time is an integer number of microseconds. The simulation is over when nothing is left to happen but *daemon*
     callbacks (polls, scans and the like, which would go on for ever), or when a limit stops it (`stopped`).
+
+    >>> world = World(0, full=True)
+    >>> later = world.after(2_000_000, print, "two seconds later")
+    >>> world.run()
+    two seconds later
+    >>> world.now
+    2000000
     """
 
     __slots__ = (

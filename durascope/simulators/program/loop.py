@@ -138,7 +138,20 @@ class Task(Future):
 
 
 class Loop:
-    """Runs what is ready, first come first served, until nothing is or the code is busy."""
+    """Runs what is ready, first come first served, until nothing is or the code is busy.
+
+    >>> loop = Loop()
+    >>> answer = loop.future()
+    >>> def code():
+    ...     value = yield answer
+    ...     return value + 1
+    >>> task = loop.task(code())
+    >>> loop.run()
+    >>> answer.resolve(41)
+    >>> loop.run()
+    >>> task.result
+    42
+    """
 
     __slots__ = ("_ready", "blocked")
 
@@ -174,7 +187,20 @@ class Loop:
 
 
 def gather(loop: Loop, coroutines: Iterable[Coroutine]) -> Coroutine:
-    """Runs all side by side, waits for every one, then raises the first failure (in their order)."""
+    """Runs all side by side, waits for every one, then raises the first failure (in their order).
+
+    >>> def plus_one(future):
+    ...     value = yield future
+    ...     return value + 1
+    >>> loop = Loop()
+    >>> first, second = loop.future(), loop.future()
+    >>> both = loop.task(gather(loop, [plus_one(first), plus_one(second)]))
+    >>> second.resolve(20)
+    >>> first.resolve(10)
+    >>> loop.run()
+    >>> both.result
+    [11, 21]
+    """
     tasks = [loop.task(coroutine) for coroutine in coroutines]
     all_done = loop.future()
     left = len(tasks)

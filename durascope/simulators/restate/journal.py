@@ -83,7 +83,16 @@ def signal_label(number: NotificationId) -> str:
 
 
 class Journal:
-    """The entries of an invocation, and which notifications are among them. Durable."""
+    """The entries of an invocation, and which notifications are among them. Durable.
+
+    >>> journal = Journal()
+    >>> for entry in (INPUT, Command("Run", "charge", (1,)), Notification("Run", 1)):
+    ...     _ = journal.append(entry)
+    >>> journal.lines
+    ['Input', 'Run charge #1', '> Run #1']
+    >>> journal.prefix(0).lines
+    ['Input']
+    """
 
     __slots__ = ("bytes", "entries", "largest", "notified", "results", "steps")
 

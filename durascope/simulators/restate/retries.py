@@ -17,7 +17,12 @@ from durascope.simulators.restate.constants import constant
 
 @dataclass(slots=True)
 class PolicyCursor:
-    """Where an invocation's session stands in its policy; progress does not reset it."""
+    """Where an invocation's session stands in its policy; progress does not reset it.
+
+    >>> cursor = PolicyCursor(RestateRetry(initial="50ms", factor=2, max_attempts=4))
+    >>> [cursor.next(lambda: 0.0) for _ in range(4)]
+    [53000, 103000, 203000, None]
+    """
 
     policy: RestateRetry
     retries: int = 0

@@ -248,5 +248,9 @@ class Partition:
 
 
 def partition_number(key: str, partitions: int) -> int:
-    """Which partition a key belongs to (restate.md §2): its hash."""
+    """Which partition a key belongs to (restate.md §2): its hash.
+
+    >>> partition_number("order-42", 24)
+    22
+    """
     return crc32(key.encode()) % partitions

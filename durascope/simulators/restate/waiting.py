@@ -15,7 +15,15 @@ Combinator = Literal["first-completed", "all-completed", "all-succeeded-or-first
 
 
 class Waiting(NamedTuple):
-    """A node of the tree: notifications and further nodes, combined."""
+    """A node of the tree: notifications and further nodes, combined.
+
+    >>> from durascope.simulators.restate.journal import Notification
+    >>> both = Waiting("all-completed", (1, 2))
+    >>> both.over({1: Notification("Run", 1)})
+    False
+    >>> both.over({1: Notification("Run", 1), 2: Notification("Sleep", 2)})
+    True
+    """
 
     combinator: Combinator
     ids: tuple[NotificationId, ...] = ()

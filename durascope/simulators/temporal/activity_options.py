@@ -15,7 +15,11 @@ MOST_KEPT: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """A retry policy with its defaults filled in, in microseconds (§12)."""
+    """A retry policy with its defaults filled in, in microseconds (§12).
+
+    >>> [RetryPolicy().interval(attempt) for attempt in (1, 2, 20)]
+    [1000000, 2000000, 100000000]
+    """
 
     initial: int = SECOND
     factor: float = 2.0

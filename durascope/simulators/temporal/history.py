@@ -65,7 +65,17 @@ E = TypeVar("E", bound=HistoryEvent)
 
 
 class EventHistory:
-    """The durable list of a run's events."""
+    """The durable list of a run's events.
+
+    >>> from durascope.simulators.temporal.events import TimerFired, WorkflowTaskStarted
+    >>> history = EventHistory()
+    >>> history.append(WorkflowTaskStarted("sticky", 1), at=0).id
+    1
+    >>> history.hold(TimerFired(3, "1"), at=5).id
+    0
+    >>> history.flush(), history.events[-1].id
+    (True, 2)
+    """
 
     __slots__ = ("buffer", "committed", "events", "payload_bytes")
 

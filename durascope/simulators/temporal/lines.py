@@ -14,7 +14,11 @@ def line(event: HistoryEvent) -> str:
 
 
 def milliseconds(us: int) -> str:
-    """Whole seconds as `2s`, else milliseconds: `600ms`."""
+    """Whole seconds as `2s`, else milliseconds: `600ms`.
+
+    >>> milliseconds(2_000_000), milliseconds(600_000)
+    ('2s', '600ms')
+    """
     return f"{us // 1_000_000}s" if us % 1_000_000 == 0 else f"{us // 1000}ms"
 
 

@@ -27,7 +27,15 @@ ALWAYS_ENOUGH: Final = 5
 
 
 class Slots:
-    """A fixed number of permits: first come, first served."""
+    """A fixed number of permits: first come, first served.
+
+    >>> slots = Slots(1)
+    >>> slots.take(), slots.take()
+    (True, False)
+    >>> slots.take_or_wait(lambda: print("my turn"))
+    >>> slots.give_back()
+    my turn
+    """
 
     __slots__ = ("free", "waiting")
 

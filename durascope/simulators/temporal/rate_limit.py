@@ -9,6 +9,14 @@ class RateLimit:
     """Lets tasks through at a rate, after a burst.
 
     The rate is spread over the partitions, each of which lets at least one task through at once.
+
+    >>> limit = RateLimit(rate=2, partitions=1)
+    >>> [limit.take(0) for _ in range(3)]
+    [True, True, False]
+    >>> limit.wait(0)
+    500000
+    >>> limit.take(500_000)
+    True
     """
 
     __slots__ = ("_at", "_burst", "_tokens", "rate")

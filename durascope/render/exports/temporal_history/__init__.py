@@ -36,7 +36,15 @@ def files(trace: Trace, _scenario: Scenario) -> dict[str, bytes]:
 
 
 def histories(trace: Trace) -> dict[str, dict[str, Any]]:
-    """The histories by the executions' names; a trace without records has none."""
+    """The histories by the executions' names; a trace without records has none.
+
+    >>> from durascope.models.loading import load_scenario
+    >>> from durascope.simulators.simulate import simulate
+    >>> order = load_scenario("order-fulfillment")
+    >>> trace = simulate(order, "temporal")
+    >>> [event["eventType"] for event in histories(trace)["run 1"]["events"]][:2]
+    ['EVENT_TYPE_WORKFLOW_EXECUTION_STARTED', 'EVENT_TYPE_WORKFLOW_TASK_SCHEDULED']
+    """
     found = cast("Sequence[History]", trace.facts.get("histories", ()))
     runs = Runs(trace, found)
     told: dict[str, dict[str, Any]] = {}

@@ -64,7 +64,11 @@ def payloads(value: object, *, sort: bool = True) -> Json:
 
 
 def payload(value: object, *, sort: bool = True) -> Json:
-    """As the SDK's converter writes a value."""
+    """As the SDK's converter writes a value.
+
+    >>> payload({"amount": 5})
+    {'metadata': {'encoding': 'anNvbi9wbGFpbg=='}, 'data': 'eyJhbW91bnQiOjV9'}
+    """
     if value is None:
         return {"metadata": {"encoding": encoded("binary/null")}}
     text = json.dumps(value, separators=(",", ":"), sort_keys=sort)
@@ -82,7 +86,11 @@ def time(us: int, more: timedelta = timedelta()) -> str:
 
 
 def duration(us: int) -> str:
-    """`2s`, `0.600s`"""
+    """`2s`, `0.600s`
+
+    >>> duration(1_500_000)
+    '1.500s'
+    """
     return f"{us // SECOND}{_fraction(us % SECOND)}s"
 
 
