@@ -76,7 +76,7 @@ def _columned(node: Node, most: int) -> Node:
     """The node with its long sections in columns; not a log, which is read from top to bottom."""
     if node.shape == "log":
         return node
-    sections = (replace(each, columns=min(most, ceil(len(each.rows) / TALL))) for each in node.sections)
+    sections = (replace(each, columns=max(1, min(most, ceil(len(each.rows) / TALL)))) for each in node.sections)
     return replace(node, sections=tuple(sections))
 
 

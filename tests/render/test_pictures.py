@@ -16,6 +16,7 @@ from pygraphviz import AGraph  # pyright: ignore[reportAttributeAccessIssue]
 
 from durascope.models.engine import compared, names
 from durascope.models.loading import builtin_names, load_scenario
+from durascope.models.reading import parse_scenario
 from durascope.render import architecture, timescale, workflow
 from durascope.render.canvas import Box, Text
 from durascope.render.canvas import Path as Outline
@@ -142,6 +143,13 @@ def test_sources_parse(view: Named, tmp_path: Path) -> None:
 def test_each_picture_takes_less_than_half_a_second(view: Named) -> None:
     taken, _ = seconds_of(lambda: view[2]().svg())
     assert taken < 0.5
+
+
+@pytest.mark.parametrize("engine", compared())
+def test_a_workflow_without_steps_is_drawn(engine: str) -> None:
+    """Its list of steps has no rows, and so no columns."""
+    nothing = parse_scenario('{"scenario": "s", "workflows": {"w": {"steps": []}}}', "s")
+    assert architecture.draw(nothing, engine).svg()
 
 
 def test_every_format_is_written(tmp_path: Path) -> None:
