@@ -6,6 +6,7 @@ process while it waits for the ledger's answer.
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 import time
@@ -64,6 +65,8 @@ class Conductor:
         self._timers: list[threading.Timer] = []
         self._open = 0
         self._lock = threading.Lock()
+        self._to_come_back: dict[Managed, float] = {}
+        """The processes that are down, and when each is to be back (monotonic clock): the earliest of its faults."""
         self._triggers: list[tuple[Trigger, int | None, Action]] = []
         self._doers: dict[tuple[int | None, str], str] = {}
         """The process that last reported of a run's step: steps of many runs may be under way side by side."""
@@ -290,13 +293,21 @@ class Conductor:
 
     def _restart_later(self, process: Managed, fault: Crash) -> None:
         """It is down from the moment at which it was killed or asked to stop; from its end, should that be later."""
-        if fault.down_for < FOREVER:
-            process.due = process.ended[-1] + fault.down_for / SECOND
-            away = max(0.0, process.due - process.lead_s - time.monotonic())
-            self._later(away, partial(self._restart, process))
+        if fault.down_for == FOREVER:
+            return
+        due = process.ended[-1] + fault.down_for / SECOND
+        with self._lock:
+            if self._to_come_back.get(process, math.inf) <= due:
+                return
+            self._to_come_back[process] = process.due = due
+        away = max(0.0, due - process.lead_s - time.monotonic())
+        self._later(away, partial(self._restart, process, due))
 
-    def _restart(self, process: Managed) -> None:
-        due = process.due
+    def _restart(self, process: Managed, due: float) -> None:
+        with self._lock:
+            if self._to_come_back.get(process) != due:  # another fault has brought it back
+                return
+            del self._to_come_back[process]
         self.engine.restart(process)
         self._came_back(due)
 

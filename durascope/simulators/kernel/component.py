@@ -1,6 +1,7 @@
 """A component: something that runs, can die, and comes back with nothing but what is in its stores.
 
     alive ── crash() ──▶ dead ── restart() ──▶ alive, a new incarnation
+      ├───── stop() ───▶ stopping ── die() ──▶ dead
       └───── hang() ───▶ hung ── resume() ───▶ alive, the same incarnation, late
 
 What a component must not lose is in *store* objects that are handed to it (they survive); everything else it sets up
@@ -46,7 +47,7 @@ class Component:
     """Its code writes transactions: it dies at a step's moment, where it says so (`World.cut`), or after its code."""
 
     __slots__ = (
-        "alive", "connections", "hung", "incarnation", "name", "world",
+        "alive", "asked_to_stop", "connections", "down_for", "hung", "incarnation", "killed_at", "name", "world",
     )  # fmt: skip
 
     def __init__(self, world: World, name: str) -> None:
@@ -58,6 +59,12 @@ class Component:
         self.connections: dict[Connection, None] = {}
         self.hung: list[tuple[Callable[..., Any], tuple[Any, ...]]] | None = None
         """What it will do when it is let go on; None: it is not hung."""
+        self.asked_to_stop: int | None = None
+        """When it was; it has not stopped yet."""
+        self.down_for: int | None = None
+        """Asked to stop, and due to be back by now: how long it is to be down, should it be killed first."""
+        self.killed_at = 0
+        """When it was killed last: who stopped it starts it again so much later."""
         world.components[name] = self
         self.reset()
 
@@ -116,7 +123,15 @@ class Component:
         """SIGKILL: its callbacks, connections and everything volatile are gone; its stores are not."""
         if not self.alive:
             return
+        down_for, self.killed_at = self.down_for, self.world.now
+        self.die()
+        if down_for is not None:
+            self.world.process(self.restarts(down_for))
+
+    def die(self) -> None:
+        """The process is no more."""
         self.alive = False
+        self.asked_to_stop = self.down_for = None
         self.incarnation += 1
         self.hung = None
         self.world.emit(self.name, Kind.CRASHED)
@@ -126,8 +141,10 @@ class Component:
         self.reset()
 
     def restart(self) -> None:
-        """A new process with the same stores."""
+        """A new process with the same stores, as soon as the one that stops has ended."""
         if self.alive:
+            if self.asked_to_stop is not None:
+                self.down_for = self.world.now - self.asked_to_stop
             return
         self.alive = True
         self.world.emit(self.name, Kind.RESTARTED)
@@ -139,7 +156,10 @@ class Component:
         self.restart()
 
     def stop(self) -> None:
-        """SIGTERM: a graceful stop. A component that has something to hand over first overrides this."""
+        """SIGTERM: a graceful stop. A component that has something to hand over first overrides this.
+
+        It notes when it was asked to, and calls `die` once it has stopped.
+        """
         self.crash()
 
     def hang(self) -> None:

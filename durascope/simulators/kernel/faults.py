@@ -249,7 +249,11 @@ class FaultInjector:
             else:
                 component.crash()
         if down_for < FOREVER:
+            asked = self.world.now
             yield self.world.env.timeout(down_for)
+            late = max((component.killed_at for component in replica), default=asked) - asked
+            if graceful and late > 0:  # it had not stopped by itself when it was killed
+                yield self.world.env.timeout(late)
             with self._whole():
                 for component in replica:
                     component.restart()

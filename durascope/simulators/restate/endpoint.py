@@ -22,10 +22,6 @@ class ServiceEndpoint(Process):
 
     def reset(self) -> None:
         self.attempts: dict[Connection, Attempt] = {}
-        self.asked_to_stop: int | None = None
-        """When it was; it has not stopped yet."""
-        self.down_for: int | None = None
-        """How long it is to be down, once it has stopped."""
 
     # ---- the process -----------------------------------------------------------------------------------------
 
@@ -35,19 +31,7 @@ class ServiceEndpoint(Process):
             self.crash()
         elif self.alive and self.asked_to_stop is None:
             self.asked_to_stop = self.world.now
-            self.after(int(constant("graceful_us")), self._exit)
-
-    def _exit(self) -> None:
-        down_for = self.down_for
-        self.crash()
-        if down_for is not None:
-            self.world.process(self.restarts(down_for))
-
-    def restart(self) -> None:
-        if self.asked_to_stop is not None:
-            self.down_for = self.world.now - self.asked_to_stop
-        else:
-            super().restart()
+            self.after(int(constant("graceful_us")), self.crash)
 
     def resume(self) -> None:
         """What has come over its connections, and what its timers have waited for meanwhile: which of them is first.

@@ -78,8 +78,8 @@ class Worker(Component):
     __slots__ = (
         "_delays", "_lossy", "_options", "_replays", "_reports", "_server", "_takes", "activities", "app", "cache",
         "cache_size", "channel", "code", "draining", "eager_limit", "local_activities", "many", "polls", "process_name",
-        "queue", "rules", "runs_activities", "runs_workflows", "slots", "sticky", "sticky_queue", "stopping", "tasks",
-        "uncached", "wanted_again", "workflow_slots",
+        "queue", "rules", "runs_activities", "runs_workflows", "slots", "sticky", "sticky_queue", "tasks",
+        "uncached", "workflow_slots",
     )  # fmt: skip
 
     def __init__(
@@ -114,7 +114,7 @@ class Worker(Component):
         self.cache: OrderedDict[int, WorkflowInstance] = OrderedDict()
         self.tasks: dict[int, Processing] = {}
         """Workflow tasks under way, by run."""
-        self.stopping = self.draining = self.wanted_again = False
+        self.draining = False
         self.code: dict[str, Workflow] = {}
         self.process_name = ""
         self.workflow_slots = Slots(self._slots_for_workflows())
@@ -410,15 +410,20 @@ class Worker(Component):
 
     def stop(self) -> None:
         """SIGTERM: it takes the process some ms to come to it, and what ends meanwhile is reported as ever (A13)."""
-        if self.alive and not self.stopping:
-            self.stopping = True
+        if self.alive and self.asked_to_stop is None:
+            self.asked_to_stop = self.world.now
             self.after(self._delays("stop", crc32(self.sticky_queue.encode()), 0), self.shut_down)
 
     def shut_down(self) -> None:
-        """With a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13)."""
+        """With a grace period of 0: attempts are reported as failed, the sticky queue is given up (A13).
+
+        The workflow tasks that it has begun are ended first, local activities and all.
+        """
         if not self.alive or self.draining:
             return
-        self.stopping = self.draining = True
+        self.draining = True
+        if self.asked_to_stop is None:
+            self.asked_to_stop = self.world.now
         for loop in self.polls:
             loop.stop()
         self.activities.shut_down()
@@ -428,8 +433,8 @@ class Worker(Component):
 
     def _drained(self) -> None:
         if self.draining and not self.tasks and not self.activities.leaving:
-            wanted = self.wanted_again
-            self.crash()
+            wanted = self.down_for is not None
+            self.die()
             if wanted:
                 self.world.process(self.restarts(0))
 
@@ -447,10 +452,3 @@ class Worker(Component):
                 for number, (fn, args) in enumerate(held):
                     self.after(self._delays("worker_waking", luck, number), fn, *args)
         super().resume()
-
-    def restart(self) -> None:
-        """A process that stops first ends the workflow tasks that it has begun, local activities and all."""
-        if self.stopping:
-            self.wanted_again = True
-        else:
-            super().restart()

@@ -340,6 +340,16 @@ def test_a_process_comes_to_its_sigterm_only_after_some_time(simulated: Simulate
     assert all(tried_again[20:])
 
 
+def test_a_worker_that_is_killed_while_it_stops_is_down_from_then_on(simulated: Simulated) -> None:
+    """It had to end a workflow task first, and was killed in it."""
+    trace = simulated(
+        "workflows: {wf: {steps: [{compute: 2s}]}}\n"
+        "faults: [{crash: app, graceful: true, at: 1s, down_for: 500ms}, {crash: app, at: 1800ms, down_for: forever}]"
+    )
+    times = [(event.kind, event.at) for event in trace.events if event.kind in (Kind.CRASHED, Kind.RESTARTED)]
+    assert times == [(Kind.CRASHED, 1_800_000), (Kind.RESTARTED, 2_300_000)]
+
+
 def test_a_query_that_dies_with_its_worker_costs_the_stickiness_and_is_asked_again(simulated: Simulated) -> None:
     trace = simulated(
         "workflows: {wf: {queries: [progress], steps: [{run: a, takes: 450ms}]}}\n"
