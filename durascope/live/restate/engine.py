@@ -46,6 +46,7 @@ WARM_UP: Final = 3
 LATE: Final = {
     "network": Spread("uniform", (200, 3 * MILLISECOND)),
     "sdk": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
+    "first_turn": Spread("uniform", (1 * MILLISECOND, 10 * MILLISECOND)),
     "command": Spread("uniform", (25, 800)),
     "commit": Spread("uniform", (1_600, 6 * MILLISECOND)),
     "invoke": Spread("uniform", (2_600, 15 * MILLISECOND)),
@@ -60,6 +61,7 @@ LATE: Final = {
 """Delays of the server and its SDK that are often longer than in a quiet recording (specification, §16)."""
 LATE_ON_NODE: Final = LATE | {
     "sdk": Spread("uniform", (1 * MILLISECOND, 60 * MILLISECOND)),
+    "command": Spread("uniform", (25, 30 * MILLISECOND)),
     "invoke": Spread("uniform", (2_600, 60 * MILLISECOND)),
     "resume": Spread("uniform", (800, 60 * MILLISECOND)),
     "first_closure": Spread("uniform", (0, 40 * MILLISECOND)),

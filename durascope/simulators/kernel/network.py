@@ -10,7 +10,8 @@ breaks when either end dies, which the other end then notices.
 How an engine's channel says its timeouts: `connection.keepalive[end] = Keepalive(every, timeout)` for an end that
 sends pings, `connection.gives_up = µs` for another limit than TCP's own on what is sent and not acknowledged. Nothing
 else breaks a connection in a cut. A connection attempt (SYN) is repeated after 1, 2, 4, … s; a client's connect
-timeout is its own timer that calls `close`.
+timeout is its own timer that calls `close`. A request over a connection that is there already (`connect(living=True)`)
+is a segment like any other.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ CONNECT_RETRY_US: Final = 1_000_000
 
 CONNECT_RETRIES: Final = 6
 """Repetitions of a connection attempt, after which it fails (Linux: tcp_syn_retries)."""
+
+RETRIES: Final = 15
+"""Retransmissions of a segment, after which TCP gives up (Linux: tcp_retries2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,13 +283,14 @@ class Network:
         on_refused: Handler,
         what: str = "",
         run: RunInfo | None = None,
+        living: bool = False,
     ) -> Connection:
         """Opens a connection; after `delay` µs `server` runs `on_accepted(connection)` or `client` `on_refused()`.
 
         To a peer that is cut off the attempt is repeated (see `CONNECT_RETRY_US`) until the client closes it, or TCP
-        gives up.
+        gives up. `living`: it is a stream of a connection that there is already, and repeated as data are.
         """
-        connection = Connection(self, client, server, delay, what, run)
+        connection = Connection(self, client, server, delay, what, run, living=living)
         world = self.world
         if world.full:
             world.emit(client.name, Kind.MESSAGE_SENT, run, detail=(server.name, what))
@@ -299,8 +304,10 @@ class Network:
         if connection.closed:
             return
         if self._cuts and not self.reachable(client, server):
-            if tries < CONNECT_RETRIES:
-                world.after(CONNECT_RETRY_US << tries, self._accept, connection, on_accepted, on_refused, tries + 1)
+            first, retries = (RETRANSMIT_US, RETRIES) if connection.living else (CONNECT_RETRY_US, CONNECT_RETRIES)
+            if tries < retries:
+                wait = min(first << tries, LONGEST_RETRANSMIT_US)
+                world.after(wait, self._accept, connection, on_accepted, on_refused, tries + 1)
                 return
             world.emit(server.name, Kind.MESSAGE_LOST, connection.run, detail=(client.name, connection.what))
             self._refuse(connection, on_refused)
@@ -334,13 +341,14 @@ class Connection:
     """
 
     __slots__ = (
-        "_at_client", "_at_server", "client", "closed", "delay", "gives_up", "incarnation", "keepalive", "network",
-        "on_lost", "open", "opened_at", "run", "server", "what",
+        "_at_client", "_at_server", "client", "closed", "delay", "gives_up", "incarnation", "keepalive", "living",
+        "network", "on_lost", "open", "opened_at", "run", "server", "what",
     )  # fmt: skip
 
     def __init__(
-        self, network: Network, client: Component, server: Component, delay: int, what: str, run: RunInfo | None
-    ) -> None:
+        self, network: Network, client: Component, server: Component, delay: int, what: str, run: RunInfo | None, *,
+        living: bool,
+    ) -> None:  # fmt: skip
         self.network = network
         self.client = client
         self.server = server
@@ -349,6 +357,8 @@ class Connection:
         self.delay = delay
         self.what = what
         self.run = run
+        self.living = living
+        """It is a stream of a connection that there was before."""
         self.open = False
         self.closed = False
         self.on_lost: dict[Component, Handler] = {}

@@ -67,8 +67,9 @@ class Attempt:
         """What the code's last bug says."""
         self.cancelling = False
         """The cancellation is known, and waits for the ids of what has been called."""
-        self._waking = False
+        self._waking = True
         """The code is about to go on."""
+        self._begun = False
         self.to_execute: dict[NotificationId, tuple[Run, str, str]] = {}
         """Runs without a result, by completion id: executed once the code waits for them."""
         self.executing: dict[NotificationId, Execution | None] = {}
@@ -85,13 +86,18 @@ class Attempt:
     # ---- running ---------------------------------------------------------------------------------------------
 
     def begin(self) -> None:
+        """Reads what has come with the request, and lets the code begin."""
         if self._replay:
             self.endpoint.emit(Kind.REPLAY_STARTED, self.start.run, detail=len(self.start.entries))
-        self.go_on()
+        self.endpoint.after(self.endpoint.delay("first_turn", self.start.run.luck, self.start.attempt), self._first)
+
+    def _first(self) -> None:
+        self._begun = True
+        self._wake()
 
     def go_on(self) -> None:
         """Lets the code run as far as it can; then sends what it has asked for, and starts closures or suspends."""
-        if self.closed or self._loop.blocked is not None:
+        if self.closed or not self._begun or self._loop.blocked is not None:
             return
         while True:
             block = self._loop.run()

@@ -41,7 +41,7 @@ from durascope.simulators.restate.protocol import (
 )
 from durascope.simulators.restate.retries import PolicyCursor
 from durascope.simulators.restate.session import Session, State
-from durascope.simulators.restate.store import Invocation, Partition
+from durascope.simulators.restate.store import Invocation
 
 QUEUE: Final = "invocations"
 LOST: Final = "error reading a body from connection: stream closed"
@@ -97,6 +97,8 @@ class Invoker(Component):
         self.streams: dict[Connection, Session] = {}
         self.connected: dict[tuple[int, int], tuple[ServiceEndpoint, int]] = {}
         """The replica, and its incarnation, that a partition's connection to a deployment has ended up at."""
+        self.streams_of: dict[tuple[int, int], Connection] = {}
+        """The last stream of each of those connections."""
         self.in_flight = 0
         self.queue: deque[tuple[Session, bool]] = deque()
 
@@ -217,8 +219,10 @@ class Invoker(Component):
         session.deployment = self.registry.numbered(invocation.pinned) or self.registry.latest
         session.last_activity = self.world.now
         invocation.requests += 1
-        endpoint = self._endpoint_of(session.deployment, invocation.partition)
-        session.connection = self.network.connect(
+        pooled = invocation.partition.number, session.deployment.number
+        endpoint = self._endpoint_of(session.deployment, pooled)
+        before = self.streams_of.get(pooled)
+        session.connection = self.streams_of[pooled] = self.network.connect(
             self,
             endpoint,
             self.delay("network", invocation.run.luck, invocation.requests),
@@ -226,6 +230,7 @@ class Invoker(Component):
             on_refused=partial(self._refused, session),
             what="POST /invoke",
             run=invocation.run,
+            living=before is not None and (before.open or before.living),
         )
         session.connection.keepalive[self] = Keepalive(
             int(constant("keep_alive_us")), int(constant("keep_alive_timeout_us"))
@@ -238,13 +243,13 @@ class Invoker(Component):
             if isinstance(entry, Notification):
                 self.notify(invocation, entry)
 
-    def _endpoint_of(self, deployment: Deployment, partition: Partition) -> ServiceEndpoint:
+    def _endpoint_of(self, deployment: Deployment, connection: tuple[int, int]) -> ServiceEndpoint:
         """A partition's requests share one HTTP/2 connection: they meet one replica, until the connection breaks."""
-        connection = partition.number, deployment.number
         endpoint, incarnation = self.connected.get(connection, (None, 0))
         if endpoint is None or not endpoint.alive or endpoint.incarnation != incarnation:
             endpoint = deployment.pick(self.world.luck, connection)
             self.connected[connection] = endpoint, endpoint.incarnation
+            self.streams_of.pop(connection, None)
         return endpoint
 
     def _start_message(self, session: Session) -> Start:
@@ -340,7 +345,8 @@ class Invoker(Component):
         connection = session.connection
         if connection is None or session.state is not State.IN_FLIGHT:
             return
-        patience = self._patience(session) if connection.open else int(constant("connect_timeout_us"))
+        there = connection.open or connection.living
+        patience = self._patience(session) if there else int(constant("connect_timeout_us"))
         left = session.last_activity + patience - self.world.now
         if left > 0:
             self._arm(session, left)
@@ -401,6 +407,10 @@ class Invoker(Component):
     def _lost(self, session: Session) -> None:
         if self.sessions.get(session.invocation) is not session:
             return
+        connection = session.connection
+        if connection is not None and not self.network.reachable(self, connection.server):
+            assert session.deployment is not None
+            self.streams_of.pop((session.invocation.partition.number, session.deployment.number), None)
         if session.state is State.DRAINING:
             self._drained(session)
         else:
