@@ -115,9 +115,7 @@ class Bodies:
                 outcome = UNAVAILABLE
             else:
                 await clock.stands_still(self.pass_moment(run, name, number, "before-effect"))
-                known = await self._known(info, body, name)
-                await self.note_effect(info, body, name, key)
-                await clock.stands_still(self.pass_moment(run, name, number, "after-effect", deduplicated=known))
+                await clock.stands_still(asyncio.shield(self._has_effect(info, body, name, key, number)))
             await clock.takes(takes * (1 - body.effect_at))
         else:
             await clock.takes(takes)
@@ -126,6 +124,12 @@ class Bodies:
         if outcome.ok:
             await self.pass_moment(run, name, number, "reported")
         return outcome
+
+    async def _has_effect(self, info: RunInfo, body: Body, name: str, key: str, number: int) -> bool:
+        """Happens in the service, in one go: a body that is cancelled while it is told of has had its effect."""
+        known = await self._known(info, body, name)
+        await self.note_effect(info, body, name, key)
+        return await self.pass_moment(info.name, name, number, "after-effect", deduplicated=known)
 
     async def note_effect(self, info: RunInfo, body: Body, name: str, key: str) -> None:
         """Makes the effect known to those who ask for it (`check_first`)."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
+from durascope.live.body import Bodies
 from durascope.live.conductor import Conductor
 from durascope.live.engine import LiveEngine, Recording
 from durascope.live.ledger import Ledger
@@ -17,6 +20,8 @@ from durascope.live.restate.outside import Started
 from durascope.live.temporal.engine import TemporalLive
 from durascope.models.reading import parse_scenario
 from durascope.models.scenario import Scenario, Workflow
+from durascope.models.steps import Run
+from durascope.simulators.bodies import Body
 from durascope.simulators.engine import OutsideEvent, StartRequest
 from durascope.simulators.kernel.runs import RunInfo
 from tests.live.test_restate_rows import command, completion
@@ -38,6 +43,21 @@ workflows:
     steps: [{run: charge}, {run: ship}]
 faults:
 - {hang: app, for: 1s, when: {step: charge, moment: recorded}}
+"""
+CHECKED = """
+scenario: checked
+workflows:
+  order:
+    steps: [{run: charge, takes: 5ms, check_first: 1ms}]
+"""
+STOPPED_AND_KILLED = """
+scenario: stopped-and-killed
+workflows:
+  order:
+    steps: [{run: charge}]
+faults:
+- {crash: app, graceful: true, at: 200ms, down_for: 300ms}
+- {crash: app, at: 600ms, down_for: 100ms}
 """
 
 
@@ -130,6 +150,65 @@ def test_temporals_body_stands_until_a_signal_is_accepted_but_not_until_an_updat
     assert not update.is_alive()
     assert unanswered
     assert not signal.is_alive()
+
+
+def test_a_body_that_is_cancelled_while_its_effect_is_told_of_has_had_it() -> None:
+    """The effect happens elsewhere: seed 6061, 9, in which a step's own timeout came then, after a hang."""
+
+    class Slow(Bodies):
+        async def note_effect(self, info: RunInfo, body: Body, name: str, key: str) -> None:
+            noting.set()
+            await asyncio.sleep(0.05)
+            await super().note_effect(info, body, name, key)
+
+    async def cancelled(step: Run) -> None:
+        executing = asyncio.create_task(Slow(scenario, 0, ledger.port, "service").execute("run 1", step, "charge", "1"))
+        await noting.wait()
+        executing.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await executing
+        await asyncio.sleep(0.2)
+
+    scenario = parse_scenario(CHECKED)
+    noting = asyncio.Event()
+    heard: list[str] = []
+    with Ledger() as ledger:
+        ledger.listeners.append(lambda each: heard.append(each.moment) or False)
+        step = scenario.workflows["order"].steps[0]
+        assert isinstance(step, Run)
+        asyncio.run(cancelled(step))
+        assert heard == ["started", "after-effect"]
+
+
+def test_a_process_that_is_killed_while_it_stops_comes_back_once_and_counted_from_its_end() -> None:
+    """By the first of the two faults that does: a process that is there is not started again."""
+    back: list[float] = []
+
+    class Deaf(Unanswered):
+        def open(self) -> None:
+            self.process = stage.process("app", ["/bin/sh", "-c", "trap '' TERM; while true; do sleep 0.1; done"])
+            self.process.start()
+
+        def replicas(self, name: str) -> Sequence[Managed]:
+            return (self.process,) if name == "app" else ()
+
+        def restart(self, process: Managed) -> None:
+            back.append(time.monotonic() - process.ended[-1])
+            process.start()
+
+        def over(self) -> bool:
+            return time.monotonic() - began > 1.5
+
+    scenario = parse_scenario(STOPPED_AND_KILLED)
+    with Stage() as stage, Ledger() as ledger:
+        engine = Deaf(scenario, stage, ledger)
+        engine.open()
+        began = time.monotonic()
+        Conductor(scenario, engine).conduct(seconds=20, grace_s=0.0)
+        running = engine.process.running
+    assert len(back) == 1
+    assert 0.1 <= back[0] < 0.3
+    assert running
 
 
 def test_a_result_is_heard_of_when_it_is_stored_though_the_code_comes_to_it_later() -> None:

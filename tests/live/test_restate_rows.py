@@ -129,21 +129,32 @@ def test_a_start_message_tells_its_entries() -> None:
 
 def test_an_attempt_whose_process_died_has_lost_its_connection() -> None:
     attempts = Attempts()
-    attempts.started({"invocation": "inv_1", "entries": 1, "retries": 0, "process": "service"})
+    attempts.started({"invocation": "inv_1", "entries": 1, "retries": 0, "process": "service", "attempt": 1})
     assert attempts.facts("inv_1", []) is None
     attempts.lost("service")
-    attempts.started({"invocation": "inv_1", "entries": 6, "retries": 3, "process": "service"})
-    attempts.ended({"invocation": "inv_1", "process": "service", "how": "completed"})
+    attempts.started({"invocation": "inv_1", "entries": 6, "retries": 3, "process": "service", "attempt": 1})
+    attempts.ended({"invocation": "inv_1", "process": "service", "attempt": 1, "how": "completed"})
     assert attempts.facts("inv_1", []) == [
         {"entries": 1, "ends": "connection-lost"},
         {"entries": 6, "retries": 3, "ends": "completed"},
     ]
 
 
+def test_an_attempts_end_that_is_heard_of_after_the_next_ones_start_is_its_own() -> None:
+    attempts = Attempts()
+    for number in (1, 2):
+        attempts.started(
+            {"invocation": "inv_1", "entries": 5 * number, "retries": 0, "process": "service", "attempt": number}
+        )
+    for number, how in ((1, "suspended"), (2, "completed")):
+        attempts.ended({"invocation": "inv_1", "process": "service", "attempt": number, "how": how})
+    assert attempts.facts("inv_1", []) == [{"entries": 5, "ends": "suspended"}, {"entries": 10, "ends": "completed"}]
+
+
 def test_a_stream_that_the_server_resets_is_aborted_unless_it_has_died() -> None:
     attempts = Attempts()
-    attempts.started({"invocation": "inv_1", "entries": 1, "retries": 0, "process": "service"})
-    attempts.ended({"invocation": "inv_1", "process": "service", "how": "disconnected"})
+    attempts.started({"invocation": "inv_1", "entries": 1, "retries": 0, "process": "service", "attempt": 1})
+    attempts.ended({"invocation": "inv_1", "process": "service", "attempt": 1, "how": "disconnected"})
     assert attempts.facts("inv_1", []) == [{"entries": 1, "ends": "aborted"}]
     died = [attempts.rows["inv_1"][0].ended_at or 0.0]
     assert attempts.facts("inv_1", died) == [{"entries": 1, "ends": "connection-lost"}]

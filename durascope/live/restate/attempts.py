@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextvars import ContextVar
+from functools import partial
 from typing import Any, Final, cast
 
 START: Final = 0x0000
@@ -28,17 +30,19 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Tell = Callable[..., Awaitable[None]]
-"""Tells the conductor of a start (`attempt-started`, entries, retries) or an end (`attempt-ended`, how)."""
+"""Tells the conductor of an attempt's start (`attempt-started`, entries, retries) or end (`attempt-ended`, how)."""
 
 
 def watched(app: App, tell: Tell, abort_timeout: float, longest: float | None = None) -> App:
     """The app with its attempts watched; `longest`: the host kills a request that lasts longer. Both in seconds."""
 
+    numbers = itertools.count(1)
+
     async def watching(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or "/invoke/" not in scope["path"]:
             await app(scope, receive, send)
             return
-        attempt = _Attempt(tell, abort_timeout)
+        attempt = _Attempt(partial(tell, attempt=next(numbers)), abort_timeout)
 
         async def received() -> Message:
             message = await receive()

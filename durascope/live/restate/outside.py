@@ -83,6 +83,8 @@ class AttemptRow:
     entries: int
     retries: int
     process: str
+    number: int
+    """Of its process, from 1 in each life."""
     at: float
     ends: str | None = None
     ended_at: float | None = None
@@ -95,12 +97,15 @@ class Attempts:
         self.rows: dict[str, list[AttemptRow]] = {}
 
     def started(self, message: Mapping[str, Any]) -> None:
-        row = AttemptRow(message["entries"], message["retries"], message["process"], time.monotonic())
+        which = message["process"], message["attempt"]
+        row = AttemptRow(message["entries"], message["retries"], *which, time.monotonic())
         self.rows.setdefault(message["invocation"], []).append(row)
 
     def ended(self, message: Mapping[str, Any]) -> None:
+        """An app need not wait for its report to be taken: the next attempt's start may come before it."""
+        which = message["process"], message["attempt"]
         for row in reversed(self.rows.get(message["invocation"], [])):
-            if row.ends is None and row.process == message["process"]:
+            if row.ends is None and (row.process, row.number) == which:
                 row.ends, row.ended_at = message["how"], time.monotonic()
                 return
 

@@ -34,6 +34,8 @@ export function watched(settings: Settings, handler: Handler): Handler {
 }
 
 class Watch {
+  private static count = 0;
+  private readonly attempt = ++Watch.count;
   readonly killed = new AbortController();
   private invocation: string | null = null;
   private ended = false;
@@ -105,7 +107,7 @@ class Watch {
 
   private tell(message: object): void {
     const { ledger, process } = this.settings;
-    this.told = this.told.then(() => ask(ledger, { ...message, invocation: this.invocation, process })).catch(() => undefined);
+    this.told = this.told.then(() => ask(ledger, { ...message, invocation: this.invocation, attempt: this.attempt, process })).catch(() => undefined);
   }
 }
 
