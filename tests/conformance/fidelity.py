@@ -112,7 +112,7 @@ def batteries() -> Iterator[str]:
     yield "\nThe first difference of each scenario that differs, predicted ≠ recorded (`N` is a number, `…` a name):\n"
     for row in rows:
         if row["kinds"]:
-            yield f"- {row['server']}, {row['with_sdk']}"
+            yield f"- {row['server']}, {row['with_sdk']}, seed {row['seed']}"
             yield from (f"  - {count} × `{kind}`" for kind, count in row["kinds"].items())
     yield ""
 

@@ -68,8 +68,9 @@ def wilson(good: int, of: int, z: float = 1.96) -> tuple[float, float, float]:
 
 
 def note(counts: Counts, file: Path = COUNTS) -> None:
-    """Puts the counts in place of those of the same engine and SDK."""
+    """Puts the counts beside the others; in place of those of the same engine, SDK and seed."""
     kept: list[dict[str, object]] = json.loads(file.read_text("utf-8")) if file.exists() else []
-    others = [each for each in kept if (each["engine"], each["sdk"]) != (counts.engine, counts.sdk)]
-    rows = sorted([*others, asdict(counts)], key=lambda each: (str(each["engine"]), str(each["sdk"])))
+    same = counts.engine, counts.sdk, counts.seed
+    others = [each for each in kept if (each["engine"], each["sdk"], each["seed"]) != same]
+    rows = sorted([*others, asdict(counts)], key=lambda each: (str(each["engine"]), str(each["sdk"]), str(each["on"])))
     file.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n", "utf-8")
