@@ -299,4 +299,6 @@ def _luck_as_json(way: Way | None) -> dict[str, Any] | None:
     if way is None:
         return None
     turns = [{"decides": list(address), "turns": count} for address, count in way.luck.turns.items()]
-    return {"fits": way.fits, "tries": way.tries, "seed": way.luck.seed, "loose": way.loose, "turned": turns}
+    swaps = [{"decides": list(one), "as": list(other)} for one, other in way.luck.swaps.items() if one != other]
+    luck = {"seed": way.luck.seed, "loose": way.loose, "turned": turns, "swapped": swaps}
+    return {"fits": way.fits, "tries": way.tries, **luck}

@@ -12,7 +12,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 from typing import Any, Final
 
@@ -42,8 +42,14 @@ SHARE_OF_ITS_RUN: Final = 0.5
 """How many of those choose among what the run decides whose record differs: the order of its branches, above all."""
 AROUND: Final = 0.08
 """How far around, as a share of the whole run (standard deviation)."""
+SHARE_OF_SWAPS: Final = 0.5
+"""How many turns exchange what two equal things have drawn: so two branches change places, and all else stays."""
 KICKS: Final = 4
 """How many decisions are drawn again at once when single ones lead nowhere."""
+SHUNNED: Final = 0.5
+"""How often a decision is turned again for each time that this has changed nothing, as with most of them."""
+RARELY: Final = 0.03
+"""How often such a decision is turned at least: what changes nothing here may do so elsewhere."""
 STALLED: Final = 60
 """The least number of turns in vain after which another beginning is tried; where more is decided, more are."""
 
@@ -62,15 +68,22 @@ class Draws:
     """Whether the delays are those of a busy machine."""
     turns: Mapping[Address, int]
     """How often each of these choices was drawn again."""
+    swaps: Mapping[Address, Address] = field(default_factory=dict[Address, Address])
+    """Whose draws these choices have in place of their own."""
 
     def as_json(self) -> dict[str, Any]:
         """As plain data."""
-        return {"seed": self.seed, "loose": self.loose, "turns": [[list(each), n] for each, n in self.turns.items()]}
+        plain = {"seed": self.seed, "loose": self.loose, "turns": [[list(each), n] for each, n in self.turns.items()]}
+        swaps = [[list(one), list(other)] for one, other in self.swaps.items() if one != other]
+        return plain | ({"swaps": swaps} if swaps else {})
 
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> Draws:
         """From what `as_json` has returned."""
-        return cls(plain["seed"], plain["loose"], {tuple(address): n for address, n in plain["turns"]})
+        turns = {tuple(address): n for address, n in plain["turns"]}
+        return cls(
+            plain["seed"], plain["loose"], turns, {tuple(one): tuple(other) for one, other in plain.get("swaps", ())}
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +105,7 @@ class Way:
     @property
     def draws(self) -> Draws:
         """What leads there."""
-        return Draws(self.luck.seed, self.loose, self.luck.turns)
+        return Draws(self.luck.seed, self.loose, self.luck.turns, self.luck.swaps)
 
 
 def nearest_way(
@@ -149,6 +162,8 @@ class _Search:
         self.tries = 0
         self.seen: set[str] = set()
         """In what its ways have differed from the recording."""
+        self.in_vain: Counter[Address] = Counter()
+        """By decision: how often it has been turned, one after the other, without any change to what is compared."""
         self._choice = random.Random(seed)
         self._deadline = time.monotonic() + seconds
 
@@ -157,7 +172,7 @@ class _Search:
 
     def gone(self, draws: Draws) -> Way:
         """The way that these draws lead."""
-        return self._go(TurnedLuck(draws.seed, draws.turns), draws.loose)
+        return self._go(TurnedLuck(draws.seed, draws.turns, draws.swaps), draws.loose)
 
     def beginnings(self) -> Iterator[Way]:
         """Ways that have nothing in common but the outside, up to one that fits."""
@@ -171,9 +186,11 @@ class _Search:
         """Turns one decision after the other, and keeps what brings no loss."""
         stalled = 0
         while way.luck.asked and not way.fits and stalled < max(STALLED, 2 * len(way.luck.asked)) and not self.over():
-            address = self._near_the_difference(way)
-            turns = way.luck.turns
-            turned = self._go(TurnedLuck(way.luck.seed, {**turns, address: turns.get(address, 0) + 1}), way.loose)
+            address = self._to_turn(way)
+            like = _like(address, way.luck.asked) if self._choice.random() < SHARE_OF_SWAPS else ()
+            luck = way.luck.swapped(address, self._choice.choice(like)) if like else way.luck.turned(address)
+            turned = self._go(luck, way.loose)
+            self.in_vain[address] = self.in_vain[address] + 1 if turned.differences == way.differences else 0
             stalled = 0 if turned.distance < way.distance else stalled + 1
             if turned.distance <= way.distance:
                 way = turned
@@ -181,11 +198,17 @@ class _Search:
 
     def kicked(self, way: Way) -> Way:
         """The way with several decisions turned at once, whatever that costs: out of a dead end."""
-        turns = dict(way.luck.turns)
+        luck = way.luck
         for _ in range(KICKS):
-            address = self._one_of(way.luck.asked)
-            turns[address] = turns.get(address, 0) + 1
-        return self._go(TurnedLuck(way.luck.seed, turns), way.loose)
+            luck = luck.turned(self._one_of(way.luck.asked))
+        return self._go(luck, way.loose)
+
+    def _to_turn(self, way: Way) -> Address:
+        """The decision to turn next: rarely one that has been turned in vain before."""
+        while True:
+            address = self._near_the_difference(way)
+            if self._choice.random() < max(RARELY, SHUNNED ** self.in_vain[address]):
+                return address
 
     def _near_the_difference(self, way: Way) -> Address:
         """Any decision, or one of those around where a record begins to differ: they were asked in order of time."""
@@ -230,6 +253,14 @@ class _Search:
 def _kind(address: Address) -> Address:
     """What sort of thing is decided there: the name, and for what hangs on a run's own draws its number."""
     return (address[0], address[2]) if address[0] in ("bits", "drawn") else address[:1]
+
+
+def _like(address: Address, asked: Iterable[Address]) -> list[Address]:
+    """The decisions of that kind that are drawn alike: of other runs or steps, or of the next of their number."""
+    kind = _kind(address)
+    if kind != address[:1]:  # ("bits", of what, the kind, number)
+        return [each for each in asked if each != address and each[0] == address[0] and each[2:] == address[2:]]
+    return [each for each in asked if each != address and each[:-1] == address[:-1]]
 
 
 def _struck_late(scenario: Scenario, moments: frozenset[str], luck: Luck) -> Scenario:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from durascope.models.units import Spread
 
@@ -75,32 +75,48 @@ class TurnedLuck(Luck):
     """A seed's luck with some addresses drawn again.
 
     Because luck is addressed, one thing can be decided another way while all else stays: so a way is found, turn by
-    turn, in which something can have happened.
+    turn, in which something can have happened. Two addresses may also have each other's draws (`swaps`).
     """
 
-    __slots__ = ("asked", "seed", "turns")
+    __slots__ = ("asked", "seed", "swaps", "turns")
 
-    def __init__(self, seed: int, turns: Mapping[Address, int] | None = None) -> None:
+    def __init__(
+        self, seed: int, turns: Mapping[Address, int] | None = None, swaps: Mapping[Address, Address] | None = None
+    ) -> None:
         super().__init__(seed)
         self.seed = seed
         self.turns = dict(turns or {})
         """How often each of these has been drawn again."""
+        self.swaps = dict(swaps or {})
+        """Whose draws these have in place of their own: a permutation."""
         self.asked: dict[Address, None] = {}
         """Every address that was decided, in order."""
 
+    def turned(self, address: Address) -> TurnedLuck:
+        """The same with one more turn of that address."""
+        return TurnedLuck(self.seed, {**self.turns, address: self.turns.get(address, 0) + 1}, self.swaps)
+
+    def swapped(self, one: Address, other: Address) -> TurnedLuck:
+        """The same with the draws of the two exchanged."""
+        of_one, of_other = self.swaps.get(one, one), self.swaps.get(other, other)
+        return TurnedLuck(self.seed, self.turns, {**self.swaps, one: of_other, other: of_one})
+
     def __call__(self, *address: Hashable) -> float:
         self.asked[address] = None
+        address = self.swaps.get(address, address)
         turn = self.turns.get(address)
         return super().__call__(*address) if turn is None else super().__call__(*address, "turn", turn)
 
     def drawn(self, luck: int, kind: int, number: int) -> float:
-        address = ("drawn", luck, kind, number)
+        address: Any = ("drawn", luck, kind, number)
         self.asked[address] = None
+        address = self.swaps.get(address, address)
         turn = self.turns.get(address)
-        return super().drawn(luck, kind, number) if turn is None else super().__call__(*address, "turn", turn)
+        return super().drawn(*address[1:]) if turn is None else super().__call__(*address, "turn", turn)
 
     def bits(self, luck: int, kind: int, number: int) -> int:
-        address = ("bits", luck, kind, number)
+        address: Any = ("bits", luck, kind, number)
         self.asked[address] = None
+        address = self.swaps.get(address, address)
         turn = self.turns.get(address)
-        return mix(luck, kind, number) if turn is None else int(super().__call__(*address, "turn", turn) * (MASK + 1))
+        return mix(*address[1:]) if turn is None else int(super().__call__(*address, "turn", turn) * (MASK + 1))

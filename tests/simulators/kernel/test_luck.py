@@ -46,3 +46,17 @@ def test_luck_can_be_turned_at_one_address_and_nowhere_else() -> None:
     assert turned("match", "run 1") != Luck(7)("match", "run 1")
     assert turned("match", "run 2") == Luck(7)("match", "run 2")
     assert list(turned.asked) == [("match", "run 1"), ("match", "run 2")]
+
+
+def test_two_addresses_can_have_each_others_draws() -> None:
+    one, other, third = ("closures", 0), ("closures", 1), ("closures", 2)
+    drawn = Luck(7).bits(1, 5, 0), Luck(7).bits(2, 5, 0)
+    luck = (
+        TurnedLuck(7)
+        .turned(one)
+        .swapped(one, other)
+        .swapped(other, third)
+        .swapped(("bits", 1, 5, 0), ("bits", 2, 5, 0))
+    )
+    assert [luck(*each) for each in (one, other, third)] == [Luck(7)(*other), Luck(7)(*third), Luck(7)(*one, "turn", 1)]
+    assert (luck.bits(2, 5, 0), luck.bits(1, 5, 0)) == drawn
