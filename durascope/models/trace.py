@@ -89,6 +89,10 @@ class Kind(StrEnum):
     """The engine's own record of the run has one line more; detail: the line."""
 
 
+NETWORK: Final = "network"
+"""The lane of what happens to connections: no component's."""
+
+
 class Event(NamedTuple):
     """One thing that happened."""
 

@@ -10,7 +10,7 @@ from durascope.models.effects import Recovery
 from durascope.models.engine import shown
 from durascope.models.phrases import spell
 from durascope.models.spans import BACKOFF
-from durascope.models.trace import Event, Kind, Trace
+from durascope.models.trace import NETWORK, Event, Kind, Trace
 
 WaitKind = Literal["down", "unnoticed", "left", "backoff", "queue"]
 
@@ -66,7 +66,8 @@ def waits(trace: Trace, recovery: Recovery) -> list[Wait]:
     if not found:
         back = _back(trace, recovery)
         if back is not None:
-            found.append(Wait(since, back, "down", f"{struck(trace, recovery)} down {spell(back - since)}"))
+            away = _AWAY.get(_word(recovery.fault), "down")
+            found.append(Wait(since, back, "down", f"{struck(trace, recovery)} {away} {spell(back - since)}"))
             since = back
             found += _left(trace, recovery, back)
             since = found[-1].end
@@ -113,6 +114,8 @@ def struck(trace: Trace, recovery: Recovery) -> str:
     kind = trace.events[recovery.events[0]].kind
     together = {event.lane for _, event in trace.of_kind(kind) if event.at == recovery.at}
     apps = {event.lane for _, event in trace.of_kind(Kind.STEP_STARTED, Kind.WORK_STARTED)}
+    if recovery.lane == NETWORK:
+        return "the connection"
     return shown(trace.engine).title if len(together - apps) > 1 and recovery.lane not in apps else recovery.lane
 
 
@@ -185,7 +188,10 @@ def longest(found: Iterable[Recovery]) -> Recovery | None:
 
 _DOWN: Final = {
     "crash": "died", "stop": "was stopped", "deploy": "was stopped for new code", "hang": "hangs", "outage": "is down",
+    "cut": "is cut",
 }  # fmt: skip
+_AWAY: Final = {"hang": "hangs", "cut": "is cut"}
+"""Of a fault in which nothing is down: what is so for a while."""
 
 
 def why(trace: Trace, recovery: Recovery, title: str) -> str:
@@ -209,11 +215,11 @@ def _noticed(trace: Trace, recovery: Recovery, title: str) -> str:
     found = waits(trace, recovery)
     unnoticed = next((wait for wait in found if wait.kind == "unnoticed"), None)
     backoffs = [wait for wait in found if wait.kind == "backoff"]
-    down = _DOWN.get(recovery.fault, "cannot be reached")
+    down = _DOWN[_word(recovery.fault)]
     if unnoticed is not None:
         later = f", then {backoffs[-1].reason}" if backoffs else ""
         dead = _died_silently(trace, recovery, unnoticed) if recovery.fault == "outage" else None
-        whom = f"{recovery.lane} {down}" if dead is None else f"{dead} died"
+        whom = f"{_called(recovery.lane)} {down}" if dead is None else f"{dead} died"
         return f"only the {unnoticed.reason} timeout tells {title} that {whom}{later}"
     if not backoffs:
         away = next((wait for wait in found if wait.kind == "down"), None)
@@ -224,7 +230,8 @@ def _noticed(trace: Trace, recovery: Recovery, title: str) -> str:
         left = next((wait for wait in found if wait.kind == "left"), None)
         later = "" if recovery.until is None else f", work goes on {spell(recovery.until - away.end)} after it is back"
         reason = "" if left is None else f": {left.reason.removesuffix(spell(left.end - left.start)).strip()}"
-        return f"{where}{who} is down for {spell(away.end - away.start)}{later}{reason}"
+        verb = _AWAY.get(_word(recovery.fault), "is down")
+        return f"{where}{who} {verb} for {spell(away.end - away.start)}{later}{reason}"
     return f"{title} notices at once that {_called(recovery.lane)} {down} and tries again after {listed(backoffs)}"
 
 
@@ -246,5 +253,10 @@ def back_after(recovery: Recovery) -> str:
     return f"{number if last.endswith(f' {unit}') else first} to {last}"
 
 
+def _word(fault: str) -> str:
+    """`cut` of `cut app engine`."""
+    return fault.partition(" ")[0]
+
+
 def _called(lane: str) -> str:
-    return "the app" if lane == "app" else lane
+    return {"app": "the app", NETWORK: "the connection"}.get(lane, lane)

@@ -18,7 +18,7 @@ from durascope.models.phrases import spell
 from durascope.models.scenario import Scenario
 from durascope.models.spans import BACKOFF, Span, code_fails, how_it_ends, ripe, spans
 from durascope.models.steps import Run
-from durascope.models.trace import Event, Kind, Trace
+from durascope.models.trace import NETWORK, Event, Kind, Trace
 from durascope.models.unended import standstill
 from durascope.render.step_names import StepNames
 from durascope.render.unhandled import unhandled
@@ -120,7 +120,10 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     items = [
         replace(item, about=item.step or about(item.position), run=woken.get(item.run, item.run)) for item in items
     ]
-    return Conversation(_lanes(items, all_spans, scenario), tuple(items), tuple(all_spans), reading.left_out)
+    lanes = _lanes(items, all_spans, scenario)
+    app = next((name for name, role in lanes if role == "app"), NETWORK)  # no life line is the network's
+    items = [replace(item, lane=app) if item.lane == NETWORK else item for item in items]
+    return Conversation(lanes, tuple(items), tuple(all_spans), reading.left_out)
 
 
 def _woken(trace: Trace) -> dict[str | None, str]:
@@ -145,7 +148,6 @@ _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
     Kind.RESUMED: ("goes on", "good"),
     Kind.OUTAGE_STARTED: ("does not answer", "bad"),
     Kind.OUTAGE_ENDED: ("answers again", "good"),
-    Kind.CUT: ("connection cut", "bad"),
     Kind.HEALED: ("connection healed", "good"),
     Kind.DEPLOYED: ("new code: {detail}", ""),
     Kind.STEP_DROPPED: ("result of {name} dropped: {detail}", "bad"),
@@ -246,6 +248,9 @@ class _Reading:
                 self._note(number, event, f"takes in {event.detail}: no code handles it", "bad")
             case Kind.WORK_ENDED if code_fails(event) and not self._step_failed(number):
                 self._note(number, event, f"the code fails: {event.detail}", "bad")
+            case Kind.CUT:
+                one, other = _pair(event.detail)
+                self._note(number, event, f"{one} and {other} are cut off from each other", "bad", ("connection cut",))
             case Kind.TIMER_FIRED if event.step in (None, BACKOFF):
                 pass
             case Kind.TIMER_SET:
@@ -499,7 +504,7 @@ def _lanes(items: Sequence[Item], all_spans: Sequence[Span], scenario: Scenario)
         if pool_of(name) in apps
         else "part"
         for name in seen
-        if name != "network"
+        if name != NETWORK
     }
     order: tuple[Role, ...] = ("client", "part", "app", "service")
     return tuple((name, role) for wanted in order for name, role in roles.items() if role == wanted)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from durascope.models.effects import effects, recoveries
+from durascope.models.engine import shown
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.phrases import spell
 from durascope.models.reading import parse_scenario
@@ -18,6 +19,7 @@ from durascope.models.waits import waits, why
 from durascope.render import comparison, journal, sequence, timeline
 from durascope.render.bars import AGAIN
 from durascope.render.canvas import Box, Close, Open, Path
+from durascope.render.conversation import conversation
 from durascope.render.excerpt import excerpt
 from durascope.render.picture import Picture
 from durascope.render.program_order import in_program_order
@@ -553,3 +555,40 @@ faults: [FAULT]
         told[fault[1:6]] = why(trace, recoveries(trace)[0], "Temporal")
     assert "tells Temporal that worker died" in told["crash"]
     assert told["deplo"].startswith("Temporal notices at once that worker was stopped for new code and tries again")
+
+
+CUT = """
+scenario: case
+services: {stripe: {latency: 200ms}}
+workflows: {w: {steps: [{run: charge, on: stripe}]}}
+faults: [FAULT]
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "app", "clause"),
+    [
+        ("temporal", "worker", "only the 10 s start-to-close timeout tells Temporal that the connection is cut"),
+        ("inngest", "app", "on Inngest, the connection is cut for 8 s"),
+        ("restate", "service", "on Restate, the connection is cut for 8 s"),
+    ],
+)
+def test_a_cut_is_told_at_the_app_that_is_cut_off(engine: str, app: str, clause: str) -> None:
+    """Once it stood on the client's life line, and the network was `down`."""
+    fault = "{cut: [app, engine], when: {moment: before-effect, step: charge}, for: 8s}"
+    scenario = parse_scenario(CUT.replace("FAULT", fault))
+    trace = simulate(scenario, engine, full=True)
+    notes = {
+        item.text: item.lane for item in conversation(trace, scenario).items if item.kind in (Kind.CUT, Kind.HEALED)
+    }
+    assert notes == {"app and engine are cut off from each other": app, "connection healed": app}
+    assert why(trace, recoveries(trace)[0], shown(engine).title).startswith(clause)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_hangs_is_not_down(engine: str) -> None:
+    fault = "{hang: app, when: {moment: before-effect, step: charge}, for: 8s}"
+    trace = simulate(parse_scenario(CUT.replace("FAULT", fault)), engine, full=True)
+    (recovery,) = recoveries(trace)
+    assert " hangs for 8 s" in why(trace, recovery, shown(engine).title)
+    assert waits(trace, recovery)[0].reason.endswith(" hangs 8 s")

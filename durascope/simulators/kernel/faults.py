@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from durascope.models.changes import Versions
 from durascope.models.scenario import Crash, Cut, Deploy, Hang, Outage, RandomFault, Scenario, Trigger
-from durascope.models.trace import Kind
+from durascope.models.trace import NETWORK, Kind
 from durascope.models.units import FOREVER
 from durascope.simulators.kernel.clock import Steps
 from durascope.simulators.kernel.component import Component
@@ -292,10 +292,10 @@ class FaultInjector:
             self.engine.network.heal(one, other)
 
     def _told(self, one: str, other: str, duration: int) -> Steps:
-        self.world.emit("network", Kind.CUT, detail=(one, other))
+        self.world.emit(NETWORK, Kind.CUT, detail=(one, other))
         if duration < FOREVER:
             yield self.world.env.timeout(duration)
-            self.world.emit("network", Kind.HEALED)
+            self.world.emit(NETWORK, Kind.HEALED)
 
     def _deploy(self, fault: Deploy) -> None:
         workflow = self._versions.deploy(fault)
