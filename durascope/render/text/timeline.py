@@ -42,7 +42,7 @@ def timeline(trace: Trace, scenario: Scenario, width: int) -> Text:
     >>> order = load_scenario("order-fulfillment")
     >>> trace = simulate(order, "restate")
     >>> print(timeline(trace, order, 60).plain.splitlines()[0].rstrip())
-                      0                                   5.53 s
+                      0                                   5.54 s
     """
     all_spans = ripe(spans(trace, scenario))
     runs = sorted((run.name for run in trace.runs), key=in_order)

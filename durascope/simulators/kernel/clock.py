@@ -56,7 +56,7 @@ class Clock(simpy.Environment):
         callbacks, event.callbacks = event.callbacks, None  # pyright: ignore[reportAttributeAccessIssue]
         for callback in callbacks:
             callback(event)
-        if not event._ok and not event._defused:
+        if not event._ok and not getattr(event, "_defused", False):
             raise event._value
 
 

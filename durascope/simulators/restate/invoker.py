@@ -236,7 +236,7 @@ class Invoker(Component):
             int(constant("keep_alive_us")), int(constant("keep_alive_timeout_us"))
         )
         self.streams[session.connection] = session
-        session.connection.on_lost[self] = partial(self._lost, session)
+        session.connection.on_lost[self] = partial(self._lost, session, session.connection)
         self._arm(session, min(int(constant("connect_timeout_us")), self._patience(session)))
         known, session.entries = session.entries, None
         for entry in () if known is None else invocation.journal.entries[len(known) :]:
@@ -401,14 +401,14 @@ class Invoker(Component):
     # ---- failures --------------------------------------------------------------------------------------------
 
     def _refused(self, session: Session) -> None:
-        if self.sessions.get(session.invocation) is session:
+        if self.sessions.get(session.invocation) is session and session.connection is not None:
             self._failed(session, "RT0010", REFUSED)
 
-    def _lost(self, session: Session) -> None:
-        if self.sessions.get(session.invocation) is not session:
+    def _lost(self, session: Session, connection: Connection) -> None:
+        """The stream broke; nothing, if a hung engine has come to another end of the attempt first."""
+        if self.sessions.get(session.invocation) is not session or session.connection is not connection:
             return
-        connection = session.connection
-        if connection is not None and not self.network.reachable(self, connection.server):
+        if not self.network.reachable(self, connection.server):
             assert session.deployment is not None
             self.streams_of.pop((session.invocation.partition.number, session.deployment.number), None)
         if session.state is State.DRAINING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import simpy
 
 from durascope.models.trace import StopReason
@@ -105,3 +106,16 @@ def test_what_repeats_in_no_time_at_all_ends_although_a_timer_is_set() -> None:
     assert world.stopped is not None
     assert world.stopped.reason is StopReason.CLOCK
     assert "all at this moment" in world.stopped.explanation
+
+
+def test_what_a_process_raises_is_raised_by_the_run() -> None:
+    """Once an AttributeError hid it: SimPy notes that a failure is defused only where it is."""
+    world = World(0, full=True)
+
+    def fails() -> Steps:
+        yield world.env.timeout(5)
+        raise ValueError("as it is")
+
+    world.process(fails())
+    with pytest.raises(ValueError, match="as it is"):
+        world.run()
