@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    create_model,
+    model_serializer,
+    model_validator,
+)
 
 from durascope.models.durations import Misread
 from durascope.models.engine import BUILT_IN, engine, names
@@ -82,6 +89,14 @@ class TemporalDeployment(Model):
     longer one, and a note says so."""
     latencies: dict[Name, Spread] = {}
     """Delays in place of the model's own, by name."""
+
+    @model_serializer(mode="wrap")
+    def _as_it_is_meant(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without a `step_timeout` that nobody has named: written, it would hold for long steps, too."""
+        told: dict[str, Any] = plain(self)
+        if "step_timeout" not in self.model_fields_set:
+            told.pop("step_timeout", None)
+        return told
 
     @model_validator(mode="after")
     def _names_of_their_own(self) -> Self:

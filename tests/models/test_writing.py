@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from durascope.models.attempt_limits import start_to_close
 from durascope.models.loading import builtin_names, load_scenario
 from durascope.models.reading import parse_scenario
 from durascope.models.writing import as_plain, as_yaml
@@ -26,10 +28,22 @@ def test_what_is_shown_reads_back_equal(target: str) -> None:
 
 def test_defaults_are_written_as_a_file_writes_them() -> None:
     written = as_plain(parse_scenario(MINIMAL))
-    assert written["deployments"]["temporal"]["step_timeout"] == "10s"
+    assert written["deployments"]["temporal"]["sticky_timeout"] == "10s"
     assert written["workflows"]["w"]["steps"] == [
         {"run": "a", "effect_at": "100%", "cancellation": "try", "local": False}
     ]
+
+
+@pytest.mark.parametrize("named", [{}, {"step_timeout": "10s"}], ids=["chosen", "named"])
+def test_a_step_timeout_is_written_only_where_somebody_named_it(named: dict[str, str]) -> None:
+    """Where nobody has, a long step gets a longer one; written, the default would end its attempts."""
+    steps = {"w": {"steps": [{"run": "a", "takes": "7d"}]}}
+    document = {"scenario": "s", "workflows": steps, "deployments": {"temporal": named}}
+    scenario = parse_scenario(json.dumps(document))
+    again = parse_scenario(as_yaml(scenario))
+    (step,) = (step for _, step in scenario.runs())
+    assert start_to_close(again, step) == start_to_close(scenario, step)
+    assert (start_to_close(scenario, step) == 10_000_000) is bool(named)
 
 
 @given(st.text(max_size=60) | st.text(alphabet="a: \n\t#-\r\x85\u2028|>'\"", max_size=20))
