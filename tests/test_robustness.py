@@ -282,7 +282,6 @@ def test_nothing_is_left_out_silently() -> None:
 
 @pytest.mark.parametrize("engine", [*ENGINES, "queue"])
 def test_a_cut_that_never_ends_does_not_keep_the_simulation_going(engine: str) -> None:
-    """TCP gives up what it has sent after about 15 minutes, and an engine tries again several times."""
     found = trace("bug6", engine)
-    assert found.ended_at < 3 * 3_600_000_000
+    assert found.ended_at < 7_200_000_000
     assert not [event for event in found.events if event.kind is Kind.HEALED]

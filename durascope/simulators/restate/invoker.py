@@ -345,11 +345,12 @@ class Invoker(Component):
         connection = session.connection
         if connection is None or session.state is not State.IN_FLIGHT:
             return
-        there = connection.open or connection.living
-        patience = self._patience(session) if there else int(constant("connect_timeout_us"))
+        patience = self._patience(session) if connection.open else _until_given_up(connection)
         left = session.last_activity + patience - self.world.now
         if left > 0:
             self._arm(session, left)
+        elif connection.living and not connection.open:
+            self._lost(session, connection)
         elif not connection.open:
             self._failed(session, "RT0010", CONNECT_TIMEOUT)
         elif not session.input_closed:
@@ -454,6 +455,14 @@ class Invoker(Component):
             return
         self.world.emit(self.name, Kind.TIMER_FIRED, session.invocation.run, "back-off")
         self._attempt(session)
+
+
+def _until_given_up(connection: Connection) -> int:
+    """How long a request waits for its connection: a new one has to be there in time, and one that there was before is
+    given up when it answers no ping."""
+    if connection.living:
+        return int(constant("keep_alive_us")) + int(constant("keep_alive_timeout_us"))
+    return int(constant("connect_timeout_us"))
 
 
 def _endpoint(connection: Connection) -> ServiceEndpoint:

@@ -209,6 +209,23 @@ faults: [{{cut: [app, engine], at: {cut_at}, for: 150ms}}]
     assert trace.ended_at / SECOND == pytest.approx(ended_at, abs=0.05)
 
 
+def test_a_connection_that_answers_no_ping_is_not_used_again() -> None:
+    """The request that found it waits for its ping, 40 s and 20 s; the ones after that for a new one, 10 s each."""
+    trace = predicted("""
+workflows: {order: {steps: [{sleep: 2s}]}}
+deployments: {restate: {service: {mode: request-response}}}
+faults: [{cut: [app, engine], at: 1900ms, for: 5m}]
+""")
+    sent = [event.at for event in trace.events if event.detail == ("service", "POST /invoke")]
+    tried_again = [
+        event.at for _, event in trace.of_kind(Kind.STEP_RETRIED, Kind.TIMER_SET) if event.step == "back-off"
+    ]
+    waits = [round((failed - asked) / SECOND) for asked, failed in zip(sent[1:], tried_again, strict=False)]
+    assert waits[0] == 60
+    assert set(waits[1:-1]) == {10}
+    assert trace.status == {"run 1": "completed"}
+
+
 @pytest.mark.parametrize(("protocol", "result"), [(6, "Notification"), (7, "ProposeRunCompletionAck")])
 def test_under_protocol_7_a_runs_result_is_acknowledged_and_a_sleeps_end_told(protocol: int, result: str) -> None:
     trace = predicted(f"""
