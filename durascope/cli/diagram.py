@@ -20,6 +20,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, say
+from durascope.models.files import writable
 
 if TYPE_CHECKING:
     from durascope.render.views import Drawn, ViewName
@@ -81,6 +82,7 @@ def command(
     from durascope.render.views import Options, need_traces, pictures
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    writable(out, made=True)
     views: list[ViewName] = [each.value for each in view or ViewChoice]
     formats = [each.value for each in format or (FormatChoice.SVG,)]
     options = Options(load=load, paint=paint, linear=linear, all=all)

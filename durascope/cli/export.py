@@ -20,7 +20,7 @@ from durascope.cli.options import (
     request,
 )
 from durascope.cli.terminal import busy, say
-from durascope.models.files import write_whole
+from durascope.models.files import writable, write_whole
 from durascope.models.scenario import Scenario
 from durascope.render.exports import ExportFormat, MissingExtra, formats
 
@@ -75,6 +75,8 @@ def command(
     from durascope.simulators.simulate import simulate
 
     asked = request(scenario, engine, runs=runs, rate=rate, settings=settings, crashes=crash)
+    if out is not None:
+        writable(out, made=True)
     if format == _CODE:
         _write_code(asked.scenario, asked.engines, sdk, out)
         return

@@ -72,9 +72,8 @@ def _models() -> dict[str, type[Model]]:
 
 def _tidy(part: _Schema, model: type[Model]) -> None:
     """Fields described by their docstrings, with defaults as a file writes them, and without titles."""
-    defaults = model.model_construct(set(model.model_fields)).model_dump(
-        mode="json", by_alias=True, warnings=False
-    )  # as if all were written
+    all_written = model.model_construct(set(model.model_fields))
+    defaults = all_written.model_dump(mode="json", by_alias=True, warnings=False)
     described = dict(_documented(model))
     part.pop("title", None)
     for name, field in part.get("properties", {}).items():

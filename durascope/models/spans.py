@@ -382,15 +382,18 @@ class _Reader:
 def how_it_ends(trace: Trace, number: int) -> Literal["crash", "stop", "deploy"]:
     """Why the process dies at the event of that number: it is killed, it has taken its leave, or for new code."""
     died = trace.events[number]
-    cause = None if died.cause is None else trace.events[died.cause]
     at = died.cause
     while at is not None and trace.events[at].at == died.at:
         if trace.events[at].kind is Kind.DEPLOYED:
             return "deploy"
         at = trace.events[at].cause
-    own = cause is not None and cause.kind is Kind.MESSAGE_SENT and (cause.lane, cause.at) == (died.lane, died.at)
-    said = isinstance(cause.detail, list | tuple) and any(cause.detail[1:]) if own and cause is not None else False
-    return "stop" if said else "crash"
+    return "stop" if died.cause is not None and _takes_its_leave(trace.events[died.cause], died) else "crash"
+
+
+def _takes_its_leave(sent: Event, died: Event) -> bool:
+    """Whether it is what the process itself has sent in its last moment, and not a mere acknowledgement."""
+    says = isinstance(sent.detail, list | tuple) and any(sent.detail[1:])
+    return sent.kind is Kind.MESSAGE_SENT and (sent.lane, sent.at) == (died.lane, died.at) and says
 
 
 def code_fails(event: Event) -> bool:

@@ -9,7 +9,7 @@ scenario knows which service it called. Polls, which say nothing about a run, ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -20,6 +20,7 @@ from durascope.models.spans import BACKOFF, Span, code_fails, how_it_ends, ripe,
 from durascope.models.steps import Run
 from durascope.models.trace import NETWORK, Event, Kind, Trace
 from durascope.models.unended import standstill
+from durascope.render.attribution import runs_woken, steps_meant
 from durascope.render.step_names import StepNames
 from durascope.render.unhandled import unhandled
 
@@ -112,29 +113,18 @@ def conversation(trace: Trace, scenario: Scenario) -> Conversation:
     reading = _Reading(trace, scenario)
     for number, event in enumerate(trace.events):
         reading.read(number, event)
-    woken = _woken(trace)
+    woken = runs_woken(trace)
     all_spans = [replace(span, run=woken.get(span.run, span.run)) for span in all_spans]
     items = [*reading.items, *_returns_lost(all_spans, reading.called, trace), *_standing_still(trace, reading.items)]
     items.sort(key=lambda item: item.position)
-    about = _about(trace)
+    about = steps_meant(trace)
     items = [
-        replace(item, about=item.step or about(item.position), run=woken.get(item.run, item.run)) for item in items
+        replace(item, about=item.step or about.get(item.position), run=woken.get(item.run, item.run)) for item in items
     ]
     lanes = _lanes(items, all_spans, scenario)
     app = next((name for name, role in lanes if role == "app"), NETWORK)  # no life line is the network's
     items = [replace(item, lane=app) if item.lane == NETWORK else item for item in items]
     return Conversation(lanes, tuple(items), tuple(all_spans), reading.left_out)
-
-
-def _woken(trace: Trace) -> dict[str | None, str]:
-    """What is handled as an execution of its own and is no run, with the run that it wakes: a message that arrives."""
-    runs = {run.name for run in trace.runs}
-    found: dict[str | None, str] = {}
-    for event in trace.events:
-        cause = None if event.cause is None else trace.events[event.cause].run
-        if event.run in runs and cause is not None and cause not in runs:
-            found.setdefault(cause, event.run)
-    return found
 
 
 _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
@@ -152,34 +142,6 @@ _NOTES: Final[Mapping[Kind, tuple[str, Tone]]] = {
     Kind.DEPLOYED: ("new code: {detail}", ""),
     Kind.STEP_DROPPED: ("result of {name} dropped: {detail}", "bad"),
 }
-
-
-def _about(trace: Trace) -> Callable[[int], str | None]:
-    """For the number of an event that names no step: the only one that it leads to, else the one that it comes of."""
-    events = trace.events
-    leads: dict[int, set[str]] = {}
-    for _, event in trace.of_kind(Kind.STEP_STARTED):
-        at = event.cause
-        while at is not None and events[at].step in (None, event.step) and event.step is not None:
-            steps = leads.setdefault(at, set())
-            if event.step in steps:
-                break  # and so does all that led to it
-            steps.add(event.step)
-            at = events[at].cause
-
-    found: list[str | None] = []
-    for number, event in enumerate(events):  # a cause comes before what it leads to: each chain is walked only once
-        if event.step not in (None, BACKOFF):
-            found.append(event.step)
-        elif len(mine := leads.get(number, ())) == 1:
-            found.append(next(iter(mine)))
-        else:
-            found.append(None if event.cause is None else found[event.cause])
-
-    def of(number: int) -> str | None:
-        return found[number] if number < len(found) else None
-
-    return of
 
 
 class _Reading:

@@ -297,7 +297,7 @@ def _fitting(hint: str, room: float) -> str:
 def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: float) -> None:
     """Over the tears: how an attempt ended that did not simply succeed, and when what was down came back."""
     y, before, run_end = top, None, FOREVER
-    stopped = {
+    stopped = {  # where and when a process has ended that was not killed
         (span.lane, span.start) for row in rows for span in row.spans
         if span.kind == "down" and span.detail in ("stop", "deploy")
     }  # fmt: skip
@@ -307,16 +307,12 @@ def draw_outcomes(canvas: Canvas, scale: TimeScale, rows: Sequence[Row], top: fl
         if row.kind == "verdict":
             draw_verdict(canvas, scale, row, y - ROW / 2)
         running = [span for span in row.spans if span.kind == "running"]
-        if (
-            row.kind == "step"
-            and len(running) == 1
-            and (
-                words := _ending(
-                    running[0], row.effects, run_end, "stopped" if _death(running[0]) in stopped else "killed"
-                )
-            )
-        ):
-            _beside(canvas, scale, row, words, y - ROW / 2)
+        if row.kind == "step" and len(running) == 1:
+            (span,) = running
+            how = "stopped" if (span.lane, span.end) in stopped else "killed"
+            words = _ending(span, row.effects, run_end, how)
+            if words:
+                _beside(canvas, scale, row, words, y - ROW / 2)
         for span in row.spans:
             if span.kind == "down" and span.ended == "done":
                 draw_restart(canvas, scale, span, y - ROW / 2)
@@ -350,11 +346,6 @@ def _beside(canvas: Canvas, scale: TimeScale, row: Row, words: str, middle: floa
         return
     canvas.box(left - 2, middle - 7, width + 4, 14, fill=PAPER)
     canvas.text(left, middle + 4, words, SMALL, ink=INK)
-
-
-def _death(span: Span) -> tuple[str, int]:
-    """Where and when the attempt ended, if it did with its process."""
-    return span.lane, span.end
 
 
 def _ending(span: Span, marks: Sequence[EffectMark], run_end: int, how: str) -> str:

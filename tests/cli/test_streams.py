@@ -15,6 +15,7 @@ from durascope.models.files import write_whole
 from durascope.models.loading import load_scenario
 from durascope.models.visible import cell, visible, visible_json
 from durascope.simulators.simulate import simulate
+from tests.cli.commands import durascope
 
 RUN = f"{sys.executable} -m durascope run order-fulfillment -e restate"
 
@@ -111,6 +112,35 @@ def test_a_written_file_has_the_permissions_of_any_new_one_or_of_the_old_one(tmp
     assert write_whole(tmp_path / "a", "new").stat().st_mode == (tmp_path / "plain").stat().st_mode
     (tmp_path / "a").chmod(0o600)
     assert write_whole(tmp_path / "a", "newer").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "said"),
+    [
+        ("run order-fulfillment", "file/x", "file: this is a file, not a folder"),
+        ("compare order-fulfillment", "file/x", "file: this is a file, not a folder"),
+        ("sweep order-fulfillment --over workload.runs=1,2", "file/x", "file: this is a file, not a folder"),
+        ("explore order-fulfillment --format markdown", "file/x.md", "file: this is a file, not a folder"),
+        ("explore order-fulfillment --format markdown", "none/x.md", "none: there is no such folder"),
+        ("diagram order-fulfillment", "file/x", "file: this is a file, not a folder"),
+        ("export order-fulfillment --format jsonl", "file/x", "file: this is a file, not a folder"),
+        ("report order-fulfillment", "file/x.html", "file: this is a file, not a folder"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written_is_told_before_the_work(
+    command: str, out: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("kept", "utf-8")
+
+    def works(*_arguments: object, **_named: object) -> None:
+        pytest.fail("it has worked first")
+
+    for worker in ("durascope.simulators.simulate.simulate", "durascope.experiments.pool.mapped"):
+        monkeypatch.setattr(worker, works)
+    answer = durascope(*command.split(), "--out", str(tmp_path / out))
+    assert answer.status == 2
+    assert said in answer.err
+    assert (tmp_path / "file").read_text("utf-8") == "kept"
 
 
 def test_acting_characters_are_shown() -> None:
